@@ -1,0 +1,43 @@
+// ChaCha20-Poly1305 (RFC 8439) one by one and in batches, and XChaCha20-Poly1305 for cookies.
+// Batches are the data path's interface: packets of several keys and both directions may share one.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "proto/core/bytes.hpp"
+#include "proto/crypto/keys.hpp"
+
+namespace culvert::crypto {
+
+inline constexpr std::size_t kAeadTagSize = 16;
+
+// One packet of a batch. The nonce is 4 zero bytes ‖ the counter, little-endian (WireGuard, Noise).
+// seal: buffer holds plain ‖ 16 spare bytes and becomes ciphertext ‖ tag.
+// open: buffer holds ciphertext ‖ tag (≥ 16 bytes) and becomes plain ‖ undefined; ok says if genuine.
+// No associated data: transport packets have none.
+struct AeadJob {
+  const Secret32* key = nullptr;  // not owned, lives through the call
+  std::uint64_t counter = 0;
+  MutableByteView buffer;
+  bool ok = false;
+};
+
+void seal_batch(std::span<AeadJob> jobs);
+void open_batch(std::span<AeadJob> jobs);
+
+// Single messages with associated data (handshakes). out: plain.size() + 16 bytes.
+void aead_seal(const Secret32& key, std::uint64_t counter, ByteView associated, ByteView plain,
+               MutableByteView out);
+// out: sealed.size() - 16 bytes, asserted; false if forged.
+bool aead_open(const Secret32& key, std::uint64_t counter, ByteView associated, ByteView sealed,
+               MutableByteView out);
+
+// XChaCha20-Poly1305, 24-byte nonce (WireGuard cookie replies).
+void xaead_seal(const Secret32& key, ByteView nonce, ByteView associated, ByteView plain,
+                MutableByteView out);
+bool xaead_open(const Secret32& key, ByteView nonce, ByteView associated, ByteView sealed,
+                MutableByteView out);
+
+}  // namespace culvert::crypto
