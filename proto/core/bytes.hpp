@@ -1,4 +1,5 @@
-// Byte spans, fixed-endian loads and stores, hex and base64, and bounds-checked readers and writers.
+// Byte spans, fixed-endian loads and stores, hex and base64, and bounds-checked readers and
+// writers.
 #pragma once
 
 #include <array>
@@ -92,8 +93,8 @@ class Reader {
     return out;
   }
   ByteView rest() const { return rest_; }
-  bool ok() const { return ok_; }                            // no read went past the end
-  bool done() const { return ok_ && rest_.empty(); }         // … and nothing is left
+  bool ok() const { return ok_; }                     // no read went past the end
+  bool done() const { return ok_ && rest_.empty(); }  // … and nothing is left
 
  private:
   ByteView rest_;

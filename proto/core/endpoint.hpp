@@ -38,8 +38,8 @@ struct Endpoint {
   friend auto operator<=>(const Endpoint&, const Endpoint&) = default;
 };
 
-std::optional<IpAddress> parse_address(std::string_view text);   // 10.0.0.1, fd00::1
-std::optional<Endpoint> parse_endpoint(std::string_view text);   // 10.0.0.1:80, [fd00::1]:80
+std::optional<IpAddress> parse_address(std::string_view text);  // 10.0.0.1, fd00::1
+std::optional<Endpoint> parse_endpoint(std::string_view text);  // 10.0.0.1:80, [fd00::1]:80
 std::string format(const IpAddress& address);
 std::string format(const Endpoint& endpoint);
 

@@ -32,7 +32,8 @@ class Rng {
   }
 };
 
-// SplitMix64 (Steele, Lea, Flood 2014): deterministic, for tests and simulation only, never for keys.
+// SplitMix64 (Steele, Lea, Flood 2014): deterministic, for tests and simulation only, never for
+// keys.
 class SeededRng final : public Rng {
  public:
   explicit SeededRng(std::uint64_t seed) : state_(seed) {}

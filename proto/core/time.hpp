@@ -1,8 +1,8 @@
 // Time as a value. Nothing here can read a clock: shells and tests hand time in.
 //
-// Instant   nanoseconds of a steady clock (CLOCK_BOOTTIME in the programs); only differences mean something.
-// WallTime  whole seconds since 1970-01-01T00:00:00Z, no leap seconds; what statements and certificates use.
-// Now       both, read together; what the pure cores of the programs take.
+// Instant   nanoseconds of a steady clock (CLOCK_BOOTTIME in the programs); only differences mean
+// something. WallTime  whole seconds since 1970-01-01T00:00:00Z, no leap seconds; what statements
+// and certificates use. Now       both, read together; what the pure cores of the programs take.
 #pragma once
 
 #include <chrono>
@@ -56,9 +56,9 @@ struct Now {
   WallTime wall;
 };
 
-std::string format_time(WallTime at);                         // 2026-11-21T15:00:00Z
-std::optional<WallTime> parse_time(std::string_view text);    // exactly that form, years 1970..9999
+std::string format_time(WallTime at);                       // 2026-11-21T15:00:00Z
+std::optional<WallTime> parse_time(std::string_view text);  // exactly that form, years 1970..9999
 std::optional<std::chrono::seconds> parse_duration(std::string_view text);  // 90s, 15m, 8h, 30d
-std::string format_duration(std::chrono::seconds length);     // 1h30m, 15m, 42s
+std::string format_duration(std::chrono::seconds length);                   // 1h30m, 15m, 42s
 
 }  // namespace culvert

@@ -73,10 +73,9 @@ void xaead_seal(const Secret32& key, ByteView nonce, ByteView associated, ByteVi
 bool xaead_open(const Secret32& key, ByteView nonce, ByteView associated, ByteView sealed,
                 MutableByteView out) {
   if (sealed.size() != out.size() + kAeadTagSize || nonce.size() != 24) std::abort();
-  return crypto_aead_xchacha20poly1305_ietf_decrypt(out.data(), nullptr, nullptr, sealed.data(),
-                                                    sealed.size(), associated.data(),
-                                                    associated.size(), nonce.data(),
-                                                    key.reveal().data()) == 0;
+  return crypto_aead_xchacha20poly1305_ietf_decrypt(
+             out.data(), nullptr, nullptr, sealed.data(), sealed.size(), associated.data(),
+             associated.size(), nonce.data(), key.reveal().data()) == 0;
 }
 
 }  // namespace culvert::crypto

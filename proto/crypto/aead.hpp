@@ -15,8 +15,8 @@ inline constexpr std::size_t kAeadTagSize = 16;
 
 // One packet of a batch. The nonce is 4 zero bytes ‖ the counter, little-endian (WireGuard, Noise).
 // seal: buffer holds plain ‖ 16 spare bytes and becomes ciphertext ‖ tag.
-// open: buffer holds ciphertext ‖ tag (≥ 16 bytes) and becomes plain ‖ undefined; ok says if genuine.
-// No associated data: transport packets have none.
+// open: buffer holds ciphertext ‖ tag (≥ 16 bytes) and becomes plain ‖ undefined; ok says if
+// genuine. No associated data: transport packets have none.
 struct AeadJob {
   const Secret32* key = nullptr;  // not owned, lives through the call
   std::uint64_t counter = 0;

@@ -8,8 +8,8 @@ static_assert(kBoxNonceSize == crypto_box_NONCEBYTES && kBoxTagSize == crypto_bo
 
 std::optional<BoxKey> BoxKey::between(const Secret32& ours, ByteView theirs) {
   Secret32 key;
-  if (theirs.size() != 32 || crypto_box_beforenm(key.writable().data(), theirs.data(),
-                                                 ours.reveal().data()) != 0) {
+  if (theirs.size() != 32 ||
+      crypto_box_beforenm(key.writable().data(), theirs.data(), ours.reveal().data()) != 0) {
     return std::nullopt;
   }
   return BoxKey(std::move(key));

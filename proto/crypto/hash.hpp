@@ -21,7 +21,8 @@ std::array<std::uint8_t, 16> blake2s_mac16(ByteView key, ByteView message);
 
 enum class HashKind { kSha256, kBlake2s };
 
-std::array<std::uint8_t, 32> hmac(HashKind kind, ByteView key, std::initializer_list<ByteView> parts);
+std::array<std::uint8_t, 32> hmac(HashKind kind, ByteView key,
+                                  std::initializer_list<ByteView> parts);
 
 // RFC 5869. extract: salt may be empty. expand: out.size() ≤ 255 · 32, asserted.
 Secret32 hkdf_extract(HashKind kind, ByteView salt, ByteView input_key);

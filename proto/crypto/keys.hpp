@@ -2,7 +2,8 @@
 // go, compare in constant time and have no way to be printed.
 //
 //   Ed25519 (RFC 8032): SigningKey/VerifyKey sign statements; a node's IdentityKey is one.
-//   X25519 (RFC 7748):  WireGuard, control (Noise), relay (DERP login) and disco keys, all distinct.
+//   X25519 (RFC 7748):  WireGuard, control (Noise), relay (DERP login) and disco keys, all
+//   distinct.
 #pragma once
 
 #include <array>
@@ -22,7 +23,7 @@ class Secret {
  public:
   static constexpr std::size_t kSize = N;
 
-  Secret() = default;  // all zero
+  Secret() = default;             // all zero
   explicit Secret(ByteView raw);  // raw.size() == N, asserted
   static Secret random(Rng& rng);
   Secret(Secret&& other) noexcept;
@@ -34,8 +35,8 @@ class Secret {
   Secret clone() const { return Secret(reveal()); }
   ByteView reveal() const { return bytes_; }  // the one way in; never into a log
   MutableByteView writable() { return bytes_; }
-  bool equals(const Secret& other) const;     // constant time
-  bool is_zero() const;                       // constant time
+  bool equals(const Secret& other) const;  // constant time
+  bool is_zero() const;                    // constant time
 
  private:
   std::array<std::uint8_t, N> bytes_{};
@@ -50,12 +51,12 @@ template <class Role>
 using X25519Public = FixedBytes<Role, 32>;
 using WireGuardKey = X25519Public<struct WireGuardRole>;
 using ControlKey = X25519Public<struct ControlRole>;
-using RelayKey = X25519Public<struct RelayRole>;   // DERP calls it the node key
+using RelayKey = X25519Public<struct RelayRole>;  // DERP calls it the node key
 using DiscoKey = X25519Public<struct DiscoRole>;
 
-using VerifyKey = FixedBytes<struct VerifyRole, 32>;      // Ed25519 public key
-using Signature = FixedBytes<struct SignatureRole, 64>;   // Ed25519 signature
-using Hash = FixedBytes<struct HashRole, 32>;             // SHA-256, except where BLAKE2s is said
+using VerifyKey = FixedBytes<struct VerifyRole, 32>;     // Ed25519 public key
+using Signature = FixedBytes<struct SignatureRole, 64>;  // Ed25519 signature
+using Hash = FixedBytes<struct HashRole, 32>;            // SHA-256, except where BLAKE2s is said
 
 // An X25519 secret with its role's public half.
 template <class Public>
@@ -63,7 +64,7 @@ struct KeyPair {
   Secret32 secret;
   Public public_key;
 
-  static KeyPair generate(Rng& rng);            // clamped as RFC 7748 §5 says
+  static KeyPair generate(Rng& rng);  // clamped as RFC 7748 §5 says
   static KeyPair from_secret(Secret32 secret);
   KeyPair clone() const { return {secret.clone(), public_key}; }
 };

@@ -1,0 +1,324 @@
+// The house rules as failing tests: which folder may include what, how large things may grow, and
+// calls that are not made. Reads the sources as text; one CHECK names every offence at once.
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <string>
+#include <vector>
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t kHeaderLines = 120;
+constexpr std::size_t kSourceLines = 500;
+constexpr std::size_t kFunctionLines = 70;
+constexpr std::size_t kMainLines = 100;
+constexpr std::size_t kColumns = 100;
+
+struct File {
+  std::string path;  // from the project's root
+  std::vector<std::string> lines;
+
+  bool under(std::string_view folder) const { return path.starts_with(std::string(folder) + "/"); }
+  std::string folder() const { return path.substr(0, path.rfind('/')); }
+  bool header() const { return path.ends_with(".hpp"); }
+};
+
+const std::vector<File>& sources() {
+  static const std::vector<File> all = [] {
+    std::vector<File> found;
+    const fs::path root = CULVERT_SOURCE_DIR;
+    for (const char* top : {"proto", "agent", "coordinator", "relay", "tests"}) {
+      if (!fs::exists(root / top)) continue;
+      for (const auto& entry : fs::recursive_directory_iterator(root / top)) {
+        const auto name = entry.path().filename().string();
+        if (!name.ends_with(".hpp") && !name.ends_with(".cpp")) continue;
+        File file{fs::relative(entry.path(), root).string(), {}};
+        std::ifstream in(entry.path());
+        for (std::string line; std::getline(in, line);) file.lines.push_back(line);
+        found.push_back(std::move(file));
+      }
+    }
+    std::sort(found.begin(), found.end(),
+              [](const File& a, const File& b) { return a.path < b.path; });
+    return found;
+  }();
+  return all;
+}
+
+std::string joined(const std::vector<std::string>& offences) {
+  std::string out;
+  for (const auto& offence : offences) out += "\n  " + offence;
+  return out;
+}
+void check_none(const std::vector<std::string>& offences) {
+  INFO(joined(offences));
+  CHECK(offences.empty());
+}
+
+// Project folders that a folder may include from, beside itself and its subfolders. The longest
+// matching prefix of the including file's folder counts.
+const std::map<std::string, std::vector<std::string>>& allowed_folders() {
+  static const std::map<std::string, std::vector<std::string>> table = {
+      {"proto/core", {}},
+      {"proto/crypto", {"proto/core"}},
+      {"proto/ip", {"proto/core"}},
+      {"proto/wireguard", {"proto/core", "proto/crypto", "proto/ip"}},
+      {"proto/path", {"proto/core", "proto/crypto"}},
+      {"proto/derp", {"proto/core", "proto/crypto"}},
+      {"proto/note", {"proto/core", "proto/crypto"}},
+      {"proto/audit", {"proto/core", "proto/crypto"}},
+      {"proto/trust", {"proto/core", "proto/crypto", "proto/note"}},
+      {"proto/control", {"proto/core", "proto/crypto", "proto/note", "proto/trust", "proto/audit"}},
+      {"proto/runtime", {"proto"}},
+      {"agent", {"proto"}},
+      {"relay", {"proto"}},
+      {"relay/core", {"proto/core", "proto/crypto", "proto/derp"}},
+      {"coordinator", {"proto"}},
+      {"agent/core", {"proto"}},
+      {"agent/device", {"proto"}},
+      {"agent/terminator", {"proto"}},
+      {"agent/local", {"proto", "agent/core"}},
+      {"agent/shell", {"proto", "agent"}},
+      {"agent/cli", {"proto", "agent"}},
+  };
+  return table;
+}
+
+const std::vector<std::string>* folders_for(const std::string& folder) {
+  for (std::string prefix = folder; !prefix.empty();) {
+    const auto found = allowed_folders().find(prefix);
+    if (found != allowed_folders().end()) return &found->second;
+    const auto slash = prefix.rfind('/');
+    prefix = slash == std::string::npos ? "" : prefix.substr(0, slash);
+  }
+  return nullptr;
+}
+
+// Libraries and the folders (or files) that alone may include them.
+const std::vector<std::pair<std::string, std::vector<std::string>>>& libraries() {
+  static const std::vector<std::pair<std::string, std::vector<std::string>>> table = {
+      {"sodium.h", {"proto/crypto"}},
+      {"openssl/", {"proto/crypto", "proto/runtime"}},
+      {"uv.h", {"proto/runtime"}},
+      {"wslay/", {"proto/runtime"}},
+      {"spdlog/", {"proto/runtime"}},
+      {"nlohmann/",
+       {"proto/control", "proto/derp/login", "proto/runtime/config", "agent/local", "agent/cli",
+        "agent/shell", "coordinator/http"}},
+      {"httplib.h", {"coordinator/http", "agent/local", "agent/cli"}},
+      {"sqlite3.h", {"coordinator/store"}},
+      {"lwip/", {"agent/device"}},
+      {"CLI/",
+       {"agent/cli", "agent/main", "relay/main", "coordinator/main", "relay/cli",
+        "coordinator/cli"}},
+      {"sys/socket.h", {"proto/runtime", "agent/device", "agent/local"}},
+      {"netinet/", {"proto/runtime", "agent/device", "agent/local"}},
+      {"arpa/", {"proto/core", "proto/runtime", "agent/device"}},
+      {"thread", {"proto/runtime", "agent/local", "agent/cli"}},
+      {"iostream",
+       {"agent/cli", "agent/main", "relay/main", "coordinator/main", "relay/cli",
+        "coordinator/cli"}},
+  };
+  return table;
+}
+
+bool within(const std::string& path, const std::vector<std::string>& prefixes) {
+  return std::any_of(prefixes.begin(), prefixes.end(), [&](const std::string& prefix) {
+    return path.starts_with(prefix + "/") || path.starts_with(prefix + ".");
+  });
+}
+
+struct Include {
+  std::string target;
+  bool ours = false;
+};
+
+std::vector<Include> includes_of(const File& file) {
+  static const std::regex form(R"re(^\s*#\s*include\s*([<"])([^>"]+)[>"])re");
+  std::vector<Include> found;
+  for (const auto& line : file.lines) {
+    std::smatch match;
+    if (std::regex_search(line, match, form)) found.push_back({match[2], match[1] == "\""});
+  }
+  return found;
+}
+
+bool product(const File& file) { return !file.under("tests"); }
+
+}  // namespace
+
+TEST_CASE("tidy: the sources are found") { CHECK(sources().size() > 20); }
+
+TEST_CASE("tidy: dependencies point one way") {
+  std::vector<std::string> offences;
+  for (const auto& file : sources()) {
+    if (!product(file)) continue;
+    const auto* allowed = folders_for(file.folder());
+    if (allowed == nullptr) {
+      offences.push_back(file.path + ": its folder is not in the table");
+      continue;
+    }
+    for (const auto& include : includes_of(file)) {
+      if (!include.ours) continue;
+      const auto slash = include.target.rfind('/');
+      const auto target = slash == std::string::npos ? "" : include.target.substr(0, slash);
+      const bool same = target == file.folder() || target.starts_with(file.folder() + "/");
+      if (!same && !within(target + "/", *allowed)) {
+        offences.push_back(file.path + " includes " + include.target);
+      }
+    }
+  }
+  check_none(offences);
+}
+
+TEST_CASE("tidy: a pure folder does not reach the runtime, programs not each other") {
+  std::vector<std::string> offences;
+  for (const auto& file : sources()) {
+    const bool pure = (file.under("proto") && !file.under("proto/runtime")) ||
+                      file.under("agent/core") || file.under("relay/core") ||
+                      file.under("coordinator/core");
+    for (const auto& include : includes_of(file)) {
+      if (pure && include.target.starts_with("proto/runtime/")) {
+        offences.push_back(file.path + " includes " + include.target);
+      }
+      for (const std::string program : {"agent", "relay", "coordinator"}) {
+        const bool foreign = include.target.starts_with(program + "/") && !file.under(program);
+        if (product(file) && include.ours && foreign) {
+          offences.push_back(file.path + " includes " + include.target);
+        }
+      }
+    }
+  }
+  check_none(offences);
+}
+
+TEST_CASE("tidy: libraries stay where they belong") {
+  std::vector<std::string> offences;
+  for (const auto& file : sources()) {
+    if (!product(file)) continue;
+    for (const auto& include : includes_of(file)) {
+      if (include.ours) continue;
+      for (const auto& [library, folders] : libraries()) {
+        const bool match =
+            library.back() == '/' ? include.target.starts_with(library) : include.target == library;
+        if (match && !within(file.path, folders)) {
+          offences.push_back(file.path + " includes <" + include.target + ">");
+        }
+      }
+    }
+  }
+  check_none(offences);
+}
+
+TEST_CASE("tidy: sizes") {
+  std::vector<std::string> offences;
+  for (const auto& file : sources()) {
+    const auto limit = file.path.ends_with("/main.cpp") ? kMainLines
+                       : file.header()                  ? kHeaderLines
+                                                        : kSourceLines;
+    if (product(file) && file.lines.size() > limit) {
+      offences.push_back(file.path + ": " + std::to_string(file.lines.size()) + " lines, at most " +
+                         std::to_string(limit));
+    }
+    for (std::size_t i = 0; i < file.lines.size(); ++i) {
+      // The limit is in characters: continuation bytes of UTF-8 do not count.
+      const auto width = std::count_if(file.lines[i].begin(), file.lines[i].end(),
+                                       [](char c) { return (c & '\xC0') != '\x80'; });
+      if (static_cast<std::size_t>(width) > kColumns &&
+          file.lines[i].find("http") == std::string::npos) {
+        offences.push_back(file.path + ":" + std::to_string(i + 1) + ": more than 100 columns");
+      }
+    }
+  }
+  check_none(offences);
+}
+
+// clang-format closes a function at column 0 with "}", a namespace with "}  // namespace".
+TEST_CASE("tidy: functions fit on a screen") {
+  std::vector<std::string> offences;
+  for (const auto& file : sources()) {
+    if (!product(file)) continue;
+    std::size_t start = 0;
+    for (std::size_t i = 0; i < file.lines.size(); ++i) {
+      const auto& line = file.lines[i];
+      const bool flush = !line.empty() && line.front() != ' ' && line.front() != '}';
+      if (flush && line.ends_with("{") && !line.starts_with("namespace")) start = i;
+      if (line == "}" && start != 0 && i - start + 1 > kFunctionLines) {
+        offences.push_back(file.path + ":" + std::to_string(start + 1) + ": " +
+                           std::to_string(i - start + 1) + " lines");
+      }
+    }
+  }
+  check_none(offences);
+}
+
+TEST_CASE("tidy: calls that are not made") {
+  struct Ban {
+    std::regex form;
+    std::string why;
+    std::vector<std::string> except;
+  };
+  const std::vector<Ban> bans = {
+      {std::regex(
+           R"(\b(system_clock|steady_clock|high_resolution_clock)::now\b|\bclock_gettime\s*\()"),
+       "time is an argument",
+       {"proto/runtime"}},
+      {std::regex(R"((^|[^\w:.])(rand|srand|random)\s*\(|std::(mt19937|random_device))"),
+       "randomness is an Rng&",
+       {}},
+      {std::regex(R"(\b(strcpy|strcat|sprintf|vsprintf|gets|strtok|atoi|atol|system|popen)\s*\()"),
+       "unbounded or unchecked",
+       {}},
+      {std::regex(R"(\b(sleep|usleep|nanosleep|sleep_for|sleep_until)\s*\()"),
+       "wait for the event",
+       {}},
+      {std::regex(R"(\bcatch\s*\(\s*\.\.\.\s*\))"), "name what is caught", {}},
+  };
+  std::vector<std::string> offences;
+  for (const auto& file : sources()) {
+    if (file.under("tests/tidy")) continue;
+    for (const auto& ban : bans) {
+      if (within(file.path, ban.except)) continue;
+      for (std::size_t i = 0; i < file.lines.size(); ++i) {
+        const auto code = file.lines[i].substr(0, file.lines[i].find("//"));
+        if (product(file) && std::regex_search(code, ban.form)) {
+          offences.push_back(file.path + ":" + std::to_string(i + 1) + ": " + ban.why);
+        }
+      }
+    }
+  }
+  check_none(offences);
+}
+
+TEST_CASE("tidy: headers begin with a comment and #pragma once") {
+  std::vector<std::string> offences;
+  for (const auto& file : sources()) {
+    if (!product(file) || !file.header()) continue;
+    const bool comment = !file.lines.empty() && file.lines.front().starts_with("//");
+    const bool once =
+        std::find(file.lines.begin(), file.lines.end(), "#pragma once") != file.lines.end();
+    if (!comment || !once) offences.push_back(file.path);
+  }
+  check_none(offences);
+}
+
+TEST_CASE("tidy: every fuzz target has a corpus") {
+  const fs::path fuzz = fs::path(CULVERT_SOURCE_DIR) / "tests/fuzz";
+  std::vector<std::string> offences;
+  static const std::regex form(R"(culvert_fuzz\(\s*(\w+))");
+  for (const auto& entry : fs::recursive_directory_iterator(fuzz)) {
+    if (entry.path().filename() != "CMakeLists.txt") continue;
+    std::ifstream in(entry.path());
+    for (std::string line; std::getline(in, line);) {
+      std::smatch match;
+      if (!std::regex_search(line, match, form)) continue;
+      if (!fs::exists(fuzz / "corpus" / match[1].str())) offences.push_back(match[1]);
+    }
+  }
+  check_none(offences);
+}
