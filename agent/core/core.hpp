@@ -1,0 +1,107 @@
+// The agent without its sockets: packets, grants, messages and time in, effects out. Pure: the
+// shell (or the simulator) hands in bytes and Now, drains Effects after each call, and calls
+// handle_timeout at next_deadline. One thread owns it. Composes wireguard::Device, path::Prober,
+// derp::Client per relay, control::Client, trust::Evidence and LeaseTracker, audit::Sink.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "agent/core/effects.hpp"
+#include "agent/core/views.hpp"
+#include "proto/core/rng.hpp"
+
+namespace culvert::trust {
+class StateStore;
+}
+namespace culvert::audit {
+class Sink;
+}
+
+namespace culvert::agent {
+
+enum class Role { kSite, kDevice };
+
+struct PublishedService {  // a site agent serves what its configuration and the policy both name
+  std::string name;        // FQDN, or its first label
+};
+
+struct Options {
+  Role role = Role::kDevice;
+  std::string name;                  // the node's name, lower case (host name)
+  std::optional<std::string> token;  // text of the token file; needed on the first start only
+  std::optional<crypto::Hash> pinned_root;    // --root-hash: required of a site agent's first start
+  std::vector<PublishedService> services;     // site agents
+  std::optional<crypto::Hash> server_issuer;  // SHA-256 of the server issuer's certificate (DER)
+  std::string coordinator;                    // overrides the token's URL when not empty
+  bool allow_loopback = false;                // loopback candidates, for one-machine demonstrations
+  bool direct = true;                         // false: relay only
+};
+
+// What the core uses and does not own; all outlive it.
+struct Environment {
+  trust::StateStore& site_store;  // floors, tombstones, claims, lock, last verified notes
+  trust::StateStore& node_store;  // this node's keys and serial; per agent
+  audit::Sink& audit;
+  Rng& rng;
+};
+
+class Core {
+ public:
+  // Fails with one clear line when the store rules, the token or the pin forbid to start.
+  static Result<std::unique_ptr<Core>> start(Options options, Environment environment, Now now);
+  ~Core();
+
+  // Inputs. Spans are read (datagrams: decrypted in place) during the call only.
+  struct Datagram {
+    Endpoint from;
+    MutableByteView bytes;
+  };
+  void handle_datagrams(Now now, std::span<const Datagram> datagrams);
+  void handle_mesh(Now now, std::span<const ByteView> packets);  // from this node's own stack
+  void handle_local_endpoints(Now now, std::vector<Endpoint> endpoints);  // interface × UDP port
+  void handle_stun_servers(Now now, const std::string& host, std::vector<Endpoint> addresses);
+  void handle_send_error(Now now, const Endpoint& to);
+  void handle_control_open(Now now, ConnectionId id);
+  void handle_control_message(Now now, ConnectionId id, ByteView message);
+  void handle_control_closed(Now now, ConnectionId id, const std::string& reason);
+  void handle_relay_open(Now now, ConnectionId id);
+  void handle_relay_bytes(Now now, ConnectionId id, ByteView bytes);
+  void handle_relay_closed(Now now, ConnectionId id, const std::string& reason);
+  Instant next_deadline() const;
+  void handle_timeout(Now now);
+  void drain(Effects& into);  // `into` is cleared first; swaps storage
+
+  // Commands.
+  void request(Now now, const RequestOptions& options, Done<RequestView> done);
+  void withdraw(Now now, const std::string& grant,
+                Done<void> done);                                 // by its requester: revokes too
+  void deny(Now now, const std::string& grant, Done<void> done);  // local, for ever, needs nobody
+  void lock(Now now, Done<void> done);                            // local: no grant is in force
+  void unlock(Now now, Done<void> done);
+  void ping(Now now, const std::string& peer_or_service, Done<PingResult> done);
+  // The clock rule's way out: the present wall time becomes the floor.
+  void reset_clock(Now now, Done<void> done);
+
+  // Views.
+  StatusView status(Now now) const;
+  std::vector<ServiceView> services(Now now) const;
+  std::vector<RequestView> requests(Now now) const;
+  // Where a laptop connects for a granted service; nothing for what is not granted or does not
+  // exist.
+  std::optional<ServiceView> resolve(Now now, const std::string& fqdn) const;
+  IpAddress address() const;  // of this node in the mesh
+  const;                      // reserved for `culvert ca`: hashes of issuers in use
+
+  // Called before a flow goes on; the audit entry is durable when it returns a value.
+  Result<FlowContext> authorize_flow(Now now, const IpAddress& peer, const std::string& fqdn);
+  void flow_closed(Now now, const FlowContext& flow, const std::string& fqdn,
+                   std::uint64_t bytes_in, std::uint64_t bytes_out, const std::string& reason);
+
+ private:
+  struct Parts;
+  explicit Core(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace culvert::agent

@@ -1,0 +1,102 @@
+// What the core asks of its shell. The shell drains Effects after each call into the core: first
+// `events` in order, then the packets.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "agent/core/batch.hpp"
+#include "proto/core/strong.hpp"
+#include "proto/core/time.hpp"
+#include "proto/crypto/keys.hpp"
+
+namespace culvert::agent {
+
+// One outbound connection to the coordinator; `id` tells a late event of an old one apart.
+using ConnectionId = std::uint64_t;
+struct OpenControl {
+  ConnectionId id = 0;
+  std::string url;  // https://host:port or http://host:port; the path is /control/v1
+};
+struct SendControl {  // one WebSocket binary message
+  ConnectionId id = 0;
+  Bytes message;
+};
+struct CloseControl {
+  ConnectionId id = 0;
+};
+
+// A relay of the coordinator's map. TLS pinned to the certificate's SHA-256, then HTTP Upgrade:
+// DERP.
+struct RelayTarget {
+  std::string id;
+  std::string host;
+  std::uint16_t port = 0;
+  std::optional<crypto::Hash> certificate_sha256;
+};
+struct OpenRelay {
+  ConnectionId id = 0;
+  RelayTarget relay;
+};
+struct SendRelay {  // DERP bytes
+  ConnectionId id = 0;
+  Bytes bytes;
+};
+struct CloseRelay {
+  ConnectionId id = 0;
+};
+
+// This agent's own mesh addresses; removing one aborts what runs on it.
+struct AddAddress {
+  IpAddress address;
+};
+struct RemoveAddress {
+  IpAddress address;
+};
+// A service that this site agent answers for: accept mesh connections and hand them to the
+// terminator.
+struct ListenService {
+  std::string fqdn;
+  Endpoint endpoint;
+  bool tls = false;
+};
+struct UnlistenService {
+  std::string fqdn;
+  Endpoint endpoint;
+};
+// Abort at once every flow with this peer (and, where set, only with this service).
+struct CutFlows {
+  IpAddress peer;                   // mesh address of the other node (site agent) …
+  std::optional<Endpoint> service;  // … and of the service; on a laptop the service alone counts
+  std::string reason;
+};
+struct ResolveStun {  // a name from the relay map; answered by Core::handle_stun_servers
+  std::string host;
+  std::uint16_t port = 0;
+};
+enum class LogLevel { kDebug, kInfo, kWarning, kError };
+struct LogLine {
+  LogLevel level = LogLevel::kInfo;
+  std::string event;
+  std::string detail;
+};
+
+using Effect = std::variant<OpenControl, SendControl, CloseControl, OpenRelay, SendRelay,
+                            CloseRelay, AddAddress, RemoveAddress, ListenService, UnlistenService,
+                            CutFlows, ResolveStun, LogLine>;
+
+struct Effects {
+  std::vector<Effect> events;
+  PacketBatch datagrams;  // to UDP endpoints
+  PacketBatch mesh;       // opened, filtered packets for this node's stack
+
+  bool empty() const { return events.empty() && datagrams.empty() && mesh.empty(); }
+  void clear() {
+    events.clear();
+    datagrams.clear();
+    mesh.clear();
+  }
+};
+
+}  // namespace culvert::agent

@@ -1,0 +1,108 @@
+// What people and the local API ask of the core, and what they are told. Names and identifiers are
+// in their one printed spelling.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proto/core/endpoint.hpp"
+#include "proto/core/result.hpp"
+#include "proto/core/time.hpp"
+#include "proto/crypto/keys.hpp"
+
+namespace culvert::agent {
+
+// Called exactly once, from within a handle_* or command call; must not call the core again itself
+// (post to the loop instead).
+template <class T>
+using Done = std::function<void(Result<T>)>;
+
+struct RequestOptions {
+  std::vector<std::string> services;  // FQDNs, all of one site
+  std::string reason;
+  std::chrono::seconds duration{};
+};
+
+struct RequestView {  // one grant note, from its request to its end
+  std::string grant;
+  std::string site;
+  std::string requester;
+  std::vector<std::string> services;
+  std::string reason;
+  std::string state;  // PENDING (vendor, customer), APPROVED, ACTIVE, EXPIRED, REVOKED, DENIED, …
+  std::optional<WallTime> ends;
+  std::string note;  // the signed text
+};
+
+// A service that this agent may use now (laptop), or publishes (site agent).
+struct ServiceView {
+  std::string fqdn;
+  std::string site;
+  std::string protocol;   // tls, tcp
+  Endpoint endpoint;      // the service's mesh address and port
+  std::string publisher;  // name of the node that answers for it
+  std::string grant;
+  std::optional<WallTime> ends;
+  std::optional<crypto::Hash> server_issuer;  // of its publisher, for protocol tls
+  bool ready = false;                         // its publisher is known and the lease covers it
+};
+
+enum class PathKind { kNone, kRelay, kDirect };
+
+struct PeerView {
+  std::string name;
+  std::string identity;  // ed25519:…
+  IpAddress address;
+  PathKind path = PathKind::kNone;
+  std::optional<Endpoint> endpoint;  // of the direct path
+  std::string relay;                 // the peer's home relay, empty if none
+  std::optional<Duration> latency;
+  std::optional<Duration> handshake_age;
+  std::uint64_t bytes_in = 0;
+  std::uint64_t bytes_out = 0;
+};
+
+struct StatusView {
+  std::string role;  // site, device
+  std::string name;
+  std::string identity;
+  std::string person;  // of a device
+  std::string site;    // of a site agent
+  IpAddress address;
+  std::string coordinator;  // its URL
+  bool coordinator_connected = false;
+  std::string coordinator_error;  // the last one, empty when connected
+  bool admitted = false;          // the node statement is in force
+  std::string home_relay;
+  bool relay_connected = false;
+  bool locked = false;
+  bool clock_ok = true;
+  bool audit_ok = true;
+  bool lease_fresh = false;  // of the agent's site; on a laptop: of every site in use
+  std::uint64_t root_epoch = 0;
+  std::uint64_t policy_serial = 0;
+  std::size_t live_grants = 0;
+  std::uint64_t refused_packets = 0;
+  std::vector<PeerView> peers;
+};
+
+struct PingResult {
+  std::string peer;
+  PathKind path = PathKind::kNone;
+  std::string via;  // endpoint or relay
+  Duration round_trip{};
+};
+
+// What the terminator learns when a flow may open.
+struct FlowContext {
+  std::string person;
+  std::string grant;
+  std::string device;  // ed25519:…
+  WallTime ends;
+};
+
+}  // namespace culvert::agent
