@@ -1,0 +1,38 @@
+// Cryptokey routing (paper, section 2): prefix → peer, the longest match wins. One hash table a
+// prefix length in use, tried from the longest down: a mesh of /128s takes one look-up.
+#pragma once
+
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+#include "proto/core/endpoint.hpp"
+#include "proto/core/prefix.hpp"
+
+namespace culvert::wireguard {
+
+struct Peer;
+
+class AllowedIps {
+ public:
+  // A prefix belongs to one peer; the last to claim it has it, as in every WireGuard.
+  void insert(const Prefix& prefix, Peer* peer);
+  void remove_all(const Peer* peer);
+  Peer* lookup(const IpAddress& address) const;             // null: nobody's
+  std::vector<Prefix> prefixes_of(const Peer* peer) const;  // sorted
+  std::size_t size() const;
+
+ private:
+  struct Table {
+    std::uint64_t high_mask;  // of the address as two big-endian words
+    std::uint64_t low_mask;
+    std::uint8_t length;  // as in Prefix, of the family
+    std::unordered_map<IpAddress, Peer*> peers;
+  };
+  std::vector<Table>& tables(const IpAddress& address) { return address.is_v4() ? v4_ : v6_; }
+
+  std::vector<Table> v4_;  // longest first
+  std::vector<Table> v6_;
+};
+
+}  // namespace culvert::wireguard

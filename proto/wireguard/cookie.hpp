@@ -1,0 +1,62 @@
+// The MACs that end every handshake message, and the cookies that make a sender prove its address
+// while the receiver is under load (paper, sections 5.3, 5.4.4 and 5.4.7).
+//
+//   mac1 = MAC(HASH("mac1----" ‖ receiver's public key), message before mac1)
+//   mac2 = MAC(cookie, message before mac2), zero without a cookie
+//   cookie = MAC(secret of the receiver, renewed every 120 s; sender's address ‖ port)
+//   reply  = XAEAD(HASH("cookie--" ‖ receiver's public key), nonce, cookie, mac1 of the message)
+#pragma once
+
+#include <array>
+#include <optional>
+
+#include "proto/core/bytes.hpp"
+#include "proto/core/endpoint.hpp"
+#include "proto/core/rng.hpp"
+#include "proto/core/time.hpp"
+#include "proto/crypto/keys.hpp"
+#include "proto/wireguard/messages.hpp"
+
+namespace culvert::wireguard {
+
+using Mac = std::array<std::uint8_t, 16>;
+
+// The receiver's side, one a device.
+class CookieChecker {
+ public:
+  CookieChecker(const crypto::WireGuardKey& ours, Rng& rng);
+
+  bool mac1_is_right(ByteView message) const;
+  bool mac2_is_right(Instant now, ByteView message, const Endpoint& from) const;
+  // The answer to a message with a right mac1 and no right mac2.
+  CookieReply reply(Instant now, ByteView message, const Endpoint& from);
+
+ private:
+  Mac cookie_of(const Endpoint& from) const;
+
+  Rng& rng_;
+  std::array<std::uint8_t, 32> mac1_key_;
+  crypto::Secret32 cookie_key_;
+  crypto::Secret32 secret_;
+  std::optional<Instant> secret_made_;
+};
+
+// The sender's side, one a peer.
+class CookieJar {
+ public:
+  explicit CookieJar(const crypto::WireGuardKey& theirs);
+
+  // Writes mac1 and, with a fresh cookie, mac2 into the last 32 bytes.
+  void add_macs(Instant now, MutableByteView message);
+  // False when the reply is not an answer to the last message that add_macs wrote.
+  bool accept(Instant now, const CookieReply& reply);
+
+ private:
+  std::array<std::uint8_t, 32> mac1_key_;
+  crypto::Secret32 cookie_key_;
+  std::optional<Mac> last_mac1_;  // unanswered
+  Mac cookie_{};
+  std::optional<Instant> cookie_received_;
+};
+
+}  // namespace culvert::wireguard

@@ -1,0 +1,131 @@
+// A WireGuard interface without sockets, clock or threads: inner IP packets and datagrams go in, in
+// batches, datagrams and inner IP packets come out. One owner, one thread.
+//
+//   send()            inner packets → allowed-ips → session → sealed datagrams; a packet without a
+//                     session waits (at most kMaxStaged a peer, the oldest is dropped) and a
+//                     handshake starts
+//   receive()         datagrams → session → opened packets; handshakes are answered
+//   handle_timeout()  due at next_deadline(): retransmissions, keepalives, erasure
+//
+// Everything that a stranger can cause is dropped, counted and otherwise without effect.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "proto/core/prefix.hpp"
+#include "proto/core/result.hpp"
+#include "proto/crypto/aead.hpp"
+#include "proto/ip/packet.hpp"
+#include "proto/wireguard/allowed_ips.hpp"
+#include "proto/wireguard/device_types.hpp"
+#include "proto/wireguard/load.hpp"
+#include "proto/wireguard/output.hpp"
+#include "proto/wireguard/peer.hpp"
+#include "proto/wireguard/tombstones.hpp"
+
+namespace culvert::wireguard {
+
+class Device {
+ public:
+  static constexpr std::size_t kMaxPeers = 1U << 20U;
+  static constexpr std::size_t kMaxAllowedIps = 1U << 16U;  // a peer
+  static constexpr std::size_t kMaxStaged = 128;            // packets a peer
+  static constexpr std::size_t kMaxPacket = 65'472;         // inner; the datagram fits in UDP
+
+  // `rng` outlives the device.
+  Device(Identity identity, Rng& rng, DeviceOptions options = {});
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+  ~Device();
+
+  // kInvalid: our own key or a low-order point. kConflict: known. kExhausted: too many.
+  Status add_peer(Now now, PeerConfig config);
+  bool remove_peer(const crypto::WireGuardKey& key);  // sessions and staged packets go at once
+  // False: no such peer (or, for allowed-ips, too many).
+  bool set_allowed_ips(const crypto::WireGuardKey& key, std::span<const Prefix> prefixes);
+  bool set_preshared_key(const crypto::WireGuardKey& key, std::optional<crypto::Secret32> secret);
+  bool set_endpoint(const crypto::WireGuardKey& key, const Endpoint& endpoint);
+  bool set_persistent_keepalive(Now now, const crypto::WireGuardKey& key, Duration every);
+  void set_mtu(std::size_t mtu) { options_.mtu = mtu; }
+
+  const crypto::WireGuardKey& public_key() const { return identity_.public_key; }
+  std::optional<PeerInfo> peer(const crypto::WireGuardKey& key) const;
+  std::vector<PeerInfo> peers() const;
+  std::size_t peer_count() const { return peers_.size(); }
+  // The greatest label seen of a peer, also of one that was removed (the last kMaxTombstones).
+  std::optional<Tai64n> last_timestamp(const crypto::WireGuardKey& key) const;
+  const Counters& counters() const { return counters_; }
+
+  // All append to `out`. A view in `packets` is not kept.
+  void send(Now now, std::span<const ByteView> packets, Output& out);
+  void receive(Now now, std::span<Incoming> datagrams, Output& out);
+  void handle_timeout(Now now, Output& out);
+  Instant next_deadline() const { return deadlines_.next(); }  // never() if there is none
+
+ private:
+  // What an index of ours stands for: a session, or (null) the peer's initiation under way.
+  struct IndexEntry {
+    Peer* peer;
+    Keypair* keypair;
+  };
+  struct Opening {  // goes with the job of the same position
+    IndexEntry entry;
+    const Incoming* incoming;
+  };
+
+  Peer* find(const crypto::WireGuardKey& key) const;
+  PeerInfo describe(const Peer& peer) const;
+  void drop_pending(Peer& peer);
+  SessionIndex new_index(IndexEntry entry);
+
+  // device_send.cpp
+  void seal(Now now, Peer& peer, Keypair& keypair, ByteView packet, Output& out);
+  void stage(Peer& peer, ByteView packet);
+  void flush_staged(Now now, Peer& peer, Output& out);
+  void send_keepalive(Now now, Peer& peer, Output& out);
+  void keep_fresh(Now now, Peer& peer, Output& out);
+  void start_handshake(Now now, Peer& peer, bool retry, Output& out);
+  void transmit(Peer& peer, ByteView datagram, bool is_handshake, Output& out);
+  void touch(Peer& peer);
+  void settle(Now now, Output& out);
+
+  // device_receive.cpp
+  void queue_opening(Now now, const Incoming& incoming);
+  void open_queued(Now now, Output& out);
+  void deliver(Now now, const Opening& opening, const crypto::AeadJob& job, Output& out);
+  void deliver_inner(Peer& peer, ByteView plain, Output& out);
+  void receive_handshake(Now now, const Incoming& incoming, MessageType type, Output& out);
+  bool admit_handshake(Now now, const Incoming& incoming, Output& out);
+  void receive_initiation(Now now, const Incoming& incoming, Output& out);
+  void receive_response(Now now, const Incoming& incoming, Output& out);
+  void receive_cookie(Now now, const Incoming& incoming);
+  void roam(Peer& peer, const Endpoint& from);
+  void expire(Now now, Peer& peer, Output& out);
+
+  Identity identity_;
+  Rng& rng_;
+  DeviceOptions options_;
+  Counters counters_;
+  Tai64nSource clock_labels_;
+  CookieChecker checker_;
+  HandshakeLoad load_;
+  SourceLimiter sources_;
+  std::unordered_map<crypto::WireGuardKey, std::unique_ptr<Peer>> peers_;
+  std::unordered_map<SessionIndex, IndexEntry> indices_;
+  AllowedIps allowed_ips_;
+  Tombstones tombstones_;
+  Deadlines deadlines_;
+
+  // Of one call; members so that their memory is reused.
+  std::vector<crypto::AeadJob> seals_;
+  std::vector<crypto::AeadJob> opens_;
+  std::vector<Opening> openings_;
+  std::vector<Peer*> touched_;
+  Retired retired_;
+};
+
+}  // namespace culvert::wireguard

@@ -1,0 +1,84 @@
+// What goes into a Device's configuration and comes out of its inspection.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "proto/core/endpoint.hpp"
+#include "proto/core/prefix.hpp"
+#include "proto/core/time.hpp"
+#include "proto/crypto/keys.hpp"
+#include "proto/wireguard/load.hpp"
+#include "proto/wireguard/messages.hpp"
+#include "proto/wireguard/tai64n.hpp"
+
+namespace culvert::wireguard {
+
+struct DeviceOptions {
+  // An authenticated datagram moves the peer's endpoint to its source. False: `to` stays what was
+  // set (the mesh decides about paths itself).
+  bool roaming = true;
+  std::size_t mtu = 1420;  // padding never makes an inner packet longer than this
+  // Handshake messages computed a second before cookies are asked for; see load.hpp.
+  std::uint32_t handshakes_per_second = HandshakeLoad::kDefaultRate;
+  Duration rekey_after_time = kRekeyAfterTime;  // shorter in tests
+};
+
+struct PeerConfig {
+  crypto::WireGuardKey public_key;
+  std::optional<crypto::Secret32> preshared_key;
+  std::vector<Prefix> allowed_ips;
+  std::optional<Endpoint> endpoint;
+  Duration persistent_keepalive{};  // 0: off
+  // A floor kept by the caller, over restarts; a greater one of the device's own memory wins.
+  std::optional<Tai64n> last_timestamp;
+};
+
+struct PeerInfo {
+  crypto::WireGuardKey public_key;
+  bool has_preshared_key = false;
+  std::vector<Prefix> allowed_ips;
+  std::optional<Endpoint> endpoint;
+  Duration persistent_keepalive{};
+  std::optional<Now> last_handshake;  // that made keys which both sides proved
+  bool has_session = false;           // keys that may seal (as of their last use)
+  std::uint64_t received_bytes = 0;
+  std::uint64_t sent_bytes = 0;
+  std::size_t staged_packets = 0;
+};
+
+struct Counters {
+  // Packets to send.
+  std::uint64_t packets_sealed = 0;
+  std::uint64_t packet_malformed = 0;   // no IP packet, or longer than kMaxPacket
+  std::uint64_t packet_unroutable = 0;  // no peer has the destination
+  std::uint64_t packet_staged_out = 0;  // dropped from a peer's waiting packets
+  // Datagrams that came: anybody can cause these.
+  std::uint64_t datagram_malformed = 0;  // type, reserved bytes or size
+  std::uint64_t index_unknown = 0;
+  std::uint64_t mac1_wrong = 0;
+  std::uint64_t cookies_sent = 0;  // under load, without a right mac2
+  std::uint64_t source_limited = 0;
+  std::uint64_t initiation_forged = 0;
+  std::uint64_t initiation_unknown_peer = 0;
+  std::uint64_t initiation_replayed = 0;  // its label is not greater than the last
+  std::uint64_t initiation_too_soon = 0;  // within kInitiationInterval
+  std::uint64_t response_forged = 0;      // also: another preshared key
+  std::uint64_t cookie_forged = 0;
+  std::uint64_t transport_expired = 0;  // keys or counter past REJECT_AFTER
+  std::uint64_t transport_forged = 0;
+  std::uint64_t transport_replayed = 0;
+  // Genuine packets of a peer.
+  std::uint64_t packets_opened = 0;  // keepalives too
+  std::uint64_t keepalives_received = 0;
+  std::uint64_t inner_malformed = 0;
+  std::uint64_t inner_source_denied = 0;  // from an address that is not the peer's
+  // Handshakes.
+  std::uint64_t initiations_sent = 0;
+  std::uint64_t responses_sent = 0;
+  std::uint64_t sessions = 0;  // keys derived
+  std::uint64_t handshakes_given_up = 0;
+};
+
+}  // namespace culvert::wireguard

@@ -1,0 +1,65 @@
+// How many handshakes a device is willing to compute. One costs four X25519 (a quarter of a
+// millisecond); a datagram that asks for one costs its sender nothing.
+//
+// Up to `kBurst` at once and `per_second` from then on are simply answered. Beyond that the device
+// is under load, until a second has passed without being so: then a message must carry a cookie
+// (mac2), which proves its address, and each address gets kSourceRate a second. Sources are not
+// limited before: without a cookie they can be forged, and a limit would shut out whom they name.
+#pragma once
+
+#include <cstdint>
+#include <unordered_map>
+
+#include "proto/core/endpoint.hpp"
+#include "proto/core/time.hpp"
+
+namespace culvert::wireguard {
+
+// A token bucket in nanoseconds of credit.
+class TokenBucket {
+ public:
+  TokenBucket(std::uint32_t per_second, std::uint32_t burst);
+  bool take(Instant now);
+  bool is_full(Instant now) const;
+
+ private:
+  std::int64_t cost_;
+  std::int64_t capacity_;
+  std::int64_t credit_;
+  Instant updated_{};
+};
+
+class HandshakeLoad {
+ public:
+  static constexpr std::uint32_t kDefaultRate = 500;
+  static constexpr std::uint32_t kBurst = 100;
+  static constexpr Duration kLoadLinger = 1s;
+
+  explicit HandshakeLoad(std::uint32_t per_second) : bucket_(per_second, kBurst) {}
+  // Counts one message with a right mac1; true: under load, ask for a cookie.
+  bool under_load(Instant now);
+
+ private:
+  TokenBucket bucket_;
+  Instant loaded_until_{};
+};
+
+// By source: an IPv4 address or the first 64 bits of an IPv6 one. At most kMaxSources are
+// remembered; when full of busy ones, new ones are refused until some have been quiet.
+class SourceLimiter {
+ public:
+  static constexpr std::uint32_t kSourceRate = 20;
+  static constexpr std::uint32_t kSourceBurst = 5;
+  static constexpr std::size_t kMaxSources = 8192;
+
+  bool allow(Instant now, const IpAddress& source);
+  std::size_t size() const { return sources_.size(); }
+
+ private:
+  void forget_quiet(Instant now);
+
+  std::unordered_map<IpAddress, TokenBucket> sources_;
+  Instant swept_{};
+};
+
+}  // namespace culvert::wireguard

@@ -1,0 +1,54 @@
+// What a call of Device gives back, and the memory behind it. A caller keeps one Output and clears
+// it after use; then nothing is allocated per packet once it has grown to the traffic.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "proto/core/bytes.hpp"
+#include "proto/core/endpoint.hpp"
+#include "proto/crypto/keys.hpp"
+
+namespace culvert::wireguard {
+
+// An inner IP packet that `peer` sent, from an address that it may use, without padding. It lies in
+// the caller's datagram and lives as long as that.
+struct Received {
+  crypto::WireGuardKey peer;
+  ByteView packet;
+};
+
+// A datagram to send; its bytes live until Output::clear(). Neighbours in the list that were sealed
+// by one call lie next to each other in memory.
+struct Transmit {
+  crypto::WireGuardKey peer;  // zero for a cookie reply: nobody is known yet
+  Endpoint to;                // zero where the peer has none
+  ByteView datagram;
+  bool is_handshake = false;  // types 1 to 3
+};
+
+// Opened in place.
+struct Incoming {
+  Endpoint from;
+  MutableByteView datagram;
+};
+
+struct Output {
+  std::vector<Received> packets;
+  std::vector<Transmit> datagrams;
+
+  void clear();
+  MutableByteView allocate(std::size_t size);  // stays where it is until clear()
+
+ private:
+  static constexpr std::size_t kChunkSize = 256 * 1024;
+  static constexpr std::size_t kKeptChunks = 16;  // over a clear(); more are given back
+
+  std::vector<std::unique_ptr<std::uint8_t[]>> chunks_;
+  std::size_t chunk_ = 0;  // the one in use
+  std::size_t used_ = 0;   // of it
+};
+
+}  // namespace culvert::wireguard
