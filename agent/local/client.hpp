@@ -1,0 +1,23 @@
+// The caller's side of the local API: what `culvert status` and its like use.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "proto/core/result.hpp"
+
+namespace culvert::local {
+
+// Blocks until the agent answers. kUnavailable when none runs (exit code 3; the message says what
+// to do); otherwise the agent's own error with its code.
+Result<nlohmann::json> call(const std::filesystem::path& state_directory,
+                            const std::string& command, const nlohmann::json& arguments,
+                            std::chrono::seconds timeout = std::chrono::seconds{65});
+
+// The names of error codes in the API: "denied", "not-found", …
+std::string to_string(ErrorCode code);
+ErrorCode error_code_from(const std::string& name);  // kInternal for a name that is not known
+
+}  // namespace culvert::local
