@@ -1,0 +1,90 @@
+// The coordinator without I/O: connections, messages and time in, effects out. It stores
+// statements, merges their signature lines, tells each node what concerns it, and signs leases and
+// tickets. Nobody trusts it: it verifies what it stores only so that it carries no rubbish.
+//
+// Who hears what
+//   any node        the vendor root chain, its own node statement
+//   site agent      + its site's statement, root chain and policy; grants of services that it
+//   publishes once
+//                   they are approved, with the device's statement; revocations of those
+//   device          + its own grants (also while pending); per approved grant: site, root chain,
+//   policy,
+//                   the publishers' node, enrolment and service statements; revocations of those
+//   proven approver what it may decide on, when it asks (list)
+// Everyone else hears nothing, and a question about something hidden is answered as if it did not
+// exist.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "coordinator/store/store.hpp"
+#include "proto/control/message.hpp"
+#include "proto/control/noise.hpp"
+#include "proto/core/rng.hpp"
+#include "proto/core/strong.hpp"
+#include "proto/core/time.hpp"
+
+namespace culvert::coordinator {
+
+using ConnectionId = Strong<struct ConnectionIdTag, std::uint64_t>;
+
+struct CoreOptions {
+  control::noise::KeyPair control;
+  crypto::SigningKey lease;
+  crypto::SigningKey ticket;
+  std::vector<control::RelayInfo> relays;
+};
+
+struct SendTo {
+  ConnectionId connection;
+  Bytes record;  // one WebSocket binary message
+};
+struct CloseIt {
+  ConnectionId connection;  // after what was sent
+};
+using Effect = std::variant<SendTo, CloseIt>;
+
+struct Counters {
+  std::uint64_t connections = 0;      // now
+  std::uint64_t nodes_connected = 0;  // now
+  std::uint64_t notes = 0;            // stored now
+  std::uint64_t refused_connections = 0;
+  std::uint64_t malformed = 0;  // records or messages
+  std::uint64_t refused_statements = 0;
+  std::uint64_t leases = 0;
+  std::uint64_t tickets = 0;
+  std::uint64_t store_failures = 0;
+};
+
+class Core {
+ public:
+  // The store must outlive the core.
+  Core(CoreOptions options, Store& store, Rng& rng);
+  ~Core();
+  Core(const Core&) = delete;
+  Core& operator=(const Core&) = delete;
+
+  Status load(Now now);    // at start: everything from the store, verified again
+  Status reload(Now now);  // another process has changed the store
+
+  void handle_opened(Now now, ConnectionId connection, std::string from);
+  void handle_message(Now now, ConnectionId connection, ByteView record);
+  void handle_closed(Now now, ConnectionId connection);
+  void handle_timeout(Now now);
+  Instant next_deadline() const;
+
+  std::vector<Effect> take_effects();
+  Counters counters() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace culvert::coordinator

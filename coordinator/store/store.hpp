@@ -1,0 +1,78 @@
+// Where the coordinator keeps what must survive a restart: statements and audit lines.
+//
+// The core holds everything it needs in memory and reads the store at start and when another
+// process (`site add`) has changed it; each step of the core is one commit, durable on return and
+// all or nothing. Nothing here is trusted: notes are verified again when they are read.
+// One thread owns a store.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proto/core/bytes.hpp"
+#include "proto/core/result.hpp"
+#include "proto/core/time.hpp"
+#include "proto/crypto/keys.hpp"
+
+namespace culvert::coordinator {
+
+inline constexpr std::size_t kMaxStoredNotes = 100'000;
+inline constexpr std::size_t kMaxAuditPage = 256;
+
+// A statement with all signature lines collected so far. `id` is the SHA-256 of its text.
+struct NoteRow {
+  crypto::Hash id;
+  std::string note;
+  WallTime arrived;
+  friend bool operator==(const NoteRow&, const NoteRow&) = default;
+};
+
+// One audit line. (source, index) is unique: a repeated upload adds nothing.
+struct AuditRow {
+  std::string source;       // "coordinator" or the uploading node's identity key
+  std::uint64_t index = 0;  // in the source's own numbering
+  std::string site;         // site FQDN; empty: the vendor's own affairs
+  WallTime at;              // when it was stored
+  std::string line;
+  friend bool operator==(const AuditRow&, const AuditRow&) = default;
+};
+struct StoredAudit {
+  std::uint64_t number = 0;  // grows with every row, from 1
+  AuditRow row;
+  friend bool operator==(const StoredAudit&, const StoredAudit&) = default;
+};
+struct AuditFilter {
+  std::optional<std::string> site;  // absent: every site
+  std::uint64_t after = 0;          // numbers above this
+  std::size_t limit = kMaxAuditPage;
+};
+
+// One step: applied whole or not at all.
+struct Batch {
+  std::vector<NoteRow> put;  // by id: new, or replaces (signature lines merged by the core)
+  std::vector<crypto::Hash> erase;
+  std::vector<AuditRow> audit;
+
+  bool empty() const { return put.empty() && erase.empty() && audit.empty(); }
+};
+
+class Store {
+ public:
+  Store() = default;
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+  virtual ~Store() = default;
+
+  virtual Status commit(const Batch& batch) = 0;
+  // Every note in the order of its first arrival.
+  virtual Result<std::vector<NoteRow>> notes() = 0;
+  virtual Result<std::vector<StoredAudit>> audit(const AuditFilter& filter) = 0;
+  // One above the highest index that the source has stored; 0 when none.
+  virtual Result<std::uint64_t> next_index(const std::string& source) = 0;
+  // Changes when another process has committed; also the round trip that /readyz makes.
+  virtual Result<std::uint64_t> version() = 0;
+};
+
+}  // namespace culvert::coordinator

@@ -1,0 +1,74 @@
+// What the coordinator says to clients. message.hpp describes the whole.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proto/control/requests.hpp"
+#include "proto/core/result.hpp"
+#include "proto/crypto/keys.hpp"
+
+namespace culvert::control {
+
+struct RelayInfo {
+  std::string id;
+  std::string host;
+  std::uint16_t port = 0;
+  std::uint16_t stun_port = 0;
+  crypto::RelayKey key;
+  crypto::Hash certificate;  // SHA-256 of the DER
+  friend bool operator==(const RelayInfo&, const RelayInfo&) = default;
+};
+struct Welcome {
+  std::string run;  // changes when numbers start anew
+  std::uint64_t seq = 0;
+  std::vector<RelayInfo> relays;
+  friend bool operator==(const Welcome&, const Welcome&) = default;
+};
+// `full`: this is all that concerns the client; what it had and does not stand here is dropped.
+struct Delta {
+  std::uint64_t seq = 0;
+  bool full = false;
+  std::vector<std::string> put;
+  std::vector<NoteId> drop;
+  friend bool operator==(const Delta&, const Delta&) = default;
+};
+struct Lease {
+  RequestId re = 0;
+  std::string note;
+  friend bool operator==(const Lease&, const Lease&) = default;
+};
+struct Ticket {
+  RequestId re = 0;
+  std::string relay;
+  std::string note;
+  friend bool operator==(const Ticket&, const Ticket&) = default;
+};
+// A request or a device with its state ("PENDING vendor=1 customer=1", "APPROVED", "ADMITTED", …).
+struct Listed {
+  std::string note;
+  std::string state;
+  friend bool operator==(const Listed&, const Listed&) = default;
+};
+struct Reply {
+  RequestId re = 0;
+  std::vector<Listed> entries;
+  std::vector<std::string> notes;  // everything needed to verify the entries
+  std::vector<std::string> lines;
+  std::optional<crypto::Hash> policy;
+  std::uint64_t next = 0;  // audit: ask on after this; 0: no more
+  friend bool operator==(const Reply&, const Reply&) = default;
+};
+struct ErrorReply {
+  RequestId re = 0;  // 0: the connection as a whole, which ends
+  ErrorCode code = ErrorCode::kInternal;
+  std::string message;
+  friend bool operator==(const ErrorReply&, const ErrorReply&) = default;
+};
+struct Pong {
+  friend bool operator==(const Pong&, const Pong&) = default;
+};
+
+}  // namespace culvert::control

@@ -1,0 +1,113 @@
+// A control connection that keeps itself alive, for agents and for one-shot use by the CLI.
+// Sans-I/O: the owner opens one WebSocket to the coordinator when told to, passes what happens, and
+// drains poll_output() and poll_event() after every call.
+//
+//   idle ── start ──▶ opening ── handle_opened ──▶ handshake ── welcome ──▶ connected
+//     ▲ waiting (backoff) ◀── closed, refused, silent for kDeadAfter, kConnectTimeout ──┘
+//
+// Retries: kFirstRetry after a connection that had been welcomed, else doubling from there to
+// kMaxRetry, each uniformly in [half, whole], so a fleet does not come back at one instant and an
+// agent is back within 5 s of a short absence. Puts, uploads and questions are kept until answered,
+// at most kMaxPending (then refused with kExhausted), and sent again after a reconnect: all of them
+// are idempotent. Lease and ticket requests are not kept: the asker asks anew.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proto/control/channel.hpp"
+#include "proto/control/events.hpp"
+#include "proto/control/message.hpp"
+#include "proto/core/result.hpp"
+#include "proto/core/rng.hpp"
+#include "proto/core/time.hpp"
+
+namespace culvert::control {
+
+inline constexpr Duration kKeepalive = 10s;       // a ping when nothing was sent for so long
+inline constexpr Duration kDeadAfter = 24s;       // nothing heard for so long: closed
+inline constexpr Duration kConnectTimeout = 10s;  // from open to welcome
+inline constexpr Duration kFirstRetry = 250ms;
+inline constexpr Duration kMaxRetry = 30s;
+inline constexpr std::size_t kMaxPending = 256;
+inline constexpr std::size_t kMaxView = 4096;  // notes that the coordinator says concern us
+
+struct ClientOptions {
+  noise::KeyPair key;              // a node's control key, or an ephemeral one for persons
+  crypto::ControlKey coordinator;  // from the vendor root or the token
+  std::vector<crypto::SigningKey> proofs = {};  // persons: keys to prove after every welcome
+};
+
+class Client {
+ public:
+  Client(ClientOptions options, Rng& rng);
+
+  void start(Instant now);
+  void stop();  // closes; no retry
+  // What hello says. A changed node statement goes out at once, by a put when connected.
+  void set_node(std::string node_note, std::optional<std::string> enrolment_note);
+
+  Result<RequestId> put(std::vector<std::string> notes);
+  Result<RequestId> site_info(std::string fqdn);
+  Result<RequestId> list(ListWhat what, std::optional<std::string> site);
+  Result<RequestId> upload_audit(std::uint64_t first, std::vector<std::string> entries);
+  Result<RequestId> query_audit(std::optional<std::string> site, std::uint64_t after);
+  // kUnavailable unless connected.
+  Result<RequestId> request_lease(const crypto::Hash& site, const Nonce& nonce,
+                                  std::vector<std::string> grants);
+  Result<RequestId> request_ticket(std::string relay);
+
+  void handle_opened(Instant now);
+  void handle_message(Instant now, ByteView record);  // one WebSocket binary message
+  void handle_closed(Instant now, const Error& why);  // also: could not be opened
+  void handle_timeout(Instant now);
+  Instant next_deadline() const;
+
+  std::optional<Output> poll_output();
+  std::optional<Event> poll_event();
+  bool connected() const { return state_ == State::kConnected; }
+
+ private:
+  enum class State { kStopped, kWaiting, kOpening, kHandshake, kConnected };
+  struct Outstanding {  // lease or ticket of this connection
+    bool lease = true;
+    std::string relay;
+  };
+
+  void open(Instant now);
+  void lose(Instant now, const Error& why, bool close);
+  void send(const Message& message);
+  void greet();
+  Result<RequestId> keep(Message message, RequestId id);
+  Status take(Instant now, Message message);
+  void take_delta(const Delta& delta);
+  void take_error(Instant now, const ErrorReply& error);
+  void welcome(const Welcome& welcome);
+  bool settle(RequestId re);
+
+  ClientOptions options_;
+  Rng& rng_;
+  State state_ = State::kStopped;
+  std::optional<Channel> channel_;
+  std::optional<std::string> node_;
+  std::optional<std::string> enrolment_;
+  std::string run_;
+  std::uint64_t seq_ = 0;
+  std::map<NoteId, crypto::Hash> view_;  // id → hash of the whole note, as last handed out
+  std::map<RequestId, Message> pending_;
+  std::map<RequestId, Outstanding> outstanding_;
+  RequestId last_id_ = 0;
+  Duration retry_ = kFirstRetry;
+  Instant retry_at_ = Instant::never();
+  Instant opened_at_{};
+  Instant heard_at_{};
+  Instant sent_at_{};
+  Instant now_{};
+  std::deque<Output> outputs_;
+  std::deque<Event> events_;
+};
+
+}  // namespace culvert::control
