@@ -1,0 +1,116 @@
+#include "agent/core/filter.hpp"
+
+#include "proto/ip/packet.hpp"
+
+namespace culvert::agent {
+
+void Filter::allow(const IpAddress& grantee, const Endpoint& service) {
+  allowed_.emplace(grantee, service);
+}
+
+void Filter::forbid(const IpAddress& grantee, const Endpoint& service) {
+  allowed_.erase({grantee, service});
+  for (auto flow = flows_.begin(); flow != flows_.end();) {
+    const bool ended = flow->first.grantee.address == grantee && flow->first.service == service;
+    flow = ended ? forget(flow) : std::next(flow);
+  }
+}
+
+Verdict Filter::from_grantee(Instant now, ByteView packet) {
+  const Verdict verdict = pass_from(now, packet);
+  ++counts_[static_cast<std::size_t>(verdict)];
+  return verdict;
+}
+
+Verdict Filter::to_grantee(Instant now, ByteView packet) {
+  const Verdict verdict = pass_to(now, packet);
+  ++counts_[static_cast<std::size_t>(verdict)];
+  return verdict;
+}
+
+std::uint64_t Filter::refused() const {
+  std::uint64_t sum = 0;
+  for (const std::uint64_t count : counts_) sum += count;
+  return sum - count(Verdict::kPass);
+}
+
+Verdict Filter::parse(ByteView packet, bool from_grantee, Segment& out) {
+  const auto view = ip::PacketView::parse(packet);
+  if (!view) return Verdict::kMalformed;
+  if (view->protocol != ip::kTcp || view->later_fragment) return Verdict::kNotTcp;
+  const auto flags = view->tcp_flags();
+  const auto source_port = view->source_port();
+  const auto destination_port = view->destination_port();
+  if (!flags || !source_port || !destination_port) return Verdict::kMalformed;
+  const Endpoint source{view->source, *source_port};
+  const Endpoint destination{view->destination, *destination_port};
+  out.key = from_grantee ? FlowKey{source, destination} : FlowKey{destination, source};
+  out.flags = *flags;
+  return Verdict::kPass;
+}
+
+Verdict Filter::pass_from(Instant now, ByteView packet) {
+  Segment segment;
+  if (const Verdict bad = parse(packet, true, segment); bad != Verdict::kPass) return bad;
+  const bool opens = (segment.flags & (ip::kSyn | ip::kAck | ip::kRst)) == ip::kSyn;
+  auto flow = flows_.find(segment.key);
+  if (flow != flows_.end() && opens && flow->second.over()) {
+    forget(flow);  // the port is used again
+    flow = flows_.end();
+  }
+  if (flow == flows_.end()) {
+    if (!allowed_.contains({segment.key.grantee.address, segment.key.service})) {
+      return Verdict::kNotGranted;
+    }
+    return opens ? open(now, segment.key) : Verdict::kNoFlow;
+  }
+  flow->second.last = now;
+  flow->second.fin_from = flow->second.fin_from || (segment.flags & ip::kFin) != 0;
+  flow->second.reset = flow->second.reset || (segment.flags & ip::kRst) != 0;
+  return Verdict::kPass;
+}
+
+Verdict Filter::pass_to(Instant now, ByteView packet) {
+  Segment segment;
+  if (const Verdict bad = parse(packet, false, segment); bad != Verdict::kPass) return bad;
+  const auto flow = flows_.find(segment.key);
+  if (flow == flows_.end()) return Verdict::kNoFlow;
+  if ((segment.flags & (ip::kSyn | ip::kAck)) == ip::kSyn) return Verdict::kNoFlow;
+  flow->second.last = now;
+  flow->second.answered = true;
+  flow->second.fin_to = flow->second.fin_to || (segment.flags & ip::kFin) != 0;
+  flow->second.reset = flow->second.reset || (segment.flags & ip::kRst) != 0;
+  return Verdict::kPass;
+}
+
+Verdict Filter::open(Instant now, const FlowKey& key) {
+  if (flows_of_[key.grantee.address] >= kMaxFlowsOfGrantee) {
+    sweep(now);
+    if (flows_of_[key.grantee.address] >= kMaxFlowsOfGrantee) return Verdict::kFull;
+  }
+  ++flows_of_[key.grantee.address];
+  Flow flow;
+  flow.last = now;
+  flows_.emplace(key, flow);
+  return Verdict::kPass;
+}
+
+Filter::Flows::iterator Filter::forget(Flows::iterator flow) {
+  const auto owner = flows_of_.find(flow->first.grantee.address);
+  if (owner != flows_of_.end() && --owner->second == 0) flows_of_.erase(owner);
+  return flows_.erase(flow);
+}
+
+bool Filter::expired(const Flow& flow, Instant now) const {
+  const Duration idle = now - flow.last;
+  if (flow.over()) return idle >= kLinger;
+  return idle >= (flow.answered ? kIdleTime : kOpeningTime);
+}
+
+void Filter::sweep(Instant now) {
+  for (auto flow = flows_.begin(); flow != flows_.end();) {
+    flow = expired(flow->second, now) ? forget(flow) : std::next(flow);
+  }
+}
+
+}  // namespace culvert::agent
