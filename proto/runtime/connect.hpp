@@ -1,0 +1,29 @@
+// Connecting a stream: TCP, then TLS when asked for. Done when the TLS handshake is.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "proto/runtime/tcp.hpp"
+#include "proto/runtime/tls.hpp"
+
+namespace culvert::runtime {
+
+// `done` is called once, from the loop; the stream is not start()ed yet. Destroying it cancels,
+// also inside `done`.
+class StreamConnect {
+ public:
+  using Done = std::function<void(Result<std::unique_ptr<ByteStream>>)>;
+  StreamConnect(Loop& loop, const HostPort& to, std::shared_ptr<TlsClientContext> tls /*or null*/,
+                ConnectOptions options, Done done);
+  ~StreamConnect();
+  StreamConnect(const StreamConnect&) = delete;
+  StreamConnect& operator=(const StreamConnect&) = delete;
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace culvert::runtime

@@ -1,0 +1,82 @@
+// ByteStream: duplex, ordered bytes. TCP, TLS over any ByteStream, a WebSocket, an upgraded HTTP
+// connection and an lwIP connection all are one.
+//
+// Rules that every implementation keeps:
+//   - No event is delivered from inside a call to the stream; events come from the loop.
+//   - Every call, close() and destruction are safe inside the stream's own events.
+//   - `closed` is the last event and comes once; after close() or destruction none comes.
+//   - Events may hold (shared) pointers to the stream's owner: close() and `closed` drop them.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+
+#include "proto/core/bytes.hpp"
+#include "proto/core/result.hpp"
+#include "proto/core/time.hpp"
+
+namespace culvert::runtime {
+
+class Loop;
+
+inline constexpr std::size_t kMaxUnsent = 4U << 20U;    // beyond: closed with kExhausted
+inline constexpr std::size_t kHighWater = 256U << 10U;  // a polite writer stops here …
+inline constexpr std::size_t kLowWater = 64U << 10U;    // … and goes on at `drained`
+inline constexpr Duration kLingerTime = 2s;
+
+struct StreamEvents {
+  std::function<void(ByteView)> data;        // valid during the call only
+  std::function<void()> end;                 // the peer has half-closed: no more data
+  std::function<void()> drained;             // unsent() was above kLowWater and has fallen to it
+  std::function<void(const Error&)> closed;  // clean (both sides finished): empty message
+};
+
+class ByteStream {
+ public:
+  ByteStream() = default;
+  ByteStream(const ByteStream&) = delete;
+  ByteStream& operator=(const ByteStream&) = delete;
+  virtual ~ByteStream() = default;  // implementations close() here
+
+  virtual void start(StreamEvents events) = 0;  // once; nothing is read before it
+  virtual void write(ByteView bytes) = 0;       // copies; also before start(); ignored when closed
+  virtual std::size_t unsent() const = 0;       // bytes taken by write() and not yet passed on
+  virtual void finish() = 0;                    // half-close after what is written
+  virtual void close() = 0;                     // now; unsent bytes are lost
+  virtual void pause() = 0;                     // no `data` nor `end` until resume()
+  virtual void resume() = 0;
+};
+
+// What an implementation calls its events through: the closures stay alive while one of them runs,
+// even if it closes or destroys the stream. (The implementation's own state must be kept alive by
+// the implementation: hold a shared_ptr to it over the call.)
+class EventPort {
+ public:
+  void set(StreamEvents events) { events_ = std::make_shared<StreamEvents>(std::move(events)); }
+  void clear() { events_.reset(); }
+  bool is_set() const { return events_ != nullptr; }
+
+  void data(ByteView bytes) const {
+    if (const auto held = events_; held && held->data) held->data(bytes);
+  }
+  void end() const {
+    if (const auto held = events_; held && held->end) held->end();
+  }
+  void drained() const {
+    if (const auto held = events_; held && held->drained) held->drained();
+  }
+  void closed(const Error& why) {  // the last one
+    if (const auto held = std::move(events_); held && held->closed) held->closed(why);
+  }
+
+ private:
+  std::shared_ptr<StreamEvents> events_;
+};
+
+// Sends what is written, half-closes, discards what still comes and closes when the peer does or
+// after `limit`. For a last answer or alert. The loop owns the stream meanwhile; not yet start()ed
+// or wrapped by ReplayStream.
+void linger(Loop& loop, std::unique_ptr<ByteStream> stream, Duration limit = kLingerTime);
+
+}  // namespace culvert::runtime

@@ -1,0 +1,82 @@
+// TCP: streams, connecting by name, listening. TCP_NODELAY is always set.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "proto/core/endpoint.hpp"
+#include "proto/core/result.hpp"
+#include "proto/core/time.hpp"
+#include "proto/runtime/loop.hpp"
+#include "proto/runtime/net.hpp"
+#include "proto/runtime/stream.hpp"
+
+namespace culvert::runtime {
+
+inline constexpr Duration kConnectTimeout = 10s;
+inline constexpr int kListenBacklog = 512;
+
+class TcpStream final : public ByteStream {
+ public:
+  ~TcpStream() override;
+
+  void start(StreamEvents events) override;
+  void write(ByteView bytes) override;
+  std::size_t unsent() const override;
+  void finish() override;
+  void close() override;
+  void pause() override;
+  void resume() override;
+
+  Endpoint local_endpoint() const;
+  Endpoint peer_endpoint() const;
+
+ private:
+  friend class TcpConnect;
+  friend class TcpListener;
+  struct Impl;
+  explicit TcpStream(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;
+};
+
+struct ConnectOptions {
+  Duration timeout = kConnectTimeout;             // of the whole: look-up and every attempt
+  std::function<bool(const IpAddress&)> allowed;  // asked for the very address connected to
+};
+
+// A connection under way: resolves, then tries the addresses in turn. `done` is called once, from
+// the loop. Destroying it cancels, also inside `done`.
+class TcpConnect {
+ public:
+  using Done = std::function<void(Result<std::unique_ptr<TcpStream>>)>;
+  TcpConnect(Loop& loop, const HostPort& to, ConnectOptions options, Done done);
+  TcpConnect(Loop& loop, const Endpoint& to, ConnectOptions options, Done done);
+  ~TcpConnect();
+  TcpConnect(const TcpConnect&) = delete;
+  TcpConnect& operator=(const TcpConnect&) = delete;
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+class TcpListener {
+ public:
+  using Accepted = std::function<void(std::unique_ptr<TcpStream>, const Endpoint& peer)>;
+
+  // Port 0 lets the system choose. [::] takes IPv4 as well. The error names the address and why.
+  static Result<std::unique_ptr<TcpListener>> open(Loop& loop, const Endpoint& at,
+                                                   Accepted accepted);
+  ~TcpListener();
+  TcpListener(const TcpListener&) = delete;
+  TcpListener& operator=(const TcpListener&) = delete;
+
+  Endpoint local_endpoint() const;
+
+ private:
+  struct Impl;
+  explicit TcpListener(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace culvert::runtime

@@ -1,0 +1,75 @@
+// WebSocket (RFC 6455) by wslay over any ByteStream: binary messages up to kMaxMessage. Pings are
+// answered; text messages, oversize and malformed frames close with the protocol's code.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "proto/core/rng.hpp"
+#include "proto/runtime/http.hpp"
+#include "proto/runtime/stream.hpp"
+
+namespace culvert::runtime {
+
+inline constexpr std::size_t kMaxMessage = 1U << 20U;
+
+enum class WebSocketRole { kClient, kServer };
+
+struct WebSocketEvents {
+  std::function<void(ByteView)> message;     // whole; valid during the call
+  std::function<void()> drained;             // as StreamEvents
+  std::function<void(const Error&)> closed;  // last, once; clean close: empty message
+};
+
+// ByteStream's rules on events, close() and destruction hold here too.
+class WebSocketStream {
+ public:
+  WebSocketStream(Loop& loop, Rng& rng, WebSocketRole role, std::unique_ptr<ByteStream> inner);
+  ~WebSocketStream();
+  WebSocketStream(const WebSocketStream&) = delete;
+  WebSocketStream& operator=(const WebSocketStream&) = delete;
+
+  void start(WebSocketEvents events);
+  void send(ByteView message);  // bounded as ByteStream::write
+  void ping();
+  std::size_t unsent() const;
+  void finish();  // sends Close after what was sent; `closed` follows the peer's answer
+  void close();
+  void pause();
+  void resume();
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+// The same as bytes: each write is one message, message borders mean nothing (DERP).
+std::unique_ptr<ByteStream> websocket_byte_stream(Loop& loop, Rng& rng, WebSocketRole role,
+                                                  std::unique_ptr<ByteStream> inner);
+
+// Handshake, server side: whether the request is a WebSocket upgrade; the headers of the 101.
+bool is_websocket_upgrade(const RequestHead& request);
+Result<HttpHeaders> websocket_accept(const RequestHead& request, std::string_view subprotocol = "");
+// Client side: the request, and the check of the 101.
+RequestHead websocket_request(const Url& url, Rng& rng, std::string_view subprotocol = "");
+Status websocket_check(const RequestHead& request, const ResponseHead& answer);
+
+// Connects to ws://, wss://, http:// or https://: TCP, TLS, upgrade. Destroying it cancels.
+class WebSocketConnect {
+ public:
+  using Done = std::function<void(Result<std::unique_ptr<WebSocketStream>>)>;
+  WebSocketConnect(Loop& loop, Rng& rng, const Url& url,
+                   std::shared_ptr<TlsClientContext> tls /*for https*/, Done done,
+                   Duration timeout = kConnectTimeout);
+  ~WebSocketConnect();
+  WebSocketConnect(const WebSocketConnect&) = delete;
+  WebSocketConnect& operator=(const WebSocketConnect&) = delete;
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace culvert::runtime
