@@ -1,0 +1,120 @@
+// The relay without its sockets: who may log in, who may send to whom, queues, quotas and time.
+// Pure; one thread owns it. The shell (or the simulator) names each upgraded connection by an id,
+// hands in its bytes, and after each call drains Effects: for every id in `writable` it pulls as
+// many frames as its transport takes now, and it closes what `closes` names.
+//
+//   core.bytes(id, bytes, now);
+//   core.drain(effects);
+//   for (id : effects.writable) { Bytes out; core.pull(id, room(id), now, out); write(id, out); }
+//   for (close : effects.closes) finish(close.id);          // the core has forgotten it already
+//   …when a transport has room again: core.pull(id, room(id), now, out)
+//
+// Queues stay here, bounded, while a transport is slow: the relay's own frames first, then disco
+// (kMaxDisco packets), then data (queue_bytes); a full queue drops its oldest packet. A transport
+// that takes nothing for kWriteStall while something waits is closed.
+//
+// Pairs. With tickets, A reaches B when both hold a ticket that names the other. Sending to a key
+// that one's ticket does not name has no visible effect, whether it is here or not. For a key that
+// it names, a B that is absent and a B that does not name A look the same (PeerGone "not here").
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proto/core/result.hpp"
+#include "proto/core/rng.hpp"
+#include "proto/core/time.hpp"
+#include "proto/derp/login.hpp"
+#include "proto/derp/ticket.hpp"
+
+namespace culvert::relay {
+
+using ConnectionId = std::uint64_t;
+
+inline constexpr Duration kKeepAlive = 60s;  // + 0–5 s jitter
+inline constexpr Duration kKeepAliveJitter = 5s;
+inline constexpr Duration kWriteStall = 10s;
+inline constexpr Duration kPeerGoneEvery = 1s;      // at most one "not here" a peer in this time
+inline constexpr std::size_t kMaxDisco = 32;        // packets a connection
+inline constexpr std::size_t kMaxOwnFrames = 64;    // pongs, PeerGone, health: more are dropped
+inline constexpr std::size_t kMaxSameKey = 4;       // connections of one key; the oldest is closed
+inline constexpr std::size_t kMaxHeardFrom = 1024;  // senders told PeerGone when a client leaves
+
+struct Options {
+  derp::RelayKeyPair key;
+  // Admit anyone without a ticket, anyone to anyone, as a stock relay does. Never by default.
+  bool open = false;
+  std::size_t max_connections = 16'384;
+  std::size_t queue_bytes = 256 * 1024;  // data a connection; at least one packet always fits
+};
+
+struct Counters {
+  std::uint64_t connections_opened = 0;
+  std::uint64_t connections_refused = 0;  // over max_connections, or draining
+  std::uint64_t logins = 0;
+  std::uint64_t logins_refused = 0;  // box, challenge, ticket, time
+  std::uint64_t tickets_renewed = 0;
+  std::uint64_t tickets_refused = 0;  // renewals
+  std::uint64_t tickets_expired = 0;  // connections closed for it
+  std::uint64_t malformed = 0;        // connections closed for it
+  std::uint64_t frames_skipped = 0;   // unknown types
+  std::uint64_t packets_received = 0;
+  std::uint64_t bytes_received = 0;  // of packets
+  std::uint64_t packets_queued = 0;  // for their destination
+  std::uint64_t bytes_sent = 0;      // of frames, to transports
+  std::uint64_t dropped_not_pair = 0;
+  std::uint64_t dropped_not_here = 0;
+  std::uint64_t dropped_queue = 0;
+  std::uint64_t dropped_rate = 0;
+  std::uint64_t stalled = 0;  // connections closed for kWriteStall
+};
+
+struct Close {
+  ConnectionId id = 0;
+  Error reason;
+};
+struct Effects {
+  std::vector<ConnectionId> writable;  // has frames to pull
+  std::vector<Close> closes;
+
+  bool empty() const { return writable.empty() && closes.empty(); }
+  void clear() {
+    writable.clear();
+    closes.clear();
+  }
+};
+
+class Core {
+ public:
+  // `rng` outlives the core. Without a verifier no ticket is valid.
+  Core(Options options, derp::TicketVerifier verifier, Rng& rng);
+  ~Core();
+
+  void opened(ConnectionId id, Now now);  // after the HTTP upgrade; ids are never used again
+  void bytes(ConnectionId id, ByteView bytes, Now now);
+  void closed(ConnectionId id, Now now);  // by the other side, or its transport failed
+  void handle_timeout(Now now);
+  Instant next_deadline() const;
+  void drain(Effects& into);  // cleared first
+  // Appends whole frames while `out` holds less than `room` bytes (so at most one frame more).
+  // Call it also with room 0: what stays behind is how the core sees a stalled transport.
+  void pull(ConnectionId id, std::size_t room, Now now, Bytes& out);
+
+  // Tickets are checked again, after the accepted issuers changed; who fails is closed.
+  void recheck_tickets(Now now);
+  // Sends Restarting to every client and refuses new ones. The shell ends the process afterwards.
+  void begin_restart(Now now, Duration reconnect_within, Duration try_for);
+  bool idle() const;  // no frame waits in any queue
+
+  const crypto::RelayKey& public_key() const;
+  const Counters& counters() const;
+  std::size_t connection_count() const;
+  std::size_t client_count() const;  // logged in
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace culvert::relay
