@@ -1,0 +1,74 @@
+// One line of the audit log: who did what, under which grant, at which service, how it ended.
+//
+//   2026-11-21T15:00:00Z flow-open who=alice@vendor.example grant=sha256:… service=api.acme… …
+//
+// Time and kind, then `field=value` in the order of the struct, each preceded by one space and
+// absent when empty (zero for the counts). In values every byte but printable ASCII, and space, '%'
+// and '=', is written as %XX (upper-case hex). Strict both ways: render(parse(t)) == t.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "proto/core/result.hpp"
+#include "proto/core/time.hpp"
+
+namespace culvert::audit {
+
+inline constexpr std::size_t kMaxEntryLine = 4096;  // bytes of a rendered entry, without newline
+
+enum class Kind {
+  kAgentStart,
+  kNodeAdmitted,
+  kRequest,
+  kApproval,
+  kWithdrawal,
+  kDenial,
+  kRevocation,
+  kGrantActive,
+  kGrantEnded,
+  kFlowOpen,
+  kFlowClose,
+  kFlowDenied,
+  kLeaseLapsed,
+  kLock,
+  kUnlock,
+  kClock,
+  kAlarm,  // a contradiction that somebody must look at
+};
+std::string_view name_of(Kind kind);  // agent-start, node-admitted, …
+
+struct Entry {
+  WallTime at;
+  Kind kind = Kind::kAgentStart;
+  std::string who;      // person, or node name where no person acts
+  std::string device;   // ed25519:…, the key that acted
+  std::string site;     // FQDN suffix
+  std::string grant;    // sha256:…
+  std::string service;  // FQDN
+  std::string outcome;  // ok, denied, expired, revoked, …
+  std::string detail;   // free text: reason, path, upstream's error
+  std::uint64_t bytes_in = 0;
+  std::uint64_t bytes_out = 0;
+
+  friend bool operator==(const Entry&, const Entry&) = default;
+};
+
+// Fields are cut from the longest where the line would pass kMaxEntryLine.
+std::string render(const Entry& entry);
+Result<Entry> parse_entry(std::string_view line);
+
+// What a reader asks for; empty fields match all.
+struct Query {
+  std::optional<WallTime> since;
+  std::optional<WallTime> until;
+  std::string who;
+  std::string grant;
+  std::string service;
+  std::size_t limit = 1000;  // the newest ones, oldest first
+};
+bool matches(const Query& query, const Entry& entry);
+
+}  // namespace culvert::audit

@@ -1,0 +1,89 @@
+// Finds and watches the ways to each peer: UDP endpoints where NATs allow, else the relay.
+//
+// A pair is silent until route() is asked for it. Then: ask STUN where we are (unless that is
+// fresh), send the peer our endpoints through its relay (CallMeMaybe), ping all of its endpoints
+// that we know; a Pong makes a path. The quickest path is used and pinged every kHeartbeat; it is
+// trusted for kTrustPath after its last Pong, and while it is not, data goes to the relay as well.
+// Nothing is sent for a peer that has not been used for kSessionIdle. A peer may answer Pings and
+// one CallMeMaybe without being in use itself, so that one side's need is enough.
+//
+// Pure: every input names the time; outputs are drained by the owner; one thread. Peers are
+// admitted by the owner only: messages under any other disco key are counted and not answered.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <unordered_map>
+
+#include "proto/core/result.hpp"
+#include "proto/core/rng.hpp"
+#include "proto/path/prober_types.hpp"
+
+namespace culvert::path {
+
+class PeerPaths;
+class Reflexive;
+
+struct ProberOptions {
+  bool allow_loopback = false;  // 127/8 and ::1 as candidates, ours and the peers'
+  bool direct = true;           // false: relay only; no candidates, no CallMeMaybe
+};
+
+class Prober {
+ public:
+  Prober(ProberOptions options, crypto::KeyPair<crypto::DiscoKey> ours, crypto::WireGuardKey node,
+         Rng& rng);
+  ~Prober();
+
+  // kConflict: its disco key belongs to another peer. Adding a known node again updates it.
+  Status add_peer(Instant now, const PeerInfo& peer);
+  void remove_peer(const crypto::WireGuardKey& node);
+
+  // Our interfaces' addresses with the UDP port. A different set is a link change: all paths are
+  // dropped and looked for anew.
+  void set_local_endpoints(Instant now, std::vector<Endpoint> endpoints);
+  void set_stun_servers(Instant now, std::vector<Endpoint> servers);
+  void relay_connected(Instant now, const RelayId& relay);  // calls waiting for it are sent
+
+  static bool is_ours(ByteView datagram);  // STUN or disco
+  void handle_datagram(Instant now, const Endpoint& from, ByteView datagram);
+  void handle_relayed(Instant now, const Via& via, ByteView packet);
+  void handle_send_error(Instant now, const Endpoint& to);  // the system refused this endpoint
+  Instant next_deadline() const { return deadline_; }
+  void handle_timeout(Instant now);
+
+  // For the next datagrams to the peer; calling it is what counts as use.
+  Route route(Instant now, const crypto::WireGuardKey& node);
+  // Pings through the relay and the direct path, if any; counts as use.
+  PingId ping(Instant now, const crypto::WireGuardKey& node);
+  PathStatus status(Instant now, const crypto::WireGuardKey& node) const;
+  // Ours, as CallMeMaybe tells them: local, then reflexive.
+  std::vector<Endpoint> endpoints() const;
+  std::optional<bool> mapping_varies() const;  // known after two servers have answered
+
+  void drain(ProberOutput& into);  // cleared first
+  const ProberCounters& counters() const { return counters_; }
+
+ private:
+  PeerPaths* by_node(const crypto::WireGuardKey& node) const;
+  void handle_disco(Instant now, const Source& from, ByteView bytes);
+  bool usable(const Endpoint& endpoint) const;
+  void wake(Instant now);
+  void restart_all(Instant now);
+  void reschedule();
+
+  ProberOptions options_;
+  crypto::KeyPair<crypto::DiscoKey> ours_;
+  crypto::WireGuardKey node_;
+  Rng& rng_;
+  std::unordered_map<crypto::WireGuardKey, std::unique_ptr<PeerPaths>> peers_;
+  std::unordered_map<crypto::DiscoKey, PeerPaths*> by_disco_;
+  std::vector<Endpoint> local_;
+  std::unique_ptr<Reflexive> reflexive_;
+  PingId last_ping_ = 0;
+  Instant deadline_ = Instant::never();
+  ProberOutput output_;
+  ProberCounters counters_;
+};
+
+}  // namespace culvert::path

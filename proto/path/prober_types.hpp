@@ -1,0 +1,112 @@
+// What goes into and comes out of the Prober, and its limits and timings.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "proto/core/bytes.hpp"
+#include "proto/core/endpoint.hpp"
+#include "proto/core/strong.hpp"
+#include "proto/core/time.hpp"
+#include "proto/crypto/keys.hpp"
+
+namespace culvert::path {
+
+using RelayId = Strong<struct RelayIdTag, std::string>;  // as the coordinator's relay map names it
+
+// Timings, the same as those of other disco peers.
+inline constexpr Duration kHeartbeat = 3s;      // between pings of the path in use
+inline constexpr Duration kTrustPath = 6500ms;  // after the last pong the relay helps again
+inline constexpr Duration kSessionIdle = 45s;   // after the last use the pair falls silent
+inline constexpr Duration kPingTimeout = 5s;
+inline constexpr Duration kUpgradeInterval = 60s;  // look for a better path than a trusted one
+inline constexpr Duration kGoodEnough = 5ms;       // … unless it is this fast
+inline constexpr Duration kEndpointsFresh = 27s;   // reflexive endpoints are asked again after this
+inline constexpr Duration kMinRestun = 20s;        // … or earlier while there is use: 20 to 26 s
+inline constexpr Duration kMaxRestun = 26s;
+inline constexpr Duration kMinCallInterval = 1s;  // CallMeMaybes to or from one peer
+
+// Limits.
+inline constexpr std::size_t kMaxPeers = 4096;         // add_peer fails beyond
+inline constexpr std::size_t kMaxCandidates = 32;      // of a peer; the least recently alive goes
+inline constexpr std::size_t kMaxOutstanding = 64;     // pings of a peer; the oldest is forgotten
+inline constexpr std::size_t kMaxLocalEndpoints = 16;  // the first ones are used
+inline constexpr std::size_t kMaxStunServers = 4;      // the first ones are used
+inline constexpr std::size_t kReplayMemory = 64;       // nonces remembered of a peer
+
+struct PeerInfo {
+  crypto::WireGuardKey node;
+  crypto::DiscoKey disco;
+  crypto::RelayKey relay_key;
+  std::optional<RelayId> home;  // the relay where it listens
+};
+
+// Where a disco message came in: a UDP endpoint, or a relay that names the sender.
+struct Via {
+  RelayId relay;
+  crypto::RelayKey source;
+};
+using Source = std::variant<Endpoint, Via>;
+
+// Data goes to `direct` where set, and also (or only) through the peer's relay while `relay_too`.
+struct Route {
+  std::optional<Endpoint> direct;
+  bool relay_too = true;
+  friend bool operator==(const Route&, const Route&) = default;
+};
+
+enum class PathKind { kUnknown, kRelay, kDirect };
+
+struct PathStatus {
+  PathKind kind = PathKind::kUnknown;
+  std::optional<Endpoint> endpoint;  // of the direct path
+  std::optional<Duration> latency;   // round trip of the last pong on it
+  Instant changed;                   // when kind or endpoint last changed
+};
+
+// --- outputs ---
+struct PathDatagram {
+  Endpoint to;
+  Bytes bytes;
+};
+struct RelayedDisco {  // one DERP packet; to be dropped when that relay is not connected
+  RelayId relay;
+  crypto::RelayKey to;
+  Bytes bytes;
+};
+struct PathChanged {
+  crypto::WireGuardKey peer;
+  PathStatus status;
+};
+using PingId = std::uint64_t;
+// Each answer to Prober::ping; without any, one with kind kUnknown after kPingTimeout.
+struct PingAnswer {
+  PingId id = 0;
+  crypto::WireGuardKey peer;
+  PathKind kind = PathKind::kUnknown;
+  std::optional<Endpoint> endpoint;
+  Duration round_trip{};
+};
+struct ProberOutput {
+  std::vector<PathDatagram> datagrams;
+  std::vector<RelayedDisco> relayed;
+  std::vector<PathChanged> changes;
+  std::vector<PingAnswer> answers;
+
+  bool empty() const {
+    return datagrams.empty() && relayed.empty() && changes.empty() && answers.empty();
+  }
+  void clear() { *this = {}; }
+};
+
+struct ProberCounters {
+  std::uint64_t malformed = 0;       // not STUN or disco after all
+  std::uint64_t unknown_sender = 0;  // a disco key of no peer
+  std::uint64_t forged = 0;          // the box does not open
+  std::uint64_t replayed = 0;        // a nonce seen before
+  std::uint64_t unexpected = 0;      // genuine, but nothing asked for it or it breaks a rule
+};
+
+}  // namespace culvert::path

@@ -1,0 +1,57 @@
+// STUN Binding (RFC 8489), client and server side: what is my address as you see it?
+//
+//   0                   1                   2                   3
+//  |0 0|  message type (14)  |  message length (16, without header)  |  §5
+//  |                 magic cookie 0x2112A442                          |
+//  |                 transaction id (96)                              |
+//  attributes: type (16) · length (16) · value, padded to 4 bytes        §14
+//
+// Attributes that mean something here: XOR-MAPPED-ADDRESS (§14.2), MAPPED-ADDRESS (§14.1, read
+// only), ERROR-CODE (§14.8), UNKNOWN-ATTRIBUTES (§14.9), FINGERPRINT (§14.7: CRC-32 of what is
+// before it, xor 0x5354554e; always the last). Authentication attributes are skipped, as a server
+// that asks for none does. No state, no rate limits: those belong to the caller.
+#pragma once
+
+#include <optional>
+
+#include "proto/core/bytes.hpp"
+#include "proto/core/endpoint.hpp"
+#include "proto/core/result.hpp"
+#include "proto/core/rng.hpp"
+#include "proto/core/strong.hpp"
+
+namespace culvert::path {
+
+inline constexpr std::uint16_t kStunPort = 3478;
+inline constexpr std::uint32_t kStunMagicCookie = 0x2112A442;
+inline constexpr std::size_t kStunHeaderSize = 20;
+inline constexpr std::size_t kMaxStunMessage = 1280;  // larger ones are refused unread
+
+using StunTransaction = FixedBytes<struct StunTransactionTag, 12>;
+
+// Cheap demultiplexing (RFC 8489 §5, RFC 7983): top bits zero, cookie, length fits.
+bool is_stun(ByteView datagram);
+
+// --- client ---
+StunTransaction new_stun_transaction(Rng& rng);
+Bytes stun_request(const StunTransaction& transaction);  // with FINGERPRINT
+
+struct StunResponse {
+  StunTransaction transaction;
+  Endpoint mapped;  // our address as the server saw it
+};
+// A success response. kInvalid: malformed; kDenied: an error response, its code in the message.
+Result<StunResponse> parse_stun_response(ByteView datagram);
+
+// --- server ---
+struct StunRequest {
+  StunTransaction transaction;
+  bool fingerprint = false;                     // the client sent one: so does the answer
+  std::vector<std::uint16_t> unknown_required;  // must be refused with 420 (at most 16 are kept)
+};
+// A Binding request; a wrong FINGERPRINT is kInvalid. Such datagrams get no answer.
+Result<StunRequest> parse_stun_request(ByteView datagram);
+// The whole answer: XOR-MAPPED-ADDRESS, or error 420 for unknown comprehension-required attributes.
+Bytes stun_answer(const StunRequest& request, const Endpoint& from);
+
+}  // namespace culvert::path
