@@ -82,7 +82,7 @@ class Client {
   // A new ticket for the present connection; before Ready nothing (the login fetches the latest).
   void renew_ticket(std::string_view ticket, ClientOutput& out);
   void note_preferred(bool preferred, ClientOutput& out);  // this relay is our home
-  void ping(Now now, ClientOutput& out);  // PongEvent follows; one under way at a time
+  void ping(Now now, ClientOutput& out);  // PongEvent follows; a later ping replaces an earlier one
 
   bool ready() const { return state_ == State::kReady; }
   const crypto::RelayKey& relay() const { return options_.relay; }

@@ -38,6 +38,7 @@ inline constexpr std::size_t kKeySize = 32;
 inline constexpr std::size_t kMaxPacketSize = 65'536;
 inline constexpr std::size_t kMaxFrameSize = 1U << 20U;  // payload; also of what is skipped
 inline constexpr std::size_t kChallengeSize = 32;
+inline constexpr std::size_t kMaxTicketSize = 24 * 1024;
 inline constexpr std::array<std::uint8_t, 8> kMagic = {0x44, 0x45, 0x52, 0x50,
                                                        0xF0, 0x9F, 0x94, 0x91};  // DERP🔑
 

@@ -24,7 +24,6 @@ struct TicketFacts {
 // Pure: what it captures outlives whoever holds it.
 using TicketVerifier = std::function<Result<TicketFacts>(ByteView note, Now now)>;
 
-inline constexpr std::size_t kMaxTicketSize = 24 * 1024;
 inline constexpr std::size_t kMaxTicketPeers = 1024;
 
 }  // namespace culvert::derp
