@@ -1,0 +1,88 @@
+// Signed notes: the envelope of every security statement (C2SP signed-note, Ed25519 keys).
+//
+//   <text: one or more lines, none of them empty>
+//   <empty line>
+//   — <name> base64(<key id, 4 bytes> ‖ <signature>)        one or more such lines
+//
+// The dash is U+2014 and one space. The signature covers the text with its last line feed, nothing
+// else. Key id = first four bytes of SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key) for Ed25519 (type 1).
+// Ids and names are hints: the whole configured key verifies. Strict: render(parse(x)) == x.
+// Source: https://c2sp.org/signed-note. A bundle is several notes with one empty line between them.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proto/core/bytes.hpp"
+#include "proto/core/result.hpp"
+#include "proto/crypto/keys.hpp"
+
+namespace culvert::note {
+
+constexpr std::size_t kMaxTextSize = 16 * 1024;
+constexpr std::size_t kMaxSignatures = 32;
+constexpr std::size_t kMaxNameSize = 255;
+constexpr std::size_t kMaxSignatureSize = 256;  // of any type, without the key id
+constexpr std::size_t kMaxNoteSize =
+    kMaxTextSize + 1 + kMaxSignatures * (kMaxNameSize + kMaxSignatureSize * 4 / 3 + 16);
+constexpr std::size_t kMaxBundleNotes = 256;
+
+using KeyId = std::array<std::uint8_t, 4>;
+
+struct SignatureLine {
+  std::string name;  // printable ASCII without space and '+'
+  KeyId id{};
+  Bytes signature;  // 64 bytes for Ed25519; other types are carried, never counted
+
+  friend bool operator==(const SignatureLine&, const SignatureLine&) = default;
+};
+
+struct Note {
+  std::string text;  // ends in a line feed, holds no empty line
+  std::vector<SignatureLine> signatures;
+
+  friend bool operator==(const Note&, const Note&) = default;
+};
+
+Result<Note> parse(std::string_view note);  // errors: kInvalid
+std::string render(const Note& note);
+
+Result<std::vector<Note>> parse_bundle(std::string_view bundle);  // empty input: no notes
+std::string render_bundle(std::span<const Note> notes);
+
+KeyId key_id(std::string_view name, const crypto::VerifyKey& key);
+bool valid_name(std::string_view name);
+// UTF-8, ends in a line feed, no empty line, no control character, at most kMaxTextSize.
+Status check_text(std::string_view text);
+
+// Signs `text`. The name must be a valid_name(); it tells a reader whose key it is, no more.
+SignatureLine sign(std::string_view text, std::string_view name, const crypto::SigningKey& key);
+
+struct KnownKey {
+  std::string name;  // whose it is, as configured; a line under another name verifies all the same
+  crypto::VerifyKey key;
+
+  friend bool operator==(const KnownKey&, const KnownKey&) = default;
+};
+
+// Which of `known` signed the note (each once, in the order of the lines). Lines of unknown keys
+// are ignored. A bad signature by a known key, or two lines by one key: kUnverified for the whole
+// note.
+Result<std::vector<KnownKey>> verify(const Note& note, std::span<const KnownKey> known);
+
+// The note with only those lines that a known key made; kUnverified as verify() says.
+Result<Note> keep_known(const Note& note, std::span<const KnownKey> known);
+
+// The union of the lines of two notes with one text; kConflict where the texts differ, kExhausted
+// past kMaxSignatures. Lines keep their order; those of `b` that `a` lacks follow.
+Result<Note> merge(const Note& a, const Note& b);
+
+// What identifies a statement: SHA-256 of its text, never of its signature lines.
+crypto::Hash hash(std::string_view text);
+inline crypto::Hash hash(const Note& note) { return hash(note.text); }
+
+}  // namespace culvert::note

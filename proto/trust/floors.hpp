@@ -1,0 +1,79 @@
+// What must survive a restart so that nothing goes back: the lowest epochs and serials to believe,
+// ended grants, claims, revocations, the lock, and the highest wall time seen on the store's own
+// clock. A value; Evidence keeps it and the program stores it (StateStore) whenever Evidence says
+// it changed.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "proto/core/result.hpp"
+#include "proto/trust/names.hpp"
+
+namespace culvert::trust {
+
+enum class EndCause { kExpired, kUnclaimed, kRevoked, kDenied, kWithdrawn, kLocked };
+
+// Bounds. A full table refuses what would add to it: fail closed, except revocations (see revoked).
+constexpr std::size_t kMaxTombstones = 8192;
+constexpr std::size_t kMaxNodes = 8192;
+constexpr std::size_t kMaxRevoked = 4096;
+constexpr std::chrono::seconds kTombstoneKeep{24 * 3600};       // past the grant's not-after
+constexpr std::chrono::seconds kNodeFloorKeep{31 * 24 * 3600};  // past the last statement's end
+
+struct ChainFloor {
+  std::uint64_t epoch = 0;  // 0: nothing seen yet
+  Hash hash;                // of that epoch
+  bool forked = false;  // two texts of one epoch were signed: no new grants until an operator looks
+  friend bool operator==(const ChainFloor&, const ChainFloor&) = default;
+};
+
+struct SiteFloor {
+  Fqdn name;
+  ChainFloor root;
+  std::uint64_t policy_serial = 0;
+  Hash policy;
+  friend bool operator==(const SiteFloor&, const SiteFloor&) = default;
+};
+
+struct NodeFloor {
+  std::uint64_t serial = 0;
+  Hash statement;
+  crypto::WireGuardKey wireguard;  // belongs to this identity, whoever claims it later
+  std::uint64_t service_serial = 0;
+  Hash service;
+  WallTime keep_until;
+  friend bool operator==(const NodeFloor&, const NodeFloor&) = default;
+};
+
+struct Tombstone {
+  WallTime until;
+  EndCause cause = EndCause::kExpired;
+  friend bool operator==(const Tombstone&, const Tombstone&) = default;
+};
+
+struct Floors {
+  static constexpr std::string_view kType = "culvert/floors/v1";
+
+  WallTime wall_high;
+  bool locked = false;
+  std::map<VendorId, ChainFloor> vendors;
+  std::map<SiteId, SiteFloor> sites;
+  std::map<IdentityKey, NodeFloor> nodes;
+  std::map<GrantId, Tombstone> tombstones;
+  std::map<GrantId, WallTime> claims;  // first use was made; kept until the grant's tombstone goes
+  // Revoked identities: everywhere (no site) or at one site; when full the oldest entry makes room.
+  std::set<std::pair<IdentityKey, std::optional<SiteId>>> revoked;
+  std::map<crypto::VerifyKey, std::uint64_t> suspended;  // root-listed key → epoch of the root then
+
+  // Canonical text, one entry a line; parse is as strict as a statement's.
+  std::string render() const;
+  static Result<Floors> parse(std::string_view text);
+  friend bool operator==(const Floors&, const Floors&) = default;
+};
+
+}  // namespace culvert::trust

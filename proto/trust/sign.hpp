@@ -1,0 +1,89 @@
+// Building and signing statements, so that no program needs to know their text. Each function
+// renders the statement, checks that it parses, and signs; kInvalid names the field that is wrong.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "proto/core/rng.hpp"
+#include "proto/core/time.hpp"
+#include "proto/note/note.hpp"
+#include "proto/trust/enrolment.hpp"
+#include "proto/trust/grant.hpp"
+#include "proto/trust/lease.hpp"
+#include "proto/trust/node.hpp"
+#include "proto/trust/policy.hpp"
+#include "proto/trust/revocation.hpp"
+#include "proto/trust/root.hpp"
+#include "proto/trust/service.hpp"
+#include "proto/trust/site.hpp"
+#include "proto/trust/ticket.hpp"
+
+namespace culvert::trust {
+
+// Who signs: the name on the line (a person's, or a node's label) and the key.
+struct Signer {
+  std::string name;
+  const crypto::SigningKey& key;  // the caller keeps it alive
+};
+
+// Any statement type X with parse() and render().
+template <class Statement>
+Result<note::Note> sign_statement(const Statement& statement, std::span<const Signer> signers) {
+  note::Note note{statement.render(), {}};
+  if (auto parsed = Statement::parse(note.text); !parsed) return fail_with(parsed.error());
+  for (const auto& signer : signers) {
+    if (!note::valid_name(signer.name)) return fail(ErrorCode::kInvalid, "bad signer name");
+    note.signatures.push_back(note::sign(note.text, signer.name, signer.key));
+  }
+  return note;
+}
+template <class Statement>
+Result<note::Note> sign_statement(const Statement& statement, const Signer& signer) {
+  return sign_statement(statement, std::span<const Signer>(&signer, 1));
+}
+// One more line, at the end: an approval, an admission, a co-signature.
+Result<note::Note> add_signature(note::Note note, const Signer& signer);
+
+// A new request. The policy is the one that the approvers will see; not-before is `now`, claim-by
+// at most 15 minutes later. Checks nothing against the policy: Evidence::check_request does.
+struct GrantRequest {
+  SiteRef site;
+  Fqdn service;
+  std::string scope{kScopeConnect};
+  std::string reason;
+  std::chrono::seconds length{3600};
+  std::optional<GrantId> extends;
+  Hash policy;
+};
+constexpr std::chrono::seconds kDefaultClaim{900};
+Result<note::Note> make_grant_request(const GrantRequest& request, const Node& device,
+                                      const crypto::SigningKey& device_key, WallTime now, Rng& rng);
+
+// The next epoch of a root: epoch + 1, previous and genesis filled in; the caller then edits keys
+// and times and signs with enough root keys of both.
+Root next_epoch(const Root& current, const Hash& current_hash);
+
+// The revocation of a grant, a device, a node or of one's own key.
+Result<note::Note> revoke_grant(const Grant& grant, const VendorId& vendor, std::string_view reason,
+                                WallTime now, const Signer& signer);
+Result<note::Note> revoke_identity(Revokes what, const IdentityKey& key, const VendorId& vendor,
+                                   const std::optional<SiteRef>& site, std::string_view reason,
+                                   WallTime now, const Signer& signer);
+
+// What type of statement a text or note is: its first line, or nothing for unknown ones.
+enum class Kind {
+  kRoot,
+  kSite,
+  kPolicy,
+  kEnrolment,
+  kNode,
+  kService,
+  kGrant,
+  kLease,
+  kRevocation,
+  kTicket
+};
+std::optional<Kind> kind_of(std::string_view text);
+
+}  // namespace culvert::trust
