@@ -29,7 +29,7 @@ struct NoteRow {
   friend bool operator==(const NoteRow&, const NoteRow&) = default;
 };
 
-// One audit line. (source, index) is unique: a repeated upload adds nothing.
+// One audit line. A source's indices only grow: one below its next is a repeat and adds nothing.
 struct AuditRow {
   std::string source;       // "coordinator" or the uploading node's identity key
   std::uint64_t index = 0;  // in the source's own numbering

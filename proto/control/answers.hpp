@@ -28,9 +28,11 @@ struct Welcome {
   friend bool operator==(const Welcome&, const Welcome&) = default;
 };
 // `full`: this is all that concerns the client; what it had and does not stand here is dropped.
+// `more`: the next delta belongs to the same step; nothing of a step counts before its last.
 struct Delta {
   std::uint64_t seq = 0;
   bool full = false;
+  bool more = false;
   std::vector<std::string> put;
   std::vector<NoteId> drop;
   friend bool operator==(const Delta&, const Delta&) = default;

@@ -1,15 +1,15 @@
 // A control connection that keeps itself alive, for agents and for one-shot use by the CLI.
-// Sans-I/O: the owner opens one WebSocket to the coordinator when told to, passes what happens, and
-// drains poll_output() and poll_event() after every call.
+// Sans-I/O: the owner opens one WebSocket to the coordinator when told to, passes on what happens,
+// and drains poll_output() and poll_event() after every call.
 //
-//   idle ── start ──▶ opening ── handle_opened ──▶ handshake ── welcome ──▶ connected
-//     ▲ waiting (backoff) ◀── closed, refused, silent for kDeadAfter, kConnectTimeout ──┘
+//   stopped ── start ──▶ opening ── handle_opened ──▶ handshake ── welcome ──▶ connected
+//               waiting (backoff) ◀── closed, refused, kConnectTimeout, kDeadAfter ──┘
 //
-// Retries: kFirstRetry after a connection that had been welcomed, else doubling from there to
-// kMaxRetry, each uniformly in [half, whole], so a fleet does not come back at one instant and an
-// agent is back within 5 s of a short absence. Puts, uploads and questions are kept until answered,
-// at most kMaxPending (then refused with kExhausted), and sent again after a reconnect: all of them
-// are idempotent. Lease and ticket requests are not kept: the asker asks anew.
+// Retries double from kFirstRetry to kSteadyRetry, so that an agent is back within 5 s of the
+// coordinator's return; after kLongAbsence they double on to kMaxRetry. Each is drawn from [half,
+// whole], so that a fleet does not come back at one instant. Puts, uploads and questions are kept
+// until answered, at most kMaxPending of them and kMaxPendingBytes (then refused: kExhausted), and
+// are sent again after a reconnect: all are idempotent. Lease and ticket requests are not kept.
 #pragma once
 
 #include <deque>
@@ -31,8 +31,11 @@ inline constexpr Duration kKeepalive = 10s;       // a ping when nothing was sen
 inline constexpr Duration kDeadAfter = 24s;       // nothing heard for so long: closed
 inline constexpr Duration kConnectTimeout = 10s;  // from open to welcome
 inline constexpr Duration kFirstRetry = 250ms;
+inline constexpr Duration kSteadyRetry = 4s;
 inline constexpr Duration kMaxRetry = 30s;
+inline constexpr Duration kLongAbsence = 300s;
 inline constexpr std::size_t kMaxPending = 256;
+inline constexpr std::size_t kMaxPendingBytes = std::size_t{2} << 20U;
 inline constexpr std::size_t kMaxView = 4096;  // notes that the coordinator says concern us
 
 struct ClientOptions {
@@ -72,40 +75,47 @@ class Client {
 
  private:
   enum class State { kStopped, kWaiting, kOpening, kHandshake, kConnected };
-  struct Outstanding {  // lease or ticket of this connection
-    bool lease = true;
+  struct Asked {  // on this connection, not kept beyond it
+    enum class What { kLease, kTicket, kProof } what = What::kLease;
     std::string relay;
   };
 
   void open(Instant now);
-  void lose(Instant now, const Error& why, bool close);
-  void send(const Message& message);
-  void greet();
-  Result<RequestId> keep(Message message, RequestId id);
-  Status take(Instant now, Message message);
-  void take_delta(const Delta& delta);
-  void take_error(Instant now, const ErrorReply& error);
-  void welcome(const Welcome& welcome);
-  bool settle(RequestId re);
+  void lose(Instant now, const Error& why);
+  Duration backoff(Instant now);
+  Result<RequestId> keep(RequestId id, const Message& message);
+  Result<RequestId> ask(RequestId id, const Message& message, Asked asked);
+  void send(std::string_view json);
+  Status take(Message message);
+  Status take_delta(Delta delta);
+  Status apply(const Delta& step);
+  void welcomed(Welcome welcome);
+  void answered(RequestId re, Result<Reply> reply);
+  void note_came(RequestId re, Asked::What what, std::string note);
+  void settle(RequestId re, const Asked& asked, Result<std::string> note);
 
   ClientOptions options_;
   Rng& rng_;
   State state_ = State::kStopped;
-  std::optional<Channel> channel_;
+  std::optional<Channel> channel_;  // while a connection is open
   std::optional<std::string> node_;
   std::optional<std::string> enrolment_;
   std::string run_;
   std::uint64_t seq_ = 0;
-  std::map<NoteId, crypto::Hash> view_;  // id → hash of the whole note, as last handed out
-  std::map<RequestId, Message> pending_;
-  std::map<RequestId, Outstanding> outstanding_;
+  std::map<NoteId, crypto::Hash> view_;  // what concerns us → hash of the note with its signatures
+  std::optional<Delta> step_;            // the parts of a delta so far
+  std::map<RequestId, std::string> pending_;  // JSON of what is kept until answered
+  std::size_t pending_bytes_ = 0;
+  std::map<RequestId, Asked> asked_;
   RequestId last_id_ = 0;
   Duration retry_ = kFirstRetry;
+  Instant now_{};  // of the last call that told
   Instant retry_at_ = Instant::never();
   Instant opened_at_{};
+  Instant welcomed_at_{};
+  Instant absent_since_{};
   Instant heard_at_{};
   Instant sent_at_{};
-  Instant now_{};
   std::deque<Output> outputs_;
   std::deque<Event> events_;
 };

@@ -36,7 +36,8 @@ struct Dropped {  // no longer concerns us
   NoteId id;
 };
 struct Synced {};  // all of a delta was handed out
-struct Answered {  // put, prove, site_info, list, audit
+// To put, site_info, list, audit. Request 0: a proof, and then only when it was refused.
+struct Answered {
   RequestId request = 0;
   Result<Reply> reply;
 };

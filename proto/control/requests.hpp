@@ -9,14 +9,15 @@
 #include <vector>
 
 #include "proto/crypto/keys.hpp"
+#include "proto/note/note.hpp"
 
 namespace culvert::control {
 
 inline constexpr std::uint32_t kProtocolVersion = 1;
 inline constexpr std::string_view kPath = "/control/v1";
 inline constexpr std::size_t kMaxMessage = std::size_t{1} << 20U;
-inline constexpr std::size_t kMaxNotes = 512;         // in one message
-inline constexpr std::size_t kMaxNoteSize = 24576;    // text and signature lines
+inline constexpr std::size_t kMaxNotes = 512;  // in one message
+inline constexpr std::size_t kMaxNoteSize = note::kMaxNoteSize;
 inline constexpr std::size_t kMaxGrants = 256;        // in one lease request
 inline constexpr std::size_t kMaxAuditEntries = 256;  // in one upload or answer
 inline constexpr std::size_t kMaxAuditLine = 4096;

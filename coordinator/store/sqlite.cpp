@@ -1,0 +1,248 @@
+#include "coordinator/store/sqlite.hpp"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace culvert::coordinator {
+namespace {
+
+// Version 1. `number` keeps the order of first arrival; AUTOINCREMENT never gives one out twice.
+constexpr std::string_view kSchema1 = R"(
+CREATE TABLE notes(
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  id BLOB NOT NULL UNIQUE CHECK(length(id) = 32),
+  note TEXT NOT NULL,
+  arrived INTEGER NOT NULL);
+CREATE TABLE audit(
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  source TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  site TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  line TEXT NOT NULL);
+CREATE INDEX audit_by_site ON audit(site, number);
+CREATE UNIQUE INDEX audit_by_source ON audit(source, position);
+)";
+
+std::string_view column_text(sqlite3_stmt* statement, int column) {
+  const auto* raw = sqlite3_column_blob(statement, column);
+  const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement, column));
+  return {static_cast<const char*>(raw), size};
+}
+
+}  // namespace
+
+// A prepared statement; parameters are bound in order by the constructor's caller.
+class SqliteStore::Statement {
+ public:
+  Statement(sqlite3* database, std::string_view sql) {
+    ok_ = sqlite3_prepare_v2(database, sql.data(), static_cast<int>(sql.size()), &raw_, nullptr) ==
+          SQLITE_OK;
+  }
+  ~Statement() { sqlite3_finalize(raw_); }
+  Statement(const Statement&) = delete;
+  Statement& operator=(const Statement&) = delete;
+
+  Statement& text(std::string_view value) {
+    return check(sqlite3_bind_text(raw_, ++bound_, value.data(), static_cast<int>(value.size()),
+                                   SQLITE_TRANSIENT));
+  }
+  Statement& blob(ByteView value) {
+    return check(sqlite3_bind_blob(raw_, ++bound_, value.data(), static_cast<int>(value.size()),
+                                   SQLITE_TRANSIENT));
+  }
+  Statement& number(std::int64_t value) { return check(sqlite3_bind_int64(raw_, ++bound_, value)); }
+
+  bool row() {  // false at the end, and on an error
+    if (!ok_) return false;
+    const int status = sqlite3_step(raw_);
+    ok_ = status == SQLITE_ROW || status == SQLITE_DONE;
+    return status == SQLITE_ROW;
+  }
+  bool done() {  // runs a statement that gives no rows, and makes it ready for the next
+    while (row()) {
+    }
+    bound_ = 0;
+    if (ok_) sqlite3_reset(raw_);
+    return ok_;
+  }
+  bool ok() const { return ok_; }
+
+  std::string text_at(int column) const { return std::string(column_text(raw_, column)); }
+  std::int64_t number_at(int column) const { return sqlite3_column_int64(raw_, column); }
+  std::uint64_t unsigned_at(int column) const {
+    return static_cast<std::uint64_t>(number_at(column));
+  }
+
+ private:
+  Statement& check(int status) {
+    ok_ = ok_ && status == SQLITE_OK;
+    return *this;
+  }
+
+  sqlite3_stmt* raw_ = nullptr;
+  int bound_ = 0;
+  bool ok_ = false;
+};
+
+void SqliteStore::Close::operator()(sqlite3* database) const { sqlite3_close(database); }
+
+SqliteStore::SqliteStore(std::string path, std::unique_ptr<sqlite3, Close> database)
+    : path_(std::move(path)), database_(std::move(database)) {}
+SqliteStore::~SqliteStore() = default;
+
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path) {
+  // Made by ourselves so that it is private from its first byte; SQLite's side files copy the mode.
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (descriptor < 0) {
+    return fail(ErrorCode::kUnavailable, "cannot open the store " + path + ": " +
+                                             std::strerror(errno) + " (check the state folder)");
+  }
+  ::close(descriptor);
+  sqlite3* raw = nullptr;
+  const int status = sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READWRITE, nullptr);
+  std::unique_ptr<SqliteStore> store(new SqliteStore(path, std::unique_ptr<sqlite3, Close>(raw)));
+  if (status != SQLITE_OK) return store->trouble("cannot open the store");
+  sqlite3_busy_timeout(raw, kBusyMilliseconds);
+  for (const std::string_view setting :
+       {"PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA trusted_schema = OFF"}) {
+    if (auto ok = store->run(setting); !ok) return fail_with(ok.error());
+  }
+  if (auto ok = store->migrate(); !ok) return fail_with(ok.error());
+  return store;
+}
+
+Status SqliteStore::migrate() {
+  if (auto begun = run("BEGIN IMMEDIATE"); !begun) return begun;
+  const auto version = number("PRAGMA user_version");
+  auto migrated = [&]() -> Status {
+    if (!version) return fail_with(version.error());
+    if (*version > kSchemaVersion) {
+      return fail(ErrorCode::kConflict,
+                  "the store " + path_ + " has schema version " + std::to_string(*version) +
+                      ", newer than this program's " + std::to_string(kSchemaVersion) +
+                      ": run the newer program");
+    }
+    if (*version < 1) {
+      if (auto made = run(kSchema1); !made) return made;
+    }
+    return run("PRAGMA user_version = " + std::to_string(kSchemaVersion));
+  }();
+  if (migrated) return run("COMMIT");
+  (void)run("ROLLBACK");
+  return migrated;
+}
+
+Status SqliteStore::commit(const Batch& batch) {
+  if (batch.empty()) return {};
+  if (auto begun = run("BEGIN IMMEDIATE"); !begun) return begun;
+  auto written = write(batch);
+  if (written) written = run("COMMIT");
+  if (!written && sqlite3_get_autocommit(database_.get()) == 0) (void)run("ROLLBACK");
+  return written;
+}
+
+Status SqliteStore::write(const Batch& batch) {
+  Statement put(database_.get(),
+                "INSERT INTO notes(id, note, arrived) VALUES(?, ?, ?) "
+                "ON CONFLICT(id) DO UPDATE SET note = excluded.note");
+  for (const auto& row : batch.put) {
+    put.blob(row.id.view()).text(row.note).number(row.arrived.seconds);
+    if (!put.done()) return trouble("cannot write to the store");
+  }
+  Statement erase(database_.get(), "DELETE FROM notes WHERE id = ?");
+  for (const auto& id : batch.erase) {
+    erase.blob(id.view());
+    if (!erase.done()) return trouble("cannot write to the store");
+  }
+  return write_audit(batch.audit);
+}
+
+Status SqliteStore::write_audit(const std::vector<AuditRow>& rows) {
+  Statement add(database_.get(),
+                "INSERT INTO audit(source, position, site, at, line) SELECT ?1, ?2, ?3, ?4, ?5 "
+                "WHERE ?2 > coalesce((SELECT max(position) FROM audit WHERE source = ?1), -1)");
+  for (const auto& row : rows) {
+    add.text(row.source).number(static_cast<std::int64_t>(row.index)).text(row.site);
+    add.number(row.at.seconds).text(row.line);
+    if (!add.done()) return trouble("cannot write to the store");
+  }
+  return {};
+}
+
+Result<std::vector<NoteRow>> SqliteStore::notes() {
+  Statement read(database_.get(), "SELECT id, note, arrived FROM notes ORDER BY number");
+  std::vector<NoteRow> out;
+  while (read.row()) {
+    const auto id = crypto::Hash::from(view(read.text_at(0)));
+    if (!id) return fail(ErrorCode::kInvalid, "the store " + path_ + " is damaged");
+    out.push_back({*id, read.text_at(1), WallTime{read.number_at(2)}});
+  }
+  if (!read.ok()) return trouble("cannot read the store");
+  return out;
+}
+
+Result<std::vector<StoredAudit>> SqliteStore::audit(const AuditFilter& filter) {
+  const auto limit = static_cast<std::int64_t>(std::min(filter.limit, kMaxAuditPage));
+  constexpr std::string_view kAll =
+      "SELECT number, source, position, site, at, line FROM audit "
+      "WHERE number > ?1 ORDER BY number LIMIT ?2";
+  constexpr std::string_view kOfSite =
+      "SELECT number, source, position, site, at, line FROM audit "
+      "WHERE number > ?1 AND site = ?3 ORDER BY number LIMIT ?2";
+  Statement read(database_.get(), filter.site ? kOfSite : kAll);
+  read.number(static_cast<std::int64_t>(filter.after)).number(limit);
+  if (filter.site) read.text(*filter.site);
+  std::vector<StoredAudit> out;
+  while (read.row()) {
+    out.push_back({read.unsigned_at(0),
+                   {read.text_at(1), read.unsigned_at(2), read.text_at(3),
+                    WallTime{read.number_at(4)}, read.text_at(5)}});
+  }
+  if (!read.ok()) return trouble("cannot read the store");
+  return out;
+}
+
+Result<std::uint64_t> SqliteStore::next_index(const std::string& source) {
+  Statement read(database_.get(),
+                 "SELECT coalesce(max(position) + 1, 0) FROM audit WHERE source = ?");
+  read.text(source);
+  if (!read.row()) return trouble("cannot read the store");
+  return read.unsigned_at(0);
+}
+
+Result<std::uint64_t> SqliteStore::version() { return number("PRAGMA data_version"); }
+
+Result<std::uint64_t> SqliteStore::number(std::string_view sql) {
+  Statement read(database_.get(), sql);
+  if (!read.row()) return trouble("cannot read the store");
+  return read.unsigned_at(0);
+}
+
+Status SqliteStore::run(std::string_view sql) {
+  if (sqlite3_exec(database_.get(), std::string(sql).c_str(), nullptr, nullptr, nullptr) ==
+      SQLITE_OK) {
+    return {};
+  }
+  return trouble("cannot use the store");
+}
+
+tl::unexpected<Error> SqliteStore::trouble(std::string_view doing) const {
+  const int code = sqlite3_errcode(database_.get()) & 0xFF;
+  std::string hint;
+  if (code == SQLITE_FULL) hint = " (free some space on the disk)";
+  if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT) hint = " (restore it from a backup)";
+  if (code == SQLITE_READONLY || code == SQLITE_CANTOPEN) {
+    hint = " (the state folder must be writable)";
+  }
+  return fail(ErrorCode::kUnavailable,
+              std::string(doing) + " " + path_ + ": " + sqlite3_errmsg(database_.get()) + hint);
+}
+
+}  // namespace culvert::coordinator

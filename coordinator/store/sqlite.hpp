@@ -1,0 +1,51 @@
+// The store on disk: SQLite in WAL mode, synchronous=FULL, so that what a commit returned survives
+// the power going off. `PRAGMA user_version` is the schema's version: an older one is migrated in
+// one transaction, a newer one is refused. Other processes may read and write the same file
+// meanwhile.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "coordinator/store/store.hpp"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace culvert::coordinator {
+
+inline constexpr int kSchemaVersion = 1;
+inline constexpr int kBusyMilliseconds = 5000;  // how long a commit waits for another process's
+
+class SqliteStore final : public Store {
+ public:
+  // Makes the file (0600) where there is none. Errors name the path and what to do.
+  static Result<std::unique_ptr<SqliteStore>> open(const std::string& path);
+  ~SqliteStore() override;
+
+  Status commit(const Batch& batch) override;
+  Result<std::vector<NoteRow>> notes() override;
+  Result<std::vector<StoredAudit>> audit(const AuditFilter& filter) override;
+  Result<std::uint64_t> next_index(const std::string& source) override;
+  Result<std::uint64_t> version() override;
+
+ private:
+  class Statement;
+  struct Close {
+    void operator()(sqlite3* database) const;
+  };
+
+  SqliteStore(std::string path, std::unique_ptr<sqlite3, Close> database);
+  Status run(std::string_view sql);
+  Status migrate();
+  Result<std::uint64_t> number(std::string_view sql);
+  Status write(const Batch& batch);
+  Status write_audit(const std::vector<AuditRow>& rows);
+  tl::unexpected<Error> trouble(std::string_view doing) const;
+
+  std::string path_;
+  std::unique_ptr<sqlite3, Close> database_;
+};
+
+}  // namespace culvert::coordinator

@@ -1,0 +1,252 @@
+#include "proto/control/message.hpp"
+
+#include <array>
+#include <nlohmann/json.hpp>
+#include <type_traits>
+#include <utility>
+
+#include "proto/control/fields.hpp"
+
+namespace culvert::control {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr int kMaxDepth = 4;  // message, list, element of a list; one to spare
+
+constexpr std::array<std::pair<ErrorCode, std::string_view>, 10> kCodes = {{
+    {ErrorCode::kInvalid, "invalid"},
+    {ErrorCode::kUnverified, "unverified"},
+    {ErrorCode::kStale, "stale"},
+    {ErrorCode::kConflict, "conflict"},
+    {ErrorCode::kDenied, "denied"},
+    {ErrorCode::kNotFound, "not-found"},
+    {ErrorCode::kExhausted, "exhausted"},
+    {ErrorCode::kUnavailable, "unavailable"},
+    {ErrorCode::kTimeout, "timeout"},
+    {ErrorCode::kInternal, "internal"},
+}};
+
+class JsonWriter {
+ public:
+  explicit JsonWriter(Json& object) : object_(object) {}
+
+  template <class T>
+  void operator()(const char* key, const T& value, Limit = {}) {
+    object_[key] = to_json(value);
+  }
+  template <class T>
+  void operator()(const char* key, const std::optional<T>& value, Limit = {}) {
+    if (value) object_[key] = to_json(*value);
+  }
+
+ private:
+  template <class T>
+  requires std::is_integral_v<T>
+  static Json to_json(T value) { return value; }
+  static Json to_json(const std::string& value) { return value; }
+  static Json to_json(const Nonce& value) { return to_hex(value); }
+  template <class Tag, std::size_t N>
+  static Json to_json(const FixedBytes<Tag, N>& value) {
+    return value.hex();
+  }
+  static Json to_json(ListWhat value) {
+    return value == ListWhat::kRequests ? "requests" : "devices";
+  }
+  static Json to_json(ErrorCode value) { return name(value); }
+  template <class T>
+  static Json to_json(const std::vector<T>& list) {
+    auto out = Json::array();
+    for (const auto& element : list) out.push_back(to_json(element));
+    return out;
+  }
+  template <class T>
+  requires std::is_same_v<T, RelayInfo> || std::is_same_v<T, Listed>
+  static Json to_json(const T& value) {
+    auto out = Json::object();
+    JsonWriter writer(out);
+    fields(writer, value);
+    return out;
+  }
+
+  Json& object_;
+};
+
+// Remembers the first field that is wrong; every key of the object must have been asked for.
+class JsonReader {
+ public:
+  explicit JsonReader(const Json& object) : object_(object) {}
+
+  template <class T>
+  void operator()(const char* key, T& value, Limit limit = {}) {
+    const auto found = object_.find(key);
+    if (found == object_.end()) return wrong(key);
+    ++read_;
+    if (!from_json(*found, value, limit)) wrong(key);
+  }
+  template <class T>
+  void operator()(const char* key, std::optional<T>& value, Limit limit = {}) {
+    const auto found = object_.find(key);
+    if (found == object_.end()) return;
+    ++read_;
+    if (!from_json(*found, value.emplace(), limit)) wrong(key);
+  }
+  // `more`: keys that the caller has read.
+  bool ok(std::size_t more) const { return wrong_.empty() && read_ + more == object_.size(); }
+  std::string complaint() const {
+    return wrong_.empty() ? "has a field that it must not have" : "lacks a good \"" + wrong_ + "\"";
+  }
+
+ private:
+  void wrong(const char* key) {
+    if (wrong_.empty()) wrong_ = key;
+  }
+  template <class T>
+  requires std::is_unsigned_v<T>
+  static bool from_json(const Json& json, T& value, Limit) {
+    if constexpr (std::is_same_v<T, bool>) {
+      if (!json.is_boolean()) return false;
+      value = json.get<bool>();
+      return true;
+    } else {
+      if (!json.is_number_unsigned()) return false;
+      const auto wide = json.get<std::uint64_t>();
+      value = static_cast<T>(wide);
+      return value == wide;
+    }
+  }
+  static bool from_json(const Json& json, std::string& value, Limit limit) {
+    if (!json.is_string()) return false;
+    const auto& string = json.get_ref<const std::string&>();
+    if (string.size() > limit.length) return false;
+    value = string;
+    return true;
+  }
+  static bool from_json(const Json& json, Nonce& value, Limit) { return hex(json, value); }
+  template <class Tag, std::size_t N>
+  static bool from_json(const Json& json, FixedBytes<Tag, N>& value, Limit) {
+    return hex(json, value.bytes);
+  }
+  static bool from_json(const Json& json, ListWhat& value, Limit) {
+    value = json == "devices" ? ListWhat::kDevices : ListWhat::kRequests;
+    return json == "devices" || json == "requests";
+  }
+  static bool from_json(const Json& json, ErrorCode& value, Limit) {
+    for (const auto& [code, code_name] : kCodes) {
+      if (json != code_name) continue;
+      value = code;
+      return true;
+    }
+    return false;
+  }
+  template <class T>
+  static bool from_json(const Json& json, std::vector<T>& list, Limit limit) {
+    if (!json.is_array() || json.size() > limit.count) return false;
+    list.resize(json.size());
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      if (!from_json(json[i], list[i], limit)) return false;
+    }
+    return true;
+  }
+  template <class T>
+  requires std::is_same_v<T, RelayInfo> || std::is_same_v<T, Listed>
+  static bool from_json(const Json& json, T& value, Limit) {
+    if (!json.is_object()) return false;
+    JsonReader reader(json);
+    fields(reader, value);
+    return reader.ok(0);
+  }
+  template <std::size_t N>
+  static bool hex(const Json& json, std::array<std::uint8_t, N>& value) {
+    if (!json.is_string()) return false;
+    const auto raw = from_hex(json.get_ref<const std::string&>());
+    if (!raw || raw->size() != N) return false;
+    std::memcpy(value.data(), raw->data(), N);
+    return true;
+  }
+
+  const Json& object_;
+  std::size_t read_ = 0;
+  std::string wrong_;
+};
+
+// Tries the alternatives of Message from I on.
+template <std::size_t I = 0>
+Result<Message> decode_as(std::string_view type, const Json& json) {
+  if constexpr (I == std::variant_size_v<Message>) {
+    return fail(ErrorCode::kInvalid, "control message of an unknown type");
+  } else {
+    std::variant_alternative_t<I, Message> message;
+    if (type != type_of(message)) return decode_as<I + 1>(type, json);
+    JsonReader reader(json);
+    fields(reader, message);
+    if (!reader.ok(1)) {
+      return fail(ErrorCode::kInvalid,
+                  "control message \"" + std::string(type) + "\" " + reader.complaint());
+    }
+    return Message(std::move(message));
+  }
+}
+
+// The parser keeps its own stack on the heap; this keeps that small as well.
+bool too_deep(std::string_view json) {
+  int depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      if (++depth > kMaxDepth) return true;
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string encode(const Message& message) {
+  auto object = Json::object();
+  std::visit(
+      [&](const auto& m) {
+        object["type"] = type_of(m);
+        JsonWriter writer(object);
+        fields(writer, m);
+      },
+      message);
+  // What is not UTF-8 becomes U+FFFD instead of an exception: an error text may quote a stranger.
+  return object.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Result<Message> decode(std::string_view json) {
+  if (json.size() > kMaxMessage || too_deep(json)) {
+    return fail(ErrorCode::kInvalid, "control message is too long or too deep");
+  }
+  const auto parsed = Json::parse(json, nullptr, false);
+  if (!parsed.is_object()) return fail(ErrorCode::kInvalid, "control message is no JSON object");
+  const auto type = parsed.find("type");
+  if (type == parsed.end() || !type->is_string()) {
+    return fail(ErrorCode::kInvalid, "control message lacks a good \"type\"");
+  }
+  return decode_as(type->get_ref<const std::string&>(), parsed);
+}
+
+std::string_view name(ErrorCode code) {
+  for (const auto& [known, code_name] : kCodes) {
+    if (known == code) return code_name;
+  }
+  return "internal";
+}
+
+Bytes proof_message(ByteView handshake_hash) {
+  Bytes out = to_bytes("culvert/control-proof/v1\n");
+  append(out, handshake_hash);
+  return out;
+}
+
+}  // namespace culvert::control
