@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <unordered_map>
 #include <vector>
 
@@ -18,9 +19,9 @@ class AllowedIps {
   // A prefix belongs to one peer; the last to claim it has it, as in every WireGuard.
   void insert(const Prefix& prefix, Peer* peer);
   void remove_all(const Peer* peer);
-  Peer* lookup(const IpAddress& address) const;             // null: nobody's
-  std::vector<Prefix> prefixes_of(const Peer* peer) const;  // sorted
-  std::size_t size() const;
+  Peer* lookup(const IpAddress& address) const;  // null: nobody's
+  // Of one peer or (null) of all, by peer; sorted.
+  std::map<const Peer*, std::vector<Prefix>> prefixes(const Peer* of = nullptr) const;
 
  private:
   struct Table {

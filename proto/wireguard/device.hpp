@@ -78,43 +78,41 @@ class Device {
   };
 
   Peer* find(const crypto::WireGuardKey& key) const;
-  PeerInfo describe(const Peer& peer) const;
-  void drop_pending(Peer& peer);
   SessionIndex new_index(IndexEntry entry);
-
+  void drop_pending(Peer& peer);
+  void touch(Peer& peer);
+  void settle(Now now, Output& out);  // ends every call
+  void bury();
   // device_send.cpp
-  void seal(Now now, Peer& peer, Keypair& keypair, ByteView packet, Output& out);
+  void seal(Peer& peer, Keypair& keypair, ByteView packet, Output& out);
   void stage(Peer& peer, ByteView packet);
   void flush_staged(Now now, Peer& peer, Output& out);
   void send_keepalive(Now now, Peer& peer, Output& out);
   void keep_fresh(Now now, Peer& peer, Output& out);
   void start_handshake(Now now, Peer& peer, bool retry, Output& out);
   void transmit(Peer& peer, ByteView datagram, bool is_handshake, Output& out);
-  void touch(Peer& peer);
-  void settle(Now now, Output& out);
-
+  void expire(Now now, Peer& peer, Output& out);
   // device_receive.cpp
-  void queue_opening(Now now, const Incoming& incoming);
-  void open_queued(Now now, Output& out);
+  bool queue_openings(Instant now, std::span<Incoming> datagrams);
   void deliver(Now now, const Opening& opening, const crypto::AeadJob& job, Output& out);
   void deliver_inner(Peer& peer, ByteView plain, Output& out);
-  void receive_handshake(Now now, const Incoming& incoming, MessageType type, Output& out);
-  bool admit_handshake(Now now, const Incoming& incoming, Output& out);
+  bool admit_handshake(Instant now, const Incoming& incoming, Output& out);
   void receive_initiation(Now now, const Incoming& incoming, Output& out);
+  void answer(Now now, Peer& peer, OpenedInitiation opened, Output& out);
   void receive_response(Now now, const Incoming& incoming, Output& out);
-  void receive_cookie(Now now, const Incoming& incoming);
-  void roam(Peer& peer, const Endpoint& from);
-  void expire(Now now, Peer& peer, Output& out);
+  void receive_cookie(Instant now, const Incoming& incoming);
+  void came_from(Peer& peer, const Incoming& incoming);
 
   Identity identity_;
   Rng& rng_;
   DeviceOptions options_;
   Counters counters_;
-  Tai64nSource clock_labels_;
+  Tai64nSource labels_;
   CookieChecker checker_;
   HandshakeLoad load_;
   SourceLimiter sources_;
   std::unordered_map<crypto::WireGuardKey, std::unique_ptr<Peer>> peers_;
+  std::uint64_t next_serial_ = 0;
   std::unordered_map<SessionIndex, IndexEntry> indices_;
   AllowedIps allowed_ips_;
   Tombstones tombstones_;

@@ -42,7 +42,6 @@ struct PeerInfo {
   std::optional<Endpoint> endpoint;
   Duration persistent_keepalive{};
   std::optional<Now> last_handshake;  // that made keys which both sides proved
-  bool has_session = false;           // keys that may seal (as of their last use)
   std::uint64_t received_bytes = 0;
   std::uint64_t sent_bytes = 0;
   std::size_t staged_packets = 0;

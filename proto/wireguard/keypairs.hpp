@@ -36,7 +36,8 @@ class Keypairs {
   Keypair* next() const { return next_.get(); }
   Keypair* previous() const { return previous_.get(); }
 
-  void install_initiator(std::unique_ptr<Keypair> fresh, Retired& retired);
+  // `keep_next`: the peer's own handshake crossed ours and will win (Device says when).
+  void install_initiator(std::unique_ptr<Keypair> fresh, bool keep_next, Retired& retired);
   void install_responder(std::unique_ptr<Keypair> fresh, Retired& retired);
   // A genuine packet came with this keypair. True if that made it the current one.
   bool confirm(const Keypair* used, Retired& retired);

@@ -15,7 +15,8 @@
 namespace culvert::wireguard {
 
 struct Peer {
-  explicit Peer(PeerKeys with) : keys(std::move(with)), jar(keys.public_key) {}
+  Peer(PeerKeys with, std::uint64_t number)
+      : keys(std::move(with)), jar(keys.public_key), serial(number) {}
 
   PeerKeys keys;
   CookieJar jar;
@@ -26,6 +27,7 @@ struct Peer {
   // Our initiation under way, and the index it went out with.
   std::optional<PendingInitiation> pending;
   SessionIndex pending_index;
+  Instant pending_since;
   std::optional<Instant> handshake_sent;  // an initiation or response, for REKEY_TIMEOUT
   bool last_minute_handshake = false;     // asked for on reception, once a session
 
@@ -47,7 +49,9 @@ struct Peer {
   bool received_data = false;
   bool received_any = false;
 
-  Instant queued = Instant::never();  // the earliest entry of Deadlines
+  // Deadlines' own: a number that no other peer of the device ever had, and where it queued us.
+  std::uint64_t serial;
+  Instant queued = Instant::never();
 };
 
 }  // namespace culvert::wireguard

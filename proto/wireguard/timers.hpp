@@ -15,8 +15,9 @@
 // (Device::keep_fresh).
 #pragma once
 
-#include <queue>
-#include <vector>
+#include <cstdint>
+#include <map>
+#include <utility>
 
 #include "proto/core/rng.hpp"
 #include "proto/core/time.hpp"
@@ -34,11 +35,11 @@ class Timers {
   void authenticated_sent(Instant now);      // any packet, handshakes too
   void authenticated_received(Instant now);  // likewise
   void initiation_sent(Instant now, Rng& rng);
+  void initiation_postponed(Instant until);  // too soon after the last: retransmit does it then
   void handshake_complete();
   void session_derived(Instant now, Rng& rng);
   void set_persistent(Instant now, Duration every);  // 0: off
   void reset_attempts() { attempts_ = 0; }
-  void stop();  // all of them
 
   // What to do now; each at most once.
   struct Expired {
@@ -67,22 +68,18 @@ class Timers {
 
 struct Peer;
 
-// When which peer wants a look, a heap with stale entries: a peer is pushed when its next deadline
-// moves forward of the one queued; one that was queued too early is queued again when it comes up.
+// Which peer is due when: one entry a peer with a timer, in order of time, then of the peer's age.
+// An entry moves when the peer's next deadline gets earlier; one that has got later is found out
+// when it comes up, so that packets seldom touch this.
 class Deadlines {
  public:
   void watch(Peer& peer);  // after its timers changed
-  void forget(const Peer& peer);
-  Instant next() const { return heap_.empty() ? Instant::never() : heap_.front().at; }
+  void forget(Peer& peer);
+  Instant next() const { return due_.empty() ? Instant::never() : due_.begin()->first.first; }
   Peer* pop_due(Instant now);  // null: none is due
 
  private:
-  struct Entry {
-    Instant at;
-    Peer* peer;
-    friend bool operator<(const Entry& a, const Entry& b) { return b.at < a.at; }  // a min-heap
-  };
-  std::vector<Entry> heap_;
+  std::map<std::pair<Instant, std::uint64_t>, Peer*> due_;
 };
 
 }  // namespace culvert::wireguard

@@ -1,0 +1,174 @@
+#include "proto/wireguard/device.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace culvert::wireguard {
+
+Device::Device(Identity identity, Rng& rng, DeviceOptions options)
+    : identity_(std::move(identity)),
+      rng_(rng),
+      options_(options),
+      checker_(identity_.public_key, rng),
+      load_(options.handshakes_per_second) {}
+
+Device::~Device() = default;
+
+Status Device::add_peer(Now now, PeerConfig config) {
+  const auto& key = config.public_key;
+  if (key == identity_.public_key) return fail(ErrorCode::kInvalid, "the peer's key is our own");
+  if (find(key) != nullptr) return fail(ErrorCode::kConflict, "the peer is already there");
+  if (peers_.size() >= kMaxPeers) return fail(ErrorCode::kExhausted, "too many peers");
+  if (config.allowed_ips.size() > kMaxAllowedIps) {
+    return fail(ErrorCode::kExhausted, "too many allowed IPs for one peer");
+  }
+  auto keys = PeerKeys::make(identity_, key);
+  if (!keys) return fail(ErrorCode::kInvalid, "the peer's key is no usable X25519 key");
+  if (config.preshared_key) keys->preshared = std::move(*config.preshared_key);
+
+  auto peer = std::make_unique<Peer>(std::move(*keys), next_serial_++);
+  peer->endpoint = config.endpoint.value_or(Endpoint{});
+  peer->last_timestamp =
+      std::max(tombstones_.take(key).value_or(Tai64n{}), config.last_timestamp.value_or(Tai64n{}));
+  for (const auto& prefix : config.allowed_ips) allowed_ips_.insert(prefix, peer.get());
+  peer->timers.set_persistent(now.steady, config.persistent_keepalive);
+  deadlines_.watch(*peer);
+  peers_.emplace(key, std::move(peer));
+  return {};
+}
+
+bool Device::remove_peer(const crypto::WireGuardKey& key) {
+  Peer* peer = find(key);
+  if (peer == nullptr) return false;
+  if (peer->last_timestamp != Tai64n{}) tombstones_.put(key, peer->last_timestamp);
+  drop_pending(*peer);
+  peer->keypairs.clear(retired_);
+  bury();
+  allowed_ips_.remove_all(peer);
+  deadlines_.forget(*peer);
+  peers_.erase(crypto::WireGuardKey(key));  // a copy: `key` may be the peer's own
+  return true;
+}
+
+bool Device::set_allowed_ips(const crypto::WireGuardKey& key, std::span<const Prefix> prefixes) {
+  Peer* peer = find(key);
+  if (peer == nullptr || prefixes.size() > kMaxAllowedIps) return false;
+  allowed_ips_.remove_all(peer);
+  for (const auto& prefix : prefixes) allowed_ips_.insert(prefix, peer);
+  return true;
+}
+
+bool Device::set_preshared_key(const crypto::WireGuardKey& key,
+                               std::optional<crypto::Secret32> secret) {
+  Peer* peer = find(key);
+  if (peer == nullptr) return false;
+  peer->keys.preshared = secret ? std::move(*secret) : crypto::Secret32{};
+  return true;
+}
+
+bool Device::set_endpoint(const crypto::WireGuardKey& key, const Endpoint& endpoint) {
+  Peer* peer = find(key);
+  if (peer == nullptr) return false;
+  peer->endpoint = endpoint;
+  return true;
+}
+
+bool Device::set_persistent_keepalive(Now now, const crypto::WireGuardKey& key, Duration every) {
+  Peer* peer = find(key);
+  if (peer == nullptr) return false;
+  peer->timers.set_persistent(now.steady, every);
+  deadlines_.watch(*peer);
+  return true;
+}
+
+namespace {
+
+PeerInfo describe(const Peer& peer, std::vector<Prefix> allowed_ips) {
+  PeerInfo out;
+  out.public_key = peer.keys.public_key;
+  out.has_preshared_key = !peer.keys.preshared.is_zero();
+  out.allowed_ips = std::move(allowed_ips);
+  if (peer.endpoint != Endpoint{}) out.endpoint = peer.endpoint;
+  out.persistent_keepalive = peer.timers.persistent_every();
+  out.last_handshake = peer.last_handshake;
+  out.received_bytes = peer.received_bytes;
+  out.sent_bytes = peer.sent_bytes;
+  out.staged_packets = peer.staged.size();
+  return out;
+}
+
+}  // namespace
+
+std::optional<PeerInfo> Device::peer(const crypto::WireGuardKey& key) const {
+  const Peer* peer = find(key);
+  if (peer == nullptr) return std::nullopt;
+  return describe(*peer, allowed_ips_.prefixes(peer)[peer]);
+}
+
+std::vector<PeerInfo> Device::peers() const {
+  auto prefixes = allowed_ips_.prefixes();
+  std::vector<PeerInfo> out;
+  out.reserve(peers_.size());
+  for (const auto& entry : peers_) {
+    const Peer* peer = entry.second.get();
+    out.push_back(describe(*peer, std::move(prefixes[peer])));
+  }
+  return out;
+}
+
+std::optional<Tai64n> Device::last_timestamp(const crypto::WireGuardKey& key) const {
+  const Peer* peer = find(key);
+  if (peer == nullptr) return tombstones_.find(key);
+  if (peer->last_timestamp == Tai64n{}) return std::nullopt;
+  return peer->last_timestamp;
+}
+
+Peer* Device::find(const crypto::WireGuardKey& key) const {
+  const auto at = peers_.find(key);
+  return at == peers_.end() ? nullptr : at->second.get();
+}
+
+SessionIndex Device::new_index(IndexEntry entry) {
+  for (;;) {
+    const SessionIndex index(static_cast<std::uint32_t>(rng_.next()));
+    if (indices_.emplace(index, entry).second) return index;
+  }
+}
+
+void Device::drop_pending(Peer& peer) {
+  if (!peer.pending) return;
+  indices_.erase(peer.pending_index);
+  peer.pending.reset();
+}
+
+void Device::touch(Peer& peer) {
+  if (peer.touched) return;
+  peer.touched = true;
+  touched_.push_back(&peer);
+}
+
+// What the call did goes to the timers once a peer, whatever the number of packets; then everything
+// that it wants to send is sealed as one batch.
+void Device::settle(Now now, Output& out) {
+  for (std::size_t i = 0; i < touched_.size(); ++i) {  // keep_fresh may touch a peer once more
+    Peer& peer = *touched_[i];
+    peer.touched = false;
+    keep_fresh(now, peer, out);
+    if (std::exchange(peer.received_any, false)) peer.timers.authenticated_received(now.steady);
+    if (std::exchange(peer.received_data, false)) peer.timers.data_received(now.steady);
+    if (std::exchange(peer.sent_any, false)) peer.timers.authenticated_sent(now.steady);
+    if (std::exchange(peer.sent_data, false)) peer.timers.data_sent(now.steady);
+    deadlines_.watch(peer);
+  }
+  touched_.clear();
+  crypto::seal_batch(seals_);
+  seals_.clear();
+  bury();
+}
+
+void Device::bury() {
+  for (const auto& keypair : retired_) indices_.erase(keypair->local);
+  retired_.clear();
+}
+
+}  // namespace culvert::wireguard

@@ -1,0 +1,224 @@
+// The way in: datagrams to packets, and handshakes that others begin.
+#include <utility>
+
+#include "proto/wireguard/device.hpp"
+
+namespace culvert::wireguard {
+
+// Transport first and all at once, handshakes after: no session begins and carries data within one
+// batch, since the other side must hear from us in between.
+void Device::receive(Now now, std::span<Incoming> datagrams, Output& out) {
+  const bool handshakes = queue_openings(now.steady, datagrams);
+  crypto::open_batch(opens_);
+  for (std::size_t i = 0; i < opens_.size(); ++i) deliver(now, openings_[i], opens_[i], out);
+  opens_.clear();
+  openings_.clear();
+  for (std::size_t i = 0; handshakes && i < datagrams.size(); ++i) {
+    const auto type = message_type(datagrams[i].datagram);
+    if (type == MessageType::kInitiation) receive_initiation(now, datagrams[i], out);
+    if (type == MessageType::kResponse) receive_response(now, datagrams[i], out);
+    if (type == MessageType::kCookieReply) receive_cookie(now.steady, datagrams[i]);
+  }
+  settle(now, out);
+}
+
+// True: there are handshake messages among them.
+bool Device::queue_openings(Instant now, std::span<Incoming> datagrams) {
+  bool handshakes = false;
+  std::optional<SessionIndex> last;  // bursts come from one session
+  IndexEntry entry{};
+  for (const auto& incoming : datagrams) {
+    const auto type = message_type(incoming.datagram);
+    if (type != MessageType::kTransport) {
+      if (!type) ++counters_.datagram_malformed;
+      handshakes |= type.has_value();
+      continue;
+    }
+    const auto header = decode_transport(incoming.datagram);
+    if (last != header.receiver) {
+      const auto at = indices_.find(header.receiver);
+      entry = at == indices_.end() ? IndexEntry{} : at->second;
+      last = header.receiver;
+    }
+    if (entry.keypair == nullptr) {
+      ++counters_.index_unknown;
+    } else if (entry.keypair->expired(now) || header.counter >= kRejectAfterMessages) {
+      ++counters_.transport_expired;
+    } else {
+      opens_.push_back({&entry.keypair->keys.receive, header.counter,
+                        incoming.datagram.subspan(kTransportHeaderSize), false});
+      openings_.push_back({entry, &incoming});
+    }
+  }
+  return handshakes;
+}
+
+void Device::deliver(Now now, const Opening& opening, const crypto::AeadJob& job, Output& out) {
+  auto& [peer, keypair] = opening.entry;
+  if (!job.ok) {
+    ++counters_.transport_forged;
+    return;
+  }
+  if (!keypair->replay.accept(job.counter)) {
+    ++counters_.transport_replayed;
+    return;
+  }
+  ++counters_.packets_opened;
+  came_from(*peer, *opening.incoming);
+  if (peer->keypairs.confirm(keypair, retired_)) {
+    peer->timers.handshake_complete();
+    peer->last_handshake = now;
+    peer->last_minute_handshake = false;
+    flush_staged(now, *peer, out);
+  }
+  const ByteView plain = job.buffer.first(job.buffer.size() - crypto::kAeadTagSize);
+  if (plain.empty()) {
+    ++counters_.keepalives_received;
+    return;
+  }
+  peer->received_data = true;
+  deliver_inner(*peer, plain, out);
+}
+
+void Device::deliver_inner(Peer& peer, ByteView plain, Output& out) {
+  const auto addresses = ip::Addresses::parse(plain);
+  if (!addresses) {
+    ++counters_.inner_malformed;
+  } else if (allowed_ips_.lookup(addresses->source) != &peer) {
+    ++counters_.inner_source_denied;
+  } else {
+    out.packets.push_back({peer.keys.public_key, plain.first(addresses->total_length)});
+  }
+}
+
+// An authenticated datagram of this peer.
+void Device::came_from(Peer& peer, const Incoming& incoming) {
+  if (options_.roaming) peer.endpoint = incoming.from;
+  peer.received_bytes += incoming.datagram.size();
+  peer.received_any = true;
+  touch(peer);
+}
+
+// The cheap checks before a handshake message costs anything (section 5.3).
+bool Device::admit_handshake(Instant now, const Incoming& incoming, Output& out) {
+  const ByteView message = incoming.datagram;
+  if (!checker_.mac1_is_right(message)) {
+    ++counters_.mac1_wrong;
+    return false;
+  }
+  if (!load_.under_load(now)) return true;
+  if (!checker_.mac2_is_right(now, message, incoming.from)) {
+    const auto datagram = out.allocate(kCookieReplySize);
+    encode(checker_.reply(now, message, incoming.from), datagram);
+    out.datagrams.push_back({{}, incoming.from, datagram, true});
+    ++counters_.cookies_sent;
+    return false;
+  }
+  if (!sources_.allow(now, incoming.from.address)) {
+    ++counters_.source_limited;
+    return false;
+  }
+  return true;
+}
+
+void Device::receive_initiation(Now now, const Incoming& incoming, Output& out) {
+  if (!admit_handshake(now.steady, incoming, out)) return;
+  auto opened = open_initiation(identity_, decode_initiation(incoming.datagram));
+  if (!opened) {
+    ++counters_.initiation_forged;
+    return;
+  }
+  Peer* peer = find(opened->static_key);
+  if (peer == nullptr) {
+    ++counters_.initiation_unknown_peer;
+    return;
+  }
+  const auto label = open_timestamp(*opened, peer->keys);
+  if (!label) {
+    ++counters_.initiation_forged;
+  } else if (*label <= peer->last_timestamp) {
+    ++counters_.initiation_replayed;
+  } else if (peer->initiation_read && now.steady - *peer->initiation_read < kInitiationInterval) {
+    ++counters_.initiation_too_soon;
+  } else {
+    peer->last_timestamp = *label;
+    peer->initiation_read = now.steady;
+    came_from(*peer, incoming);
+    answer(now, *peer, std::move(*opened), out);
+  }
+}
+
+void Device::answer(Now now, Peer& peer, OpenedInitiation opened, Output& out) {
+  Response message;
+  const SessionIndex remote = opened.sender;
+  auto keys = respond(std::move(opened), peer.keys, rng_, message);
+  if (!keys) return;
+  auto keypair = std::make_unique<Keypair>();
+  keypair->keys = std::move(*keys);
+  keypair->created = now.steady;
+  keypair->remote = remote;
+  keypair->local = message.sender = new_index({&peer, keypair.get()});
+  peer.keypairs.install_responder(std::move(keypair), retired_);
+  peer.handshake_sent = now.steady;
+  peer.timers.session_derived(now.steady, rng_);
+  ++counters_.sessions;
+  ++counters_.responses_sent;
+  const auto datagram = out.allocate(kResponseSize);
+  encode(message, datagram);
+  peer.jar.add_macs(now.steady, datagram);
+  transmit(peer, datagram, true, out);
+}
+
+void Device::receive_response(Now now, const Incoming& incoming, Output& out) {
+  if (!admit_handshake(now.steady, incoming, out)) return;
+  const auto message = decode_response(incoming.datagram);
+  const auto at = indices_.find(message.receiver);
+  if (at == indices_.end() || at->second.keypair != nullptr) {
+    ++counters_.index_unknown;
+    return;
+  }
+  Peer& peer = *at->second.peer;
+  auto keys = finish(*peer.pending, identity_, peer.keys, message);
+  if (!keys) {
+    ++counters_.response_forged;
+    return;
+  }
+  auto keypair = std::make_unique<Keypair>();
+  keypair->keys = std::move(*keys);
+  keypair->created = now.steady;
+  keypair->initiator = true;
+  keypair->local = message.receiver;
+  keypair->remote = message.sender;
+  at->second.keypair = keypair.get();
+  peer.pending.reset();
+  // Both began at once: the session that the smaller key began becomes the one of both, so that
+  // one side alone renews it. Ours serves until the first packet of theirs.
+  const Keypair* crossed = peer.keypairs.next();
+  const bool keep_next = crossed != nullptr && crossed->created >= peer.pending_since &&
+                         peer.keys.public_key < identity_.public_key;
+  peer.keypairs.install_initiator(std::move(keypair), keep_next, retired_);
+  came_from(peer, incoming);
+  peer.timers.session_derived(now.steady, rng_);
+  peer.timers.handshake_complete();
+  peer.last_handshake = now;
+  peer.last_minute_handshake = false;
+  ++counters_.sessions;
+  // The responder may not send before it has heard from us with the new keys.
+  if (peer.staged.empty()) {
+    send_keepalive(now, peer, out);
+  } else {
+    flush_staged(now, peer, out);
+  }
+}
+
+void Device::receive_cookie(Instant now, const Incoming& incoming) {
+  const auto message = decode_cookie_reply(incoming.datagram);
+  const auto at = indices_.find(message.receiver);
+  if (at == indices_.end()) {
+    ++counters_.index_unknown;
+  } else if (!at->second.peer->jar.accept(now, message)) {
+    ++counters_.cookie_forged;
+  }
+}
+
+}  // namespace culvert::wireguard

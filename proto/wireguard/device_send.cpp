@@ -1,0 +1,159 @@
+// The way out: packets to datagrams, handshakes that we begin, and what timers ask for.
+#include <algorithm>
+#include <utility>
+
+#include "proto/wireguard/device.hpp"
+
+namespace culvert::wireguard {
+namespace {
+
+// To a multiple of 16, but not beyond the MTU (paper, section 5.4.6; the kernel's send.c).
+std::size_t padded_size(std::size_t size, std::size_t mtu) {
+  const std::size_t rounded = (size + kPaddingMultiple - 1) / kPaddingMultiple * kPaddingMultiple;
+  return std::min(rounded, std::max(size, mtu));
+}
+
+}  // namespace
+
+void Device::send(Now now, std::span<const ByteView> packets, Output& out) {
+  Peer* peer = nullptr;
+  std::optional<IpAddress> routed;  // what `peer` was looked up for: bursts go to one address
+  for (const ByteView packet : packets) {
+    const auto addresses = ip::Addresses::parse(packet);
+    if (!addresses || addresses->total_length > kMaxPacket) {
+      ++counters_.packet_malformed;
+      continue;
+    }
+    if (routed != addresses->destination) {
+      routed = addresses->destination;
+      peer = allowed_ips_.lookup(*routed);
+    }
+    if (peer == nullptr) {
+      ++counters_.packet_unroutable;
+      continue;
+    }
+    const auto whole = packet.first(addresses->total_length);
+    Keypair* keypair = peer->keypairs.current();
+    if (keypair != nullptr && keypair->may_seal(now.steady)) {
+      seal(*peer, *keypair, whole, out);
+    } else {
+      stage(*peer, whole);
+      start_handshake(now, *peer, false, out);
+    }
+  }
+  settle(now, out);
+}
+
+// Lays the datagram out; settle() seals it with the others.
+void Device::seal(Peer& peer, Keypair& keypair, ByteView packet, Output& out) {
+  const std::size_t padded = padded_size(packet.size(), options_.mtu);
+  const auto datagram = out.allocate(padded + kTransportOverhead);
+  const TransportHeader header{keypair.remote, keypair.send_counter++};
+  encode(header, datagram.first(kTransportHeaderSize));
+  const auto body = datagram.subspan(kTransportHeaderSize);
+  if (!packet.empty()) {
+    std::memcpy(body.data(), packet.data(), packet.size());
+    std::memset(body.data() + packet.size(), 0, padded - packet.size());
+    peer.sent_data = true;
+  }
+  seals_.push_back({&keypair.keys.send, header.counter, body, false});
+  ++counters_.packets_sealed;
+  transmit(peer, datagram, false, out);
+}
+
+void Device::stage(Peer& peer, ByteView packet) {
+  if (peer.staged.size() == kMaxStaged) {
+    peer.staged.pop_front();
+    ++counters_.packet_staged_out;
+  }
+  peer.staged.push_back(to_bytes(packet));
+}
+
+void Device::flush_staged(Now now, Peer& peer, Output& out) {
+  Keypair* keypair = peer.keypairs.current();
+  while (!peer.staged.empty() && keypair != nullptr && keypair->may_seal(now.steady)) {
+    seal(peer, *keypair, peer.staged.front(), out);
+    peer.staged.pop_front();
+  }
+}
+
+void Device::send_keepalive(Now now, Peer& peer, Output& out) {
+  Keypair* keypair = peer.keypairs.current();
+  if (keypair != nullptr && keypair->may_seal(now.steady)) {
+    seal(peer, *keypair, {}, out);
+  } else {
+    start_handshake(now, peer, false, out);
+  }
+}
+
+// Section 6.2: new keys before the old ones end. Only the initiator goes by age, so that the two do
+// not both begin; on reception it does so once, in the last seconds, when it has nothing to send.
+void Device::keep_fresh(Now now, Peer& peer, Output& out) {
+  const Keypair* keypair = peer.keypairs.current();
+  if (keypair == nullptr) return;
+  const Duration age = now.steady - keypair->created;
+  const bool aged = keypair->initiator && age >= options_.rekey_after_time;
+  if (peer.sent_any && (aged || keypair->send_counter > kRekeyAfterMessages)) {
+    start_handshake(now, peer, false, out);
+  } else if (peer.received_any && keypair->initiator && !peer.last_minute_handshake &&
+             age >= kRejectAfterTime - kKeepaliveTimeout - kRekeyTimeout) {
+    peer.last_minute_handshake = true;
+    start_handshake(now, peer, false, out);
+  }
+}
+
+void Device::start_handshake(Now now, Peer& peer, bool retry, Output& out) {
+  touch(peer);
+  if (!retry) peer.timers.reset_attempts();
+  if (peer.handshake_sent && now.steady - *peer.handshake_sent < kRekeyTimeout) {
+    peer.timers.initiation_postponed(*peer.handshake_sent + kRekeyTimeout);
+    return;
+  }
+  Initiation message;
+  auto pending = initiate(identity_, peer.keys, labels_.next(now), rng_, message);
+  if (!pending) return;
+  drop_pending(peer);
+  peer.pending = std::move(pending);
+  peer.pending_index = message.sender = new_index({&peer, nullptr});
+  peer.pending_since = now.steady;
+  peer.handshake_sent = now.steady;
+  const auto datagram = out.allocate(kInitiationSize);
+  encode(message, datagram);
+  peer.jar.add_macs(now.steady, datagram);
+  peer.timers.initiation_sent(now.steady, rng_);
+  ++counters_.initiations_sent;
+  transmit(peer, datagram, true, out);
+}
+
+void Device::transmit(Peer& peer, ByteView datagram, bool is_handshake, Output& out) {
+  out.datagrams.push_back({peer.keys.public_key, peer.endpoint, datagram, is_handshake});
+  peer.sent_bytes += datagram.size();
+  peer.sent_any = true;
+  touch(peer);
+}
+
+void Device::handle_timeout(Now now, Output& out) {
+  while (Peer* peer = deadlines_.pop_due(now.steady)) expire(now, *peer, out);
+  settle(now, out);
+}
+
+void Device::expire(Now now, Peer& peer, Output& out) {
+  const auto expired = peer.timers.expire(now.steady);
+  touch(peer);
+  if (expired.give_up) {
+    ++counters_.handshakes_given_up;
+    counters_.packet_staged_out += peer.staged.size();
+    peer.staged.clear();
+    drop_pending(peer);
+  }
+  if (expired.zero_keys) {
+    drop_pending(peer);
+    peer.keypairs.clear(retired_);
+  }
+  if (expired.retransmit || expired.new_handshake) {
+    start_handshake(now, peer, expired.retransmit, out);
+  }
+  if (expired.keepalive || expired.persistent) send_keepalive(now, peer, out);
+}
+
+}  // namespace culvert::wireguard

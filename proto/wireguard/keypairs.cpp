@@ -1,0 +1,45 @@
+#include "proto/wireguard/keypairs.hpp"
+
+#include <utility>
+
+namespace culvert::wireguard {
+namespace {
+
+void retire(std::unique_ptr<Keypair>& slot, Retired& retired) {
+  if (slot) retired.push_back(std::move(slot));
+}
+
+}  // namespace
+
+void Keypairs::install_initiator(std::unique_ptr<Keypair> fresh, bool keep_next, Retired& retired) {
+  retire(previous_, retired);
+  if (next_ && !keep_next) {
+    // Never proven, but the peer has these keys and may be sending with them already.
+    retire(current_, retired);
+    previous_ = std::move(next_);
+  } else {
+    previous_ = std::move(current_);
+  }
+  current_ = std::move(fresh);
+}
+
+void Keypairs::install_responder(std::unique_ptr<Keypair> fresh, Retired& retired) {
+  retire(next_, retired);
+  next_ = std::move(fresh);
+}
+
+bool Keypairs::confirm(const Keypair* used, Retired& retired) {
+  if (!next_ || used != next_.get()) return false;
+  retire(previous_, retired);
+  previous_ = std::move(current_);
+  current_ = std::move(next_);
+  return true;
+}
+
+void Keypairs::clear(Retired& retired) {
+  retire(previous_, retired);
+  retire(current_, retired);
+  retire(next_, retired);
+}
+
+}  // namespace culvert::wireguard

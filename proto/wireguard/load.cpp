@@ -1,0 +1,63 @@
+#include "proto/wireguard/load.hpp"
+
+#include <algorithm>
+
+namespace culvert::wireguard {
+namespace {
+
+constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
+constexpr Duration kSweepInterval = 1s;
+
+// RFC 6177: a site has a /64 at the least, so its single addresses are no sources of their own.
+IpAddress source_of(IpAddress address) {
+  if (!address.is_v4()) std::fill(address.bytes.begin() + 8, address.bytes.end(), std::uint8_t{0});
+  return address;
+}
+
+}  // namespace
+
+TokenBucket::TokenBucket(std::uint32_t per_second, std::uint32_t burst)
+    : cost_(kNanosecondsPerSecond / std::max(per_second, 1U)),
+      capacity_(cost_ * burst),
+      credit_(capacity_) {}
+
+bool TokenBucket::take(Instant now) {
+  if (is_full(now)) {
+    credit_ = capacity_;
+  } else {
+    credit_ += (now - updated_).count();
+  }
+  updated_ = now;
+  if (credit_ < cost_) return false;
+  credit_ -= cost_;
+  return true;
+}
+
+bool TokenBucket::is_full(Instant now) const {
+  return (now - updated_).count() >= capacity_ - credit_;
+}
+
+bool HandshakeLoad::under_load(Instant now) {
+  if (!bucket_.take(now)) loaded_until_ = now + kLoadLinger;
+  return now < loaded_until_;
+}
+
+bool SourceLimiter::allow(Instant now, const IpAddress& source) {
+  const auto key = source_of(source);
+  auto at = sources_.find(key);
+  if (at == sources_.end()) {
+    if (sources_.size() >= kMaxSources) forget_quiet(now);
+    if (sources_.size() >= kMaxSources) return false;
+    at = sources_.emplace(key, TokenBucket(kSourceRate, kSourceBurst)).first;
+  }
+  return at->second.take(now);
+}
+
+// At most once an interval, so that a full table costs little to hold full.
+void SourceLimiter::forget_quiet(Instant now) {
+  if (now - swept_ < kSweepInterval) return;
+  swept_ = now;
+  std::erase_if(sources_, [now](const auto& entry) { return entry.second.is_full(now); });
+}
+
+}  // namespace culvert::wireguard
