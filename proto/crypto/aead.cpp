@@ -8,10 +8,10 @@
 namespace culvert::crypto {
 namespace {
 
-using Nonce = std::array<std::uint8_t, crypto_aead_chacha20poly1305_ietf_NPUBBYTES>;
+static_assert(sizeof(AeadNonce) == crypto_aead_chacha20poly1305_ietf_NPUBBYTES);
 
-Nonce nonce_of(std::uint64_t counter) {
-  Nonce nonce{};
+AeadNonce nonce_of(std::uint64_t counter) {
+  AeadNonce nonce{};
   store_le(nonce.data() + 4, counter);
   return nonce;
 }
@@ -46,17 +46,25 @@ void open_batch(std::span<AeadJob> jobs) {
 
 void aead_seal(const Secret32& key, std::uint64_t counter, ByteView associated, ByteView plain,
                MutableByteView out) {
+  aead_seal(key, nonce_of(counter), associated, plain, out);
+}
+
+bool aead_open(const Secret32& key, std::uint64_t counter, ByteView associated, ByteView sealed,
+               MutableByteView out) {
+  return aead_open(key, nonce_of(counter), associated, sealed, out);
+}
+
+void aead_seal(const Secret32& key, const AeadNonce& nonce, ByteView associated, ByteView plain,
+               MutableByteView out) {
   if (out.size() != plain.size() + kAeadTagSize) std::abort();
-  const auto nonce = nonce_of(counter);
   crypto_aead_chacha20poly1305_ietf_encrypt(out.data(), nullptr, plain.data(), plain.size(),
                                             associated.data(), associated.size(), nullptr,
                                             nonce.data(), key.reveal().data());
 }
 
-bool aead_open(const Secret32& key, std::uint64_t counter, ByteView associated, ByteView sealed,
+bool aead_open(const Secret32& key, const AeadNonce& nonce, ByteView associated, ByteView sealed,
                MutableByteView out) {
   if (sealed.size() != out.size() + kAeadTagSize) std::abort();
-  const auto nonce = nonce_of(counter);
   return crypto_aead_chacha20poly1305_ietf_decrypt(
              out.data(), nullptr, nullptr, sealed.data(), sealed.size(), associated.data(),
              associated.size(), nonce.data(), key.reveal().data()) == 0;

@@ -2,6 +2,7 @@
 // Batches are the data path's interface: packets of several keys and both directions may share one.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -32,6 +33,13 @@ void aead_seal(const Secret32& key, std::uint64_t counter, ByteView associated, 
                MutableByteView out);
 // out: sealed.size() - 16 bytes, asserted; false if forged.
 bool aead_open(const Secret32& key, std::uint64_t counter, ByteView associated, ByteView sealed,
+               MutableByteView out);
+
+// The same with the whole nonce of RFC 8439, for its vectors.
+using AeadNonce = std::array<std::uint8_t, 12>;
+void aead_seal(const Secret32& key, const AeadNonce& nonce, ByteView associated, ByteView plain,
+               MutableByteView out);
+bool aead_open(const Secret32& key, const AeadNonce& nonce, ByteView associated, ByteView sealed,
                MutableByteView out);
 
 // XChaCha20-Poly1305, 24-byte nonce (WireGuard cookie replies).

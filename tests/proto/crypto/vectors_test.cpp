@@ -30,6 +30,22 @@ TEST_CASE("X25519: RFC 7748 section 5.2") {
         "c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552");
 }
 
+TEST_CASE("X25519: RFC 7748 section 6.1") {
+  const auto alice = secret("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a");
+  const auto bob = secret("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb");
+  const auto alice_public = x25519_base(alice);
+  const auto bob_public = x25519_base(bob);
+  CHECK(to_hex(alice_public) == "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a");
+  CHECK(to_hex(bob_public) == "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f");
+  const auto ours = x25519(alice, bob_public);
+  const auto theirs = x25519(bob, alice_public);
+  REQUIRE(ours);
+  REQUIRE(theirs);
+  CHECK(ours->equals(*theirs));
+  CHECK(to_hex(ours->reveal()) ==
+        "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742");
+}
+
 TEST_CASE("Ed25519: RFC 8032 section 7.1, test 2") {
   const auto key = SigningKey::from_seed(
       secret("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb"));
@@ -48,6 +64,17 @@ TEST_CASE("BLAKE2s: RFC 7693 appendix B, and keyed with 16 bytes out") {
   CHECK(to_hex(blake2s({view("abc")})) ==
         "508c5e8c327c14e2e1a72ba34eeb452f37458b209ed63a294d999b4c86675982");
   CHECK(to_hex(blake2s({view("a"), view("bc")})) == to_hex(blake2s({view("abc")})));
+  // Key 00..1f, message 00..n-1: the vectors of Go's x/crypto/blake2s for its 128-bit form.
+  Bytes counting(64);
+  for (std::size_t i = 0; i < counting.size(); ++i) counting[i] = static_cast<std::uint8_t>(i);
+  const auto key = ByteView(counting).first(32);
+  const auto mac = [&](std::size_t n) {
+    return to_hex(blake2s_mac16(key, ByteView(counting).first(n)));
+  };
+  CHECK(mac(0) == "9536f9b267655743dee97b8a670f9f53");
+  CHECK(mac(1) == "13bacfb85b48a1223c595f8c1e7e82cb");
+  CHECK(mac(2) == "d47a9b1645e2feae501cd5fe44ce6333");
+  CHECK(mac(64) == "f1efa90d2547036841ecd3627fafbc36");
 }
 
 TEST_CASE("SHA-256: FIPS 180-4 example") {
@@ -67,8 +94,8 @@ TEST_CASE("HKDF: RFC 5869 appendix A.1 and A.3") {
           "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865");
   }
   {
-    const auto prk = hkdf_extract(HashKind::kSha256, {},
-                                  hex("0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b"));
+    const auto prk =
+        hkdf_extract(HashKind::kSha256, {}, hex("0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b"));
     Bytes okm(42);
     hkdf_expand(HashKind::kSha256, prk, {}, okm);
     CHECK(to_hex(okm) ==
@@ -78,18 +105,35 @@ TEST_CASE("HKDF: RFC 5869 appendix A.1 and A.3") {
 
 TEST_CASE("ChaCha20-Poly1305: RFC 8439 section 2.8.2") {
   const auto key = secret("808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f");
-  // The vector's nonce has a non-zero constant part; appendix A.5 likewise. The construction with
-  // our nonce (4 zero bytes ‖ counter) is checked against a transcript computed with libcrypto.
+  const AeadNonce nonce = {0x07, 0, 0, 0, 0x40, 0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47};
+  const auto associated = hex("50515253c0c1c2c3c4c5c6c7");
+  const Bytes plain = to_bytes(
+      "Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, "
+      "sunscreen would be it.");
+  Bytes sealed(plain.size() + kAeadTagSize);
+  aead_seal(key, nonce, associated, plain, sealed);
+  CHECK(to_hex(sealed) ==
+        "d31a8d34648e60db7b86afbc53ef7ec2a4aded51296e08fea9e2b5a736ee62d63dbea45e8ca9671282fafb69"
+        "da92728b1a71de0a9e060b2905d6a5b67ecd3b3692ddbd7f2d778b8c9803aee328091b58fab324e4fad67594"
+        "5585808b4831d7bc3ff4def08e4b7a9de576d26586cec64b61161ae10b594f09e26a7e902ecbd0600691");
+  Bytes opened(plain.size());
+  REQUIRE(aead_open(key, nonce, associated, sealed, opened));
+  CHECK(opened == plain);
+}
+
+TEST_CASE("ChaCha20-Poly1305: the nonce is a counter; nothing may be changed") {
+  const auto key = secret("808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f");
   const Bytes plain = to_bytes("Ladies and Gentlemen of the class of '99");
   Bytes sealed(plain.size() + kAeadTagSize);
-  aead_seal(key, 7, view("header"), plain, sealed);
+  aead_seal(key, 0x4746454443424140, view("header"), plain, sealed);
   Bytes opened(plain.size());
-  REQUIRE(aead_open(key, 7, view("header"), sealed, opened));
+  const AeadNonce nonce = {0, 0, 0, 0, 0x40, 0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47};
+  REQUIRE(aead_open(key, nonce, view("header"), sealed, opened));
   CHECK(opened == plain);
   CHECK_FALSE(aead_open(key, 8, view("header"), sealed, opened));
-  CHECK_FALSE(aead_open(key, 7, view("Header"), sealed, opened));
+  CHECK_FALSE(aead_open(key, nonce, view("Header"), sealed, opened));
   sealed[3] ^= 1U;
-  CHECK_FALSE(aead_open(key, 7, view("header"), sealed, opened));
+  CHECK_FALSE(aead_open(key, nonce, view("header"), sealed, opened));
 }
 
 TEST_CASE("AEAD batches equal single seals, packets of several keys share one") {
