@@ -17,7 +17,7 @@ struct TicketFacts {
   crypto::RelayKey client;              // who may log in with it
   std::vector<crypto::RelayKey> peers;  // whom it may send to and hear from
   WallTime until;
-  std::uint64_t bytes_per_second = 0;  // 0: no limit
+  std::uint64_t bytes_per_second = 0;  // 0: the relay's own limit
 };
 
 // Checks signature, issuer, that the ticket names *this* relay, and that it has not expired.

@@ -47,6 +47,7 @@ struct Options {
   bool open = false;
   std::size_t max_connections = 16'384;
   std::size_t queue_bytes = 256 * 1024;  // data a connection; at least one packet always fits
+  std::uint64_t bytes_per_second = 0;    // a client's, when its ticket gives none; 0: no limit
 };
 
 struct Counters {
@@ -73,12 +74,12 @@ struct Counters {
 struct Close {
   ConnectionId id = 0;
   Error reason;
+  Bytes last;  // frames to write before closing: why (Health)
 };
 struct Effects {
   std::vector<ConnectionId> writable;  // has frames to pull
   std::vector<Close> closes;
 
-  bool empty() const { return writable.empty() && closes.empty(); }
   void clear() {
     writable.clear();
     closes.clear();
@@ -98,7 +99,7 @@ class Core {
   Instant next_deadline() const;
   void drain(Effects& into);  // cleared first
   // Appends whole frames while `out` holds less than `room` bytes (so at most one frame more).
-  // Call it also with room 0: what stays behind is how the core sees a stalled transport.
+  // Call it with room 0 too: what stays behind is how the core sees a stalled transport.
   void pull(ConnectionId id, std::size_t room, Now now, Bytes& out);
 
   // Tickets are checked again, after the accepted issuers changed; who fails is closed.

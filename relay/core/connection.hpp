@@ -1,0 +1,57 @@
+// What the relay holds for one connection. Bounded: three queues, the ticket and its peers, and two
+// tables of correspondents.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "proto/core/time.hpp"
+#include "proto/crypto/keys.hpp"
+#include "proto/derp/payload.hpp"
+#include "relay/core/core.hpp"
+#include "relay/core/frame_queue.hpp"
+#include "relay/core/token_bucket.hpp"
+
+namespace culvert::relay {
+
+struct Connection {
+  ConnectionId id = 0;
+  bool logged_in = false;
+  bool listed = false;   // in Effects::writable already
+  bool closing = false;  // out of every table, about to be erased
+  derp::Challenge challenge;
+  crypto::RelayKey key;  // from here on once logged in
+  derp::FrameReader reader;
+
+  // The ticket in force; in open mode none, and every peer is allowed.
+  std::string ticket;
+  bool any_peer = false;
+  std::vector<crypto::RelayKey> peers;  // sorted
+  WallTime until;
+  TokenBucket bucket;
+
+  FrameQueue own;    // the relay's own frames
+  FrameQueue disco;  // at most kMaxDisco
+  FrameQueue data;   // at most Options::queue_bytes
+
+  std::unordered_set<crypto::RelayKey> heard_from;  // at most kMaxHeardFrom
+  std::unordered_map<crypto::RelayKey, Instant> told_not_here;
+
+  // Deadlines; `timer` is the earliest, as it stands in the core's set.
+  Instant login_by = Instant::never();
+  Instant ticket_check = Instant::never();
+  Instant keep_alive = Instant::never();
+  Instant stalled = Instant::never();
+  Instant timer = Instant::never();
+
+  bool may_reach(const crypto::RelayKey& peer) const {
+    return any_peer || std::binary_search(peers.begin(), peers.end(), peer);
+  }
+  bool queues_empty() const { return own.empty() && disco.empty() && data.empty(); }
+  Instant next() const { return std::min({login_by, ticket_check, keep_alive, stalled}); }
+};
+
+}  // namespace culvert::relay

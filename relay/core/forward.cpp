@@ -1,0 +1,91 @@
+// Who hears whom: pairs, the active connection of a key, queues.
+#include "relay/core/parts.hpp"
+
+namespace culvert::relay {
+
+Connection* Core::Parts::active(const crypto::RelayKey& key) {
+  const auto found = clients.find(key);
+  return found == clients.end() ? nullptr : find(found->second.back());
+}
+
+void Core::Parts::make_active(const Connection& connection) {
+  auto& same_key = clients[connection.key];
+  if (same_key.back() == connection.id) return;
+  std::rotate(std::find(same_key.begin(), same_key.end(), connection.id),
+              std::find(same_key.begin(), same_key.end(), connection.id) + 1, same_key.end());
+}
+
+void Core::Parts::forward(Connection& from, const derp::Packet& packet, Now now) {
+  ++counters.packets_received;
+  counters.bytes_received += packet.bytes.size();
+  make_active(from);
+  if (!from.bucket.take(packet.bytes.size(), derp::is_disco(packet.bytes), now.steady)) {
+    ++counters.dropped_rate;
+    return;
+  }
+  if (!from.may_reach(packet.peer)) {
+    ++counters.dropped_not_pair;  // before any look at who is here: no presence oracle
+    return;
+  }
+  auto* to = active(packet.peer);
+  if (to == nullptr || !to->may_reach(from.key)) {
+    ++counters.dropped_not_here;
+    return tell_not_here(from, packet.peer, now);
+  }
+  if (to->heard_from.size() < kMaxHeardFrom) to->heard_from.insert(from.key);
+  queue_packet(*to, from.key, packet.bytes);
+}
+
+void Core::Parts::tell_not_here(Connection& to, const crypto::RelayKey& peer, Now now) {
+  if (to.told_not_here.size() >= kMaxHeardFrom) to.told_not_here.clear();
+  const auto [entry, first] = to.told_not_here.try_emplace(peer, now.steady);
+  if (!first && now.steady - entry->second < kPeerGoneEvery) return;
+  entry->second = now.steady;
+  const std::array<std::uint8_t, 1> why = {
+      static_cast<std::uint8_t>(derp::PeerGoneReason::kNotHere)};
+  queue_own(to, derp::FrameType::kPeerGone, {peer.view(), why});
+}
+
+void Core::Parts::queue_packet(Connection& to, const crypto::RelayKey& source, ByteView packet) {
+  const bool disco = derp::is_disco(packet);
+  auto& queue = disco ? to.disco : to.data;
+  const auto size = derp::kHeaderSize + derp::kKeySize + packet.size();
+  const auto full = [&] {
+    return disco ? queue.count() >= kMaxDisco : queue.bytes() + size > options.queue_bytes;
+  };
+  while (!queue.empty() && full()) {
+    queue.drop_oldest();
+    ++counters.dropped_queue;
+  }
+  queue.push(derp::FrameType::kRecvPacket, {source.view(), packet});
+  ++counters.packets_queued;
+  list(to);
+}
+
+void Core::Parts::queue_own(Connection& to, derp::FrameType type,
+                            std::initializer_list<ByteView> parts) {
+  if (to.own.count() >= kMaxOwnFrames) {
+    ++counters.dropped_queue;
+    return;
+  }
+  to.own.push(type, parts);
+  list(to);
+}
+
+void Core::Parts::leave(const Connection& connection) {
+  const auto entry = clients.find(connection.key);
+  auto& same_key = entry->second;
+  same_key.erase(std::find(same_key.begin(), same_key.end(), connection.id));
+  if (!same_key.empty()) return;
+  clients.erase(entry);
+  const std::array<std::uint8_t, 1> why = {
+      static_cast<std::uint8_t>(derp::PeerGoneReason::kDisconnected)};
+  for (const auto& peer : connection.heard_from) {
+    auto* other = active(peer);
+    if (other != nullptr && other->may_reach(connection.key)) {
+      queue_own(*other, derp::FrameType::kPeerGone, {connection.key.view(), why});
+    }
+  }
+}
+
+}  // namespace culvert::relay

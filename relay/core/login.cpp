@@ -1,0 +1,120 @@
+// Who is admitted: the sealed ClientInfo, its challenge, its ticket.
+#include "proto/derp/login.hpp"
+
+#include "relay/core/parts.hpp"
+
+namespace culvert::relay {
+namespace {
+// The ticket's end, looked at least this often: wall clocks are moved.
+constexpr std::chrono::seconds kTicketCheck = 1h;
+
+Instant next_check(const Connection& connection, Now now) {
+  return now.steady + std::min(kTicketCheck, connection.until - now.wall);
+}
+}  // namespace
+
+void Core::Parts::log_in(Connection& connection, const derp::Frame& frame, Now now) {
+  Status admitted = fail(ErrorCode::kInvalid, "a frame before the login");
+  if (frame.type == derp::FrameType::kClientInfo) {
+    const auto opened = derp::open_client_info(frame.payload, options.key);
+    admitted = opened ? admit(connection, *opened, now) : Status(fail_with(opened.error()));
+  }
+  if (!admitted) {
+    ++counters.logins_refused;
+    return close(connection, admitted.error(), "login refused: " + admitted.error().message);
+  }
+  enter(connection, now);
+}
+
+Status Core::Parts::admit(Connection& connection, const derp::OpenedClientInfo& opened, Now now) {
+  connection.key = opened.client;
+  if (options.open) {
+    connection.any_peer = true;
+    limit(connection, 0, now);
+    return {};
+  }
+  if (opened.info.ticket.empty()) {
+    return fail(ErrorCode::kDenied, "this relay admits ticket holders only");
+  }
+  // Bound to this connection: the box was made for our 32 bytes, within kLoginTimeout of them.
+  if (opened.info.challenge != connection.challenge || connection.login_by <= now.steady) {
+    return fail(ErrorCode::kUnverified, "the login answers another challenge");
+  }
+  return apply_ticket(connection, opened.info.ticket, now);
+}
+
+Status Core::Parts::apply_ticket(Connection& connection, std::string_view ticket, Now now) {
+  if (!verifier) return fail(ErrorCode::kDenied, "this relay accepts no tickets yet");
+  if (ticket.size() > derp::kMaxTicketSize) return fail(ErrorCode::kInvalid, "ticket too long");
+  auto facts = verifier(view(ticket), now);
+  if (!facts) return fail_with(facts.error());
+  if (facts->client != connection.key) {
+    return fail(ErrorCode::kDenied, "the ticket belongs to another key");
+  }
+  if (facts->until <= now.wall) return fail(ErrorCode::kStale, "the ticket has expired");
+  if (facts->peers.size() > derp::kMaxTicketPeers) {
+    return fail(ErrorCode::kExhausted, "the ticket names too many peers");
+  }
+  connection.ticket = ticket;
+  connection.peers = std::move(facts->peers);
+  std::sort(connection.peers.begin(), connection.peers.end());
+  connection.until = facts->until;
+  connection.bucket = facts->bytes_per_second == 0
+                          ? TokenBucket()
+                          : TokenBucket(facts->bytes_per_second, now.steady);
+  connection.ticket_check =
+      now.steady + std::min<Duration>(kTicketCheck, connection.until - now.wall);
+  return {};
+}
+
+void Core::Parts::limit(Connection& connection, std::uint64_t bytes_per_second, Now now) {
+  const auto rate = bytes_per_second != 0 ? bytes_per_second : options.bytes_per_second;
+  if (connection.bucket.rate() != rate) {  // a renewal at the same rate does not refill it
+    connection.bucket = TokenBucket(rate, now.steady);
+  }
+}
+
+void Core::Parts::enter(Connection& connection, Now now) {
+  ++counters.logins;
+  connection.logged_in = true;
+  connection.login_by = Instant::never();
+  const auto jitter = rng.below(static_cast<std::uint64_t>(kKeepAliveJitter.count()) + 1U);
+  connection.keep_alive = now.steady + kKeepAlive + Duration(static_cast<std::int64_t>(jitter));
+  arm(connection);
+  auto& same_key = clients[connection.key];
+  same_key.push_back(connection.id);
+  if (same_key.size() > kMaxSameKey) {
+    close(*find(same_key.front()), {ErrorCode::kConflict, "the key has logged in too often"});
+  }
+  derp::ServerInfo info;
+  if (connection.bucket.limited()) {
+    info.bytes_per_second = connection.bucket.rate();
+    info.burst_bytes = static_cast<std::uint64_t>(connection.bucket.burst());
+  }
+  const auto sealed = derp::seal_server_info(info, options.key, connection.key, rng);
+  queue_own(connection, derp::FrameType::kServerInfo, {sealed});
+}
+
+// A renewal that fails changes nothing: the ticket in force ends when it says.
+void Core::Parts::renew(Connection& connection, std::string_view ticket, Now now) {
+  if (connection.any_peer) return;
+  if (const auto applied = apply_ticket(connection, ticket, now); !applied) {
+    ++counters.tickets_refused;
+    const auto why = "ticket refused: " + applied.error().message;
+    return queue_own(connection, derp::FrameType::kHealth, {view(why)});
+  }
+  ++counters.tickets_renewed;
+  arm(connection);
+}
+
+void Core::Parts::check_ticket_time(Connection& connection, Now now) {
+  if (connection.any_peer) return;
+  if (now.wall >= connection.until) {
+    ++counters.tickets_expired;
+    return close(connection, {ErrorCode::kStale, "the ticket has expired"},
+                 "the ticket has expired");
+  }
+  connection.ticket_check = next_check(connection, now);
+}
+
+}  // namespace culvert::relay
