@@ -1,0 +1,151 @@
+#include "proto/runtime/udp.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "proto/runtime/udp_impl.hpp"
+
+namespace culvert::runtime {
+namespace {
+
+void set_option(int descriptor, int level, int name, int value) {
+  setsockopt(descriptor, level, name, &value, sizeof value);
+}
+bool try_option(int descriptor, int level, int name, int value) {
+  return setsockopt(descriptor, level, name, &value, sizeof value) == 0;
+}
+
+// The segment size that UDP_GRO reports; 0 when the message is one datagram.
+std::size_t segment_size(msghdr& header) {
+  for (auto* at = CMSG_FIRSTHDR(&header); at != nullptr; at = CMSG_NXTHDR(&header, at)) {
+    if (at->cmsg_level != SOL_UDP || at->cmsg_type != UDP_GRO) continue;
+    int size = 0;
+    std::memcpy(&size, CMSG_DATA(at), sizeof size);
+    return size > 0 ? static_cast<std::size_t>(size) : 0;
+  }
+  return 0;
+}
+
+}  // namespace
+
+UdpSocket::Impl::~Impl() {
+  poll.reset();  // libuv stops watching at once; only then may the descriptor go
+  if (descriptor >= 0) ::close(descriptor);
+}
+
+Status UdpSocket::Impl::open(Loop& loop, const Endpoint& at, bool offload) {
+  Endpoint bind_to = at;
+  const int type = SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  mapped = !at.address.is_v4();
+  descriptor = ::socket(mapped ? AF_INET6 : AF_INET, type, 0);
+  if (descriptor < 0 && mapped && at.address.is_unspecified()) {
+    mapped = false;
+    bind_to.address = IpAddress::v4(0, 0, 0, 0);
+    descriptor = ::socket(AF_INET, type, 0);
+  }
+  const auto failed = [&] { return fail_with(uv_error("cannot open UDP " + format(at), -errno)); };
+  if (descriptor < 0) return failed();
+  if (mapped) set_option(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+  set_option(descriptor, SOL_SOCKET, SO_RCVBUF, kSocketBuffer);
+  set_option(descriptor, SOL_SOCKET, SO_SNDBUF, kSocketBuffer);
+  set_option(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, kSocketBuffer);  // where privileged
+  set_option(descriptor, SOL_SOCKET, SO_SNDBUFFORCE, kSocketBuffer);
+  if (offload) {
+    gro = try_option(descriptor, SOL_UDP, UDP_GRO, 1);
+    gso = try_option(descriptor, SOL_UDP, UDP_SEGMENT, 0);
+  }
+  auto address = to_sockaddr(bind_to, mapped);
+  if (::bind(descriptor, address.raw(), address.size) != 0) return failed();
+  if (::getsockname(descriptor, address.raw(), &address.size) != 0) return failed();
+  local = from_sockaddr(address.raw());
+  memory.resize(kReceiveBatch * kReceiveSize);
+  poll = HandlePtr<uv_poll_t>(new uv_poll_t{});
+  const int status = uv_poll_init(loop.raw(), poll.get(), descriptor);
+  if (status != 0) {
+    delete poll.release();
+    return fail_with(uv_error("cannot watch UDP " + format(at), status));
+  }
+  poll->data = this;
+  uv_poll_start(poll.get(), UV_READABLE, [](uv_poll_t* handle, int, int) {
+    if (handle->data != nullptr) static_cast<Impl*>(handle->data)->on_readable();
+  });
+  return {};
+}
+
+void UdpSocket::Impl::on_readable() {
+  const auto held = self.lock();
+  for (std::size_t round = 0; round < kReceiveRounds && poll; ++round) {
+    if (!receive_batch()) return;
+  }
+}
+
+bool UdpSocket::Impl::receive_batch() {
+  constexpr std::size_t kControl = CMSG_SPACE(sizeof(int));
+  std::array<mmsghdr, kReceiveBatch> headers{};
+  std::array<iovec, kReceiveBatch> vectors{};
+  std::array<sockaddr_in6, kReceiveBatch> sources{};
+  alignas(cmsghdr) std::array<std::array<char, kControl>, kReceiveBatch> control{};
+  for (std::size_t i = 0; i < kReceiveBatch; ++i) {
+    vectors[i] = {memory.data() + i * kReceiveSize, kReceiveSize};
+    auto& header = headers[i].msg_hdr;
+    header.msg_name = &sources[i];
+    header.msg_namelen = sizeof sources[i];
+    header.msg_iov = &vectors[i];
+    header.msg_iovlen = 1;
+    header.msg_control = control[i].data();
+    header.msg_controllen = kControl;
+  }
+  const int count = ::recvmmsg(descriptor, headers.data(), kReceiveBatch, 0, nullptr);
+  ++counters.receive_calls;
+  if (count <= 0) {
+    // ECONNREFUSED and the like: an ICMP error of an earlier send, cleared by this call.
+    if (errno != EAGAIN && errno != EINTR) ++counters.errors;
+    return count < 0 && errno != EAGAIN && errno != EBADF;
+  }
+  datagrams.clear();
+  for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
+    auto& header = headers[i].msg_hdr;
+    if ((static_cast<unsigned>(header.msg_flags) & MSG_TRUNC) != 0) {
+      ++counters.truncated;
+      continue;
+    }
+    split(i, headers[i].msg_len, segment_size(header), from_sockaddr(header.msg_name));
+  }
+  if (!datagrams.empty()) received(datagrams);
+  return static_cast<std::size_t>(count) == kReceiveBatch;
+}
+
+void UdpSocket::Impl::split(std::size_t index, std::size_t size, std::size_t segment,
+                            const Endpoint& from) {
+  MutableByteView rest{memory.data() + index * kReceiveSize, size};
+  counters.received_bytes += size;
+  do {
+    const auto take = segment == 0 ? rest.size() : std::min(segment, rest.size());
+    datagrams.push_back({from, rest.first(take)});
+    rest = rest.subspan(take);
+    ++counters.received;
+  } while (!rest.empty());
+}
+
+Result<std::unique_ptr<UdpSocket>> UdpSocket::open(Loop& loop, const Endpoint& at,
+                                                   Received received, UdpOptions options) {
+  auto impl = std::make_shared<Impl>();
+  impl->self = impl;
+  impl->received = std::move(received);
+  if (auto opened = impl->open(loop, at, options.offload); !opened) {
+    return fail_with(opened.error());
+  }
+  return std::unique_ptr<UdpSocket>(new UdpSocket(std::move(impl)));
+}
+
+UdpSocket::UdpSocket(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+UdpSocket::~UdpSocket() { impl_->poll.reset(); }
+
+Endpoint UdpSocket::local_endpoint() const { return impl_->local; }
+const UdpCounters& UdpSocket::counters() const { return impl_->counters; }
+bool UdpSocket::segmentation() const { return impl_->gso; }
+
+}  // namespace culvert::runtime
