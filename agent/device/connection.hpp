@@ -1,0 +1,102 @@
+// One TCP connection: lwIP's control block, what waits to be read and what waits to be sent.
+//
+// lwIP's callbacks only note what happened and wake the connection; handle_turn(), called by the
+// stack with lwIP off the call stack, delivers events and hands bytes over. What was written stays
+// in `chunks_` until it is acknowledged: lwIP refers to it and copies nothing.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "lwip/tcp.h"
+#include "proto/core/endpoint.hpp"
+#include "proto/core/time.hpp"
+#include "proto/runtime/stream.hpp"
+
+namespace culvert::device {
+
+constexpr Duration kDetachedTime = 30s;  // closed by its owner: to send what was written
+
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  using Opened = std::function<void(Result<std::unique_ptr<runtime::ByteStream>>)>;
+  using Wake = std::function<void(Connection&)>;
+
+  // `opened` is called once, in a turn: for an accepted connection in the first one, else when the
+  // handshake is done, refused or later than `deadline`.
+  Connection(tcp_pcb* pcb, const Endpoint& local, const Endpoint& remote, bool established,
+             Instant deadline, Wake wake, Opened opened);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Sends the SYN; for connections that were not established at construction.
+  Status connect();
+
+  const Endpoint& local() const { return local_; }
+  const Endpoint& remote() const { return remote_; }
+
+  void handle_turn(Instant now);
+  void handle_tick(Instant now);  // deadlines, and another try where lwIP had no memory
+  bool over() const { return pcb_ == nullptr && !attached_ && !opened_; }
+
+  void cut(Error why);  // RST now, `closed` in the next turn
+  void orphan();        // the stack goes: no event, no packet any more
+
+  // The stream's side; see runtime::ByteStream.
+  void start(runtime::StreamEvents events);
+  void write(ByteView bytes);
+  std::size_t unsent() const { return unsent_; }
+  void finish();
+  void detach();
+  void pause() { paused_ = true; }
+  void resume();
+
+ private:
+  static err_t on_connected(void* self, tcp_pcb* pcb, err_t error);
+  static err_t on_received(void* self, tcp_pcb* pcb, pbuf* buffer, err_t error);
+  static err_t on_sent(void* self, tcp_pcb* pcb, u16_t size);
+  static void on_error(void* self, err_t error);
+
+  void open();
+  void pump();
+  void deliver();
+  void deliver_data();
+  void settle();
+  void release();  // no callback any more
+  void abort();    // RST
+  void drop_unread();
+  void wake() {
+    if (wake_ && !std::exchange(awake_, true)) wake_(*this);
+  }
+
+  tcp_pcb* pcb_;  // null once lwIP has freed it or we let it go
+  Endpoint local_, remote_;
+  Wake wake_;
+  Opened opened_;  // until called
+  Instant deadline_;
+
+  runtime::EventPort events_;
+  std::deque<pbuf*> unread_;
+  std::deque<Bytes> chunks_;     // written and not yet acknowledged, oldest first
+  std::size_t acked_ = 0;        // bytes of the first chunk
+  std::size_t next_chunk_ = 0;   // the first with bytes that lwIP does not have yet …
+  std::size_t next_offset_ = 0;  // … and where they begin
+  std::size_t unsent_ = 0;       // bytes that lwIP does not have yet
+  std::optional<Error> error_;   // why it ended; empty message: cleanly
+  bool established_;
+  bool awake_ = false;     // a turn is due
+  bool attached_ = false;  // a stream exists
+  bool paused_ = false;
+  bool above_low_water_ = false;  // `drained` is due
+  bool finish_ = false;           // asked for
+  bool finished_ = false;         // FIN handed to lwIP
+  bool peer_finished_ = false;
+  bool end_raised_ = false;
+  bool unwanted_data_ = false;  // came after detach()
+};
+
+}  // namespace culvert::device

@@ -1,0 +1,327 @@
+#include "agent/device/netstack.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <map>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "agent/device/connection.hpp"
+#include "agent/device/port.hpp"
+#include "lwip/ip6.h"
+#include "lwip/netif.h"
+#include "lwip/priv/tcp_priv.h"
+#include "proto/ip/packet.hpp"
+#include "proto/runtime/timer.hpp"
+
+namespace culvert::device {
+namespace {
+
+constexpr Duration kTick = std::chrono::milliseconds(TCP_TMR_INTERVAL);
+constexpr int kPortAttempts = 32;  // random ports tried before a connection is refused
+constexpr std::uint16_t kFirstPort = 32768;
+
+static_assert(kMaxAddresses + 1 == LWIP_IPV6_NUM_ADDRESSES);
+static_assert(kMaxConnections == MEMP_NUM_TCP_PCB);
+static_assert(kMaxListeners == MEMP_NUM_TCP_PCB_LISTEN);
+
+// TCP directly behind a whole IPv6 header: all that lwIP is shown.
+bool acceptable(ByteView packet) {
+  if (packet.size() < ip::kIpv6HeaderSize + ip::kTcpHeaderSize || packet.size() > 0xFFFF) {
+    return false;
+  }
+  const auto payload = load_be<std::uint16_t>(packet.data() + 4);
+  return (packet[0] >> 4U) == 6 && packet[6] == ip::kTcp &&
+         payload + ip::kIpv6HeaderSize == packet.size();
+}
+
+bool carries_data(ByteView packet) {
+  const std::size_t header = (packet[ip::kIpv6HeaderSize + 12] >> 4U) * 4U;
+  return packet.size() > ip::kIpv6HeaderSize + header;
+}
+
+}  // namespace
+
+class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
+ public:
+  Impl(runtime::Loop& loop, Rng& rng, NetstackOptions options, Output output)
+      : loop_(loop), output_(std::move(output)), timer_(loop, [this] { tick(); }) {
+    port_.rng = &rng;
+    rng.fill(port_.sequence_key);
+    port_.now = [this] { return loop_.now().steady; };
+    port_.timer_needed = [this] {
+      if (!timer_.armed()) timer_.arm_in(kTick);
+    };
+    set_port(&port_);
+    netif_add_noaddr(&netif_, this, &set_up, nullptr);
+    netif_.mtu = options.mtu;
+    netif_set_default(&netif_);
+    netif_set_link_up(&netif_);
+    netif_set_up(&netif_);
+  }
+
+  ~Impl() {
+    for (const auto& [key, connection] : connections_) connection->orphan();
+    while (tcp_active_pcbs != nullptr) tcp_abort(tcp_active_pcbs);
+    while (tcp_tw_pcbs != nullptr) tcp_abort(tcp_tw_pcbs);
+    for (const auto& [endpoint, listener] : listeners_) tcp_close(listener->pcb);
+    netif_remove(&netif_);
+    set_port(nullptr);
+  }
+
+  void input(std::span<const ByteView> packets) {
+    for (const auto& packet : packets) {
+      ++counters_.packets_in;
+      if (!acceptable(packet) || (held_bytes() >= kMaxHeldBytes && carries_data(packet))) {
+        ++counters_.dropped_in;
+        continue;
+      }
+      ip6_input(copy_packet(packet), &netif_);
+    }
+  }
+
+  Status add_address(const IpAddress& address) {
+    if (address.is_v4()) return fail(ErrorCode::kInvalid, "a mesh address is IPv6");
+    const auto wanted = to_lwip(address);
+    s8_t slot = -1;
+    if (netif_add_ip6_address(&netif_, &wanted, &slot) != ERR_OK) {
+      return fail(ErrorCode::kExhausted,
+                  "more than " + std::to_string(kMaxAddresses) + " service addresses in one agent");
+    }
+    netif_ip6_addr_set_state(&netif_, slot, IP6_ADDR_PREFERRED);
+    return {};
+  }
+
+  void remove_address(const IpAddress& address) {
+    cut_if([&](const Endpoint& local, const Endpoint&) { return local.address == address; });
+    for (auto it = listeners_.begin(); it != listeners_.end();) {
+      const auto endpoint = (it++)->first;
+      if (endpoint.address == address) unlisten(endpoint);
+    }
+    const auto gone = to_lwip(address);
+    const s8_t slot = netif_get_ip6_addr_match(&netif_, &gone);
+    if (slot >= 0) netif_ip6_addr_set_state(&netif_, slot, IP6_ADDR_INVALID);
+  }
+
+  Status listen(const Endpoint& local, Accepted on_accept) {
+    if (!ours(local.address)) return fail(ErrorCode::kInvalid, "not an address of this agent");
+    if (listeners_.contains(local)) return fail(ErrorCode::kConflict, "the port is in use");
+    auto* pcb = tcp_new();
+    const auto address = to_lwip(local.address);
+    if (pcb != nullptr) ip_set_option(pcb, SOF_REUSEADDR);
+    if (pcb == nullptr || tcp_bind(pcb, &address, local.port) != ERR_OK) {
+      if (pcb != nullptr) tcp_close(pcb);
+      return fail(ErrorCode::kExhausted, "the network stack cannot listen now");
+    }
+    auto* listening = tcp_listen_with_backlog(pcb, TCP_DEFAULT_LISTEN_BACKLOG);
+    if (listening == nullptr) {
+      tcp_close(pcb);
+      return fail(ErrorCode::kExhausted, "more listeners than the network stack has");
+    }
+    auto listener = std::make_shared<Listener>(Listener{this, listening, std::move(on_accept)});
+    tcp_arg(listening, listener.get());
+    tcp_accept(listening, &on_accepted);
+    listeners_.emplace(local, std::move(listener));
+    return {};
+  }
+
+  void unlisten(const Endpoint& local) {
+    const auto found = listeners_.find(local);
+    if (found == listeners_.end()) return;
+    tcp_close(found->second->pcb);
+    listeners_.erase(found);
+  }
+
+  void connect(const IpAddress& source, const Endpoint& to, Duration timeout, Connected done) {
+    auto refuse = [&](ErrorCode code, const char* why) {
+      loop_.defer([done, error = Error{code, why}] { done(fail_with(error)); });
+    };
+    if (!ours(source) || to.address.is_v4()) {
+      return refuse(ErrorCode::kInvalid, "not an address of the mesh");
+    }
+    auto* pcb = connections_.size() < kMaxConnections ? tcp_new() : nullptr;
+    const std::uint16_t port = pcb == nullptr ? std::uint16_t{0} : bind_random_port(pcb, source);
+    if (port == 0) {
+      if (pcb != nullptr) tcp_close(pcb);
+      return refuse(ErrorCode::kExhausted, "too many connections are open");
+    }
+    auto connection = std::make_shared<Connection>(
+        pcb, Endpoint{source, port}, to, false, loop_.now().steady + timeout, waker(),
+        [weak = weak_from_this(), done](Result<std::unique_ptr<runtime::ByteStream>> stream) {
+          if (const auto self = weak.lock(); self && stream) ++self->counters_.connected;
+          done(std::move(stream));
+        });
+    connections_.emplace(connection.get(), connection);
+    if (const auto started = connection->connect(); !started) connection->cut(started.error());
+    schedule();
+  }
+
+  void cut_if(const std::function<bool(const Endpoint&, const Endpoint&)>& cut) {
+    for (const auto& [key, connection] : std::unordered_map(connections_)) {
+      if (cut(connection->local(), connection->remote())) {
+        connection->cut({ErrorCode::kDenied, "access ended"});
+      }
+    }
+  }
+
+  NetstackCounters counters() const {
+    auto now = counters_;
+    now.connections = connections_.size();
+    now.held_bytes = held_bytes();
+    return now;
+  }
+
+ private:
+  struct Listener {
+    Impl* stack;
+    tcp_pcb* pcb;
+    Accepted accepted;
+  };
+
+  static err_t set_up(netif* self) {
+    self->name[0] = 'c';
+    self->name[1] = 'v';
+    self->output_ip6 = &on_output;
+    return ERR_OK;
+  }
+
+  static err_t on_output(netif* self, pbuf* packet, const ip6_addr_t* /*next_hop*/) {
+    auto& stack = *static_cast<Impl*>(self->state);
+    if (stack.sizes_.size() >= kMaxQueuedPackets) {
+      ++stack.counters_.dropped_out;
+      return ERR_OK;
+    }
+    const auto offset = stack.outgoing_.size();
+    stack.outgoing_.resize(offset + packet->tot_len);
+    pbuf_copy_partial(packet, stack.outgoing_.data() + offset, packet->tot_len, 0);
+    stack.sizes_.push_back(packet->tot_len);
+    stack.schedule();
+    return ERR_OK;
+  }
+
+  static err_t on_accepted(void* argument, tcp_pcb* pcb, err_t error) {
+    if (pcb == nullptr || error != ERR_OK || argument == nullptr) return ERR_VAL;
+    const auto& listener = *static_cast<Listener*>(argument);
+    auto& stack = *listener.stack;
+    if (stack.connections_.size() >= kMaxConnections) {
+      ++stack.counters_.refused;
+      return ERR_MEM;
+    }
+    const Endpoint local{from_lwip(pcb->local_ip), pcb->local_port};
+    const Endpoint remote{from_lwip(pcb->remote_ip), pcb->remote_port};
+    auto connection = std::make_shared<Connection>(
+        pcb, local, remote, true, Instant::never(), stack.waker(),
+        [&stack, local, remote](Result<std::unique_ptr<runtime::ByteStream>> stream) {
+          stack.hand_out(local, remote, std::move(stream));
+        });
+    stack.connections_.emplace(connection.get(), connection);
+    stack.wake(*connection);
+    return ERR_OK;
+  }
+
+  void hand_out(const Endpoint& local, const Endpoint& remote,
+                Result<std::unique_ptr<runtime::ByteStream>> stream) {
+    const auto found = listeners_.find(local);
+    if (!stream || found == listeners_.end()) return;  // reset meanwhile, or nobody listens now
+    ++counters_.accepted;
+    const auto listener = found->second;  // may unlisten in its callback
+    listener->accepted(std::move(*stream), remote);
+  }
+
+  bool ours(const IpAddress& address) {
+    const auto wanted = to_lwip(address);
+    return netif_get_ip6_addr_match(&netif_, &wanted) >= 0;
+  }
+
+  std::uint16_t bind_random_port(tcp_pcb* pcb, const IpAddress& source) {
+    const auto address = to_lwip(source);
+    for (int attempt = 0; attempt < kPortAttempts; ++attempt) {
+      const auto port =
+          static_cast<std::uint16_t>(kFirstPort + port_.rng->below(65536 - kFirstPort));
+      if (tcp_bind(pcb, &address, port) == ERR_OK) return port;
+    }
+    return 0;
+  }
+
+  Connection::Wake waker() {
+    return [this](Connection& connection) { wake(connection); };
+  }
+  void wake(Connection& connection) {
+    awake_.push_back(connection.shared_from_this());
+    schedule();
+  }
+
+  void schedule() {
+    if (std::exchange(scheduled_, true)) return;
+    loop_.defer([weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->turn();
+    });
+  }
+
+  // Everything that happened since the last one: first the streams, then the packets they caused.
+  void turn() {
+    scheduled_ = false;
+    const auto now = loop_.now().steady;
+    for (const auto& connection : std::exchange(awake_, {})) {
+      connection->handle_turn(now);
+      if (connection->over()) connections_.erase(connection.get());
+    }
+    if (sizes_.empty()) return;
+    const auto bytes = std::exchange(outgoing_, {});
+    std::vector<ByteView> packets;
+    packets.reserve(sizes_.size());
+    std::size_t offset = 0;
+    for (const auto size : std::exchange(sizes_, {})) {
+      packets.push_back(ByteView(bytes).subspan(offset, size));
+      offset += size;
+    }
+    counters_.packets_out += packets.size();
+    output_(packets);
+  }
+
+  void tick() {
+    tcp_tmr();
+    const auto now = loop_.now().steady;
+    for (const auto& [key, connection] : std::unordered_map(connections_)) {
+      connection->handle_tick(now);
+    }
+    if (tcp_active_pcbs != nullptr || tcp_tw_pcbs != nullptr) timer_.arm_in(kTick);
+  }
+
+  runtime::Loop& loop_;
+  Output output_;
+  runtime::Timer timer_;
+  Port port_;
+  netif netif_{};
+  NetstackCounters counters_;
+  std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;
+  std::vector<std::shared_ptr<Connection>> awake_;
+  std::map<Endpoint, std::shared_ptr<Listener>> listeners_;
+  Bytes outgoing_;                    // packets made in this turn, one after the other …
+  std::vector<std::uint16_t> sizes_;  // … and their sizes
+  bool scheduled_ = false;
+};
+
+Netstack::Netstack(runtime::Loop& loop, Rng& rng, NetstackOptions options, Output output)
+    : impl_(std::make_shared<Impl>(loop, rng, options, std::move(output))) {}
+Netstack::~Netstack() = default;
+
+void Netstack::input(std::span<const ByteView> packets) { impl_->input(packets); }
+Status Netstack::add_address(const IpAddress& address) { return impl_->add_address(address); }
+void Netstack::remove_address(const IpAddress& address) { impl_->remove_address(address); }
+Status Netstack::listen(const Endpoint& local, Accepted on_accept) {
+  return impl_->listen(local, std::move(on_accept));
+}
+void Netstack::unlisten(const Endpoint& local) { impl_->unlisten(local); }
+void Netstack::connect(const IpAddress& source, const Endpoint& to, Duration timeout,
+                       Connected done) {
+  impl_->connect(source, to, timeout, std::move(done));
+}
+void Netstack::abort_if(
+    const std::function<bool(const Endpoint& local, const Endpoint& remote)>& cut) {
+  impl_->cut_if(cut);
+}
+NetstackCounters Netstack::counters() const { return impl_->counters(); }
+
+}  // namespace culvert::device

@@ -1,0 +1,466 @@
+// lwIP has one stack a process, so the stack talks to itself: what it sends comes back in, by way
+// of a wire that loses and reorders from a seed. Addresses a and b are its two ends.
+#include "agent/device/netstack.hpp"
+
+#include <catch2/catch.hpp>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+using namespace culvert;
+using device::Netstack;
+using runtime::ByteStream;
+using runtime::StreamEvents;
+
+namespace {
+
+constexpr Duration kPatience = 60s;  // of a test that hangs; none waits for it
+
+IpAddress address(std::uint8_t last) {
+  auto out = *parse_address("fd00:c0:1::");
+  out.bytes[15] = last;
+  return out;
+}
+
+struct Wire {
+  std::uint64_t loss_percent = 0;
+  std::uint64_t reorder_percent = 0;
+  std::uint64_t lost = 0, reordered = 0, batches = 0, packets = 0;
+  bool cut = false;
+};
+
+struct World {
+  explicit World(std::uint64_t seed_value, Wire wire_options = {})
+      : seed(seed_value), rng(seed_value), wire(wire_options) {
+    stack.emplace(loop, rng, device::NetstackOptions{},
+                  [this](std::span<const ByteView> packets) { carry(packets); });
+    REQUIRE(stack->add_address(a));
+    REQUIRE(stack->add_address(b));
+  }
+
+  void carry(std::span<const ByteView> packets) {
+    ++wire.batches;
+    wire.packets += packets.size();
+    std::vector<Bytes> arriving = std::exchange(late, {});
+    for (const auto& packet : packets) {
+      if (wire.cut || rng.below(100) < wire.loss_percent) {
+        ++wire.lost;
+      } else if (rng.below(100) < wire.reorder_percent) {
+        ++wire.reordered;
+        late.push_back(to_bytes(packet));
+      } else {
+        arriving.push_back(to_bytes(packet));
+      }
+    }
+    const std::vector<ByteView> views(arriving.begin(), arriving.end());
+    if (stack) stack->input(views);
+  }
+
+  bool until(const std::function<bool()>& done) { return loop.run_until(done, kPatience); }
+
+  std::uint64_t seed;
+  runtime::Loop loop;
+  SeededRng rng;
+  Wire wire;
+  std::vector<Bytes> late;
+  IpAddress a = address(1), b = address(2);
+  Endpoint service{b, 443};
+  std::optional<Netstack> stack;
+};
+
+// One end of a connection and everything that happened to it.
+struct End {
+  std::unique_ptr<ByteStream> stream;
+  Bytes received;
+  std::size_t events_after_closed = 0;
+  bool ended = false;
+  std::optional<Error> closed;
+  std::function<void()> on_drained;
+
+  void start() {
+    StreamEvents events;
+    events.data = [this](ByteView bytes) {
+      append(received, bytes);
+      if (closed) ++events_after_closed;
+    };
+    events.end = [this] {
+      ended = true;
+      if (closed) ++events_after_closed;
+    };
+    events.drained = [this] {
+      if (on_drained) on_drained();
+    };
+    events.closed = [this](const Error& why) {
+      if (closed) ++events_after_closed;
+      closed = why;
+    };
+    stream->start(std::move(events));
+  }
+};
+
+struct Pair {
+  End client, server;
+  Endpoint peer;
+};
+
+// Both ends of an open connection from a to b.
+std::unique_ptr<Pair> connected(World& world, bool start = true) {
+  auto pair = std::make_unique<Pair>();
+  auto* ends = pair.get();
+  const auto accepted = [ends](std::unique_ptr<ByteStream> stream, Endpoint peer) {
+    ends->server.stream = std::move(stream);
+    ends->peer = peer;
+  };
+  REQUIRE(world.stack->listen(world.service, accepted));
+  world.stack->connect(world.a, world.service, 10s,
+                       [ends](Result<std::unique_ptr<ByteStream>> stream) {
+                         REQUIRE(stream);
+                         ends->client.stream = std::move(*stream);
+                       });
+  REQUIRE(world.until([&] { return ends->client.stream && ends->server.stream; }));
+  world.stack->unlisten(world.service);
+  if (start) {
+    pair->client.start();
+    pair->server.start();
+  }
+  return pair;
+}
+
+Bytes pattern(std::size_t size, std::uint64_t seed) {
+  Bytes out(size);
+  SeededRng(seed).fill(out);
+  return out;
+}
+
+// Writes all of `bytes` at the pace of the stream, then finishes.
+class Pump {
+ public:
+  Pump(End& end, Bytes bytes) : end_(end), bytes_(std::move(bytes)) {
+    end_.on_drained = [this] { more(); };
+    more();
+  }
+  void more() {
+    while (sent_ < bytes_.size() && end_.stream->unsent() <= runtime::kHighWater) {
+      const auto size = std::min<std::size_t>(bytes_.size() - sent_, 32768);
+      end_.stream->write(ByteView(bytes_).subspan(sent_, size));
+      sent_ += size;
+    }
+    if (sent_ == bytes_.size()) end_.stream->finish();
+  }
+
+ private:
+  End& end_;
+  Bytes bytes_;
+  std::size_t sent_ = 0;
+};
+
+void transfer_both_ways(World& world, std::size_t size) {
+  INFO("seed " << world.seed);
+  auto pair = connected(world);
+  const auto there = pattern(size, world.seed + 1);
+  const auto back = pattern(size / 2, world.seed + 2);
+  Pump up(pair->client, there);
+  Pump down(pair->server, back);
+  REQUIRE(world.until([&] { return pair->client.closed && pair->server.closed; }));
+  CHECK(pair->server.received == there);
+  CHECK(pair->client.received == back);
+  CHECK(pair->client.closed->message.empty());
+  CHECK(pair->server.closed->message.empty());
+  CHECK(pair->client.events_after_closed + pair->server.events_after_closed == 0);
+}
+
+}  // namespace
+
+TEST_CASE("netstack: 10 MB each way arrive whole, in batches") {
+  World world(1);
+  transfer_both_ways(world, 10'000'000);
+  CHECK(world.wire.packets > 4 * world.wire.batches);
+  CHECK(world.stack->counters().connections == 0);
+  CHECK(world.stack->counters().held_bytes == 0);
+}
+
+TEST_CASE("netstack: loss and reordering cost time, not bytes") {
+  for (const std::uint64_t seed : {11U, 12U, 13U}) {
+    World world(seed, {.loss_percent = 2, .reorder_percent = 5});
+    transfer_both_ways(world, 300'000);
+    CHECK(world.wire.lost > 0);
+    CHECK(world.wire.reordered > 0);
+  }
+}
+
+TEST_CASE("netstack: the peer's address and port are what it connects from") {
+  World world(2);
+  auto pair = connected(world);
+  CHECK(pair->peer.address == world.a);
+  CHECK(pair->peer.port >= 32768);
+}
+
+TEST_CASE("netstack: a half-closed connection still carries the answer") {
+  World world(3);
+  auto pair = connected(world);
+  pair->client.stream->write(view("question"));
+  pair->client.stream->finish();
+  REQUIRE(world.until([&] { return pair->server.ended; }));
+  CHECK(text(pair->server.received) == "question");
+  CHECK_FALSE(pair->client.ended);
+  pair->server.stream->write(view("answer"));
+  pair->server.stream->finish();
+  REQUIRE(world.until([&] { return pair->client.closed && pair->server.closed; }));
+  CHECK(text(pair->client.received) == "answer");
+  CHECK(pair->client.ended);
+}
+
+TEST_CASE("netstack: what was finished arrives although its stream is gone") {
+  World world(4);
+  auto pair = connected(world);
+  const auto last = pattern(1'000'000, 4);
+  pair->client.stream->write(last);
+  pair->client.stream->finish();
+  pair->client.stream.reset();
+  REQUIRE(world.until([&] { return pair->server.ended; }));
+  CHECK(pair->server.received == last);
+  CHECK_FALSE(pair->client.closed);
+}
+
+TEST_CASE("netstack: closing in the middle resets the other side") {
+  World world(5);
+  auto pair = connected(world);
+  pair->client.stream->write(pattern(3'000'000, 5));
+  pair->client.stream->close();
+  REQUIRE(world.until([&] { return pair->server.closed.has_value(); }));
+  CHECK(pair->server.closed->code == ErrorCode::kUnavailable);
+  CHECK_FALSE(pair->server.closed->message.empty());
+  CHECK_FALSE(pair->client.closed);
+}
+
+TEST_CASE("netstack: a stream may be destroyed in each of its events") {
+  World world(6);
+  for (const std::string which : {"data", "end", "closed"}) {
+    auto pair = connected(world, false);
+    auto* server = &pair->server;
+    bool gone = false;
+    const auto destroy = [&] {
+      server->stream.reset();
+      gone = true;
+    };
+    StreamEvents events;
+    if (which == "data") events.data = [&](ByteView) { destroy(); };
+    if (which == "end") events.end = destroy;
+    if (which == "closed") events.closed = [&](const Error&) { destroy(); };
+    server->stream->start(std::move(events));
+    pair->client.start();
+    pair->client.stream->write(view("x"));
+    pair->client.stream->finish();
+    if (which == "closed") server->stream->finish();
+    REQUIRE(world.until([&] { return gone && pair->client.closed; }));
+  }
+}
+
+TEST_CASE("netstack: a slow reader stops its writer, and memory stays bounded") {
+  World world(7);
+  auto pair = connected(world);
+  pair->server.stream->pause();
+  const auto bytes = pattern(6'000'000, 7);
+  Pump pump(pair->client, bytes);
+  // The wire falls silent but for probes when both windows are full.
+  REQUIRE(world.until([&] {
+    return pair->client.stream->unsent() > runtime::kHighWater &&
+           world.stack->counters().held_bytes > 400'000;
+  }));
+  CHECK(pair->server.received.empty());
+  CHECK(world.stack->counters().held_bytes < 2U << 20U);
+  CHECK(pair->client.stream->unsent() < 1U << 20U);
+  pair->server.stream->resume();
+  REQUIRE(world.until([&] { return pair->server.ended; }));
+  CHECK(pair->server.received == bytes);
+  CHECK(world.stack->counters().held_bytes == 0);
+}
+
+TEST_CASE("netstack: a writer that ignores unsent() is closed") {
+  World world(8);
+  auto pair = connected(world);
+  pair->server.stream->pause();
+  while (pair->client.stream->unsent() <= runtime::kMaxUnsent) {
+    pair->client.stream->write(pattern(500'000, 8));
+    if (pair->client.stream->unsent() == 0) break;  // closed
+  }
+  REQUIRE(world.until([&] { return pair->client.closed && pair->server.closed; }));
+  CHECK(pair->client.closed->code == ErrorCode::kExhausted);
+}
+
+TEST_CASE("netstack: removing an address ends its connections and listeners") {
+  World world(9);
+  auto pair = connected(world);
+  REQUIRE(world.stack->listen(world.service, [](auto, auto) {}));
+  world.stack->remove_address(world.b);
+  REQUIRE(world.until([&] { return pair->client.closed && pair->server.closed; }));
+  CHECK(pair->server.closed->code == ErrorCode::kDenied);
+  CHECK_FALSE(world.stack->listen(world.service, [](auto, auto) {}));
+  REQUIRE(world.stack->add_address(world.b));
+  CHECK(world.stack->listen(world.service, [](auto, auto) {}));
+}
+
+TEST_CASE("netstack: abort_if cuts what it names and nothing else") {
+  World world(10);
+  auto kept = connected(world);
+  world.service.port = 444;
+  auto cut = connected(world);
+  world.stack->abort_if([&](const Endpoint& local, const Endpoint& remote) {
+    return local == cut->peer || remote == cut->peer;
+  });
+  REQUIRE(world.until([&] { return cut->client.closed && cut->server.closed; }));
+  CHECK(cut->server.closed->code == ErrorCode::kDenied);
+  kept->client.stream->write(view("still here"));
+  REQUIRE(world.until([&] { return !kept->server.received.empty(); }));
+  CHECK_FALSE(kept->client.closed);
+}
+
+TEST_CASE("netstack: a connection that cannot be is an error with its reason") {
+  World world(14);
+  std::optional<Error> error;
+  const auto done = [&](Result<std::unique_ptr<ByteStream>> stream) {
+    REQUIRE_FALSE(stream);
+    error = stream.error();
+  };
+  SECTION("nobody listens") {
+    world.stack->connect(world.a, world.service, 10s, done);
+    REQUIRE(world.until([&] { return error.has_value(); }));
+    CHECK(error->code == ErrorCode::kUnavailable);
+  }
+  SECTION("nobody answers") {
+    world.wire.cut = true;
+    world.stack->connect(world.a, world.service, 200ms, done);
+    REQUIRE(world.until([&] { return error.has_value(); }));
+    CHECK(error->code == ErrorCode::kTimeout);
+  }
+  SECTION("the source is not ours") {
+    world.stack->connect(address(9), world.service, 10s, done);
+    REQUIRE(world.until([&] { return error.has_value(); }));
+    CHECK(error->code == ErrorCode::kInvalid);
+  }
+  CHECK(world.stack->counters().connections == 0);
+}
+
+TEST_CASE("netstack: 200 connections at once") {
+  World world(15);
+  std::vector<std::unique_ptr<End>> servers;
+  REQUIRE(world.stack->listen(world.service, [&](std::unique_ptr<ByteStream> stream, Endpoint) {
+    auto& end = *servers.emplace_back(std::make_unique<End>());
+    end.stream = std::move(stream);
+    end.start();
+  }));
+  std::vector<std::unique_ptr<End>> clients;
+  for (int i = 0; i < 200; ++i) {
+    world.stack->connect(world.a, world.service, 10s, [&](auto stream) {
+      REQUIRE(stream);
+      auto& end = *clients.emplace_back(std::make_unique<End>());
+      end.stream = std::move(*stream);
+      end.start();
+      end.stream->write(pattern(20'000, clients.size()));
+      end.stream->finish();
+    });
+  }
+  const auto all_ended = [&] {
+    return servers.size() == 200 &&
+           std::all_of(servers.begin(), servers.end(), [](auto& end) { return end->ended; });
+  };
+  REQUIRE(world.until(all_ended));
+  for (const auto& server : servers) {
+    CHECK(server->received.size() == 20'000);
+    server->stream->finish();
+  }
+  REQUIRE(world.until([&] {
+    return std::all_of(clients.begin(), clients.end(),
+                       [](auto& end) { return end->closed.has_value(); });
+  }));
+  CHECK(world.stack->counters().accepted == 200);
+}
+
+TEST_CASE("netstack: more connections than it holds are refused, not fatal") {
+  World world(16);
+  std::vector<std::unique_ptr<ByteStream>> open;
+  REQUIRE(world.stack->listen(world.service, [&](std::unique_ptr<ByteStream> stream, Endpoint) {
+    open.push_back(std::move(stream));
+  }));
+  std::size_t answers = 0, refused = 0;
+  const std::size_t wanted = device::kMaxConnections + 10;
+  for (std::size_t i = 0; i < wanted; ++i) {
+    world.stack->connect(world.a, world.service, 1s, [&](auto stream) {
+      ++answers;
+      if (stream) {
+        open.push_back(std::move(*stream));
+      } else {
+        ++refused;
+      }
+    });
+  }
+  REQUIRE(world.until([&] { return answers == wanted; }));
+  CHECK(refused > 0);
+  CHECK(world.stack->counters().connections <= device::kMaxConnections);
+}
+
+TEST_CASE("netstack: packets that are not plain TCP over IPv6 never reach lwIP") {
+  World world(17);
+  SeededRng rng(17);
+  Bytes tcp(60);
+  tcp[0] = 0x60;
+  tcp[5] = 20;
+  tcp[6] = 6;
+  auto with = [&](std::size_t at, std::uint8_t value) {
+    auto packet = tcp;
+    packet[at] = value;
+    return packet;
+  };
+  const std::vector<Bytes> bad = {{},          Bytes(10), with(0, 0x45),  // IPv4
+                                  with(6, 0),                             // hop-by-hop
+                                  with(6, 44),                            // fragment
+                                  with(6, 17),                            // UDP
+                                  with(6, 58),                            // ICMPv6
+                                  with(5, 19),                            // length too small
+                                  with(5, 21)};                           // length too large
+  for (const auto& packet : bad) {
+    const ByteView one(packet);
+    world.stack->input({&one, 1});
+  }
+  CHECK(world.stack->counters().dropped_in == bad.size());
+  for (int i = 0; i < 5000; ++i) {  // plain, to one of our addresses, otherwise noise
+    auto packet = Bytes(60 + rng.below(40));
+    rng.fill(packet);
+    packet[0] = 0x60;
+    store_be(packet.data() + 4, static_cast<std::uint16_t>(packet.size() - 40));
+    packet[6] = 6;
+    std::memcpy(packet.data() + 24, world.b.bytes.data(), 16);
+    const ByteView one(packet);
+    world.stack->input({&one, 1});
+  }
+  auto pair = connected(world);
+  pair->client.stream->write(view("alive"));
+  REQUIRE(world.until([&] { return !pair->server.received.empty(); }));
+}
+
+TEST_CASE("netstack: addresses have a stated maximum") {
+  World world(18);
+  for (std::size_t i = 2; i < device::kMaxAddresses; ++i) {
+    REQUIRE(world.stack->add_address(address(static_cast<std::uint8_t>(i + 1))));
+  }
+  const auto full = world.stack->add_address(address(200));
+  REQUIRE_FALSE(full);
+  CHECK(full.error().code == ErrorCode::kExhausted);
+  CHECK(world.stack->add_address(world.a));  // again: no effect
+  world.stack->remove_address(world.a);
+  CHECK(world.stack->add_address(address(200)));
+}
+
+TEST_CASE("netstack: streams outlive their stack in silence") {
+  World world(19);
+  auto pair = connected(world);
+  pair->client.stream->write(pattern(2'000'000, 19));
+  REQUIRE(world.until([&] { return !pair->server.received.empty(); }));
+  world.stack.reset();
+  pair->client.stream->write(view("to nobody"));
+  pair->client.stream->finish();
+  pair->server.stream->resume();
+  pair->server.stream.reset();
+  CHECK_FALSE(pair->client.closed);
+}
