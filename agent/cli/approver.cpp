@@ -1,0 +1,187 @@
+// What people with a key do: admit devices, read and approve requests, end grants.
+#include "agent/cli/options.hpp"
+#include "agent/cli/output.hpp"
+#include "agent/cli/session.hpp"
+#include "proto/trust/sign.hpp"
+
+namespace culvert::cli {
+namespace {
+
+struct Shown {
+  note::Note note;
+  trust::Grant grant;
+  std::string state;  // as the coordinator says it
+};
+
+// The requests that the coordinator lists; malformed ones are left out.
+Result<std::vector<Shown>> requests(Session& session) {
+  auto entries = session.list(control::ListWhat::kRequests);
+  if (!entries) return fail_with(entries.error());
+  std::vector<Shown> out;
+  for (const auto& entry : *entries) {
+    auto note = note::parse(entry.note);
+    if (!note) continue;
+    auto grant = trust::Grant::parse(note->text);
+    if (grant) out.push_back({std::move(*note), std::move(*grant), entry.state});
+  }
+  return out;
+}
+
+Result<Shown> find_request(Session& session, const std::string& grant) {
+  auto all = requests(session);
+  if (!all) return fail_with(all.error());
+  for (auto& shown : *all) {
+    if (shown.grant.id.str() == grant) return std::move(shown);
+  }
+  return fail(ErrorCode::kNotFound, "no request " + grant + "; culvert requests lists them");
+}
+
+void show(std::string_view statement_text) {
+  for (std::size_t at = 0; at < statement_text.size();) {
+    const auto end = statement_text.find('\n', at);
+    print("  " + std::string(statement_text.substr(at, end - at)));
+    at = end == std::string_view::npos ? statement_text.size() : end + 1;
+  }
+}
+
+std::string fingerprint(const crypto::VerifyKey& key) { return crypto::format_ed25519(key); }
+
+struct Device {
+  note::Note note;
+  trust::Node node;
+  std::string state;
+};
+Result<std::vector<Device>> devices(Session& session) {
+  auto entries = session.list(control::ListWhat::kDevices);
+  if (!entries) return fail_with(entries.error());
+  std::vector<Device> out;
+  for (const auto& entry : *entries) {
+    auto note = note::parse(entry.note);
+    if (!note) continue;
+    auto node = trust::Node::parse(note->text);
+    if (node && node->kind == trust::NodeKind::kDevice) {
+      out.push_back({std::move(*note), std::move(*node), entry.state});
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+Status list_devices(const ByKey& by) {
+  auto session = Session::open(by);
+  if (!session) return fail_with(session.error());
+  const auto all = devices(**session);
+  if (!all) return fail_with(all.error());
+  if (all->empty()) print("no device waits for admission");
+  for (const auto& device : *all) {
+    print(bold(device.state));
+    show(device.note.text);
+  }
+  return {};
+}
+
+Status admit_device(const ByKey& by, const std::string& identity, bool every) {
+  auto session = Session::open(by);
+  if (!session) return fail_with(session.error());
+  auto all = devices(**session);
+  if (!all) return fail_with(all.error());
+  std::erase_if(*all, [&](const Device& device) {
+    return !device.state.starts_with("PENDING") ||
+           (!identity.empty() && fingerprint(device.node.identity) != identity);
+  });
+  if (all->empty()) return fail(ErrorCode::kNotFound, "no such device waits for admission");
+  if (all->size() > 1 && identity.empty() && !every) {
+    for (const auto& device : *all) {
+      print(device.node.person.str() + "  " + fingerprint(device.node.identity));
+    }
+    return fail(ErrorCode::kInvalid, "several devices wait; name one with --device, or say --all");
+  }
+  const auto& key = (*session)->key();
+  for (auto& device : *all) {
+    const auto own = note::verify(
+        device.note, std::vector<note::KnownKey>{{device.node.name.str(), device.node.identity}});
+    if (!own || own->empty()) {
+      return fail(ErrorCode::kUnverified, "the device's statement is not signed by the device");
+    }
+    print("admitting, signed as shown:");
+    show(device.note.text);
+    auto admitted = trust::add_signature(std::move(device.note), {key.person.str(), key.key});
+    if (!admitted) return fail_with(admitted.error());
+    if (auto sent = (*session)->put(*admitted); !sent) return fail_with(sent.error());
+    print(green("admitted") + " " + device.node.name.str() + " of " + device.node.person.str() +
+          " until " + format_time(device.node.expires));
+  }
+  return {};
+}
+
+Status list_requests(const Common&, const ByKey& by) {
+  auto session = Session::open(by);
+  if (!session) return fail_with(session.error());
+  const auto all = requests(**session);
+  if (!all) return fail_with(all.error());
+  if (all->empty()) print("no requests");
+  for (const auto& shown : *all) {
+    const auto checked = (*session)->evidence().check_request(shown.note, (*session)->now());
+    if (!checked) {
+      // The text of what does not verify is not displayed: it could say anything.
+      print(yellow("NOT VERIFIED") + " request " + shown.grant.id.str() + ": " +
+            printable(checked.error().message));
+      continue;
+    }
+    print(bold(shown.state));
+    show(trust::display_text(shown.note.text));
+  }
+  return {};
+}
+
+Status approve(const ByKey& by, const std::string& grant) {
+  auto session = Session::open(by);
+  if (!session) return fail_with(session.error());
+  auto shown = find_request(**session, grant);
+  if (!shown) return fail_with(shown.error());
+  if (auto checked = (*session)->evidence().check_request(shown->note, (*session)->now());
+      !checked) {
+    return fail(checked.error().code,
+                "not approved, it does not verify: " + checked.error().message);
+  }
+  const auto& key = (*session)->key();
+  if (key.person == shown->grant.requester) {
+    return fail(ErrorCode::kDenied, "a requester cannot approve their own request");
+  }
+  print("approving, signed as shown:");
+  show(trust::display_text(shown->note.text));
+  auto approved = trust::add_signature(std::move(shown->note), {key.person.str(), key.key});
+  if (!approved) return fail_with(approved.error());
+  if (auto sent = (*session)->put(*approved); !sent) return fail_with(sent.error());
+  print(green("approved") + " as " + key.person.str());
+  return {};
+}
+
+Status end_grant(const ByKey& by, const std::string& grant, const std::string& reason, bool deny) {
+  auto session = Session::open(by);
+  if (!session) return fail_with(session.error());
+  const auto shown = find_request(**session, grant);
+  if (!shown) return fail_with(shown.error());
+  const auto* vendor = (*session)->evidence().vendor_root();
+  if (vendor == nullptr) return fail(ErrorCode::kUnverified, "no vendor root is known");
+  const auto& key = (*session)->key();
+  const auto revocation =
+      trust::revoke_grant(shown->grant, (*session)->evidence().vendor_id(), reason,
+                          (*session)->now().wall, {key.person.str(), key.key});
+  if (!revocation) return fail_with(revocation.error());
+  if (auto sent = (*session)->put(*revocation); !sent) return fail_with(sent.error());
+  print((deny ? "denied " : "revoked ") + grant + " as " + key.person.str());
+  return {};
+}
+
+Status coordinator_audit(const Common&, const ByKey& by, const std::string& site) {
+  auto session = Session::open(by);
+  if (!session) return fail_with(session.error());
+  const auto rows = (*session)->audit(site);
+  if (!rows) return fail_with(rows.error());
+  for (const auto& row : *rows) print(printable(row));
+  return {};
+}
+
+}  // namespace culvert::cli

@@ -1,0 +1,253 @@
+#include "agent/cli/cli.hpp"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+
+#include "agent/cli/options.hpp"
+#include "agent/cli/output.hpp"
+#include "agent/shell/daemon.hpp"
+#include "proto/runtime/files.hpp"
+
+namespace culvert::cli {
+namespace {
+
+constexpr const char* kVersion = "0.1.0";
+constexpr const char* kLearnMore = R"(
+A first access, from the engineer's laptop:
+  culvert up --token-file laptop.token
+  culvert request api.acme.byoc.example.com --reason "INC-1" --for 15m --wait
+  culvert run -- curl https://api.acme.byoc.example.com/
+Setting up a vendor, a site and a coordinator: docs/getting-started.md)";
+
+std::string default_state() {
+  if (geteuid() == 0) return "/var/lib/culvert";
+  if (const char* state = std::getenv("XDG_STATE_HOME")) return std::string(state) + "/culvert";
+  const char* home = std::getenv("HOME");
+  return std::string(home == nullptr ? "." : home) + "/.local/state/culvert";
+}
+
+// All that may be parsed, and what was chosen: the action of the one subcommand that ran.
+struct Parsed {
+  Common common{default_state(), false};
+  agent::DaemonOptions daemon;
+  std::string token_file, root_hash, node_name;
+  VendorInit vendor_init;
+  VendorCollect collect;
+  VendorSite vendor_site;
+  SiteInit site_init;
+  SiteToken site_token;
+  DeviceToken device_token;
+  ByKey by;
+  Request request;
+  RunCommand run;
+  std::string device, grant, reason = "ended by an approver", site, target, spec;
+  bool all = false, remove = false;
+  int count = 1;
+  std::function<int()> action;
+};
+
+using Act = std::function<Status()>;
+void on_run(CLI::App* command, Parsed& parsed, Act act) {
+  command->callback(
+      [&parsed, act = std::move(act)] { parsed.action = [act] { return finish(act()); }; });
+}
+
+void add_key(CLI::App* command, Parsed& p, bool required) {
+  auto* key = command->add_option("--key", p.by.key_file, "key file of the person who acts");
+  if (required) key->required();
+  command->add_option("--coordinator", p.by.coordinator, "URL, instead of the vendor root's");
+}
+
+void add_vendor(CLI::App& app, Parsed& p) {
+  auto* vendor = app.add_subcommand("vendor", "the vendor's root: init, collect, site");
+  vendor->require_subcommand(1);
+  auto* init = vendor->add_subcommand("init", "make the vendor's root and keys");
+  init->add_option("--dir", p.vendor_init.folder, "new folder for them")->required();
+  init->add_option("--name", p.vendor_init.name, "the vendor's domain name")->required();
+  init->add_option("--person", p.vendor_init.person, "who holds the keys, user@domain")->required();
+  on_run(init, p, [&p] { return vendor_init(p.vendor_init); });
+  auto* collect =
+      vendor->add_subcommand("collect", "next epoch of the root, with a coordinator's keys");
+  collect->add_option("--dir", p.collect.folder, "the vendor's folder")->required();
+  collect->add_option("FILE", p.collect.coordinator_pub, "coordinator.pub")->required();
+  on_run(collect, p, [&p] { return vendor_collect(p.collect); });
+  auto* site = vendor->add_subcommand("site", "sign that a name is the site with this root hash");
+  site->add_option("--dir", p.vendor_site.folder, "the vendor's folder")->required();
+  site->add_option("FILE", p.vendor_site.site_bundle, "the customer's site.bundle")->required();
+  site->add_option("--hash", p.vendor_site.hash, "root hash, as the customer told it")->required();
+  site->add_option("--out", p.vendor_site.out, "file to write (default: SITE.site in the folder)");
+  on_run(site, p, [&p] { return vendor_site(p.vendor_site); });
+}
+
+void add_site(CLI::App& app, Parsed& p) {
+  auto* site = app.add_subcommand("site", "the customer's root, policy and tokens: init, token");
+  site->require_subcommand(1);
+  auto* init = site->add_subcommand("init", "make a site's root, policy and first agent token");
+  init->add_option("NAME", p.site_init.name, "the site's domain name")->required();
+  init->add_option("--vendor", p.site_init.vendor_bundle, "the vendor's vendor.bundle")->required();
+  init->add_option("--vendor-hash", p.site_init.vendor_hash, "its genesis hash, out of band")
+      ->required();
+  init->add_option("--person", p.site_init.person, "who holds the keys, user@domain")->required();
+  init->add_option("--dir", p.site_init.folder, "new folder for them (default: NAME)");
+  init->add_option("--service", p.site_init.services, "LABEL=tls:PORT or LABEL=tcp:PORT; repeat");
+  init->add_option("--allow-group", p.site_init.group, "group that may ask")->default_val("oncall");
+  init->add_option("--max", p.site_init.maximum, "longest grant")->default_val("1h");
+  init->add_option("--lease", p.site_init.lease, "how long a lease lasts")->default_val("30s");
+  on_run(init, p, [&p] { return site_init(p.site_init); });
+  auto* token = site->add_subcommand("token", "make another agent token");
+  token->add_option("--dir", p.site_token.folder, "the site's folder")->required();
+  token->add_option("--out", p.site_token.out, "file to write (default: agent.token there)");
+  token->add_option("--for", p.site_token.lifetime, "how long it may enrol")->default_val("1h");
+  on_run(token, p, [&p] { return site_token(p.site_token); });
+}
+
+void add_device(CLI::App& app, Parsed& p) {
+  auto* device = app.add_subcommand("device", "laptops: token, admit, list");
+  device->require_subcommand(1);
+  auto* token = device->add_subcommand("token", "make a laptop's token");
+  token->add_option("--dir", p.device_token.folder, "the vendor's folder")->required();
+  token->add_option("--person", p.device_token.person, "whose laptop, user@domain")->required();
+  token->add_option("--group", p.device_token.groups, "group of that person; repeat");
+  token->add_option("--out", p.device_token.out, "file to write")->required();
+  on_run(token, p, [&p] { return device_token(p.device_token); });
+  auto* admit = device->add_subcommand("admit", "sign that a waiting laptop is its person's");
+  add_key(admit, p, true);
+  admit->add_option("--device", p.device, "its identity, ed25519:…");
+  admit->add_flag("--all", p.all, "all that wait");
+  on_run(admit, p, [&p] { return admit_device(p.by, p.device, p.all); });
+  auto* list = device->add_subcommand("list", "laptops that wait or are admitted");
+  add_key(list, p, true);
+  on_run(list, p, [&p] { return list_devices(p.by); });
+}
+
+void add_approvals(CLI::App& app, Parsed& p) {
+  auto* requests =
+      app.add_subcommand("requests", "requests: one's own, or with --key those to approve");
+  add_key(requests, p, false);
+  on_run(requests, p, [&p] {
+    return p.by.key_file.empty() ? agent_requests(p.common) : list_requests(p.common, p.by);
+  });
+  auto* approve_ =
+      app.add_subcommand("approve", "sign a request, after checking everything under it");
+  approve_->add_option("GRANT", p.grant, "its id, from culvert requests")->required();
+  add_key(approve_, p, true);
+  on_run(approve_, p, [&p] { return approve(p.by, p.grant); });
+  for (const char* verb : {"deny", "revoke"}) {
+    const bool deny = verb == std::string("deny");
+    auto* end = app.add_subcommand(
+        verb, deny ? "refuse a request (--key), or bar a grant on this agent for ever"
+                   : "end a grant at once: as an approver (--key) or as its requester");
+    end->add_option("GRANT", p.grant, "its id")->required();
+    end->add_option("--reason", p.reason, "why, for the audit log");
+    add_key(end, p, false);
+    on_run(end, p, [&p, deny] {
+      if (!p.by.key_file.empty()) return end_grant(p.by, p.grant, p.reason, deny);
+      return agent_simple(p.common, deny ? "deny" : "revoke", p.grant);
+    });
+  }
+  auto* audit =
+      app.add_subcommand("audit", "the audit log of this agent, or with --key the coordinator's");
+  add_key(audit, p, false);
+  audit->add_option("--site", p.site, "only that site's (with --key)");
+  on_run(audit, p, [&p] {
+    return p.by.key_file.empty() ? agent_audit(p.common)
+                                 : coordinator_audit(p.common, p.by, p.site);
+  });
+}
+
+void add_up(CLI::App& app, Parsed& p) {
+  auto* up = app.add_subcommand("up", "run the agent, in the foreground");
+  up->add_option("--config", p.daemon.config_file,
+                 "default: /etc/culvert/agent.json if it is there");
+  up->add_option("--token-file", p.token_file, "for the first start; - is standard input");
+  up->add_option("--root-hash", p.root_hash, "the customer's pin, for an agent in a site");
+  up->add_option("--name", p.node_name, "of this node (default: the host's)");
+  up->callback([&p] {
+    p.action = [&p] {
+      p.daemon.state_directory = p.common.state;
+      constexpr const char* kDefaultConfig = "/etc/culvert/agent.json";
+      if (p.daemon.config_file.empty() && access(kDefaultConfig, F_OK) == 0) {
+        p.daemon.config_file = kDefaultConfig;
+      }
+      if (!p.token_file.empty()) p.daemon.token_file = p.token_file;
+      if (!p.root_hash.empty()) p.daemon.root_hash = p.root_hash;
+      if (!p.node_name.empty()) p.daemon.name = p.node_name;
+      return agent::run_daemon(p.daemon);
+    };
+  });
+  const auto simple = [&](const char* name, const char* help) {
+    on_run(app.add_subcommand(name, help), p,
+           [&p, name] { return agent_simple(p.common, name, {}); });
+  };
+  simple("down", "stop the agent");
+  simple("lock", "cut everything on this agent now, and keep it cut");
+  simple("unlock", "undo lock");
+  simple("clock-reset", "accept the present wall clock after it was set back");
+}
+
+void add_use(CLI::App& app, Parsed& p) {
+  on_run(app.add_subcommand("status", "peers, paths, grants, relay, health"), p,
+         [&p] { return agent_status(p.common); });
+  on_run(app.add_subcommand("services", "what can be reached now"), p,
+         [&p] { return agent_services(p.common); });
+  auto* request = app.add_subcommand("request", "ask for access to a service");
+  request->add_option("SERVICE", p.request.service, "its full name")->required();
+  request->add_option("--reason", p.request.reason, "what for; approvers read it")->required();
+  request->add_option("--for", p.request.length, "how long")->default_val("1h");
+  request->add_flag("--wait", p.request.wait, "until it is usable, or refused");
+  on_run(request, p, [&p] { return agent_request(p.common, p.request); });
+  auto* ping = app.add_subcommand("ping", "which way to a service or peer, and how long it takes");
+  ping->add_option("TARGET", p.target, "service name or peer name")->required();
+  ping->add_option("-c,--count", p.count, "how often")->default_val(1)->check(CLI::Range(1, 1000));
+  on_run(ping, p, [&p] { return agent_ping(p.common, p.target, p.count); });
+  auto* run = app.add_subcommand("run", "run a command whose connections go through the mesh");
+  run->add_option("COMMAND", p.run.words, "after --, with its arguments")->required();
+  run->prefix_command();
+  run->callback([&p, run] {
+    for (const auto& word : run->remaining()) {
+      if (word != "--" || !p.run.words.empty()) p.run.words.push_back(word);
+    }
+    p.action = [&p] { return agent_run(p.common, p.run); };
+  });
+  on_run(app.add_subcommand("proxy", "where the SOCKS5 and HTTP CONNECT proxy listens"), p,
+         [&p] { return agent_proxy(p.common); });
+  auto* forward = app.add_subcommand("forward", "a local port that leads to a service");
+  forward->add_option("SPEC", p.spec, "LOCALPORT:SERVICE[:PORT]")->required();
+  forward->add_flag("--remove", p.remove, "end it");
+  on_run(forward, p, [&p] { return agent_forward(p.common, p.spec, p.remove); });
+  auto* ca = app.add_subcommand("ca", "certificate authorities of the services in reach, PEM");
+  ca->add_option("SERVICE", p.target, "only that service's");
+  on_run(ca, p, [&p] { return agent_ca(p.common, p.target); });
+}
+
+}  // namespace
+
+int run(int argc, char** argv) {
+  runtime::harden_process();
+  CLI::App app{"Culvert: reach what is dark in a customer's cluster, with their consent"};
+  app.footer(kLearnMore);
+  app.set_version_flag("--version", kVersion);
+  app.require_subcommand(1);
+  app.fallthrough();
+  Parsed parsed;
+  app.add_option("--state", parsed.common.state, "the agent's state directory")
+      ->capture_default_str();
+  app.add_flag("--json", parsed.common.json, "print JSON");
+  add_up(app, parsed);
+  add_use(app, parsed);
+  add_approvals(app, parsed);
+  add_vendor(app, parsed);
+  add_site(app, parsed);
+  add_device(app, parsed);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return code == 0 ? kExitOk : kExitUsage;
+  }
+  return parsed.action ? parsed.action() : kExitUsage;
+}
+
+}  // namespace culvert::cli

@@ -1,0 +1,51 @@
+// Files of people and of the two roots: keys (0600) and bundles of public notes beside them.
+//
+//   culvert/key/v1
+//   root: site|vendor                whose root lists the key
+//   pin: sha256:…                    that root's epoch-1 hash: what its holder believes in
+//   group: <group>                   where it stands in that root
+//   person: <person>
+//   secret: <64 hex>                 Ed25519 seed
+//
+// Beside a key stand vendor.bundle (the vendor's root chain) and, for a site, site.bundle (the
+// site's root chain and policy).
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "proto/core/result.hpp"
+#include "proto/note/note.hpp"
+#include "proto/trust/evidence.hpp"
+#include "proto/trust/root.hpp"
+
+namespace culvert::cli {
+
+struct KeyFile {
+  trust::RootKind root = trust::RootKind::kSite;
+  crypto::Hash pin;
+  std::string group;
+  trust::Person person;
+  crypto::SigningKey key;
+
+  trust::Pins pins() const;
+};
+
+constexpr const char* kVendorBundle = "vendor.bundle";
+constexpr const char* kSiteBundle = "site.bundle";
+
+Result<KeyFile> read_key(const std::filesystem::path& path);
+Status write_key(const std::filesystem::path& path, const KeyFile& key);
+
+Result<std::vector<note::Note>> read_bundle(const std::filesystem::path& path);
+Status write_bundle(const std::filesystem::path& path, const std::vector<note::Note>& notes);
+
+// What stands in the folder of a key, verified against the key's pin.
+Result<trust::Evidence> read_evidence(const std::filesystem::path& folder, const trust::Pins& pins,
+                                      Now now);
+
+// A folder for new keys: made 0700; refused when `first_file` is in it already.
+Status make_key_folder(const std::filesystem::path& folder, const char* first_file);
+
+}  // namespace culvert::cli

@@ -1,0 +1,79 @@
+// What each command is told on the command line, and the functions that carry them out.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proto/core/result.hpp"
+
+namespace culvert::cli {
+
+struct Common {
+  std::string state;  // the agent's state directory
+  bool json = false;
+};
+
+// Ceremony, without an agent and without a network (vendor.cpp, site.cpp).
+struct VendorInit {
+  std::string folder, name, person;
+};
+struct VendorCollect {
+  std::string folder, coordinator_pub;
+};
+struct VendorSite {
+  std::string folder, site_bundle, hash, out;
+};
+struct SiteInit {
+  std::string name, vendor_bundle, vendor_hash, folder, person, group, maximum, lease;
+  std::vector<std::string> services;  // LABEL=tls:PORT or LABEL=tcp:PORT
+};
+struct SiteToken {
+  std::string folder, out, lifetime;
+};
+struct DeviceToken {
+  std::string folder, person, out;
+  std::vector<std::string> groups;
+};
+Status vendor_init(const VendorInit& options);
+Status vendor_collect(const VendorCollect& options);
+Status vendor_site(const VendorSite& options);
+Status site_init(const SiteInit& options);
+Status site_token(const SiteToken& options);
+Status device_token(const DeviceToken& options);
+
+// People with a key, over the control channel (approver.cpp).
+struct ByKey {
+  std::string key_file;
+  std::string coordinator;  // URL; empty: the first of the vendor root
+};
+Status admit_device(const ByKey& by, const std::string& device, bool all);
+Status list_devices(const ByKey& by);
+Status list_requests(const Common& common, const ByKey& by);
+Status approve(const ByKey& by, const std::string& grant);
+Status end_grant(const ByKey& by, const std::string& grant, const std::string& reason, bool deny);
+Status coordinator_audit(const Common& common, const ByKey& by, const std::string& site);
+
+// Through the running agent (agent_commands.cpp, run.cpp).
+struct Request {
+  std::string service, reason, length;
+  bool wait = false;
+};
+struct RunCommand {
+  std::vector<std::string> words;
+};
+Status agent_status(const Common& common);
+Status agent_services(const Common& common);
+Status agent_requests(const Common& common);
+Status agent_request(const Common& common, const Request& request);
+Status agent_audit(const Common& common);
+Status agent_ping(const Common& common, const std::string& target, int count);
+Status agent_forward(const Common& common, const std::string& spec, bool remove);
+Status agent_proxy(const Common& common);
+Status agent_ca(const Common& common, const std::string& service);
+// withdraw, deny, lock, unlock, down, clock-reset: one call, one word of confirmation.
+Status agent_simple(const Common& common, const std::string& command, const std::string& grant);
+int agent_run(const Common& common, const RunCommand& command);  // the child's exit code
+
+}  // namespace culvert::cli

@@ -1,0 +1,138 @@
+#include "agent/cli/session.hpp"
+
+#include <filesystem>
+
+namespace culvert::cli {
+namespace {
+
+control::ClientOptions client_options(const KeyFile& key, const crypto::ControlKey& coordinator,
+                                      Rng& rng) {
+  control::ClientOptions options{
+      crypto::KeyPair<crypto::ControlKey>::generate(rng), coordinator, {}};
+  options.proofs.push_back(key.key.clone());
+  return options;
+}
+
+template <class... Fs>
+struct Overloaded : Fs... {
+  using Fs::operator()...;
+};
+template <class... Fs>
+Overloaded(Fs...) -> Overloaded<Fs...>;
+
+}  // namespace
+
+Result<std::unique_ptr<Session>> Session::open(const ByKey& by) {
+  auto key = read_key(by.key_file);
+  if (!key) return fail_with(key.error());
+  const auto folder = std::filesystem::absolute(by.key_file).parent_path();
+  auto evidence = read_evidence(folder, key->pins(), runtime::read_clocks());
+  if (!evidence) return fail_with(evidence.error());
+  const auto* vendor = evidence->vendor_root();
+  if (vendor == nullptr || vendor->coordinators.empty()) {
+    return fail(ErrorCode::kNotFound, "no vendor root that names a coordinator beside " +
+                                          by.key_file + "; put a newer " + kVendorBundle +
+                                          " there");
+  }
+  const auto coordinator = vendor->coordinators.front();
+  const auto url = by.coordinator.empty() ? coordinator.url : by.coordinator;
+  return std::unique_ptr<Session>(
+      new Session(std::move(*key), std::move(*evidence), url, coordinator.key));
+}
+
+Session::Session(KeyFile key, trust::Evidence evidence, std::string url,
+                 const crypto::ControlKey& coordinator)
+    : key_(std::move(key)),
+      evidence_(std::move(evidence)),
+      url_(std::move(url)),
+      timer_(loop_,
+             [this] {
+               client_.handle_timeout(loop_.now().steady);
+               pump();
+             }),
+      client_(client_options(key_, coordinator, rng_), rng_),
+      link_(loop_, rng_,
+            {[this](agent::ConnectionId) {
+               client_.handle_opened(loop_.now().steady);
+               pump();
+             },
+             [this](agent::ConnectionId, ByteView bytes) {
+               client_.handle_message(loop_.now().steady, bytes);
+               pump();
+             },
+             [this](agent::ConnectionId, const std::string& reason) {
+               client_.handle_closed(loop_.now().steady, {ErrorCode::kUnavailable, reason});
+               pump();
+             }}) {
+  client_.start(loop_.now().steady);
+  pump();
+}
+
+void Session::pump() {
+  while (auto output = client_.poll_output()) {
+    std::visit(Overloaded{[&](const control::OpenConnection&) {
+                            link_.open({++connection_, url_});
+                          },
+                          [&](const control::CloseConnection&) { link_.close({connection_}); },
+                          [&](control::SendRecord& send) {
+                            link_.send({connection_, std::move(send.record)});
+                          }},
+               *output);
+  }
+  while (auto event = client_.poll_event()) {
+    if (auto* answered = std::get_if<control::Answered>(&*event)) {
+      // Request 0 is a refused proof: the key is not one that the coordinator knows.
+      if (answered->request == awaited_ || answered->request == 0) {
+        answer_ = std::move(answered->reply);
+      }
+    } else if (const auto* gone = std::get_if<control::Disconnected>(&*event)) {
+      lost_ = gone->why;
+    }
+  }
+  timer_.arm_at(client_.next_deadline());
+}
+
+Result<control::Reply> Session::answer_to(Result<control::RequestId> request) {
+  if (!request) return fail_with(request.error());
+  awaited_ = *request;
+  answer_.reset();
+  pump();
+  if (!loop_.run_until([this] { return answer_.has_value(); }, kSessionTimeout)) {
+    return fail(ErrorCode::kTimeout, "no answer from the coordinator at " + url_ +
+                                         (lost_ ? ": " + lost_->message : std::string()));
+  }
+  return std::move(*answer_);
+}
+
+Result<control::Reply> Session::put(const note::Note& note) {
+  return answer_to(client_.put({note::render(note)}));
+}
+
+Result<std::vector<control::Listed>> Session::list(control::ListWhat what) {
+  auto reply = answer_to(client_.list(what, std::nullopt));
+  if (!reply) return fail_with(reply.error());
+  std::vector<note::Note> notes;
+  for (const auto& text : reply->notes) {
+    if (auto parsed = note::parse(text)) notes.push_back(std::move(*parsed));
+  }
+  for (const auto& result : evidence_.offer_all(notes, now())) {
+    (void)result;  // what does not verify is simply not known; check_request then says so
+  }
+  return std::move(reply->entries);
+}
+
+Result<std::vector<std::string>> Session::audit(const std::string& site) {
+  constexpr std::size_t kMaxRows = 100'000;
+  std::vector<std::string> rows;
+  for (std::uint64_t after = 0; rows.size() < kMaxRows;) {
+    auto reply =
+        answer_to(client_.query_audit(site.empty() ? std::nullopt : std::optional(site), after));
+    if (!reply) return fail_with(reply.error());
+    for (auto& line : reply->lines) rows.push_back(std::move(line));
+    if (reply->next == 0) break;
+    after = reply->next;
+  }
+  return rows;
+}
+
+}  // namespace culvert::cli

@@ -1,0 +1,52 @@
+// One visit of a person with a key to the coordinator: opens the control channel, proves the key,
+// asks, and verifies what comes back. Blocking; for commands only.
+#pragma once
+
+#include <memory>
+
+#include "agent/cli/keyfile.hpp"
+#include "agent/cli/options.hpp"
+#include "agent/shell/links.hpp"
+#include "proto/control/client.hpp"
+#include "proto/runtime/loop.hpp"
+#include "proto/runtime/timer.hpp"
+
+namespace culvert::cli {
+
+constexpr Duration kSessionTimeout = 20s;
+
+class Session {
+ public:
+  // Reads the key and the bundles beside it; the coordinator's key comes from the vendor root.
+  static Result<std::unique_ptr<Session>> open(const ByKey& by);
+
+  const KeyFile& key() const { return key_; }
+  trust::Evidence& evidence() { return evidence_; }
+  Now now() const { return loop_.now(); }
+
+  Result<control::Reply> put(const note::Note& note);
+  // Lists, and offers every note of the answer to evidence(): nothing is believed before that.
+  Result<std::vector<control::Listed>> list(control::ListWhat what);
+  Result<std::vector<std::string>> audit(const std::string& site);  // all rows
+
+ private:
+  Session(KeyFile key, trust::Evidence evidence, std::string url,
+          const crypto::ControlKey& coordinator);
+  Result<control::Reply> answer_to(Result<control::RequestId> request);
+  void pump();
+
+  KeyFile key_;
+  trust::Evidence evidence_;
+  std::string url_;
+  crypto::SystemRng rng_;
+  runtime::Loop loop_;
+  runtime::Timer timer_;
+  control::Client client_;
+  agent::ConnectionId connection_ = 0;
+  agent::ControlLink link_;
+  control::RequestId awaited_ = 0;
+  std::optional<Result<control::Reply>> answer_;
+  std::optional<Error> lost_;  // why the last connection ended
+};
+
+}  // namespace culvert::cli

@@ -1,0 +1,192 @@
+// The vendor's side of the ceremony: root, coordinator's keys, the directory, tokens for laptops.
+#include <algorithm>
+#include <filesystem>
+
+#include "agent/cli/keyfile.hpp"
+#include "agent/cli/options.hpp"
+#include "agent/cli/output.hpp"
+#include "proto/control/coordinator_pub.hpp"
+#include "proto/runtime/files.hpp"
+#include "proto/runtime/loop.hpp"
+#include "proto/trust/sign.hpp"
+#include "proto/trust/token.hpp"
+
+namespace culvert::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using trust::Group;
+
+constexpr std::chrono::seconds kRootLife{365 * 24 * 3600};
+
+struct Role {
+  Group group;
+  const char* file;
+};
+constexpr Role kRoles[] = {{Group::kRoot, "root.key"},
+                           {Group::kApprovers, "approver.key"},
+                           {Group::kDeviceAdmission, "admission.key"},
+                           {Group::kDirectory, "directory.key"}};
+
+// The last root of a bundle that begins with the pinned one, and its hash.
+struct Current {
+  std::vector<note::Note> notes;
+  trust::Root root;
+};
+Result<Current> current_vendor_root(const fs::path& folder, const crypto::Hash& pin, Now now) {
+  auto notes = read_bundle(folder / kVendorBundle);
+  if (!notes) return fail_with(notes.error());
+  trust::Evidence evidence(trust::Pins{std::nullopt, pin}, {});
+  for (const auto& result : evidence.offer_all(*notes, now)) {
+    if (!result) return fail_with(result.error());
+  }
+  return Current{std::move(*notes), *evidence.vendor_root()};
+}
+
+}  // namespace
+
+Status vendor_init(const VendorInit& options) {
+  const auto name = trust::Fqdn::parse(options.name);
+  if (!name) return fail(ErrorCode::kInvalid, "--name: not a domain name: " + options.name);
+  const auto person = trust::Person::parse(options.person);
+  if (!person) return fail(ErrorCode::kInvalid, "--person: write it as user@domain");
+  const fs::path folder = options.folder;
+  if (auto made = make_key_folder(folder, kRoles[0].file); !made) return made;
+
+  crypto::SystemRng rng;
+  const auto now = runtime::read_clocks().wall;
+  trust::Root root;
+  root.kind = trust::RootKind::kVendor;
+  root.name = *name;
+  root.issued = now;
+  root.expires = now + kRootLife;
+  std::vector<crypto::SigningKey> keys;
+  for (const auto& role : kRoles) {
+    keys.push_back(crypto::SigningKey::generate(rng));
+    root.keys.push_back({role.group, *person, keys.back().public_key()});
+  }
+  std::sort(root.keys.begin(), root.keys.end());
+  const auto note = trust::sign_statement(root, {person->str(), keys.front()});
+  if (!note) return fail_with(note.error());
+  const auto hash = note::hash(*note);
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const KeyFile file{trust::RootKind::kVendor, hash,
+                       std::string(trust::group_name(kRoles[i].group)), *person, keys[i].clone()};
+    if (auto written = write_key(folder / kRoles[i].file, file); !written) return written;
+  }
+  if (auto written = write_bundle(folder / kVendorBundle, {*note}); !written) return written;
+  print("vendor root for " + bold(name->str()) + " in " + folder.string());
+  print("genesis hash, to be published out of band:");
+  print("  " + trust::format_hash(hash.view()));
+  hint_next("culvert-coordinator init, then: culvert vendor collect --dir " + folder.string() +
+            " coordinator.pub");
+  return {};
+}
+
+Status vendor_collect(const VendorCollect& options) {
+  const fs::path folder = options.folder;
+  const auto key = read_key(folder / kRoles[0].file);
+  if (!key) return fail_with(key.error());
+  const auto file = runtime::read_file(options.coordinator_pub, 16384);
+  if (!file) return fail_with(file.error());
+  const auto pub = control::CoordinatorPub::parse(text(*file));
+  if (!pub) return fail_with(pub.error());
+  const auto now = runtime::read_clocks();
+  auto current = current_vendor_root(folder, key->pin, now);
+  if (!current) return fail_with(current.error());
+
+  auto next = trust::next_epoch(current->root, note::hash(current->notes.back()));
+  next.issued = now.wall;
+  next.expires = now.wall + kRootLife;
+  next.coordinators.clear();
+  for (const auto& url : pub->urls) next.coordinators.push_back({url, pub->control});
+  const auto machine = [&](const char* user) {
+    return trust::Person::parse(std::string(user) + "@" + next.name.str());
+  };
+  const auto lease = machine("lease");
+  const auto ticket = machine("ticket");
+  if (!lease || !ticket) return fail(ErrorCode::kInvalid, "the vendor's name is too long");
+  std::erase_if(next.keys, [](const trust::RootKey& k) {
+    return k.group == Group::kLease || k.group == Group::kTicket;
+  });
+  next.keys.push_back({Group::kLease, *lease, pub->lease});
+  next.keys.push_back({Group::kTicket, *ticket, pub->ticket});
+  std::sort(next.keys.begin(), next.keys.end());
+  const auto signed_root = trust::sign_statement(next, {key->person.str(), key->key});
+  if (!signed_root) return fail_with(signed_root.error());
+  current->notes.push_back(*signed_root);
+  if (auto written = write_bundle(folder / kVendorBundle, current->notes); !written) return written;
+  print("vendor root epoch " + std::to_string(next.epoch) + " lists the coordinator at " +
+        pub->urls.front());
+  hint_next("hand " + (folder / kVendorBundle).string() +
+            " to customers and to culvert-coordinator vendor add");
+  return {};
+}
+
+Status vendor_site(const VendorSite& options) {
+  const fs::path folder = options.folder;
+  const auto key = read_key(folder / "directory.key");
+  if (!key) return fail_with(key.error());
+  const auto expected = trust::parse_hash(options.hash);
+  if (!expected) return fail(ErrorCode::kInvalid, "--hash: expected sha256:…");
+  const auto notes = read_bundle(options.site_bundle);
+  if (!notes) return fail_with(notes.error());
+  const auto root = trust::verify_genesis(notes->front(), *expected);
+  if (!root) {
+    return fail(
+        ErrorCode::kUnverified,
+        "the site root is not the one with that hash; compare it with the customer again (" +
+            root.error().message + ")");
+  }
+  if (root->kind != trust::RootKind::kSite || root->vendor_id != trust::to_vendor_id(key->pin)) {
+    return fail(ErrorCode::kInvalid, "that root is not of a site that deals with this vendor");
+  }
+  trust::Site site{trust::to_vendor_id(key->pin),
+                   {root->name, trust::to_site_id(*expected)},
+                   runtime::read_clocks().wall};
+  const auto signed_site = trust::sign_statement(site, {key->person.str(), key->key});
+  if (!signed_site) return fail_with(signed_site.error());
+  const fs::path out =
+      options.out.empty() ? folder / (root->name.str() + ".site") : fs::path(options.out);
+  if (auto written = write_bundle(out, {*signed_site}); !written) return written;
+  print("directory statement for " + bold(root->name.str()) + " in " + out.string());
+  hint_next("culvert-coordinator site add " + options.site_bundle + " " + out.string());
+  return {};
+}
+
+Status device_token(const DeviceToken& options) {
+  const fs::path folder = options.folder;
+  const auto person = trust::Person::parse(options.person);
+  if (!person) return fail(ErrorCode::kInvalid, "--person: write it as user@domain");
+  const auto key = read_key(folder / "admission.key");
+  if (!key) return fail_with(key.error());
+  auto current = current_vendor_root(folder, key->pin, runtime::read_clocks());
+  if (!current) return fail_with(current.error());
+  if (current->root.coordinators.empty()) {
+    return fail(ErrorCode::kNotFound,
+                "the vendor root names no coordinator yet; run: culvert vendor collect --dir " +
+                    folder.string() + " coordinator.pub");
+  }
+  trust::Token token;
+  token.kind = trust::NodeKind::kDevice;
+  for (const auto& entry : current->root.coordinators) token.coordinators.push_back(entry.url);
+  token.pin = key->pin;
+  token.person = *person;
+  for (const auto& group : options.groups) {
+    const auto label = trust::Label::parse(group);
+    if (!label) return fail(ErrorCode::kInvalid, "--group: not a label: " + group);
+    token.groups.push_back(*label);
+  }
+  std::sort(token.groups.begin(), token.groups.end());
+  token.notes = current->notes;
+  const auto rendered = token.render();
+  if (auto parsed = trust::Token::parse(rendered); !parsed) return fail_with(parsed.error());
+  if (auto written = runtime::write_secret_file(options.out, view(rendered)); !written) {
+    return written;
+  }
+  print("token for a device of " + bold(person->str()) + " in " + options.out);
+  hint_next("on the laptop: culvert up --token-file " + options.out);
+  return {};
+}
+
+}  // namespace culvert::cli
