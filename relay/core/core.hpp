@@ -27,6 +27,7 @@
 #include "proto/core/time.hpp"
 #include "proto/derp/login.hpp"
 #include "proto/derp/ticket.hpp"
+#include "relay/core/counters.hpp"
 
 namespace culvert::relay {
 
@@ -48,27 +49,6 @@ struct Options {
   std::size_t max_connections = 16'384;
   std::size_t queue_bytes = 256 * 1024;  // data a connection; at least one packet always fits
   std::uint64_t bytes_per_second = 0;    // a client's, when its ticket gives none; 0: no limit
-};
-
-struct Counters {
-  std::uint64_t connections_opened = 0;
-  std::uint64_t connections_refused = 0;  // over max_connections, or draining
-  std::uint64_t logins = 0;
-  std::uint64_t logins_refused = 0;  // box, challenge, ticket, time
-  std::uint64_t tickets_renewed = 0;
-  std::uint64_t tickets_refused = 0;  // renewals
-  std::uint64_t tickets_expired = 0;  // connections closed for it
-  std::uint64_t malformed = 0;        // connections closed for it
-  std::uint64_t frames_skipped = 0;   // unknown types
-  std::uint64_t packets_received = 0;
-  std::uint64_t bytes_received = 0;  // of packets
-  std::uint64_t packets_queued = 0;  // for their destination
-  std::uint64_t bytes_sent = 0;      // of frames, to transports
-  std::uint64_t dropped_not_pair = 0;
-  std::uint64_t dropped_not_here = 0;
-  std::uint64_t dropped_queue = 0;
-  std::uint64_t dropped_rate = 0;
-  std::uint64_t stalled = 0;  // connections closed for kWriteStall
 };
 
 struct Close {

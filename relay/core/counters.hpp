@@ -1,0 +1,30 @@
+// What the relay has seen, since its start; `/metrics` shows it. What a stranger can cause is
+// counted here and never logged.
+#pragma once
+
+#include <cstdint>
+
+namespace culvert::relay {
+
+struct Counters {
+  std::uint64_t connections_opened = 0;
+  std::uint64_t connections_refused = 0;  // over max_connections, or draining
+  std::uint64_t logins = 0;
+  std::uint64_t logins_refused = 0;  // box, challenge, ticket, time
+  std::uint64_t tickets_renewed = 0;
+  std::uint64_t tickets_refused = 0;  // renewals
+  std::uint64_t tickets_expired = 0;  // connections closed for it
+  std::uint64_t malformed = 0;        // connections closed for it
+  std::uint64_t frames_skipped = 0;   // unknown types
+  std::uint64_t packets_received = 0;
+  std::uint64_t bytes_received = 0;  // of packets
+  std::uint64_t packets_queued = 0;  // for their destination
+  std::uint64_t bytes_sent = 0;      // of frames, to transports
+  std::uint64_t dropped_not_pair = 0;
+  std::uint64_t dropped_not_here = 0;
+  std::uint64_t dropped_queue = 0;
+  std::uint64_t dropped_rate = 0;
+  std::uint64_t stalled = 0;  // connections closed for kWriteStall
+};
+
+}  // namespace culvert::relay
