@@ -39,7 +39,7 @@ class LeaseTracker {
   Status accept(const Lease& verified, Instant now);
 
   bool covers(const GrantId& grant, Instant now) const;
-  Instant covered_until(const GrantId& grant) const;  // zero: not covered
+  Instant covered_until(const GrantId& grant) const;  // the distant past: not covered
   // When request() is due or a cover lapses next; never() with nothing wanted and nothing covered.
   Instant next_deadline(Instant now) const;
 
@@ -50,7 +50,7 @@ class LeaseTracker {
   Rng& rng_;
   std::vector<GrantId> wanted_;
   std::vector<GrantId> covered_;
-  Instant covered_until_{0};
+  Instant covered_from_{0};  // when the question was sent that covered_ answers
   std::optional<LeaseNonce> outstanding_;
   Instant sent_at_{0};
   Instant next_ask_ = Instant::never();

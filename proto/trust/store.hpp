@@ -51,12 +51,13 @@ class MemoryStore final : public StateStore {
                                 std::uint64_t expected) override;
   Status remove(std::string_view name) override;
 
-  void fail_with(std::optional<Error> error) { error_ = std::move(error); }  // until called again
+  void break_with(std::optional<Error> error) { error_ = std::move(error); }  // until called again
 
  private:
   Status check(std::string_view name) const;
 
   std::map<std::string, StoredValue, std::less<>> values_;
+  std::uint64_t last_version_ = 0;  // never used twice, also not after a removal
   std::optional<Error> error_;
 };
 

@@ -1,0 +1,155 @@
+#include "proto/trust/fields.hpp"
+
+#include <algorithm>
+
+#include "proto/note/note.hpp"
+#include "proto/note/utf8.hpp"
+#include "proto/trust/unicode.hpp"
+
+namespace culvert::trust {
+namespace {
+
+constexpr std::size_t kMaxReasonPoints = 200;
+constexpr std::size_t kMaxScope = 200;
+
+bool printable(std::string_view value) {
+  return !value.empty() && value.front() != ' ' && value.back() != ' ' &&
+         std::all_of(value.begin(), value.end(), [](char c) { return c >= ' ' && c <= '~'; });
+}
+
+}  // namespace
+
+std::optional<std::uint64_t> parse_number(std::string_view text) {
+  if (text.empty() || (text.size() > 1 && text.front() == '0')) return std::nullopt;
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::optional<std::chrono::seconds> parse_seconds(std::string_view text) {
+  if (text.empty() || text.back() != 's') return std::nullopt;
+  const auto count = parse_number(text.substr(0, text.size() - 1));
+  if (!count || *count > 1'000'000'000) return std::nullopt;
+  return std::chrono::seconds{static_cast<std::int64_t>(*count)};
+}
+
+bool valid_reason(std::string_view text) {
+  if (text.empty() || text.front() == ' ' || text.back() == ' ') return false;
+  std::size_t count = 0;
+  bool after_starter = false;
+  while (!text.empty()) {
+    const auto point = note::take_code_point(text);
+    if (!point || ++count > kMaxReasonPoints) return false;
+    const bool starter = unicode::is_starter(*point);
+    if (!starter && !(unicode::is_mark(*point) && after_starter)) return false;
+    after_starter = starter;
+  }
+  return true;
+}
+
+bool valid_scope(std::string_view text) {
+  if (text.size() > kMaxScope || !printable(text)) return false;
+  if (text.find("  ") != std::string_view::npos) return false;
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+           std::string_view("-=.:/_ ").find(c) != std::string_view::npos;
+  });
+}
+
+std::vector<std::string_view> split_words(std::string_view text, std::size_t count) {
+  std::vector<std::string_view> out;
+  while (out.size() + 1 < count) {
+    const auto space = text.find(' ');
+    if (space == std::string_view::npos) return {};
+    out.push_back(text.substr(0, space));
+    text.remove_prefix(space + 1);
+  }
+  out.push_back(text);
+  return out;
+}
+
+FieldReader::FieldReader(std::string_view text, std::string_view type) : text_(text), type_(type) {
+  if (auto status = note::check_text(text); !status) {
+    error_ = std::move(status.error());
+    return;
+  }
+  const auto end = text.find('\n');
+  if (text.substr(0, end) != type) {
+    error_ = wrong("first line", "is not this type and version");
+    return;
+  }
+  rest_ = text.substr(end + 1);
+}
+
+bool FieldReader::next_is(std::string_view name) const {
+  return rest_.starts_with(name) && rest_.substr(name.size()).starts_with(": ");
+}
+
+std::string_view FieldReader::raw(std::string_view name) {
+  if (error_) return {};
+  if (!next_is(name)) {
+    error_ = unexpected_line();
+    error_->message += " where '" + std::string(name) + "' must stand";
+    return {};
+  }
+  rest_.remove_prefix(name.size() + 2);
+  const auto end = rest_.find('\n');
+  const auto value = rest_.substr(0, end);
+  rest_.remove_prefix(end + 1);
+  if (name != "reason" && !printable(value)) fail(name, "is not plain printable ASCII");
+  return value;
+}
+
+void FieldReader::fail(std::string_view name, std::string_view why) {
+  if (!error_) error_ = wrong(name, why);
+}
+
+Error FieldReader::wrong(std::string_view name, std::string_view why) const {
+  return {ErrorCode::kInvalid,
+          std::string(type_) + ": '" + std::string(name) + "' " + std::string(why)};
+}
+
+Error FieldReader::unexpected_line() const {
+  if (rest_.empty()) return wrong("end of text", "stands");
+  return wrong("unexpected field", "or value stands");
+}
+
+std::uint64_t FieldReader::number(std::string_view name, std::uint64_t least, std::uint64_t most) {
+  const auto value = field(name, parse_number);
+  require(value >= least && value <= most, name, "is out of range");
+  return value;
+}
+
+std::optional<Hash> FieldReader::hash_or(std::string_view name, std::string_view none) {
+  if (next_is(name) && rest_.substr(name.size() + 2).starts_with(std::string(none) + "\n")) {
+    raw(name);
+    return std::nullopt;
+  }
+  return hash(name);
+}
+
+SiteRef FieldReader::site() {
+  SiteRef out;
+  out.name = fqdn("site");
+  out.id = to_site_id(hash("site-id"));
+  return out;
+}
+
+std::string FieldReader::reason() {
+  const auto text = raw("reason");
+  require(valid_reason(text), "reason",
+          "must be 1 to 200 visible characters of composed (NFC) UTF-8 on one line");
+  return std::string(text);
+}
+
+FieldWriter& FieldWriter::line(std::string_view name, std::string_view value) {
+  out_.append(name).append(": ").append(value).append("\n");
+  return *this;
+}
+
+FieldWriter& FieldWriter::site(const SiteRef& site) {
+  return line("site", site.name.str()).hash("site-id", site.id.view());
+}
+
+}  // namespace culvert::trust

@@ -1,0 +1,35 @@
+#include "proto/trust/lease.hpp"
+
+#include "proto/trust/fields.hpp"
+
+namespace culvert::trust {
+namespace {
+
+std::optional<LeaseNonce> parse_nonce(std::string_view text) {
+  const auto raw = from_hex(text);
+  if (!raw) return std::nullopt;
+  return LeaseNonce::from(*raw);
+}
+
+}  // namespace
+
+Result<Lease> Lease::parse(std::string_view text) {
+  FieldReader in(text, kType);
+  Lease out;
+  out.vendor_id = in.vendor_id();
+  out.site = in.site();
+  out.agent = in.ed25519("agent");
+  out.nonce = in.field("nonce", parse_nonce);
+  out.grants = in.sorted("grant", 0, kMaxLeaseGrants, GrantId::parse);
+  return in.finish(std::move(out));
+}
+
+std::string Lease::render() const {
+  FieldWriter out(kType);
+  out.hash("vendor-id", vendor_id.view()).site(site);
+  out.line("agent", crypto::format_ed25519(agent)).line("nonce", nonce.hex());
+  out.each("grant", grants, [](const GrantId& id) { return id.str(); });
+  return out.take();
+}
+
+}  // namespace culvert::trust
