@@ -12,7 +12,6 @@
 #pragma once
 
 #include <memory>
-#include <span>
 #include <unordered_map>
 
 #include "proto/core/result.hpp"
@@ -23,6 +22,7 @@ namespace culvert::path {
 
 class PeerPaths;
 class Reflexive;
+struct PathContext;
 
 struct ProberOptions {
   bool allow_loopback = false;  // 127/8 and ::1 as candidates, ours and the peers'
@@ -62,28 +62,24 @@ class Prober {
   std::optional<bool> mapping_varies() const;  // known after two servers have answered
 
   void drain(ProberOutput& into);  // cleared first
-  const ProberCounters& counters() const { return counters_; }
+  const ProberCounters& counters() const;
 
  private:
   PeerPaths* by_node(const crypto::WireGuardKey& node) const;
   void handle_disco(Instant now, const Source& from, ByteView bytes);
-  bool usable(const Endpoint& endpoint) const;
-  void wake(Instant now);
-  void restart_all(Instant now);
-  void reschedule();
+  void endpoints_changed(Instant now);
+  void ask_where_we_are(Instant now);
+  bool any_active(Instant now) const;
+  void reschedule(Instant now);
 
-  ProberOptions options_;
   crypto::KeyPair<crypto::DiscoKey> ours_;
-  crypto::WireGuardKey node_;
-  Rng& rng_;
+  std::unique_ptr<PathContext> context_;
+  std::unique_ptr<Reflexive> reflexive_;
   std::unordered_map<crypto::WireGuardKey, std::unique_ptr<PeerPaths>> peers_;
   std::unordered_map<crypto::DiscoKey, PeerPaths*> by_disco_;
   std::vector<Endpoint> local_;
-  std::unique_ptr<Reflexive> reflexive_;
   PingId last_ping_ = 0;
   Instant deadline_ = Instant::never();
-  ProberOutput output_;
-  ProberCounters counters_;
 };
 
 }  // namespace culvert::path

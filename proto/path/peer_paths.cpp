@@ -1,0 +1,305 @@
+#include "proto/path/peer_paths.hpp"
+
+#include <algorithm>
+
+namespace culvert::path {
+namespace {
+
+// While no path is trusted: probes after 0, 250 ms, 750 ms, 1.75 s, then every kHeartbeat.
+constexpr std::array<Duration, 3> kProbeSteps = {250ms, 500ms, 1s};
+constexpr Duration kHelpTime = 2s;
+constexpr Duration kJustProved = 1s;  // a pong this recent weighs more than a call that crossed it
+constexpr Duration kRepingAfter = 200ms;  // an endpoint heard from is not pinged more often
+constexpr std::size_t kMaxAsked = 16;     // Prober::ping calls waiting; the oldest is forgotten
+
+// A challenger must be this much quicker than a trusted path.
+bool clearly_quicker(Duration challenger, Duration best) {
+  return challenger + 1ms + best / 8 < best;
+}
+
+}  // namespace
+
+bool PathContext::usable(const Endpoint& endpoint) const {
+  const auto& a = endpoint.address;
+  if (endpoint.port == 0 || a.is_unspecified() || a.is_link_local()) return false;
+  if (a.is_loopback()) return allow_loopback;
+  if (a.is_v4()) return a.bytes[12] != 0 && a.bytes[12] < 224;  // RFC 1122 §3.2.1.3, RFC 5771
+  constexpr std::array<std::uint8_t, 6> kMesh = {0xfd, 0x63, 0x75, 0x6c, 0x76, 0x65};
+  return a.bytes[0] != 0xff && !equal(ByteView(a.bytes).first(kMesh.size()), kMesh);
+}
+
+bool CallLimit::take(Instant now) {
+  if (now < next()) return false;
+  full_ = std::max(full_, now) + kMinCallInterval;
+  return true;
+}
+
+PeerPaths::PeerPaths(PathContext& context, PeerInfo info, crypto::BoxKey box)
+    : context_(context), info_(std::move(info)), box_(std::move(box)) {}
+
+bool PeerPaths::use(Instant now) {
+  const bool idle = now >= used_until_;
+  used_until_ = now + kSessionIdle;
+  if (!idle || !context_.direct) return false;
+  begin(now);
+  return true;
+}
+
+void PeerPaths::begin(Instant now) {
+  step_ = 0;
+  call_wanted_ = true;
+  tick(now);
+  send_call(now);
+  report(now);
+}
+
+Route PeerPaths::route(Instant now) const {
+  if (!best_) return {};
+  return {best_->at, !trusted(now)};
+}
+
+void PeerPaths::ping(Instant now, PingId id) {
+  if (asked_.size() == kMaxAsked) asked_.erase(asked_.begin());
+  asked_.push_back({id, now + kPingTimeout});
+  if (info_.home) send_ping(now, std::nullopt, id);
+  if (best_) send_ping(now, best_->at, id);
+}
+
+PathStatus PeerPaths::status(Instant now) const {
+  PathStatus status;
+  status.changed = reported_.changed;
+  if (trusted(now)) {
+    status.kind = PathKind::kDirect;
+    status.endpoint = best_->at;
+    status.latency = best_->latency;
+  } else if (info_.home) {
+    status.kind = PathKind::kRelay;
+  }
+  return status;
+}
+
+void PeerPaths::report(Instant now) {
+  auto current = status(now);
+  if (current.kind == reported_.kind && current.endpoint == reported_.endpoint) return;
+  current.changed = now;
+  reported_ = current;
+  context_.output.changes.push_back({info_.node, current});
+}
+
+void PeerPaths::handle(Instant now, const Source& from, ByteView bytes) {
+  auto& counters = context_.counters;
+  const auto message = open_disco(box_, bytes);
+  if (!message) {
+    ++(message.error().code == ErrorCode::kUnverified ? counters.forged : counters.malformed);
+    return;
+  }
+  if (replayed(disco_nonce(bytes))) {
+    ++counters.replayed;
+    return;
+  }
+  std::visit([&](const auto& body) { on(now, from, body); }, *message);
+  report(now);
+}
+
+bool PeerPaths::replayed(ByteView nonce) {
+  const auto mark = load_le<std::uint64_t>(nonce.data());
+  if (std::find(nonces_.begin(), nonces_.end(), mark) != nonces_.end()) return true;
+  nonces_[next_nonce_] = mark;
+  next_nonce_ = (next_nonce_ + 1) % nonces_.size();
+  return false;
+}
+
+void PeerPaths::on(Instant now, const Source& from, const Ping& ping) {
+  const auto* endpoint = std::get_if<Endpoint>(&from);
+  if (ping.node != info_.node || (endpoint != nullptr && !context_.usable(*endpoint))) {
+    ++context_.counters.unexpected;
+    return;
+  }
+  if (endpoint == nullptr) return send(std::nullopt, Pong{ping.transaction, {}});
+  if (!context_.direct) return;
+  send(*endpoint, Pong{ping.transaction, *endpoint});
+  auto* candidate = add_candidate(now, *endpoint);
+  if (candidate == nullptr || !active(now) || trusted(now)) return;
+  if (!candidate->pinged || now - *candidate->pinged >= kRepingAfter) {
+    candidate->pinged = now;
+    send_ping(now, *endpoint, 0);
+  }
+}
+
+// Only an answer to a Ping of ours, from where that Ping went, makes a path.
+void PeerPaths::on(Instant now, const Source& from, const Pong& pong) {
+  const auto* endpoint = std::get_if<Endpoint>(&from);
+  const auto sent = std::find_if(sent_.begin(), sent_.end(), [&](const Sent& s) {
+    return s.transaction == pong.transaction && now - s.at < kPingTimeout &&
+           (endpoint != nullptr ? s.to == *endpoint : !s.to);
+  });
+  if (sent == sent_.end()) {
+    ++context_.counters.unexpected;
+    return;
+  }
+  const auto round_trip = now - sent->at;
+  const auto id = sent->id;
+  sent_.erase(sent);
+  if (endpoint != nullptr) consider(now, *endpoint, round_trip);
+  for (auto& asked : asked_) {
+    if (id == 0 || asked.id != id) continue;
+    asked.answered = true;
+    PingAnswer answer{id, info_.node, PathKind::kRelay, std::nullopt, round_trip};
+    if (endpoint != nullptr) {
+      answer.kind = PathKind::kDirect;
+      answer.endpoint = *endpoint;
+    }
+    context_.output.answers.push_back(answer);
+  }
+}
+
+void PeerPaths::consider(Instant now, const Endpoint& at, Duration latency) {
+  if (auto* candidate = add_candidate(now, at)) candidate->alive = now;
+  const bool same = best_ && best_->at == at;
+  if (!same && trusted(now) && !clearly_quicker(latency, best_->latency)) return;
+  best_ = {at, latency};
+  trusted_until_ = now + kTrustPath;
+  step_ = 0;
+  if (tick_at_ < now + kHeartbeat) tick_at_ = now + kHeartbeat;
+}
+
+// Through the relay that names this peer as the sender: the Prober has checked it.
+void PeerPaths::on(Instant now, const Source& from, const CallMeMaybe& call) {
+  if (!std::holds_alternative<Via>(from) || !context_.direct || !calls_in_.take(now)) {
+    ++context_.counters.unexpected;
+    return;
+  }
+  std::erase_if(candidates_, [&](const Candidate& c) {
+    return c.called && !(best_ && best_->at == c.at) &&
+           std::find(call.endpoints.begin(), call.endpoints.end(), c.at) == call.endpoints.end();
+  });
+  for (const auto& endpoint : call.endpoints) {
+    if (!context_.usable(endpoint)) continue;
+    if (auto* candidate = add_candidate(now, endpoint)) candidate->called = true;
+  }
+  if (trusted(now) && trusted_until_ - now > kTrustPath - kJustProved) return;
+  trusted_until_ = now;  // a peer that calls has no path that it trusts, so neither have we
+  helping_until_ = now + kHelpTime;
+  // Not in use here: answered once, so that two idle peers never keep each other awake.
+  if (!called_ || now - *called_ >= kSessionIdle) call_wanted_ = true;
+  step_ = 0;
+  tick(now);
+  send_call(now);
+}
+
+PeerPaths::Candidate* PeerPaths::add_candidate(Instant now, const Endpoint& at) {
+  const auto found = std::find_if(candidates_.begin(), candidates_.end(),
+                                  [&](const Candidate& c) { return c.at == at; });
+  if (found != candidates_.end()) return &*found;
+  if (candidates_.size() >= kMaxCandidates) {
+    auto oldest = candidates_.end();
+    for (auto c = candidates_.begin(); c != candidates_.end(); ++c) {
+      if (best_ && best_->at == c->at) continue;
+      if (oldest == candidates_.end() || c->alive < oldest->alive) oldest = c;
+    }
+    if (oldest == candidates_.end()) return nullptr;
+    candidates_.erase(oldest);
+  }
+  candidates_.push_back({at, now, std::nullopt, false});
+  return &candidates_.back();
+}
+
+void PeerPaths::handle_send_error(Instant now, const Endpoint& to) {
+  std::erase_if(candidates_, [&](const Candidate& c) { return c.at == to; });
+  std::erase_if(sent_, [&](const Sent& s) { return s.to == to; });
+  if (!best_ || best_->at != to) return;
+  best_.reset();
+  begin(now);
+}
+
+void PeerPaths::restart(Instant now) {
+  best_.reset();
+  std::erase_if(sent_, [](const Sent& s) { return s.to.has_value(); });
+  for (auto& candidate : candidates_) candidate.pinged.reset();
+  begin(now);
+}
+
+void PeerPaths::call(Instant now) {
+  if (!active(now) || trusted(now)) return;
+  call_wanted_ = true;
+  send_call(now);
+}
+
+bool PeerPaths::can_call() const {
+  return call_wanted_ && info_.home && !context_.endpoints.empty();
+}
+
+void PeerPaths::send_call(Instant now) {
+  if (!active(now) || trusted(now)) call_wanted_ = false;
+  if (!can_call() || !calls_out_.take(now)) return;
+  call_wanted_ = false;
+  called_ = now;
+  send(std::nullopt, CallMeMaybe{context_.endpoints});
+}
+
+Instant PeerPaths::next_deadline() const {
+  auto next = tick_at_;
+  if (reported_.kind == PathKind::kDirect) next = std::min(next, trusted_until_);
+  for (const auto& asked : asked_) next = std::min(next, asked.until);
+  if (can_call()) next = std::min(next, calls_out_.next());
+  return next;
+}
+
+void PeerPaths::handle_timeout(Instant now) {
+  for (const auto& asked : asked_) {
+    if (now < asked.until || asked.answered) continue;
+    context_.output.answers.push_back({asked.id, info_.node, PathKind::kUnknown, {}, {}});
+  }
+  std::erase_if(asked_, [&](const Asked& asked) { return now >= asked.until; });
+  if (reported_.kind == PathKind::kDirect && !trusted(now)) return begin(now);
+  if (now >= tick_at_) tick(now);
+  send_call(now);
+  report(now);
+}
+
+bool PeerPaths::look_for_better(Instant now) const {
+  if (!trusted(now)) return true;
+  return best_->latency > kGoodEnough && (!probed_ || now - *probed_ >= kUpgradeInterval);
+}
+
+// The heartbeat: pings the path in use and, while there is none that can be trusted, all others.
+void PeerPaths::tick(Instant now) {
+  tick_at_ = Instant::never();
+  std::erase_if(sent_, [&](const Sent& s) { return now - s.at >= kPingTimeout; });
+  if (!active(now) || !context_.direct) return;
+  const bool lost = !trusted(now);
+  if (look_for_better(now)) {
+    probe_all(now);
+    if (step_ >= kProbeSteps.size() && now < used_until_) call_wanted_ = true;
+  } else {
+    send_ping(now, best_->at, 0);
+  }
+  tick_at_ = now + (lost && step_ < kProbeSteps.size() ? kProbeSteps[step_++] : kHeartbeat);
+}
+
+void PeerPaths::probe_all(Instant now) {
+  probed_ = now;
+  for (auto& candidate : candidates_) {
+    candidate.pinged = now;
+    send_ping(now, candidate.at, 0);
+  }
+}
+
+void PeerPaths::send_ping(Instant now, const std::optional<Endpoint>& to, PingId id) {
+  if (sent_.size() >= kMaxOutstanding) sent_.erase(sent_.begin());
+  Sent sent{{}, to, now, id};
+  context_.rng.fill(sent.transaction.bytes);
+  sent_.push_back(sent);
+  send(to, Ping{sent.transaction, context_.node, 0});
+}
+
+void PeerPaths::send(const std::optional<Endpoint>& to, const DiscoMessage& message) {
+  auto bytes = seal_disco(box_, context_.ours, context_.rng, message);
+  if (to) {
+    context_.output.datagrams.push_back({*to, std::move(bytes)});
+  } else if (info_.home) {
+    context_.output.relayed.push_back({*info_.home, info_.relay_key, std::move(bytes)});
+  }
+}
+
+}  // namespace culvert::path

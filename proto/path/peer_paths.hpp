@@ -1,0 +1,124 @@
+// One peer's candidates, pings and best path; part of the Prober, which owns it and its context.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <vector>
+
+#include "proto/core/rng.hpp"
+#include "proto/crypto/box.hpp"
+#include "proto/path/disco.hpp"
+#include "proto/path/prober_types.hpp"
+
+namespace culvert::path {
+
+// What all peers share; lives in the Prober.
+struct PathContext {
+  bool allow_loopback = false;
+  bool direct = true;
+  crypto::DiscoKey ours;
+  crypto::WireGuardKey node;
+  Rng& rng;
+  std::vector<Endpoint> endpoints;  // ours, as CallMeMaybe tells them
+  ProberOutput output;
+  ProberCounters counters;
+
+  bool usable(const Endpoint& endpoint) const;  // may be a candidate at all
+};
+
+// At most `burst` at once, then one every kMinCallInterval.
+class CallLimit {
+ public:
+  explicit CallLimit(int burst) : slack_(kMinCallInterval * (burst - 1)) {}
+  bool take(Instant now);
+  Instant next() const { return full_ - slack_; }
+
+ private:
+  Duration slack_;
+  Instant full_;
+};
+
+class PeerPaths {
+ public:
+  PeerPaths(PathContext& context, PeerInfo info, crypto::BoxKey box);
+
+  const PeerInfo& info() const { return info_; }
+  void set_home(std::optional<RelayId> home) { info_.home = std::move(home); }
+
+  // True when the peer was idle before: outputs and deadlines have changed.
+  bool use(Instant now);
+  Route route(Instant now) const;
+  void ping(Instant now, PingId id);
+  PathStatus status(Instant now) const;
+  bool active(Instant now) const { return now < used_until_ || now < helping_until_; }
+  bool trusted(Instant now) const { return best_ && now < trusted_until_; }
+
+  void handle(Instant now, const Source& from, ByteView bytes);
+  void handle_send_error(Instant now, const Endpoint& to);
+  void restart(Instant now);  // the link changed
+  void call(Instant now);  // our endpoints changed, or the relay came: tell the peer, if it helps
+  Instant next_deadline() const;
+  void handle_timeout(Instant now);
+
+ private:
+  struct Candidate {
+    Endpoint at;
+    Instant alive;  // added, or last pong
+    std::optional<Instant> pinged;
+    bool called = false;  // from the last CallMeMaybe
+  };
+  struct Sent {
+    DiscoTransaction transaction;
+    std::optional<Endpoint> to;  // nothing: through the relay
+    Instant at;
+    PingId id = 0;  // of Prober::ping, or 0
+  };
+  struct Asked {
+    PingId id = 0;
+    Instant until;
+    bool answered = false;
+  };
+  struct Best {
+    Endpoint at;
+    Duration latency{};
+  };
+
+  void on(Instant now, const Source& from, const Ping& ping);
+  void on(Instant now, const Source& from, const Pong& pong);
+  void on(Instant now, const Source& from, const CallMeMaybe& call);
+  void begin(Instant now);  // look for a path from scratch
+  void tick(Instant now);
+  bool can_call() const;
+  void send_call(Instant now);
+  bool look_for_better(Instant now) const;
+  void probe_all(Instant now);
+  void send_ping(Instant now, const std::optional<Endpoint>& to, PingId id);
+  void send(const std::optional<Endpoint>& to, const DiscoMessage& message);
+  bool replayed(ByteView nonce);
+  Candidate* add_candidate(Instant now, const Endpoint& at);
+  void consider(Instant now, const Endpoint& at, Duration latency);
+  void report(Instant now);
+
+  PathContext& context_;
+  PeerInfo info_;
+  crypto::BoxKey box_;
+  std::vector<Candidate> candidates_;
+  std::vector<Sent> sent_;
+  std::vector<Asked> asked_;
+  std::optional<Best> best_;
+  Instant trusted_until_;
+  Instant used_until_;     // by the owner's traffic
+  Instant helping_until_;  // a peer in need has called us
+  Instant tick_at_ = Instant::never();
+  unsigned step_ = 0;  // of the probing schedule, from 0 after each change
+  std::optional<Instant> probed_;
+  std::optional<Instant> called_;
+  bool call_wanted_ = false;
+  CallLimit calls_out_{3};
+  CallLimit calls_in_{6};  // more than a peer sends: the network bunches
+  PathStatus reported_;
+  std::array<std::uint64_t, kReplayMemory> nonces_{};
+  std::size_t next_nonce_ = 0;
+};
+
+}  // namespace culvert::path

@@ -1,0 +1,55 @@
+// The STUN client of the Prober: rounds of Binding requests to a few servers, asked again while
+// paths are in use. A round ends when all servers have answered or after kRoundTime.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "proto/core/rng.hpp"
+#include "proto/path/prober_types.hpp"
+#include "proto/path/stun.hpp"
+
+namespace culvert::path {
+
+class Reflexive {
+ public:
+  static constexpr Duration kRetry = 300ms;  // each server: at 0, 300 and 900 ms
+  static constexpr unsigned kTries = 3;
+  static constexpr Duration kRoundTime = 2s;
+
+  explicit Reflexive(Rng& rng) : rng_(rng) {}
+
+  void set_servers(std::vector<Endpoint> servers);  // forgets what the old ones said
+  void reset();                                     // the network changed: nothing is known
+  bool due(Instant now) const { return !running_ && !asked_.empty() && now >= due_; }
+  void start(Instant now, std::vector<PathDatagram>& out);
+
+  // True when it answers a question of ours.
+  bool handle_response(Instant now, const Endpoint& from, const StunResponse& response);
+  Instant next_deadline() const;  // of the running round
+  Instant next_round() const { return asked_.empty() ? Instant::never() : due_; }
+  void handle_timeout(Instant now, std::vector<PathDatagram>& out);
+
+  std::vector<Endpoint> endpoints() const;  // distinct ones
+  std::optional<bool> mapping_varies() const;
+
+ private:
+  struct Asked {
+    Endpoint server;
+    StunTransaction transaction;
+    unsigned tries = 0;
+    Instant next_try = Instant::never();
+    std::optional<Endpoint> mapped;  // the last answer
+    bool waiting = false;
+  };
+
+  void finish();
+
+  Rng& rng_;
+  std::vector<Asked> asked_;
+  bool running_ = false;
+  Instant ends_;
+  Instant due_;
+};
+
+}  // namespace culvert::path
