@@ -5,12 +5,14 @@
 
 namespace culvert::relay {
 namespace {
+
 // The ticket's end, looked at least this often: wall clocks are moved.
 constexpr std::chrono::seconds kTicketCheck = 1h;
 
 Instant next_check(const Connection& connection, Now now) {
   return now.steady + std::min(kTicketCheck, connection.until - now.wall);
 }
+
 }  // namespace
 
 void Core::Parts::log_in(Connection& connection, const derp::Frame& frame, Now now) {
@@ -59,11 +61,8 @@ Status Core::Parts::apply_ticket(Connection& connection, std::string_view ticket
   connection.peers = std::move(facts->peers);
   std::sort(connection.peers.begin(), connection.peers.end());
   connection.until = facts->until;
-  connection.bucket = facts->bytes_per_second == 0
-                          ? TokenBucket()
-                          : TokenBucket(facts->bytes_per_second, now.steady);
-  connection.ticket_check =
-      now.steady + std::min<Duration>(kTicketCheck, connection.until - now.wall);
+  limit(connection, facts->bytes_per_second, now);
+  connection.ticket_check = next_check(connection, now);
   return {};
 }
 

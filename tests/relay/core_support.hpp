@@ -1,0 +1,67 @@
+// A relay::Core with derp::Clients on it, in simulated time. A ticket is a text that the bench has
+// written down; everything else is the real thing.
+#pragma once
+
+#include <catch2/catch.hpp>
+#include <map>
+#include <memory>
+#include <set>
+
+#include "proto/derp/client.hpp"
+#include "relay/core/core.hpp"
+
+namespace culvert::relay {
+
+struct TestClient {
+  ConnectionId id = 0;
+  std::unique_ptr<derp::Client> client;
+  derp::ClientOutput out;
+  bool open = true;
+  bool blocked = false;  // its transport takes nothing
+  Error close_reason;    // the relay's, when it closed
+
+  template <class Event>
+  std::vector<Event> events() const {
+    std::vector<Event> found;
+    for (const auto& event : out.events) {
+      if (const auto* wanted = std::get_if<Event>(&event)) found.push_back(*wanted);
+    }
+    return found;
+  }
+  std::vector<std::string> received() {
+    std::vector<std::string> texts;
+    for (const auto& r : events<derp::Received>()) texts.emplace_back(text(out.packet(r)));
+    return texts;
+  }
+};
+
+class RelayBench {
+ public:
+  explicit RelayBench(bool open = false, std::size_t max_connections = 64);
+
+  derp::RelayKeyPair make_key() { return derp::RelayKeyPair::generate(rng); }
+  // Writes a ticket down; its text is what the client sends.
+  std::string ticket(const crypto::RelayKey& client, std::vector<crypto::RelayKey> peers,
+                     std::chrono::seconds valid = std::chrono::hours(1), std::uint64_t rate = 0);
+  // Connects and runs until nothing moves; the login has then succeeded or failed.
+  TestClient& connect(const derp::RelayKeyPair& key, std::string ticket_text);
+  void send(TestClient& from, const crypto::RelayKey& to, std::string_view packet);
+  void disconnect(TestClient& client);
+  void settle();             // moves bytes until nothing moves
+  void pass(Duration time);  // every deadline on the way is met
+  ConnectionId raw_open();   // a connection without a client behind it
+  Bytes raw_take(ConnectionId id);
+
+  SeededRng rng{11};
+  Now now{{1'000'000'000}, {1'800'000'000}};
+  std::map<std::string, derp::TicketFacts, std::less<>> tickets;
+  Core core;
+
+ private:
+  bool step();
+
+  ConnectionId next_id_ = 1;
+  std::map<ConnectionId, std::unique_ptr<TestClient>> clients_;
+};
+
+}  // namespace culvert::relay
