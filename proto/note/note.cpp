@@ -85,8 +85,8 @@ Result<std::vector<const KnownKey*>> signers(const Note& note, std::span<const K
 
 }  // namespace
 
-Status check_text(std::string_view text) {
-  if (text.size() > kMaxTextSize) return invalid("text is longer than 16 KiB");
+Status check_text(std::string_view text, std::size_t most) {
+  if (text.size() > most) return invalid("text is too long");
   if (text.empty() || text.back() != '\n') return invalid("text must end in a line feed");
   if (text.front() == '\n' || text.find("\n\n") != std::string_view::npos) {
     return invalid("text holds an empty line");

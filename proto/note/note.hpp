@@ -56,8 +56,8 @@ std::string render_bundle(std::span<const Note> notes);
 
 KeyId key_id(std::string_view name, const crypto::VerifyKey& key);
 bool valid_name(std::string_view name);
-// UTF-8, ends in a line feed, no empty line, no control character, at most kMaxTextSize.
-Status check_text(std::string_view text);
+// UTF-8, ends in a line feed, no empty line, no control character, at most `most` bytes.
+Status check_text(std::string_view text, std::size_t most = kMaxTextSize);
 
 // Signs `text`. The name must be a valid_name(); it tells a reader whose key it is, no more.
 SignatureLine sign(std::string_view text, std::string_view name, const crypto::SigningKey& key);

@@ -20,6 +20,8 @@ namespace culvert::trust {
 struct Pins {
   std::optional<Hash> site_root;
   std::optional<Hash> vendor_genesis;
+  // Coordinators and approvers do not see a grant being used: claim-by ends nothing for them.
+  bool observer = false;
 };
 
 enum class ChangeKind {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "proto/note/note.hpp"
 #include "proto/note/utf8.hpp"
 #include "proto/trust/unicode.hpp"
 
@@ -69,8 +68,9 @@ std::vector<std::string_view> split_words(std::string_view text, std::size_t cou
   return out;
 }
 
-FieldReader::FieldReader(std::string_view text, std::string_view type) : text_(text), type_(type) {
-  if (auto status = note::check_text(text); !status) {
+FieldReader::FieldReader(std::string_view text, std::string_view type, std::size_t most)
+    : text_(text), type_(type) {
+  if (auto status = note::check_text(text, most); !status) {
     error_ = std::move(status.error());
     return;
   }

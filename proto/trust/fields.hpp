@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "proto/core/result.hpp"
+#include "proto/note/note.hpp"
 #include "proto/trust/names.hpp"
 
 namespace culvert::trust {
@@ -27,7 +28,7 @@ std::vector<std::string_view> split_words(std::string_view text, std::size_t cou
 
 class FieldReader {
  public:
-  FieldReader(std::string_view text, std::string_view type);
+  FieldReader(std::string_view text, std::string_view type, std::size_t most = note::kMaxTextSize);
 
   bool next_is(std::string_view name) const;    // the next line is this field
   std::string_view raw(std::string_view name);  // its value; it must be the next line

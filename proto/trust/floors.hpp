@@ -6,7 +6,6 @@
 
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -59,15 +58,17 @@ struct Tombstone {
 struct Floors {
   static constexpr std::string_view kType = "culvert/floors/v1";
 
-  WallTime wall_high;
+  WallTime wall_high;    // highest time of one's own wall clock
+  WallTime grants_from;  // a grant with an earlier not-before is over (set when the clock is reset)
   bool locked = false;
   std::map<VendorId, ChainFloor> vendors;
   std::map<SiteId, SiteFloor> sites;
   std::map<IdentityKey, NodeFloor> nodes;
   std::map<GrantId, Tombstone> tombstones;
   std::map<GrantId, WallTime> claims;  // first use was made; kept until the grant's tombstone goes
-  // Revoked identities: everywhere (no site) or at one site; when full the oldest entry makes room.
-  std::set<std::pair<IdentityKey, std::optional<SiteId>>> revoked;
+  // Revoked identities, everywhere (zero site) or at one site, and when; full: the oldest makes
+  // room.
+  std::map<std::pair<IdentityKey, SiteId>, WallTime> revoked;
   std::map<crypto::VerifyKey, std::uint64_t> suspended;  // root-listed key → epoch of the root then
 
   // Canonical text, one entry a line; parse is as strict as a statement's.

@@ -86,6 +86,16 @@ std::string Node::render() const {
   return out.take();
 }
 
+Result<Node> verify_self_signed(const note::Note& note) {
+  auto node = Node::parse(note.text);
+  if (!node) return node;
+  const note::KnownKey own{node->name.str(), node->identity};
+  const auto signers = note::verify(note, std::span<const note::KnownKey>(&own, 1));
+  if (!signers) return fail_with(signers.error());
+  if (signers->empty()) return fail(ErrorCode::kUnverified, "node: not signed by itself");
+  return node;
+}
+
 bool Node::has_tag(const Label& tag) const { return holds(tags, tag); }
 bool Node::in_group(const Label& group) const { return holds(groups, group); }
 

@@ -64,4 +64,8 @@ struct Node {
   friend bool operator==(const Node&, const Node&) = default;
 };
 
+// A node statement that its own identity key signed; whoever admits it has signed or is yet to
+// sign.
+Result<Node> verify_self_signed(const note::Note& note);
+
 }  // namespace culvert::trust

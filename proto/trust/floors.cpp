@@ -1,0 +1,187 @@
+#include "proto/trust/floors.hpp"
+
+#include <array>
+
+#include "proto/trust/fields.hpp"
+
+namespace culvert::trust {
+namespace {
+
+constexpr std::size_t kMaxFloorsSize = 8 * 1024 * 1024;
+constexpr std::size_t kAnyNumber = kMaxFloorsSize;
+constexpr std::array<std::string_view, 6> kCauses = {"expired", "unclaimed", "revoked",
+                                                     "denied",  "withdrawn", "locked"};
+
+// One line's key and value, ordered by key alone.
+template <class Key, class Value>
+struct Entry {
+  Key key{};
+  Value value{};
+  friend bool operator<(const Entry& a, const Entry& b) { return a.key < b.key; }
+};
+
+template <class Key, class Value>
+void fill(std::map<Key, Value>& out, std::vector<Entry<Key, Value>> entries) {
+  for (auto& entry : entries) out.emplace(std::move(entry.key), std::move(entry.value));
+}
+
+std::optional<bool> parse_yes(std::string_view text) {
+  if (text == "yes") return true;
+  if (text == "no") return false;
+  return std::nullopt;
+}
+std::string yes(bool value) { return value ? "yes" : "no"; }
+
+std::optional<ChainFloor> parse_chain(std::string_view epoch, std::string_view hash,
+                                      std::string_view forked) {
+  const auto e = parse_number(epoch);
+  const auto h = parse_hash(hash);
+  const auto f = parse_yes(forked);
+  if (!e || !h || !f) return std::nullopt;
+  return ChainFloor{*e, *h, *f};
+}
+std::string format(const ChainFloor& floor) {
+  return std::to_string(floor.epoch) + " " + format_hash(floor.hash.view()) + " " +
+         yes(floor.forked);
+}
+
+std::optional<Entry<VendorId, ChainFloor>> parse_vendor(std::string_view text) {
+  const auto words = split_words(text, 4);
+  if (words.empty()) return std::nullopt;
+  const auto id = parse_hash(words[0]);
+  const auto chain = parse_chain(words[1], words[2], words[3]);
+  if (!id || !chain) return std::nullopt;
+  return Entry<VendorId, ChainFloor>{to_vendor_id(*id), *chain};
+}
+
+std::optional<Entry<SiteId, SiteFloor>> parse_site(std::string_view text) {
+  const auto words = split_words(text, 7);
+  if (words.empty()) return std::nullopt;
+  const auto id = parse_hash(words[0]);
+  const auto name = Fqdn::parse(words[1]);
+  const auto chain = parse_chain(words[2], words[3], words[4]);
+  const auto serial = parse_number(words[5]);
+  const auto policy = parse_hash(words[6]);
+  if (!id || !name || !chain || !serial || !policy) return std::nullopt;
+  return Entry<SiteId, SiteFloor>{to_site_id(*id), {*name, *chain, *serial, *policy}};
+}
+std::string format(const SiteFloor& floor) {
+  return floor.name.str() + " " + format(floor.root) + " " + std::to_string(floor.policy_serial) +
+         " " + format_hash(floor.policy.view());
+}
+
+std::optional<Entry<IdentityKey, NodeFloor>> parse_node(std::string_view text) {
+  const auto words = split_words(text, 7);
+  if (words.empty()) return std::nullopt;
+  const auto identity = crypto::parse_ed25519(words[0]);
+  const auto serial = parse_number(words[1]);
+  const auto statement = parse_hash(words[2]);
+  const auto wireguard = crypto::parse_x25519(words[3]);
+  const auto service_serial = parse_number(words[4]);
+  const auto service = parse_hash(words[5]);
+  const auto keep = parse_time(words[6]);
+  if (!identity || !serial || !statement || !wireguard || !service_serial || !service || !keep) {
+    return std::nullopt;
+  }
+  return Entry<IdentityKey, NodeFloor>{
+      *identity, {*serial, *statement, {*wireguard}, *service_serial, *service, *keep}};
+}
+std::string format(const NodeFloor& floor) {
+  return std::to_string(floor.serial) + " " + format_hash(floor.statement.view()) + " " +
+         crypto::format_x25519(floor.wireguard.view()) + " " +
+         std::to_string(floor.service_serial) + " " + format_hash(floor.service.view()) + " " +
+         format_time(floor.keep_until);
+}
+
+std::optional<EndCause> parse_cause(std::string_view text) {
+  for (std::size_t i = 0; i < kCauses.size(); ++i) {
+    if (kCauses[i] == text) return static_cast<EndCause>(i);
+  }
+  return std::nullopt;
+}
+
+std::optional<Entry<GrantId, Tombstone>> parse_tombstone(std::string_view text) {
+  const auto words = split_words(text, 3);
+  if (words.empty()) return std::nullopt;
+  const auto id = GrantId::parse(words[0]);
+  const auto until = parse_time(words[1]);
+  const auto cause = parse_cause(words[2]);
+  if (!id || !until || !cause) return std::nullopt;
+  return Entry<GrantId, Tombstone>{*id, {*until, *cause}};
+}
+
+std::optional<Entry<GrantId, WallTime>> parse_claim(std::string_view text) {
+  const auto words = split_words(text, 2);
+  if (words.empty()) return std::nullopt;
+  const auto id = GrantId::parse(words[0]);
+  const auto until = parse_time(words[1]);
+  if (!id || !until) return std::nullopt;
+  return Entry<GrantId, WallTime>{*id, *until};
+}
+
+using RevokedKey = std::pair<IdentityKey, SiteId>;
+std::optional<Entry<RevokedKey, WallTime>> parse_revoked(std::string_view text) {
+  const auto words = split_words(text, 3);
+  if (words.empty()) return std::nullopt;
+  const auto identity = crypto::parse_ed25519(words[0]);
+  const auto site = parse_hash(words[1]);
+  const auto at = parse_time(words[2]);
+  if (!identity || !site || !at) return std::nullopt;
+  return Entry<RevokedKey, WallTime>{{*identity, to_site_id(*site)}, *at};
+}
+
+std::optional<Entry<crypto::VerifyKey, std::uint64_t>> parse_suspended(std::string_view text) {
+  const auto words = split_words(text, 2);
+  if (words.empty()) return std::nullopt;
+  const auto key = crypto::parse_ed25519(words[0]);
+  const auto epoch = parse_number(words[1]);
+  if (!key || !epoch) return std::nullopt;
+  return Entry<crypto::VerifyKey, std::uint64_t>{*key, *epoch};
+}
+
+}  // namespace
+
+Result<Floors> Floors::parse(std::string_view text) {
+  FieldReader in(text, kType, kMaxFloorsSize);
+  Floors out;
+  out.wall_high = in.time("wall-high");
+  out.grants_from = in.time("grants-from");
+  out.locked = in.field("locked", parse_yes);
+  fill(out.vendors, in.sorted("vendor", 0, kAnyNumber, parse_vendor));
+  fill(out.sites, in.sorted("site", 0, kAnyNumber, parse_site));
+  fill(out.nodes, in.sorted("node", 0, kAnyNumber, parse_node));
+  fill(out.tombstones, in.sorted("ended", 0, kAnyNumber, parse_tombstone));
+  fill(out.claims, in.sorted("claim", 0, kAnyNumber, parse_claim));
+  fill(out.revoked, in.sorted("revoked", 0, kAnyNumber, parse_revoked));
+  fill(out.suspended, in.sorted("suspended", 0, kAnyNumber, parse_suspended));
+  return in.finish(std::move(out));
+}
+
+std::string Floors::render() const {
+  FieldWriter out(kType);
+  out.time("wall-high", wall_high).time("grants-from", grants_from).line("locked", yes(locked));
+  for (const auto& [id, floor] : vendors) {
+    out.line("vendor", format_hash(id.view()) + " " + format(floor));
+  }
+  for (const auto& [id, floor] : sites) {
+    out.line("site", format_hash(id.view()) + " " + format(floor));
+  }
+  for (const auto& [key, floor] : nodes) {
+    out.line("node", crypto::format_ed25519(key) + " " + format(floor));
+  }
+  for (const auto& [id, ended] : tombstones) {
+    out.line("ended", id.str() + " " + format_time(ended.until) + " " +
+                          std::string(kCauses[static_cast<std::size_t>(ended.cause)]));
+  }
+  for (const auto& [id, until] : claims) out.line("claim", id.str() + " " + format_time(until));
+  for (const auto& [key, at] : revoked) {
+    out.line("revoked", crypto::format_ed25519(key.first) + " " + format_hash(key.second.view()) +
+                            " " + format_time(at));
+  }
+  for (const auto& [key, epoch] : suspended) {
+    out.line("suspended", crypto::format_ed25519(key) + " " + std::to_string(epoch));
+  }
+  return out.take();
+}
+
+}  // namespace culvert::trust
