@@ -183,6 +183,18 @@ void Device::receive_response(Now now, const Incoming& incoming, Output& out) {
     ++counters_.response_forged;
     return;
   }
+  came_from(peer, incoming);
+  peer.timers.handshake_complete();
+  // Both may have begun at once. Then the session that the smaller key began becomes the one of
+  // both, so that one side alone renews it: ours serves until theirs is proven, or not at all.
+  const auto crossed = [&](const Keypair* theirs) {
+    return theirs != nullptr && !theirs->initiator && theirs->created >= peer.pending_since &&
+           peer.keys.public_key < identity_.public_key;
+  };
+  if (crossed(peer.keypairs.current())) {
+    drop_pending(peer);
+    return;
+  }
   auto keypair = std::make_unique<Keypair>();
   keypair->keys = std::move(*keys);
   keypair->created = now.steady;
@@ -191,15 +203,8 @@ void Device::receive_response(Now now, const Incoming& incoming, Output& out) {
   keypair->remote = message.sender;
   at->second.keypair = keypair.get();
   peer.pending.reset();
-  // Both began at once: the session that the smaller key began becomes the one of both, so that
-  // one side alone renews it. Ours serves until the first packet of theirs.
-  const Keypair* crossed = peer.keypairs.next();
-  const bool keep_next = crossed != nullptr && crossed->created >= peer.pending_since &&
-                         peer.keys.public_key < identity_.public_key;
-  peer.keypairs.install_initiator(std::move(keypair), keep_next, retired_);
-  came_from(peer, incoming);
+  peer.keypairs.install_initiator(std::move(keypair), crossed(peer.keypairs.next()), retired_);
   peer.timers.session_derived(now.steady, rng_);
-  peer.timers.handshake_complete();
   peer.last_handshake = now;
   peer.last_minute_handshake = false;
   ++counters_.sessions;

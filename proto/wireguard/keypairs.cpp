@@ -12,14 +12,12 @@ void retire(std::unique_ptr<Keypair>& slot, Retired& retired) {
 }  // namespace
 
 void Keypairs::install_initiator(std::unique_ptr<Keypair> fresh, bool keep_next, Retired& retired) {
-  retire(previous_, retired);
   if (next_ && !keep_next) {
-    // Never proven, but the peer has these keys and may be sending with them already.
-    retire(current_, retired);
-    previous_ = std::move(next_);
-  } else {
-    previous_ = std::move(current_);
+    retire(aside_, retired);
+    aside_ = std::move(next_);
   }
+  retire(previous_, retired);
+  previous_ = std::move(current_);
   current_ = std::move(fresh);
 }
 
@@ -40,6 +38,7 @@ void Keypairs::clear(Retired& retired) {
   retire(previous_, retired);
   retire(current_, retired);
   retire(next_, retired);
+  retire(aside_, retired);
 }
 
 }  // namespace culvert::wireguard

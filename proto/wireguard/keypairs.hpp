@@ -1,6 +1,8 @@
-// A session's keys, and the three that a peer may have at once (paper, section 5.1; the kernel's
+// A session's keys, and those that a peer may have at once (paper, section 5.1; the kernel's
 // noise.c): `current` seals and opens; `previous` opens what was under way; `next` is a responder's
-// that waits for the first packet, which proves that the initiator has the keys too.
+// that waits for the first packet, which proves that the initiator has the keys too. One more than
+// the kernel: `aside`, a `next` that a session of our own overtook. The peer may send with it, so
+// it opens, but it never becomes current.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +36,6 @@ class Keypairs {
  public:
   Keypair* current() const { return current_.get(); }
   Keypair* next() const { return next_.get(); }
-  Keypair* previous() const { return previous_.get(); }
 
   // `keep_next`: the peer's own handshake crossed ours and will win (Device says when).
   void install_initiator(std::unique_ptr<Keypair> fresh, bool keep_next, Retired& retired);
@@ -47,6 +48,7 @@ class Keypairs {
   std::unique_ptr<Keypair> previous_;
   std::unique_ptr<Keypair> current_;
   std::unique_ptr<Keypair> next_;
+  std::unique_ptr<Keypair> aside_;
 };
 
 }  // namespace culvert::wireguard

@@ -1,0 +1,85 @@
+// Under load: cookies, and the limit for each source.
+#include <catch2/catch.hpp>
+
+#include "tests/proto/wireguard/wireguard_support.hpp"
+
+using namespace culvert;
+using namespace culvert::wireguard;
+using namespace culvert::wireguard::test;
+
+namespace {
+
+// Initiations that cost their sender only a mac1, from many forged addresses.
+void flood(Host& target, Now now, int messages) {
+  CookieJar anybody(target.device.public_key());
+  for (int i = 0; i < messages; ++i) {
+    Bytes datagram(kInitiationSize);
+    Initiation initiation;
+    initiation.sender = SessionIndex(static_cast<std::uint32_t>(i));
+    encode(initiation, datagram);
+    anybody.add_macs(now.steady, datagram);
+    const auto low = static_cast<std::uint8_t>(i);
+    target.receive(now, {IpAddress::v4(203, 0, 113, low), 1}, std::move(datagram));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("under load a handshake takes a cookie and one more attempt") {
+  Host a(1);
+  Host b(2, {.handshakes_per_second = 10});
+  introduce(at(0s), a, b);
+  flood(b, at(0s), 300);
+  CHECK(b.device.counters().initiation_forged == HandshakeLoad::kBurst);
+  CHECK(b.device.counters().cookies_sent == 200);
+
+  const auto first = a.send(at(0s), a.packet_to(b, view("x")));
+  const auto cookie = b.receive(at(0s), first);
+  REQUIRE(cookie.size() == 1);
+  CHECK(cookie[0].bytes.size() == kCookieReplySize);
+  CHECK(cookie[0].to == a.endpoint);
+  // Not an answer to be answered: the paper lets the timer send the next initiation.
+  CHECK(a.receive(at(0s), cookie).empty());
+  CHECK(a.device.counters().cookie_forged == 0);
+
+  flood(b, at(6s), 300);
+  const auto cookies = b.device.counters().cookies_sent;
+  exchange(at(6s), a, b, a.timeout(at(6s)));
+  CHECK(b.device.counters().cookies_sent == cookies);
+  CHECK(b.inbox.size() == 1);
+}
+
+TEST_CASE("under load a cookie does not serve another address") {
+  Host a(1);
+  Host b(2, {.handshakes_per_second = 10});
+  introduce(at(0s), a, b);
+  flood(b, at(0s), 300);
+  a.receive(at(0s), b.receive(at(0s), a.send(at(0s), a.packet_to(b, view("x")))));
+  flood(b, at(6s), 300);
+  auto second = a.timeout(at(6s));
+  REQUIRE(second.size() == 1);
+  second[0].from.port = 9;
+  const auto answer = b.receive(at(6s), second);
+  REQUIRE(answer.size() == 1);
+  CHECK(answer[0].bytes.size() == kCookieReplySize);
+}
+
+TEST_CASE("under load a source with a cookie still has a limit") {
+  Host b(2, {.handshakes_per_second = 10});
+  CookieJar jar(b.device.public_key());
+  const Endpoint from{IpAddress::v4(198, 51, 100, 1), 1};
+  flood(b, at(0s), 300);
+  const auto message = [&] {
+    Bytes datagram(kInitiationSize);
+    encode(Initiation{}, datagram);
+    jar.add_macs(at(0s).steady, datagram);
+    return datagram;
+  };
+  const auto reply = b.receive(at(0s), from, message());
+  REQUIRE(reply.size() == 1);
+  REQUIRE(jar.accept(at(0s).steady, decode_cookie_reply(reply[0].bytes)));
+  const auto before = b.device.counters().initiation_forged;
+  for (int i = 0; i < 50; ++i) CHECK(b.receive(at(0s), from, message()).empty());
+  CHECK(b.device.counters().initiation_forged - before == SourceLimiter::kSourceBurst);
+  CHECK(b.device.counters().source_limited == 50 - SourceLimiter::kSourceBurst);
+}

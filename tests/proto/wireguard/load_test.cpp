@@ -1,0 +1,116 @@
+#include "proto/wireguard/load.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "proto/wireguard/cookie.hpp"
+
+using namespace culvert;
+using namespace culvert::wireguard;
+
+namespace {
+
+struct Macs {
+  SeededRng rng{3};
+  crypto::KeyPair<crypto::WireGuardKey> receiver =
+      crypto::KeyPair<crypto::WireGuardKey>::generate(rng);
+  CookieChecker checker{receiver.public_key, rng};
+  CookieJar jar{receiver.public_key};
+  Endpoint from{IpAddress::v4(192, 0, 2, 1), 51820};
+
+  Bytes message(Instant now) {
+    Bytes out(kInitiationSize);
+    Initiation initiation;
+    initiation.sender = SessionIndex(0x01020304);
+    encode(initiation, out);
+    jar.add_macs(now, out);
+    return out;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("cookies: mac1 always, mac2 once a cookie came, for its address and time only") {
+  Macs macs;
+  const Instant start{5'000'000'000};
+  const auto first = macs.message(start);
+  CHECK(macs.checker.mac1_is_right(first));
+  CHECK_FALSE(macs.checker.mac2_is_right(start, first, macs.from));
+  for (std::size_t i = 0; i < kInitiationSize - 16; ++i) {
+    auto changed = first;
+    changed[i] ^= 1U;
+    CHECK_FALSE(macs.checker.mac1_is_right(changed));
+  }
+
+  auto reply = macs.checker.reply(start, first, macs.from);
+  CHECK(reply.receiver == SessionIndex(0x01020304));
+  auto forged = reply;
+  forged.sealed_cookie[0] ^= 1U;
+  CHECK_FALSE(macs.jar.accept(start, forged));
+  CHECK_FALSE(CookieJar(macs.receiver.public_key).accept(start, reply));  // asked for nothing
+  REQUIRE(macs.jar.accept(start, reply));
+
+  const auto second = macs.message(start);
+  CHECK(macs.checker.mac2_is_right(start, second, macs.from));
+  auto other = macs.from;
+  other.port = 51821;
+  CHECK_FALSE(macs.checker.mac2_is_right(start, second, other));
+  other = macs.from;
+  other.address = IpAddress::v4(192, 0, 2, 2);
+  CHECK_FALSE(macs.checker.mac2_is_right(start, second, other));
+  auto changed = second;
+  changed.back() ^= 1U;
+  CHECK_FALSE(macs.checker.mac2_is_right(start, changed, macs.from));
+
+  // Both sides let it go after 120 s.
+  CHECK(macs.checker.mac2_is_right(start + 119s, second, macs.from));
+  CHECK_FALSE(macs.checker.mac2_is_right(start + 120s, second, macs.from));
+  CHECK(equal(ByteView(macs.message(start + 120s)).last(16), Bytes(16, 0)));
+  // A reply to an earlier message is not an answer to the last one.
+  const auto third = macs.message(start + 121s);
+  const auto late = macs.checker.reply(start + 121s, third, macs.from);
+  Initiation different;
+  Bytes fourth(kInitiationSize);
+  encode(different, fourth);
+  macs.jar.add_macs(start + 121s, fourth);
+  CHECK_FALSE(macs.jar.accept(start + 121s, late));
+}
+
+TEST_CASE("load: a burst and a rate, and a second until the load is forgotten") {
+  HandshakeLoad load(100);
+  Instant now{1'000'000'000};
+  for (std::uint32_t i = 0; i < HandshakeLoad::kBurst; ++i) CHECK_FALSE(load.under_load(now));
+  CHECK(load.under_load(now));
+  CHECK(load.under_load(now + 999ms));
+  CHECK_FALSE(load.under_load(now + 1001ms));
+  // Twice the rate for ten seconds: loaded from the time that the burst is used up to the end.
+  now += 100s;
+  int loaded = 0;
+  for (int i = 0; i < 2000; ++i) loaded += load.under_load(now + i * 5ms) ? 1 : 0;
+  CHECK(loaded > 1700);
+  CHECK(loaded < 1900);
+}
+
+TEST_CASE("source limits: a rate each, a bounded table") {
+  SourceLimiter limiter;
+  const Instant now{1'000'000'000};
+  const auto one = *parse_address("2001:db8:0:1::1");
+  const auto neighbour = *parse_address("2001:db8:0:1::2");
+  const auto other = *parse_address("2001:db8:0:2::1");
+  for (std::uint32_t i = 0; i < SourceLimiter::kSourceBurst; ++i) CHECK(limiter.allow(now, one));
+  CHECK_FALSE(limiter.allow(now, one));
+  CHECK_FALSE(limiter.allow(now, neighbour));
+  CHECK(limiter.allow(now, other));
+  CHECK(limiter.allow(now + 50ms, neighbour));
+  CHECK_FALSE(limiter.allow(now + 50ms, one));
+
+  std::size_t refused = 0;
+  for (std::uint32_t i = 0; i < 2 * SourceLimiter::kMaxSources; ++i) {
+    IpAddress source = IpAddress::v4(0, 0, 0, 0);
+    store_be(source.bytes.data() + 12, i);
+    refused += limiter.allow(now, source) ? 0 : 1;
+  }
+  CHECK(limiter.size() == SourceLimiter::kMaxSources);
+  CHECK(refused == SourceLimiter::kMaxSources + 2);
+  CHECK(limiter.allow(now + 10s, IpAddress::v4(9, 9, 9, 9)));  // the quiet ones are forgotten
+  CHECK(limiter.size() == 1);
+}

@@ -1,0 +1,54 @@
+// Two or more devices in one process, wired by hand or through a faulty network.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "proto/core/rng.hpp"
+#include "proto/wireguard/device.hpp"
+
+namespace culvert::wireguard::test {
+
+// Simulated time: `since` the start of a test.
+Now at(Duration since);
+
+struct Datagram {
+  Endpoint from;
+  Endpoint to;
+  Bytes bytes;
+};
+
+// A device, its address and what it received. `number` sets keys, endpoint and fd00::number.
+struct Host {
+  explicit Host(std::uint8_t number, DeviceOptions options = {}, std::uint64_t seed = 0);
+
+  PeerConfig as_peer() const;  // with endpoint and /128
+  // Each collects what the device wants to send, and keeps opened packets in `inbox`.
+  std::vector<Datagram> send(Now now, std::span<const Bytes> packets);
+  std::vector<Datagram> send(Now now, const Bytes& packet) { return send(now, {&packet, 1}); }
+  std::vector<Datagram> receive(Now now, const Endpoint& from, Bytes datagram);
+  std::vector<Datagram> receive(Now now, std::vector<Datagram> datagrams);
+  std::vector<Datagram> timeout(Now now);
+  // A UDP packet from us to `other`.
+  Bytes packet_to(const Host& other, ByteView payload) const;
+
+  SeededRng rng;
+  Endpoint endpoint;
+  IpAddress address;
+  Device device;
+  std::vector<Bytes> inbox;
+
+ private:
+  std::vector<Datagram> collect();
+  Output out_;
+};
+
+// Both know each other.
+void introduce(Now now, Host& a, Host& b);
+// Carries datagrams between the two without a fault until there are none.
+void exchange(Now now, Host& a, Host& b, std::vector<Datagram> underway);
+// introduce, one packet and its handshake.
+void connect(Now now, Host& a, Host& b);
+
+}  // namespace culvert::wireguard::test
