@@ -1,0 +1,234 @@
+#include "coordinator/core/core.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "coordinator/core/impl.hpp"
+
+namespace culvert::coordinator {
+namespace {
+
+template <class... Ts>
+struct Overloaded : Ts... {
+  using Ts::operator()...;
+};
+template <class... Ts>
+Overloaded(Ts...) -> Overloaded<Ts...>;
+
+std::string make_run(Rng& rng) { return to_hex(rng.array<8>()); }
+
+control::RequestId id_of(const control::Message& message) {
+  return std::visit(
+      [](const auto& m) -> control::RequestId {
+        if constexpr (requires { m.id; }) {
+          return m.id;
+        } else {
+          return 0;
+        }
+      },
+      message);
+}
+
+}  // namespace
+
+Core::Core(CoreOptions options, Store& store, Rng& rng)
+    : impl_(std::make_unique<Impl>(std::move(options), store, rng)) {}
+Core::~Core() = default;
+
+Core::Impl::Impl(CoreOptions options, Store& store, Rng& rng)
+    : options_(std::move(options)), store_(store), rng_(rng), run_(make_run(rng)), ledger_(store) {}
+
+Status Core::Impl::load(Now now) {
+  auto loaded = ledger_.load(now);
+  broken_ = !loaded.has_value();
+  if (broken_) {
+    ++counters_.store_failures;
+    retry_load_ = now.steady + kStoreRetry;
+    return loaded;
+  }
+  refresh(now);
+  return {};
+}
+
+// What a message changed becomes durable, or nothing of it counts: then everything is read anew.
+Status Core::Impl::settle(Now now) {
+  if (!ledger_.uncommitted()) return {};
+  auto committed = ledger_.commit();
+  if (committed) return {};
+  ++counters_.store_failures;
+  (void)load(now);
+  return committed;
+}
+
+void Core::Impl::refresh(Now now) {
+  changed_ = false;
+  ledger_.advance(now);
+  audience_.emplace(ledger_, now);
+  next_change_ = ledger_.evidence().next_change(now);
+  counters_.notes = ledger_.size();
+  const auto nodes = nodes_;  // a send that fails closes its connection
+  for (const auto& [identity, connection_id] : nodes) {
+    const auto view = audience_->view_of(*connections_.at(connection_id).node);
+    for (auto& delta : views_.update(identity, view, ledger_)) {
+      send(connection_id, std::move(delta));
+    }
+  }
+}
+
+void Core::Impl::send(ConnectionId id, const control::Message& message) {
+  const auto found = connections_.find(id);
+  if (found == connections_.end()) return;
+  auto records = found->second.channel.seal(control::encode(message));
+  if (!records) return close(id);
+  for (auto& record : *records) effects_.emplace_back(SendTo{id, std::move(record)});
+}
+
+void Core::Impl::refuse(ConnectionId id, const Error& why) {
+  const auto found = connections_.find(id);
+  if (found == connections_.end()) return;
+  if (found->second.channel.ready()) send(id, control::ErrorReply{0, why.code, why.message});
+  close(id);
+}
+
+void Core::Impl::close(ConnectionId id) {
+  const auto found = connections_.find(id);
+  if (found == connections_.end()) return;
+  if (found->second.node) {
+    const auto node = nodes_.find(found->second.node->identity);
+    if (node != nodes_.end() && node->second == id) nodes_.erase(node);
+  }
+  connections_.erase(found);
+  effects_.emplace_back(CloseIt{id});
+}
+
+// A stranger that keeps silent does not keep a node out.
+void Core::Impl::make_room() {
+  const auto stranger =
+      std::min_element(connections_.begin(), connections_.end(), [](const auto& a, const auto& b) {
+        return std::pair(a.second.greeted, a.second.opened) <
+               std::pair(b.second.greeted, b.second.opened);
+      });
+  if (stranger == connections_.end() || stranger->second.greeted) return;
+  ++counters_.refused_connections;
+  close(stranger->first);
+}
+
+void Core::Impl::receive(Now now, ConnectionId id, ByteView record) {
+  const auto found = connections_.find(id);
+  if (found == connections_.end()) return;
+  auto& connection = found->second;
+  connection.heard = now.steady;
+  auto received = connection.channel.receive(record);
+  if (!received) {
+    ++counters_.malformed;
+    return close(id);
+  }
+  if (received->answer) effects_.emplace_back(SendTo{id, *std::move(received->answer)});
+  if (!received->message) return;
+  auto message = control::decode(*received->message);
+  if (!message) {
+    ++counters_.malformed;
+    return refuse(id, message.error());
+  }
+  process(now, id, *std::move(message));
+}
+
+void Core::Impl::process(Now now, ConnectionId id, control::Message message) {
+  auto& connection = connections_.at(id);
+  if (const auto* hello = std::get_if<control::Hello>(&message)) {
+    if (auto greeted = greet(now, id, *hello); !greeted) {
+      ++counters_.refused_connections;
+      refuse(id, greeted.error());
+    }
+    return;
+  }
+  if (!connection.greeted) {
+    ++counters_.malformed;
+    return refuse(id, {ErrorCode::kInvalid, "the first message must be hello"});
+  }
+  if (broken_) {
+    return send(id, control::ErrorReply{id_of(message), ErrorCode::kUnavailable,
+                                        "the coordinator's store is not usable now"});
+  }
+  const auto none = [](auto&) -> Result<control::Message> {
+    return fail(ErrorCode::kInvalid, "a message that only a coordinator sends");
+  };
+  auto answer =
+      std::visit(Overloaded{
+                     [&](control::Prove& m) { return prove(connection, m); },
+                     [&](control::Put& m) { return put(now, connection, m); },
+                     [&](control::SiteInfo& m) { return site_info(now, connection, m); },
+                     [&](control::LeaseRequest& m) { return lease(now, connection, m); },
+                     [&](control::TicketRequest& m) { return ticket(now, connection, m); },
+                     [&](control::List& m) { return list(now, connection, m); },
+                     [&](control::AuditUpload& m) { return upload(now, connection, m); },
+                     [&](control::AuditQuery& m) { return query(connection, m); },
+                     [](control::Ping&) -> Result<control::Message> { return control::Pong{}; },
+                     none,
+                 },
+                 message);
+  // Also after an error: of several statements those before the refused one stay.
+  if (auto settled = settle(now); !settled) answer = fail_with(settled.error());
+  if (answer) return send(id, *answer);
+  send(id, control::ErrorReply{id_of(message), answer.error().code,
+                               answer.error().message.substr(0, 400)});
+}
+
+Status Core::load(Now now) { return impl_->load(now); }
+Status Core::reload(Now now) { return impl_->load(now); }
+
+void Core::handle_opened(Now now, ConnectionId id, std::string from) {
+  if (impl_->connections_.size() >= kMaxConnections) impl_->make_room();
+  if (impl_->connections_.size() >= kMaxConnections) {
+    ++impl_->counters_.refused_connections;
+    impl_->effects_.emplace_back(CloseIt{id});
+    return;
+  }
+  auto channel = control::Channel::responder(impl_->options_.control.clone(), impl_->rng_);
+  impl_->connections_.emplace(
+      id, Connection{std::move(channel), std::move(from), now.steady, now.steady, false, {}, {}});
+  impl_->next_sweep_ = std::min(impl_->next_sweep_, now.steady + kSweep);
+}
+
+void Core::handle_message(Now now, ConnectionId id, ByteView record) {
+  impl_->receive(now, id, record);
+  if (impl_->changed_) impl_->refresh(now);
+}
+
+void Core::handle_closed(Now, ConnectionId id) {
+  const auto before = impl_->effects_.size();
+  impl_->close(id);
+  if (impl_->effects_.size() > before) impl_->effects_.pop_back();  // it is closed already
+}
+
+void Core::handle_timeout(Now now) {
+  if (impl_->broken_ && impl_->retry_load_ <= now.steady) (void)impl_->load(now);
+  if (!impl_->broken_ && impl_->next_change_ <= now.steady) {
+    impl_->refresh(now);
+    (void)impl_->settle(now);
+  }
+  if (impl_->next_sweep_ > now.steady) return;
+  std::vector<ConnectionId> silent;
+  for (const auto& [id, connection] : impl_->connections_) {
+    const bool late = !connection.greeted && connection.opened + kHelloTimeout <= now.steady;
+    if (late || connection.heard + kSilence <= now.steady) silent.push_back(id);
+  }
+  for (const auto id : silent) impl_->close(id);
+  impl_->next_sweep_ = impl_->connections_.empty() ? Instant::never() : now.steady + kSweep;
+}
+
+Instant Core::next_deadline() const {
+  const auto work = impl_->broken_ ? impl_->retry_load_ : impl_->next_change_;
+  return std::min(work, impl_->next_sweep_);
+}
+
+std::vector<Effect> Core::take_effects() { return std::exchange(impl_->effects_, {}); }
+
+Counters Core::counters() const {
+  auto out = impl_->counters_;
+  out.connections = impl_->connections_.size();
+  out.nodes_connected = impl_->nodes_.size();
+  return out;
+}
+
+}  // namespace culvert::coordinator

@@ -1,0 +1,147 @@
+// Statements that come in: checked, taken, written down.
+#include <algorithm>
+
+#include "coordinator/core/impl.hpp"
+
+namespace culvert::coordinator {
+namespace {
+
+std::vector<trust::Person> added(const std::vector<trust::Person>& before,
+                                 const std::vector<trust::Person>& after) {
+  std::vector<trust::Person> out;
+  for (const auto& person : after) {
+    if (std::find(before.begin(), before.end(), person) == before.end()) out.push_back(person);
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<control::Message> Core::Impl::put(Now now, const Connection& connection,
+                                         const control::Put& put) {
+  if (!connection.node && connection.proven.empty()) {
+    return fail(ErrorCode::kDenied, "prove a key before handing in statements");
+  }
+  for (const auto& text : put.notes) {
+    if (auto taken = put_one(now, connection, text); !taken) {
+      ++counters_.refused_statements;
+      return fail_with(taken.error());
+    }
+  }
+  control::Reply reply;
+  reply.re = put.id;
+  return reply;
+}
+
+Status Core::Impl::put_one(Now now, const Connection& connection, std::string_view text) {
+  const auto note = note::parse(text);
+  if (!note) return fail_with(note.error());
+  const auto kind = trust::kind_of(note->text);
+  const auto* node = connection.node ? &*connection.node : nullptr;
+  if (node != nullptr && kind == trust::Kind::kNode) {
+    const auto own = trust::Node::parse(note->text);
+    if (!own) return fail_with(own.error());
+    if (own->identity != node->identity) {
+      return fail(ErrorCode::kDenied, "a node hands in its own statement only");
+    }
+    if (own->kind == trust::NodeKind::kDevice) return wait_for_admission(now, *note, *own);
+  }
+  if (node != nullptr && !admitted(now, *node)) {
+    return fail(ErrorCode::kDenied, "this device is not admitted (yet)");
+  }
+  trust::RequestState before;
+  if (kind == trust::Kind::kGrant) {
+    const auto grant = trust::Grant::parse(note->text);
+    if (!grant) return fail_with(grant.error());
+    if (ledger_.evidence().grant(grant->id) == nullptr) {
+      if (auto ok = check_new_request(now, connection, *note); !ok) return ok;
+    }
+    before = ledger_.evidence().state(grant->id, now);
+  }
+  const auto change = ledger_.take(*note, now);
+  if (!change) return fail_with(change.error());
+  if (change->kind == trust::ChangeKind::kNone) return {};
+  changed_ = true;
+  if (change->identity) waiting_.erase(*change->identity);
+  journal_change(now, connection, *change, before);
+  return {};
+}
+
+// A request begins with its own device; approvers only add to it.
+Status Core::Impl::check_new_request(Now now, const Connection& connection,
+                                     const note::Note& note) const {
+  const auto& evidence = ledger_.evidence();
+  const auto grant = trust::Grant::parse(note.text);
+  if (!grant) return fail_with(grant.error());
+  if (!connection.node || connection.node->identity != grant->device) {
+    return fail(ErrorCode::kNotFound, "no such request (its own device hands in a new one)");
+  }
+  if (auto ok = evidence.check_request(note, now); !ok) return ok;
+  std::size_t open = 0;
+  for (const auto& id : evidence.grants()) {
+    const auto* other = evidence.grant(id);
+    if (other == nullptr || other->device != grant->device) continue;
+    if (evidence.state(id, now).phase == trust::RequestPhase::kPending) ++open;
+  }
+  if (open >= kMaxOpenRequests) {
+    return fail(ErrorCode::kExhausted, "this device has " + std::to_string(open) +
+                                           " requests waiting; withdraw one (culvert revoke)");
+  }
+  return {};
+}
+
+void Core::Impl::journal(Now now, audit::Kind kind, std::string who, const trust::Grant* grant,
+                         std::string_view outcome, std::string_view detail) {
+  audit::Entry entry;
+  entry.at = now.wall;
+  entry.kind = kind;
+  entry.who = std::move(who);
+  entry.outcome = outcome;
+  entry.detail = detail;
+  if (grant != nullptr) {
+    entry.device = crypto::format_ed25519(grant->device);
+    entry.site = grant->site.name.str();
+    entry.grant = trust::format_hash(note::hash(grant->render()).view());
+    entry.service = grant->service.str();
+  }
+  ledger_.journal(std::move(entry));
+}
+
+void Core::Impl::journal_change(Now now, const Connection& connection, const trust::Change& change,
+                                const trust::RequestState& before) {
+  const auto& evidence = ledger_.evidence();
+  const auto* held = change.grant ? evidence.grant(*change.grant) : nullptr;
+  const std::optional<trust::Grant> grant = held ? std::optional(*held) : std::nullopt;
+  const auto* subject = grant ? &*grant : nullptr;
+  if (change.kind == trust::ChangeKind::kGrant && grant) {
+    const auto after = evidence.state(grant->id, now);
+    const auto phase = trust::phase_name(after.phase);
+    if (connection.node && connection.node->identity == grant->device) {
+      journal(now, audit::Kind::kRequest, grant->requester.str(), subject, phase, grant->reason);
+    }
+    for (const auto& person : added(before.vendor, after.vendor)) {
+      journal(now, audit::Kind::kApproval, person.str(), subject, phase, "vendor");
+    }
+    for (const auto& person : added(before.customer, after.customer)) {
+      journal(now, audit::Kind::kApproval, person.str(), subject, phase, "customer");
+    }
+    return;
+  }
+  if (change.kind == trust::ChangeKind::kRevocation) {
+    const auto* found = ledger_.find(change.statement);
+    const auto note = found ? note::parse(found->note) : Result<note::Note>(note::Note{});
+    const auto signer = note && !note->signatures.empty() ? note->signatures.front().name : "";
+    const auto phase = grant ? trust::phase_name(evidence.state(grant->id, now).phase) : "revoked";
+    journal(now, audit::Kind::kRevocation, signer, subject, phase, "");
+    return;
+  }
+  if (change.kind == trust::ChangeKind::kNode && change.identity) {
+    const auto* node = evidence.node(*change.identity, now);
+    if (node == nullptr) return;
+    const auto who = node->person.empty() ? node->name.str() : node->person.str();
+    const auto detail = crypto::format_ed25519(node->identity);
+    journal(now, audit::Kind::kNodeAdmitted, who, nullptr, "admitted", detail);
+  }
+}
+
+}  // namespace culvert::coordinator
