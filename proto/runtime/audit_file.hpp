@@ -37,7 +37,8 @@ class AuditFile final : public audit::Sink {
   AuditFile(std::filesystem::path path, int descriptor, std::uint64_t held_back);
   Status load();
   Status hold_back(std::uint64_t bytes);
-  Status write_all(std::string_view text);
+  Status sync_folder() const;
+  int write_all(std::string_view text);  // and sync; zero or errno
   Status failed(const char* doing, int error) const;
 
   std::filesystem::path path_;

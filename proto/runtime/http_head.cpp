@@ -1,0 +1,201 @@
+#include "proto/runtime/http_head.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+#include "proto/runtime/net.hpp"
+
+namespace culvert::runtime {
+namespace {
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+bool same_word(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                            [](char x, char y) { return lower(x) == lower(y); });
+}
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// RFC 9110 §5.6.2.
+bool is_token_char(char c) {
+  return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') ||
+         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+}
+bool is_token(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char);
+}
+bool is_visible(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7F; });
+}
+// field-value: visible characters, obs-text, spaces and tabs inside.
+bool is_value(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte == '\t' || (byte >= 0x20 && byte != 0x7F);
+  });
+}
+std::string_view trim(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+tl::unexpected<Error> bad(const char* why) {
+  return fail(ErrorCode::kInvalid, std::string("HTTP: ") + why);
+}
+
+bool parse_start_line(std::string_view line, RequestHead& out) {
+  const auto first = line.find(' ');
+  const auto last = line.rfind(' ');
+  if (first == std::string_view::npos || first == last) return false;
+  const auto target = line.substr(first + 1, last - first - 1);
+  out.method = line.substr(0, first);
+  out.target = target;
+  return is_token(out.method) && !target.empty() && is_visible(target) &&
+         line.substr(last + 1) == "HTTP/1.1";
+}
+
+bool parse_start_line(std::string_view line, ResponseHead& out) {
+  constexpr std::string_view kVersion = "HTTP/1.1 ";
+  if (!line.starts_with(kVersion) && !line.starts_with("HTTP/1.0 ")) return false;
+  line.remove_prefix(kVersion.size());
+  if (line.size() < 3 || !std::all_of(line.begin(), line.begin() + 3, is_digit)) return false;
+  out.status = (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
+  if (out.status < 100 || out.status > 599) return false;
+  if (line.size() > 3 && line[3] != ' ') return false;
+  out.reason = line.size() > 4 ? line.substr(4) : std::string_view();
+  return is_value(out.reason);
+}
+
+Status parse_header(std::string_view line, HttpHeaders& out) {
+  if (line.front() == ' ' || line.front() == '\t') return bad("a folded header");
+  const auto colon = line.find(':');
+  if (colon == std::string_view::npos) return bad("a header without a colon");
+  const auto name = line.substr(0, colon);
+  const auto value = trim(line.substr(colon + 1));
+  if (!is_token(name)) return bad("a bad header name");
+  if (!is_value(value)) return bad("a control character in a header");
+  if (out.list().size() >= kMaxHeaders) return bad("too many headers");
+  out.add(std::string(name), std::string(value));
+  return {};
+}
+
+// The next line without its CRLF; nothing when it is not complete. A bare CR or LF is an error.
+Result<std::optional<std::string_view>> next_line(std::string_view& rest) {
+  const auto end = rest.find_first_of("\r\n");
+  if (end == std::string_view::npos) return std::nullopt;
+  if (rest[end] == '\n') return bad("a bare LF");
+  if (end + 1 == rest.size()) return std::nullopt;
+  if (rest[end + 1] != '\n') return bad("a bare CR");
+  const auto line = rest.substr(0, end);
+  rest.remove_prefix(end + 2);
+  return line;
+}
+
+template <class Head>
+Result<ParsedHead<Head>> parse_head(ByteView bytes) {
+  const bool long_enough = bytes.size() >= kMaxHeadSize;
+  const auto all = text(bytes.first(std::min(bytes.size(), kMaxHeadSize)));
+  auto rest = all;
+  ParsedHead<Head> out;
+  for (bool first = true;; first = false) {
+    const auto line = next_line(rest);
+    if (!line) return fail_with(line.error());
+    if (!*line) {
+      if (long_enough) return bad("the head is too long");
+      return ParsedHead<Head>{};
+    }
+    if (first) {
+      if (!parse_start_line(**line, out.head)) return bad("a bad first line");
+    } else if ((*line)->empty()) {
+      out.size = all.size() - rest.size();
+      return out;
+    } else if (auto header = parse_header(**line, out.head.headers); !header) {
+      return fail_with(header.error());
+    }
+  }
+}
+
+void render_headers(const HttpHeaders& headers, std::string& out) {
+  for (const auto& [name, value] : headers.list()) out += name + ": " + value + "\r\n";
+  out += "\r\n";
+}
+
+}  // namespace
+
+std::string_view HttpHeaders::one(std::string_view name) const {
+  std::string_view found;
+  for (const auto& [key, value] : list_) {
+    if (!same_word(key, name)) continue;
+    if (!found.empty()) return {};
+    found = value;
+  }
+  return found;
+}
+
+std::size_t HttpHeaders::count(std::string_view name) const {
+  return static_cast<std::size_t>(std::count_if(
+      list_.begin(), list_.end(), [&](const auto& entry) { return same_word(entry.first, name); }));
+}
+
+bool HttpHeaders::has_token(std::string_view name, std::string_view token) const {
+  for (const auto& [key, value] : list_) {
+    if (!same_word(key, name)) continue;
+    std::string_view rest = value;
+    while (!rest.empty()) {
+      const auto comma = std::min(rest.find(','), rest.size());
+      if (same_word(trim(rest.substr(0, comma)), token)) return true;
+      rest.remove_prefix(std::min(comma + 1, rest.size()));
+    }
+  }
+  return false;
+}
+
+Result<ParsedHead<RequestHead>> parse_request_head(ByteView bytes) {
+  return parse_head<RequestHead>(bytes);
+}
+Result<ParsedHead<ResponseHead>> parse_response_head(ByteView bytes) {
+  return parse_head<ResponseHead>(bytes);
+}
+
+std::string render(const RequestHead& head) {
+  std::string out = head.method + " " + head.target + " HTTP/1.1\r\n";
+  render_headers(head.headers, out);
+  return out;
+}
+std::string render(const ResponseHead& head) {
+  std::string out = "HTTP/1.1 " + std::to_string(head.status) + " " + head.reason + "\r\n";
+  render_headers(head.headers, out);
+  return out;
+}
+
+Result<Url> parse_url(std::string_view text) {
+  const auto refuse = [&] {
+    return fail(ErrorCode::kInvalid,
+                "\"" + std::string(text) + "\" is not an http(s) or ws(s) URL");
+  };
+  const auto scheme_end = text.find("://");
+  if (scheme_end == std::string_view::npos || text.size() > 2000) return refuse();
+  const auto scheme = text.substr(0, scheme_end);
+  Url out;
+  out.tls = scheme == "https" || scheme == "wss";
+  if (!out.tls && scheme != "http" && scheme != "ws") return refuse();
+  auto rest = text.substr(scheme_end + 3);
+  const auto slash = std::min(rest.find_first_of("/?"), rest.size());
+  std::string authority(rest.substr(0, slash));
+  out.target = rest.substr(slash);
+  if (!out.target.starts_with('/')) out.target.insert(0, "/");
+  if (!is_visible(out.target) || out.target.find('#') != std::string::npos) return refuse();
+  const auto colon = authority.rfind(':');
+  const auto bracket = authority.rfind(']');
+  const bool has_port =
+      colon != std::string::npos && (bracket == std::string::npos || colon > bracket);
+  if (!has_port) authority += out.tls ? ":443" : ":80";
+  auto host_port = parse_host_port(authority);
+  if (!host_port || !is_visible(host_port->host)) return refuse();
+  out.host = std::move(host_port->host);
+  out.port = host_port->port;
+  return out;
+}
+
+}  // namespace culvert::runtime
