@@ -49,9 +49,15 @@ struct Parsed {
 };
 
 using Act = std::function<Status()>;
-void on_run(CLI::App* command, Parsed& parsed, Act act) {
-  command->callback(
-      [&parsed, act = std::move(act)] { parsed.action = [act] { return finish(act()); }; });
+// A command of the running agent, when no key is given: no agent is an exit code of its own.
+bool asks_agent(const Parsed& parsed) { return parsed.by.key_file.empty(); }
+void on_run(CLI::App* command, Parsed& parsed, Act act, bool agent = false) {
+  command->callback([&parsed, act = std::move(act), agent] {
+    parsed.action = [&parsed, act, agent] {
+      const auto status = act();
+      return agent && asks_agent(parsed) ? finish_call(status) : finish(status);
+    };
+  });
 }
 
 void add_key(CLI::App* command, Parsed& p, bool required) {
@@ -126,9 +132,12 @@ void add_approvals(CLI::App& app, Parsed& p) {
   auto* requests =
       app.add_subcommand("requests", "requests: one's own, or with --key those to approve");
   add_key(requests, p, false);
-  on_run(requests, p, [&p] {
-    return p.by.key_file.empty() ? agent_requests(p.common) : list_requests(p.common, p.by);
-  });
+  on_run(
+      requests, p,
+      [&p] {
+        return p.by.key_file.empty() ? agent_requests(p.common) : list_requests(p.common, p.by);
+      },
+      true);
   auto* approve_ =
       app.add_subcommand("approve", "sign a request, after checking everything under it");
   approve_->add_option("GRANT", p.grant, "its id, from culvert requests")->required();
@@ -142,19 +151,25 @@ void add_approvals(CLI::App& app, Parsed& p) {
     end->add_option("GRANT", p.grant, "its id")->required();
     end->add_option("--reason", p.reason, "why, for the audit log");
     add_key(end, p, false);
-    on_run(end, p, [&p, deny] {
-      if (!p.by.key_file.empty()) return end_grant(p.by, p.grant, p.reason, deny);
-      return agent_simple(p.common, deny ? "deny" : "revoke", p.grant);
-    });
+    on_run(
+        end, p,
+        [&p, deny] {
+          if (!p.by.key_file.empty()) return end_grant(p.by, p.grant, p.reason, deny);
+          return agent_simple(p.common, deny ? "deny" : "revoke", p.grant);
+        },
+        true);
   }
   auto* audit =
       app.add_subcommand("audit", "the audit log of this agent, or with --key the coordinator's");
   add_key(audit, p, false);
   audit->add_option("--site", p.site, "only that site's (with --key)");
-  on_run(audit, p, [&p] {
-    return p.by.key_file.empty() ? agent_audit(p.common)
-                                 : coordinator_audit(p.common, p.by, p.site);
-  });
+  on_run(
+      audit, p,
+      [&p] {
+        return p.by.key_file.empty() ? agent_audit(p.common)
+                                     : coordinator_audit(p.common, p.by, p.site);
+      },
+      true);
 }
 
 void add_up(CLI::App& app, Parsed& p) {
@@ -178,8 +193,9 @@ void add_up(CLI::App& app, Parsed& p) {
     };
   });
   const auto simple = [&](const char* name, const char* help) {
-    on_run(app.add_subcommand(name, help), p,
-           [&p, name] { return agent_simple(p.common, name, {}); });
+    on_run(
+        app.add_subcommand(name, help), p, [&p, name] { return agent_simple(p.common, name, {}); },
+        true);
   };
   simple("down", "stop the agent");
   simple("lock", "cut everything on this agent now, and keep it cut");
@@ -188,20 +204,24 @@ void add_up(CLI::App& app, Parsed& p) {
 }
 
 void add_use(CLI::App& app, Parsed& p) {
-  on_run(app.add_subcommand("status", "peers, paths, grants, relay, health"), p,
-         [&p] { return agent_status(p.common); });
-  on_run(app.add_subcommand("services", "what can be reached now"), p,
-         [&p] { return agent_services(p.common); });
+  on_run(
+      app.add_subcommand("status", "peers, paths, grants, relay, health"), p,
+      [&p] { return agent_status(p.common); }, true);
+  on_run(
+      app.add_subcommand("services", "what can be reached now"), p,
+      [&p] { return agent_services(p.common); }, true);
   auto* request = app.add_subcommand("request", "ask for access to a service");
   request->add_option("SERVICE", p.request.service, "its full name")->required();
   request->add_option("--reason", p.request.reason, "what for; approvers read it")->required();
   request->add_option("--for", p.request.length, "how long")->default_val("1h");
   request->add_flag("--wait", p.request.wait, "until it is usable, or refused");
-  on_run(request, p, [&p] { return agent_request(p.common, p.request); });
+  on_run(
+      request, p, [&p] { return agent_request(p.common, p.request); }, true);
   auto* ping = app.add_subcommand("ping", "which way to a service or peer, and how long it takes");
   ping->add_option("TARGET", p.target, "service name or peer name")->required();
   ping->add_option("-c,--count", p.count, "how often")->default_val(1)->check(CLI::Range(1, 1000));
-  on_run(ping, p, [&p] { return agent_ping(p.common, p.target, p.count); });
+  on_run(
+      ping, p, [&p] { return agent_ping(p.common, p.target, p.count); }, true);
   auto* run = app.add_subcommand("run", "run a command whose connections go through the mesh");
   run->add_option("COMMAND", p.run.words, "after --, with its arguments")->required();
   run->prefix_command();
@@ -211,15 +231,18 @@ void add_use(CLI::App& app, Parsed& p) {
     }
     p.action = [&p] { return agent_run(p.common, p.run); };
   });
-  on_run(app.add_subcommand("proxy", "where the SOCKS5 and HTTP CONNECT proxy listens"), p,
-         [&p] { return agent_proxy(p.common); });
+  on_run(
+      app.add_subcommand("proxy", "where the SOCKS5 and HTTP CONNECT proxy listens"), p,
+      [&p] { return agent_proxy(p.common); }, true);
   auto* forward = app.add_subcommand("forward", "a local port that leads to a service");
   forward->add_option("SPEC", p.spec, "LOCALPORT:SERVICE[:PORT]")->required();
   forward->add_flag("--remove", p.remove, "end it");
-  on_run(forward, p, [&p] { return agent_forward(p.common, p.spec, p.remove); });
+  on_run(
+      forward, p, [&p] { return agent_forward(p.common, p.spec, p.remove); }, true);
   auto* ca = app.add_subcommand("ca", "certificate authorities of the services in reach, PEM");
   ca->add_option("SERVICE", p.target, "only that service's");
-  on_run(ca, p, [&p] { return agent_ca(p.common, p.target); });
+  on_run(
+      ca, p, [&p] { return agent_ca(p.common, p.target); }, true);
 }
 
 }  // namespace

@@ -54,6 +54,11 @@ int finish(const Status& status) {
   return exit_code(status.error());
 }
 
+int finish_call(const Status& status) {
+  const int code = finish(status);
+  return !status && status.error().code == ErrorCode::kUnavailable ? kExitNoAgent : code;
+}
+
 bool on_terminal() { return isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr; }
 
 std::string bold(std::string_view text) { return coloured("1", text); }

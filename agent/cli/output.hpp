@@ -18,6 +18,8 @@ constexpr int kExitTimeout = 5;
 
 int exit_code(const Error& error);
 int finish(const Status& status);  // prints the error, if any, as one line; the exit code
+int finish_call(
+    const Status& status);  // the same for a call to the agent: kUnavailable is no agent
 
 bool on_terminal();  // standard output is one, and NO_COLOR is not set
 std::string bold(std::string_view text);

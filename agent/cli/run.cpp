@@ -1,0 +1,106 @@
+// `culvert run -- COMMAND`: the command's environment names the agent's proxy and a bundle of the
+// authorities of the services in reach, for this one command. The system's trust store is
+// untouched.
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "agent/cli/options.hpp"
+#include "agent/cli/output.hpp"
+#include "agent/local/client.hpp"
+#include "proto/runtime/files.hpp"
+
+namespace culvert::cli {
+namespace {
+
+constexpr const char* kSystemAuthorities = "/etc/ssl/certs/ca-certificates.crt";
+
+// Variables by which common tools find certificate authorities and proxies.
+constexpr std::array kAuthorityVariables = {"SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE",
+                                            "NODE_EXTRA_CA_CERTS"};
+constexpr std::array kConnectVariables = {"https_proxy", "HTTPS_PROXY"};
+constexpr std::array kSocksVariables = {"http_proxy", "all_proxy", "ALL_PROXY"};
+
+// Removes the bundle when the command has ended.
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(std::string path) : path_(std::move(path)) {}
+  ~TemporaryFile() {
+    std::error_code ignored;
+    std::filesystem::remove(path_, ignored);
+  }
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+Status write_authorities(const std::string& path, const std::string& mesh) {
+  std::string pem;
+  if (const auto system = runtime::read_file_if_there(kSystemAuthorities); system && *system) {
+    pem = std::string(text(**system));
+  }
+  return runtime::write_file_atomic(path, view(pem + mesh), 0600);
+}
+
+void set_environment(const std::string& proxy, const std::string& authorities) {
+  for (const char* name : kAuthorityVariables) setenv(name, authorities.c_str(), 1);
+  for (const char* name : kConnectVariables) setenv(name, ("http://" + proxy).c_str(), 1);
+  for (const char* name : kSocksVariables) setenv(name, ("socks5h://" + proxy).c_str(), 1);
+  unsetenv("no_proxy");
+  unsetenv("NO_PROXY");
+}
+
+Result<int> spawn_and_wait(const std::vector<std::string>& words) {
+  std::vector<char*> arguments;
+  for (const auto& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  // The command gets SIGINT from the terminal itself; we wait for how it ends.
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t defaults;
+  sigemptyset(&defaults);
+  sigaddset(&defaults, SIGINT);
+  sigaddset(&defaults, SIGPIPE);
+  posix_spawnattr_setsigdefault(&attributes, &defaults);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+  std::signal(SIGINT, SIG_IGN);
+  pid_t child = 0;
+  const int error =
+      posix_spawnp(&child, arguments.front(), nullptr, &attributes, arguments.data(), environ);
+  posix_spawnattr_destroy(&attributes);
+  if (error != 0) {
+    return fail(ErrorCode::kNotFound, words.front() + ": " + std::strerror(error));
+  }
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+}  // namespace
+
+int agent_run(const Common& common, const RunCommand& command) {
+  if (command.words.empty()) return finish(fail(ErrorCode::kInvalid, "nothing to run"));
+  const auto proxy = local::call(common.state, "proxy-info", nlohmann::json::object());
+  if (!proxy) return finish_call(fail_with(proxy.error()));
+  const auto ca = local::call(common.state, "ca", nlohmann::json::object());
+  if (!ca) return finish_call(fail_with(ca.error()));
+  const TemporaryFile authorities(common.state + "/run-" + std::to_string(getpid()) + ".pem");
+  if (auto written = write_authorities(authorities.path(), ca->value("pem", "")); !written) {
+    return finish(written);
+  }
+  set_environment(proxy->value("address", ""), authorities.path());
+  const auto code = spawn_and_wait(command.words);
+  return code ? *code : finish(fail_with(code.error()));
+}
+
+}  // namespace culvert::cli
