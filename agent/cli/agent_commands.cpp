@@ -7,9 +7,9 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "agent/cli/call.hpp"
 #include "agent/cli/options.hpp"
 #include "agent/cli/output.hpp"
-#include "agent/local/client.hpp"
 #include "proto/core/time.hpp"
 #include "proto/runtime/loop.hpp"
 
@@ -17,11 +17,6 @@ namespace culvert::cli {
 namespace {
 
 using nlohmann::json;
-
-Result<json> call(const Common& common, const std::string& command,
-                  const json& arguments = json::object()) {
-  return local::call(common.state, command, arguments);
-}
 
 // A field as text; "-" where it is absent, null or empty.
 std::string cell(const json& row, const char* key) {

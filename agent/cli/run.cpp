@@ -11,9 +11,9 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "agent/cli/call.hpp"
 #include "agent/cli/options.hpp"
 #include "agent/cli/output.hpp"
-#include "agent/local/client.hpp"
 #include "proto/runtime/files.hpp"
 
 namespace culvert::cli {
@@ -90,10 +90,10 @@ Result<int> spawn_and_wait(const std::vector<std::string>& words) {
 
 int agent_run(const Common& common, const RunCommand& command) {
   if (command.words.empty()) return finish(fail(ErrorCode::kInvalid, "nothing to run"));
-  const auto proxy = local::call(common.state, "proxy-info", nlohmann::json::object());
-  if (!proxy) return finish_call(fail_with(proxy.error()));
-  const auto ca = local::call(common.state, "ca", nlohmann::json::object());
-  if (!ca) return finish_call(fail_with(ca.error()));
+  const auto proxy = call(common, "proxy-info");
+  if (!proxy) return finish_call(Status(fail_with(proxy.error())));
+  const auto ca = call(common, "ca");
+  if (!ca) return finish_call(Status(fail_with(ca.error())));
   const TemporaryFile authorities(common.state + "/run-" + std::to_string(getpid()) + ".pem");
   if (auto written = write_authorities(authorities.path(), ca->value("pem", "")); !written) {
     return finish(written);

@@ -30,12 +30,12 @@ struct Options {
   Role role = Role::kDevice;
   std::string name;                  // the node's name, lower case (host name)
   std::optional<std::string> token;  // text of the token file; needed on the first start only
-  std::optional<crypto::Hash> pinned_root;    // --root-hash: required of a site agent's first start
-  std::vector<PublishedService> services;     // site agents
-  std::optional<crypto::Hash> server_issuer;  // SHA-256 of the server issuer's certificate (DER)
-  std::string coordinator;                    // overrides the token's URL when not empty
-  bool allow_loopback = false;                // loopback candidates, for one-machine demonstrations
-  bool direct = true;                         // false: relay only
+  std::optional<crypto::Hash> pinned_root;  // --root-hash: required of a site agent's first start
+  std::vector<PublishedService> services;   // site agents
+  Bytes server_issuer;                      // site agents: its certificate, DER
+  std::string coordinator;                  // overrides the token's URL when not empty
+  bool allow_loopback = false;              // loopback candidates, for one-machine demonstrations
+  bool direct = true;                       // false: relay only
 };
 
 // What the core uses and does not own; all outlive it.
@@ -91,15 +91,18 @@ class Core {
   // exist.
   std::optional<ServiceView> resolve(Now now, const std::string& fqdn) const;
   IpAddress address() const;  // of this node in the mesh
-  const;                      // reserved for `culvert ca`: hashes of issuers in use
 
-  // Called before a flow goes on; the audit entry is durable when it returns a value.
+  // A laptop, before it connects to a granted service: claims the grant and writes the audit entry.
+  // kNotFound for whatever is not granted, existing or not.
+  Result<ServiceView> dial(Now now, const std::string& fqdn);
+  // A site agent, before a flow goes on; the audit entry is durable when it returns a value.
   Result<FlowContext> authorize_flow(Now now, const IpAddress& peer, const std::string& fqdn);
   void flow_closed(Now now, const FlowContext& flow, const std::string& fqdn,
                    std::uint64_t bytes_in, std::uint64_t bytes_out, const std::string& reason);
 
  private:
   struct Parts;
+  void set_lock(Now now, bool locked, Done<void> done);
   explicit Core(std::unique_ptr<Parts> parts);
   std::unique_ptr<Parts> parts_;
 };

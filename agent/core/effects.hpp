@@ -17,7 +17,7 @@ namespace culvert::agent {
 using ConnectionId = std::uint64_t;
 struct OpenControl {
   ConnectionId id = 0;
-  std::string url;  // https://host:port or http://host:port; the path is /control/v1
+  std::string url;  // http or https, with the path /control/v1
 };
 struct SendControl {  // one WebSocket binary message
   ConnectionId id = 0;

@@ -22,16 +22,16 @@ template <class T>
 using Done = std::function<void(Result<T>)>;
 
 struct RequestOptions {
-  std::vector<std::string> services;  // FQDNs, all of one site
+  std::string service;  // FQDN; a grant is for one service
   std::string reason;
   std::chrono::seconds duration{};
 };
 
 struct RequestView {  // one grant note, from its request to its end
-  std::string grant;
+  std::string grant;  // its ULID
   std::string site;
   std::string requester;
-  std::vector<std::string> services;
+  std::string service;
   std::string reason;
   std::string state;  // PENDING (vendor, customer), APPROVED, ACTIVE, EXPIRED, REVOKED, DENIED, …
   std::optional<WallTime> ends;
@@ -47,8 +47,8 @@ struct ServiceView {
   std::string publisher;  // name of the node that answers for it
   std::string grant;
   std::optional<WallTime> ends;
-  std::optional<crypto::Hash> server_issuer;  // of its publisher, for protocol tls
-  bool ready = false;                         // its publisher is known and the lease covers it
+  Bytes issuer;        // certificate (DER) of its publisher's server issuer, for protocol tls
+  bool ready = false;  // its publisher is known and the lease covers it
 };
 
 enum class PathKind { kNone, kRelay, kDirect };

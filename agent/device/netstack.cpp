@@ -61,8 +61,11 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     netif_set_up(&netif_);
   }
 
-  ~Impl() {
-    for (const auto& [key, connection] : connections_) connection->orphan();
+  // The end, also inside a turn: nothing is said to anybody after it.
+  void shut_down() {
+    stopped_ = true;
+    timer_.cancel();
+    for (const auto& [key, connection] : std::exchange(connections_, {})) connection->orphan();
     while (tcp_active_pcbs != nullptr) tcp_abort(tcp_active_pcbs);
     while (tcp_tw_pcbs != nullptr) tcp_abort(tcp_tw_pcbs);
     for (const auto& [endpoint, listener] : listeners_) tcp_close(listener->pcb);
@@ -267,7 +270,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
       connection->handle_turn(now);
       if (connection->over()) connections_.erase(connection.get());
     }
-    if (sizes_.empty()) return;
+    if (sizes_.empty() || stopped_) return;
     const auto bytes = std::exchange(outgoing_, {});
     std::vector<ByteView> packets;
     packets.reserve(sizes_.size());
@@ -301,11 +304,12 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
   Bytes outgoing_;                    // packets made in this turn, one after the other …
   std::vector<std::uint16_t> sizes_;  // … and their sizes
   bool scheduled_ = false;
+  bool stopped_ = false;
 };
 
 Netstack::Netstack(runtime::Loop& loop, Rng& rng, NetstackOptions options, Output output)
     : impl_(std::make_shared<Impl>(loop, rng, options, std::move(output))) {}
-Netstack::~Netstack() = default;
+Netstack::~Netstack() { impl_->shut_down(); }
 
 void Netstack::input(std::span<const ByteView> packets) { impl_->input(packets); }
 Status Netstack::add_address(const IpAddress& address) { return impl_->add_address(address); }

@@ -10,11 +10,15 @@
 
 namespace culvert::local {
 
-// Blocks until the agent answers. kUnavailable when none runs (exit code 3; the message says what
-// to do); otherwise the agent's own error with its code.
-Result<nlohmann::json> call(const std::filesystem::path& state_directory,
-                            const std::string& command, const nlohmann::json& arguments,
-                            std::chrono::seconds timeout = std::chrono::seconds{65});
+struct CallError {
+  bool no_agent = false;  // nothing answers at the socket: exit code 3
+  Error error;            // else the agent's own
+};
+
+// Blocks until the agent answers.
+Result<nlohmann::json, CallError> call(const std::filesystem::path& state_directory,
+                                       const std::string& command, const nlohmann::json& arguments,
+                                       std::chrono::seconds timeout = std::chrono::seconds{65});
 
 // The names of error codes in the API: "denied", "not-found", …
 std::string to_string(ErrorCode code);

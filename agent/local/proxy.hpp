@@ -22,8 +22,9 @@ namespace culvert::local {
 constexpr std::size_t kMaxProxyClients = 512;  // further ones are closed at once
 constexpr Duration kProxyHeadTimeout = 10s;    // from accept to a complete request
 
-// `host` is a lower-case name without a trailing dot, or an IPv6 literal without brackets. The
-// callback comes once, now or later, on the loop's thread.
+// `host` is a lower-case name without a trailing dot, or an address literal without brackets; port
+// 0 (forwards only) means the service's own. The callback comes once, now or later, on the loop's
+// thread, with a stream that is not started.
 using Dialed = std::function<void(Result<std::unique_ptr<runtime::ByteStream>>)>;
 using Dialer = std::function<void(std::string host, std::uint16_t port, Dialed done)>;
 

@@ -1,0 +1,233 @@
+// From grants to rights: what is in force now, compared with what was, applied by difference.
+// Cuts act first and are logged after; what opens is in the audit log first (rule 7).
+#include "agent/core/parts.hpp"
+
+namespace culvert::agent {
+namespace {
+
+audit::Entry entry_of(audit::Kind kind, const Right& right) {
+  audit::Entry entry;
+  entry.kind = kind;
+  entry.who = right.live.grant.requester.str();
+  entry.device = crypto::format_ed25519(right.live.device.identity);
+  entry.site = right.live.grant.site.name.str();
+  entry.grant = right.live.grant.id.str();
+  entry.service = right.live.service.name.str();
+  return entry;
+}
+
+bool same_way(const Right& a, const Right& b) {
+  return a.grantee == b.grantee && a.service == b.service;
+}
+
+bool same_peer(const Right& a, const Right& b) { return a.other.wireguard == b.other.wireguard; }
+
+}  // namespace
+
+void Core::Parts::update_access(Now now) {
+  access_dirty = false;
+  evidence.advance(now);
+  journal.handle_timeout(now);
+  const bool back = evidence.clock_went_back(now);
+  if (back && !clock_said) {
+    audit::Entry entry;
+    entry.kind = audit::Kind::kClock;
+    entry.detail = "the clock went back: no new grants";
+    journal.ending(now, std::move(entry));
+    log(LogLevel::kError, "the clock went back: no new grants until it is right again",
+        "or run: culvert clock reset");
+  }
+  clock_said = back;
+  const auto live = concerning(evidence.live(now), options.role, keys.identity.public_key());
+  leases.set_wanted(now, live);
+  ask_leases(now);
+  Rights next = desired_rights(now, live);
+  next.swap(rights);  // `next` is what was
+  for (const auto& [id, right] : rights) filter.allow(right.grantee, right.service);
+  for (const auto& [id, old] : next) {
+    const auto still = rights.find(id);
+    if (still != rights.end() && same_way(still->second, old) && same_peer(still->second, old)) {
+      continue;
+    }
+    end_right(now, old, rights);
+  }
+  sync_peers(now);
+  sync_listeners();
+  persist(now);
+  access_at = std::min(evidence.next_change(now), leases.next_deadline(now));
+  if (!rights.empty()) access_at = std::min(access_at, now.steady + kRecheck);
+}
+
+Rights Core::Parts::desired_rights(Now now, const std::vector<trust::LiveGrant>& live) {
+  Rights next;
+  if (journal.broken(now)) {
+    if (!broken_said) {
+      log(LogLevel::kError, "the audit log cannot be written: everything is cut",
+          "free space or repair the state folder");
+    }
+    broken_said = true;
+    return next;
+  }
+  broken_said = false;
+  for (const trust::LiveGrant& one : live) {
+    if (!leases.covers(one, now)) continue;
+    const auto before = rights.find(one.grant.id);
+    auto right = right_of(one, options.role, keys.identity.public_key(),
+                          before == rights.end() ? nullptr : &before->second);
+    if (!right) continue;
+    if (before == rights.end()) {
+      // Nothing new while the floors cannot be kept, and not without its audit entry.
+      if (!store_ok || !journal.opening(now, entry_of(audit::Kind::kGrantActive, *right))) continue;
+      log(LogLevel::kInfo, "grant in force",
+          one.grant.id.str() + " " + one.grant.requester.str() + " " + one.service.name.str() +
+              " until " + format_time(one.ends));
+    }
+    next.emplace(one.grant.id, std::move(*right));
+  }
+  return next;
+}
+
+void Core::Parts::end_right(Now now, const Right& right, const Rights& rest) {
+  // An extension goes on with the flows of what it extends.
+  const bool goes_on = std::any_of(rest.begin(), rest.end(), [&](const auto& other) {
+    return same_way(other.second, right) && same_peer(other.second, right);
+  });
+  const std::string why = why_ended(now, right);
+  if (!goes_on) {
+    filter.forbid(right.grantee, right.service);
+    const bool site = options.role == Role::kSite;
+    effects.events.emplace_back(
+        CutFlows{site ? right.grantee : right.other.address(), right.service, why});
+    // Another publisher of the same service, or another device, starts with no old flows.
+    for (const auto& [id, other] : rest) {
+      if (same_way(other, right)) filter.allow(other.grantee, other.service);
+    }
+  }
+  const bool lapsed = why == "lease lapsed";
+  audit::Entry entry =
+      entry_of(lapsed ? audit::Kind::kLeaseLapsed : audit::Kind::kGrantEnded, right);
+  entry.outcome = why;
+  journal.ending(now, std::move(entry));
+  log(LogLevel::kInfo, "grant ended", right.live.grant.id.str() + ": " + why);
+}
+
+std::string Core::Parts::why_ended(Now now, const Right& right) const {
+  if (journal.broken(now)) return "audit log unwritable";
+  if (evidence.locked()) return "locked";
+  if (right.live.standing)
+    return leases.covers(right.live, now) ? "policy changed" : "lease lapsed";
+  const trust::RequestState state = evidence.state(right.live.grant.id, now);
+  switch (state.phase) {
+    case trust::RequestPhase::kApproved:
+    case trust::RequestPhase::kActive:
+      if (!state.why.empty()) return state.why;
+      return leases.covers(right.live, now) ? "publisher changed" : "lease lapsed";
+    case trust::RequestPhase::kInvalid:
+    case trust::RequestPhase::kPending:
+      return state.why.empty() ? "no longer borne" : state.why;
+    case trust::RequestPhase::kCompleted:
+    case trust::RequestPhase::kExpired:
+    case trust::RequestPhase::kRevoked:
+    case trust::RequestPhase::kDenied:
+    case trust::RequestPhase::kWithdrawn:
+      return std::string(trust::phase_name(state.phase));
+  }
+  return "ended";
+}
+
+void Core::Parts::sync_peers(Now now) {
+  auto needed = peers_of(rights, options.role);
+  bool changed = false;
+  for (const auto& [key, had] : peers) {
+    const auto still = needed.find(key);
+    if (still != needed.end() && still->second.node.relay == had.node.relay) continue;
+    by_relay_key.erase(had.node.relay);
+    by_made_up.erase(made_up(had.node.relay).address);
+    if (still != needed.end()) continue;
+    device.remove_peer(key);
+    prober.remove_peer(key);
+    changed = true;
+  }
+  const std::string home = relays.home();
+  for (const auto& [key, need] : needed) {
+    const std::vector<Prefix> allowed(need.allowed.begin(), need.allowed.end());
+    if (!peers.contains(key)) {
+      wireguard::PeerConfig config;
+      config.public_key = key;
+      config.allowed_ips = allowed;
+      if (auto added = device.add_peer(now, std::move(config)); !added) {
+        log(LogLevel::kError, "peer refused", added.error().message);
+      }
+      changed = true;
+    } else {
+      device.set_allowed_ips(key, allowed);
+    }
+    path::PeerInfo info{key, need.node.disco, need.node.relay, std::nullopt};
+    if (!home.empty()) info.home = path::RelayId(home);
+    if (auto added = prober.add_peer(now.steady, info); !added) {
+      log(LogLevel::kError, "path refused", added.error().message);
+    }
+    by_relay_key[need.node.relay] = key;
+    by_made_up[made_up(need.node.relay).address] = need.node.relay;
+  }
+  peers = std::move(needed);
+  if (changed) relays.pairs_changed(now);
+  relays.set_wanted(now, options.role == Role::kSite || !peers.empty(), effects);
+}
+
+// A service has an address and a listener here while somebody may use it.
+void Core::Parts::sync_listeners() {
+  if (options.role != Role::kSite) return;
+  std::map<Endpoint, std::string> needed;
+  std::map<Endpoint, bool> tls;
+  for (const auto& [id, right] : rights) {
+    needed[right.service] = right.live.service.name.str();
+    tls[right.service] = right.live.service.protocol == trust::Protocol::kTls;
+  }
+  for (const auto& [endpoint, fqdn] : listening) {
+    if (needed.contains(endpoint)) continue;
+    effects.events.emplace_back(UnlistenService{fqdn, endpoint});
+    effects.events.emplace_back(RemoveAddress{endpoint.address});
+  }
+  for (const auto& [endpoint, fqdn] : needed) {
+    if (listening.contains(endpoint)) continue;
+    effects.events.emplace_back(AddAddress{endpoint.address});
+    effects.events.emplace_back(ListenService{fqdn, endpoint, tls[endpoint]});
+  }
+  listening = std::move(needed);
+}
+
+// Floors when they changed, notes when they did. A store that fails stops new grants, never cuts.
+void Core::Parts::persist(Now now) {
+  const bool floors_changed = evidence.floors_revision() != stored_revision;
+  const bool wall_due = wall_save_at <= now.steady;
+  if (!floors_changed && !notes_dirty && !wall_due && store_ok) return;
+  if (!store_ok && store_retry_at > now.steady) return;
+  Status done;
+  if (floors_changed || wall_due || !store_ok) done = memory.save(evidence.floors());
+  if (done && notes_dirty) done = memory.save(evidence.notes());
+  if (!done) {
+    if (store_ok)
+      log(LogLevel::kError, "the site store fails: no new grants", done.error().message);
+    store_ok = false;
+    store_retry_at = now.steady + kStoreRetry;
+    return;
+  }
+  if (!store_ok) access_dirty = true;  // what had to wait may begin
+  store_ok = true;
+  store_retry_at = Instant::never();
+  stored_revision = evidence.floors_revision();
+  notes_dirty = false;
+  wall_save_at = now.steady + kWallSave;
+}
+
+const Right* Core::Parts::right_for(const IpAddress& grantee, const std::string& fqdn) const {
+  const Right* best = nullptr;
+  for (const auto& [id, right] : rights) {
+    if (right.grantee != grantee || right.live.service.name.str() != fqdn) continue;
+    if (best == nullptr || best->live.ends < right.live.ends) best = &right;
+  }
+  return best;
+}
+
+}  // namespace culvert::agent

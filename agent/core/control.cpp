@@ -1,0 +1,250 @@
+// The coordinator: what it says is carried, never believed; what it is told are signed notes.
+#include "agent/core/parts.hpp"
+#include "proto/trust/sign.hpp"
+
+namespace culvert::agent {
+
+void Core::Parts::start_control(Now now) {
+  const trust::Root* vendor = evidence.vendor_root();
+  if (vendor == nullptr || vendor->coordinators.empty()) {
+    log(LogLevel::kError, "no coordinator is known", "the vendor root names none");
+    return;
+  }
+  const trust::CoordinatorEntry* chosen = &vendor->coordinators.front();
+  control_url = options.coordinator;
+  if (control_url.empty() && !origin.coordinators.empty())
+    control_url = origin.coordinators.front();
+  for (const trust::CoordinatorEntry& entry : vendor->coordinators) {
+    if (entry.url == control_url) chosen = &entry;
+  }
+  if (control_url.empty()) control_url = chosen->url;
+  client = std::make_unique<control::Client>(
+      control::ClientOptions{keys.control.clone(), chosen->key}, env.rng);
+  offer_own(now);
+  client->start(now.steady);
+}
+
+void Core::Parts::offer_own(Now now) {
+  std::optional<std::string> rests_on;
+  if (enrolment) rests_on = note::render(*enrolment);
+  if (client) client->set_node(note::render(node_note), rests_on);
+  std::vector<note::Note> own{node_note};
+  if (enrolment) own.insert(own.begin(), *enrolment);
+  evidence.offer_all(own, now);  // a device's waits for its admission: not known yet
+}
+
+void Core::Parts::pump_control(Now now) {
+  if (!client) return;
+  for (bool more = true; more;) {
+    more = false;
+    while (auto output = client->poll_output()) {
+      more = true;
+      if (std::holds_alternative<control::OpenConnection>(*output)) {
+        control_connection = ++last_connection;
+        effects.events.emplace_back(
+            OpenControl{control_connection, control_url + std::string(control::kPath)});
+      } else if (std::holds_alternative<control::CloseConnection>(*output)) {
+        effects.events.emplace_back(CloseControl{control_connection});
+        control_connection = 0;
+      } else if (auto* record = std::get_if<control::SendRecord>(&*output)) {
+        effects.events.emplace_back(SendControl{control_connection, std::move(record->record)});
+      }
+    }
+    while (auto event = client->poll_event()) {
+      more = true;
+      on_event(now, std::move(*event));
+    }
+  }
+}
+
+void Core::Parts::on_event(Now now, control::Event event) {
+  if (auto* connected = std::get_if<control::Connected>(&event)) {
+    log(LogLevel::kInfo, "coordinator connected", control_url);
+    control_error.clear();
+    control_was_said = false;
+    relays.set_map(std::move(connected->relays), effects);
+    for (const control::RelayInfo& relay : relays.map()) {
+      if (relay.stun_port != 0)
+        effects.events.emplace_back(ResolveStun{relay.host, relay.stun_port});
+    }
+    relays.pairs_changed(now);
+    relays.set_wanted(now, options.role == Role::kSite || !peers.empty(), effects);
+    leases.ask_now(now);
+    if (service_note) {
+      static_cast<void>(client->put({note::render(*service_note)}));  // kept until answered
+    }
+  } else if (const auto* lost = std::get_if<control::Disconnected>(&event)) {
+    control_error = lost->why.message;
+    if (!std::exchange(control_was_said, true)) {
+      log(LogLevel::kWarning, "coordinator unreachable, trying again",
+          control_url + ": " + control_error);
+    }
+  } else if (const auto* told = std::get_if<control::Learned>(&event)) {
+    if (auto note = note::parse(told->note)) learned.push_back(std::move(*note));
+  } else if (std::holds_alternative<control::Synced>(event)) {
+    learn(now, std::exchange(learned, {}));
+  } else if (auto* answered = std::get_if<control::Answered>(&event)) {
+    on_answer(now, std::move(*answered));
+  } else if (const auto* leased = std::get_if<control::Leased>(&event)) {
+    if (!leased->note) return;
+    const auto note = note::parse(*leased->note);
+    if (!note) return;
+    const auto lease = evidence.verify_lease(*note);
+    if (lease && leases.accept(now, *lease)) access_dirty = true;
+  } else if (auto* ticketed = std::get_if<control::Ticketed>(&event)) {
+    if (!ticketed->note) return;
+    // The relay verifies it; here only its end matters.
+    const auto note = note::parse(*ticketed->note);
+    const auto ticket = note ? trust::Ticket::parse(note->text) : fail_with(note.error());
+    if (ticket) {
+      relays.ticket(now, ticketed->relay, std::move(*ticketed->note), ticket->expires, effects);
+    }
+  }
+}
+
+void Core::Parts::on_answer(Now now, control::Answered answered) {
+  const auto question = asked.find(answered.request);
+  if (question == asked.end()) {
+    if (!answered.reply)
+      log(LogLevel::kWarning, "coordinator refused", answered.reply.error().message);
+    return;
+  }
+  const OnReply then = std::move(question->second);
+  asked.erase(question);
+  then(now, answered.reply);
+}
+
+void Core::Parts::learn(Now now, std::vector<note::Note> notes) {
+  for (note::Note& note : unverified) notes.push_back(std::move(note));
+  unverified.clear();
+  const auto results = evidence.offer_all(notes, now);
+  for (std::size_t i = 0; i < notes.size(); ++i) {
+    const auto kind = trust::kind_of(notes[i].text);
+    if (kind == trust::Kind::kGrant && options.role == Role::kDevice) remember_request(notes[i]);
+    if (results[i]) continue;
+    if (results[i].error().code == ErrorCode::kConflict) {
+      audit::Entry entry;
+      entry.kind = audit::Kind::kAlarm;
+      entry.detail = results[i].error().message;
+      journal.ending(now, std::move(entry));
+      log(LogLevel::kError, "contradicting statement refused", results[i].error().message);
+    } else if (results[i].error().code == ErrorCode::kUnverified) {
+      if (unverified.size() >= kMaxUnverified) unverified.pop_front();
+      unverified.push_back(std::move(notes[i]));
+    }
+    log(LogLevel::kDebug, "statement not taken", results[i].error().message);
+  }
+  notes_dirty = true;
+  access_dirty = true;
+}
+
+// A site agent says what it serves once it is a node there and the policy lists it.
+void Core::Parts::publish(Now now) {
+  const trust::Node* self = evidence.node(keys.identity.public_key(), now);
+  if (self != nullptr && !std::exchange(is_admitted, true)) {
+    audit::Entry entry;
+    entry.kind = audit::Kind::kNodeAdmitted;
+    entry.device = crypto::format_ed25519(self->identity);
+    journal.ending(now, std::move(entry));
+    log(LogLevel::kInfo, "admitted", "until " + format_time(self->expires));
+  }
+  is_admitted = self != nullptr;
+  if (options.role != Role::kSite || self == nullptr) return;
+  const trust::Policy* policy = evidence.policy(self->site.id);
+  if (policy == nullptr) return;
+  trust::Service next;
+  next.site = self->site;
+  next.node = self->identity;
+  next.issuer = options.server_issuer;
+  for (const trust::PolicyService& listed : policy->services) {
+    const bool ours = std::any_of(options.services.begin(), options.services.end(), [&](auto& s) {
+      return s.name == listed.name.str() || s.name == listed.name.label().str();
+    });
+    if (ours && self->has_tag(listed.tag)) next.services.push_back(listed.name);
+  }
+  const bool half_over = service.expires <= now.wall + trust::kMaxAgentLife / 2;
+  if (service_note && !half_over && service.services == next.services &&
+      service.issuer == next.issuer) {
+    return;
+  }
+  next.serial = service.serial + (service_note ? 1 : 0);
+  next.issued = now.wall;
+  next.expires = now.wall + trust::kMaxAgentLife;
+  auto note = trust::sign_statement(next, trust::Signer{self->name.str(), keys.identity});
+  if (!note) return log(LogLevel::kError, "cannot publish", note.error().message);
+  const auto taken = evidence.offer(*note, now);
+  if (!taken) return log(LogLevel::kError, "cannot publish", taken.error().message);
+  if (auto saved = memory.save_own("service", {*note}); !saved) {
+    log(LogLevel::kError, "cannot store what is served", saved.error().message);
+  }
+  service = std::move(next);
+  service_note = std::move(*note);
+  notes_dirty = access_dirty = true;
+  if (client) static_cast<void>(client->put({note::render(*service_note)}));  // kept until answered
+}
+
+// A device's statement lives for a day: the next one is offered for admission before it ends.
+void Core::Parts::renew(Now now) {
+  const auto left = node.expires - now.wall;
+  const auto early = std::chrono::seconds(trust::kMaxDeviceLife) / 12;
+  if (options.role == Role::kSite) {
+    if (left <= std::chrono::hours(24 * 3)) {
+      log(LogLevel::kWarning, "this agent's enrolment ends " + format_time(node.expires),
+          "restart it with a new token: culvert up --token-file FILE");
+    }
+    renew_at = now.steady + std::chrono::hours(6);
+    return;
+  }
+  if (left <= early) {
+    auto next = renew_device(node, keys, now);
+    auto parsed = next ? trust::Node::parse(next->text) : fail_with(next.error());
+    if (!parsed) return log(LogLevel::kError, "cannot renew", parsed.error().message);
+    if (auto saved = memory.save_own("node", {*next}); !saved) {
+      renew_at = now.steady + kStoreRetry;
+      return log(LogLevel::kError, "cannot store the node statement", saved.error().message);
+    }
+    node = std::move(*parsed);
+    node_note = std::move(*next);
+    offer_own(now);
+    log(LogLevel::kInfo, "waiting for admission", "the vendor runs: culvert device admit");
+  }
+  const auto until = std::max<std::chrono::seconds>(node.expires - now.wall - early, 1s);
+  renew_at = now.steady + std::min<Duration>(until, std::chrono::minutes(10));
+}
+
+void Core::Parts::ask_leases(Now now) {
+  if (!client) return;
+  for (const trust::LeaseRequest& request : leases.due(now)) {
+    std::vector<std::string> grants;
+    for (const trust::GrantId& id : request.grants) grants.push_back(id.str());
+    // Not connected: it is asked again at the next third, or when the connection is back.
+    static_cast<void>(client->request_lease(trust::to_hash(request.site.id), request.nonce.bytes,
+                                            std::move(grants)));
+  }
+}
+
+void Core::Parts::ask_tickets(Now now) {
+  for (std::string& relay : relays.tickets_due(now)) {
+    if (client) static_cast<void>(client->request_ticket(std::move(relay)));  // asked again later
+  }
+}
+
+void Core::Parts::upload(Now now) {
+  if (!client || !client->connected() || !journal.has_batch() || upload_at > now.steady) return;
+  Journal::Batch batch = journal.next_batch();
+  const auto id = client->upload_audit(batch.first, std::move(batch.lines));
+  if (!id) {
+    journal.acknowledge(false);
+    return;
+  }
+  asked[*id] = [this](Now then, const Result<control::Reply>& reply) {
+    const std::uint64_t count = journal.acknowledge(reply.has_value());
+    if (!reply) {
+      upload_at = then.steady + kUploadRetry;
+      return log(LogLevel::kDebug, "audit upload refused", reply.error().message);
+    }
+    static_cast<void>(memory.save_uploaded(count));  // else they are sent twice, which adds nothing
+  };
+}
+
+}  // namespace culvert::agent

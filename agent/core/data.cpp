@@ -1,0 +1,129 @@
+// Packets: datagrams and relay frames in, mesh packets out, and the other way round.
+#include "agent/core/parts.hpp"
+#include "proto/crypto/hash.hpp"
+#include "proto/wireguard/messages.hpp"
+
+namespace culvert::agent {
+
+void Core::Parts::datagrams(Now now, std::span<const Datagram> batch) {
+  for (const Datagram& datagram : batch) {
+    if (path::Prober::is_ours(datagram.bytes)) {
+      prober.handle_datagram(now.steady, datagram.from, datagram.bytes);
+    } else {
+      incoming.push_back({datagram.from, datagram.bytes});
+    }
+  }
+  receive(now);
+}
+
+void Core::Parts::relayed(Now now, Relays::Inbox& inbox) {
+  for (const Relays::Packet& packet : inbox.packets) {
+    if (path::Prober::is_ours(packet.bytes)) {
+      prober.handle_relayed(now.steady, {path::RelayId(packet.relay), packet.source}, packet.bytes);
+    } else if (by_relay_key.contains(packet.source)) {
+      incoming.push_back({made_up(packet.source), packet.bytes});
+    }
+  }
+  receive(now);
+  for (const std::string& relay : inbox.ready) {
+    log(LogLevel::kInfo, "relay connected", relay);
+    prober.relay_connected(now.steady, path::RelayId(relay));
+    access_dirty = true;  // peers get a home
+  }
+}
+
+void Core::Parts::receive(Now now) {
+  if (incoming.empty()) return;
+  device.receive(now, incoming, wire);
+  incoming.clear();
+  // A received packet lies in the caller's bytes: it is filtered and copied before the call ends.
+  for (const wireguard::Received& received : wire.packets) {
+    const Verdict verdict = options.role == Role::kSite
+                                ? filter.from_grantee(now.steady, received.packet)
+                                : filter.to_grantee(now.steady, received.packet);
+    if (verdict == Verdict::kPass) effects.mesh.add({}, received.packet);
+  }
+  wire.packets.clear();
+}
+
+void Core::Parts::mesh(Now now, std::span<const ByteView> packets) {
+  std::vector<ByteView> passed;
+  passed.reserve(packets.size());
+  for (const ByteView packet : packets) {
+    const Verdict verdict = options.role == Role::kSite ? filter.to_grantee(now.steady, packet)
+                                                        : filter.from_grantee(now.steady, packet);
+    if (verdict == Verdict::kPass) passed.push_back(packet);
+  }
+  if (!passed.empty()) device.send(now, passed, wire);
+}
+
+void Core::Parts::transmit(Now now) {
+  crypto::WireGuardKey last;
+  path::Route route;
+  const crypto::RelayKey* relay_key = nullptr;
+  for (const wireguard::Transmit& datagram : wire.datagrams) {
+    if (datagram.peer.is_zero()) {  // a cookie: back to where the handshake came from
+      if (const auto relay = by_made_up.find(datagram.to.address); relay != by_made_up.end()) {
+        relays.send(relay->second, datagram.datagram);
+      } else {
+        effects.datagrams.add(datagram.to, datagram.datagram);
+      }
+      continue;
+    }
+    if (datagram.peer != last) {
+      last = datagram.peer;
+      const auto peer = peers.find(datagram.peer);
+      relay_key = peer == peers.end() ? nullptr : &peer->second.node.relay;
+      if (relay_key != nullptr) route = prober.route(now.steady, datagram.peer);
+    }
+    if (relay_key == nullptr) continue;
+    if (route.direct) effects.datagrams.add(*route.direct, datagram.datagram);
+    if (route.relay_too) relays.send(*relay_key, datagram.datagram);
+  }
+  wire.clear();
+  prober.drain(paths);
+  for (const path::PathDatagram& datagram : paths.datagrams) {
+    effects.datagrams.add(datagram.to, datagram.bytes);
+  }
+  for (const path::RelayedDisco& message : paths.relayed) relays.send(message.to, message.bytes);
+  for (const path::PathChanged& change : paths.changes) {
+    const auto peer = peers.find(change.peer);
+    if (peer == peers.end()) continue;
+    const bool direct = change.status.kind == path::PathKind::kDirect;
+    log(LogLevel::kInfo, direct ? "path is direct" : "path is relayed",
+        peer->second.node.name.str() +
+            (direct && change.status.endpoint ? " " + format(*change.status.endpoint) : ""));
+  }
+  finish_pings();
+  relays.flush(effects);
+}
+
+// In the discard prefix of RFC 6666, so that it is never mistaken for a place to send to.
+Endpoint Core::Parts::made_up(const crypto::RelayKey& key) const {
+  IpAddress address;
+  address.bytes[0] = 0x01;
+  const crypto::Hash hash = crypto::sha256(key.view());
+  std::copy_n(hash.bytes.begin(), 8, address.bytes.begin() + 8);
+  return {address, 1};
+}
+
+void Core::Parts::finish_pings() {
+  for (const path::PingAnswer& answer : paths.answers) {
+    const auto ping = pings.find(answer.id);
+    if (ping == pings.end()) continue;  // answered already, by the quicker path
+    PingResult result;
+    result.peer = ping->second.first;
+    result.round_trip = answer.round_trip;
+    if (answer.kind == path::PathKind::kDirect) {
+      result.path = PathKind::kDirect;
+      if (answer.endpoint) result.via = format(*answer.endpoint);
+    } else if (answer.kind == path::PathKind::kRelay) {
+      result.path = PathKind::kRelay;
+      result.via = relays.home();
+    }
+    answered_pings.emplace_back(std::move(ping->second.second), std::move(result));
+    pings.erase(ping);
+  }
+}
+
+}  // namespace culvert::agent

@@ -1,0 +1,280 @@
+#include "agent/core/enrol.hpp"
+
+#include "proto/trust/sign.hpp"
+
+namespace culvert::agent {
+namespace {
+
+using trust::NodeKind;
+
+NodeKind kind_of(Role role) { return role == Role::kSite ? NodeKind::kAgent : NodeKind::kDevice; }
+
+std::string clock_says(Now now) {
+  return " (this machine's clock says " + format_time(now.wall) + ")";
+}
+
+// The token, checked against the role and the pin; nothing of it is believed yet but the pin.
+Result<trust::Token> read_token(const Options& options) {
+  auto token = trust::Token::parse(*options.token);
+  if (!token) {
+    return fail(ErrorCode::kInvalid,
+                "the token is not usable: " + token.error().message + " (ask for the file again)");
+  }
+  if (token->kind != kind_of(options.role)) {
+    return fail(ErrorCode::kInvalid, token->kind == NodeKind::kAgent
+                                         ? "this token is for a site's agent, not for a laptop"
+                                         : "this token is for a laptop, not for a site's agent");
+  }
+  if (token->kind == NodeKind::kAgent) {
+    if (!options.pinned_root) {
+      return fail(
+          ErrorCode::kInvalid,
+          "a site's agent needs the pinned root hash (--root-hash), from who made the site");
+    }
+    if (*options.pinned_root != token->pin) {
+      return fail(ErrorCode::kUnverified,
+                  "the token is for another site root (" + trust::format_hash(token->pin.view()) +
+                      ") than the pinned hash: do not go on, ask who gave you the token");
+    }
+  }
+  return token;
+}
+
+Result<note::Note> find_enrolment(const trust::Token& token, Now now) {
+  const auto secret = crypto::SigningKey::from_seed(token.secret.clone());
+  for (const note::Note& note : token.notes) {
+    if (trust::kind_of(note.text) != trust::Kind::kEnrolment) continue;
+    auto enrolment = trust::Enrolment::parse(note.text);
+    if (!enrolment || enrolment->key != secret.public_key()) continue;
+    if (enrolment->not_after <= now.wall) {
+      return fail(ErrorCode::kStale, "the token expired at " + format_time(enrolment->not_after) +
+                                         clock_says(now) + ": ask for a new one");
+    }
+    if (enrolment->not_before > now.wall + trust::kIssuedSkew) {
+      return fail(ErrorCode::kStale, "the token is valid from " +
+                                         format_time(enrolment->not_before) + clock_says(now) +
+                                         ": set the clock");
+    }
+    return note;
+  }
+  return fail(ErrorCode::kInvalid, "the token holds no enrolment for its key: ask for a new one");
+}
+
+Result<trust::Label> node_name(const Options& options) {
+  auto name = trust::Label::parse(options.name);
+  if (!name) {
+    return fail(ErrorCode::kInvalid, "\"" + options.name +
+                                         "\" cannot name a node: lower-case letters, digits and "
+                                         "hyphens (set \"name\" in the configuration)");
+  }
+  return *name;
+}
+
+Result<note::Note> sign_agent(trust::Node node, const note::Note& enrolment_note,
+                              const crypto::Secret32& secret, const NodeKeys& keys, Now now) {
+  const auto enrolment = trust::Enrolment::parse(enrolment_note.text);
+  if (!enrolment) return fail_with(enrolment.error());
+  node.kind = NodeKind::kAgent;
+  node.site = enrolment->site;
+  node.enrolment = note::hash(enrolment_note);
+  node.tags = enrolment->tags;
+  node.issued = now.wall;
+  node.expires = now.wall + trust::kMaxAgentLife;
+  keys.name_in(node);
+  const auto one_time = crypto::SigningKey::from_seed(secret.clone());
+  const trust::Signer signers[] = {{node.name.str(), keys.identity},
+                                   {node.name.str() + "-enrolment", one_time}};
+  return trust::sign_statement(node, signers);
+}
+
+Result<note::Note> sign_device(trust::Node node, const NodeKeys& keys, Now now) {
+  node.kind = NodeKind::kDevice;
+  node.issued = now.wall;
+  node.expires = now.wall + trust::kMaxDeviceLife;
+  keys.name_in(node);
+  return trust::sign_statement(node, trust::Signer{node.name.str(), keys.identity});
+}
+
+struct Own {
+  note::Note node;
+  std::optional<note::Note> enrolment;
+};
+
+// A first (or, with a fresh agent token, the next) statement of this node.
+Result<Own> make_own(const Options& options, const trust::Token& token, const NodeKeys& keys,
+                     std::uint64_t serial, Now now) {
+  trust::Node node;
+  auto name = node_name(options);
+  if (!name) return fail_with(name.error());
+  node.name = *name;
+  node.serial = serial;
+  if (token.kind == NodeKind::kDevice) {
+    node.vendor_id = trust::to_vendor_id(token.pin);
+    node.person = token.person;
+    node.groups = token.groups;
+    auto signed_node = sign_device(std::move(node), keys, now);
+    if (!signed_node) return fail_with(signed_node.error());
+    return Own{std::move(*signed_node), std::nullopt};
+  }
+  auto enrolment = find_enrolment(token, now);
+  if (!enrolment) return fail_with(enrolment.error());
+  auto signed_node = sign_agent(std::move(node), *enrolment, token.secret, keys, now);
+  if (!signed_node) return fail_with(signed_node.error());
+  return Own{std::move(*signed_node), std::move(*enrolment)};
+}
+
+// What the token vouches for must hold together before anything is written.
+Status check_bundle(trust::Evidence& evidence, const trust::Token& token, const Own& own, Now now) {
+  const auto results = evidence.offer_all(token.notes, now);
+  std::string first;
+  for (const auto& result : results) {
+    if (!result && first.empty()) first = ": " + result.error().message;
+  }
+  if (evidence.vendor_root() == nullptr) {
+    return fail(ErrorCode::kUnverified, "the token's vendor root does not verify" + first);
+  }
+  if (token.kind == NodeKind::kDevice) return {};
+  if (evidence.site_root(trust::to_site_id(token.pin)) == nullptr) {
+    return fail(ErrorCode::kUnverified,
+                "the token's site root does not lead to the pinned hash" + first);
+  }
+  const auto taken = evidence.offer(own.node, now);
+  if (!taken) {
+    return fail(taken.error().code,
+                "the token does not enrol this agent: " + taken.error().message + clock_says(now));
+  }
+  return {};
+}
+
+Result<trust::Evidence> recall(Memory& memory, const Origin& origin, Now now) {
+  auto floors = memory.floors();
+  if (!floors) return fail_with(floors.error());
+  auto notes = memory.notes();
+  if (!notes) return fail_with(notes.error());
+  trust::Evidence evidence(origin.pins(), std::move(*floors));
+  evidence.offer_all(*notes, now);  // what does not verify any more is simply not known
+  return evidence;
+}
+
+Result<std::optional<Own>> recall_own(Memory& memory) {
+  auto notes = memory.own("node");
+  if (!notes) return fail_with(notes.error());
+  if (notes->empty()) return std::optional<Own>();
+  Own own{std::move(notes->front()), std::nullopt};
+  if (notes->size() > 1) own.enrolment = std::move(notes->back());
+  return std::optional<Own>(std::move(own));
+}
+
+Status save_own(Memory& memory, const Own& own) {
+  std::vector<note::Note> notes{own.node};
+  if (own.enrolment) notes.push_back(*own.enrolment);
+  return memory.save_own("node", notes);
+}
+
+Status check_stores(const Options& options, bool site_present, bool identity_present) {
+  if (identity_present && !site_present) {
+    return fail(ErrorCode::kDenied,
+                "this node has an identity but the site store is gone, and with it what may not be "
+                "forgotten: restore it from its backup, or start with an empty --state folder and "
+                "a new token (culvert up --state DIR --token-file FILE)");
+  }
+  if (!identity_present && !options.token) {
+    return fail(ErrorCode::kInvalid,
+                "this agent is new here and needs a token: culvert up --token-file FILE");
+  }
+  return {};
+}
+
+Status check_origin(const Options& options, const Origin& origin) {
+  if (origin.kind != kind_of(options.role)) {
+    return fail(ErrorCode::kConflict, "the state folder belongs to the other kind of agent");
+  }
+  if (options.pinned_root && *options.pinned_root != origin.pin) {
+    return fail(ErrorCode::kConflict, "the state folder belongs to another site root (" +
+                                          trust::format_hash(origin.pin.view()) +
+                                          ") than --root-hash");
+  }
+  return {};
+}
+
+Result<Beginning> finish(NodeKeys keys, Origin origin, trust::Evidence evidence, Own own) {
+  auto node = trust::Node::parse(own.node.text);
+  if (!node) return fail_with(node.error());
+  return Beginning{std::move(keys),  std::move(origin),   std::move(evidence),
+                   std::move(*node), std::move(own.node), std::move(own.enrolment)};
+}
+
+// With a token: a new node, or the next statement of a known one.
+Result<Beginning> with_token(const Options& options, Memory& memory, std::optional<NodeKeys> known,
+                             const std::optional<Origin>& before, Rng& rng, Now now) {
+  auto token = read_token(options);
+  if (!token) return fail_with(token.error());
+  if (before && before->pin != token->pin) {
+    return fail(ErrorCode::kConflict,
+                "the token is for another site or vendor than this state folder");
+  }
+  std::uint64_t serial = 1;
+  if (auto old = recall_own(memory); old && *old) {
+    if (const auto node = trust::Node::parse((*old)->node.text)) serial = node->serial + 1;
+  }
+  const bool is_new = !known;
+  NodeKeys keys = known ? std::move(*known) : NodeKeys::generate(rng);
+  auto own = make_own(options, *token, keys, serial, now);
+  if (!own) return fail_with(own.error());
+  const Origin origin{token->kind, token->pin, token->coordinators};
+  auto evidence = recall(memory, origin, now);
+  if (!evidence) return fail_with(evidence.error());
+  if (auto ok = check_bundle(*evidence, *token, *own, now); !ok) return fail_with(ok.error());
+  if (auto ok = memory.save(evidence->floors()); !ok) return fail_with(ok.error());
+  if (auto ok = memory.save(evidence->notes()); !ok) return fail_with(ok.error());
+  if (auto ok = memory.save(origin); !ok) return fail_with(ok.error());
+  if (auto ok = save_own(memory, *own); !ok) return fail_with(ok.error());
+  if (is_new) {  // last: an identity means that everything else is there
+    if (auto ok = save_keys(memory.node_store(), keys); !ok) return fail_with(ok.error());
+  }
+  return finish(std::move(keys), origin, std::move(*evidence), std::move(*own));
+}
+
+// A token that the running statement already rests on adds nothing; it is left aside.
+bool token_is_news(const Options& options, const Own& own, Now now) {
+  if (!options.token || options.role == Role::kDevice) return false;
+  const auto token = trust::Token::parse(*options.token);
+  if (!token || !own.enrolment) return true;  // with_token says what is wrong
+  const auto enrolment = find_enrolment(*token, now);
+  const auto node = trust::Node::parse(own.node.text);
+  if (enrolment && node) return note::hash(*enrolment) != node->enrolment;
+  return !node || node->expires <= now.wall;  // an old token is no harm while the statement lives
+}
+
+}  // namespace
+
+Result<note::Note> renew_device(const trust::Node& last, const NodeKeys& keys, Now now) {
+  trust::Node node = last;
+  ++node.serial;
+  return sign_device(std::move(node), keys, now);
+}
+
+Result<Beginning> begin(const Options& options, Memory& memory, Rng& rng, Now now) {
+  auto origin = memory.origin();
+  if (!origin) return fail_with(origin.error());
+  auto keys = load_keys(memory.node_store());
+  if (!keys) return fail_with(keys.error());
+  if (auto ok = check_stores(options, origin->has_value(), keys->has_value()); !ok) {
+    return fail_with(ok.error());
+  }
+  if (*origin) {
+    if (auto ok = check_origin(options, **origin); !ok) return fail_with(ok.error());
+  }
+  if (!*keys) return with_token(options, memory, std::nullopt, *origin, rng, now);
+  auto own = recall_own(memory);
+  if (!own) return fail_with(own.error());
+  if (!*own || token_is_news(options, **own, now)) {
+    if (!options.token) return fail(ErrorCode::kInvalid, "the node statement is gone: use a token");
+    return with_token(options, memory, std::move(*keys), *origin, rng, now);
+  }
+  auto evidence = recall(memory, **origin, now);
+  if (!evidence) return fail_with(evidence.error());
+  return finish(std::move(**keys), std::move(**origin), std::move(*evidence), std::move(**own));
+}
+
+}  // namespace culvert::agent

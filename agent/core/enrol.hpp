@@ -1,0 +1,33 @@
+// How an agent begins: the store rules, the token, this node's own statement (trust.md, "Site
+// store" and the ceremony).
+//
+//   site store   identity    start
+//   present      present     normal; a new agent token renews the node statement
+//   present      absent      another agent of the site: needs a token
+//   absent       present     refused: the floors are gone, nothing may be believed
+//   absent       absent      needs a token
+#pragma once
+
+#include "agent/core/core.hpp"
+#include "agent/core/identity.hpp"
+#include "agent/core/memory.hpp"
+#include "proto/trust/evidence.hpp"
+#include "proto/trust/token.hpp"
+
+namespace culvert::agent {
+
+struct Beginning {
+  NodeKeys keys;
+  Origin origin;
+  trust::Evidence evidence;
+  trust::Node node;                     // our own statement
+  note::Note node_note;                 // … as signed so far
+  std::optional<note::Note> enrolment;  // agents
+};
+
+Result<Beginning> begin(const Options& options, Memory& memory, Rng& rng, Now now);
+
+// A device's next statement, signed by itself: it waits for admission again.
+Result<note::Note> renew_device(const trust::Node& last, const NodeKeys& keys, Now now);
+
+}  // namespace culvert::agent

@@ -1,0 +1,29 @@
+// This node's five keys, all distinct, made once and kept in its own store (0600).
+#pragma once
+
+#include <optional>
+
+#include "proto/core/result.hpp"
+#include "proto/core/rng.hpp"
+#include "proto/crypto/keys.hpp"
+#include "proto/trust/node.hpp"
+#include "proto/trust/store.hpp"
+
+namespace culvert::agent {
+
+struct NodeKeys {
+  crypto::SigningKey identity;
+  crypto::KeyPair<crypto::WireGuardKey> wireguard;
+  crypto::KeyPair<crypto::ControlKey> control;
+  crypto::KeyPair<crypto::RelayKey> relay;
+  crypto::KeyPair<crypto::DiscoKey> disco;
+
+  static NodeKeys generate(Rng& rng);
+  void name_in(trust::Node& node) const;  // fills the public halves in
+};
+
+// Nothing: none stored yet.
+Result<std::optional<NodeKeys>> load_keys(trust::StateStore& store);
+Status save_keys(trust::StateStore& store, const NodeKeys& keys);
+
+}  // namespace culvert::agent

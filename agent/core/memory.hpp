@@ -1,0 +1,55 @@
+// What the core keeps over restarts, by name, in its two stores.
+//
+//   site store   pins     what this agent was told to trust, and where its coordinator is
+//                floors   trust::Floors
+//                notes    the last verified notes, so that it starts while the coordinator is down
+//   node store   keys     identity.hpp
+//                node     this node's own statement, as signed so far, and its enrolment
+//                service  what it last said that it serves
+//                uploaded how many audit entries the coordinator has
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proto/note/note.hpp"
+#include "proto/trust/access.hpp"
+#include "proto/trust/store.hpp"
+
+namespace culvert::agent {
+
+struct Origin {  // the stored `pins`
+  trust::NodeKind kind = trust::NodeKind::kDevice;
+  crypto::Hash pin;
+  std::vector<std::string> coordinators;
+
+  std::string render() const;
+  static Result<Origin> parse(std::string_view text);
+  trust::Pins pins() const;
+};
+
+class Memory {
+ public:
+  Memory(trust::StateStore& site, trust::StateStore& node) : site_(site), node_(node) {}
+
+  Result<std::optional<Origin>> origin();
+  Status save(const Origin& origin);
+  Result<trust::Floors> floors();  // empty ones where none are stored
+  Status save(const trust::Floors& floors);
+  Result<std::vector<note::Note>> notes();
+  Status save(const std::vector<note::Note>& notes);
+
+  Result<std::vector<note::Note>> own(std::string_view name);  // "node", "service"
+  Status save_own(std::string_view name, const std::vector<note::Note>& notes);
+  std::uint64_t uploaded();
+  Status save_uploaded(std::uint64_t count);
+
+  trust::StateStore& node_store() { return node_; }
+
+ private:
+  trust::StateStore& site_;
+  trust::StateStore& node_;
+};
+
+}  // namespace culvert::agent

@@ -1,0 +1,135 @@
+// The core's insides. The functions stand in data.cpp (packets), access.cpp (grants to rights),
+// control.cpp (the coordinator), commands.cpp and views.cpp; core.cpp passes calls on.
+#pragma once
+
+#include <deque>
+#include <unordered_map>
+
+#include "agent/core/enrol.hpp"
+#include "agent/core/filter.hpp"
+#include "agent/core/journal.hpp"
+#include "agent/core/relays.hpp"
+#include "agent/core/rights.hpp"
+#include "proto/control/client.hpp"
+#include "proto/path/prober.hpp"
+#include "proto/wireguard/device.hpp"
+
+namespace culvert::agent {
+
+inline constexpr std::size_t kMaxUnverified = 1024;  // notes kept for another try; oldest go
+inline constexpr std::size_t kMaxOwnRequests = 256;  // remembered for `culvert requests`
+inline constexpr Duration kStoreRetry = 2s;          // after a failed write
+inline constexpr Duration kWallSave = 60s;           // how often the wall clock's floor is stored
+inline constexpr Duration kSweep = 60s;
+inline constexpr Duration kUploadRetry = 10s;  // after a refusal
+inline constexpr Duration kRecheck = 5s;  // rights are looked at again: the wall clock may jump
+
+struct Core::Parts {
+  Parts(Options given, Environment world, Memory memory, Beginning beginning, Now now);
+
+  // data.cpp
+  void datagrams(Now now, std::span<const Datagram> batch);
+  void mesh(Now now, std::span<const ByteView> packets);
+  void relayed(Now now, Relays::Inbox& inbox);
+  void receive(Now now);  // what stands in incoming
+  void finish_pings();
+  void transmit(Now now);  // what the device and the prober want to send
+  Endpoint made_up(const crypto::RelayKey& key) const;  // stands for a relay path in the device
+
+  // access.cpp
+  void update_access(Now now);
+  Rights desired_rights(Now now, const std::vector<trust::LiveGrant>& live);
+  void end_right(Now now, const Right& right, const Rights& rest);
+  std::string why_ended(Now now, const Right& right) const;
+  void sync_peers(Now now);
+  void sync_listeners();
+  void persist(Now now);
+  const Right* right_for(const IpAddress& grantee, const std::string& fqdn) const;
+
+  // control.cpp
+  void start_control(Now now);
+  void pump_control(Now now);
+  void on_event(Now now, control::Event event);
+  void on_answer(Now now, control::Answered answered);
+  void learn(Now now, std::vector<note::Note> notes);
+  void publish(Now now);
+  void renew(Now now);
+  void ask_leases(Now now);
+  void ask_tickets(Now now);
+  void upload(Now now);
+  void offer_own(Now now);
+
+  // commands.cpp
+  void on_site_info(Now now, const RequestOptions& options, Done<RequestView> done,
+                    const Result<control::Reply>& reply);
+  Result<note::Note> build_request(Now now, const RequestOptions& options, const trust::Fqdn& name,
+                                   const crypto::Hash& policy);
+  void remember_request(const note::Note& note);
+  RequestView view_of(Now now, const trust::GrantId& id, const note::Note& note) const;
+  Status open_flow(Now now, const Right& right);
+  void end_grant(Now now, const std::string& grant, bool for_all, Done<void> done);
+
+  void settle(Now now);  // after every input: access, control, packets, deadlines
+  void timeout(Now now);
+  void log(LogLevel level, std::string event, std::string detail = {});
+
+  Options options;
+  Environment env;
+  Memory memory;
+  NodeKeys keys;
+  Origin origin;
+  trust::Evidence evidence;
+  trust::Node node;
+  note::Note node_note;
+  std::optional<note::Note> enrolment;
+  std::optional<note::Note> service_note;
+  trust::Service service;  // as last published
+  bool is_admitted = false;
+
+  Effects effects;
+  ConnectionId last_connection = 0;
+  ConnectionId control_connection = 0;
+  std::unique_ptr<control::Client> client;
+  std::string control_url;
+  std::string control_error;
+  bool control_was_said = false;  // "unreachable" is said once
+  using OnReply = std::function<void(Now, const Result<control::Reply>&)>;
+  std::map<control::RequestId, OnReply> asked;
+  std::vector<note::Note> learned;  // until Synced
+  std::deque<note::Note> unverified;
+  std::map<trust::GrantId, note::Note> own_requests;
+
+  Journal journal;
+  Leases leases;
+  Filter filter;
+  Rights rights;
+  std::map<crypto::WireGuardKey, PeerNeed> peers;
+  std::map<crypto::RelayKey, crypto::WireGuardKey> by_relay_key;
+  std::unordered_map<IpAddress, crypto::RelayKey> by_made_up;
+  std::map<Endpoint, std::string> listening;
+
+  wireguard::Device device;
+  wireguard::Output wire;
+  std::vector<wireguard::Incoming> incoming;
+  path::Prober prober;
+  path::ProberOutput paths;
+  Relays relays;
+  std::map<std::string, std::vector<Endpoint>> stun;  // by relay host
+  std::map<path::PingId, std::pair<std::string, Done<PingResult>>> pings;
+  std::vector<std::pair<Done<PingResult>, PingResult>> answered_pings;
+
+  bool access_dirty = true;
+  bool store_ok = true;
+  std::uint64_t stored_revision = 0;
+  bool notes_dirty = false;
+  bool clock_said = false;
+  bool broken_said = false;
+  Instant access_at = Instant::never();
+  Instant store_retry_at = Instant::never();
+  Instant wall_save_at = Instant::never();
+  Instant upload_at;
+  Instant sweep_at = Instant::never();
+  Instant renew_at = Instant::never();
+};
+
+}  // namespace culvert::agent

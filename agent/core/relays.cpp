@@ -1,0 +1,234 @@
+#include "agent/core/relays.hpp"
+
+#include <algorithm>
+
+namespace culvert::agent {
+
+using namespace std::chrono_literals;
+
+Relays::Relays(derp::RelayKeyPair key, Rng& rng, ConnectionId& last_connection)
+    : key_(std::move(key)), rng_(rng), last_connection_(last_connection) {}
+
+void Relays::set_map(std::vector<control::RelayInfo> map, Effects& out) {
+  if (map == map_) return;
+  map_ = std::move(map);
+  std::vector<std::unique_ptr<Relay>> kept;
+  for (std::size_t i = 0; i < map_.size() && i < kKept; ++i) {
+    const auto same = std::find_if(relays_.begin(), relays_.end(), [&](const auto& relay) {
+      return relay && relay->info == map_[i];
+    });
+    if (same != relays_.end()) {
+      kept.push_back(std::move(*same));
+    } else {
+      kept.push_back(std::make_unique<Relay>());
+      kept.back()->info = map_[i];
+    }
+  }
+  for (const auto& relay : relays_) {
+    if (relay) drop(*relay, out);
+  }
+  relays_ = std::move(kept);
+}
+
+void Relays::set_wanted(Now now, bool wanted, Effects& out) {
+  wanted_ = wanted;
+  for (const auto& relay : relays_) {
+    if (!wanted_) {
+      drop(*relay, out);
+      relay->state = State::kIdle;
+    } else if (relay->state == State::kIdle) {
+      connect(now, *relay, out);
+    }
+  }
+}
+
+void Relays::pairs_changed(Now now) {
+  for (const auto& relay : relays_) {
+    relay->ticket_stale = true;
+    relay->ask_ticket_at = now.steady;
+  }
+}
+
+std::vector<std::string> Relays::tickets_due(Now now) {
+  std::vector<std::string> due;
+  if (!wanted_) return due;
+  for (const auto& relay : relays_) {
+    if (!relay->ticket_stale || relay->ask_ticket_at > now.steady) continue;
+    relay->ask_ticket_at = now.steady + kTicketRetry;
+    due.push_back(relay->info.id);
+  }
+  return due;
+}
+
+void Relays::ticket(Now now, const std::string& id, std::string note, WallTime until,
+                    Effects& out) {
+  Relay* relay = by_name(id);
+  if (relay == nullptr || until <= now.wall) return;
+  relay->ticket = std::move(note);
+  relay->ticket_until = until;
+  relay->ticket_stale = false;
+  relay->renew_at = now.steady + std::chrono::seconds(until - now.wall) / 2;
+  if (relay->ready()) {
+    relay->client->renew_ticket(relay->ticket, relay->output);
+    relay->not_here.clear();
+    flush(out);
+  } else if (wanted_ && relay->state == State::kIdle) {
+    connect(now, *relay, out);
+  }
+}
+
+void Relays::connect(Now now, Relay& relay, Effects& out) {
+  relay.state = State::kIdle;
+  relay.retry_at = Instant::never();
+  if (relay.ticket.empty() || relay.ticket_until <= now.wall) {
+    relay.ticket_stale = true;  // connects when it comes
+    return;
+  }
+  relay.state = State::kConnecting;
+  relay.connection = ++last_connection_;
+  out.events.emplace_back(OpenRelay{
+      relay.connection, {relay.info.id, relay.info.host, relay.info.port, relay.info.certificate}});
+}
+
+void Relays::drop(Relay& relay, Effects& out) {
+  if (relay.connection != 0) out.events.emplace_back(CloseRelay{relay.connection});
+  relay.connection = 0;
+  relay.client.reset();
+  relay.output.clear();
+  relay.not_here.clear();
+}
+
+void Relays::wait(Now now, Relay& relay) {
+  relay.state = State::kWaiting;
+  const auto half = static_cast<std::uint64_t>(relay.retry.count() / 2);
+  relay.retry_at = now.steady + Duration(static_cast<std::int64_t>(half + rng_.below(half + 1)));
+  relay.retry = std::min(relay.retry * 2, Duration(kMaxRetry));
+}
+
+bool Relays::send(const crypto::RelayKey& to, ByteView packet) {
+  Relay* fallback = nullptr;
+  for (const auto& relay : relays_) {
+    if (!relay->ready()) continue;
+    if (fallback == nullptr) fallback = relay.get();
+    if (relay->not_here.contains(to)) continue;
+    return relay->client->send(to, packet, relay->output).has_value();
+  }
+  return fallback != nullptr && fallback->client->send(to, packet, fallback->output).has_value();
+}
+
+void Relays::flush(Effects& out) {
+  for (const auto& relay : relays_) {
+    if (relay->output.wire.empty()) continue;
+    out.events.emplace_back(SendRelay{relay->connection, std::move(relay->output.wire)});
+    relay->output.wire.clear();
+  }
+}
+
+bool Relays::handle_open(Now now, ConnectionId id, Effects& out) {
+  Relay* relay = by_connection(id);
+  if (relay == nullptr) return false;
+  relay->state = State::kOpen;
+  derp::ClientOptions options{relay->info.key, key_.clone(), [relay] { return relay->ticket; }};
+  relay->client = std::make_unique<derp::Client>(std::move(options), rng_, now);
+  flush(out);
+  return true;
+}
+
+void Relays::handle_bytes(Now now, ConnectionId id, ByteView bytes, Inbox& inbox, Effects& out) {
+  Relay* relay = by_connection(id);
+  if (relay == nullptr || !relay->client) return;
+  relay->client->handle_bytes(now, bytes, relay->output);
+  take(now, *relay, inbox, out);
+}
+
+// Handles the client's events; the packets move to received_ so that they outlive the output.
+void Relays::take(Now now, Relay& relay, Inbox& inbox, Effects& out) {
+  received_.swap(relay.output.packets);
+  bool closed = false;
+  for (const derp::ClientEvent& event : relay.output.events) {
+    if (const auto* packet = std::get_if<derp::Received>(&event)) {
+      relay.not_here.erase(packet->source);
+      inbox.packets.push_back({relay.info.id, packet->source,
+                               MutableByteView(received_).subspan(packet->offset, packet->size)});
+    } else if (std::holds_alternative<derp::Ready>(event)) {
+      relay.retry = kFirstRetry;
+      relay.client->note_preferred(relays_.front().get() == &relay, relay.output);
+      inbox.ready.push_back(relay.info.id);
+    } else if (const auto* gone = std::get_if<derp::PeerGone>(&event)) {
+      if (relay.not_here.size() < derp::kMaxTicketPeers) relay.not_here.insert(gone->peer);
+    } else if (const auto* restarting = std::get_if<derp::Restarting>(&event)) {
+      relay.retry =
+          std::max<Duration>(kFirstRetry, std::chrono::milliseconds(restarting->reconnect_in_ms));
+    } else if (const auto* end = std::get_if<derp::Closed>(&event)) {
+      out.events.emplace_back(
+          LogLine{LogLevel::kWarning, "relay closed", relay.info.id + ": " + end->reason.message});
+      relay.ticket_stale = relay.ticket_stale || end->reason.code == ErrorCode::kDenied;
+      closed = true;
+    }
+  }
+  relay.output.events.clear();
+  flush(out);
+  if (closed) {
+    drop(relay, out);
+    wait(now, relay);
+  }
+}
+
+void Relays::handle_closed(Now now, ConnectionId id, Effects& out) {
+  Relay* relay = by_connection(id);
+  if (relay == nullptr) return;
+  relay->connection = 0;
+  drop(*relay, out);
+  // It may have refused a ticket that it takes for expired or foreign: the next try has a new one.
+  relay->ticket_stale = true;
+  wait(now, *relay);
+}
+
+Instant Relays::next_deadline() const {
+  Instant next = Instant::never();
+  if (!wanted_) return next;
+  for (const auto& relay : relays_) {
+    next = std::min({next, relay->retry_at, relay->renew_at});
+    if (relay->ticket_stale) next = std::min(next, relay->ask_ticket_at);
+    if (relay->client) next = std::min(next, relay->client->next_deadline());
+  }
+  return next;
+}
+
+void Relays::handle_timeout(Now now, Inbox& inbox, Effects& out) {
+  for (const auto& relay : relays_) {
+    if (relay->renew_at <= now.steady) {
+      relay->renew_at = Instant::never();
+      relay->ticket_stale = true;
+      relay->ask_ticket_at = now.steady;
+    }
+    if (relay->client && relay->client->next_deadline() <= now.steady) {
+      relay->client->handle_timeout(now, relay->output);
+      take(now, *relay, inbox, out);
+    }
+    if (relay->retry_at <= now.steady) connect(now, *relay, out);
+  }
+}
+
+std::string Relays::home() const {
+  for (const auto& relay : relays_) {
+    if (relay->ready()) return relay->info.id;
+  }
+  return {};
+}
+
+Relays::Relay* Relays::by_connection(ConnectionId id) {
+  for (const auto& relay : relays_) {
+    if (relay->connection == id && id != 0) return relay.get();
+  }
+  return nullptr;
+}
+
+Relays::Relay* Relays::by_name(const std::string& id) {
+  for (const auto& relay : relays_) {
+    if (relay->info.id == id) return relay.get();
+  }
+  return nullptr;
+}
+
+}  // namespace culvert::agent

@@ -1,0 +1,97 @@
+// The relays that this node keeps: the first kKept of the coordinator's map, so that two agents of
+// one map always have a relay in common. Per relay: ask for a ticket, connect, log in, renew.
+//
+//   idle ── wanted ──▶ needs ticket ──▶ connecting ──▶ login ──▶ ready
+//     ▲ waiting (250 ms doubling to 30 s, jittered) ◀── closed, refused ──┘
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/core/effects.hpp"
+#include "proto/control/message.hpp"
+#include "proto/core/rng.hpp"
+#include "proto/derp/client.hpp"
+
+namespace culvert::agent {
+
+class Relays {
+ public:
+  static constexpr std::size_t kKept = 2;
+  static constexpr Duration kFirstRetry = 250ms;
+  static constexpr Duration kMaxRetry = 30s;
+  static constexpr Duration kTicketRetry = 3s;  // an answer that does not come is asked for again
+
+  struct Packet {  // bytes live until the next call
+    std::string relay;
+    crypto::RelayKey source;
+    MutableByteView bytes;
+  };
+  struct Inbox {
+    std::vector<Packet> packets;
+    std::vector<std::string> ready;  // relays that became usable
+  };
+
+  Relays(derp::RelayKeyPair key, Rng& rng, ConnectionId& last_connection);
+
+  void set_map(std::vector<control::RelayInfo> map, Effects& out);
+  void set_wanted(Now now, bool wanted, Effects& out);
+  void pairs_changed(Now now);  // tickets must be asked for anew
+
+  // Relays for which a ticket should be asked for now; each is named once per kTicketRetry.
+  std::vector<std::string> tickets_due(Now now);
+  void ticket(Now now, const std::string& relay, std::string note, WallTime until, Effects& out);
+
+  // Through the best relay that is ready and does not say that the peer is not there.
+  bool send(const crypto::RelayKey& to, ByteView packet);
+  void flush(Effects& out);  // what send() has queued
+
+  bool handle_open(Now now, ConnectionId id, Effects& out);  // false: not ours
+  void handle_bytes(Now now, ConnectionId id, ByteView bytes, Inbox& inbox, Effects& out);
+  void handle_closed(Now now, ConnectionId id, Effects& out);
+  Instant next_deadline() const;
+  void handle_timeout(Now now, Inbox& inbox, Effects& out);
+
+  std::string home() const;  // the first that is ready; empty: none
+  bool is_home(const std::string& relay) const { return home() == relay; }
+  const std::vector<control::RelayInfo>& map() const { return map_; }
+
+ private:
+  enum class State { kIdle, kConnecting, kOpen, kWaiting };
+  struct Relay {
+    control::RelayInfo info;
+    State state = State::kIdle;
+    ConnectionId connection = 0;
+    std::unique_ptr<derp::Client> client;
+    derp::ClientOutput output;
+    std::string ticket;
+    WallTime ticket_until;
+    bool ticket_stale = true;  // pairs have changed since, or it ends soon
+    Instant ask_ticket_at;     // not before this
+    Instant renew_at = Instant::never();
+    Duration retry = kFirstRetry;
+    Instant retry_at = Instant::never();
+    std::set<crypto::RelayKey> not_here;
+    bool ready() const { return client && client->ready(); }
+  };
+
+  Relay* by_connection(ConnectionId id);
+  Relay* by_name(const std::string& id);
+  void connect(Now now, Relay& relay, Effects& out);
+  void drop(Relay& relay, Effects& out);
+  void wait(Now now, Relay& relay);
+  void take(Now now, Relay& relay, Inbox& inbox, Effects& out);
+
+  derp::RelayKeyPair key_;
+  Rng& rng_;
+  ConnectionId& last_connection_;
+  std::vector<control::RelayInfo> map_;
+  std::vector<std::unique_ptr<Relay>> relays_;
+  bool wanted_ = false;
+  Bytes received_;  // storage behind Inbox::packets
+};
+
+}  // namespace culvert::agent

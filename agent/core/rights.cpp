@@ -1,0 +1,115 @@
+#include "agent/core/rights.hpp"
+
+#include <algorithm>
+
+namespace culvert::agent {
+
+void Leases::set_wanted(Now now, const std::vector<trust::LiveGrant>& live) {
+  std::map<trust::SiteId, std::vector<trust::GrantId>> by_site;
+  wanted_.clear();
+  for (const trust::LiveGrant& one : live) {
+    if (!one.needs_lease) continue;
+    const trust::SiteRef& site = one.grant.site;
+    auto tracker = sites_.find(site.id);
+    if (tracker == sites_.end()) {
+      tracker = sites_.emplace(site.id, trust::LeaseTracker(site, agent_, one.lease, rng_)).first;
+    }
+    tracker->second.set_length(one.lease);
+    by_site[site.id].push_back(one.grant.id);
+    wanted_.emplace(one.grant.id, site.id);
+  }
+  for (auto site = sites_.begin(); site != sites_.end();) {
+    const auto wanted = by_site.find(site->first);
+    if (wanted == by_site.end()) {
+      site = sites_.erase(site);
+      continue;
+    }
+    std::sort(wanted->second.begin(), wanted->second.end());
+    site->second.set_wanted(std::move(wanted->second), now.steady);
+    ++site;
+  }
+}
+
+void Leases::ask_now(Now now) {
+  for (auto& [site, tracker] : sites_) tracker.ask_now(now.steady);
+}
+
+std::vector<trust::LeaseRequest> Leases::due(Now now) {
+  std::vector<trust::LeaseRequest> requests;
+  for (auto& [site, tracker] : sites_) {
+    if (auto request = tracker.request(now.steady)) requests.push_back(std::move(*request));
+  }
+  return requests;
+}
+
+Status Leases::accept(Now now, const trust::Lease& verified) {
+  const auto tracker = sites_.find(verified.site.id);
+  if (tracker == sites_.end()) return fail(ErrorCode::kStale, "no lease is wanted for that site");
+  return tracker->second.accept(verified, now.steady);
+}
+
+bool Leases::covers(const trust::LiveGrant& live, Now now) const {
+  if (!live.needs_lease) return true;
+  const auto tracker = sites_.find(live.grant.site.id);
+  return tracker != sites_.end() && tracker->second.covers(live.grant.id, now.steady);
+}
+
+bool Leases::fresh(Now now) const {
+  return std::all_of(wanted_.begin(), wanted_.end(), [&](const auto& wanted) {
+    const auto tracker = sites_.find(wanted.second);
+    return tracker != sites_.end() && tracker->second.covers(wanted.first, now.steady);
+  });
+}
+
+Instant Leases::next_deadline(Now now) const {
+  Instant next = Instant::never();
+  for (const auto& [site, tracker] : sites_) {
+    next = std::min(next, tracker.next_deadline(now.steady));
+  }
+  return next;
+}
+
+std::vector<trust::LiveGrant> concerning(std::vector<trust::LiveGrant> live, Role role,
+                                         const trust::IdentityKey& self) {
+  std::erase_if(live, [&](const trust::LiveGrant& one) {
+    if (role == Role::kDevice) return one.device.identity != self;
+    return std::none_of(one.publishers.begin(), one.publishers.end(),
+                        [&](const trust::Publisher& p) { return p.node.identity == self; });
+  });
+  return live;
+}
+
+std::optional<Right> right_of(const trust::LiveGrant& live, Role role,
+                              const trust::IdentityKey& self, const Right* keep) {
+  Right right;
+  right.live = live;
+  right.grantee = live.device.address();
+  right.service = {trust::service_address(live.grant.site.id, live.service.name),
+                   live.service.port};
+  if (role == Role::kSite) {
+    right.other = live.device;
+    return right;
+  }
+  const trust::Publisher* chosen = nullptr;
+  for (const trust::Publisher& publisher : live.publishers) {
+    if (publisher.node.identity == self) continue;
+    if (chosen == nullptr) chosen = &publisher;
+    if (keep != nullptr && keep->other.identity == publisher.node.identity) chosen = &publisher;
+  }
+  if (chosen == nullptr) return std::nullopt;
+  right.other = chosen->node;
+  right.issuer = chosen->service.issuer;
+  return right;
+}
+
+std::map<crypto::WireGuardKey, PeerNeed> peers_of(const Rights& rights, Role role) {
+  std::map<crypto::WireGuardKey, PeerNeed> peers;
+  for (const auto& [id, right] : rights) {
+    PeerNeed& need = peers[right.other.wireguard];
+    need.node = right.other;
+    need.allowed.insert(Prefix::host(role == Role::kSite ? right.grantee : right.service.address));
+  }
+  return peers;
+}
+
+}  // namespace culvert::agent

@@ -1,0 +1,59 @@
+// What the grants in force let through right now, as one value: computed from the evidence and the
+// leases, compared with the last one, applied by difference (core.cpp).
+#pragma once
+
+#include <map>
+#include <set>
+#include <vector>
+
+#include "agent/core/core.hpp"
+#include "proto/core/prefix.hpp"
+#include "proto/trust/evidence.hpp"
+#include "proto/trust/lease_tracker.hpp"
+
+namespace culvert::agent {
+
+struct Right {  // one grant in force, as this node sees it
+  trust::LiveGrant live;
+  trust::Node other;  // the device (seen from the site) or the publisher (seen from the laptop)
+  IpAddress grantee;  // mesh address of the device
+  Endpoint service;   // mesh address and port
+  Bytes issuer;       // of the publisher
+};
+using Rights = std::map<trust::GrantId, Right>;
+
+struct PeerNeed {
+  trust::Node node;
+  std::set<Prefix> allowed;
+};
+
+// The lease of each site that has live grants here.
+class Leases {
+ public:
+  Leases(trust::IdentityKey agent, Rng& rng) : agent_(agent), rng_(rng) {}
+
+  void set_wanted(Now now, const std::vector<trust::LiveGrant>& live);
+  void ask_now(Now now);
+  std::vector<trust::LeaseRequest> due(Now now);
+  Status accept(Now now, const trust::Lease& verified);
+  bool covers(const trust::LiveGrant& live, Now now) const;
+  bool fresh(Now now) const;  // every grant that needs one has one
+  Instant next_deadline(Now now) const;
+
+ private:
+  trust::IdentityKey agent_;
+  Rng& rng_;
+  std::map<trust::SiteId, trust::LeaseTracker> sites_;
+  std::map<trust::GrantId, trust::SiteId> wanted_;
+};
+
+// The live grants that concern this node: a laptop's own; at a site those of services that it
+// publishes itself.
+std::vector<trust::LiveGrant> concerning(std::vector<trust::LiveGrant> live, Role role,
+                                         const trust::IdentityKey& self);
+// Of one live grant; nothing where no publisher is there yet. `keep`: the publisher so far.
+std::optional<Right> right_of(const trust::LiveGrant& live, Role role,
+                              const trust::IdentityKey& self, const Right* keep);
+std::map<crypto::WireGuardKey, PeerNeed> peers_of(const Rights& rights, Role role);
+
+}  // namespace culvert::agent

@@ -1,0 +1,138 @@
+// What the core shows of itself.
+#include "agent/core/parts.hpp"
+
+namespace culvert::agent {
+namespace {
+
+PathKind kind_of(path::PathKind kind) {
+  switch (kind) {
+    case path::PathKind::kUnknown:
+      return PathKind::kNone;
+    case path::PathKind::kRelay:
+      return PathKind::kRelay;
+    case path::PathKind::kDirect:
+      return PathKind::kDirect;
+  }
+  return PathKind::kNone;
+}
+
+std::string describe(const trust::RequestState& state) {
+  std::string out(trust::phase_name(state.phase));
+  if (state.phase == trust::RequestPhase::kPending) {
+    out += " (vendor " + std::to_string(state.vendor_missing) + " missing, customer " +
+           std::to_string(state.customer_missing) + " missing)";
+  } else if (state.phase == trust::RequestPhase::kInvalid && !state.why.empty()) {
+    out += " (" + state.why + ")";
+  }
+  return out;
+}
+
+}  // namespace
+
+RequestView Core::Parts::view_of(Now now, const trust::GrantId& id, const note::Note& note) const {
+  RequestView view;
+  view.grant = id.str();
+  view.note = note.text;
+  view.state = "PENDING";  // a laptop cannot judge it before it is complete: names stay dark
+  if (const auto grant = trust::Grant::parse(note.text)) {
+    view.site = grant->site.name.str();
+    view.requester = grant->requester.str();
+    view.service = grant->service.str();
+    view.reason = grant->reason;
+    view.ends = grant->not_after;
+    if (grant->not_after <= now.wall) view.state = "EXPIRED";
+  }
+  if (evidence.grant(id) != nullptr) view.state = describe(evidence.state(id, now));
+  return view;
+}
+
+std::vector<RequestView> Core::requests(Now now) const {
+  const Parts& p = *parts_;
+  std::map<trust::GrantId, note::Note> all = p.own_requests;
+  if (p.options.role == Role::kSite) {
+    for (const trust::GrantId& id : p.evidence.grants()) {
+      if (const note::Note* note = p.evidence.grant_note(id)) all.emplace(id, *note);
+    }
+  }
+  std::vector<RequestView> views;
+  for (const auto& [id, note] : all) views.push_back(p.view_of(now, id, note));
+  return views;
+}
+
+std::vector<ServiceView> Core::services(Now) const {
+  const Parts& p = *parts_;
+  std::vector<ServiceView> views;
+  for (const auto& [id, right] : p.rights) {
+    ServiceView view;
+    view.fqdn = right.live.service.name.str();
+    view.site = right.live.grant.site.name.str();
+    view.protocol = std::string(trust::protocol_name(right.live.service.protocol));
+    view.endpoint = right.service;
+    view.publisher = p.options.role == Role::kSite ? p.node.name.str() : right.other.name.str();
+    view.grant = id.str();
+    view.ends = right.live.ends;
+    view.issuer = right.issuer;
+    view.ready = p.peers.contains(right.other.wireguard);
+    views.push_back(std::move(view));
+  }
+  return views;
+}
+
+std::optional<ServiceView> Core::resolve(Now now, const std::string& fqdn) const {
+  std::optional<ServiceView> best;
+  for (ServiceView& view : services(now)) {
+    if (view.fqdn == fqdn && (!best || best->ends < view.ends)) best = std::move(view);
+  }
+  return best;
+}
+
+IpAddress Core::address() const { return parts_->node.address(); }
+
+StatusView Core::status(Now now) const {
+  const Parts& p = *parts_;
+  StatusView view;
+  view.role = p.options.role == Role::kSite ? "site" : "device";
+  view.name = p.node.name.str();
+  view.identity = crypto::format_ed25519(p.keys.identity.public_key());
+  view.person = p.node.person.str();
+  view.site = p.node.site.name.str();
+  view.address = p.node.address();
+  view.coordinator = p.control_url;
+  view.coordinator_connected = p.client && p.client->connected();
+  view.coordinator_error = p.control_error;
+  view.admitted = p.evidence.node(p.keys.identity.public_key(), now) != nullptr;
+  view.home_relay = p.relays.home();
+  view.relay_connected = !view.home_relay.empty();
+  view.locked = p.evidence.locked();
+  view.clock_ok = !p.evidence.clock_went_back(now);
+  view.audit_ok = p.journal.writable();
+  view.lease_fresh = p.leases.fresh(now);
+  if (p.options.role == Role::kSite) {
+    if (const auto* root = p.evidence.site_root(p.node.site.id)) view.root_epoch = root->epoch;
+    if (const auto* policy = p.evidence.policy(p.node.site.id)) view.policy_serial = policy->serial;
+  } else if (const auto* root = p.evidence.vendor_root()) {
+    view.root_epoch = root->epoch;
+  }
+  view.live_grants = p.rights.size();
+  view.refused_packets = p.filter.refused();
+  for (const auto& [key, peer] : p.peers) {
+    PeerView one;
+    one.name = peer.node.name.str();
+    one.identity = crypto::format_ed25519(peer.node.identity);
+    one.address = peer.node.address();
+    const path::PathStatus path = p.prober.status(now.steady, key);
+    one.path = kind_of(path.kind);
+    one.endpoint = path.endpoint;
+    one.latency = path.latency;
+    one.relay = view.home_relay;
+    if (const auto info = p.device.peer(key)) {
+      if (info->last_handshake) one.handshake_age = now.steady - info->last_handshake->steady;
+      one.bytes_in = info->received_bytes;
+      one.bytes_out = info->sent_bytes;
+    }
+    view.peers.push_back(std::move(one));
+  }
+  return view;
+}
+
+}  // namespace culvert::agent

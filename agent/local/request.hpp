@@ -1,0 +1,57 @@
+// What a local client asks the proxy for: strict parsers of SOCKS5 (RFC 1928) and HTTP CONNECT
+// (RFC 9110 §9.3.6) requests.
+//
+//   greeting  05 ‖ n ‖ n methods                          answer  05 ‖ 00 none needed, ff no
+//   request   05 ‖ 01 connect ‖ 00 ‖ kind ‖ address ‖ port 2  kind 1: IPv4 4 · 3: length 1 ‖ name ·
+//                                                               4: IPv6 16
+//   answer    05 ‖ code ‖ 00 ‖ 01 ‖ 0.0.0.0 ‖ 0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "proto/core/bytes.hpp"
+#include "proto/core/result.hpp"
+#include "proto/runtime/http_head.hpp"
+
+namespace culvert::local {
+
+enum class SocksReply : std::uint8_t {  // RFC 1928 §6
+  kSucceeded = 0,
+  kFailure = 1,      // malformed
+  kUnreachable = 4,  // every refusal of a target
+  kCommand = 7,      // BIND, UDP ASSOCIATE
+  kAddressKind = 8,
+};
+constexpr std::uint8_t kSocksVersion = 5;
+
+struct Target {
+  std::string host;  // normal_host()
+  std::uint16_t port = 0;
+
+  friend bool operator==(const Target&, const Target&) = default;
+};
+
+// A name (letters, digits, hyphens, dots; RFC 1123 §2.1) in lower case without its trailing dot, or
+// an address literal in its one spelling. Nothing for anything else.
+std::optional<std::string> normal_host(std::string_view host);
+
+// `size` bytes were read; 0 when more are needed.
+template <class T>
+struct Parsed {
+  std::size_t size = 0;
+  T value{};
+};
+
+// Whether the client offers "no authentication"; the error means: not SOCKS5, close.
+Result<Parsed<bool>, SocksReply> parse_socks_greeting(ByteView bytes);
+Result<Parsed<Target>, SocksReply> parse_socks_request(ByteView bytes);
+Bytes render_socks_reply(SocksReply reply);
+
+// The target of an HTTP request, or the status that refuses it: 400 malformed, 403 sent by a web
+// page (Origin, Sec-Fetch-*), 405 not CONNECT.
+Result<Target, int> connect_target(const runtime::RequestHead& head);
+
+}  // namespace culvert::local

@@ -1,0 +1,47 @@
+// The agent's configuration file (docs/operations.md): every key has a default, an unknown one is
+// an error.
+//
+//   {
+//     "services": {"api": {"upstream": "10.0.0.7:8080"},
+//                  "db": {"upstream": "db.internal:5432",
+//                         "upstream_tls": {"ca_file": "/etc/db-ca.pem", "server_name": "db"}}},
+//     "path": {"allow_loopback": false, "direct": true, "port": 0},
+//     "proxy": "127.0.0.1:1080",      laptops; "" for none
+//     "coordinator": "",              instead of the token's URL
+//     "name": "",                     of the node; else the host's
+//     "log": "info"
+//   }
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "proto/core/endpoint.hpp"
+#include "proto/core/result.hpp"
+
+namespace culvert::agent {
+
+struct UpstreamTls {
+  std::string ca_file;      // PEM; empty: the system's authorities
+  std::string server_name;  // empty: the upstream's host
+};
+struct UpstreamConfig {
+  std::string upstream;  // host:port
+  std::optional<UpstreamTls> tls;
+};
+
+struct Config {
+  std::map<std::string, UpstreamConfig> services;  // by label or FQDN
+  bool allow_loopback = false;
+  bool direct = true;
+  std::uint16_t udp_port = 0;
+  std::optional<Endpoint> proxy;
+  std::string coordinator;
+  std::string name;
+  std::string log_level;
+};
+
+Result<Config> load_config(const std::string& path);  // empty path: the defaults
+
+}  // namespace culvert::agent

@@ -1,0 +1,138 @@
+#include "agent/shell/links.hpp"
+
+namespace culvert::agent {
+
+using runtime::ByteStream;
+using runtime::TlsClientContext;
+using runtime::TlsClientOptions;
+using runtime::TlsVerify;
+
+ControlLink::ControlLink(runtime::Loop& loop, Rng& rng, LinkEvents events)
+    : loop_(loop), rng_(rng), events_(std::move(events)) {}
+
+void ControlLink::open(const OpenControl& what) {
+  id_ = what.id;
+  stream_.reset();
+  connecting_.reset();
+  const auto late_failure = [this, id = what.id](std::string reason) {
+    loop_.defer([this, id, reason = std::move(reason)] {
+      if (id == id_) fail(reason);
+    });
+  };
+  auto url = runtime::parse_url(what.url);
+  if (!url) return late_failure(url.error().message);
+  std::shared_ptr<TlsClientContext> tls;
+  if (url->tls) {
+    TlsClientOptions options;
+    options.verify = TlsVerify::kNone;  // the Noise channel inside authenticates
+    options.server_name = url->host;
+    auto made = TlsClientContext::make(std::move(options));
+    if (!made) return late_failure(made.error().message);
+    tls = std::move(*made);
+  }
+  connecting_ = std::make_unique<runtime::WebSocketConnect>(
+      loop_, rng_, *url, std::move(tls),
+      [this](Result<std::unique_ptr<runtime::WebSocketStream>> stream) {
+        connected(std::move(stream));
+      });
+}
+
+void ControlLink::connected(Result<std::unique_ptr<runtime::WebSocketStream>> stream) {
+  connecting_.reset();
+  if (!stream) return fail(stream.error().message);
+  stream_ = std::move(*stream);
+  runtime::WebSocketEvents events;
+  events.message = [this, id = id_](ByteView message) { events_.bytes(id, message); };
+  events.closed = [this](const Error& why) {
+    fail(why.message.empty() ? "the coordinator closed the connection" : why.message);
+  };
+  stream_->start(std::move(events));
+  events_.opened(id_);
+}
+
+void ControlLink::fail(const std::string& reason) {
+  const ConnectionId id = std::exchange(id_, 0);
+  connecting_.reset();
+  stream_.reset();
+  if (id != 0) events_.closed(id, reason);
+}
+
+void ControlLink::send(const SendControl& what) {
+  if (what.id == id_ && stream_) stream_->send(what.message);
+}
+
+void ControlLink::close(const CloseControl& what) {
+  if (what.id != id_) return;
+  id_ = 0;
+  connecting_.reset();
+  if (stream_) stream_->close();
+  stream_.reset();
+}
+
+RelayLinks::RelayLinks(runtime::Loop& loop, LinkEvents events)
+    : loop_(loop), events_(std::move(events)) {}
+
+void RelayLinks::open(const OpenRelay& what) {
+  Link& link = links_[what.id];
+  link.target = what.relay;
+  TlsClientOptions options;
+  options.server_name = what.relay.host;
+  if (what.relay.certificate_sha256) {
+    options.verify = TlsVerify::kPinned;
+    options.pin = *what.relay.certificate_sha256;
+  }
+  auto tls = TlsClientContext::make(std::move(options));
+  if (!tls) {
+    loop_.defer([this, id = what.id, reason = tls.error().message] { fail(id, reason); });
+    return;
+  }
+  link.connecting = std::make_unique<runtime::StreamConnect>(
+      loop_, runtime::HostPort{what.relay.host, what.relay.port}, std::move(*tls),
+      runtime::ConnectOptions{}, [this, id = what.id](Result<std::unique_ptr<ByteStream>> stream) {
+        connected(id, std::move(stream));
+      });
+}
+
+void RelayLinks::connected(ConnectionId id, Result<std::unique_ptr<ByteStream>> stream) {
+  const auto link = links_.find(id);
+  if (link == links_.end()) return;
+  link->second.connecting.reset();
+  if (!stream) return fail(id, stream.error().message);
+  runtime::RequestHead request{"GET", "/derp", {}};
+  request.headers.add("Host", link->second.target.host);
+  request.headers.add("Upgrade", "DERP");
+  request.headers.add("Connection", "Upgrade");
+  link->second.upgrading = std::make_unique<runtime::HttpUpgrade>(
+      loop_, std::move(*stream), request,
+      [this, id](Result<runtime::Upgraded> answer) { upgraded(id, std::move(answer)); });
+}
+
+void RelayLinks::upgraded(ConnectionId id, Result<runtime::Upgraded> answer) {
+  const auto link = links_.find(id);
+  if (link == links_.end()) return;
+  link->second.upgrading.reset();
+  if (!answer) return fail(id, answer.error().message);
+  link->second.stream = std::move(answer->stream);
+  runtime::StreamEvents events;
+  events.data = [this, id](ByteView bytes) { events_.bytes(id, bytes); };
+  events.end = [this, id] { fail(id, "the relay closed the connection"); };
+  events.closed = [this, id](const Error& why) {
+    fail(id, why.message.empty() ? "the relay closed the connection" : why.message);
+  };
+  link->second.stream->start(std::move(events));
+  events_.opened(id);
+}
+
+void RelayLinks::fail(ConnectionId id, const std::string& reason) {
+  if (links_.erase(id) != 0) events_.closed(id, reason);
+}
+
+void RelayLinks::send(const SendRelay& what) {
+  const auto link = links_.find(what.id);
+  if (link == links_.end() || !link->second.stream) return;
+  link->second.stream->write(what.bytes);
+}
+
+void RelayLinks::close(const CloseRelay& what) { links_.erase(what.id); }
+
+}  // namespace culvert::agent

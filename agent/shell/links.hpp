@@ -1,0 +1,71 @@
+// The outbound connections that the core asks for: one to the coordinator (WebSocket) and one to
+// each relay in use (TLS pinned to the relay's certificate, then HTTP Upgrade: DERP). Nothing here
+// is trusted: Noise and the relay login authenticate inside.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "agent/core/effects.hpp"
+#include "proto/runtime/connect.hpp"
+#include "proto/runtime/http.hpp"
+#include "proto/runtime/websocket.hpp"
+
+namespace culvert::agent {
+
+// Each is called from the loop, never from inside open() or send(); `closed` is the last of an id
+// and does not follow a close().
+struct LinkEvents {
+  std::function<void(ConnectionId)> opened;
+  std::function<void(ConnectionId, ByteView)> bytes;  // a whole message, or part of a stream
+  std::function<void(ConnectionId, const std::string& reason)> closed;
+};
+
+class ControlLink {
+ public:
+  ControlLink(runtime::Loop& loop, Rng& rng, LinkEvents events);
+
+  void open(const OpenControl& what);
+  void send(const SendControl& what);
+  void close(const CloseControl& what);
+
+ private:
+  void connected(Result<std::unique_ptr<runtime::WebSocketStream>> stream);
+  void fail(const std::string& reason);
+
+  runtime::Loop& loop_;
+  Rng& rng_;
+  LinkEvents events_;
+  ConnectionId id_ = 0;
+  std::unique_ptr<runtime::WebSocketConnect> connecting_;
+  std::unique_ptr<runtime::WebSocketStream> stream_;
+};
+
+class RelayLinks {
+ public:
+  RelayLinks(runtime::Loop& loop, LinkEvents events);
+
+  void open(const OpenRelay& what);
+  void send(const SendRelay& what);
+  void close(const CloseRelay& what);
+
+ private:
+  struct Link {
+    RelayTarget target;
+    std::unique_ptr<runtime::StreamConnect> connecting;
+    std::unique_ptr<runtime::HttpUpgrade> upgrading;
+    std::unique_ptr<runtime::ByteStream> stream;
+  };
+
+  void connected(ConnectionId id, Result<std::unique_ptr<runtime::ByteStream>> stream);
+  void upgraded(ConnectionId id, Result<runtime::Upgraded> upgraded);
+  void fail(ConnectionId id, const std::string& reason);
+
+  runtime::Loop& loop_;
+  LinkEvents events_;
+  std::map<ConnectionId, Link> links_;
+};
+
+}  // namespace culvert::agent
