@@ -1,0 +1,233 @@
+#!/usr/bin/env python3
+"""The story in three network namespaces with the real binaries. netns_test.py BIN-FOLDER, as root.
+
+   cv-cluster 10.91.1.2 ──┐                        ┌── cv-laptop 10.91.2.2
+   drops every new inbound │  cv-net: 10.91.x.1     │  drops every new inbound
+                           └── routes between them ─┘
+                               coordinator, relay on 10.91.3.1
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+from mesh import API, DB, SITE, Failed, Mesh, Place, Stage, free_port, stop
+
+NETS = {"cv-cluster": "10.91.1", "cv-laptop": "10.91.2"}
+HUB = "cv-net"
+HUB_ADDRESS = "10.91.3.1"
+
+
+def ip(*words):
+    subprocess.run(["ip", *words], check=True)
+
+
+def remove_namespaces():
+    for name in [HUB, *NETS]:
+        subprocess.run(["ip", "netns", "del", name], stderr=subprocess.DEVNULL, check=False)
+
+
+def make_namespaces():
+    remove_namespaces()
+    for name in [HUB, *NETS]:
+        ip("netns", "add", name)
+        ip("-n", name, "link", "set", "lo", "up")
+    ip("-n", HUB, "addr", "add", HUB_ADDRESS + "/32", "dev", "lo")
+    for name, net in NETS.items():
+        ip("link", "add", "up0", "netns", name, "type", "veth", "peer", "name", name[3:], "netns", HUB)
+        ip("-n", name, "addr", "add", net + ".2/24", "dev", "up0")
+        ip("-n", HUB, "addr", "add", net + ".1/24", "dev", name[3:])
+        ip("-n", name, "link", "set", "up0", "up")
+        ip("-n", HUB, "link", "set", name[3:], "up")
+        ip("-n", name, "route", "add", "default", "via", net + ".1")
+        rules = """table inet guard { chain input { type filter hook input priority 0; policy accept;
+          ct state established,related accept
+          iifname "up0" counter name refused drop }
+          counter refused {} }"""
+        subprocess.run(["ip", "netns", "exec", name, "nft", "-f", "-"], input=rules.encode(), check=True)
+    subprocess.run(["ip", "netns", "exec", HUB, "sysctl", "-qw", "net.ipv4.ip_forward=1"], check=True)
+
+
+class Checks:
+    def __init__(self):
+        self.passed = 0
+
+    def __call__(self, what, good, detail=""):
+        if not good:
+            raise Failed("%s\n%s" % (what, detail))
+        self.passed += 1
+        print("  ok  %s" % what, flush=True)
+
+
+def sockets_of(stage, place, process, *flags):
+    """Lines of ss that belong to this process (its children included: ip netns exec execs)."""
+    out = stage.run(place, "ss", "-Hnp", *flags)
+    return [line for line in out.splitlines() if "pid=%d," % process.pid in line]
+
+
+def play(stage, check):
+    make_namespaces()
+    stage.on_close.append(remove_namespaces)
+    hub = Place("operator", ["ip", "netns", "exec", HUB], HUB_ADDRESS)
+    cluster = Place("cluster", ["ip", "netns", "exec", "cv-cluster"])
+    laptop = Place("laptop", ["ip", "netns", "exec", "cv-laptop"])
+    mesh = Mesh(stage, hub, cluster, laptop, loopback=False)
+    mesh.vendor_keys()
+    mesh.site_keys()
+    mesh.start_relay()
+    mesh.setup_coordinator()
+    mesh.start_coordinator()
+    mesh.start_upstreams()
+    mesh.start_agent()
+    mesh.start_laptop()
+    mesh.admit()
+    agent = dict(stage.processes)["agent"]
+
+    check_dark(stage, mesh, check)
+    check_outbound_only(stage, cluster, agent, check)
+    grant = mesh.grant(show=True)
+    check("approved: curl reaches the API by TLS under its own name",
+          "hello from the cluster" in mesh.curl("https://%s/" % API))
+    check_ways_in(stage, mesh, laptop, check)
+    stage.until(20, "the path is direct", lambda: any(
+        peer["path"] == "direct" for peer in mesh.status()["peers"]))
+    check("the path became direct through two stateful firewalls", True)
+    check("bytes still flow", "hello" in mesh.curl("https://%s/" % API))
+    check("the other service of the site stays dark",
+          "hello" not in mesh.curl("telnet://%s:5432" % DB, ok=False))
+    check_outbound_only(stage, cluster, agent, check)
+    check_revocation(stage, mesh, grant, check)
+    check_lease(stage, mesh, check)
+    check_restarts(stage, mesh, check)
+    check_audit(stage, mesh, hub, grant, check)
+
+
+def check_dark(stage, mesh, check):
+    check("nothing is shown before a grant",
+          json.loads(mesh.alice("--json", "services"))["services"] == [])
+    answers = []
+    for name in (API, "nothing." + SITE):
+        out = mesh.curl("https://%s/" % name, ok=False)
+        answers.append((stage.last_code, out.replace(name, "NAME")))
+    check("an ungranted and a non-existent service look the same", answers[0] == answers[1], answers)
+    out = mesh.alice("ping", API, ok=False)
+    other = mesh.alice("ping", "nothing." + SITE, ok=False)
+    check("ping tells them apart neither", out.replace(API, "") == other.replace("nothing." + SITE, ""),
+          (out, other))
+
+
+def check_outbound_only(stage, cluster, agent, check):
+    check("the agent listens on no TCP socket", not sockets_of(stage, cluster, agent, "-lt"),
+          stage.run(cluster, "ss", "-Hnltp"))
+    established = sockets_of(stage, cluster, agent, "-t", "state", "established")
+    remote = [line.split()[3] for line in established]
+    check("its TCP connections lead to the coordinator, the relay and its upstreams, none came in",
+          remote and all(address.startswith((HUB_ADDRESS + ":", "127.0.0.1:")) for address in remote),
+          established)
+
+
+def check_ways_in(stage, mesh, laptop, check):
+    ca = stage.write("ca.pem", mesh.alice("ca"))
+    proxy = "127.0.0.1:%d" % mesh.proxy_port
+    for kind in ("socks5h", "http"):
+        check("%s proxy" % kind, "hello" in stage.run(
+            laptop, "curl", "-sS", "--max-time", "10", "--proxy", "%s://%s" % (kind, proxy),
+            "--cacert", ca, "https://%s/" % API))
+    port = free_port()
+    mesh.alice("forward", "%d:%s" % (port, API))
+    check("forward", "hello" in stage.run(
+        laptop, "curl", "-sS", "--max-time", "10", "--cacert", ca, "--connect-to",
+        "%s:443:127.0.0.1:%d" % (API, port), "https://%s/" % API))
+    refused = stage.run(laptop, "setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups",
+                        "curl", "-sS", "--max-time", "10", "--proxy", "socks5h://" + proxy, "-k",
+                        "https://%s/" % API, ok=False)
+    check("another user of the laptop is refused", "hello" not in refused)
+
+
+def check_revocation(stage, mesh, grant, check):
+    download = stage.start("download", mesh.laptop, "culvert", "--state", stage.path("laptop"), "run",
+                           "--", "curl", "-sS", "-o", os.devnull, "https://%s/slow" % API, show=False)
+    stage.until(10, "bytes flow", lambda: any(
+        peer["bytes_in"] > 300_000 for peer in mesh.status()["peers"]))
+    stage.processes.remove(("download", download))
+    stage.run(mesh.cluster, "culvert", "revoke", grant, "--key", stage.path("site/approver.key"))
+    started = time.monotonic()
+    try:
+        download.wait(15)
+    except subprocess.TimeoutExpired:
+        stop(download)
+    took = time.monotonic() - started
+    check("revoked in mid-download: the connection was cut (%.1f s after)" % took,
+          download.returncode not in (0, -15), download.returncode)
+    mesh.until_dark()
+    check("dark again", mesh.curl("https://%s/" % API, ok=False) is not None)
+
+
+def check_lease(stage, mesh, check):
+    mesh.grant(DB)
+    held = stage.start("held", mesh.laptop, "culvert", "--state", stage.path("laptop"), "run", "--",
+                       "curl", "-sS", "telnet://%s:5432" % DB, show=False)
+    stage.until(10, "the session is open", lambda: "flow-open" in "".join(
+        l for l in stage.run(mesh.cluster, "culvert", "--state", stage.path("agent"), "audit")
+        .splitlines() if DB in l))
+    stage.end("coordinator")
+    started = time.monotonic()
+    stage.processes.remove(("held", held))
+    try:
+        held.wait(40)
+    except subprocess.TimeoutExpired:
+        stop(held)
+    took = time.monotonic() - started
+    check("the coordinator stopped: the open session ended when its lease lapsed (%.1f s)" % took,
+          held.returncode != -15)
+    mesh.start_coordinator()
+    mesh.until_usable(DB, 20)
+    check("the coordinator is back: everything reconnected by itself", True)
+
+
+def check_restarts(stage, mesh, check):
+    stage.end("agent")
+    mesh.start_agent(token=False)
+    mesh.until_usable(DB, 30)
+    stage.end("laptop")
+    mesh.start_laptop(token=False)
+    mesh.until_usable(DB, 30)
+    stage.end("relay")
+    mesh.start_relay()
+    forward = free_port()
+    mesh.alice("forward", "%d:%s" % (forward, DB))
+    stage.until(20, "the database answers after restarts", lambda: "rows" in stage.run(
+        mesh.laptop, "curl", "-sS", "--max-time", "5", "http://127.0.0.1:%d/" % forward, ok=None))
+    check("agent, laptop and relay were restarted; the grant still works", True)
+
+
+def check_audit(stage, mesh, hub, grant, check):
+    mine = stage.run(mesh.cluster, "culvert", "--state", stage.path("agent"), "audit")
+    theirs = stage.run(hub, "culvert-coordinator", "audit", "--state", stage.path("coordinator"))
+    for what in ("grant-active", "flow-open", "flow-close", "grant-ended", "lease-lapsed"):
+        check("the customer's audit log has " + what, what in mine, mine)
+    for what in ("request", "approval", "revocation", "node-admitted"):
+        check("the coordinator's audit log has " + what, what in theirs, theirs)
+    check("both name the grant", grant in mine and grant in theirs)
+
+
+def main():
+    if os.geteuid() != 0:
+        print("netns_test: needs root for network namespaces", file=sys.stderr)
+        return 1
+    check = Checks()
+    try:
+        with Stage(os.path.abspath(sys.argv[1])) as stage:
+            play(stage, check)
+    except (Failed, subprocess.SubprocessError) as error:
+        print("FAILED: %s" % error, file=sys.stderr)
+        print("%d passed, 1 failed" % check.passed)
+        return 1
+    print("%d passed, 0 failed" % check.passed)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
