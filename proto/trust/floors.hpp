@@ -15,7 +15,7 @@
 
 namespace culvert::trust {
 
-enum class EndCause { kExpired, kUnclaimed, kRevoked, kDenied, kWithdrawn, kLocked };
+enum class EndCause { kExpired, kUnclaimed, kRevoked, kDenied, kWithdrawn };
 
 // Bounds. A full table refuses what would add to it: fail closed, except revocations (see revoked).
 constexpr std::size_t kMaxTombstones = 8192;

@@ -1,0 +1,226 @@
+// What Evidence answers about access, and the local decisions.
+#include <algorithm>
+
+#include "proto/trust/evidence_state.hpp"
+
+namespace culvert::trust {
+namespace {
+
+tl::unexpected<Error> unverified(std::string why) {
+  return fail(ErrorCode::kUnverified, std::move(why));
+}
+
+RequestPhase ended_phase(EndCause cause, bool claimed) {
+  switch (cause) {
+    case EndCause::kExpired:
+      return claimed ? RequestPhase::kCompleted : RequestPhase::kExpired;
+    case EndCause::kUnclaimed:
+      return RequestPhase::kExpired;
+    case EndCause::kRevoked:
+      return RequestPhase::kRevoked;
+    case EndCause::kDenied:
+      return RequestPhase::kDenied;
+    case EndCause::kWithdrawn:
+      return RequestPhase::kWithdrawn;
+  }
+  return RequestPhase::kInvalid;
+}
+
+// The earliest of some moments that lie ahead.
+class Earliest {
+ public:
+  Earliest(Now now, WallTime clock) : now_(now), clock_(clock) {}
+
+  void at(WallTime when) {
+    if (when > clock_) at(now_.steady + (when - clock_));
+  }
+  void at(Instant when) {
+    if (when > now_.steady) first_ = std::min(first_, when);
+  }
+  Instant first() const { return first_; }
+
+ private:
+  Now now_;
+  WallTime clock_;
+  Instant first_ = Instant::never();
+};
+
+}  // namespace
+
+RequestState Evidence::state(const GrantId& id, Now now) const {
+  RequestState out;
+  const auto& floors = state_->floors;
+  const auto found = state_->grants.find(id);
+  const auto ended = floors.tombstones.find(id);
+  if (ended != floors.tombstones.end()) {
+    out.phase = ended_phase(ended->second.cause, floors.claims.count(id) != 0);
+  }
+  if (found == state_->grants.end()) {
+    if (ended == floors.tombstones.end()) out.why = "no such grant is known here";
+    return out;
+  }
+  const auto& record = found->second;
+  out.vendor = record.approval.vendor;
+  out.customer = record.approval.customer;
+  out.vendor_missing = record.approval.vendor_missing();
+  out.customer_missing = record.approval.customer_missing();
+  if (ended != floors.tombstones.end()) return out;
+  const auto time = state_->clock(now);
+  const bool complete = record.approval.complete();
+  // An observer cannot know whether a complete one was used; an incomplete one cannot have been.
+  const bool unclaimed =
+      !record.claimed && time >= record.grant.claim_by && (!state_->pins.observer || !complete);
+  if (time >= record.grant.not_after || unclaimed) {
+    out.phase = record.claimed ? RequestPhase::kCompleted : RequestPhase::kExpired;
+  } else if (!record.approval.why.empty()) {
+    out.phase = RequestPhase::kInvalid;
+    out.why = record.approval.why;
+  } else if (!complete) {
+    out.phase = RequestPhase::kPending;
+  } else {
+    out.phase = record.claimed ? RequestPhase::kActive : RequestPhase::kApproved;
+    out.why = state_->held_back(record, now);
+  }
+  return out;
+}
+
+std::vector<LiveGrant> Evidence::live(Now now) const {
+  std::vector<LiveGrant> out;
+  for (const auto& [id, record] : state_->grants) {
+    if (!record.steady_end || !state_->held_back(record, now).empty()) continue;
+    const auto& site = state_->sites.at(record.grant.site.id);
+    const auto& rules = *state_->policy(site);
+    LiveGrant live;
+    live.grant = record.grant;
+    live.device = *state_->node(record.grant.device, state_->clock(now));
+    live.service = *rules.service(record.grant.service);
+    live.publishers = state_->publishers(live.service, site, state_->clock(now));
+    live.claimed = record.claimed;
+    live.lease = rules.lease;
+    live.ends = record.grant.not_after;
+    live.ends_steady = *record.steady_end;
+    out.push_back(std::move(live));
+  }
+  for (const auto& [id, site] : state_->sites) {
+    if (state_->usable(id) == nullptr) continue;
+    auto more = state_->standing(site, now);
+    std::move(more.begin(), more.end(), std::back_inserter(out));
+  }
+  return out;
+}
+
+Instant Evidence::next_change(Now now) const {
+  Earliest out(now, state_->clock(now));
+  for (const auto& [id, record] : state_->grants) {
+    if (state_->floors.tombstones.count(id) != 0) continue;
+    out.at(record.grant.not_after);
+    if (!state_->pins.observer && !record.claimed) out.at(record.grant.claim_by);
+    if (record.steady_end) {
+      out.at(*record.steady_end);
+    } else {
+      out.at(record.grant.not_before - kStartSkew);
+    }
+  }
+  for (const auto& [identity, held] : state_->nodes) {
+    if (held.vouched) out.at(held.statement.expires);
+  }
+  for (const auto& [identity, held] : state_->services) {
+    if (held.vouched) out.at(held.statement.expires);
+  }
+  for (const auto& [id, site] : state_->sites) {
+    const auto* rules = policy(id);
+    if (rules == nullptr) continue;
+    for (const auto& standing : rules->standings) out.at(standing.until);
+  }
+  return out.first();
+}
+
+Status Evidence::check_request(const note::Note& note, Now now) const {
+  const auto grant = Grant::parse(note.text);
+  if (!grant) return fail_with(grant.error());
+  const auto time = state_->clock(now);
+  if (auto status = state_->grant_bears(*grant, note, time); !status) return status;
+  const auto held = state_->grants.find(grant->id);
+  if (held != state_->grants.end() && held->second.note.text != note.text) {
+    return fail(ErrorCode::kConflict, "grant: its id has another text already");
+  }
+  if (grant->policy != policy_hash(grant->site.id)) {
+    return fail(ErrorCode::kStale, "grant: made under another policy; ask again");
+  }
+  if (state_->floors.tombstones.count(grant->id) != 0 || time >= grant->claim_by) {
+    return fail(ErrorCode::kStale, "grant: it is over; ask again");
+  }
+  const GrantRecord record{*grant, note, state_->assess(*grant, note), {}, false};
+  if (!record.approval.why.empty()) return fail(ErrorCode::kDenied, record.approval.why);
+  const auto barred = state_->start_barred(record, now);
+  if (!barred.empty()) return fail(ErrorCode::kDenied, barred);
+  return {};
+}
+
+Status Evidence::check_enrolment_open(const note::Note& note, Now now) const {
+  const auto node = Node::parse(note.text);
+  if (!node) return fail_with(node.error());
+  const auto* site = state_->usable(node->site);
+  if (node->kind != NodeKind::kAgent || site == nullptr) {
+    return unverified("node: no agent of a site that is known here");
+  }
+  const auto held = site->enrolments.find(node->enrolment);
+  if (held == site->enrolments.end() || !held->second.vouched) {
+    return unverified("node: its enrolment is not known here");
+  }
+  if (now.wall < held->second.statement.not_after) return {};
+  return fail(ErrorCode::kStale, "node: its enrolment ended at " +
+                                     format_time(held->second.statement.not_after) +
+                                     "; ask for a new token");
+}
+
+Result<Lease> Evidence::verify_lease(const note::Note& note) const {
+  auto lease = Lease::parse(note.text);
+  if (!lease) return lease;
+  const auto* site = state_->usable(lease->site);
+  if (site == nullptr || lease->vendor_id != state_->vendor_id()) {
+    return unverified("lease: of a site or vendor not known here");
+  }
+  const auto by = state_->signers(note, site);
+  if (!by) return fail_with(by.error());
+  if (persons(*state_->vendor_root(), Group::kLease, *by).empty()) {
+    return unverified("lease: no lease key signed it");
+  }
+  return lease;
+}
+
+void Evidence::claim(const GrantId& id, Now now) {
+  const auto found = state_->grants.find(id);
+  if (found == state_->grants.end() || found->second.claimed) return;
+  if (!state_->held_back(found->second, now).empty()) return;
+  found->second.claimed = true;
+  state_->floors.claims[id] = found->second.grant.not_after + kTombstoneKeep;
+  ++state_->revision;
+}
+
+void Evidence::deny(const GrantId& id, Now now) {
+  if (state_->floors.tombstones.count(id) != 0) return;
+  const auto found = state_->grants.find(id);
+  const auto over = found == state_->grants.end() ? state_->clock(now) + kMaxGrantTime
+                                                  : found->second.grant.not_after;
+  state_->end(id, over, EndCause::kDenied);
+}
+
+void Evidence::set_lock(bool locked) {
+  if (state_->floors.locked != locked) ++state_->revision;
+  state_->floors.locked = locked;
+}
+
+// The clock was wrong, so nothing that was granted by it can be told from a replay: ask again.
+void Evidence::reset_clock(WallTime now) {
+  state_->floors.wall_high = now;
+  state_->floors.grants_from = now;
+  for (const auto& [id, record] : state_->grants) {
+    if (state_->floors.tombstones.count(id) == 0) {
+      state_->end(id, record.grant.not_after, EndCause::kExpired);
+    }
+  }
+  ++state_->revision;
+}
+
+}  // namespace culvert::trust
