@@ -1,0 +1,52 @@
+// disco twice: the input as what is inside a box that opens, and as a whole datagram to a prober
+// that knows its sender.
+#include "proto/path/disco.hpp"
+
+#include <cstdlib>
+
+#include "proto/path/prober.hpp"
+
+using namespace culvert;
+using namespace culvert::path;
+
+namespace {
+
+void as_plain(ByteView input) {
+  const auto message = decode_disco(input);
+  if (!message) return;
+  const auto again = decode_disco(encode_disco(*message));
+  if (!again || *again != *message) std::abort();
+}
+
+// Seals the input itself, so that it reaches the state behind the box.
+void as_genuine(ByteView input) {
+  SeededRng rng(1);
+  const auto theirs = crypto::KeyPair<crypto::DiscoKey>::generate(rng);
+  auto ours = crypto::KeyPair<crypto::DiscoKey>::generate(rng);
+  const auto box = crypto::BoxKey::between(theirs.secret, ours.public_key.view());
+  PeerInfo peer{{}, theirs.public_key, {}, RelayId("r")};
+  Prober prober({}, std::move(ours), {}, rng);
+  if (!prober.add_peer({}, peer)) std::abort();
+  const auto nonce = rng.array<crypto::kBoxNonceSize>();
+  Bytes datagram;
+  Writer(datagram).bytes(kDiscoMagic).bytes(theirs.public_key.view()).bytes(nonce);
+  append(datagram, box->seal(nonce, input));
+  const Endpoint from{IpAddress::v4(192, 0, 2, 1), 4000};
+  (void)prober.route({}, peer.node);
+  prober.handle_datagram({}, from, datagram);
+  prober.handle_relayed({}, {RelayId("r"), {}}, datagram);
+  prober.handle_relayed({}, {RelayId("r"), {}}, input);
+  prober.handle_datagram({}, from, input);
+  ProberOutput output;
+  prober.drain(output);
+  if (output.datagrams.size() > 2 * kMaxCandidates) std::abort();  // no amplification without end
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const ByteView input(data, size);
+  as_plain(input);
+  if (size <= kMaxDiscoMessage) as_genuine(input);
+  return 0;
+}

@@ -1,0 +1,165 @@
+// Audit: RFC 6962's tree against the known roots of certificate transparency, and the entry form.
+#include <catch2/catch.hpp>
+#include <functional>
+
+#include "proto/audit/sink.hpp"
+
+using namespace culvert;
+using namespace culvert::audit;
+using namespace std::string_literals;
+
+namespace {
+
+// The leaves and roots that the certificate transparency code is tested with
+// (google/certificate-transparency, cpp/merkletree/merkle_tree_test.cc).
+const std::vector<std::string> kLeaves = {"",
+                                          "00",
+                                          "10",
+                                          "2021",
+                                          "3031",
+                                          "40414243",
+                                          "5051525354555657",
+                                          "606162636465666768696a6b6c6d6e6f"};
+const std::vector<std::string> kRoots = {
+    "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+    "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+    "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+    "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+    "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+    "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+    "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+    "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"};
+
+Entry sample() {
+  Entry entry;
+  entry.at = *parse_time("2026-11-21T15:00:00Z");
+  entry.kind = Kind::kFlowClose;
+  entry.who = "alice@vendor.example";
+  entry.device = "ed25519:9f86";
+  entry.site = "acme.example.com";
+  entry.grant = "sha256:5d41";
+  entry.service = "api.acme.example.com";
+  entry.outcome = "ok";
+  entry.detail = "closed by client, 100% fine = good";
+  entry.bytes_in = 12;
+  entry.bytes_out = 3456;
+  return entry;
+}
+
+}  // namespace
+
+TEST_CASE("audit: the empty tree, and growing it leaf by leaf") {
+  MerkleTree tree;
+  CHECK(tree.root().hex() == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  for (std::size_t i = 0; i < kLeaves.size(); ++i) {
+    tree.append(leaf_hash(*from_hex(kLeaves[i])));
+    CHECK(tree.size() == i + 1);
+    CHECK(tree.root().hex() == kRoots[i]);
+  }
+}
+
+TEST_CASE("audit: the tree agrees with the recursive definition of RFC 6962") {
+  std::vector<crypto::Hash> leaves;
+  MerkleTree tree;
+  const std::function<crypto::Hash(std::size_t, std::size_t)> root = [&](std::size_t from,
+                                                                         std::size_t to) {
+    if (to - from == 1) return leaves[from];
+    std::size_t split = 1;
+    while (split * 2 < to - from) split *= 2;
+    return node_hash(root(from, from + split), root(from + split, to));
+  };
+  for (std::uint8_t i = 0; i < 130; ++i) {
+    leaves.push_back(leaf_hash(Bytes{i}));
+    tree.append(leaves.back());
+    CHECK(tree.root() == root(0, leaves.size()));
+  }
+}
+
+TEST_CASE("audit: an entry and its line") {
+  const auto line = render(sample());
+  CHECK(line ==
+        "2026-11-21T15:00:00Z flow-close who=alice@vendor.example device=ed25519:9f86 "
+        "site=acme.example.com grant=sha256:5d41 service=api.acme.example.com outcome=ok "
+        "detail=closed%20by%20client,%20100%25%20fine%20%3D%20good bytes-in=12 bytes-out=3456");
+  const auto parsed = parse_entry(line);
+  REQUIRE(parsed);
+  CHECK(*parsed == sample());
+}
+
+TEST_CASE("audit: every kind has its name, every byte its spelling") {
+  for (int k = 0; k <= static_cast<int>(Kind::kAlarm); ++k) {
+    Entry entry;
+    entry.kind = static_cast<Kind>(k);
+    for (int c = 0; c < 256; ++c) entry.detail += static_cast<char>(c);
+    const auto line = render(entry);
+    CHECK(line.find('\n') == std::string::npos);
+    const auto parsed = parse_entry(line);
+    REQUIRE(parsed);
+    CHECK(*parsed == entry);
+  }
+}
+
+TEST_CASE("audit: lines that are not entries") {
+  const std::string head = "2026-11-21T15:00:00Z flow-open";
+  CHECK(parse_entry(head));
+  for (const std::string& bad : {std::string(),
+                                std::string("2026-11-21T15:00:00Z"),
+                                "2026-11-21 15:00:00 flow-open"s,
+                                "2026-11-21T15:00:00Z flow-opened"s,
+                                head + " ",
+                                head + " who",
+                                head + " who=",
+                                head + " who=a b",
+                                head + " who=a who=a",
+                                head + " outcome=ok who=a",
+                                head + " whom=a",
+                                head + " who=%4",
+                                head + " who=%41",
+                                head + " who=%2f",
+                                head + " who=%0a",
+                                head + " bytes-in=0",
+                                head + " bytes-in=01",
+                                head + " bytes-in=-1",
+                                head + " bytes-in=18446744073709551616",
+                                head + "  who=a",
+                                " " + head,
+                                head + "\n",
+                                head + " who=\x7f"s,
+                                head + " detail=" + std::string(5000, 'a')}) {
+    INFO(bad);
+    CHECK_FALSE(parse_entry(bad));
+  }
+}
+
+TEST_CASE("audit: an entry too long is cut, not refused") {
+  auto entry = sample();
+  entry.detail = std::string(100'000, ' ');
+  const auto line = render(entry);
+  CHECK(line.size() <= kMaxEntryLine);
+  const auto parsed = parse_entry(line);
+  REQUIRE(parsed);
+  CHECK(parsed->who == entry.who);
+  CHECK(parsed->grant == entry.grant);
+}
+
+TEST_CASE("audit: the sink in memory filters and fails as told") {
+  MemorySink sink;
+  for (int i = 0; i < 10; ++i) {
+    auto entry = sample();
+    entry.at = entry.at + std::chrono::seconds(i);
+    entry.who = i % 2 == 0 ? "alice@vendor.example" : "bob@vendor.example";
+    REQUIRE(sink.append(entry, Purpose::kOpening));
+  }
+  CHECK(sink.head().size == 10);
+  CHECK(sink.read({})->size() == 10);
+  CHECK(sink.read({.who = "bob@vendor.example"})->size() == 5);
+  CHECK(sink.read({.since = sample().at + std::chrono::seconds(8)})->size() == 2);
+  CHECK(sink.read({.until = sample().at})->size() == 1);
+  CHECK(sink.read({.grant = "sha256:0000"})->empty());
+  const auto newest = sink.read({.limit = 3});
+  REQUIRE(newest->size() == 3);
+  CHECK(newest->back().at == sample().at + std::chrono::seconds(9));
+  sink.set_failing(true);
+  CHECK(sink.append(sample(), Purpose::kOpening).error().code == ErrorCode::kExhausted);
+  CHECK(sink.append(sample(), Purpose::kEnding));
+}
