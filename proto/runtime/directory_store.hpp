@@ -1,8 +1,7 @@
-// A StateStore in a directory (0700) with one file a value (0600). A value is written to a
-// temporary file, synced, renamed over the old one, and the directory is synced: after a crash
-// there is the old value or the new one. Every operation holds an exclusive lock on the file
-// `.lock`, so several processes may share the directory; the file starts with its version ("culvert
-// store v1 <version>\n"), then the bytes.
+// A StateStore in a directory (0700) with one file a value (0600): after a crash there is the old
+// value or the new one. A file is "culvert store v1 <version>\n" and the bytes; versions are
+// random, so that none ever comes back. Every operation holds a lock on `.lock` for its duration:
+// several processes may share the directory.
 #pragma once
 
 #include <string>
@@ -14,13 +13,11 @@ namespace culvert::runtime {
 
 class DirectoryStore final : public trust::StateStore {
  public:
-  // Makes the directory where it is missing. kUnavailable with the path and what to do: not a
-  // directory, not ours to write, readable by others, read-only or full file system.
-  static Result<DirectoryStore> open(std::string path);
+  // Makes the directory where it is missing and takes rights from group and others where they have
+  // any. Errors name the path and what to do (see files.hpp).
+  static Result<DirectoryStore> open(const std::string& path);
 
-  DirectoryStore(DirectoryStore&& other) noexcept;
-  DirectoryStore& operator=(DirectoryStore&&) = delete;
-  ~DirectoryStore() override;
+  DirectoryStore(DirectoryStore&& other) noexcept : path_(std::move(other.path_)) {}
 
   Result<std::optional<trust::StoredValue>> load(std::string_view name) override;
   Result<std::uint64_t> replace(std::string_view name, ByteView value,
@@ -30,12 +27,11 @@ class DirectoryStore final : public trust::StateStore {
   const std::string& path() const { return path_; }
 
  private:
-  DirectoryStore(std::string path, int directory, int lock)
-      : path_(std::move(path)), directory_(directory), lock_(lock) {}
+  explicit DirectoryStore(std::string path) : path_(std::move(path)) {}
+  Result<std::optional<trust::StoredValue>> load_locked(const std::string& file) const;
+  Result<std::string> file_of(std::string_view name) const;
 
   std::string path_;
-  int directory_;  // open descriptors, owned
-  int lock_;
 };
 
 }  // namespace culvert::runtime

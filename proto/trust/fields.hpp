@@ -1,6 +1,5 @@
-// Reading and writing the `field: value` lines of a statement. The reader remembers the first thing
-// that is wrong and answers defaults from then on, so that a parse reads like the format's
-// description; finish() tells.
+// The `field: value` lines of a statement. The reader remembers the first thing that is wrong and
+// answers defaults from then on: a parse reads like the format's description, finish() tells.
 #pragma once
 
 #include <charconv>

@@ -31,10 +31,10 @@ class StateStore {
   StateStore& operator=(const StateStore&) = delete;
   virtual ~StateStore() = default;
 
-  // Nothing: no such value. kUnavailable: the store cannot be read.
+  // Nothing: no such value. Errors say what is wrong with the store and what to do.
   virtual Result<std::optional<StoredValue>> load(std::string_view name) = 0;
   // Replaces the value if its version is still `expected` (0: if it is absent) and returns the new
-  // version. kConflict: someone else was faster, load again. kUnavailable: read-only, full, gone.
+  // version. kConflict: someone else was faster, load again. Others: read-only, full, gone.
   virtual Result<std::uint64_t> replace(std::string_view name, ByteView value,
                                         std::uint64_t expected) = 0;
   virtual Status remove(std::string_view name) = 0;  // absent already: fine
