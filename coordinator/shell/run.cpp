@@ -1,0 +1,93 @@
+// `culvert-coordinator run`: configuration, state, listener, loop.
+#include <csignal>
+#include <cstdio>
+
+#include "coordinator/shell/commands.hpp"
+#include "coordinator/shell/server.hpp"
+#include "coordinator/shell/state.hpp"
+#include "coordinator/shell/tools.hpp"
+#include "proto/runtime/files.hpp"
+#include "proto/runtime/log.hpp"
+#include "proto/runtime/signal.hpp"
+
+namespace culvert::coordinator {
+namespace {
+
+namespace log = runtime::log;
+
+constexpr std::chrono::seconds kClockTolerance{300};
+
+Result<std::shared_ptr<runtime::TlsServerContext>> tls_context(const Settings& settings,
+                                                               const StateFolder& state, Now now) {
+  if (settings.plain) return std::shared_ptr<runtime::TlsServerContext>();
+  auto identity = [&]() -> Result<runtime::TlsIdentity> {
+    if (settings.tls_certificate.empty()) return state.certificate(now.wall);
+    const auto certificate = runtime::read_file(settings.tls_certificate);
+    if (!certificate) return fail_with(certificate.error());
+    const auto key = runtime::read_file(settings.tls_key);
+    if (!key) return fail_with(key.error());
+    return runtime::TlsIdentity::from_pem(text(*certificate), text(*key));
+  }();
+  if (!identity) return fail_with(identity.error());
+  return runtime::TlsServerContext::make(*identity, {"http/1.1"});
+}
+
+// A clock behind what the store has seen would let ended grants run again.
+Status check_clock(Store& store, Now now) {
+  const auto rows = store.notes();
+  if (!rows) return fail_with(rows.error());
+  WallTime newest;
+  for (const auto& row : *rows) newest = std::max(newest, row.arrived);
+  if (newest <= now.wall + kClockTolerance) return {};
+  return fail(ErrorCode::kStale, "this machine's clock (" + format_time(now.wall) +
+                                     ") is behind the store's newest statement (" +
+                                     format_time(newest) + "): set the clock, then start again");
+}
+
+Status serve(const CommonOptions& common) {
+  const auto settings = read_settings(common.config);
+  if (!settings) return fail_with(settings.error());
+  const StateFolder state(state_path(common, settings->state));
+  auto keys = state.keys();
+  if (!keys) return fail_with(keys.error());
+  const auto lock = runtime::FileLock::take(state.file("lock"));
+  if (!lock) {
+    if (lock.error().code != ErrorCode::kConflict) return fail_with(lock.error());
+    return fail(ErrorCode::kConflict, "another coordinator runs on " + state.path());
+  }
+  auto store = state.store();
+  if (!store) return fail_with(store.error());
+  runtime::Loop loop;
+  if (auto ok = check_clock(**store, loop.now()); !ok) return ok;
+  auto tls = tls_context(*settings, state, loop.now());
+  if (!tls) return fail_with(tls.error());
+  const auto summary = summarize(**store, keys->public_halves(), loop.now());
+  if (!summary) return fail_with(summary.error());
+  for (const auto& warning : summary->warnings) log::warn(warning);
+
+  crypto::SystemRng rng;
+  CoreOptions options{std::move(keys->control), std::move(keys->lease), std::move(keys->ticket),
+                      settings->relays};
+  auto server = Server::open(loop, *settings, *tls, std::move(options), **store, rng);
+  if (!server) return fail_with(server.error());
+  const runtime::SignalWatch interrupt(loop, SIGINT, [&] { loop.stop(); });
+  const runtime::SignalWatch terminate(loop, SIGTERM, [&] { loop.stop(); });
+  std::printf("culvert-coordinator ready on %s (%s), state %s\n",
+              format((*server)->listening()).c_str(), settings->plain ? "http" : "https",
+              state.path().c_str());
+  if (const auto metrics = (*server)->metrics()) {
+    std::printf("metrics on http://%s/metrics\n", format(*metrics).c_str());
+  }
+  std::fflush(stdout);
+  loop.run();
+  return {};
+}
+
+}  // namespace
+
+int run_coordinator(const CommonOptions& common) {
+  runtime::harden_process();
+  return finish(serve(common));
+}
+
+}  // namespace culvert::coordinator

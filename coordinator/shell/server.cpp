@@ -1,0 +1,179 @@
+#include "coordinator/shell/server.hpp"
+
+#include <utility>
+
+#include "proto/runtime/log.hpp"
+
+namespace culvert::coordinator {
+namespace log = runtime::log;
+
+Result<std::unique_ptr<Server>> Server::open(runtime::Loop& loop, const Settings& settings,
+                                             std::shared_ptr<runtime::TlsServerContext> tls,
+                                             CoreOptions options, Store& store, Rng& rng) {
+  std::unique_ptr<Server> server(new Server(loop, std::move(tls), std::move(options), store, rng));
+  // The version first: what is added in between is then read twice, never missed.
+  const auto version = store.version();
+  if (!version) return fail_with(version.error());
+  server->store_version_ = *version;
+  if (auto loaded = server->core_.load(loop.now()); !loaded) return fail_with(loaded.error());
+  if (auto listening = server->listen(settings); !listening) return fail_with(listening.error());
+  server->store_timer_.arm_in(kStorePoll);
+  server->drain();
+  return server;
+}
+
+Server::Server(runtime::Loop& loop, std::shared_ptr<runtime::TlsServerContext> tls,
+               CoreOptions options, Store& store, Rng& rng)
+    : loop_(loop),
+      tls_(std::move(tls)),
+      store_(store),
+      rng_(rng),
+      core_(std::move(options), store, rng),
+      core_timer_(loop,
+                  [this] {
+                    core_.handle_timeout(loop_.now());
+                    drain();
+                  }),
+      store_timer_(loop, [this] { look_at_store(); }) {}
+
+Server::~Server() = default;
+
+Status Server::listen(const Settings& settings) {
+  const auto accept = [this](bool admin) {
+    return [this, admin](std::unique_ptr<runtime::TcpStream> stream, const Endpoint& from) {
+      accepted(std::move(stream), from, admin);
+    };
+  };
+  auto listener = runtime::TcpListener::open(loop_, settings.listen, accept(false));
+  if (!listener) return fail_with(listener.error());
+  listener_ = *std::move(listener);
+  if (!settings.metrics) return {};
+  auto admin = runtime::TcpListener::open(loop_, *settings.metrics, accept(true));
+  if (!admin) return fail_with(admin.error());
+  admin_ = *std::move(admin);
+  return {};
+}
+
+std::optional<Endpoint> Server::metrics() const {
+  return admin_ ? std::optional(admin_->local_endpoint()) : std::nullopt;
+}
+
+void Server::accepted(std::unique_ptr<runtime::ByteStream> stream, const Endpoint& from,
+                      bool admin) {
+  if (peers_.size() >= kMaxSockets) {
+    ++refused_sockets_;
+    return;
+  }
+  if (tls_ && !admin) stream = runtime::TlsStream::server(loop_, tls_, std::move(stream));
+  const ConnectionId id{++last_id_};
+  peers_[id].http = std::make_unique<runtime::HttpAcceptor>(
+      loop_, std::move(stream), [this, id, from, admin](Result<runtime::RequestHead> head) {
+        requested(id, head, from, admin);
+      });
+}
+
+void Server::requested(ConnectionId id, const Result<runtime::RequestHead>& head,
+                       const Endpoint& from, bool admin) {
+  if (!head) {  // answered already
+    peers_.erase(id);
+    return;
+  }
+  if (head->method != "GET") return answer(id, 405, "only GET is served here\n");
+  if (head->target == "/healthz") return answer(id, 200, "ok\n");
+  if (head->target == "/readyz") {
+    const auto version = store_.version();
+    if (version) return answer(id, 200, "ok\n");
+    return answer(id, 503, "the store is not usable: " + version.error().message + "\n");
+  }
+  if (admin) {
+    if (head->target == "/metrics") return answer(id, 200, render_metrics());
+  } else if (head->target == control::kPath) {
+    return upgrade(id, *head, from);
+  }
+  answer(id, 404, "not found\n");
+}
+
+void Server::answer(ConnectionId id, int status, std::string_view body) {
+  const auto peer = peers_.find(id);
+  if (peer == peers_.end()) return;
+  peer->second.http->answer(status, {{"Content-Type", "text/plain"}}, body);
+  peers_.erase(peer);
+}
+
+void Server::upgrade(ConnectionId id, const runtime::RequestHead& head, const Endpoint& from) {
+  const auto headers = runtime::websocket_accept(head);
+  if (!headers) return answer(id, 426, "this is a WebSocket endpoint\n");
+  auto& peer = peers_.at(id);
+  auto stream = peer.http->upgrade(*headers);
+  peer.http.reset();
+  peer.socket = std::make_unique<runtime::WebSocketStream>(
+      loop_, rng_, runtime::WebSocketRole::kServer, std::move(stream));
+  core_.handle_opened(loop_.now(), id, format(from));
+  peer.socket->start({
+      [this, id](ByteView message) {
+        core_.handle_message(loop_.now(), id, message);
+        drain();
+      },
+      {},
+      [this, id](const Error&) {
+        core_.handle_closed(loop_.now(), id);
+        peers_.erase(id);
+        drain();
+      },
+  });
+  drain();
+}
+
+void Server::drain() {
+  for (auto& effect : core_.take_effects()) {
+    const auto id = std::visit([](const auto& e) { return e.connection; }, effect);
+    const auto peer = peers_.find(id);
+    if (peer == peers_.end() || !peer->second.socket) continue;
+    if (const auto* send = std::get_if<SendTo>(&effect)) {
+      peer->second.socket->send(send->record);
+    } else {
+      peer->second.socket->finish();  // `closed` follows and removes it
+    }
+  }
+  core_timer_.arm_at(core_.next_deadline());
+}
+
+void Server::look_at_store() {
+  store_timer_.arm_in(kStorePoll);
+  const auto version = store_.version();
+  if (!version || *version == store_version_) return;
+  store_version_ = *version;
+  if (auto loaded = core_.reload(loop_.now()); !loaded) {
+    log::error("cannot read what was added to the store", {{"error", loaded.error()}});
+  } else {
+    log::info("the store was changed by another process; read anew",
+              {{"statements", core_.counters().notes}});
+  }
+  drain();
+}
+
+std::string Server::render_metrics() {
+  const auto now = core_.counters();
+  const auto gauge = [&](std::string_view name, std::string_view help, std::uint64_t value) {
+    metrics_.gauge(name, help).set(static_cast<std::int64_t>(value));
+  };
+  const auto count = [&](std::string_view name, std::string_view help, std::uint64_t value) {
+    metrics_.counter(name, help).set(static_cast<std::int64_t>(value));
+  };
+  gauge("culvert_coordinator_connections", "open control connections", now.connections);
+  gauge("culvert_coordinator_nodes", "nodes connected", now.nodes_connected);
+  gauge("culvert_coordinator_statements", "statements held", now.notes);
+  count("culvert_coordinator_refused_connections_total", "hellos refused, or no room",
+        now.refused_connections + refused_sockets_);
+  count("culvert_coordinator_malformed_total", "records and messages that broke the protocol",
+        now.malformed);
+  count("culvert_coordinator_refused_statements_total", "statements that did not verify",
+        now.refused_statements);
+  count("culvert_coordinator_leases_total", "leases signed", now.leases);
+  count("culvert_coordinator_tickets_total", "tickets signed", now.tickets);
+  count("culvert_coordinator_store_failures_total", "commits and loads that failed",
+        now.store_failures);
+  return metrics_.exposition();
+}
+
+}  // namespace culvert::coordinator

@@ -1,0 +1,74 @@
+// The running coordinator: sockets around the core. TLS or plain TCP → HTTP head → /control/v1
+// becomes a WebSocket whose binary messages are the core's records; /healthz, /readyz. A second,
+// loopback listener serves /metrics too. Everything on one loop's thread.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "coordinator/core/core.hpp"
+#include "coordinator/shell/settings.hpp"
+#include "coordinator/store/store.hpp"
+#include "proto/runtime/http.hpp"
+#include "proto/runtime/loop.hpp"
+#include "proto/runtime/metrics.hpp"
+#include "proto/runtime/tcp.hpp"
+#include "proto/runtime/timer.hpp"
+#include "proto/runtime/tls.hpp"
+#include "proto/runtime/websocket.hpp"
+
+namespace culvert::coordinator {
+
+inline constexpr std::size_t kMaxSockets = 6000;  // accepted; beyond, closed at once
+inline constexpr Duration kStorePoll = 500ms;     // for what other processes have added
+
+class Server {
+ public:
+  // Listens. `tls` null: plain HTTP. Loop, store and rng outlive the server.
+  static Result<std::unique_ptr<Server>> open(runtime::Loop& loop, const Settings& settings,
+                                              std::shared_ptr<runtime::TlsServerContext> tls,
+                                              CoreOptions options, Store& store, Rng& rng);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  Endpoint listening() const { return listener_->local_endpoint(); }
+  std::optional<Endpoint> metrics() const;
+  Counters counters() const { return core_.counters(); }
+
+ private:
+  struct Peer {
+    std::unique_ptr<runtime::HttpAcceptor> http;
+    std::unique_ptr<runtime::WebSocketStream> socket;
+  };
+
+  Server(runtime::Loop& loop, std::shared_ptr<runtime::TlsServerContext> tls, CoreOptions options,
+         Store& store, Rng& rng);
+  Status listen(const Settings& settings);
+  void accepted(std::unique_ptr<runtime::ByteStream> stream, const Endpoint& from, bool admin);
+  void requested(ConnectionId id, const Result<runtime::RequestHead>& head, const Endpoint& from,
+                 bool admin);
+  void upgrade(ConnectionId id, const runtime::RequestHead& head, const Endpoint& from);
+  void answer(ConnectionId id, int status, std::string_view body);
+  std::string render_metrics();
+  void look_at_store();
+  void drain();  // the core's effects, and when it wants to be called next
+
+  runtime::Loop& loop_;
+  std::shared_ptr<runtime::TlsServerContext> tls_;
+  Store& store_;
+  Rng& rng_;
+  Core core_;
+  std::unique_ptr<runtime::TcpListener> listener_;
+  std::unique_ptr<runtime::TcpListener> admin_;
+  std::map<ConnectionId, Peer> peers_;
+  std::uint64_t last_id_ = 0;
+  std::uint64_t refused_sockets_ = 0;
+  std::uint64_t store_version_ = 0;
+  runtime::Timer core_timer_;
+  runtime::Timer store_timer_;
+  runtime::Metrics metrics_;
+};
+
+}  // namespace culvert::coordinator
