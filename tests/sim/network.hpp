@@ -1,0 +1,130 @@
+// The network of the simulator: one queue of events in simulated time, datagrams and streams
+// between hosts, and everything that can go wrong with them. All chances come from one Rng.
+//
+// Datagrams are lost, delayed, reordered and duplicated. Streams are ordered and reliable, as TCP
+// is: loss makes them late; a cut between their hosts holds their bytes back and, after
+// kStreamDead, breaks them at both ends. A message stream keeps boundaries (WebSocket), a byte
+// stream does not.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "proto/core/bytes.hpp"
+#include "proto/core/endpoint.hpp"
+#include "proto/core/rng.hpp"
+#include "proto/core/time.hpp"
+
+namespace culvert::sim {
+
+using HostId = std::size_t;
+using StreamId = std::uint64_t;
+
+inline constexpr Duration kStreamDead = 15s;  // TCP_USER_TIMEOUT
+inline constexpr Duration kRetransmit = 200ms;
+
+struct Weather {
+  Duration least_delay = 5ms;
+  Duration jitter = 10ms;
+  unsigned loss_percent = 0;
+  unsigned duplicate_percent = 0;
+};
+
+enum class Framing { kMessages, kBytes };
+
+// One end of a stream. Nothing is called after close() or after `closed`.
+struct StreamEvents {
+  std::function<void()> opened;  // of the end that connected
+  std::function<void(ByteView)> data;
+  std::function<void(const std::string& why)> closed;
+};
+
+class Network {
+ public:
+  explicit Network(Rng& rng) : rng_(rng) {}
+
+  // --- time ---
+  Instant now() const { return now_; }
+  void after(Duration in, std::function<void()> action) {
+    queue_.emplace(now_ + in, std::move(action));
+  }
+  Instant next() const { return queue_.empty() ? Instant::never() : queue_.begin()->first; }
+  void advance_to(Instant at);  // runs what is due until then, in order
+
+  // --- hosts and faults ---
+  HostId add_host(std::string name, IpAddress address);
+  const std::string& name(HostId host) const { return hosts_[host].name; }
+  IpAddress address(HostId host) const { return hosts_[host].address; }
+  void set_address(HostId host, IpAddress address) { hosts_[host].address = address; }
+  void set_up(HostId host, bool up);               // a host that goes down loses its streams
+  void set_cut(HostId a, HostId b, bool cut);      // nothing passes between the two
+  void set_udp_cut(HostId a, HostId b, bool cut);  // datagrams only
+  void heal();
+  bool reaches(HostId a, HostId b) const;
+  void set_weather(const Weather& weather) { weather_ = weather; }
+
+  // --- datagrams: to whoever has the address; the port is the receiver's business ---
+  using OnDatagram = std::function<void(const Endpoint& from, const Endpoint& to, Bytes bytes)>;
+  void on_datagram(HostId host, OnDatagram handler) { hosts_[host].datagram = std::move(handler); }
+  void send(HostId from, std::uint16_t source_port, const Endpoint& to, ByteView bytes);
+
+  // --- streams ---
+  using OnAccept = std::function<StreamEvents(StreamId, HostId from)>;
+  void listen(HostId host, std::uint16_t port, Framing framing, OnAccept accept);
+  StreamId connect(HostId from, const Endpoint& to, StreamEvents events);
+  // `side` is the caller's host: the two ends of one stream have one id.
+  void write(StreamId id, HostId side, ByteView bytes);
+  void close(StreamId id, HostId side);
+
+ private:
+  struct Listener {
+    Framing framing = Framing::kMessages;
+    OnAccept accept;
+  };
+  struct Host {
+    std::string name;
+    IpAddress address;
+    bool up = true;
+    OnDatagram datagram;
+    std::map<std::uint16_t, Listener> listeners;
+  };
+  struct End {
+    HostId host = 0;
+    StreamEvents events;
+    bool open = false;
+    std::deque<Bytes> coming;  // bytes on their way to this end
+    Instant last_arrival;
+    bool closing = false;  // the other end has closed: `closed` follows what is coming
+  };
+  struct Stream {
+    Framing framing = Framing::kMessages;
+    End ends[2];
+    std::optional<Instant> held_since;  // by a cut
+  };
+
+  Duration delay();
+  std::optional<HostId> owner(const IpAddress& address) const;
+  Stream* find(StreamId id);
+  void accept(StreamId id, const Endpoint& to, int tries);
+  void arrive(StreamId id, int end);
+  void deliver(StreamId id, int end, const Bytes& bytes);
+  void break_end(StreamId id, int end, const std::string& why);
+  void forget_if_done(StreamId id);
+
+  Rng& rng_;
+  Instant now_{3600'000'000'000};
+  std::multimap<Instant, std::function<void()>> queue_;
+  std::vector<Host> hosts_;
+  std::set<std::pair<HostId, HostId>> cuts_;
+  std::set<std::pair<HostId, HostId>> udp_cuts_;
+  Weather weather_;
+  std::map<StreamId, Stream> streams_;
+  StreamId last_stream_ = 0;
+};
+
+}  // namespace culvert::sim
