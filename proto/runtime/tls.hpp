@@ -106,6 +106,7 @@ class TlsStream final : public ByteStream {
   void resume() override;
 
  private:
+  friend class TlsServerContext;
   struct Impl;
   explicit TlsStream(std::shared_ptr<Impl> impl);
   std::shared_ptr<Impl> impl_;
