@@ -20,7 +20,7 @@ struct DeviceOptions {
   // set (the mesh decides about paths itself).
   bool roaming = true;
   std::size_t mtu = 1420;  // padding never makes an inner packet longer than this
-  // Handshake messages computed a second before cookies are asked for; see load.hpp.
+  // Handshake messages computed a second before cookies are asked for; 0: always. See load.hpp.
   std::uint32_t handshakes_per_second = HandshakeLoad::kDefaultRate;
   Duration rekey_after_time = kRekeyAfterTime;  // shorter in tests
 };

@@ -35,7 +35,9 @@ class HandshakeLoad {
   static constexpr std::uint32_t kBurst = 100;
   static constexpr Duration kLoadLinger = 1s;
 
-  explicit HandshakeLoad(std::uint32_t per_second) : bucket_(per_second, kBurst) {}
+  // 0 a second: always under load.
+  explicit HandshakeLoad(std::uint32_t per_second)
+      : bucket_(per_second, per_second == 0 ? 0 : kBurst) {}
   // Counts one message with a right mac1; true: under load, ask for a cookie.
   bool under_load(Instant now);
 

@@ -107,7 +107,7 @@ TEST_CASE("source limits: a rate each, a bounded table") {
   for (std::uint32_t i = 0; i < 2 * SourceLimiter::kMaxSources; ++i) {
     IpAddress source = IpAddress::v4(0, 0, 0, 0);
     store_be(source.bytes.data() + 12, i);
-    refused += limiter.allow(now, source) ? 0 : 1;
+    if (!limiter.allow(now, source)) ++refused;
   }
   CHECK(limiter.size() == SourceLimiter::kMaxSources);
   CHECK(refused == SourceLimiter::kMaxSources + 2);
