@@ -1,0 +1,49 @@
+// culvert-relay: the command line; relay/shell/serve.hpp is the program.
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "proto/runtime/files.hpp"
+#include "relay/shell/serve.hpp"
+
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+int fail_line(const culvert::Error& error, int code) {
+  std::cerr << "culvert-relay: " << error.message << "\n";
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace culvert;
+  CLI::App app("Relays packets between Culvert agents (DERP) and answers STUN.", "culvert-relay");
+  std::string config, state, host;
+  app.add_option("--config", config, "JSON file (default: /etc/culvert/relay.json, if there)");
+  app.add_option("--state", state, "folder for the key and the certificate");
+  auto* describe = app.add_subcommand("describe", "print this relay's entry for the coordinator");
+  describe->add_option("--host", host, "name or address that clients connect to");
+  app.fallthrough();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsage;
+  }
+  runtime::harden_process();
+  auto settings = relay::load_settings(config);
+  if (!settings) return fail_line(settings.error(), kUsage);
+  if (!state.empty()) settings->state = state;
+  if (!host.empty()) settings->host = host;
+  runtime::log::set_level(settings->log_level);
+  crypto::SystemRng rng;
+  auto identity = relay::load_identity(*settings, rng, runtime::Loop().now().wall);
+  if (!identity) return fail_line(identity.error(), kFailed);
+  if (*describe) {
+    std::cout << relay::describe(*settings, *identity) << "\n";
+    return 0;
+  }
+  const auto served = relay::serve(std::move(*settings), std::move(*identity), config, rng);
+  return served ? 0 : fail_line(served.error(), kFailed);
+}

@@ -1,0 +1,58 @@
+// The HTTP door: reads one request head from each accepted stream and answers it, or upgrades it to
+// DERP (Upgrade: DERP, or a WebSocket with the subprotocol `derp`).
+//
+//   GET /derp                                    upgrade
+//   GET /derp/probe, /derp/latency-check         200, for stock clients
+//   GET /generate_204                            204; X-Tailscale-Challenge is answered
+//   GET /healthz, /readyz                        200 · 200 or 503
+//   GET /metrics                                 on the admin listener alone
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "proto/core/rng.hpp"
+#include "proto/derp/frame.hpp"
+#include "proto/runtime/http.hpp"
+#include "proto/runtime/loop.hpp"
+#include "proto/runtime/stream.hpp"
+
+namespace culvert::relay {
+
+inline constexpr std::size_t kMaxPending = 1024;  // streams without a whole head; more are cut
+
+enum class Door { kPublic, kAdmin };
+
+struct FrontOptions {
+  crypto::RelayKey key;
+  bool fast_start = false;  // stock clients that know the key from our certificate skip the 101
+};
+struct FrontCalls {
+  std::function<void(std::unique_ptr<runtime::ByteStream>)> upgraded;
+  std::function<bool()> ready;
+  std::function<std::string()> metrics;
+};
+
+class Front {
+ public:
+  Front(runtime::Loop& loop, Rng& rng, FrontOptions options, FrontCalls calls);
+
+  void accept(std::unique_ptr<runtime::ByteStream> stream, Door door);
+  std::uint64_t refused() const { return refused_; }  // over kMaxPending, or a bad head
+
+ private:
+  void handle(runtime::HttpAcceptor& http, const runtime::RequestHead& request, Door door);
+  void upgrade(runtime::HttpAcceptor& http, const runtime::RequestHead& request);
+
+  runtime::Loop& loop_;
+  Rng& rng_;
+  FrontOptions options_;
+  FrontCalls calls_;
+  std::uint64_t next_ = 0;
+  std::uint64_t refused_ = 0;
+  std::unordered_map<std::uint64_t, std::unique_ptr<runtime::HttpAcceptor>> pending_;
+};
+
+}  // namespace culvert::relay

@@ -1,0 +1,29 @@
+// What the relay is known by, kept in its state folder and made on the first start: relay.key (the
+// X25519 secret in hex) and, where none is configured, tls.pem (self-signed certificate and key).
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "proto/core/rng.hpp"
+#include "proto/derp/login.hpp"
+#include "proto/runtime/x509.hpp"
+#include "relay/shell/settings.hpp"
+
+namespace culvert::relay {
+
+struct Identity {
+  derp::RelayKeyPair key;
+  std::optional<runtime::TlsIdentity> tls;  // nothing: plain HTTP
+};
+
+Result<Identity> load_identity(const Settings& settings, Rng& rng, WallTime now);
+
+// The line that goes into the coordinator's list of relays, as JSON.
+std::string describe(const Settings& settings, const Identity& identity);
+
+// Only with TLS 1.3, which hides it: the certificate that tells stock clients our key, so that they
+// write at once ("fast start"). CN derpkey<hex>, serial number = protocol version.
+runtime::TlsIdentity with_derp_certificate(const Identity& identity, WallTime now);
+
+}  // namespace culvert::relay

@@ -1,0 +1,175 @@
+#include "relay/shell/relay.hpp"
+
+#include "proto/runtime/tcp.hpp"
+#include "proto/runtime/timer.hpp"
+#include "proto/runtime/tls.hpp"
+#include "proto/runtime/udp.hpp"
+#include "relay/shell/admission.hpp"
+#include "relay/shell/front.hpp"
+#include "relay/shell/metrics.hpp"
+#include "relay/shell/sessions.hpp"
+#include "relay/shell/stun_server.hpp"
+
+namespace culvert::relay {
+namespace {
+
+constexpr Duration kTryFor = 30s;  // how long clients should try to come back
+
+std::vector<note::KnownKey> known(const std::vector<crypto::VerifyKey>& keys) {
+  std::vector<note::KnownKey> out;
+  for (const auto& key : keys) out.push_back({"ticket", key});
+  return out;
+}
+
+Error named(const char* key, Error error) {
+  error.message += std::string(" (set \"") + key + "\" to another address and port)";
+  return error;
+}
+
+}  // namespace
+
+struct Relay::Parts {
+  Parts(runtime::Loop& on, Rng& random, Settings with, derp::RelayKeyPair key)
+      : loop(on),
+        settings(std::move(with)),
+        admission(std::make_shared<Admission>()),
+        core({.key = key.clone(),
+              .open = settings.open,
+              .max_connections = settings.max_connections,
+              .bytes_per_second = settings.bytes_per_second},
+             ticket_verifier(admission, key.public_key), random),
+        sessions(loop, core),
+        stun(random),
+        front(loop, random, {key.public_key, settings.open && !settings.plain},
+              {[this](auto stream) { sessions.add(std::move(stream)); },
+               [this] { return !draining && admits(); }, [this] { return metrics(); }}),
+        drained(loop, [this] { finish(); }) {
+    admission->ticket_keys = known(settings.ticket_keys);
+    if (settings.vendor) admission->vendor = trust::to_vendor_id(*settings.vendor);
+  }
+
+  Status listen(const Identity& identity);
+  Status listen_stun();
+  Status listen_admin();
+  bool admits() const { return settings.open || !admission->ticket_keys.empty(); }
+  void answer_stun(std::span<runtime::Datagram> datagrams);
+  std::string metrics() const {
+    return expose(core, stun.counters(), tls ? tls->counters() : runtime::TlsCounters{},
+                  front.refused());
+  }
+  void finish() {
+    drained.cancel();
+    if (auto call = std::move(done)) loop.defer(std::move(call));
+  }
+
+  runtime::Loop& loop;
+  Settings settings;
+  std::shared_ptr<Admission> admission;
+  Core core;
+  Sessions sessions;
+  StunServer stun;
+  Front front;
+  std::shared_ptr<runtime::TlsServerContext> tls;
+  std::unique_ptr<runtime::TcpListener> public_door, admin_door;
+  std::unique_ptr<runtime::UdpSocket> stun_socket;
+  bool draining = false;
+  std::function<void()> done;
+  runtime::Timer drained;
+};
+
+Status Relay::Parts::listen(const Identity& identity) {
+  if (identity.tls) {
+    const auto shown =
+        settings.open ? with_derp_certificate(identity, loop.now().wall) : *identity.tls;
+    auto made = runtime::TlsServerContext::make(shown, {"http/1.1"});
+    if (!made) return fail_with(made.error());
+    tls = std::move(*made);
+  }
+  auto opened = runtime::TcpListener::open(
+      loop, settings.listen, [this](std::unique_ptr<runtime::TcpStream> stream, const Endpoint&) {
+        if (!tls) return front.accept(std::move(stream), Door::kPublic);
+        front.accept(runtime::TlsStream::server(loop, tls, std::move(stream)), Door::kPublic);
+      });
+  if (!opened) return fail_with(named("listen", opened.error()));
+  public_door = std::move(*opened);
+  return {};
+}
+
+Status Relay::Parts::listen_stun() {
+  if (!settings.stun) return {};
+  auto opened = runtime::UdpSocket::open(
+      loop, *settings.stun,
+      [this](std::span<runtime::Datagram> datagrams) { answer_stun(datagrams); });
+  if (!opened) return fail_with(named("stun", opened.error()));
+  stun_socket = std::move(*opened);
+  return {};
+}
+
+Status Relay::Parts::listen_admin() {
+  if (!settings.admin) return {};
+  auto opened = runtime::TcpListener::open(
+      loop, *settings.admin, [this](std::unique_ptr<runtime::TcpStream> stream, const Endpoint&) {
+        front.accept(std::move(stream), Door::kAdmin);
+      });
+  if (!opened) return fail_with(named("admin", opened.error()));
+  admin_door = std::move(*opened);
+  return {};
+}
+
+void Relay::Parts::answer_stun(std::span<runtime::Datagram> datagrams) {
+  const auto now = loop.now().steady;
+  std::vector<Bytes> answers;
+  std::vector<runtime::OutDatagram> batch;
+  answers.reserve(datagrams.size());  // the batch points into them
+  for (const auto& datagram : datagrams) {
+    if (auto answer = stun.handle(datagram.bytes, datagram.from, now)) {
+      answers.push_back(std::move(*answer));
+      batch.push_back({datagram.from, answers.back()});
+    }
+  }
+  if (!batch.empty()) stun_socket->send(batch);  // lost answers are asked for again
+}
+
+Relay::Relay(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Relay::~Relay() = default;
+
+Result<std::unique_ptr<Relay>> Relay::open(runtime::Loop& loop, Rng& rng, Settings settings,
+                                           Identity identity) {
+  auto parts = std::make_unique<Parts>(loop, rng, std::move(settings), identity.key.clone());
+  if (auto ok = parts->listen(identity); !ok) return fail_with(ok.error());
+  if (auto ok = parts->listen_stun(); !ok) return fail_with(ok.error());
+  if (auto ok = parts->listen_admin(); !ok) return fail_with(ok.error());
+  return std::unique_ptr<Relay>(new Relay(std::move(parts)));
+}
+
+Endpoint Relay::listen_endpoint() const { return parts_->public_door->local_endpoint(); }
+std::optional<Endpoint> Relay::stun_endpoint() const {
+  if (!parts_->stun_socket) return std::nullopt;
+  return parts_->stun_socket->local_endpoint();
+}
+std::optional<Endpoint> Relay::admin_endpoint() const {
+  if (!parts_->admin_door) return std::nullopt;
+  return parts_->admin_door->local_endpoint();
+}
+const Core& Relay::core() const { return parts_->core; }
+bool Relay::admits() const { return parts_->admits(); }
+std::string Relay::metrics() const { return parts_->metrics(); }
+
+void Relay::set_ticket_keys(const std::vector<crypto::VerifyKey>& keys) {
+  parts_->admission->ticket_keys = known(keys);
+  parts_->core.recheck_tickets(parts_->loop.now());
+  parts_->sessions.settle();
+}
+
+void Relay::drain(std::function<void()> done) {
+  auto& p = *parts_;
+  p.draining = true;
+  p.done = std::move(done);
+  p.public_door.reset();
+  p.drained.arm_in(p.settings.drain);
+  p.sessions.on_empty([&p] { p.finish(); });
+  p.core.begin_restart(p.loop.now(), p.settings.drain, kTryFor);
+  p.sessions.settle();
+}
+
+}  // namespace culvert::relay

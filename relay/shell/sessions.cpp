@@ -1,0 +1,80 @@
+#include "relay/shell/sessions.hpp"
+
+namespace culvert::relay {
+
+Sessions::Sessions(runtime::Loop& loop, Core& core)
+    : loop_(loop), core_(core), timer_(loop, [this] {
+        armed_ = Instant::never();
+        const auto now = loop_.now();
+        while (!lingering_.empty() && lingering_.front().first <= now.steady) {
+          lingering_.pop_front();
+        }
+        core_.handle_timeout(now);
+        settle();
+      }) {}
+
+void Sessions::add(std::unique_ptr<runtime::ByteStream> stream) {
+  const auto id = next_id_++;
+  auto& held = *streams_.emplace(id, std::move(stream)).first->second;
+  core_.opened(id, loop_.now());
+  settle();
+  if (!streams_.contains(id)) return;  // refused: `held` is gone
+  held.start({
+      .data =
+          [this, id](ByteView bytes) {
+            core_.bytes(id, bytes, loop_.now());
+            settle();
+          },
+      .end =
+          [this, id] {
+            core_.closed(id, loop_.now());
+            streams_.erase(id);
+            settle();
+          },
+      .drained = [this, id] { flush(id); },
+      .closed =
+          [this, id](const Error&) {
+            core_.closed(id, loop_.now());
+            streams_.erase(id);
+            settle();
+          },
+  });
+}
+
+void Sessions::settle() {
+  core_.drain(effects_);
+  for (const auto id : effects_.writable) flush(id);
+  for (auto& close : effects_.closes) end(std::move(close));
+  if (streams_.empty() && on_empty_) std::exchange(on_empty_, nullptr)();
+  arm();
+}
+
+void Sessions::flush(ConnectionId id) {
+  const auto found = streams_.find(id);
+  if (found == streams_.end()) return;
+  const auto unsent = found->second->unsent();
+  buffer_.clear();
+  core_.pull(id, unsent < kStreamRoom ? kStreamRoom - unsent : 0, loop_.now(), buffer_);
+  if (!buffer_.empty()) found->second->write(buffer_);
+}
+
+void Sessions::end(Close close) {
+  const auto found = streams_.find(close.id);
+  if (found == streams_.end()) return;
+  auto stream = std::move(found->second);
+  streams_.erase(found);
+  if (close.last.empty()) return;  // stalled, silent or superseded: cut
+  stream->write(close.last);
+  stream->finish();
+  lingering_.emplace_back(loop_.now().steady + runtime::kLingerTime, std::move(stream));
+}
+
+void Sessions::arm() {
+  auto next = core_.next_deadline();
+  if (!lingering_.empty()) next = std::min(next, lingering_.front().first);
+  if (next == armed_) return;
+  armed_ = next;
+  timer_.arm_at(next);
+}
+
+}  // namespace culvert::relay

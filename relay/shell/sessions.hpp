@@ -1,0 +1,48 @@
+// Moves bytes between upgraded streams and the core, and time into it.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+#include <utility>
+
+#include "proto/runtime/loop.hpp"
+#include "proto/runtime/stream.hpp"
+#include "proto/runtime/timer.hpp"
+#include "relay/core/core.hpp"
+
+namespace culvert::relay {
+
+// How much is handed to a stream before it is pulled for again. Small, so that disco overtakes data
+// in the core's queues; above kLowWater, so that `drained` comes.
+inline constexpr std::size_t kStreamRoom = 2 * runtime::kLowWater;
+
+class Sessions {
+ public:
+  Sessions(runtime::Loop& loop, Core& core);  // both outlive it
+
+  void add(std::unique_ptr<runtime::ByteStream> stream);
+  void settle();  // after every call into the core, also by others
+  std::size_t count() const { return streams_.size(); }
+  void on_empty(std::function<void()> call) { on_empty_ = std::move(call); }
+
+ private:
+  void flush(ConnectionId id);
+  void end(Close close);
+  void arm();
+
+  runtime::Loop& loop_;
+  Core& core_;
+  ConnectionId next_id_ = 1;
+  std::unordered_map<ConnectionId, std::unique_ptr<runtime::ByteStream>> streams_;
+  // Closed by the core, with last words under way; each lives kLingerTime longer, in this order.
+  std::deque<std::pair<Instant, std::unique_ptr<runtime::ByteStream>>> lingering_;
+  Effects effects_;
+  Bytes buffer_;
+  Instant armed_ = Instant::never();
+  runtime::Timer timer_;
+  std::function<void()> on_empty_;
+};
+
+}  // namespace culvert::relay

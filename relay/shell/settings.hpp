@@ -1,0 +1,44 @@
+// /etc/culvert/relay.json, every key with a default: with no file at all the relay starts and
+// admits nobody. docs/operations/relay.md describes the keys.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proto/core/endpoint.hpp"
+#include "proto/core/result.hpp"
+#include "proto/core/time.hpp"
+#include "proto/crypto/keys.hpp"
+#include "proto/runtime/log.hpp"
+
+namespace culvert::relay {
+
+inline constexpr std::string_view kDefaultConfig = "/etc/culvert/relay.json";
+
+struct Settings {
+  std::string id = "relay";
+  std::string host;  // the name that clients connect to; only `describe` uses it
+  Endpoint listen;
+  std::optional<Endpoint> stun;
+  std::optional<Endpoint> admin;  // plain HTTP with /metrics
+  std::string state;
+  bool plain = false;           // HTTP without TLS, behind something that ends it
+  std::string tls_certificate;  // PEM files; empty: a self-signed one is kept in `state`
+  std::string tls_key;
+  std::vector<crypto::VerifyKey> ticket_keys;
+  std::optional<crypto::Hash> vendor;  // tickets must be of this vendor, where set
+  bool open = false;
+  std::size_t max_connections = 16'384;
+  std::uint64_t bytes_per_second = 0;
+  Duration drain = 3s;  // from Restarting to the end of the process
+  runtime::log::Level log_level = runtime::log::Level::kInfo;
+};
+
+// An empty path: kDefaultConfig where it exists, otherwise the defaults.
+Result<Settings> load_settings(const std::string& path);
+
+// /var/lib/culvert/relay for root, $XDG_STATE_HOME/culvert/relay (~/.local/state/…) for others.
+std::string default_state();
+
+}  // namespace culvert::relay

@@ -1,0 +1,43 @@
+// The STUN responder's pure half: which datagrams get an answer, and which. Stateless but for the
+// rate limit: kStunPerSecond answers a second and source (IPv4 address or IPv6 /64), counted in a
+// table of fixed size whose slots sources may share.
+#pragma once
+
+#include <array>
+#include <optional>
+
+#include "proto/core/bytes.hpp"
+#include "proto/core/endpoint.hpp"
+#include "proto/core/rng.hpp"
+#include "proto/core/time.hpp"
+
+namespace culvert::relay {
+
+inline constexpr std::uint32_t kStunPerSecond = 50;  // a site behind one address probes as one
+
+struct StunCounters {
+  std::uint64_t answered = 0;
+  std::uint64_t malformed = 0;
+  std::uint64_t limited = 0;
+};
+
+class StunServer {
+ public:
+  explicit StunServer(Rng& rng) : seed_(rng.next()) {}
+
+  std::optional<Bytes> handle(ByteView datagram, const Endpoint& from, Instant now);
+  const StunCounters& counters() const { return counters_; }
+
+ private:
+  struct Slot {
+    std::int64_t second = 0;
+    std::uint32_t answers = 0;
+  };
+  bool admit(const IpAddress& from, Instant now);
+
+  std::uint64_t seed_;  // so that nobody can choose whom to share a slot with
+  std::array<Slot, 4096> slots_{};
+  StunCounters counters_;
+};
+
+}  // namespace culvert::relay
