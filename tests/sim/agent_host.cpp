@@ -1,0 +1,353 @@
+#include "tests/sim/agent_host.hpp"
+
+#include "proto/derp/payload.hpp"
+#include "proto/ip/build.hpp"
+#include "proto/ip/packet.hpp"
+#include "tests/sim/ceremony.hpp"
+
+namespace culvert::sim {
+namespace {
+
+constexpr std::uint16_t kFirstPort = 20000;
+constexpr std::uint16_t kKnockPort = 999;  // for knocking without a grant
+
+}  // namespace
+
+AgentHost::AgentHost(Context& context, agent::Options options, IpAddress address,
+                     Endpoint coordinator, Endpoint relay)
+    : Host(context, options.name, address),
+      options_(std::move(options)),
+      coordinator_(coordinator),
+      relay_(relay) {
+  context_.network.on_datagram(id(), [this](const Endpoint& from, const Endpoint& to, Bytes bytes) {
+    if (!running() || to.port != kAgentPort) return;
+    const agent::Core::Datagram datagram{from, bytes};
+    core_->handle_datagrams(now(), {&datagram, 1});
+    pump();
+  });
+}
+
+void AgentHost::start() {
+  say("starts");
+  context_.network.set_up(id(), true);
+  auto options = options_;
+  if (has_started_) options.token.reset();
+  has_started_ = true;
+  auto core = agent::Core::start(std::move(options),
+                                 {site_store_, node_store_, sink_, context_.rng}, now());
+  if (!core) {
+    // A log that cannot be written may forbid to start; nothing else may.
+    say("cannot start: " + core.error().message);
+    if (core.error().code != ErrorCode::kExhausted) {
+      context_.oracle.violation(name() + " cannot start: " + core.error().message);
+    }
+    return;
+  }
+  core_ = std::move(*core);
+  core_->handle_local_endpoints(now(), {{context_.network.address(id()), kAgentPort}});
+  talk_at_ = now().steady + kTalkEvery;
+  pump();
+}
+
+void AgentHost::crash() {
+  say("crashes");
+  core_.reset();
+  controls_.clear();
+  relays_.clear();
+  listening_.clear();
+  accepted_.clear();
+  flows_.clear();
+  effects_.clear();
+  talk_at_ = Instant::never();
+  context_.network.set_up(id(), false);
+}
+
+void AgentHost::move_to(IpAddress address) {
+  say("moves to " + format(address));
+  context_.network.set_address(id(), address);
+  if (!running()) return;
+  for (const auto& [connection, stream] : std::exchange(controls_, {})) {
+    context_.network.close(stream, id());
+    core_->handle_control_closed(now(), connection, "the network changed");
+  }
+  for (const auto& [connection, relayed] : std::exchange(relays_, {})) {
+    context_.network.close(relayed.stream, id());
+    core_->handle_relay_closed(now(), connection, "the network changed");
+  }
+  core_->handle_local_endpoints(now(), {{address, kAgentPort}});
+  pump();
+}
+
+Instant AgentHost::next_deadline() const {
+  return core_ ? std::min(core_->next_deadline(), talk_at_) : Instant::never();
+}
+
+void AgentHost::handle_timeout() {
+  if (core_->next_deadline() <= now().steady) core_->handle_timeout(now());
+  pump();
+  if (running() && talk_at_ <= now().steady) {
+    talk_at_ = now().steady + kTalkEvery;
+    talk();
+    pump();
+  }
+}
+
+// --- what the shell does with effects ---
+
+void AgentHost::pump() {
+  for (core_->drain(effects_); !effects_.empty(); core_->drain(effects_)) {
+    auto effects = std::exchange(effects_, {});
+    for (const auto& effect : effects.events) act(effect);
+    for (std::size_t i = 0; i < effects.datagrams.size(); ++i) {
+      context_.oracle.sent(id(), name(), effects.datagrams.bytes(i));
+      context_.network.send(id(), kAgentPort, effects.datagrams.to(i), effects.datagrams.bytes(i));
+    }
+    for (std::size_t i = 0; i < effects.mesh.size(); ++i) receive(effects.mesh.bytes(i));
+  }
+}
+
+void AgentHost::act(const agent::Effect& effect) {
+  if (const auto* open = std::get_if<agent::OpenControl>(&effect)) {
+    open_control(*open);
+  } else if (const auto* message = std::get_if<agent::SendControl>(&effect)) {
+    const auto found = controls_.find(message->id);
+    if (found != controls_.end()) context_.network.write(found->second, id(), message->message);
+  } else if (const auto* end = std::get_if<agent::CloseControl>(&effect)) {
+    if (const auto node = controls_.extract(end->id)) context_.network.close(node.mapped(), id());
+  } else if (const auto* relay = std::get_if<agent::OpenRelay>(&effect)) {
+    open_relay(*relay);
+  } else if (const auto* bytes = std::get_if<agent::SendRelay>(&effect)) {
+    const auto found = relays_.find(bytes->id);
+    if (found == relays_.end()) return;
+    watch_relay(found->second, bytes->bytes);
+    context_.network.write(found->second.stream, id(), bytes->bytes);
+  } else if (const auto* close = std::get_if<agent::CloseRelay>(&effect)) {
+    if (const auto node = relays_.extract(close->id)) {
+      context_.network.close(node.mapped().stream, id());
+    }
+  } else if (const auto* listen = std::get_if<agent::ListenService>(&effect)) {
+    listening_[listen->endpoint] = listen->fqdn;
+  } else if (const auto* unlisten = std::get_if<agent::UnlistenService>(&effect)) {
+    listening_.erase(unlisten->endpoint);
+  } else if (const auto* cut = std::get_if<agent::CutFlows>(&effect)) {
+    say("cuts " + format(cut->peer) + ": " + cut->reason);
+    std::erase_if(accepted_, [&](const auto& flow) {
+      return flow.first.first.address == cut->peer &&
+             (!cut->service || flow.first.second == *cut->service);
+    });
+  } else if (const auto* resolve = std::get_if<agent::ResolveStun>(&effect)) {
+    context_.network.after(5ms, [this, host = resolve->host, port = resolve->port] {
+      if (!running()) return;
+      core_->handle_stun_servers(now(), host, {{relay_.address, port}});
+      pump();
+    });
+  } else if (const auto* line = std::get_if<agent::LogLine>(&effect)) {
+    say(line->event + (line->detail.empty() ? "" : ": " + line->detail));
+  }
+}
+
+void AgentHost::open_control(const agent::OpenControl& open) {
+  const auto connection = open.id;
+  StreamEvents events;
+  events.opened = [this, connection] {
+    core_->handle_control_open(now(), connection);
+    pump();
+  };
+  events.data = [this, connection](ByteView message) {
+    core_->handle_control_message(now(), connection, message);
+    pump();
+  };
+  events.closed = [this, connection](const std::string& why) {
+    controls_.erase(connection);
+    core_->handle_control_closed(now(), connection, why);
+    pump();
+  };
+  controls_[connection] = context_.network.connect(id(), coordinator_, std::move(events));
+}
+
+void AgentHost::open_relay(const agent::OpenRelay& open) {
+  const auto connection = open.id;
+  StreamEvents events;
+  events.opened = [this, connection] {
+    core_->handle_relay_open(now(), connection);
+    pump();
+  };
+  events.data = [this, connection](ByteView bytes) {
+    core_->handle_relay_bytes(now(), connection, bytes);
+    pump();
+  };
+  events.closed = [this, connection](const std::string& why) {
+    relays_.erase(connection);
+    core_->handle_relay_closed(now(), connection, why);
+    pump();
+  };
+  relays_[connection].stream = context_.network.connect(id(), relay_, std::move(events));
+}
+
+void AgentHost::watch_relay(Relayed& relayed, ByteView bytes) {
+  const auto fed = relayed.reader.feed(bytes, [this](const derp::Frame& frame) {
+    if (frame.type == derp::FrameType::kSendPacket) {
+      context_.oracle.sent(id(), name(), derp::read_packet(frame.payload).bytes);
+    }
+    return true;
+  });
+  if (!fed) context_.oracle.violation(name() + " sent a malformed frame");
+}
+
+bool AgentHost::connected() const {
+  return running() && core_->status(now()).coordinator_connected;
+}
+
+// --- commands ---
+
+void AgentHost::request(const KnownService& service, std::chrono::seconds duration) {
+  if (!running()) return;
+  core_->request(now(), {service.fqdn, "INC-1", duration},
+                 [this, fqdn = service.fqdn](const Result<agent::RequestView>& view) {
+                   say("request for " + fqdn + ": " +
+                       (view ? view->grant + " " + view->state : view.error().message));
+                 });
+  pump();
+}
+
+void AgentHost::lock(bool locked) {
+  if (!running()) return;
+  say(locked ? "lock" : "unlock");
+  if (!locked) context_.oracle.set_locked(id(), false);
+  const auto done = [this, locked](const Result<void>& result) {
+    if (!result) return context_.oracle.violation(name() + " cannot lock or unlock");
+    if (locked) context_.oracle.set_locked(id(), true);
+  };
+  if (locked) {
+    core_->lock(now(), done);
+  } else {
+    core_->unlock(now(), done);
+  }
+  pump();
+}
+
+void AgentHost::deny(const std::string& grant) {
+  if (!running()) return;
+  say("deny " + grant);
+  core_->deny(now(), grant, [this, grant](const Result<void>& result) {
+    if (result) {
+      context_.oracle.denied(grant, id());
+    } else {
+      say("deny: " + result.error().message);
+    }
+  });
+  pump();
+}
+
+void AgentHost::set_audit_failing(bool failing) {
+  say(failing ? "its disk is full" : "its disk has room");
+  sink_.set_failing(failing);
+  context_.oracle.set_audit(now().steady, id(), failing);
+}
+
+bool AgentHost::heard_since(const std::string& fqdn, Instant since) const {
+  const auto found = heard_.find(fqdn);
+  return found != heard_.end() && found->second >= since;
+}
+
+// --- traffic ---
+
+void AgentHost::send_mesh(const Endpoint& from, const Endpoint& to, std::uint8_t flags,
+                          std::uint32_t sequence, bool with_text) {
+  const std::string content = with_text ? kPlainMark : "";
+  const auto packet = ip::tcp_packet(from, to, {flags, sequence, 1, 65535}, view(content));
+  const ByteView packets[] = {packet};
+  core_->handle_mesh(now(), packets);
+}
+
+void AgentHost::receive(ByteView bytes) {
+  const auto packet = ip::PacketView::parse(bytes);
+  if (!packet || !packet->source_port() || !packet->tcp_flags()) {
+    return context_.oracle.violation(name() + " was delivered something that is not TCP");
+  }
+  const Endpoint from{packet->source, *packet->source_port()};
+  const Endpoint to{packet->destination, *packet->destination_port()};
+  const auto pair = is_site() ? Pair{from.address, to} : Pair{to.address, from};
+  context_.oracle.delivered(now().steady, now().wall, id(), name(), pair);
+  if (is_site()) {
+    receive_at_site(from, to, *packet->tcp_flags());
+  } else {
+    receive_at_laptop(from, to, *packet->tcp_flags());
+  }
+}
+
+void AgentHost::receive_at_site(const Endpoint& from, const Endpoint& to, std::uint8_t flags) {
+  const auto service = listening_.find(to);
+  if (service == listening_.end()) return;
+  const auto key = std::pair(from, to);
+  if ((flags & ip::kSyn) != 0) {
+    const auto fqdn = service->second;
+    const auto flow = core_->authorize_flow(now(), from.address, fqdn);
+    if (!flow) {
+      say("refuses a flow: " + flow.error().message);
+      return send_mesh(to, from, ip::kRst | ip::kAck, 0, false);
+    }
+    check_audited(*flow, fqdn);
+    accepted_[key] = now().steady;
+    return send_mesh(to, from, ip::kSyn | ip::kAck, 1, false);
+  }
+  const auto flow = accepted_.find(key);
+  if (flow == accepted_.end()) return;
+  flow->second = now().steady;
+  send_mesh(to, from, ip::kAck, 2, true);
+}
+
+void AgentHost::check_audited(const agent::FlowContext& flow, const std::string& fqdn) {
+  for (auto entry = sink_.entries().rbegin(); entry != sink_.entries().rend(); ++entry) {
+    if (entry->kind == audit::Kind::kFlowOpen && entry->grant == flow.grant &&
+        entry->service == fqdn) {
+      return;
+    }
+  }
+  context_.oracle.violation(name() + " opened a flow that its audit log does not have");
+}
+
+void AgentHost::receive_at_laptop(const Endpoint& from, const Endpoint& to, std::uint8_t flags) {
+  for (auto& [fqdn, flow] : flows_) {
+    if (flow.local != to || flow.service != from) continue;
+    if ((flags & ip::kRst) != 0) {
+      flow.heard = now().steady - kFlowDead;
+      return;
+    }
+    flow.heard = now().steady;
+    heard_[fqdn] = now().steady;
+    if ((flags & ip::kSyn) != 0) send_mesh(to, from, ip::kAck, ++flow.sequence, true);
+    return;
+  }
+}
+
+void AgentHost::talk() {
+  if (is_site()) {
+    std::erase_if(accepted_,
+                  [&](const auto& flow) { return now().steady - flow.second > kFlowDead; });
+    for (const auto& [flow, heard] : std::map(accepted_)) {
+      send_mesh(flow.second, flow.first, ip::kAck | ip::kPsh, 3, true);
+    }
+    return;
+  }
+  for (const auto& service : services_) talk_to(service);
+}
+
+void AgentHost::talk_to(const KnownService& service) {
+  auto found = flows_.find(service.fqdn);
+  if (found != flows_.end() && now().steady - found->second.heard < kFlowDead) {
+    auto& flow = found->second;
+    return send_mesh(flow.local, flow.service, ip::kAck, ++flow.sequence, true);
+  }
+  flows_.erase(service.fqdn);
+  const auto granted = core_->dial(now(), service.fqdn);
+  if (!granted) {
+    return send_mesh({mesh_address(), kKnockPort}, service.endpoint, ip::kSyn, 0, false);
+  }
+  if (++last_port_ < kFirstPort) last_port_ = kFirstPort;
+  const Endpoint local{mesh_address(), last_port_};
+  flows_[service.fqdn] = {local, granted->endpoint, now().steady};
+  send_mesh(local, granted->endpoint, ip::kSyn, 1, false);
+}
+
+}  // namespace culvert::sim

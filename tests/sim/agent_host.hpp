@@ -1,0 +1,105 @@
+// An agent as a host: its core, the part that its shell plays, and behind it the simplest TCP-like
+// traffic. A laptop keeps one flow to every service that exists, granted or not: where it is
+// refused it knocks at the service's address all the same. A site answers, and sends on its own.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/core/core.hpp"
+#include "proto/audit/sink.hpp"
+#include "proto/derp/frame.hpp"
+#include "proto/trust/store.hpp"
+#include "tests/sim/host.hpp"
+#include "tests/sim/servers.hpp"
+
+namespace culvert::sim {
+
+inline constexpr std::uint16_t kAgentPort = 41641;
+inline constexpr Duration kTalkEvery = 500ms;
+inline constexpr Duration kFlowDead = 3s;
+
+struct KnownService {  // that exists somewhere
+  std::string fqdn;
+  Endpoint endpoint;
+};
+
+class AgentHost final : public Host {
+ public:
+  AgentHost(Context& context, agent::Options options, IpAddress address, Endpoint coordinator,
+            Endpoint relay);
+
+  void start() override;
+  void crash() override;
+  bool running() const override { return core_ != nullptr; }
+  Instant next_deadline() const override;
+  void handle_timeout() override;
+
+  void set_services(std::vector<KnownService> services) { services_ = std::move(services); }
+  void move_to(IpAddress address);  // another network: its streams break
+  void request(const KnownService& service, std::chrono::seconds duration);
+  void lock(bool locked);
+  void deny(const std::string& grant);
+  void set_audit_failing(bool failing);
+
+  // Has an answer come on a flow to this service since then?
+  bool heard_since(const std::string& fqdn, Instant since) const;
+  bool connected() const;  // to the coordinator
+  agent::StatusView status() const { return core_->status(now()); }
+  IpAddress mesh_address() const { return core_->address(); }
+  const audit::MemorySink& audit() const { return sink_; }
+  bool is_site() const { return options_.role == agent::Role::kSite; }
+
+ private:
+  struct Flow {  // a laptop's
+    Endpoint local;
+    Endpoint service;
+    Instant heard;
+    std::uint32_t sequence = 1;
+  };
+  struct Relayed {
+    StreamId stream = 0;
+    derp::FrameReader reader;  // of what goes out, for the oracle
+  };
+
+  void pump();
+  void act(const agent::Effect& effect);
+  void open_control(const agent::OpenControl& open);
+  void open_relay(const agent::OpenRelay& open);
+  void watch_relay(Relayed& relayed, ByteView bytes);
+  void receive(ByteView packet);
+  void receive_at_site(const Endpoint& from, const Endpoint& to, std::uint8_t flags);
+  void receive_at_laptop(const Endpoint& from, const Endpoint& to, std::uint8_t flags);
+  void talk();
+  void talk_to(const KnownService& service);
+  void send_mesh(const Endpoint& from, const Endpoint& to, std::uint8_t flags,
+                 std::uint32_t sequence, bool with_text);
+  void check_audited(const agent::FlowContext& flow, const std::string& fqdn);
+
+  agent::Options options_;
+  Endpoint coordinator_;
+  Endpoint relay_;
+  trust::MemoryStore site_store_;
+  trust::MemoryStore node_store_;
+  audit::MemorySink sink_;
+  std::vector<KnownService> services_;
+  bool has_started_ = false;
+
+  // Of the present process.
+  std::unique_ptr<agent::Core> core_;
+  agent::Effects effects_;
+  std::map<agent::ConnectionId, StreamId> controls_;
+  std::map<agent::ConnectionId, Relayed> relays_;
+  std::map<Endpoint, std::string> listening_;
+  std::map<std::pair<Endpoint, Endpoint>, Instant> accepted_;  // laptop's end, service → last heard
+  std::map<std::string, Flow> flows_;
+  std::map<std::string, Instant> heard_;  // by FQDN; not forgotten at a restart
+  std::uint16_t last_port_ = 20000;
+  Instant talk_at_ = Instant::never();
+};
+
+}  // namespace culvert::sim

@@ -1,0 +1,147 @@
+#include "tests/sim/oracle.hpp"
+
+#include <algorithm>
+
+#include "proto/crypto/hash.hpp"
+
+namespace culvert::sim {
+namespace {
+
+constexpr std::size_t kTransportHeader = 16;
+constexpr std::uint8_t kTransport = 4;
+constexpr std::size_t kMaxViolations = 20;
+
+}  // namespace
+
+void Oracle::violation(const std::string& what) {
+  if (violations_.size() < kMaxViolations) violations_.push_back(what);
+}
+
+void Oracle::requested(const std::string& grant, const Pair& pair, WallTime ends) {
+  if (grants_.contains(grant)) return;  // the other approver saw it first
+  grants_[grant] = {.pair = pair, .ends = ends, .revoked = {}, .connected_then = {}, .denied = {}};
+}
+
+void Oracle::approved(Instant, const std::string& grant, bool customer) {
+  auto& facts = grants_[grant];
+  (customer ? facts.customer : facts.vendor) = true;
+}
+
+void Oracle::ending(const std::string& grant) { grants_[grant].ending = true; }
+
+void Oracle::revoked(Instant now, const std::string& grant) {
+  auto& facts = grants_[grant];
+  if (facts.revoked) return;
+  facts.revoked = now;
+  for (const auto& [host, about] : hosts_) {
+    if (about.connected) facts.connected_then.insert(host);
+  }
+}
+
+void Oracle::denied(const std::string& grant, HostId host) { grants_[grant].denied.insert(host); }
+
+void Oracle::set_locked(HostId host, bool locked) { hosts_[host].locked = locked; }
+
+void Oracle::acknowledged(const crypto::Hash& statement, std::string signer) {
+  acknowledged_[statement].insert(std::move(signer));
+}
+
+void Oracle::set_connected(Instant now, HostId host, bool reached, bool connected) {
+  auto& about = hosts_[host];
+  about.connected = connected;
+  if (reached) {
+    about.unreached_since.reset();
+  } else if (!about.unreached_since) {
+    about.unreached_since = now;
+  }
+  if (connected) return;
+  for (auto& [grant, facts] : grants_) facts.connected_then.erase(host);
+}
+
+void Oracle::set_audit(Instant now, HostId host, bool failing) {
+  auto& about = hosts_[host];
+  if (!failing) {
+    about.audit_failing.reset();
+  } else if (!about.audit_failing) {
+    about.audit_failing = now;
+  }
+}
+
+std::optional<std::string> Oracle::refusal(Instant now, WallTime wall, HostId host,
+                                           const Facts& facts) const {
+  if (!facts.vendor || !facts.customer) return "not approved";
+  if (wall >= facts.ends) return "over";
+  if (facts.denied.contains(host)) return "denied here";
+  if (facts.revoked) {
+    const bool online = facts.connected_then.contains(host);
+    if (now - *facts.revoked > (online ? kOnlineCut : lease_)) {
+      return online ? "revoked more than 2 s ago, connected" : "revoked longer ago than a lease";
+    }
+  }
+  return std::nullopt;
+}
+
+void Oracle::delivered(Instant now, WallTime wall, HostId host, const std::string& name,
+                       const Pair& pair) {
+  ++deliveries_;
+  const auto& about = hosts_[host];
+  const auto bad = [&](const std::string& why) {
+    violation(name + " was delivered a packet of " + format(pair.device) + " and " +
+              format(pair.service) + ": " + why);
+  };
+  if (about.locked) return bad("locked");
+  if (about.unreached_since && now - *about.unreached_since > lease_) {
+    return bad("the coordinator has been absent for longer than a lease");
+  }
+  if (about.audit_failing && now - *about.audit_failing > kAuditCut) {
+    return bad("its audit log has not been writable for 30 s");
+  }
+  std::string why = "no grant";
+  for (const auto& [grant, facts] : grants_) {
+    if (facts.pair != pair) continue;
+    const auto refused = refusal(now, wall, host, facts);
+    if (!refused) return;
+    why += "; " + grant + ": " + *refused;
+  }
+  bad(why);
+}
+
+// The same packet may go two ways at once; two packets never share a key and a nonce.
+void Oracle::sent(HostId host, const std::string& name, ByteView bytes) {
+  const std::string_view mark = kPlainMark;
+  if (text(bytes).find(mark) != std::string_view::npos) violation(name + " sent readable text");
+  if (bytes.size() < kTransportHeader || bytes[0] != kTransport || bytes[1] != 0) return;
+  const auto receiver = load_le<std::uint32_t>(bytes.data() + 4);
+  const auto counter = load_le<std::uint64_t>(bytes.data() + 8);
+  auto [found, fresh] = sealed_.try_emplace({host, receiver, counter});
+  const auto digest = crypto::sha256(bytes);
+  if (fresh) {
+    found->second = to_bytes(digest.view());
+  } else if (!equal(found->second, digest.view())) {
+    violation(name + " sealed two packets with one key and nonce");
+  }
+}
+
+bool Oracle::live(Instant now, WallTime wall, const std::string& grant) const {
+  const auto found = grants_.find(grant);
+  if (found == grants_.end()) return false;
+  const auto& facts = found->second;
+  return facts.vendor && facts.customer && wall < facts.ends && !facts.ending &&
+         facts.denied.empty() && now.nanoseconds > 0;
+}
+
+bool Oracle::in_force(Instant now, WallTime wall, const Pair& pair) const {
+  return std::any_of(grants_.begin(), grants_.end(), [&](const auto& entry) {
+    return entry.second.pair == pair && live(now, wall, entry.first);
+  });
+}
+
+std::vector<std::string> Oracle::grants_of(const Pair& pair) const {
+  std::vector<std::string> out;
+  for (const auto& [grant, facts] : grants_) {
+    if (facts.pair == pair) out.push_back(grant);
+  }
+  return out;
+}
+
+}  // namespace culvert::sim

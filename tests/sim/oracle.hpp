@@ -1,0 +1,98 @@
+// What must hold at every step, told by what people did and not by what the programs think.
+//
+//   delivered   an inner packet reached a stack: some grant for exactly that pair must be in force
+//               there: signed by both sides, not over, not cut for longer than the bound allows
+//   sent        a datagram or relay packet left an agent: no WireGuard (receiver, counter) twice
+//   with
+//               different bytes, and nothing readable inside
+//   acknowledged a statement that the coordinator has confirmed: in its store for ever after
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "proto/core/bytes.hpp"
+#include "proto/core/endpoint.hpp"
+#include "proto/core/time.hpp"
+#include "proto/crypto/keys.hpp"
+#include "tests/sim/network.hpp"
+
+namespace culvert::sim {
+
+inline constexpr Duration kOnlineCut = 2s;  // from the coordinator's answer to the last packet
+inline constexpr Duration kAuditCut = 30s;  // from the first failing write
+inline constexpr const char* kPlainMark = "CULVERT-SIM-PLAINTEXT";
+
+struct Pair {
+  IpAddress device;
+  Endpoint service;
+  friend auto operator<=>(const Pair&, const Pair&) = default;
+};
+
+class Oracle {
+ public:
+  explicit Oracle(Duration lease) : lease_(lease) {}
+
+  // --- what people do ---
+  void requested(const std::string& grant, const Pair& pair, WallTime ends);
+  void approved(Instant now, const std::string& grant, bool customer);
+  void ending(const std::string& grant);                // somebody has asked for its end
+  void revoked(Instant now, const std::string& grant);  // the coordinator has confirmed
+  void denied(const std::string& grant, HostId host);   // locally, at once
+  void set_locked(HostId host, bool locked);
+  void acknowledged(const crypto::Hash& statement, std::string signer);
+
+  // --- what the world does ---
+  void set_connected(Instant now, HostId host, bool reached, bool connected);
+  void set_audit(Instant now, HostId host, bool failing);
+
+  // --- what the programs do ---
+  void delivered(Instant now, WallTime wall, HostId host, const std::string& name,
+                 const Pair& pair);
+  void sent(HostId host, const std::string& name, ByteView bytes);
+
+  bool in_force(Instant now, WallTime wall, const Pair& pair) const;  // for all; what must work
+  std::vector<std::string> grants_of(const Pair& pair) const;
+  bool live(Instant now, WallTime wall, const std::string& grant) const;
+  const std::map<crypto::Hash, std::set<std::string>>& acknowledged_notes() const {
+    return acknowledged_;
+  }
+  void violation(const std::string& what);
+  const std::vector<std::string>& violations() const { return violations_; }
+  std::uint64_t deliveries() const { return deliveries_; }
+
+ private:
+  struct Facts {
+    Pair pair;
+    WallTime ends;
+    bool vendor = false;
+    bool customer = false;
+    bool ending = false;
+    std::optional<Instant> revoked;
+    std::set<HostId> connected_then;  // at the revocation, and without a break since
+    std::set<HostId> denied;
+  };
+  struct HostFacts {
+    bool connected = false;
+    bool locked = false;
+    std::optional<Instant> unreached_since;
+    std::optional<Instant> audit_failing;
+  };
+
+  std::optional<std::string> refusal(Instant now, WallTime wall, HostId host,
+                                     const Facts& facts) const;
+
+  Duration lease_;
+  std::map<std::string, Facts> grants_;
+  std::map<HostId, HostFacts> hosts_;
+  std::map<std::tuple<HostId, std::uint32_t, std::uint64_t>, Bytes> sealed_;
+  std::map<crypto::Hash, std::set<std::string>> acknowledged_;
+  std::vector<std::string> violations_;
+  std::uint64_t deliveries_ = 0;
+};
+
+}  // namespace culvert::sim

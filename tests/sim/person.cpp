@@ -1,0 +1,186 @@
+#include "tests/sim/person.hpp"
+
+#include <algorithm>
+
+namespace culvert::sim {
+namespace {
+
+constexpr Duration kAskEvery = 1s;
+
+}  // namespace
+
+PersonHost::PersonHost(Context& context, Office office, const KeyHolder& key, const Vendor& vendor,
+                       const SiteDocuments* site, IpAddress address, Endpoint coordinator)
+    : Host(context, key.person.str(), address),
+      office_(office),
+      key_(key),
+      vendor_(vendor),
+      evidence_(site != nullptr ? trust::Pins{site->root_hash, std::nullopt, true}
+                                : trust::Pins{std::nullopt, vendor.genesis, true},
+                {}),
+      coordinator_(coordinator) {
+  auto notes = vendor.chain;
+  if (site != nullptr) notes.insert(notes.end(), site->notes.begin(), site->notes.end());
+  for (const auto& offered : evidence_.offer_all(notes, now())) {
+    if (!offered) give_up(this->name() + ": " + offered.error().message);
+  }
+}
+
+void PersonHost::start() {
+  context_.network.set_up(id(), true);
+  control::ClientOptions options{
+      control::noise::KeyPair::generate(context_.rng), vendor_.control.public_key, {}};
+  options.proofs.push_back(key_.key.clone());
+  client_ = std::make_unique<control::Client>(std::move(options), context_.rng);
+  client_->start(now().steady);
+  ask_at_ = now().steady + kAskEvery;
+  pump();
+}
+
+void PersonHost::crash() {
+  client_.reset();
+  stream_.reset();
+  question_.reset();
+  confirmed_.clear();
+  ask_at_ = Instant::never();
+  context_.network.set_up(id(), false);
+}
+
+Instant PersonHost::next_deadline() const {
+  return client_ ? std::min(client_->next_deadline(), ask_at_) : Instant::never();
+}
+
+void PersonHost::handle_timeout() {
+  if (client_->next_deadline() <= now().steady) client_->handle_timeout(now().steady);
+  if (ask_at_ <= now().steady) {
+    ask_at_ = now().steady + kAskEvery;
+    ask();
+  }
+  pump();
+}
+
+void PersonHost::ask() {
+  if (question_ || !client_->connected()) return;
+  const auto what =
+      office_ == Office::kAdmission ? control::ListWhat::kDevices : control::ListWhat::kRequests;
+  if (const auto asked = client_->list(what, std::nullopt)) question_ = *asked;
+}
+
+void PersonHost::open() {
+  StreamEvents events;
+  events.opened = [this] {
+    client_->handle_opened(now().steady);
+    pump();
+  };
+  events.data = [this](ByteView record) {
+    client_->handle_message(now().steady, record);
+    pump();
+  };
+  events.closed = [this](const std::string& why) {
+    stream_.reset();
+    client_->handle_closed(now().steady, {ErrorCode::kUnavailable, why});
+    pump();
+  };
+  stream_ = context_.network.connect(id(), coordinator_, std::move(events));
+}
+
+void PersonHost::pump() {
+  for (bool more = true; more;) {
+    more = false;
+    while (auto output = client_->poll_output()) {
+      more = true;
+      if (std::holds_alternative<control::OpenConnection>(*output)) {
+        open();
+      } else if (const auto* record = std::get_if<control::SendRecord>(&*output)) {
+        if (stream_) context_.network.write(*stream_, id(), record->record);
+      } else if (stream_) {
+        context_.network.close(*stream_, id());
+        stream_.reset();
+      }
+    }
+    while (auto event = client_->poll_event()) {
+      more = true;
+      auto* answered = std::get_if<control::Answered>(&*event);
+      if (answered == nullptr) continue;
+      const auto put = confirmed_.extract(answered->request);
+      if (!answered->reply) {
+        say("refused: " + answered->reply.error().message);
+        if (question_ == answered->request) question_.reset();
+      } else if (put) {
+        put.mapped()();
+      } else if (question_ == answered->request) {
+        question_.reset();
+        decide(*answered->reply);
+      }
+    }
+  }
+}
+
+void PersonHost::decide(const control::Reply& reply) {
+  std::vector<note::Note> notes;
+  for (const auto& text : reply.notes) {
+    if (auto parsed = note::parse(text)) notes.push_back(std::move(*parsed));
+  }
+  evidence_.offer_all(notes, now());
+  for (const auto& listed : reply.entries) {
+    if (!listed.state.starts_with("PENDING")) continue;
+    if (office_ == Office::kAdmission) {
+      admit(listed);
+    } else {
+      approve(listed);
+    }
+  }
+}
+
+void PersonHost::put(const note::Note& note, std::function<void()> confirmed) {
+  const auto id = client_->put({note::render(note)});
+  if (!id) return say("cannot put: " + id.error().message);
+  confirmed_[*id] = std::move(confirmed);
+}
+
+void PersonHost::admit(const control::Listed& listed) {
+  auto device = must(note::parse(listed.note));
+  const auto id = note::hash(device);
+  if (!signed_.insert(id).second) return;
+  must(trust::verify_self_signed(device));
+  const auto admitted = must(trust::add_signature(std::move(device), key_.signer()));
+  put(admitted, [this, id] { context_.oracle.acknowledged(id, key_.person.str()); });
+}
+
+void PersonHost::approve(const control::Listed& listed) {
+  auto request = must(note::parse(listed.note));
+  const auto id = note::hash(request);
+  if (signed_.contains(id)) return;
+  if (const auto checked = evidence_.check_request(request, now()); !checked) {
+    return say("does not approve: " + checked.error().message);
+  }
+  const auto grant = must(trust::Grant::parse(request.text));
+  signed_.insert(id);
+  approved_[grant.id.str()] = grant;
+  const auto* policy = evidence_.policy(grant.site.id);
+  const auto* service = policy == nullptr ? nullptr : policy->service(grant.service);
+  if (service == nullptr) return context_.oracle.violation("a request that no policy bears");
+  const Pair pair{trust::node_address(grant.device),
+                  {trust::service_address(grant.site.id, grant.service), service->port}};
+  say("approves " + grant.id.str() + " for " + grant.service.str());
+  context_.oracle.requested(grant.id.str(), pair, grant.not_after);
+  context_.oracle.approved(now().steady, grant.id.str(), office_ == Office::kSiteApprover);
+  const auto approved = must(trust::add_signature(std::move(request), key_.signer()));
+  put(approved, [this, id] { context_.oracle.acknowledged(id, key_.person.str()); });
+}
+
+void PersonHost::revoke(const std::string& grant) {
+  const auto found = approved_.find(grant);
+  if (!running() || found == approved_.end()) return;
+  say("revokes " + grant);
+  context_.oracle.ending(grant);
+  const auto note =
+      must(trust::revoke_grant(found->second, vendor_.id(), "enough", now().wall, key_.signer()));
+  put(note, [this, grant, id = note::hash(note)] {
+    context_.oracle.revoked(now().steady, grant);
+    context_.oracle.acknowledged(id, key_.person.str());
+  });
+  pump();
+}
+
+}  // namespace culvert::sim

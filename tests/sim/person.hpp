@@ -1,0 +1,55 @@
+// A person with a key file, as `culvert approve`, `device admit` and `revoke` work: a control
+// client of their own, evidence from their own pin, and nothing signed that has not been verified.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "proto/control/client.hpp"
+#include "proto/trust/evidence.hpp"
+#include "tests/sim/ceremony.hpp"
+#include "tests/sim/host.hpp"
+
+namespace culvert::sim {
+
+enum class Office { kAdmission, kVendorApprover, kSiteApprover };
+
+class PersonHost final : public Host {
+ public:
+  PersonHost(Context& context, Office office, const KeyHolder& key, const Vendor& vendor,
+             const SiteDocuments* site, IpAddress address, Endpoint coordinator);
+
+  void start() override;
+  void crash() override;
+  bool running() const override { return client_ != nullptr; }
+  Instant next_deadline() const override;
+  void handle_timeout() override;
+
+  void revoke(const std::string& grant);  // one that was approved here
+
+ private:
+  void pump();
+  void open();
+  void ask();
+  void decide(const control::Reply& reply);
+  void admit(const control::Listed& listed);
+  void approve(const control::Listed& listed);
+  void put(const note::Note& note, std::function<void()> confirmed);
+
+  Office office_;
+  const KeyHolder& key_;
+  const Vendor& vendor_;
+  trust::Evidence evidence_;
+  Endpoint coordinator_;
+  std::unique_ptr<control::Client> client_;
+  std::optional<StreamId> stream_;
+  std::map<control::RequestId, std::function<void()>> confirmed_;  // puts on their way
+  std::optional<control::RequestId> question_;
+  std::set<crypto::Hash> signed_;
+  std::map<std::string, trust::Grant> approved_;
+  Instant ask_at_ = Instant::never();
+};
+
+}  // namespace culvert::sim

@@ -1,0 +1,166 @@
+#include "tests/sim/servers.hpp"
+
+#include "coordinator/core/operator.hpp"
+#include "proto/path/stun.hpp"
+#include "proto/trust/ticket.hpp"
+
+namespace culvert::sim {
+namespace {
+
+constexpr std::size_t kRoom = std::size_t{1} << 20U;  // streams here take what they are given
+
+}  // namespace
+
+// --- relay ---
+
+RelayHost::RelayHost(Context& context, const Vendor& vendor, IpAddress address)
+    : Host(context, "relay", address),
+      vendor_(vendor),
+      key_(derp::RelayKeyPair::generate(context.rng)) {
+  serve_stun();
+}
+
+control::RelayInfo RelayHost::info() const {
+  control::RelayInfo info;
+  info.id = "relay-1";
+  info.host = "relay.sim";
+  info.port = kRelayPort;
+  info.stun_port = kStunServerPort;
+  info.key = key_.public_key;
+  return info;
+}
+
+void RelayHost::serve_stun() {
+  context_.network.on_datagram(id(), [this](const Endpoint& from, const Endpoint& to, Bytes bytes) {
+    if (!running() || to.port != kStunServerPort) return;
+    const auto request = path::parse_stun_request(bytes);
+    if (!request) return context_.oracle.violation("the STUN server got " + to_hex(bytes));
+    context_.network.send(id(), kStunServerPort, from, path::stun_answer(*request, from));
+  });
+}
+
+void RelayHost::start() {
+  say("starts");
+  context_.network.set_up(id(), true);
+  const std::vector<note::KnownKey> keys = {{"ticket", vendor_.ticket.public_key()}};
+  auto verify = [keys, relay = key_.public_key](ByteView note,
+                                                Now now) -> Result<derp::TicketFacts> {
+    auto ticket = trust::verify_ticket(text(note), keys, relay, now.wall);
+    if (!ticket) return fail_with(ticket.error());
+    return derp::TicketFacts{ticket->node, ticket->peers, ticket->expires, ticket->rate};
+  };
+  relay::Options options;
+  options.key = key_.clone();
+  core_ = std::make_unique<relay::Core>(std::move(options), std::move(verify), context_.rng);
+  context_.network.listen(id(), kRelayPort, Framing::kBytes, [this](StreamId stream, HostId) {
+    core_->opened(stream, now());
+    pump();
+    StreamEvents events;
+    events.data = [this, stream](ByteView bytes) {
+      core_->bytes(stream, bytes, now());
+      pump();
+    };
+    events.closed = [this, stream](const std::string&) {
+      core_->closed(stream, now());
+      pump();
+    };
+    return events;
+  });
+}
+
+void RelayHost::crash() {
+  say("crashes");
+  core_.reset();
+  context_.network.set_up(id(), false);
+}
+
+Instant RelayHost::next_deadline() const {
+  return core_ ? core_->next_deadline() : Instant::never();
+}
+
+void RelayHost::handle_timeout() {
+  core_->handle_timeout(now());
+  pump();
+}
+
+void RelayHost::pump() {
+  relay::Effects effects;
+  core_->drain(effects);
+  for (const auto stream : effects.writable) {
+    Bytes out;
+    core_->pull(stream, kRoom, now(), out);
+    context_.network.write(stream, id(), out);
+  }
+  for (const auto& close : effects.closes) {
+    say("closes a connection: " + close.reason.message);
+    context_.network.write(close.id, id(), close.last);
+    context_.network.close(close.id, id());
+  }
+}
+
+// --- coordinator ---
+
+CoordinatorHost::CoordinatorHost(Context& context, const Vendor& vendor,
+                                 const std::vector<SiteDocuments>& sites, control::RelayInfo relay,
+                                 IpAddress address)
+    : Host(context, "coordinator", address), vendor_(vendor), relay_(std::move(relay)) {
+  must(coordinator::add_vendor(store_, note::render_bundle(vendor.chain), now()));
+  for (const auto& site : sites) {
+    auto notes = site.notes;
+    notes.push_back(site.entry);
+    must(coordinator::add_site(store_, note::render_bundle(notes), now()));
+  }
+}
+
+void CoordinatorHost::start() {
+  say("starts");
+  context_.network.set_up(id(), true);
+  coordinator::CoreOptions options{
+      vendor_.control.clone(), vendor_.lease.clone(), vendor_.ticket.clone(), {relay_}};
+  core_ = std::make_unique<coordinator::Core>(std::move(options), store_, context_.rng);
+  if (const auto loaded = core_->load(now()); !loaded) give_up(loaded.error().message);
+  context_.network.listen(id(), kCoordinatorPort, Framing::kMessages,
+                          [this](StreamId stream, HostId from) {
+                            const coordinator::ConnectionId connection{stream};
+                            core_->handle_opened(now(), connection, context_.network.name(from));
+                            pump();
+                            StreamEvents events;
+                            events.data = [this, connection](ByteView record) {
+                              core_->handle_message(now(), connection, record);
+                              pump();
+                            };
+                            events.closed = [this, connection](const std::string&) {
+                              core_->handle_closed(now(), connection);
+                              pump();
+                            };
+                            return events;
+                          });
+}
+
+void CoordinatorHost::crash() {
+  say("crashes");
+  malformed_ += core_->counters().malformed;
+  core_.reset();
+  context_.network.set_up(id(), false);
+}
+
+Instant CoordinatorHost::next_deadline() const {
+  return core_ ? core_->next_deadline() : Instant::never();
+}
+
+void CoordinatorHost::handle_timeout() {
+  core_->handle_timeout(now());
+  pump();
+}
+
+void CoordinatorHost::pump() {
+  for (const auto& effect : core_->take_effects()) {
+    if (const auto* send = std::get_if<coordinator::SendTo>(&effect)) {
+      context_.network.write(send->connection.value, id(), send->record);
+    } else if (const auto* close = std::get_if<coordinator::CloseIt>(&effect)) {
+      context_.network.close(close->connection.value, id());
+    }
+  }
+}
+
+}  // namespace culvert::sim

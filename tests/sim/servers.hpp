@@ -1,0 +1,65 @@
+// The coordinator and the relay as hosts: their cores, and the part that their shells play.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "coordinator/core/core.hpp"
+#include "coordinator/store/memory.hpp"
+#include "relay/core/core.hpp"
+#include "tests/sim/ceremony.hpp"
+#include "tests/sim/host.hpp"
+
+namespace culvert::sim {
+
+inline constexpr std::uint16_t kCoordinatorPort = 7443;
+inline constexpr std::uint16_t kRelayPort = 7444;
+inline constexpr std::uint16_t kStunServerPort = 3478;
+
+class RelayHost final : public Host {
+ public:
+  RelayHost(Context& context, const Vendor& vendor, IpAddress address);
+
+  void start() override;
+  void crash() override;
+  bool running() const override { return core_ != nullptr; }
+  Instant next_deadline() const override;
+  void handle_timeout() override;
+
+  control::RelayInfo info() const;
+
+ private:
+  void pump();
+  void serve_stun();
+
+  const Vendor& vendor_;
+  derp::RelayKeyPair key_;
+  std::unique_ptr<relay::Core> core_;
+};
+
+class CoordinatorHost final : public Host {
+ public:
+  CoordinatorHost(Context& context, const Vendor& vendor, const std::vector<SiteDocuments>& sites,
+                  control::RelayInfo relay, IpAddress address);
+
+  void start() override;
+  void crash() override;
+  bool running() const override { return core_ != nullptr; }
+  Instant next_deadline() const override;
+  void handle_timeout() override;
+
+  coordinator::MemoryStore& store() { return store_; }
+  std::uint64_t malformed() const { return malformed_; }
+
+ private:
+  void pump();
+
+  const Vendor& vendor_;
+  control::RelayInfo relay_;
+  coordinator::MemoryStore store_;
+  std::unique_ptr<coordinator::Core> core_;
+  std::uint64_t malformed_ = 0;  // counted by cores that are gone
+};
+
+}  // namespace culvert::sim

@@ -1,0 +1,82 @@
+// One mesh and one story, drawn from one seed: two customers' sites (one with two agents), three
+// laptops, the people who admit and approve, a coordinator and a relay. First it is set up in calm
+// weather, then everything goes wrong for a while, then the faults stop and what is granted must
+// work again within a bound.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/sim/agent_host.hpp"
+#include "tests/sim/person.hpp"
+
+namespace culvert::sim {
+
+inline constexpr Duration kSetUp = 20s;     // until the first flows must work
+inline constexpr Duration kTrouble = 90s;   // of faults
+inline constexpr Duration kRecovery = 25s;  // after them, until every granted pair talks
+inline constexpr Duration kDirect = 15s;    // more, until their paths are direct
+
+struct Outcome {
+  std::vector<std::string> violations;
+  std::uint64_t deliveries = 0;
+  std::uint64_t faults = 0;
+};
+
+class World {
+ public:
+  World(std::uint64_t seed, bool verbose);
+  Outcome run();
+
+ private:
+  struct Watched {
+    bool reached = true;
+    bool connected = false;
+  };
+
+  void run_for(Duration time);
+  void watch();  // tells the oracle who is connected
+  void say(const std::string& what) const;
+  bool chance(unsigned percent) { return rng_.below(100) < percent; }
+  template <class T>
+  T& pick(std::vector<T>& from) {
+    return from[rng_.below(from.size())];
+  }
+
+  // scenario.cpp
+  void set_up();
+  void trouble();
+  void one_fault();
+  void crash_for(Host& host, Duration time);
+  void cut_for(Host& a, Host& b, bool udp_only, Duration time);
+  void revoke_something();
+  void deny_something();
+  void calm_down();
+  void ask_for_everything(std::chrono::seconds duration);
+  void expect_talking(Instant since, const std::string& when);
+  void expect_direct();
+  void expect_audit_uploaded();
+  void expect_kept();
+  Pair pair_of(const AgentHost& laptop, const KnownService& service) const;
+
+  std::uint64_t seed_;
+  SeededRng rng_;
+  Network network_;
+  Oracle oracle_;
+  Context context_;
+  Vendor vendor_;
+  std::vector<SiteDocuments> sites_;
+  std::unique_ptr<RelayHost> relay_;
+  std::unique_ptr<CoordinatorHost> coordinator_;
+  std::vector<std::unique_ptr<AgentHost>> agents_;
+  std::vector<std::unique_ptr<AgentHost>> laptops_;
+  std::vector<std::unique_ptr<PersonHost>> people_;
+  std::vector<Host*> hosts_;
+  std::vector<KnownService> services_;
+  std::map<HostId, Watched> watched_;
+  std::uint64_t faults_ = 0;
+};
+
+}  // namespace culvert::sim
