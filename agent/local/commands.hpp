@@ -22,9 +22,8 @@ struct CommandHooks {
   std::function<void()> after;  // each command has changed the core: drain its effects
   std::function<void()> down;   // stop the agent, after the answer is out
   std::function<Result<std::vector<audit::Entry>>(const audit::Query&)> audit;
-  std::function<void(std::function<void(Result<std::string>)>)> ca;  // PEM of the issuers in use
-  std::function<std::optional<Endpoint>()> proxy;                    // where it listens
-  Dialer dialer;                                                     // for forwards
+  std::function<std::optional<Endpoint>()> proxy;  // where it listens
+  Dialer dialer;                                   // for forwards
   OwnerCheck owner;
 };
 

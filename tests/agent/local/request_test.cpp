@@ -1,0 +1,185 @@
+#include "agent/local/request.hpp"
+
+#include <catch2/catch.hpp>
+#include <string>
+#include <vector>
+
+#include "agent/local/forward.hpp"
+
+using namespace culvert;
+using namespace culvert::local;
+
+namespace {
+
+Bytes socks(std::initializer_list<int> head, std::string_view name = "", int port = -1) {
+  Bytes out;
+  for (const int byte : head) out.push_back(static_cast<std::uint8_t>(byte));
+  append(out, view(name));
+  if (port >= 0) Writer(out).be(static_cast<std::uint16_t>(port));
+  return out;
+}
+
+runtime::RequestHead http(const std::string& method, const std::string& target,
+                          runtime::HttpHeaders headers = {}) {
+  return {method, target, std::move(headers)};
+}
+
+}  // namespace
+
+TEST_CASE("request: hosts have one spelling") {
+  struct Case {
+    std::string given;
+    std::optional<std::string> normal;
+  };
+  const std::string label63(63, 'a');
+  const std::vector<Case> cases = {
+      {"api.acme.example", "api.acme.example"},
+      {"API.Acme.Example.", "api.acme.example"},
+      {"localhost", "localhost"},
+      {"xn--bcher-kva.example", "xn--bcher-kva.example"},
+      {label63 + ".example", label63 + ".example"},
+      {"FD00:0:0::1", "fd00::1"},
+      {"10.0.0.1", "10.0.0.1"},
+      {"", std::nullopt},
+      {".", std::nullopt},
+      {"..", std::nullopt},
+      {"a..b", std::nullopt},
+      {"a.example..", std::nullopt},
+      {"-a.example", std::nullopt},
+      {"a-.example", std::nullopt},
+      {"a_b.example", std::nullopt},
+      {"a b", std::nullopt},
+      {"a/b", std::nullopt},
+      {"a@b", std::nullopt},
+      {"[fd00::1]", std::nullopt},
+      {"b\xC3\xBC"
+       "cher.example",
+       std::nullopt},
+      {std::string("a\0b", 3), std::nullopt},
+      {std::string("10.0.0.1\0x", 10), std::nullopt},
+      {label63 + "a.example", std::nullopt},
+      {label63 + "." + label63 + "." + label63 + "." + label63, std::nullopt},
+  };
+  for (const auto& c : cases) {
+    INFO(c.given);
+    CHECK(normal_host(c.given) == c.normal);
+  }
+}
+
+TEST_CASE("request: SOCKS5 greetings") {
+  CHECK(parse_socks_greeting({})->size == 0);
+  CHECK(parse_socks_greeting(socks({5}))->size == 0);
+  CHECK(parse_socks_greeting(socks({5, 2, 0}))->size == 0);
+  const auto open = parse_socks_greeting(socks({5, 2, 2, 0, 99}));
+  REQUIRE(open);
+  CHECK(open->size == 4);
+  CHECK(open->value);
+  CHECK_FALSE(parse_socks_greeting(socks({5, 1, 2}))->value);  // only with a password
+  CHECK_FALSE(parse_socks_greeting(socks({4, 1})));
+  CHECK_FALSE(parse_socks_greeting(socks({5, 0})));
+}
+
+TEST_CASE("request: SOCKS5 targets") {
+  struct Good {
+    Bytes bytes;
+    Target target;
+  };
+  const std::vector<Good> good = {
+      {socks({5, 1, 0, 3, 5}, "a.BCD", 443), {"a.bcd", 443}},
+      {socks({5, 1, 0, 1, 10, 0, 0, 1}, "", 80), {"10.0.0.1", 80}},
+      {socks({5, 1, 0, 4, 0xFD, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7}, "", 1),
+       {"fd00::7", 1}}};
+  for (const auto& c : good) {
+    for (std::size_t cut = 0; cut < c.bytes.size(); ++cut) {  // every prefix: not yet
+      const auto part = parse_socks_request(ByteView(c.bytes).first(cut));
+      REQUIRE(part);
+      CHECK(part->size == 0);
+    }
+    auto more = c.bytes;
+    append(more, view("left over"));
+    const auto whole = parse_socks_request(more);
+    REQUIRE(whole);
+    CHECK(whole->size == c.bytes.size());
+    CHECK(whole->value == c.target);
+  }
+
+  struct Bad {
+    Bytes bytes;
+    SocksReply reply;
+  };
+  const std::vector<Bad> bad = {
+      {socks({4, 1, 0, 3, 1}, "a", 443), SocksReply::kFailure},
+      {socks({5, 2, 0, 3, 1}, "a", 443), SocksReply::kCommand},  // BIND
+      {socks({5, 3, 0, 3, 1}, "a", 443), SocksReply::kCommand},  // UDP ASSOCIATE
+      {socks({5, 1, 1, 3, 1}, "a", 443), SocksReply::kFailure},
+      {socks({5, 1, 0, 2, 1}, "a", 443), SocksReply::kAddressKind},
+      {socks({5, 1, 0, 3, 1}, "a", 0), SocksReply::kUnreachable},
+      {socks({5, 1, 0, 3, 0}, "", 443), SocksReply::kUnreachable},
+      {socks({5, 1, 0, 3, 3}, "a b", 443), SocksReply::kUnreachable}};
+  for (const auto& c : bad) {
+    INFO(to_hex(c.bytes));
+    const auto parsed = parse_socks_request(c.bytes);
+    REQUIRE_FALSE(parsed);
+    CHECK(parsed.error() == c.reply);
+  }
+  CHECK(to_hex(render_socks_reply(SocksReply::kUnreachable)) == "05040001000000000000");
+}
+
+TEST_CASE("request: HTTP CONNECT targets") {
+  CHECK(*connect_target(http("CONNECT", "API.example:443")) == Target{"api.example", 443});
+  CHECK(*connect_target(http("CONNECT", "[FD00::1]:80")) == Target{"fd00::1", 80});
+  CHECK(*connect_target(http("CONNECT", "a.example:1", {{"Host", "a.example:1"}})) ==
+        Target{"a.example", 1});
+
+  struct Bad {
+    runtime::RequestHead head;
+    int status;
+  };
+  const std::vector<Bad> bad = {
+      {http("GET", "/"), 405},
+      {http("POST", "http://api.example/"), 405},
+      {http("connect", "api.example:443"), 405},
+      {http("CONNECT", "api.example"), 400},
+      {http("CONNECT", "api.example:0"), 400},
+      {http("CONNECT", "api.example:65536"), 400},
+      {http("CONNECT", "api.example:+1"), 400},
+      {http("CONNECT", "fd00::1:80"), 400},
+      {http("CONNECT", "user@api.example:443"), 400},
+      {http("CONNECT", "http://api.example:443"), 400},
+      {http("CONNECT", ":443"), 400},
+      {http("CONNECT", "a_b:443"), 400},
+      {http("CONNECT", "a.example:1", {{"Content-Length", "5"}}), 400},
+      {http("CONNECT", "a.example:1", {{"Transfer-Encoding", "chunked"}}), 400},
+      {http("CONNECT", "a.example:1", {{"Origin", "https://evil.example"}}), 403},
+      {http("GET", "/", {{"Sec-Fetch-Site", "cross-site"}}), 403},
+      {http("POST", "/", {{"sec-fetch-mode", "no-cors"}}), 403}};
+  for (const auto& c : bad) {
+    INFO(c.head.method << " " << c.head.target);
+    const auto target = connect_target(c.head);
+    REQUIRE_FALSE(target);
+    CHECK(target.error() == c.status);
+  }
+}
+
+TEST_CASE("request: forwards as people write them") {
+  const auto whole = ForwardSpec::parse("8443:API.acme.example:443");
+  REQUIRE(whole);
+  CHECK(whole->local_port == 8443);
+  CHECK(whole->host == "api.acme.example");
+  CHECK(whole->port == 443);
+  const auto own_port = ForwardSpec::parse("0:db.acme.example");
+  REQUIRE(own_port);
+  CHECK(own_port->local_port == 0);
+  CHECK(own_port->port == 0);
+  const auto literal = ForwardSpec::parse("1:[fd00::1]:80");
+  REQUIRE(literal);
+  CHECK(literal->host == "fd00::1");
+  CHECK(literal->port == 80);
+  CHECK(ForwardSpec::parse("1:[fd00::1]")->host == "fd00::1");
+  for (const std::string bad :
+       {"", "8443", ":api", "8443:", "x:api", "65536:api", "-1:api", "8443:api:", "8443:api:0",
+        "8443:api:x", "8443:a b", "1:[fd00::1", "1:fd00::1:80", "1:[]"}) {
+    INFO(bad);
+    CHECK_FALSE(ForwardSpec::parse(bad));
+  }
+}
