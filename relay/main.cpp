@@ -20,12 +20,12 @@ int fail_line(const culvert::Error& error, int code) {
 int main(int argc, char** argv) {
   using namespace culvert;
   CLI::App app("Relays packets between Culvert agents (DERP) and answers STUN.", "culvert-relay");
+  app.fallthrough();  // the options may stand behind the command
   std::string config, state, host;
   app.add_option("--config", config, "JSON file (default: /etc/culvert/relay.json, if there)");
   app.add_option("--state", state, "folder for the key and the certificate");
   auto* describe = app.add_subcommand("describe", "print this relay's entry for the coordinator");
   describe->add_option("--host", host, "name or address that clients connect to");
-  app.fallthrough();
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -53,7 +53,6 @@ TEST_CASE("relay shell: two clients over TLS, WebSocket and plain HTTP") {
 TEST_CASE("relay shell: a certificate other than the pinned one is refused by the client") {
   ShellBench bench;
   const auto key = derp::RelayKeyPair::generate(bench.rng);
-  const auto right = bench.certificate;
   bench.certificate.bytes[0] ^= 1U;
   const auto client = bench.connect(key, bench.ticket(key.public_key, {}));
   bench.until([&] { return client->closed; });
