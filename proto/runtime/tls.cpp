@@ -95,7 +95,8 @@ void TlsStream::Impl::start_inner() {
     const auto self = weak.lock();
     if (!self) return;
     if (!self->established) ++self->counters().failed;
-    self->end(why.message.empty() ? Error{ErrorCode::kUnavailable, "TLS: cut short"} : why, false);
+    const bool cut = why.message.empty() && !(self->ended && self->finished);
+    self->end(cut ? Error{ErrorCode::kUnavailable, "TLS: cut short"} : why, false);
   };
   inner->start(std::move(out));
   loop.defer([weak] {  // a client speaks first

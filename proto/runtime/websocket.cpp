@@ -121,10 +121,8 @@ void WebSocketStream::Impl::start_inner() {
 
 void WebSocketStream::Impl::on_data(ByteView bytes) {
   inbox = bytes;
-  if (wslay_event_recv(context.get()) != 0) {
-    end({ErrorCode::kInternal, "WebSocket: out of memory"}, true);
-    return;
-  }
+  // A frame that cannot be parsed: wslay has queued a Close without a code.
+  if (wslay_event_recv(context.get()) != 0) wslay_event_shutdown_read(context.get());
   flush();
   check_end();
 }
