@@ -1,0 +1,89 @@
+// Where a mesh connection ends and the customer's endpoint begins. For each accepted stream of a
+// service: TLS under the service's own FQDN (or none), authorization, the upstream (plain, or TLS
+// with verification), then bytes both ways until either side, a cut or the idle time ends it.
+//
+//   tls   ClientHello → name fits? → authorize → certificate; the upstream is connected to
+//   meanwhile tcp   accept → authorize → upstream
+//
+// A foreign server name gets unrecognized_name, every refusal of authorize() access_denied (tcp: a
+// bare close): whoever is refused cannot tell why. The upstream is reached only after authorize().
+// One loop's thread; the loop outlives the terminator.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "proto/core/endpoint.hpp"
+#include "proto/core/result.hpp"
+#include "proto/runtime/connect.hpp"
+#include "proto/runtime/loop.hpp"
+#include "proto/runtime/x509.hpp"
+
+namespace culvert::terminator {
+
+inline constexpr std::size_t kMaxConnections = 1024;       // more are closed at once, counted
+inline constexpr std::size_t kMaxConnectionsOfPeer = 256;  // likewise, for each mesh address
+inline constexpr Duration kIdleTimeout = 1h;               // no byte either way
+
+enum class Mode { kTls, kTcp };
+
+struct UpstreamTls {
+  std::string authorities_pem;  // empty: the system's
+  std::string server_name;      // empty: the upstream's host
+};
+struct Service {
+  std::string fqdn;
+  Mode mode = Mode::kTcp;
+  runtime::HostPort upstream;  // a name is resolved at each connection (see address_rules.hpp)
+  std::optional<UpstreamTls> upstream_tls;
+  Duration idle = kIdleTimeout;
+};
+
+struct FlowEnd {
+  std::uint64_t from_client = 0;  // bytes
+  std::uint64_t to_client = 0;
+  std::string reason;  // finished, idle, the cut's reason, or what failed
+};
+using FlowClosed = std::function<void(const FlowEnd&)>;
+// May this mesh address use this service now? A value says that the audit entry is durable; it is
+// called once when the flow has ended. Must not call the terminator.
+using Authorize = std::function<Result<FlowClosed>(const IpAddress& peer, const std::string& fqdn)>;
+
+struct Counters {
+  std::uint64_t accepted = 0, over_limit = 0, denied = 0, foreign_name = 0;
+  std::uint64_t handshake_failed = 0, upstream_failed = 0, finished = 0, cut = 0;
+};
+
+class Terminator {
+ public:
+  Terminator(runtime::Loop& loop, runtime::ServerIssuer issuer, Authorize authorize);
+  ~Terminator();  // closes everything without calling back: cut_if() first, for the audit
+  Terminator(const Terminator&) = delete;
+  Terminator& operator=(const Terminator&) = delete;
+
+  // Adds or replaces; connections that are open go on as they were. kInvalid: a bad CA bundle.
+  Status set_service(Service service);
+  void remove_service(const std::string& fqdn, const std::string& reason);  // cuts its flows
+
+  // A connection to the service from a mesh address. Unknown services close it.
+  void accept(const std::string& fqdn, std::unique_ptr<runtime::ByteStream> stream,
+              const Endpoint& peer);
+
+  // Ends flows now, on both sides; returns how many.
+  std::size_t cut_if(
+      const std::function<bool(const IpAddress& peer, const std::string& fqdn)>& which,
+      const std::string& reason);
+
+  std::size_t connections() const;
+  const Counters& counters() const;
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace culvert::terminator
