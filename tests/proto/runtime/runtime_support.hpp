@@ -39,12 +39,23 @@ struct Peer {
   void write(std::string_view what) { stream->write(view(what)); }
 };
 
+#define RUN_UNTIL(loop, condition) REQUIRE((loop).run_until([&] { return (condition); }, kBound))
+
 // Two ends of one TCP connection, not started.
 struct TcpPair {
-  explicit TcpPair(runtime::Loop& loop);
+  explicit TcpPair(runtime::Loop& loop) {
+    auto listener = runtime::TcpListener::open(
+        loop, loopback(), [&](std::unique_ptr<runtime::TcpStream> stream, const Endpoint&) {
+          server = std::move(stream);
+        });
+    REQUIRE(listener);
+    const runtime::TcpConnect connect(loop, (*listener)->local_endpoint(), {}, [&](auto stream) {
+      REQUIRE(stream);
+      client = std::move(*stream);
+    });
+    RUN_UNTIL(loop, client && server);
+  }
   std::unique_ptr<runtime::TcpStream> client, server;
 };
-
-#define RUN_UNTIL(loop, condition) REQUIRE((loop).run_until([&] { return (condition); }, kBound))
 
 }  // namespace culvert::test

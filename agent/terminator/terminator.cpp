@@ -1,0 +1,131 @@
+#include "agent/terminator/terminator.hpp"
+
+#include <vector>
+
+#include "agent/terminator/flow.hpp"
+
+namespace culvert::terminator {
+using namespace runtime;
+
+namespace {
+
+// Leaves live a day; half of it is left when a new one is made.
+constexpr std::chrono::seconds kLeafLifetime = kMaxLeafLifetime;
+
+}  // namespace
+
+struct Terminator::Impl {
+  Impl(Loop& loop, ServerIssuer i, Authorize authorize)
+      : issuer(std::move(i)),
+        host(std::make_shared<FlowHost>(FlowHost{loop, std::move(authorize), {}, {}, {}, {}})) {}
+
+  ServerIssuer issuer;
+  std::shared_ptr<FlowHost> host;
+  std::map<std::string, std::shared_ptr<ServiceState>> services;
+  std::map<std::uint64_t, std::shared_ptr<Flow>> flows;
+  std::map<IpAddress, std::size_t> of_peer;
+  std::uint64_t next_id = 1;
+
+  TlsIdentity identity(ServiceState& service);
+  bool room_for(const IpAddress& peer) const;
+  void ended(std::uint64_t id);
+};
+
+TlsIdentity Terminator::Impl::identity(ServiceState& service) {
+  const WallTime now = host->loop.now().wall;
+  if (!service.leaf || now >= service.renew_at || now < service.renew_at - kLeafLifetime) {
+    service.leaf = issuer.issue(service.config.fqdn, kLeafLifetime, now);
+    service.renew_at = now + (service.leaf->not_after() - now) / 2;
+  }
+  return *service.leaf;
+}
+
+bool Terminator::Impl::room_for(const IpAddress& peer) const {
+  const auto count = of_peer.find(peer);
+  return flows.size() < kMaxConnections &&
+         (count == of_peer.end() || count->second < kMaxConnectionsOfPeer);
+}
+
+void Terminator::Impl::ended(std::uint64_t id) {
+  const auto flow = flows.extract(id);  // kept until the caller is out of it
+  if (flow.empty()) return;
+  const auto count = of_peer.find(flow.mapped()->peer());
+  if (--count->second == 0) of_peer.erase(count);
+}
+
+Terminator::Terminator(Loop& loop, ServerIssuer issuer, Authorize authorize)
+    : impl_(std::make_shared<Impl>(loop, std::move(issuer), std::move(authorize))) {
+  auto tls = TlsServerContext::make(ChooseIdentity());  // each stream chooses
+  if (tls) impl_->host->tls = std::move(*tls);
+  Impl* self = impl_.get();
+  impl_->host->identity = [self](ServiceState& service) { return self->identity(service); };
+  impl_->host->ended = [self](std::uint64_t id) { self->ended(id); };
+}
+
+Terminator::~Terminator() {
+  for (const auto& [id, flow] : impl_->flows) flow->abandon();
+}
+
+Status Terminator::set_service(Service service) {
+  auto state = std::make_shared<ServiceState>();
+  if (service.upstream_tls) {
+    TlsClientOptions options;
+    options.verify = TlsVerify::kAuthorities;
+    options.authorities_pem = service.upstream_tls->authorities_pem;
+    options.server_name = service.upstream_tls->server_name.empty()
+                              ? service.upstream.host
+                              : service.upstream_tls->server_name;
+    auto context = TlsClientContext::make(std::move(options));
+    if (!context) {
+      return fail(context.error().code, service.fqdn + ": " + context.error().message);
+    }
+    state->upstream_tls = std::move(*context);
+  }
+  state->config = std::move(service);
+  impl_->services[state->config.fqdn] = std::move(state);
+  return {};
+}
+
+void Terminator::remove_service(const std::string& fqdn, const std::string& reason) {
+  impl_->services.erase(fqdn);
+  cut_if([&](const IpAddress&, const std::string& of) { return of == fqdn; }, reason);
+}
+
+void Terminator::accept(const std::string& fqdn, std::unique_ptr<ByteStream> stream,
+                        const Endpoint& peer) {
+  auto& counters = impl_->host->counters;
+  const auto service = impl_->services.find(fqdn);
+  if (service == impl_->services.end() || !impl_->host->tls) {
+    ++counters.denied;
+    return;  // closes it
+  }
+  if (!impl_->room_for(peer.address)) {
+    ++counters.over_limit;
+    return;
+  }
+  ++counters.accepted;
+  const auto id = impl_->next_id++;
+  const auto flow = std::make_shared<Flow>(impl_->host, service->second, id, peer.address);
+  impl_->flows[id] = flow;
+  ++impl_->of_peer[peer.address];
+  flow->begin(std::move(stream));
+}
+
+std::size_t Terminator::cut_if(
+    const std::function<bool(const IpAddress& peer, const std::string& fqdn)>& which,
+    const std::string& reason) {
+  std::vector<std::shared_ptr<Flow>> cut;
+  for (const auto& [id, flow] : impl_->flows) {
+    if (which(flow->peer(), flow->fqdn())) cut.push_back(flow);
+  }
+  for (const auto& flow : cut) {
+    ++impl_->host->counters.cut;
+    flow->end(reason);
+  }
+  return cut.size();
+}
+
+std::size_t Terminator::connections() const { return impl_->flows.size(); }
+const Counters& Terminator::counters() const { return impl_->host->counters; }
+
+}  // namespace culvert::terminator
