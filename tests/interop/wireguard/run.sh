@@ -22,12 +22,14 @@ ours=cvo-$id
 theirs=cvt-$id
 tun=cvt$id   # wireguard-go's control socket is named after it, in one folder for all namespaces
 peer_pid=
+their_pid=
 failed=0
 
 cleanup() {
   trap - EXIT INT TERM
   local pid
-  for pid in $(ip netns pids "$ours" 2>/dev/null) $(ip netns pids "$theirs" 2>/dev/null); do
+  # The two by their number as well: they may not have entered their namespace yet.
+  for pid in $their_pid $peer_pid $(ip netns pids "$ours" 2>/dev/null) $(ip netns pids "$theirs" 2>/dev/null); do
     kill "$pid" 2>/dev/null || true
   done
   wait 2>/dev/null || true
@@ -131,6 +133,7 @@ in_theirs ip address add 192.0.2.2/24 dev veth
 in_ours ip link set veth up
 in_theirs ip link set veth up
 
+: >"$work/their.log"  # there before anybody follows it
 WG_PROCESS_FOREGROUND=1 LOG_LEVEL=verbose ip netns exec "$theirs" wireguard-go "$tun" >"$work/their.log" 2>&1 &
 their_pid=$!
 grep -q -m1 'UAPI listener started' <(follow "$work/their.log" "$their_pid" 10)
