@@ -9,7 +9,7 @@
 
 namespace culvert::local {
 
-Child::Child(std::vector<std::string> command) {
+Child::Child(runtime::Loop& loop, std::vector<std::string> command) {
   std::array<int, 2> ends{};
   REQUIRE(::pipe(ends.data()) == 0);
   pipe_ = ends[0];
@@ -25,7 +25,7 @@ Child::Child(std::vector<std::string> command) {
     ::_exit(127);
   }
   ::close(ends[1]);
-  reader_ = std::thread([this] {
+  reader_ = std::thread([this, &loop] {
     std::array<char, 4096> chunk{};
     for (;;) {
       const auto count = ::read(pipe_, chunk.data(), chunk.size());
@@ -36,6 +36,7 @@ Child::Child(std::vector<std::string> command) {
     ::waitpid(process_, &status, 0);
     output_.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
     done_ = true;
+    loop.post([] {});  // so that it looks
   });
 }
 
@@ -100,7 +101,7 @@ Dialer World::dialer() {
 }
 
 Output World::run(std::vector<std::string> command) {
-  Child child(std::move(command));
+  Child child(loop, std::move(command));
   REQUIRE(until([&] { return child.done(); }));
   return child.output();
 }

@@ -24,7 +24,7 @@ struct Output {
 // A child process whose standard output and error are collected; killed if it outlives this.
 class Child {
  public:
-  explicit Child(std::vector<std::string> command);
+  Child(runtime::Loop& loop, std::vector<std::string> command);
   ~Child();
   bool done() const { return done_; }
   const Output& output() const { return output_; }  // when done
