@@ -26,7 +26,14 @@ void Core::Parts::start_control(Now now) {
 
 void Core::Parts::offer_own(Now now) {
   std::optional<std::string> rests_on;
-  if (enrolment) rests_on = note::render(*enrolment);
+  if (enrolment) {  // and the policy: the coordinator may see it here for the first time
+    std::vector<note::Note> bundle;
+    for (const note::Note& note : evidence.chain_notes(node.site.id)) {
+      if (trust::kind_of(note.text) == trust::Kind::kPolicy) bundle.push_back(note);
+    }
+    bundle.push_back(*enrolment);
+    rests_on = note::render_bundle(bundle);
+  }
   if (client) client->set_node(note::render(node_note), rests_on);
   std::vector<note::Note> own{node_note};
   if (enrolment) own.insert(own.begin(), *enrolment);

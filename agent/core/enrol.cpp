@@ -254,6 +254,26 @@ Result<note::Note> renew_device(const trust::Node& last, const NodeKeys& keys, N
   return sign_device(std::move(node), keys, now);
 }
 
+Result<Who> who_is(const std::optional<std::string>& token_file, Memory& memory) {
+  if (token_file) {
+    auto token = trust::Token::parse(*token_file);
+    if (!token)
+      return fail(ErrorCode::kInvalid, "the token is not usable: " + token.error().message);
+    if (token->kind == NodeKind::kDevice) return Who{Role::kDevice, {}};
+    for (const note::Note& note : token->notes) {
+      const auto enrolment = trust::Enrolment::parse(note.text);
+      if (enrolment) return Who{Role::kSite, enrolment->site.name.str()};
+    }
+    return fail(ErrorCode::kInvalid, "the token holds no enrolment: ask for a new one");
+  }
+  auto own = recall_own(memory);
+  if (!own) return fail_with(own.error());
+  const auto node = *own ? trust::Node::parse((*own)->node.text)
+                         : Result<trust::Node>(fail(ErrorCode::kNotFound, ""));
+  if (!node) return Who{};  // begin() says what is missing
+  return node->kind == NodeKind::kAgent ? Who{Role::kSite, node->site.name.str()} : Who{};
+}
+
 Result<Beginning> begin(const Options& options, Memory& memory, Rng& rng, Now now) {
   auto origin = memory.origin();
   if (!origin) return fail_with(origin.error());

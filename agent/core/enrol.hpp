@@ -16,6 +16,13 @@
 
 namespace culvert::agent {
 
+// Whose agent this is, before anything is believed: by the token, or by what is stored.
+struct Who {
+  Role role = Role::kDevice;
+  std::string site;  // of a site agent
+};
+Result<Who> who_is(const std::optional<std::string>& token, Memory& memory);
+
 struct Beginning {
   NodeKeys keys;
   Origin origin;

@@ -155,7 +155,7 @@ void Relays::take(Now now, Relay& relay, Inbox& inbox, Effects& out) {
       relay.client->note_preferred(relays_.front().get() == &relay, relay.output);
       inbox.ready.push_back(relay.info.id);
     } else if (const auto* gone = std::get_if<derp::PeerGone>(&event)) {
-      if (relay.not_here.size() < derp::kMaxTicketPeers) relay.not_here.insert(gone->peer);
+      if (relay.not_here.size() < kMaxNotHere) relay.not_here.insert(gone->peer);
     } else if (const auto* restarting = std::get_if<derp::Restarting>(&event)) {
       relay.retry =
           std::max<Duration>(kFirstRetry, std::chrono::milliseconds(restarting->reconnect_in_ms));

@@ -21,6 +21,7 @@ namespace culvert::agent {
 class Relays {
  public:
   static constexpr std::size_t kKept = 2;
+  static constexpr std::size_t kMaxNotHere = 1024;  // peers remembered as absent, a relay
   static constexpr Duration kFirstRetry = 250ms;
   static constexpr Duration kMaxRetry = 30s;
   static constexpr Duration kTicketRetry = 3s;  // an answer that does not come is asked for again

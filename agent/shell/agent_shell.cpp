@@ -1,0 +1,199 @@
+#include "agent/shell/agent_shell.hpp"
+
+#include "proto/runtime/log.hpp"
+
+namespace culvert::agent {
+namespace {
+
+void write_log(const LogLine& line) {
+  using runtime::log::Level;
+  Level level = Level::kInfo;
+  if (line.level == LogLevel::kDebug) level = Level::kDebug;
+  if (line.level == LogLevel::kWarning) level = Level::kWarn;
+  if (line.level == LogLevel::kError) level = Level::kError;
+  if (line.detail.empty()) {
+    runtime::log::write(level, line.event, {});
+  } else {
+    runtime::log::write(level, line.event, {{"what", line.detail}});
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Shell>> Shell::open(runtime::Loop& loop, Rng& rng, ShellOptions options) {
+  std::unique_ptr<Shell> shell(new Shell(loop, rng, options));
+  auto udp = runtime::UdpSocket::open(
+      loop, Endpoint{{}, options.udp_port},
+      [raw = shell.get()](std::span<runtime::Datagram> batch) { raw->received(batch); });
+  if (!udp) return fail_with(udp.error());
+  shell->udp_ = std::move(*udp);
+  return shell;
+}
+
+Shell::Shell(runtime::Loop& loop, Rng& rng, ShellOptions options)
+    : loop_(loop),
+      options_(options),
+      netstack_(loop, rng, {},
+                [this](std::span<const ByteView> packets) {
+                  if (core_ == nullptr) return;
+                  core_->handle_mesh(now(), packets);
+                  pump();
+                }),
+      control_(loop, rng, control_events()),
+      relays_(loop, relay_events()),
+      deadline_(loop,
+                [this] {
+                  core_->handle_timeout(now());
+                  pump();
+                }),
+      interfaces_(loop, [this] { look_at_interfaces(); }) {}
+
+void Shell::run(Core& core, FlowEvents events) {
+  core_ = &core;
+  flows_ = std::move(events);
+  look_at_interfaces();
+  pump();
+}
+
+LinkEvents Shell::control_events() {
+  return {[this](ConnectionId id) {
+            core_->handle_control_open(now(), id);
+            pump();
+          },
+          [this](ConnectionId id, ByteView message) {
+            core_->handle_control_message(now(), id, message);
+            pump();
+          },
+          [this](ConnectionId id, const std::string& reason) {
+            core_->handle_control_closed(now(), id, reason);
+            pump();
+          }};
+}
+
+LinkEvents Shell::relay_events() {
+  return {[this](ConnectionId id) {
+            core_->handle_relay_open(now(), id);
+            pump();
+          },
+          [this](ConnectionId id, ByteView bytes) {
+            core_->handle_relay_bytes(now(), id, bytes);
+            pump();
+          },
+          [this](ConnectionId id, const std::string& reason) {
+            core_->handle_relay_closed(now(), id, reason);
+            pump();
+          }};
+}
+
+void Shell::received(std::span<runtime::Datagram> batch) {
+  if (core_ == nullptr) return;
+  in_.clear();
+  for (const runtime::Datagram& datagram : batch) in_.push_back({datagram.from, datagram.bytes});
+  core_->handle_datagrams(now(), in_);
+  pump();
+}
+
+// Carrying out an effect may call into the core again (the netstack answers at once): the outer
+// call then goes round once more.
+void Shell::pump() {
+  if (core_ == nullptr) return;
+  again_ = true;
+  if (pumping_) return;
+  pumping_ = true;
+  while (std::exchange(again_, false)) {
+    core_->drain(effects_);
+    for (const Effect& effect : effects_.events) carry_out(effect);
+    send_datagrams();
+    deliver_mesh();
+  }
+  pumping_ = false;
+  deadline_.arm_at(core_->next_deadline());
+}
+
+void Shell::send_datagrams() {
+  if (effects_.datagrams.empty()) return;
+  out_.clear();
+  for (std::size_t i = 0; i < effects_.datagrams.size(); ++i) {
+    out_.push_back({effects_.datagrams.to(i), effects_.datagrams.bytes(i)});
+  }
+  const runtime::UdpSent sent = udp_->send(out_);
+  for (const Endpoint& to : sent.unreachable) {
+    core_->handle_send_error(now(), to);
+    again_ = true;
+  }
+}
+
+void Shell::deliver_mesh() {
+  if (effects_.mesh.empty()) return;
+  mesh_.clear();
+  for (std::size_t i = 0; i < effects_.mesh.size(); ++i) mesh_.push_back(effects_.mesh.bytes(i));
+  netstack_.input(mesh_);
+}
+
+void Shell::carry_out(const Effect& effect) {
+  if (const auto* open = std::get_if<OpenControl>(&effect)) {
+    control_.open(*open);
+  } else if (const auto* message = std::get_if<SendControl>(&effect)) {
+    control_.send(*message);
+  } else if (const auto* close = std::get_if<CloseControl>(&effect)) {
+    control_.close(*close);
+  } else if (const auto* open_relay = std::get_if<OpenRelay>(&effect)) {
+    relays_.open(*open_relay);
+  } else if (const auto* bytes = std::get_if<SendRelay>(&effect)) {
+    relays_.send(*bytes);
+  } else if (const auto* close_relay = std::get_if<CloseRelay>(&effect)) {
+    relays_.close(*close_relay);
+  } else if (const auto* resolve = std::get_if<ResolveStun>(&effect)) {
+    resolve_stun(*resolve);
+  } else if (const auto* line = std::get_if<LogLine>(&effect)) {
+    write_log(*line);
+  } else {
+    carry_out_local(effect);
+  }
+}
+
+void Shell::carry_out_local(const Effect& effect) {
+  if (const auto* add = std::get_if<AddAddress>(&effect)) {
+    if (auto added = netstack_.add_address(add->address); !added) {
+      runtime::log::error("address refused", {{"why", added.error()}});
+    }
+  } else if (const auto* remove = std::get_if<RemoveAddress>(&effect)) {
+    netstack_.remove_address(remove->address);
+  } else if (const auto* listen = std::get_if<ListenService>(&effect)) {
+    if (flows_.listen) flows_.listen(*listen);
+  } else if (const auto* unlisten = std::get_if<UnlistenService>(&effect)) {
+    if (flows_.unlisten) flows_.unlisten(*unlisten);
+  } else if (const auto* cut = std::get_if<CutFlows>(&effect)) {
+    if (flows_.cut) flows_.cut(*cut);
+  }
+}
+
+void Shell::look_at_interfaces() {
+  interfaces_.arm_in(kInterfacePoll);
+  auto addresses = runtime::interface_addresses();
+  std::erase_if(addresses, [this](const IpAddress& address) {
+    return address.is_loopback() && !options_.allow_loopback;
+  });
+  if (addresses == addresses_) return;
+  addresses_ = addresses;
+  std::vector<Endpoint> endpoints;
+  for (const IpAddress& address : addresses_) {
+    endpoints.push_back({address, udp_->local_endpoint().port});
+  }
+  core_->handle_local_endpoints(now(), std::move(endpoints));
+  pump();
+}
+
+void Shell::resolve_stun(const ResolveStun& what) {
+  resolving_[what.host] = std::make_unique<runtime::Resolve>(
+      loop_, what.host, [this, what](Result<std::vector<IpAddress>> found) {
+        std::vector<Endpoint> endpoints;
+        if (found) {
+          for (const IpAddress& address : *found) endpoints.push_back({address, what.port});
+        }
+        core_->handle_stun_servers(now(), what.host, std::move(endpoints));
+        pump();
+      });
+}
+
+}  // namespace culvert::agent

@@ -1,0 +1,76 @@
+// Passes bytes and time between libuv and one agent::Core: feeds it what comes in, then carries out
+// its effects (pump), then sleeps until its next deadline. Everything runs on the loop's thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "agent/core/core.hpp"
+#include "agent/device/netstack.hpp"
+#include "agent/shell/links.hpp"
+#include "proto/runtime/timer.hpp"
+#include "proto/runtime/udp.hpp"
+
+namespace culvert::agent {
+
+// What concerns flows, and so the terminator or the laptop's side.
+struct FlowEvents {
+  std::function<void(const ListenService&)> listen;
+  std::function<void(const UnlistenService&)> unlisten;
+  std::function<void(const CutFlows&)> cut;
+};
+
+struct ShellOptions {
+  std::uint16_t udp_port = 0;
+  bool allow_loopback = false;
+};
+
+class Shell {
+ public:
+  static constexpr Duration kInterfacePoll = 2s;
+
+  // Opens the UDP socket; fails with one clear line. The core is started by the caller and outlives
+  // nothing here.
+  static Result<std::unique_ptr<Shell>> open(runtime::Loop& loop, Rng& rng, ShellOptions options);
+
+  void run(Core& core, FlowEvents events);  // from now on; the core outlives the shell's use
+  void pump();                              // after any call into the core
+  device::Netstack& netstack() { return netstack_; }
+  Core& core() { return *core_; }
+  Now now() const { return loop_.now(); }
+
+ private:
+  Shell(runtime::Loop& loop, Rng& rng, ShellOptions options);
+  void received(std::span<runtime::Datagram> batch);
+  void send_datagrams();
+  void deliver_mesh();
+  void carry_out(const Effect& effect);
+  void carry_out_local(const Effect& effect);
+  void look_at_interfaces();
+  void resolve_stun(const ResolveStun& what);
+  LinkEvents control_events();
+  LinkEvents relay_events();
+
+  runtime::Loop& loop_;
+  ShellOptions options_;
+  Core* core_ = nullptr;
+  FlowEvents flows_;
+  std::unique_ptr<runtime::UdpSocket> udp_;
+  device::Netstack netstack_;
+  ControlLink control_;
+  RelayLinks relays_;
+  runtime::Timer deadline_;
+  runtime::Timer interfaces_;
+  std::vector<IpAddress> addresses_;
+  std::map<std::string, std::unique_ptr<runtime::Resolve>> resolving_;
+  bool pumping_ = false;
+  bool again_ = false;
+  Effects effects_;
+  std::vector<Core::Datagram> in_;         // reused
+  std::vector<runtime::OutDatagram> out_;  // reused
+  std::vector<ByteView> mesh_;             // reused
+};
+
+}  // namespace culvert::agent

@@ -1,0 +1,260 @@
+#include "agent/shell/daemon.hpp"
+
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+
+#include "agent/core/enrol.hpp"
+#include "agent/local/commands.hpp"
+#include "agent/local/owner.hpp"
+#include "agent/shell/config.hpp"
+#include "agent/shell/laptop.hpp"
+#include "agent/shell/site_services.hpp"
+#include "proto/runtime/audit_file.hpp"
+#include "proto/runtime/directory_store.hpp"
+#include "proto/runtime/files.hpp"
+#include "proto/runtime/log.hpp"
+#include "proto/runtime/signal.hpp"
+
+namespace culvert::agent {
+namespace {
+
+constexpr std::size_t kMaxTokenSize = std::size_t{1} << 20U;
+constexpr int kExitFailed = 1;
+constexpr int kExitUsage = 2;
+constexpr int kExitDenied = 4;
+
+int exit_code(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::kDenied:
+    case ErrorCode::kUnverified:
+    case ErrorCode::kStale:
+      return kExitDenied;
+    case ErrorCode::kInvalid:
+      return kExitUsage;
+    case ErrorCode::kConflict:
+    case ErrorCode::kNotFound:
+    case ErrorCode::kExhausted:
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kTimeout:
+    case ErrorCode::kInternal:
+      return kExitFailed;
+  }
+  return kExitFailed;
+}
+
+int give_up(const Error& error) {
+  std::fprintf(stderr, "culvert: %s\n", error.message.c_str());
+  return exit_code(error);
+}
+
+Result<std::optional<std::string>> read_token(const DaemonOptions& options) {
+  if (!options.token_file) {
+    const char* token = std::getenv("CULVERT_TOKEN");
+    if (token == nullptr) return std::optional<std::string>();
+    std::optional<std::string> given(token);
+    ::unsetenv("CULVERT_TOKEN");  // no child may inherit it
+    return given;
+  }
+  auto bytes = *options.token_file == "-" ? runtime::read_standard_input(kMaxTokenSize)
+                                          : runtime::read_file(*options.token_file, kMaxTokenSize);
+  if (!bytes) return fail_with(bytes.error());
+  std::optional<std::string> token(text(*bytes));
+  crypto::wipe(*bytes);
+  return token;
+}
+
+std::string host_name() {
+  char raw[256] = {};
+  ::gethostname(raw, sizeof raw - 1);
+  std::string name;
+  for (const char* c = raw; *c != '\0' && *c != '.'; ++c) {
+    const auto byte = static_cast<unsigned char>(*c);
+    name += std::isalnum(byte) != 0 ? static_cast<char>(std::tolower(byte)) : '-';
+  }
+  return name;
+}
+
+// Everything of one run, in the order in which it is made; gone in the reverse order.
+class Daemon {
+ public:
+  explicit Daemon(const DaemonOptions& options)
+      : given_(options), folder_(options.state_directory) {}
+
+  ~Daemon() {  // those that call others first
+    api_.reset();
+    commands_.reset();
+  }
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+
+  Status start();
+  int run();
+
+ private:
+  Status open_state();
+  Status start_core();
+  Status serve();
+  local::CommandHooks hooks();
+  void print_ready() const;
+
+  const DaemonOptions& given_;
+  std::string folder_;
+  Config config_;
+  crypto::SystemRng rng_;
+  runtime::Loop loop_;
+  std::unique_ptr<local::Commands> commands_;
+  std::unique_ptr<local::LocalApi> api_;
+  std::optional<runtime::DirectoryStore> site_store_;
+  std::optional<runtime::DirectoryStore> node_store_;
+  std::unique_ptr<runtime::AuditFile> audit_;
+  std::unique_ptr<ServerIssuerFile> issuer_;
+  Role role_ = Role::kDevice;
+  std::unique_ptr<Core> core_;
+  std::unique_ptr<Shell> shell_;
+  std::unique_ptr<SiteServices> site_;
+  std::unique_ptr<local::Proxy> proxy_;
+  std::optional<Error> ended_;
+};
+
+Status Daemon::open_state() {
+  if (auto ok = runtime::make_private_folder(folder_); !ok) return ok;
+  // First the local API: its lock says that no other agent runs on this state.
+  auto api = local::LocalApi::open(
+      loop_, folder_,
+      [this](const std::string& command, const nlohmann::json& arguments, local::Answer answer) {
+        if (commands_) return commands_->handle(command, arguments, std::move(answer));
+        answer(local::Reply::failed({ErrorCode::kUnavailable, "the agent is still starting"}));
+      });
+  if (!api) return fail_with(api.error());
+  api_ = std::move(*api);
+  auto site_store = runtime::DirectoryStore::open(folder_ + "/site");
+  if (!site_store) return fail_with(site_store.error());
+  site_store_.emplace(std::move(*site_store));
+  auto node_store = runtime::DirectoryStore::open(folder_ + "/node");
+  if (!node_store) return fail_with(node_store.error());
+  node_store_.emplace(std::move(*node_store));
+  auto audit = runtime::AuditFile::open(folder_ + "/audit.log");
+  if (!audit) return fail_with(audit.error());
+  audit_ = std::move(*audit);
+  return {};
+}
+
+Status Daemon::start_core() {
+  Options options;
+  auto token = read_token(given_);
+  if (!token) return fail_with(token.error());
+  options.token = std::move(*token);
+  Memory memory(*site_store_, *node_store_);
+  auto who = who_is(options.token, memory);
+  if (!who) return fail_with(who.error());
+  options.role = role_ = who->role;
+  options.name = given_.name.value_or(config_.name.empty() ? host_name() : config_.name);
+  if (given_.root_hash) {
+    options.pinned_root = trust::parse_hash(*given_.root_hash);
+    if (!options.pinned_root) {
+      return fail(ErrorCode::kInvalid, "--root-hash must look like sha256:<64 hex digits>");
+    }
+  }
+  options.coordinator = config_.coordinator;
+  options.allow_loopback = config_.allow_loopback;
+  options.direct = config_.direct;
+  for (const auto& [name, upstream] : config_.services) options.services.push_back({name});
+  if (role_ == Role::kSite) {
+    auto issuer = ServerIssuerFile::open(folder_ + "/issuer.pem", who->site, loop_.now().wall);
+    if (!issuer) return fail_with(issuer.error());
+    issuer_ = std::move(*issuer);
+    options.server_issuer = issuer_->certificate();
+  }
+  auto shell = Shell::open(loop_, rng_, {config_.udp_port, config_.allow_loopback});
+  if (!shell) return fail_with(shell.error());
+  auto core =
+      Core::start(std::move(options), {*site_store_, *node_store_, *audit_, rng_}, loop_.now());
+  if (!core) return fail_with(core.error());
+  core_ = std::move(*core);
+  shell_ = std::move(*shell);
+  return {};
+}
+
+local::CommandHooks Daemon::hooks() {
+  local::CommandHooks hooks;
+  hooks.after = [this] { shell_->pump(); };
+  hooks.down = [this] { loop_.stop(); };
+  hooks.audit = [this](const audit::Query& query) { return audit_->read(query); };
+  hooks.proxy = [this]() -> std::optional<Endpoint> {
+    if (!proxy_) return std::nullopt;
+    return proxy_->local_endpoint();
+  };
+  if (role_ == Role::kDevice) {
+    hooks.dialer = make_dialer(*shell_);
+    hooks.owner = local::owned_by_us;
+  }
+  return hooks;
+}
+
+Status Daemon::serve() {
+  FlowEvents flows;
+  if (role_ == Role::kSite) {
+    auto site = SiteServices::make(loop_, *shell_, *issuer_, config_.services);
+    if (!site) return fail_with(site.error());
+    site_ = std::move(*site);
+    flows = site_->events();
+  } else {
+    if (config_.proxy) {
+      auto proxy =
+          local::Proxy::open(loop_, *config_.proxy, make_dialer(*shell_), local::owned_by_us);
+      if (!proxy) return fail_with(proxy.error());
+      proxy_ = std::move(*proxy);
+    }
+    flows.cut = [this](const CutFlows& cut) {
+      shell_->netstack().abort_if([&](const Endpoint&, const Endpoint& remote) {
+        return cut.service && remote == *cut.service;
+      });
+    };
+  }
+  shell_->run(*core_, std::move(flows));
+  commands_ = std::make_unique<local::Commands>(loop_, *core_, hooks());
+  return {};
+}
+
+Status Daemon::start() {
+  auto config = load_config(given_.config_file);
+  if (!config) return fail_with(config.error());
+  config_ = std::move(*config);
+  runtime::log::set_level(*runtime::log::parse_level(config_.log_level));
+  if (auto ok = open_state(); !ok) return ok;
+  if (auto ok = start_core(); !ok) return ok;
+  return serve();
+}
+
+void Daemon::print_ready() const {
+  const StatusView status = core_->status(loop_.now());
+  const std::string what =
+      role_ == Role::kSite ? "agent of " + status.site : "device of " + status.person;
+  std::printf("culvert is up: %s, %s, %s\n", what.c_str(), status.name.c_str(),
+              format(status.address).c_str());
+  std::fflush(stdout);
+}
+
+int Daemon::run() {
+  const runtime::SignalWatch interrupt(loop_, SIGINT, [this] { loop_.stop(); });
+  const runtime::SignalWatch terminate(loop_, SIGTERM, [this] { loop_.stop(); });
+  print_ready();
+  loop_.run();
+  if (site_) site_->cut_all("the agent stops");
+  runtime::log::info("stopped");
+  return 0;
+}
+
+}  // namespace
+
+int run_daemon(const DaemonOptions& options) {
+  runtime::harden_process();
+  Daemon daemon(options);
+  if (auto started = daemon.start(); !started) return give_up(started.error());
+  return daemon.run();
+}
+
+}  // namespace culvert::agent

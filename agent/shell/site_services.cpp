@@ -1,0 +1,134 @@
+#include "agent/shell/site_services.hpp"
+
+#include "proto/runtime/files.hpp"
+#include "proto/runtime/log.hpp"
+
+namespace culvert::agent {
+namespace {
+
+Result<terminator::Service> read_service(const UpstreamConfig& config) {
+  terminator::Service service;
+  auto upstream = runtime::parse_host_port(config.upstream);
+  if (!upstream) return fail_with(upstream.error());
+  service.upstream = std::move(*upstream);
+  if (!config.tls) return service;
+  service.upstream_tls = terminator::UpstreamTls{{}, config.tls->server_name};
+  if (config.tls->ca_file.empty()) return service;
+  const auto pem = runtime::read_file(config.tls->ca_file);
+  if (!pem) return fail_with(pem.error());
+  service.upstream_tls->authorities_pem = std::string(text(*pem));
+  return service;
+}
+
+std::string first_label(const std::string& fqdn) { return fqdn.substr(0, fqdn.find('.')); }
+
+}  // namespace
+
+Result<std::unique_ptr<ServerIssuerFile>> ServerIssuerFile::open(const std::string& path,
+                                                                 const std::string& site,
+                                                                 WallTime now) {
+  auto stored = runtime::read_file_if_there(path);
+  if (!stored) return fail_with(stored.error());
+  if (*stored) {
+    const std::string_view pem = text(**stored);
+    auto issuer = runtime::ServerIssuer::from_pem(pem, pem);
+    const bool usable = issuer && runtime::check_issuer(issuer->certificate_pem(), site) &&
+                        issuer->identity().not_after() > now + kRenewBefore;
+    crypto::wipe(**stored);
+    if (usable) return std::unique_ptr<ServerIssuerFile>(new ServerIssuerFile(std::move(*issuer)));
+  }
+  auto issuer = runtime::ServerIssuer::make(site, kLifetime, now);
+  std::string pem = issuer.certificate_pem() + issuer.identity().key_pem();
+  auto written = runtime::write_secret_file(path, view(pem));
+  crypto::wipe({reinterpret_cast<std::uint8_t*>(pem.data()), pem.size()});
+  if (!written) return fail_with(written.error());
+  return std::unique_ptr<ServerIssuerFile>(new ServerIssuerFile(std::move(issuer)));
+}
+
+Result<std::unique_ptr<SiteServices>> SiteServices::make(
+    runtime::Loop& loop, Shell& shell, const ServerIssuerFile& issuer,
+    const std::map<std::string, UpstreamConfig>& services) {
+  std::unique_ptr<SiteServices> made(new SiteServices(loop, shell, issuer));
+  for (const auto& [name, config] : services) {
+    auto service = read_service(config);
+    if (!service) {
+      return fail(service.error().code, "service \"" + name + "\": " + service.error().message);
+    }
+    service->fqdn = name;
+    // Tried once now, so that a bad CA file is found at the start and not at the first grant.
+    if (auto ok = made->terminator_.set_service(*service); !ok) {
+      return fail(ok.error().code, "service \"" + name + "\": " + ok.error().message);
+    }
+    made->terminator_.remove_service(name, "not granted yet");
+    made->configured_.emplace(name, std::move(*service));
+  }
+  return made;
+}
+
+SiteServices::SiteServices(runtime::Loop& loop, Shell& shell, const ServerIssuerFile& issuer)
+    : loop_(loop),
+      shell_(shell),
+      terminator_(loop, issuer.issuer(), [this](const IpAddress& peer, const std::string& fqdn) {
+        return authorize(peer, fqdn);
+      }) {}
+
+FlowEvents SiteServices::events() {
+  FlowEvents events;
+  events.listen = [this](const ListenService& what) { listen(what); };
+  events.unlisten = [this](const UnlistenService& what) {
+    listening_.erase(what.endpoint);
+    shell_.netstack().unlisten(what.endpoint);
+    terminator_.remove_service(what.fqdn, "no grant in force");
+  };
+  events.cut = [this](const CutFlows& what) { cut(what); };
+  return events;
+}
+
+void SiteServices::listen(const ListenService& what) {
+  auto config = configured_.find(what.fqdn);
+  if (config == configured_.end()) config = configured_.find(first_label(what.fqdn));
+  if (config == configured_.end()) return;  // not published by this agent
+  terminator::Service service = config->second;
+  service.fqdn = what.fqdn;
+  service.mode = what.tls ? terminator::Mode::kTls : terminator::Mode::kTcp;
+  auto set = terminator_.set_service(std::move(service));
+  if (set) {
+    set = shell_.netstack().listen(
+        what.endpoint,
+        [this, fqdn = what.fqdn](std::unique_ptr<runtime::ByteStream> stream, Endpoint peer) {
+          terminator_.accept(fqdn, std::move(stream), peer);
+        });
+  }
+  if (!set) return runtime::log::error("service not served", {{"why", set.error()}});
+  listening_[what.endpoint] = what.fqdn;
+}
+
+void SiteServices::cut(const CutFlows& what) {
+  const auto fqdn = what.service ? listening_.find(*what.service) : listening_.end();
+  terminator_.cut_if(
+      [&](const IpAddress& peer, const std::string& name) {
+        return peer == what.peer && (fqdn == listening_.end() || name == fqdn->second);
+      },
+      what.reason);
+  shell_.netstack().abort_if([&](const Endpoint& local, const Endpoint& remote) {
+    return remote.address == what.peer && (!what.service || local == *what.service);
+  });
+}
+
+// The terminator may not be called from here, so the effects wait for the end of the iteration.
+Result<terminator::FlowClosed> SiteServices::authorize(const IpAddress& peer,
+                                                       const std::string& fqdn) {
+  auto flow = shell_.core().authorize_flow(shell_.now(), peer, fqdn);
+  loop_.defer([this] { shell_.pump(); });
+  if (!flow) return fail_with(flow.error());
+  return terminator::FlowClosed([this, flow = *flow, fqdn](const terminator::FlowEnd& end) {
+    shell_.core().flow_closed(shell_.now(), flow, fqdn, end.from_client, end.to_client, end.reason);
+    loop_.defer([this] { shell_.pump(); });
+  });
+}
+
+void SiteServices::cut_all(const std::string& reason) {
+  terminator_.cut_if([](const IpAddress&, const std::string&) { return true; }, reason);
+}
+
+}  // namespace culvert::agent

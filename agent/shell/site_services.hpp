@@ -1,0 +1,56 @@
+// The site agent's side of a flow: the server issuer in its file, listeners on the netstack, and
+// the terminator behind them.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "agent/shell/agent_shell.hpp"
+#include "agent/shell/config.hpp"
+#include "agent/terminator/terminator.hpp"
+#include "proto/runtime/x509.hpp"
+
+namespace culvert::agent {
+
+// This agent's server issuer: certificate and key in one PEM file (0600), made on the first start
+// and again a month before its end.
+class ServerIssuerFile {
+ public:
+  static constexpr std::chrono::hours kLifetime{24 * 365 * 5};
+  static constexpr std::chrono::hours kRenewBefore{24 * 30};
+
+  static Result<std::unique_ptr<ServerIssuerFile>> open(const std::string& path,
+                                                        const std::string& site, WallTime now);
+  const runtime::ServerIssuer& issuer() const { return issuer_; }
+  Bytes certificate() const { return issuer_.identity().certificate_der(); }
+
+ private:
+  explicit ServerIssuerFile(runtime::ServerIssuer issuer) : issuer_(std::move(issuer)) {}
+  runtime::ServerIssuer issuer_;
+};
+
+class SiteServices {
+ public:
+  // Fails when an upstream or its CA file is not usable. All given outlive it.
+  static Result<std::unique_ptr<SiteServices>> make(
+      runtime::Loop& loop, Shell& shell, const ServerIssuerFile& issuer,
+      const std::map<std::string, UpstreamConfig>& services);
+
+  FlowEvents events();
+  void cut_all(const std::string& reason);  // at the end, so that the log has every flow's end
+
+ private:
+  SiteServices(runtime::Loop& loop, Shell& shell, const ServerIssuerFile& issuer);
+  void listen(const ListenService& what);
+  void cut(const CutFlows& what);
+  Result<terminator::FlowClosed> authorize(const IpAddress& peer, const std::string& fqdn);
+
+  runtime::Loop& loop_;
+  Shell& shell_;
+  std::map<std::string, terminator::Service> configured_;  // by name as in the configuration
+  std::map<Endpoint, std::string> listening_;
+  terminator::Terminator terminator_;
+};
+
+}  // namespace culvert::agent

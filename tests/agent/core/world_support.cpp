@@ -1,0 +1,457 @@
+#include "tests/agent/core/world_support.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "agent/core/memory.hpp"
+#include "proto/ip/build.hpp"
+
+namespace culvert::agent::test {
+namespace {
+
+using trust::Group;
+
+trust::RootKey root_key(Group group, const Person& person) {
+  return {group, *trust::Person::parse(person.name), person.key.public_key()};
+}
+
+template <class Statement>
+note::Note must_sign(const Statement& statement, std::vector<const Person*> people) {
+  std::vector<trust::Signer> signers;
+  for (const Person* person : people) signers.push_back({person->name, person->key});
+  auto note = trust::sign_statement(statement, std::span<const trust::Signer>(signers));
+  INFO((note ? "" : note.error().message));
+  REQUIRE(note);
+  return *note;
+}
+
+}  // namespace
+
+Bytes tcp(const Endpoint& from, const Endpoint& to, unsigned flags) {
+  return ip::tcp_packet(from, to, {static_cast<std::uint8_t>(flags), 1, 0, 1024}, {});
+}
+
+bool Agent::has(audit::Kind kind) const {
+  for (const audit::Entry& entry : audit.entries()) {
+    if (entry.kind == kind) return true;
+  }
+  return false;
+}
+
+World::World() {
+  now.wall = *parse_time("2026-11-21T15:00:00Z");
+  for (Person* person : {&vendor_root_, &carol_, &admission_, &directory_, &lease_, &ticket_,
+                         &site_root_, &bob_, &enrolment_}) {
+    person->key = crypto::SigningKey::generate(rng);
+  }
+  vendor_root_.name = "root@vendor.example";
+  carol_.name = "carol@vendor.example";
+  admission_.name = "admission@vendor.example";
+  directory_.name = "directory@vendor.example";
+  lease_.name = "lease@vendor.example";
+  ticket_.name = "ticket@vendor.example";
+  site_root_.name = "root@acme.example";
+  bob_.name = "bob@acme.example";
+  enrolment_.name = "enrolment@acme.example";
+  control_key_ = control::noise::KeyPair::generate(rng);
+  relay_key_ = derp::RelayKeyPair::generate(rng);
+  make_vendor();
+  make_site();
+  make_tokens();
+  start_coordinator();
+  const std::vector<note::KnownKey> tickets{{ticket_.name, ticket_.key.public_key()}};
+  const auto verifier = [tickets, key = relay_key_.public_key](
+                            ByteView note, Now at) -> Result<derp::TicketFacts> {
+    const auto ticket = trust::verify_ticket(text(note), tickets, key, at.wall);
+    if (!ticket) return fail_with(ticket.error());
+    return derp::TicketFacts{ticket->node, ticket->peers, ticket->expires, ticket->rate};
+  };
+  relay_ = std::make_unique<relay::Core>(relay::Options{relay_key_.clone()}, verifier, rng);
+  site.endpoint = *parse_endpoint("10.0.0.1:1000");
+  laptop.endpoint = *parse_endpoint("10.0.0.2:1000");
+  site.options.role = Role::kSite;
+  site.options.name = "agent-1";
+  site.options.token = agent_token_;
+  site.options.pinned_root = trust::to_hash(site_ref.id);
+  site.options.services = {{"api"}, {"db"}};
+  laptop.options.role = Role::kDevice;
+  laptop.options.name = "alice-laptop";
+  laptop.options.token = device_token_;
+}
+
+void World::make_vendor() {
+  trust::Root root;
+  root.kind = trust::RootKind::kVendor;
+  root.name = *trust::Fqdn::parse("vendor.example");
+  root.issued = now.wall;
+  root.expires = now.wall + std::chrono::hours(24 * 365);
+  root.coordinators = {{kUrl, control_key_.public_key}};
+  root.keys = {root_key(Group::kRoot, vendor_root_),
+               root_key(Group::kApprovers, carol_),
+               root_key(Group::kDeviceAdmission, admission_),
+               root_key(Group::kDirectory, directory_),
+               root_key(Group::kLease, lease_),
+               root_key(Group::kTicket, ticket_)};
+  vendor_note_ = must_sign(root, {&vendor_root_});
+  vendor_id = trust::to_vendor_id(note::hash(vendor_note_));
+}
+
+void World::make_site() {
+  trust::Root root;
+  root.kind = trust::RootKind::kSite;
+  root.name = *trust::Fqdn::parse(kSite);
+  root.issued = now.wall;
+  root.expires = now.wall + std::chrono::hours(24 * 365);
+  root.vendor_id = vendor_id;
+  root.vendor_approvals = 1;
+  root.keys = {root_key(Group::kRoot, site_root_), root_key(Group::kApprovers, bob_),
+               root_key(Group::kEnrolment, enrolment_)};
+  site_root_note_ = must_sign(root, {&site_root_});
+  site_ref = {root.name, trust::to_site_id(note::hash(site_root_note_))};
+
+  site_note_ = must_sign(trust::Site{vendor_id, site_ref, now.wall}, {&directory_});
+  trust::Policy policy;
+  policy.site = site_ref;
+  policy.issued = now.wall;
+  policy.lease = 6s;
+  const auto tag = *trust::Label::parse("agent");
+  const auto group = *trust::Label::parse("oncall");
+  policy.services = {{*trust::Fqdn::parse(kApi), trust::Protocol::kTls, 443, tag},
+                     {*trust::Fqdn::parse(kDb), trust::Protocol::kTcp, 5432, tag}};
+  for (const auto& service : policy.services) {
+    policy.allows.push_back({service.name, group, std::chrono::hours(1), 1, 1, "connect"});
+  }
+  policy.sort();
+  policy_note_ = must_sign(policy, {&site_root_});
+}
+
+void World::make_tokens() {
+  const auto one_time = crypto::SigningKey::generate(rng);
+  trust::Enrolment enrolment;
+  enrolment.site = site_ref;
+  enrolment.key = one_time.public_key();
+  enrolment.tags = {*trust::Label::parse("agent")};
+  enrolment.root = trust::to_hash(site_ref.id);
+  enrolment.policy_serial = 1;
+  enrolment.not_before = now.wall;
+  enrolment.not_after = now.wall + std::chrono::hours(1);
+  trust::Token token;
+  token.kind = trust::NodeKind::kAgent;
+  token.coordinators = {kUrl};
+  token.pin = trust::to_hash(site_ref.id);
+  token.secret = one_time.seed().clone();
+  token.notes = {vendor_note_, site_root_note_, policy_note_, must_sign(enrolment, {&enrolment_})};
+  agent_token_ = token.render();
+
+  trust::Token device;
+  device.kind = trust::NodeKind::kDevice;
+  device.coordinators = {kUrl};
+  device.pin = trust::to_hash(vendor_id);
+  device.person = *trust::Person::parse("alice@vendor.example");
+  device.groups = {*trust::Label::parse("oncall")};
+  device.notes = {vendor_note_};
+  device_token_ = device.render();
+}
+
+void World::put(const note::Note& note) {
+  coordinator::Batch batch;
+  batch.put.push_back({note::hash(note), note::render(note), now.wall});
+  store.commit_elsewhere(batch);
+  if (coordinator) REQUIRE(coordinator->reload(now));
+}
+
+void World::start_coordinator() {
+  if (!coordinator) {
+    coordinator::CoreOptions options{
+        control_key_.clone(),
+        lease_.key.clone(),
+        ticket_.key.clone(),
+        {{"relay-1", "relay.vendor.example", 7444, 0, relay_key_.public_key, {}}}};
+    coordinator = std::make_unique<coordinator::Core>(std::move(options), store, rng);
+    for (const note::Note* note : {&vendor_note_, &site_root_note_, &site_note_, &policy_note_}) {
+      put(*note);
+    }
+    REQUIRE(coordinator->load(now));
+  }
+}
+
+void World::stop_coordinator() {
+  coordinator.reset();
+  for (Agent* agent : {&site, &laptop}) {
+    for (const auto& [ours, theirs] : std::exchange(agent->control, {})) {
+      if (agent->core) agent->core->handle_control_closed(now, ours, "connection reset");
+    }
+  }
+}
+
+Status World::start(Agent& agent) {
+  stop(agent);
+  auto core =
+      Core::start(agent.options, {agent.site_store, agent.node_store, agent.audit, rng}, now);
+  if (!core) return fail_with(core.error());
+  agent.core = std::move(*core);
+  agent.core->handle_local_endpoints(now, {agent.endpoint});
+  return {};
+}
+
+void World::stop(Agent& agent) {
+  agent.core.reset();
+  for (const auto& [ours, theirs] : std::exchange(agent.control, {})) {
+    if (coordinator) coordinator->handle_closed(now, coordinator::ConnectionId(theirs));
+  }
+  for (const auto& [ours, theirs] : std::exchange(agent.relay, {})) relay_->closed(theirs, now);
+  agent.listening.clear();
+}
+
+Agent* World::owner(std::uint64_t connection, bool relay) {
+  for (Agent* agent : {&site, &laptop}) {
+    for (const auto& [ours, theirs] : relay ? agent->relay : agent->control) {
+      if (theirs == connection) return agent;
+    }
+  }
+  return nullptr;
+}
+
+void World::carry(Agent& agent, const Effect& effect) {
+  if (const auto* open = std::get_if<OpenControl>(&effect)) {
+    queue_.emplace_back([this, &agent, id = open->id] {
+      if (!agent.core) return;
+      if (!coordinator) return agent.core->handle_control_closed(now, id, "connection refused");
+      agent.control[id] = ++last_connection_;
+      coordinator->handle_opened(now, coordinator::ConnectionId(last_connection_), "test");
+      agent.core->handle_control_open(now, id);
+    });
+  } else if (const auto* send = std::get_if<SendControl>(&effect)) {
+    queue_.emplace_back([this, &agent, id = send->id, message = send->message] {
+      const auto known = agent.control.find(id);
+      if (coordinator && known != agent.control.end()) {
+        coordinator->handle_message(now, coordinator::ConnectionId(known->second), message);
+      }
+    });
+  } else if (const auto* close = std::get_if<CloseControl>(&effect)) {
+    const auto known = agent.control.find(close->id);
+    if (known == agent.control.end()) return;
+    if (coordinator) coordinator->handle_closed(now, coordinator::ConnectionId(known->second));
+    agent.control.erase(known);
+  } else if (const auto* open_relay = std::get_if<OpenRelay>(&effect)) {
+    queue_.emplace_back([this, &agent, id = open_relay->id] {
+      if (!agent.core) return;
+      if (!relay_up) return agent.core->handle_relay_closed(now, id, "connection refused");
+      agent.relay[id] = ++last_connection_;
+      relay_->opened(last_connection_, now);
+      agent.core->handle_relay_open(now, id);
+    });
+  } else if (const auto* bytes = std::get_if<SendRelay>(&effect)) {
+    const auto known = agent.relay.find(bytes->id);
+    if (relay_up && known != agent.relay.end()) relay_->bytes(known->second, bytes->bytes, now);
+  } else if (const auto* close_relay = std::get_if<CloseRelay>(&effect)) {
+    const auto known = agent.relay.find(close_relay->id);
+    if (known == agent.relay.end()) return;
+    relay_->closed(known->second, now);
+    agent.relay.erase(known);
+  } else if (const auto* listen = std::get_if<ListenService>(&effect)) {
+    agent.listening[listen->endpoint] = listen->fqdn;
+  } else if (const auto* unlisten = std::get_if<UnlistenService>(&effect)) {
+    agent.listening.erase(unlisten->endpoint);
+  } else if (const auto* cut = std::get_if<CutFlows>(&effect)) {
+    agent.cuts.push_back(*cut);
+  } else if (const auto* line = std::get_if<LogLine>(&effect)) {
+    agent.log.push_back(*line);
+  }
+}
+
+void World::drain(Agent& agent) {
+  if (!agent.core) return;
+  agent.core->drain(agent.effects);
+  for (const Effect& effect : agent.effects.events) carry(agent, effect);
+  Agent& other = &agent == &site ? laptop : site;
+  for (std::size_t i = 0; i < agent.effects.datagrams.size(); ++i) {
+    if (agent.effects.datagrams.to(i) != other.endpoint || !direct_up) continue;
+    queue_.emplace_back([this, &other, from = agent.endpoint,
+                         bytes = to_bytes(agent.effects.datagrams.bytes(i))]() mutable {
+      if (!other.core) return;
+      const Core::Datagram datagram{from, bytes};
+      other.core->handle_datagrams(now, {&datagram, 1});
+    });
+  }
+  for (std::size_t i = 0; i < agent.effects.mesh.size(); ++i) {
+    agent.delivered.push_back(to_bytes(agent.effects.mesh.bytes(i)));
+  }
+}
+
+void World::drain_coordinator() {
+  if (!coordinator) return;
+  for (coordinator::Effect& effect : coordinator->take_effects()) {
+    const auto* send = std::get_if<coordinator::SendTo>(&effect);
+    const auto id =
+        send != nullptr ? send->connection : std::get<coordinator::CloseIt>(effect).connection;
+    Agent* agent = owner(id.value, false);
+    if (agent == nullptr || !agent->core) continue;
+    for (const auto& [ours, theirs] : agent->control) {
+      if (theirs != id.value) continue;
+      queue_.emplace_back(
+          [this, agent, ours = ours, record = send != nullptr ? send->record : Bytes()] {
+            if (!agent->core) return;
+            if (!record.empty()) return agent->core->handle_control_message(now, ours, record);
+            agent->control.erase(ours);
+            agent->core->handle_control_closed(now, ours, "closed by the coordinator");
+          });
+    }
+  }
+}
+
+void World::drain_relay() {
+  relay::Effects effects;
+  relay_->drain(effects);
+  for (const std::uint64_t id : effects.writable) {
+    Bytes out;
+    relay_->pull(id, std::size_t{1} << 24U, now, out);
+    Agent* agent = owner(id, true);
+    if (agent == nullptr || !relay_up || out.empty()) continue;
+    for (const auto& [ours, theirs] : agent->relay) {
+      if (theirs != id) continue;
+      queue_.emplace_back([this, agent, ours = ours, out] {
+        if (agent->core) agent->core->handle_relay_bytes(now, ours, out);
+      });
+    }
+  }
+  for (const relay::Close& close : effects.closes) {
+    Agent* agent = owner(close.id, true);
+    if (agent == nullptr) continue;
+    const auto ours = std::find_if(agent->relay.begin(), agent->relay.end(),
+                                   [&](const auto& each) { return each.second == close.id; });
+    const ConnectionId id = ours->first;
+    agent->relay.erase(ours);
+    if (agent->core) agent->core->handle_relay_closed(now, id, close.reason.message);
+  }
+}
+
+bool World::step() {
+  drain(site);
+  drain(laptop);
+  drain_coordinator();
+  drain_relay();
+  if (queue_.empty()) return false;
+  const auto next = std::move(queue_.front());
+  queue_.pop_front();
+  next();
+  return true;
+}
+
+bool World::run_until(const std::function<bool()>& done, Duration limit) {
+  constexpr int kMaxSteps = 200'000;
+  const Instant end = now.steady + limit;
+  for (int steps = 0; !done(); ++steps) {
+    REQUIRE(steps < kMaxSteps);  // a deadline that never moves
+    if (step()) continue;
+    Instant next = relay_->next_deadline();
+    if (coordinator) next = std::min(next, coordinator->next_deadline());
+    for (Agent* agent : {&site, &laptop}) {
+      if (agent->core) next = std::min(next, agent->core->next_deadline());
+    }
+    if (now.steady >= end) return false;
+    next = std::min(std::max(next, now.steady + 1ms), end);
+    const std::int64_t before = now.steady.nanoseconds / 1'000'000'000;
+    now.steady = next;
+    now.wall.seconds += next.nanoseconds / 1'000'000'000 - before;
+    if (coordinator) coordinator->handle_timeout(now);
+    relay_->handle_timeout(now);
+    for (Agent* agent : {&site, &laptop}) {
+      if (agent->core) agent->core->handle_timeout(now);
+    }
+  }
+  return true;
+}
+
+void World::run(Duration length) {
+  const Instant end = now.steady + length;
+  run_until([&] { return now.steady >= end; }, length);
+}
+
+void World::set_up() {
+  const auto site_started = start(site);
+  INFO((site_started ? "" : site_started.error().message));
+  REQUIRE(site_started);
+  const auto laptop_started = start(laptop);
+  INFO((laptop_started ? "" : laptop_started.error().message));
+  REQUIRE(laptop_started);
+  run(1s);
+  admit_laptop();
+  REQUIRE(run_until([&] { return laptop.core->status(now).admitted; }, 5s));
+  REQUIRE(site.core->status(now).admitted);
+}
+
+// What the device waits with is in its own store: the coordinator holds it in memory only.
+void World::admit_laptop() {
+  const auto own = Memory(laptop.site_store, laptop.node_store).own("node");
+  REQUIRE(own);
+  REQUIRE_FALSE(own->empty());
+  put(*trust::add_signature(own->front(), {admission_.name, admission_.key}));
+}
+
+std::string World::request(const std::string& fqdn, std::chrono::seconds length) {
+  std::string grant;
+  std::string error;
+  laptop.core->request(now, {fqdn, "INC-1", length}, [&](Result<RequestView> view) {
+    if (view) grant = view->grant;
+    if (!view) error = view.error().message;
+  });
+  run_until([&] { return !grant.empty() || !error.empty(); }, 5s);
+  INFO(error);
+  REQUIRE(!grant.empty());
+  return grant;
+}
+
+void World::approve(const std::string& grant) {
+  for (const auto& row : rows()) {
+    const auto note = note::parse(row.note);
+    const auto parsed = trust::Grant::parse(note->text);
+    if (!parsed || parsed->id.str() != grant) continue;
+    auto more = trust::add_signature(*note, {bob_.name, bob_.key});
+    put(*trust::add_signature(*more, {carol_.name, carol_.key}));
+    return;
+  }
+  FAIL("the request did not reach the coordinator");
+}
+
+void World::revoke(const std::string& grant) {
+  for (const auto& row : rows()) {
+    const auto note = note::parse(row.note);
+    const auto parsed = trust::Grant::parse(note->text);
+    if (!parsed || parsed->id.str() != grant) continue;
+    put(*trust::revoke_grant(*parsed, vendor_id, "done", now.wall, {bob_.name, bob_.key}));
+    return;
+  }
+}
+
+std::vector<coordinator::NoteRow> World::rows() {
+  auto notes = store.notes();
+  REQUIRE(notes);
+  return *notes;
+}
+
+Endpoint World::service(const std::string& fqdn, std::uint16_t port) const {
+  return {trust::service_address(site_ref.id, *trust::Fqdn::parse(fqdn)), port};
+}
+
+bool World::passes_out(const Bytes& packet) {
+  site.delivered.clear();
+  const ByteView one = packet;
+  laptop.core->handle_mesh(now, {&one, 1});
+  return run_until([&] { return !site.delivered.empty(); }, 3s);
+}
+
+bool World::passes_back(const Bytes& packet) {
+  laptop.delivered.clear();
+  const ByteView one = packet;
+  site.core->handle_mesh(now, {&one, 1});
+  return run_until([&] { return !laptop.delivered.empty(); }, 3s);
+}
+
+bool World::flow_opens(const std::string& fqdn, std::uint16_t from) {
+  const Endpoint to = service(fqdn, fqdn == kApi ? 443 : 5432);
+  return passes_out(tcp(client(from), to, ip::kSyn)) &&
+         passes_back(tcp(to, client(from), ip::kSyn | ip::kAck)) &&
+         passes_out(tcp(client(from), to, ip::kAck));
+}
+
+}  // namespace culvert::agent::test

@@ -1,0 +1,112 @@
+// A small world in one thread: the ceremony's notes, a real coordinator core, a real relay core, a
+// site's agent and a laptop, joined by queues that lose nothing. The seeded simulator has the rest.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+
+#include "agent/core/core.hpp"
+#include "coordinator/core/core.hpp"
+#include "coordinator/store/memory.hpp"
+#include "proto/audit/sink.hpp"
+#include "proto/ip/packet.hpp"
+#include "proto/trust/sign.hpp"
+#include "proto/trust/store.hpp"
+#include "proto/trust/token.hpp"
+#include "relay/core/core.hpp"
+
+namespace culvert::agent::test {
+
+inline const std::string kSite = "acme.us-east-1.aws.byoc.example.com";
+inline const std::string kApi = "api." + kSite;
+inline const std::string kDb = "db." + kSite;
+inline const std::string kUrl = "https://coordinator.vendor.example:7443";
+
+struct Person {
+  std::string name;
+  crypto::SigningKey key;
+};
+
+struct Agent {
+  Options options;
+  trust::MemoryStore site_store;
+  trust::MemoryStore node_store;
+  audit::MemorySink audit;
+  std::unique_ptr<Core> core;
+  Effects effects;
+  Endpoint endpoint;
+  std::map<ConnectionId, std::uint64_t> control;  // ours → the coordinator's
+  std::map<ConnectionId, std::uint64_t> relay;
+  std::vector<Bytes> delivered;  // mesh packets that passed
+  std::vector<CutFlows> cuts;
+  std::map<Endpoint, std::string> listening;
+  std::vector<LogLine> log;
+
+  bool has(audit::Kind kind) const;
+};
+
+class World {
+ public:
+  World();
+
+  Status start(Agent& agent);  // again: a restart
+  void stop(Agent& agent);
+  void start_coordinator();  // again: a restart
+  void stop_coordinator();
+  void run(Duration length);
+  bool run_until(const std::function<bool()>& done, Duration limit);
+
+  // The story: both agents up, the laptop admitted.
+  void set_up();
+  void admit_laptop();
+  std::string request(const std::string& service, std::chrono::seconds length = 900s);
+  void approve(const std::string& grant);                           // both approvers
+  void revoke(const std::string& grant);                            // the customer's approver
+  bool flow_opens(const std::string& service, std::uint16_t from);  // SYN, SYN-ACK, ACK pass
+  bool passes_out(const Bytes& packet);                             // laptop → site
+  bool passes_back(const Bytes& packet);
+  Endpoint client(std::uint16_t port) const { return {laptop.core->address(), port}; }
+  Endpoint service(const std::string& fqdn, std::uint16_t port) const;
+  std::string agent_token() const { return agent_token_; }
+
+  SeededRng rng{7};
+  Now now{{3'600'000'000'000}, {}};
+  bool relay_up = true;
+  bool direct_up = true;
+  Agent site;
+  Agent laptop;
+  trust::SiteRef site_ref;
+  trust::VendorId vendor_id;
+  coordinator::MemoryStore store;
+  std::unique_ptr<coordinator::Core> coordinator;
+
+ private:
+  void make_vendor();
+  void make_site();
+  void make_tokens();
+  void put(const note::Note& note);  // as the operator or an approver does, past the protocol
+  bool step();                       // moves what waits; false: nothing did
+  std::vector<coordinator::NoteRow> rows();
+  void drain(Agent& agent);
+  void carry(Agent& agent, const Effect& effect);
+  void drain_coordinator();
+  void drain_relay();
+  Agent* owner(std::uint64_t connection, bool relay);
+
+  Person vendor_root_, carol_, admission_, directory_, lease_, ticket_;
+  Person site_root_, bob_, enrolment_;
+  control::noise::KeyPair control_key_;
+  derp::RelayKeyPair relay_key_;
+  note::Note vendor_note_, site_root_note_, site_note_, policy_note_;
+  std::unique_ptr<relay::Core> relay_;
+  std::uint64_t last_connection_ = 0;
+  std::deque<std::function<void()>> queue_;
+  std::string agent_token_;
+  std::string device_token_;
+};
+
+Bytes tcp(const Endpoint& from, const Endpoint& to, unsigned flags);
+
+}  // namespace culvert::agent::test
