@@ -83,19 +83,19 @@ Status Core::Impl::enrol(Now now, const note::Note& note, const trust::Node& nod
                                           node.site.name.str() +
                                           "; its operator adds it: culvert-coordinator site add");
   }
+  Status rests = {};  // why its enrolment was not taken, should that turn out to matter
   if (enrolment) {
-    const auto parsed = note::parse(*enrolment);
-    if (!parsed) return fail_with(parsed.error());
-    if (trust::kind_of(parsed->text) != trust::Kind::kEnrolment) {
-      return fail(ErrorCode::kInvalid, "that is no enrolment");
+    const auto bundle = note::parse_bundle(*enrolment);
+    if (!bundle) return fail_with(bundle.error());
+    for (const auto& part : *bundle) {
+      const auto kind = trust::kind_of(part.text);
+      if (kind != trust::Kind::kEnrolment && kind != trust::Kind::kPolicy) continue;
+      const auto given = ledger_.take(part, now);
+      if (!given && kind == trust::Kind::kEnrolment) rests = fail_with(given.error());
     }
-    // Known, or over by now: the node's own check says which matters.
-    if (auto taken = ledger_.take(*parsed, now);
-        !taken && taken.error().code == ErrorCode::kExhausted)
-      return fail_with(taken.error());
   }
   const auto taken = ledger_.take(note, now);
-  if (!taken) return fail_with(taken.error());
+  if (!taken) return fail_with(rests ? taken.error() : rests.error());
   if (!admitted(now, node)) {
     return fail(ErrorCode::kStale,
                 "the node's statement is not in force (expired, revoked, or the "

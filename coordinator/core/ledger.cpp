@@ -1,5 +1,6 @@
 #include "coordinator/core/ledger.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -49,7 +50,8 @@ WallTime forget_after(Kind kind, std::string_view text) {
 }
 
 // Vendor roots by epoch, site statements, site roots by epoch, then as trust.md builds them up.
-std::uint64_t rank_of(Kind kind, std::string_view text) {
+std::uint64_t rank_of(std::string_view text) {
+  const auto kind = trust::kind_of(text).value_or(Kind::kTicket);
   constexpr std::uint64_t kStep = std::uint64_t{1} << 32U;
   if (kind == Kind::kSite) return kStep;
   if (kind != Kind::kRoot) return (2 + static_cast<std::uint64_t>(kind)) * kStep;
@@ -74,7 +76,7 @@ Status Ledger::load(Now now) {
   if (!next_index) return fail_with(next_index.error());
 
   trust::Pins pins;
-  trust::Floors floors;
+  pins.observer = true;  // whether a grant was used in time, its agents know
   std::set<trust::SiteId> sites;
   std::vector<note::Note> notes;
   for (const auto& row : *rows) {
@@ -85,16 +87,15 @@ Status Ledger::load(Now now) {
     if (!pins.vendor_genesis && is_genesis(note->text, trust::RootKind::kVendor)) {
       pins.vendor_genesis = id;
     }
-    // Whether a grant was used in time is for its agents to know: here every approved one counts
-    // as used, also one whose claim-by passed while we were down. See claim().
-    const auto grant = trust::Grant::parse(note->text);
-    if (grant && note->signatures.size() > 1) floors.claims[grant->id] = grant->not_before;
     notes.push_back(*std::move(note));
   }
 
+  // What ends something comes after it, whatever arrived first.
+  std::stable_sort(notes.begin(), notes.end(),
+                   [](const auto& a, const auto& b) { return rank_of(a.text) < rank_of(b.text); });
   has_vendor_ = pins.vendor_genesis.has_value();
   sites_ = std::move(sites);
-  evidence_ = trust::Evidence(pins, std::move(floors));
+  evidence_ = trust::Evidence(pins, {});
   for (const auto& site : sites_) evidence_.pin_site(site);
   held_.clear();
   services_.clear();
@@ -106,7 +107,6 @@ Status Ledger::load(Now now) {
   for (std::size_t i = 0; i < notes.size(); ++i) {
     if (const auto kind = trust::kind_of(notes[i].text); kind && offered[i]) hold(*kind, notes[i]);
   }
-  for (const auto& id : evidence_.grants()) claim(id, now);
   return {};
 }
 
@@ -168,7 +168,6 @@ Result<trust::Change> Ledger::take(const note::Note& note, Now now) {
   }
   batch_.put.push_back({id, note::render(*kept), now.wall});
   hold(*kind, *kept);
-  if (change->grant && change->kind == trust::ChangeKind::kGrant) claim(*change->grant, now);
   return change;
 }
 
@@ -199,21 +198,14 @@ void Ledger::hold(Kind kind, const note::Note& note) {
   const auto id = note::hash(note);
   auto whole = note::render(note);
   const auto whole_hash = crypto::sha256(view(whole));
-  held_[id] = Held{kind, std::move(whole), whole_hash, rank_of(kind, note.text),
-                   forget_after(kind, note.text)};
+  held_[id] =
+      Held{kind, std::move(whole), whole_hash, rank_of(note.text), forget_after(kind, note.text)};
   if (kind == Kind::kService) {
     if (const auto service = trust::Service::parse(note.text)) services_[service->node] = id;
   }
   if (kind == Kind::kSite) {
     if (const auto site = trust::Site::parse(note.text)) directory_[site->site.id] = id;
   }
-}
-
-// Claim-by ends unused grants, and only their agents know which are. Here a grant that is complete
-// counts as used; an agent simply stops asking for the lease of one that was not.
-void Ledger::claim(const trust::GrantId& id, Now now) {
-  const auto phase = evidence_.state(id, now).phase;
-  if (phase == trust::RequestPhase::kApproved) evidence_.claim(id, now);
 }
 
 void Ledger::journal(audit::Entry entry) {

@@ -55,7 +55,6 @@ class Ledger {
   Status may_take(trust::Kind kind, const note::Note& note, Now now) const;
   std::vector<crypto::Hash> superseded(trust::Kind kind, const note::Note& note) const;
   void hold(trust::Kind kind, const note::Note& note);
-  void claim(const trust::GrantId& id, Now now);
 
   Store& store_;
   trust::Evidence evidence_;

@@ -46,6 +46,7 @@ Status verify_and_commit(Store& store, const std::vector<note::Note>& stored,
   auto all = stored;
   all.insert(all.end(), added.begin(), added.end());
   trust::Pins pins;
+  pins.observer = true;
   if (const auto vendor = genesis_in(all, trust::RootKind::kVendor)) {
     pins.vendor_genesis = vendor->hash;
   }

@@ -76,7 +76,11 @@ Status Core::Impl::check_new_request(Now now, const Connection& connection,
   if (!connection.node || connection.node->identity != grant->device) {
     return fail(ErrorCode::kNotFound, "no such request (its own device hands in a new one)");
   }
-  if (auto ok = evidence.check_request(note, now); !ok) return ok;
+  if (auto ok = evidence.check_request(note, now); !ok) {
+    // One answer for "no such service" and "not for you".
+    if (ok.error().code != ErrorCode::kDenied) return ok;
+    return fail(ErrorCode::kDenied, "the site's policy does not allow this request");
+  }
   std::size_t open = 0;
   for (const auto& id : evidence.grants()) {
     const auto* other = evidence.grant(id);

@@ -48,7 +48,8 @@ void fields(IO& io, M& m) {
   if constexpr (requires { m.id; } && !Is<M, RelayInfo>) io("id", m.id);
   if constexpr (requires { m.re; }) io("re", m.re);
   if constexpr (Is<M, Hello>) {
-    io("version", m.version), io("node", m.node, kNote), io("enrolment", m.enrolment, kNote);
+    io("version", m.version), io("node", m.node, kNote),
+        io("enrolment", m.enrolment, Limit{kMaxEnrolmentBundle});
     io("run", m.run, kName), io("since", m.since);
   } else if constexpr (Is<M, Prove>) {
     io("key", m.key), io("signature", m.signature);

@@ -18,6 +18,7 @@ inline constexpr std::string_view kPath = "/control/v1";
 inline constexpr std::size_t kMaxMessage = std::size_t{1} << 20U;
 inline constexpr std::size_t kMaxNotes = 512;  // in one message
 inline constexpr std::size_t kMaxNoteSize = note::kMaxNoteSize;
+inline constexpr std::size_t kMaxEnrolmentBundle = 4 * kMaxNoteSize;
 inline constexpr std::size_t kMaxGrants = 256;        // in one lease request
 inline constexpr std::size_t kMaxAuditEntries = 256;  // in one upload or answer
 inline constexpr std::size_t kMaxAuditLine = 4096;
@@ -28,7 +29,8 @@ using NoteId = crypto::Hash;      // SHA-256 of a note's text, without its signa
 using Nonce = std::array<std::uint8_t, 32>;
 
 // First message of every connection. `node` is the client's own node statement (agents, devices),
-// `enrolment` what an agent's first one rests on. `run` and `since` are those of the last delta.
+// `enrolment` a bundle of what an agent's rests on: its enrolment, and the policy that this names.
+// `run` and `since` are those of the last delta.
 struct Hello {
   std::uint32_t version = kProtocolVersion;
   std::optional<std::string> node;

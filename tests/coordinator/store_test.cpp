@@ -1,0 +1,184 @@
+// Both stores behave alike; the one on disk survives being killed.
+#include <fcntl.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+
+#include "coordinator/store/memory.hpp"
+#include "coordinator/store/sqlite.hpp"
+#include "proto/core/rng.hpp"
+#include "proto/crypto/hash.hpp"
+
+namespace culvert::coordinator {
+namespace {
+
+class TempFolder {
+ public:
+  TempFolder() {
+    std::string name = "/tmp/culvert-store-XXXXXX";
+    REQUIRE(mkdtemp(name.data()) != nullptr);
+    path_ = name;
+  }
+  ~TempFolder() { std::filesystem::remove_all(path_); }
+  TempFolder(const TempFolder&) = delete;
+  TempFolder& operator=(const TempFolder&) = delete;
+  std::string file() const { return path_ + "/coordinator.db"; }
+
+ private:
+  std::string path_;
+};
+
+crypto::Hash hash_of(std::uint64_t number) {
+  return crypto::sha256(view("note " + std::to_string(number)));
+}
+NoteRow row(std::uint64_t number, std::string_view more = "") {
+  return {hash_of(number), "note " + std::to_string(number) + std::string(more), WallTime{5}};
+}
+
+Batch random_batch(SeededRng& rng) {
+  Batch batch;
+  for (std::uint64_t i = rng.below(4); i > 0; --i) {
+    batch.put.push_back(row(rng.below(30), "/" + std::to_string(rng.below(3))));
+  }
+  for (std::uint64_t i = rng.below(3); i > 0; --i) batch.erase.push_back(hash_of(rng.below(30)));
+  for (std::uint64_t i = rng.below(4); i > 0; --i) {
+    const auto number = rng.below(40);
+    batch.audit.push_back({"source " + std::to_string(rng.below(3)), number,
+                           "site " + std::to_string(rng.below(3)), WallTime{7},
+                           "line with 'quotes' and\nline feed " + std::to_string(number)});
+  }
+  return batch;
+}
+
+void check_equal(Store& a, Store& b) {
+  CHECK(a.notes().value() == b.notes().value());
+  for (std::uint64_t source = 0; source < 4; ++source) {
+    const auto name = "source " + std::to_string(source);
+    CHECK(a.next_index(name).value() == b.next_index(name).value());
+  }
+  // Numbers may have gaps on disk; order and content count.
+  for (const std::string site : {"", "site 0", "site 1", "site 9"}) {
+    AuditFilter filter;
+    if (!site.empty()) filter.site = site;
+    const auto left = a.audit(filter).value();
+    const auto right = b.audit(filter).value();
+    REQUIRE(left.size() == right.size());
+    for (std::size_t i = 0; i < left.size(); ++i) CHECK(left[i].row == right[i].row);
+    if (left.empty()) continue;
+    filter.after = right[right.size() / 2].number;
+    filter.limit = 2;
+    for (const auto& stored : b.audit(filter).value()) CHECK(stored.number > filter.after);
+  }
+}
+
+TEST_CASE("store: memory and SQLite agree under random operations and reopening") {
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    INFO("seed " << seed);
+    SeededRng rng(seed);
+    const TempFolder folder;
+    auto disk = SqliteStore::open(folder.file()).value();
+    MemoryStore memory;
+    for (int step = 0; step < 60; ++step) {
+      const auto batch = random_batch(rng);
+      REQUIRE(disk->commit(batch).has_value());
+      REQUIRE(memory.commit(batch).has_value());
+      if (rng.below(10) == 0) {
+        disk.reset();
+        disk = SqliteStore::open(folder.file()).value();
+      }
+      if (step % 10 == 9) check_equal(*disk, memory);
+    }
+  }
+}
+
+TEST_CASE("store: pages of the audit log are bounded and go on") {
+  const TempFolder folder;
+  auto disk = SqliteStore::open(folder.file()).value();
+  Batch batch;
+  for (std::uint64_t i = 0; i < kMaxAuditPage + 10; ++i) {
+    batch.audit.push_back({"s", i, "", WallTime{1}, std::to_string(i)});
+  }
+  REQUIRE(disk->commit(batch).has_value());
+  AuditFilter filter;
+  filter.limit = 10'000;
+  const auto first = disk->audit(filter).value();
+  CHECK(first.size() == kMaxAuditPage);
+  filter.after = first.back().number;
+  CHECK(disk->audit(filter).value().size() == 10);
+}
+
+TEST_CASE("store: what a killed process had committed is there") {
+  const TempFolder folder;
+  int pipe_ends[2];
+  REQUIRE(pipe(pipe_ends) == 0);
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {  // commits until it is killed, saying each number after its commit
+    auto disk = SqliteStore::open(folder.file());
+    for (std::uint8_t number = 0; disk && number < 250; ++number) {
+      Batch batch;
+      batch.put.push_back(row(number));
+      if (!(*disk)->commit(batch) || write(pipe_ends[1], &number, 1) != 1) break;
+    }
+    pause();
+    _exit(0);
+  }
+  std::uint8_t number = 0;
+  while (number < 40 && read(pipe_ends[0], &number, 1) == 1) {
+  }
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  close(pipe_ends[0]);
+  close(pipe_ends[1]);
+  CHECK(number == 40);
+  const auto rows = SqliteStore::open(folder.file()).value()->notes().value();
+  REQUIRE(rows.size() > number);
+  for (std::uint64_t i = 0; i <= number; ++i) CHECK(rows[i] == row(i));
+}
+
+TEST_CASE("store: another process's commit changes the version, one's own does not") {
+  const TempFolder folder;
+  auto mine = SqliteStore::open(folder.file()).value();
+  auto other = SqliteStore::open(folder.file()).value();
+  Batch batch;
+  batch.put.push_back(row(1));
+  const auto before = mine->version().value();
+  REQUIRE(mine->commit(batch).has_value());
+  CHECK(mine->version().value() == before);
+  REQUIRE(other->commit(batch).has_value());
+  CHECK(mine->version().value() != before);
+}
+
+TEST_CASE("store: a newer schema, a foreign file, a folder that is none: one clear line each") {
+  const TempFolder folder;
+  { auto made = SqliteStore::open(folder.file()).value(); }
+  struct stat info {};
+  REQUIRE(stat(folder.file().c_str(), &info) == 0);
+  CHECK((info.st_mode & 0777U) == 0600U);
+  sqlite3* raw = nullptr;
+  REQUIRE(sqlite3_open(folder.file().c_str(), &raw) == SQLITE_OK);
+  REQUIRE(sqlite3_exec(raw, "PRAGMA user_version = 99", nullptr, nullptr, nullptr) == SQLITE_OK);
+  sqlite3_close(raw);
+  const auto newer = SqliteStore::open(folder.file());
+  REQUIRE_FALSE(newer.has_value());
+  CHECK(newer.error().message.find("schema version 99") != std::string::npos);
+
+  const TempFolder rubbish;
+  const int descriptor = open(rubbish.file().c_str(), O_WRONLY | O_CREAT, 0600);
+  REQUIRE(write(descriptor, std::string(8192, 'x').c_str(), 8192) == 8192);
+  close(descriptor);
+  const auto damaged = SqliteStore::open(rubbish.file());
+  REQUIRE_FALSE(damaged.has_value());
+  CHECK(damaged.error().message.find(rubbish.file()) != std::string::npos);
+
+  CHECK(SqliteStore::open("/nonexistent/x.db").error().code == ErrorCode::kUnavailable);
+}
+
+}  // namespace
+}  // namespace culvert::coordinator

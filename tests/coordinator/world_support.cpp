@@ -1,0 +1,400 @@
+#include "tests/coordinator/world_support.hpp"
+
+#include <catch2/catch.hpp>
+
+namespace culvert::coordinator::test {
+namespace {
+
+Holder holder(std::string_view who, Rng& rng) {
+  return {person(who), crypto::SigningKey::generate(rng)};
+}
+
+trust::RootKey root_key(trust::Group group, const Holder& holder) {
+  return {group, holder.who, holder.key.public_key()};
+}
+
+template <class Statement>
+std::string sign(const Statement& statement, std::vector<trust::Signer> signers) {
+  const auto note = trust::sign_statement(statement, std::span<const trust::Signer>(signers));
+  if (!note) FAIL(note.error().message);
+  return note::render(*note);
+}
+
+void must(const Result<std::string>& done) {
+  if (!done) FAIL(done.error().message);
+}
+
+control::NoteId id_of(const std::string& note) { return note::hash(note::parse(note).value()); }
+
+}  // namespace
+
+trust::Person person(std::string_view text) { return trust::Person::parse(text).value(); }
+trust::Fqdn fqdn(std::string_view text) { return trust::Fqdn::parse(text).value(); }
+trust::Label label(std::string_view text) { return trust::Label::parse(text).value(); }
+
+NodeKeys::NodeKeys(Rng& rng)
+    : identity(crypto::SigningKey::generate(rng)),
+      wireguard(crypto::KeyPair<crypto::WireGuardKey>::generate(rng)),
+      control(crypto::KeyPair<crypto::ControlKey>::generate(rng)),
+      relay(crypto::KeyPair<crypto::RelayKey>::generate(rng)),
+      disco(crypto::KeyPair<crypto::DiscoKey>::generate(rng)) {}
+
+std::string TestSite::bundle() const { return root_note + "\n" + site_note + "\n" + policy_note; }
+std::string TestSite::enrolment_bundle() const { return policy_note + "\n" + enrolment_note; }
+
+bool Party::hears(const std::string& note) const { return view.contains(id_of(note)); }
+
+World::World(std::uint64_t seed)
+    : rng(seed),
+      vendor_root(holder("root@vendor.example", rng)),
+      vendor_approver(holder("carol@vendor.example", rng)),
+      admission(holder("it@vendor.example", rng)),
+      directory(holder("directory@vendor.example", rng)),
+      control_key(crypto::KeyPair<crypto::ControlKey>::generate(rng)),
+      lease_key(crypto::SigningKey::generate(rng)),
+      ticket_key(crypto::SigningKey::generate(rng)),
+      relay_key(crypto::KeyPair<crypto::RelayKey>::generate(rng)) {
+  make_vendor();
+  core = std::make_unique<Core>(options(), store, rng);
+  REQUIRE(core->load(now).has_value());
+}
+
+void World::make_vendor() {
+  trust::Root root;
+  root.kind = trust::RootKind::kVendor;
+  root.name = fqdn("vendor.example");
+  root.issued = now.wall - std::chrono::hours(1);
+  root.expires = now.wall + std::chrono::hours(24 * 365);
+  root.coordinators = {{"https://control.example:7443", control_key.public_key}};
+  root.keys = {root_key(trust::Group::kRoot, vendor_root),
+               root_key(trust::Group::kApprovers, vendor_approver),
+               root_key(trust::Group::kDeviceAdmission, admission),
+               root_key(trust::Group::kDirectory, directory),
+               {trust::Group::kLease, person("lease@vendor.example"), lease_key.public_key()},
+               {trust::Group::kTicket, person("ticket@vendor.example"), ticket_key.public_key()}};
+  vendor_note = sign(root, {vendor_root.signer()});
+  vendor_id = trust::to_vendor_id(id_of(vendor_note));
+  must(add_vendor(store, vendor_note, now));
+}
+
+CoreOptions World::options() const {
+  control::RelayInfo relay{"eu", "relay.example", 7444, 3478, relay_key.public_key, {}};
+  return {control_key.clone(), lease_key.clone(), ticket_key.clone(), {relay}};
+}
+
+TestSite& World::add_site(const std::string& name) {
+  sites.push_back({{fqdn(name), {}},
+                   holder("root@customer.example", rng),
+                   holder("bob@customer.example", rng),
+                   holder("enrol@customer.example", rng),
+                   crypto::SigningKey::generate(rng),
+                   {},
+                   {},
+                   {},
+                   {},
+                   {}});
+  auto& site = sites.back();
+  trust::Root root;
+  root.name = site.ref.name;
+  root.issued = now.wall - std::chrono::hours(1);
+  root.expires = now.wall + std::chrono::hours(24 * 365);
+  root.vendor_id = vendor_id;
+  root.vendor_approvals = 1;
+  root.keys = {root_key(trust::Group::kRoot, site.root),
+               root_key(trust::Group::kApprovers, site.approver),
+               root_key(trust::Group::kEnrolment, site.enroller)};
+  site.root_note = sign(root, {site.root.signer()});
+  site.ref.id = trust::to_site_id(id_of(site.root_note));
+
+  site.site_note = sign(trust::Site{vendor_id, site.ref, now.wall}, {directory.signer()});
+  trust::Policy policy;
+  policy.site = site.ref;
+  policy.issued = now.wall;
+  for (const std::string service : {"api", "db"}) {
+    const auto service_name = fqdn(service + "." + name);
+    policy.services.push_back({service_name, trust::Protocol::kTcp, 443, label("cluster")});
+    policy.allows.push_back({service_name, label("engineers"), std::chrono::hours(1), 1, 1,
+                             std::string(trust::kScopeConnect)});
+  }
+  site.policy_note = sign(policy, {site.root.signer()});
+  site.policy = id_of(site.policy_note);
+
+  trust::Enrolment enrolment;
+  enrolment.site = site.ref;
+  enrolment.key = site.one_time.public_key();
+  enrolment.tags = {label("cluster")};
+  enrolment.root = id_of(site.root_note);
+  enrolment.policy_serial = 1;
+  enrolment.not_before = now.wall - std::chrono::minutes(1);
+  enrolment.not_after = now.wall + std::chrono::hours(1);
+  site.enrolment_note = sign(enrolment, {site.enroller.signer()});
+  must(coordinator::add_site(store, site.root_note + "\n" + site.site_note, now));
+  if (core) reload();
+  return site;
+}
+
+Party& World::connect(Party party) {
+  auto key = party.keys ? party.keys->control.clone() : control::noise::KeyPair::generate(rng);
+  if (!party.client) {
+    party.client = std::make_unique<control::Client>(
+        control::ClientOptions{std::move(key), control_key.public_key, {}}, rng);
+  }
+  parties.push_back(std::move(party));
+  auto& kept = parties.back();
+  kept.client->start(now.steady);
+  return kept;
+}
+
+Party& World::agent(TestSite& site, const std::string& name) {
+  Party party;
+  party.name = name;
+  party.keys = std::make_unique<NodeKeys>(rng);
+  auto& node = party.node;
+  node.kind = trust::NodeKind::kAgent;
+  node.site = site.ref;
+  node.name = label(name);
+  node.identity = party.keys->identity.public_key();
+  node.wireguard = party.keys->wireguard.public_key;
+  node.control = party.keys->control.public_key;
+  node.relay = party.keys->relay.public_key;
+  node.disco = party.keys->disco.public_key;
+  node.enrolment = id_of(site.enrolment_note);
+  node.tags = {label("cluster")};
+  node.issued = now.wall;
+  node.expires = now.wall + std::chrono::hours(24 * 20);
+  const auto note = sign(node, {{name, party.keys->identity}, {"one-time", site.one_time}});
+  party.client = std::make_unique<control::Client>(
+      control::ClientOptions{party.keys->control.clone(), control_key.public_key, {}}, rng);
+  party.client->set_node(note, site.enrolment_bundle());
+  auto& connected = connect(std::move(party));
+  pump();
+  return connected;
+}
+
+std::string World::publish(Party& agent, const TestSite& site) {
+  trust::Service service;
+  service.site = site.ref;
+  service.node = agent.node.identity;
+  service.services = {fqdn("api." + site.ref.name.str()), fqdn("db." + site.ref.name.str())};
+  service.issued = now.wall;
+  service.expires = now.wall + std::chrono::hours(24);
+  const auto note = sign(service, {{agent.name, agent.keys->identity}});
+  const auto done = put(agent, note);
+  if (!done) FAIL(done.error().message);
+  return note;
+}
+
+Party& World::device(const std::string& name, const std::string& who, bool admit) {
+  Party party;
+  party.name = name;
+  party.keys = std::make_unique<NodeKeys>(rng);
+  auto& node = party.node;
+  node.kind = trust::NodeKind::kDevice;
+  node.vendor_id = vendor_id;
+  node.name = label(name);
+  node.identity = party.keys->identity.public_key();
+  node.wireguard = party.keys->wireguard.public_key;
+  node.control = party.keys->control.public_key;
+  node.relay = party.keys->relay.public_key;
+  node.disco = party.keys->disco.public_key;
+  node.person = person(who);
+  node.groups = {label("engineers")};
+  node.issued = now.wall;
+  node.expires = now.wall + std::chrono::hours(20);
+  const auto note = sign(node, {{name, party.keys->identity}});
+  party.client = std::make_unique<control::Client>(
+      control::ClientOptions{party.keys->control.clone(), control_key.public_key, {}}, rng);
+  party.client->set_node(note, std::nullopt);
+  auto& connected = connect(std::move(party));
+  pump();
+  if (admit) {
+    auto& admin = person_with(admission);
+    const auto done = put(admin, sign_more(note, admission));
+    if (!done) FAIL(done.error().message);
+    connected.client->set_node(sign_more(note, admission), std::nullopt);
+    pump();
+  }
+  return connected;
+}
+
+Party& World::person_with(const Holder& who) {
+  Party party;
+  party.name = who.who.str();
+  std::vector<crypto::SigningKey> proofs;
+  proofs.push_back(who.key.clone());
+  party.client = std::make_unique<control::Client>(
+      control::ClientOptions{control::noise::KeyPair::generate(rng), control_key.public_key,
+                             std::move(proofs)},
+      rng);
+  auto& connected = connect(std::move(party));
+  pump();
+  return connected;
+}
+
+std::string World::sign_more(const std::string& text, const Holder& by) {
+  const auto note = trust::add_signature(note::parse(text).value(), by.signer());
+  if (!note) FAIL(note.error().message);
+  return note::render(*note);
+}
+
+std::string World::request(Party& device, const TestSite& site, const std::string& service) {
+  trust::GrantRequest ask;
+  ask.site = site.ref;
+  ask.service = fqdn(service + "." + site.ref.name.str());
+  ask.reason = "INC-1";
+  ask.length = std::chrono::minutes(30);
+  ask.policy = site.policy;
+  const auto note =
+      trust::make_grant_request(ask, device.node, device.keys->identity, now.wall, rng);
+  if (!note) FAIL(note.error().message);
+  return note::render(*note);
+}
+
+void World::approve(const std::string& grant_note, const Holder& approver, Party& by) {
+  const auto done = put(by, sign_more(grant_note, approver));
+  if (!done) FAIL(done.error().message);
+}
+
+Result<control::Reply> World::put(Party& from, std::string note) {
+  return answer(from, from.client->put({std::move(note)}));
+}
+
+Result<control::Reply> World::answer(Party& from, Result<control::RequestId> request) {
+  if (!request) return fail_with(request.error());
+  pump();
+  for (const auto& event : from.events) {
+    const auto* answered = std::get_if<control::Answered>(&event);
+    if (answered != nullptr && answered->request == *request) return answered->reply;
+  }
+  return fail(ErrorCode::kTimeout, "no answer");
+}
+
+Result<trust::Lease> World::lease(Party& agent, const std::vector<std::string>& grants) {
+  const auto asked =
+      agent.client->request_lease(trust::to_hash(agent.node.site.id), rng.array<32>(), grants);
+  if (!asked) return fail_with(asked.error());
+  pump();
+  const auto* leased = agent.last<control::Leased>();
+  if (leased == nullptr || leased->request != *asked) return fail(ErrorCode::kTimeout, "no lease");
+  if (!leased->note) return fail_with(leased->note.error());
+  return trust::Lease::parse(note::parse(*leased->note).value().text);
+}
+
+Result<trust::Ticket> World::ticket(Party& node) {
+  const auto asked = node.client->request_ticket("eu");
+  if (!asked) return fail_with(asked.error());
+  pump();
+  const auto* ticketed = node.last<control::Ticketed>();
+  if (ticketed == nullptr || ticketed->request != *asked) {
+    return fail(ErrorCode::kTimeout, "no ticket");
+  }
+  if (!ticketed->note) return fail_with(ticketed->note.error());
+  const note::KnownKey key{"ticket", ticket_key.public_key()};
+  return trust::verify_ticket(*ticketed->note, std::span(&key, 1), relay_key.public_key, now.wall);
+}
+
+bool World::pump_party(Party& party) {
+  bool moved = false;
+  while (auto output = party.client->poll_output()) {
+    moved = true;
+    if (std::holds_alternative<control::OpenConnection>(*output)) {
+      if (!party.reachable) {
+        party.client->handle_closed(now.steady, {ErrorCode::kUnavailable, "unreachable"});
+        continue;
+      }
+      party.connection = ConnectionId{++last_connection_};
+      core->handle_opened(now, *party.connection, party.name);
+      party.client->handle_opened(now.steady);
+    } else if (std::holds_alternative<control::CloseConnection>(*output)) {
+      if (party.connection) core->handle_closed(now, *party.connection);
+      party.connection.reset();
+    } else if (party.connection) {
+      core->handle_message(now, *party.connection, std::get<control::SendRecord>(*output).record);
+    }
+  }
+  while (auto event = party.client->poll_event()) {
+    moved = true;
+    if (const auto* learned = std::get_if<control::Learned>(&*event)) {
+      party.view[learned->id] = learned->note;
+    } else if (const auto* dropped = std::get_if<control::Dropped>(&*event)) {
+      party.view.erase(dropped->id);
+    }
+    party.events.push_back(std::move(*event));
+  }
+  return moved;
+}
+
+bool World::pump_core() {
+  const auto effects = core->take_effects();
+  for (const auto& effect : effects) {
+    const auto id = std::visit([](const auto& e) { return e.connection; }, effect);
+    for (auto& party : parties) {
+      if (party.connection != id) continue;
+      if (const auto* send = std::get_if<SendTo>(&effect)) {
+        party.client->handle_message(now.steady, send->record);
+      } else {
+        party.connection.reset();
+        party.client->handle_closed(now.steady, {ErrorCode::kUnavailable, "closed"});
+      }
+      break;
+    }
+  }
+  return !effects.empty();
+}
+
+void World::pump() {
+  for (bool moved = true; moved;) {
+    moved = pump_core();
+    for (auto& party : parties) moved = pump_party(party) || moved;
+  }
+}
+
+void World::pass(Duration time) {
+  const auto end = now.steady + time;
+  const auto start = now;
+  for (;;) {
+    pump();
+    auto next = core->next_deadline();
+    for (const auto& party : parties) next = std::min(next, party.client->next_deadline());
+    const auto at = std::min(std::max(next, now.steady), end);
+    now = {at, start.wall + std::chrono::duration_cast<std::chrono::seconds>(at - start.steady)};
+    if (next > end) return;
+    if (core->next_deadline() <= at) core->handle_timeout(now);
+    for (auto& party : parties) party.client->handle_timeout(at);
+  }
+}
+
+void World::restart() {
+  core = std::make_unique<Core>(options(), store, rng);
+  REQUIRE(core->load(now).has_value());
+  for (auto& party : parties) {
+    if (!party.connection) continue;
+    party.connection.reset();
+    party.client->handle_closed(now.steady, {ErrorCode::kUnavailable, "restarted"});
+  }
+}
+
+void World::reload() {
+  REQUIRE(core->reload(now).has_value());
+  pump();
+}
+
+void World::cut(Party& party) {
+  if (!party.connection) return;
+  core->handle_closed(now, *party.connection);
+  party.connection.reset();
+  party.client->handle_closed(now.steady, {ErrorCode::kUnavailable, "cut"});
+}
+
+std::vector<std::string> World::audit_lines() {
+  std::vector<std::string> out;
+  AuditFilter filter;
+  for (;;) {
+    const auto rows = store.audit(filter).value();
+    for (const auto& stored : rows) out.push_back(stored.row.line);
+    if (rows.size() < kMaxAuditPage) return out;
+    filter.after = rows.back().number;
+  }
+}
+
+}  // namespace culvert::coordinator::test

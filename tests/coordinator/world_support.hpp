@@ -1,0 +1,122 @@
+// A vendor, sites, agents, laptops and approvers around one coordinator core, in simulated time,
+// all from one seed. Every party is a real control::Client; a connection is a queue that pump()
+// empties.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "coordinator/core/core.hpp"
+#include "coordinator/core/operator.hpp"
+#include "coordinator/store/memory.hpp"
+#include "proto/control/client.hpp"
+#include "proto/trust/evidence.hpp"
+#include "proto/trust/sign.hpp"
+
+namespace culvert::coordinator::test {
+
+trust::Person person(std::string_view text);
+trust::Fqdn fqdn(std::string_view text);
+trust::Label label(std::string_view text);
+
+// A person with a key.
+struct Holder {
+  trust::Person who;
+  crypto::SigningKey key;
+  trust::Signer signer() const { return {who.str(), key}; }
+};
+
+struct NodeKeys {
+  crypto::SigningKey identity;
+  crypto::KeyPair<crypto::WireGuardKey> wireguard;
+  crypto::KeyPair<crypto::ControlKey> control;
+  crypto::KeyPair<crypto::RelayKey> relay;
+  crypto::KeyPair<crypto::DiscoKey> disco;
+  explicit NodeKeys(Rng& rng);
+};
+
+struct TestSite {
+  trust::SiteRef ref;
+  Holder root;
+  Holder approver;
+  Holder enroller;
+  crypto::SigningKey one_time;
+  std::string root_note, site_note, policy_note, enrolment_note;
+  crypto::Hash policy;
+  std::string bundle() const;
+  std::string enrolment_bundle() const;
+};
+
+// One client and what it learned.
+struct Party {
+  std::string name;
+  std::unique_ptr<NodeKeys> keys;  // absent: a person
+  trust::Node node;
+  std::unique_ptr<control::Client> client;
+  std::optional<ConnectionId> connection;
+  bool reachable = true;  // false: cannot connect
+  std::map<control::NoteId, std::string> view;
+  std::vector<control::Event> events;
+
+  bool hears(const std::string& note) const;  // the statement, whatever lines sign it
+  template <class T>
+  const T* last() const {
+    for (auto event = events.rbegin(); event != events.rend(); ++event) {
+      if (const auto* found = std::get_if<T>(&*event)) return found;
+    }
+    return nullptr;
+  }
+};
+
+class World {
+ public:
+  explicit World(std::uint64_t seed = 1);
+
+  TestSite& add_site(const std::string& name);  // and to the store, as the operator does
+  Party& agent(TestSite& site, const std::string& name);
+  Party& device(const std::string& name, const std::string& who, bool admit = true);
+  Party& person_with(const Holder& holder);
+
+  std::string request(Party& device, const TestSite& site, const std::string& service = "api");
+  void approve(const std::string& grant_note, const Holder& approver, Party& by);
+  // Puts and waits for the answer.
+  Result<control::Reply> put(Party& from, std::string note);
+  Result<control::Reply> answer(Party& from, Result<control::RequestId> request);
+  Result<trust::Lease> lease(Party& agent, const std::vector<std::string>& grants);
+  Result<trust::Ticket> ticket(Party& node);
+  std::string publish(Party& agent, const TestSite& site);  // its service statement
+
+  void pump();               // until nobody has anything more to say
+  void pass(Duration time);  // timers of the core and of every party fire in order
+  void restart();            // a new core on the same store
+  void reload();             // the store was changed by another process
+  void cut(Party& party);    // its connection breaks
+  std::vector<std::string> audit_lines();
+  std::string sign_more(const std::string& note, const Holder& holder);
+
+  SeededRng rng;
+  Now now{Instant{1'000'000'000}, WallTime{1'795'273'200}};
+  Holder vendor_root, vendor_approver, admission, directory;
+  CoreOptions options() const;
+  crypto::KeyPair<crypto::ControlKey> control_key;
+  crypto::SigningKey lease_key, ticket_key;
+  crypto::KeyPair<crypto::RelayKey> relay_key;
+  std::string vendor_note;
+  trust::VendorId vendor_id;
+  MemoryStore store;
+  std::unique_ptr<Core> core;
+  std::deque<TestSite> sites;
+  std::deque<Party> parties;
+
+ private:
+  bool pump_party(Party& party);
+  bool pump_core();
+  void make_vendor();
+  Party& connect(Party party);
+
+  std::uint64_t last_connection_ = 0;
+};
+
+}  // namespace culvert::coordinator::test
