@@ -1,0 +1,38 @@
+// Heads: no crash; what is accepted renders to something that parses to the same; a prefix of an
+// accepted head is never refused.
+#include <cstdlib>
+
+#include "proto/runtime/http_head.hpp"
+
+namespace {
+
+using namespace culvert;
+using namespace culvert::runtime;
+
+void require(bool held) {
+  if (!held) std::abort();
+}
+
+template <class Parse>
+void check(ByteView bytes, const Parse& parse) {
+  const auto first = parse(bytes);
+  if (!first || first->size == 0) return;
+  require(first->size <= bytes.size() && first->size <= kMaxHeadSize);
+  require(first->head.headers.list().size() <= kMaxHeaders);
+  const auto part = parse(bytes.first(first->size - 1));
+  require(part && part->size == 0);
+  const auto again = parse(view(render(first->head)));
+  require(again.has_value());
+  require(again->head.headers.list() == first->head.headers.list());
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const ByteView bytes{data, size};
+  check(bytes, parse_request_head);
+  check(bytes, parse_response_head);
+  const auto url = parse_url(text(bytes));
+  if (url) require(!url->host.empty() && url->target.starts_with('/'));
+  return 0;
+}
