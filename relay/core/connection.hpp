@@ -37,8 +37,8 @@ struct Connection {
   FrameQueue disco;  // at most kMaxDisco
   FrameQueue data;   // at most Options::queue_bytes
 
-  std::unordered_set<crypto::RelayKey> heard_from;  // at most kMaxHeardFrom
-  std::unordered_map<crypto::RelayKey, Instant> told_not_here;
+  std::unordered_set<crypto::RelayKey> correspondents;          // at most kMaxCorrespondents
+  std::unordered_map<crypto::RelayKey, Instant> told_not_here;  // likewise
 
   // Deadlines; `timer` is the earliest, as it stands in the core's set.
   Instant login_by = Instant::never();
@@ -49,6 +49,9 @@ struct Connection {
 
   bool may_reach(const crypto::RelayKey& peer) const {
     return any_peer || std::binary_search(peers.begin(), peers.end(), peer);
+  }
+  void remember(const crypto::RelayKey& peer) {
+    if (correspondents.size() < kMaxCorrespondents) correspondents.insert(peer);
   }
   bool queues_empty() const { return own.empty() && disco.empty() && data.empty(); }
   Instant next() const { return std::min({login_by, ticket_check, keep_alive, stalled}); }

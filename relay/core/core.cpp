@@ -8,8 +8,7 @@
 namespace culvert::relay {
 
 Core::Core(Options options, derp::TicketVerifier verifier, Rng& rng)
-    : parts_(
-          new Parts{.options = std::move(options), .verifier = std::move(verifier), .rng = rng}) {}
+    : parts_(std::make_unique<Parts>(std::move(options), std::move(verifier), rng)) {}
 Core::~Core() = default;
 
 void Core::opened(ConnectionId id, Now now) {

@@ -36,11 +36,11 @@ using ConnectionId = std::uint64_t;
 inline constexpr Duration kKeepAlive = 60s;  // + 0–5 s jitter
 inline constexpr Duration kKeepAliveJitter = 5s;
 inline constexpr Duration kWriteStall = 10s;
-inline constexpr Duration kPeerGoneEvery = 1s;      // at most one "not here" a peer in this time
-inline constexpr std::size_t kMaxDisco = 32;        // packets a connection
-inline constexpr std::size_t kMaxOwnFrames = 64;    // pongs, PeerGone, health: more are dropped
-inline constexpr std::size_t kMaxSameKey = 4;       // connections of one key; the oldest is closed
-inline constexpr std::size_t kMaxHeardFrom = 1024;  // senders told PeerGone when a client leaves
+inline constexpr Duration kPeerGoneEvery = 1s;    // at most one "not here" a peer in this time
+inline constexpr std::size_t kMaxDisco = 32;      // packets a connection
+inline constexpr std::size_t kMaxOwnFrames = 64;  // pongs, PeerGone, health: more are dropped
+inline constexpr std::size_t kMaxSameKey = 4;     // connections of one key; the oldest is closed
+inline constexpr std::size_t kMaxCorrespondents = 1024;  // told PeerGone when a client leaves
 
 struct Options {
   derp::RelayKeyPair key;

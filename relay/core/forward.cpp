@@ -32,12 +32,13 @@ void Core::Parts::forward(Connection& from, const derp::Packet& packet, Now now)
     ++counters.dropped_not_here;
     return tell_not_here(from, packet.peer, now);
   }
-  if (to->heard_from.size() < kMaxHeardFrom) to->heard_from.insert(from.key);
+  from.remember(packet.peer);
+  to->remember(from.key);
   queue_packet(*to, from.key, packet.bytes);
 }
 
 void Core::Parts::tell_not_here(Connection& to, const crypto::RelayKey& peer, Now now) {
-  if (to.told_not_here.size() >= kMaxHeardFrom) to.told_not_here.clear();
+  if (to.told_not_here.size() >= kMaxCorrespondents) to.told_not_here.clear();
   const auto [entry, first] = to.told_not_here.try_emplace(peer, now.steady);
   if (!first && now.steady - entry->second < kPeerGoneEvery) return;
   entry->second = now.steady;
@@ -80,7 +81,7 @@ void Core::Parts::leave(const Connection& connection) {
   clients.erase(entry);
   const std::array<std::uint8_t, 1> why = {
       static_cast<std::uint8_t>(derp::PeerGoneReason::kDisconnected)};
-  for (const auto& peer : connection.heard_from) {
+  for (const auto& peer : connection.correspondents) {
     auto* other = active(peer);
     if (other != nullptr && other->may_reach(connection.key)) {
       queue_own(*other, derp::FrameType::kPeerGone, {connection.key.view(), why});

@@ -14,6 +14,9 @@
 namespace culvert::relay {
 
 struct Core::Parts {
+  Parts(Options with, derp::TicketVerifier checks, Rng& random)
+      : options(std::move(with)), verifier(std::move(checks)), rng(random) {}
+
   Options options;
   derp::TicketVerifier verifier;
   Rng& rng;
@@ -52,7 +55,7 @@ struct Core::Parts {
   void tell_not_here(Connection& to, const crypto::RelayKey& peer, Now now);
   void queue_packet(Connection& to, const crypto::RelayKey& source, ByteView packet);
   void queue_own(Connection& to, derp::FrameType type, std::initializer_list<ByteView> parts);
-  void leave(const Connection& connection);  // out of `clients`; who wrote to it is told
+  void leave(const Connection& connection);  // out of `clients`; its correspondents are told
 };
 
 }  // namespace culvert::relay

@@ -77,7 +77,7 @@ void Front::handle(HttpAcceptor& http, const RequestHead& request, Door door) {
   if (path == "/readyz") {
     return calls_.ready() ? answer(200, "ready\n") : answer(503, "not admitting clients\n");
   }
-  if (path == "/metrics" && door == Door::kAdmin) {
+  if (path == "/metrics" && door == Door::kMetrics) {
     return http.answer(200, {{"Content-Type", "text/plain; version=0.0.4"}}, calls_.metrics());
   }
   if (path == "/") return answer(200, kDerpText);

@@ -5,7 +5,7 @@
 //   GET /derp/probe, /derp/latency-check         200, for stock clients
 //   GET /generate_204                            204; X-Tailscale-Challenge is answered
 //   GET /healthz, /readyz                        200 · 200 or 503
-//   GET /metrics                                 on the admin listener alone
+//   GET /metrics                                 on the metrics listener alone
 #pragma once
 
 #include <functional>
@@ -23,7 +23,7 @@ namespace culvert::relay {
 
 inline constexpr std::size_t kMaxPending = 1024;  // streams without a whole head; more are cut
 
-enum class Door { kPublic, kAdmin };
+enum class Door { kPublic, kMetrics };
 
 struct FrontOptions {
   crypto::RelayKey key;

@@ -50,7 +50,7 @@ struct Relay::Parts {
 
   Status listen(const Identity& identity);
   Status listen_stun();
-  Status listen_admin();
+  Status listen_metrics();
   bool admits() const { return settings.open || !admission->ticket_keys.empty(); }
   void answer_stun(std::span<runtime::Datagram> datagrams);
   std::string metrics() const {
@@ -70,7 +70,7 @@ struct Relay::Parts {
   StunServer stun;
   Front front;
   std::shared_ptr<runtime::TlsServerContext> tls;
-  std::unique_ptr<runtime::TcpListener> public_door, admin_door;
+  std::unique_ptr<runtime::TcpListener> public_door, metrics_door;
   std::unique_ptr<runtime::UdpSocket> stun_socket;
   bool draining = false;
   std::function<void()> done;
@@ -105,14 +105,14 @@ Status Relay::Parts::listen_stun() {
   return {};
 }
 
-Status Relay::Parts::listen_admin() {
-  if (!settings.admin) return {};
+Status Relay::Parts::listen_metrics() {
+  if (!settings.metrics) return {};
   auto opened = runtime::TcpListener::open(
-      loop, *settings.admin, [this](std::unique_ptr<runtime::TcpStream> stream, const Endpoint&) {
-        front.accept(std::move(stream), Door::kAdmin);
+      loop, *settings.metrics, [this](std::unique_ptr<runtime::TcpStream> stream, const Endpoint&) {
+        front.accept(std::move(stream), Door::kMetrics);
       });
-  if (!opened) return fail_with(named("admin", opened.error()));
-  admin_door = std::move(*opened);
+  if (!opened) return fail_with(named("metrics", opened.error()));
+  metrics_door = std::move(*opened);
   return {};
 }
 
@@ -138,7 +138,7 @@ Result<std::unique_ptr<Relay>> Relay::open(runtime::Loop& loop, Rng& rng, Settin
   auto parts = std::make_unique<Parts>(loop, rng, std::move(settings), identity.key.clone());
   if (auto ok = parts->listen(identity); !ok) return fail_with(ok.error());
   if (auto ok = parts->listen_stun(); !ok) return fail_with(ok.error());
-  if (auto ok = parts->listen_admin(); !ok) return fail_with(ok.error());
+  if (auto ok = parts->listen_metrics(); !ok) return fail_with(ok.error());
   return std::unique_ptr<Relay>(new Relay(std::move(parts)));
 }
 
@@ -147,9 +147,9 @@ std::optional<Endpoint> Relay::stun_endpoint() const {
   if (!parts_->stun_socket) return std::nullopt;
   return parts_->stun_socket->local_endpoint();
 }
-std::optional<Endpoint> Relay::admin_endpoint() const {
-  if (!parts_->admin_door) return std::nullopt;
-  return parts_->admin_door->local_endpoint();
+std::optional<Endpoint> Relay::metrics_endpoint() const {
+  if (!parts_->metrics_door) return std::nullopt;
+  return parts_->metrics_door->local_endpoint();
 }
 const Core& Relay::core() const { return parts_->core; }
 bool Relay::admits() const { return parts_->admits(); }

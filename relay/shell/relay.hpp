@@ -22,7 +22,7 @@ class Relay {
 
   Endpoint listen_endpoint() const;
   std::optional<Endpoint> stun_endpoint() const;
-  std::optional<Endpoint> admin_endpoint() const;
+  std::optional<Endpoint> metrics_endpoint() const;
   const Core& core() const;
   bool admits() const;  // some ticket could be valid, or the relay is open
 

@@ -16,8 +16,8 @@ using runtime::Config;
 std::optional<Endpoint> read_endpoint(Config& from, std::string_view key, std::string fallback) {
   const auto text = from.text(key, std::move(fallback));
   if (text.empty()) return std::nullopt;
-  const auto endpoint = parse_endpoint(text);
-  if (!endpoint) from.refuse(key, "must be an address and port, as 0.0.0.0:7444 or [::]:7444");
+  const auto endpoint = parse_endpoint(text.front() == ':' ? "[::]" + text : text);
+  if (!endpoint) from.refuse(key, "must be ADDRESS:PORT or :PORT");
   return endpoint;
 }
 
@@ -62,20 +62,21 @@ Result<Settings> load_settings(const std::string& path) {
                    : Config::load(path.empty() ? std::string(kDefaultConfig) : path);
   if (!file) return fail_with(file.error());
   Settings settings;
-  settings.id = read_name(*file, "id", settings.id);
+  settings.id = file->text("id", settings.id);
+  if (!trust::Label::parse(settings.id)) file->refuse("id", "must be a label: a-z, 0-9, hyphens");
   settings.host = read_name(*file, "host", "");
-  settings.listen = read_endpoint(*file, "listen", "[::]:7444").value_or(Endpoint{});
-  settings.stun = read_endpoint(*file, "stun", "[::]:3478");
-  settings.admin = read_endpoint(*file, "admin", "");
+  settings.listen = read_endpoint(*file, "listen", ":7444").value_or(Endpoint{});
+  settings.stun = read_endpoint(*file, "stun", ":3478");
+  settings.metrics = read_endpoint(*file, "metrics", "");
   settings.state = file->text("state", default_state());
   file->section("tls", [&](Config& tls) {
-    settings.plain = tls.flag("off", false);
-    settings.tls_certificate = tls.text("certificate", "");
-    settings.tls_key = tls.text("key", "");
-    if (settings.tls_certificate.empty() != settings.tls_key.empty()) {
-      tls.refuse("certificate", "and \"key\" go together");
-    }
+    settings.tls_certificate = tls.required_text("cert");
+    settings.tls_key = tls.required_text("key");
   });
+  settings.plain = file->flag("plain", false);
+  if (settings.plain && !settings.tls_certificate.empty()) {
+    file->refuse("plain", "and tls exclude each other");
+  }
   read_tickets(*file, settings);
   settings.open = file->flag("open", false);
   settings.max_connections =

@@ -21,7 +21,7 @@ struct Settings {
   std::string host;  // the name that clients connect to; only `describe` uses it
   Endpoint listen;
   std::optional<Endpoint> stun;
-  std::optional<Endpoint> admin;  // plain HTTP with /metrics
+  std::optional<Endpoint> metrics;  // plain HTTP with /metrics
   std::string state;
   bool plain = false;           // HTTP without TLS, behind something that ends it
   std::string tls_certificate;  // PEM files; empty: a self-signed one is kept in `state`

@@ -94,7 +94,7 @@ ShellBench::ShellBench(bool plain) : folder(make_folder()), plain_(plain) {
   Settings settings;
   settings.listen = *parse_endpoint("127.0.0.1:0");
   settings.stun = parse_endpoint("127.0.0.1:0");
-  settings.admin = parse_endpoint("127.0.0.1:0");
+  settings.metrics = parse_endpoint("127.0.0.1:0");
   settings.state = folder + "/state";
   settings.plain = plain;
   settings.ticket_keys = {ticket_key.public_key()};

@@ -121,7 +121,7 @@ TEST_CASE("relay shell: draining tells clients, ends when they have left") {
 TEST_CASE("relay shell: the HTTP door") {
   ShellBench bench;
   const auto at = bench.relay->listen_endpoint();
-  const auto admin = *bench.relay->admin_endpoint();
+  const auto numbers = *bench.relay->metrics_endpoint();
   const auto captive =
       bench.get(at, true, "/generate_204", {{"X-Tailscale-Challenge", "ts_abc-1.x"}});
   REQUIRE(captive);
@@ -140,7 +140,7 @@ TEST_CASE("relay shell: the HTTP door") {
     REQUIRE(answer);
     CHECK(answer->head.status == status);
   }
-  const auto metrics = bench.get(admin, false, "/metrics");
+  const auto metrics = bench.get(numbers, false, "/metrics");
   REQUIRE(metrics);
   CHECK(text(metrics->body).find("culvert_relay_clients 0") != std::string::npos);
   CHECK(text(metrics->body).find("culvert_relay_packets_dropped_total{reason=\"queue\"} 0") !=
@@ -252,11 +252,13 @@ TEST_CASE("relay program: bad input is one line and the right exit code") {
       {R"({"lisen": "[::]:1"})", "", 2, "lisen"},
       {R"({"listen": "7444"})", "", 2, "listen"},
       {R"({"ticket_keys": ["ed25519:abc"]})", "", 2, "ticket_keys"},
-      {R"({"tls": {"certificate": "x.pem"}})", "", 2, "certificate"},
+      {R"({"tls": {"cert": "x.pem"}})", "", 2, "tls.key"},
+      {R"({"plain": true, "tls": {"cert": "x.pem", "key": "x.pem"}})", "", 2, "plain"},
+      {R"({"id": "Frankfurt 1"})", "", 2, "id"},
       {R"({"host": "a\"b"})", "", 2, "host"},
       {R"({)", "", 2, "relay.json"},
       {R"({})", " --state /proc/culvert", 1, "/proc/culvert"},
-      {R"({"tls": {"certificate": "/nowhere.pem", "key": "/nowhere.pem"}})", "", 1, "/nowhere.pem"},
+      {R"({"tls": {"cert": "/nowhere.pem", "key": "/nowhere.pem"}})", "", 1, "/nowhere.pem"},
   };
   for (const auto& row : table) {
     write(config, row.config);

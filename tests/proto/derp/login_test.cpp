@@ -61,14 +61,12 @@ TEST_CASE("derp login: every malformed ClientInfo is refused") {
   SeededRng rng(3);
   const auto client = RelayKeyPair::generate(rng);
   const auto relay = RelayKeyPair::generate(rng);
-  for (
-      const char* json :
-      {"", "{", "[]", "null", "2", R"({"version":1})", R"({"version":"2"})", R"({"version":-2})",
-       R"({"version":2.0})", R"({"version":99999999})", R"({})", R"({"version":2,"ticket":7})",
-       R"({"version":2,"CanAckPings":"yes"})", R"({"version":2,"meshKey":null})",
-       R"({"version":2,"challenge":"00"})", R"({"version":2,"challenge":["a"]})",
-       "{\"version\":2,\"ticket\":\"\xff\"}",
-       R"({"version":2,"challenge":"zz000000000000000000000000000000000000000000000000000000000000zz"})"}) {
+  for (const char* json :
+       {"", "{", "[]", "null", "2", R"({"version":1})", R"({"version":"2"})", R"({"version":-2})",
+        R"({"version":2.0})", R"({"version":99999999})", R"({})", R"({"version":2,"ticket":7})",
+        R"({"version":2,"CanAckPings":"yes"})", R"({"version":2,"meshKey":null})",
+        R"({"version":2,"challenge":"00"})", R"({"version":2,"challenge":["a"]})",
+        "{\"version\":2,\"ticket\":\"\xff\"}", R"({"version":2,"challenge":"zz"})"}) {
     const auto opened = open_client_info(sealed_json(client, relay.public_key, json), relay);
     INFO(json);
     REQUIRE_FALSE(opened);
