@@ -36,10 +36,10 @@ class Reflexive {
  private:
   struct Asked {
     Endpoint server;
-    StunTransaction transaction;
+    StunTransaction transaction{};
     unsigned tries = 0;
     Instant next_try = Instant::never();
-    std::optional<Endpoint> mapped;  // the last answer
+    std::optional<Endpoint> mapped{};  // the last answer
     bool waiting = false;
   };
 
