@@ -62,11 +62,11 @@ Result<Entry> parse_entry(std::string_view line);
 
 // What a reader asks for; empty fields match all.
 struct Query {
-  std::optional<WallTime> since;
-  std::optional<WallTime> until;
-  std::string who;
-  std::string grant;
-  std::string service;
+  std::optional<WallTime> since = {};
+  std::optional<WallTime> until = {};
+  std::string who = {};
+  std::string grant = {};
+  std::string service = {};
   std::size_t limit = 1000;  // the newest ones, oldest first
 };
 bool matches(const Query& query, const Entry& entry);

@@ -7,12 +7,12 @@ namespace culvert::path {
 void Reflexive::set_servers(std::vector<Endpoint> servers) {
   if (servers.size() > kMaxStunServers) servers.resize(kMaxStunServers);
   asked_.clear();
-  for (const auto& server : servers) asked_.push_back({.server = server});
+  for (const auto& server : servers) asked_.emplace_back(server);
   reset();
 }
 
 void Reflexive::reset() {
-  for (auto& asked : asked_) asked = {.server = asked.server};
+  for (auto& asked : asked_) asked = Asked(asked.server);
   running_ = false;
   due_ = {};
 }

@@ -35,6 +35,7 @@ class Reflexive {
 
  private:
   struct Asked {
+    explicit Asked(const Endpoint& at) : server(at) {}
     Endpoint server;
     StunTransaction transaction{};
     unsigned tries = 0;
