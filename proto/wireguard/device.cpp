@@ -12,8 +12,6 @@ Device::Device(Identity identity, Rng& rng, DeviceOptions options)
       checker_(identity_.public_key, rng),
       load_(options.handshakes_per_second) {}
 
-Device::~Device() = default;
-
 Status Device::add_peer(Now now, PeerConfig config) {
   const auto& key = config.public_key;
   if (key == identity_.public_key) return fail(ErrorCode::kInvalid, "the peer's key is our own");

@@ -40,7 +40,6 @@ class Device {
   Device(Identity identity, Rng& rng, DeviceOptions options = {});
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
-  ~Device();
 
   // kInvalid: our own key or a low-order point. kConflict: known. kExhausted: too many.
   Status add_peer(Now now, PeerConfig config);
@@ -67,16 +66,6 @@ class Device {
   Instant next_deadline() const { return deadlines_.next(); }  // never() if there is none
 
  private:
-  // What an index of ours stands for: a session, or (null) the peer's initiation under way.
-  struct IndexEntry {
-    Peer* peer;
-    Keypair* keypair;
-  };
-  struct Opening {  // goes with the job of the same position
-    IndexEntry entry;
-    const Incoming* incoming;
-  };
-
   Peer* find(const crypto::WireGuardKey& key) const;
   SessionIndex new_index(IndexEntry entry);
   void drop_pending(Peer& peer);

@@ -4,6 +4,19 @@
 #include "proto/wireguard/device.hpp"
 
 namespace culvert::wireguard {
+namespace {
+
+std::unique_ptr<Keypair> keypair_of(SessionKeys keys, Instant now, bool initiator,
+                                    SessionIndex remote) {
+  auto out = std::make_unique<Keypair>();
+  out->keys = std::move(keys);
+  out->created = now;
+  out->initiator = initiator;
+  out->remote = remote;
+  return out;
+}
+
+}  // namespace
 
 // Transport first and all at once, handshakes after: no session begins and carries data within one
 // batch, since the other side must hear from us in between.
@@ -153,10 +166,7 @@ void Device::answer(Now now, Peer& peer, OpenedInitiation opened, Output& out) {
   const SessionIndex remote = opened.sender;
   auto keys = respond(std::move(opened), peer.keys, rng_, message);
   if (!keys) return;
-  auto keypair = std::make_unique<Keypair>();
-  keypair->keys = std::move(*keys);
-  keypair->created = now.steady;
-  keypair->remote = remote;
+  auto keypair = keypair_of(std::move(*keys), now.steady, false, remote);
   keypair->local = message.sender = new_index({&peer, keypair.get()});
   peer.keypairs.install_responder(std::move(keypair), retired_);
   peer.handshake_sent = now.steady;
@@ -195,12 +205,8 @@ void Device::receive_response(Now now, const Incoming& incoming, Output& out) {
     drop_pending(peer);
     return;
   }
-  auto keypair = std::make_unique<Keypair>();
-  keypair->keys = std::move(*keys);
-  keypair->created = now.steady;
-  keypair->initiator = true;
+  auto keypair = keypair_of(std::move(*keys), now.steady, true, message.sender);
   keypair->local = message.receiver;
-  keypair->remote = message.sender;
   at->second.keypair = keypair.get();
   peer.pending.reset();
   peer.keypairs.install_initiator(std::move(keypair), crossed(peer.keypairs.next()), retired_);
@@ -209,11 +215,8 @@ void Device::receive_response(Now now, const Incoming& incoming, Output& out) {
   peer.last_minute_handshake = false;
   ++counters_.sessions;
   // The responder may not send before it has heard from us with the new keys.
-  if (peer.staged.empty()) {
-    send_keepalive(now, peer, out);
-  } else {
-    flush_staged(now, peer, out);
-  }
+  if (peer.staged.empty()) send_keepalive(now, peer, out);
+  flush_staged(now, peer, out);
 }
 
 void Device::receive_cookie(Instant now, const Incoming& incoming) {

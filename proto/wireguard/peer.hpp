@@ -10,6 +10,7 @@
 #include "proto/wireguard/cookie.hpp"
 #include "proto/wireguard/handshake.hpp"
 #include "proto/wireguard/keypairs.hpp"
+#include "proto/wireguard/output.hpp"
 #include "proto/wireguard/timers.hpp"
 
 namespace culvert::wireguard {
@@ -52,6 +53,17 @@ struct Peer {
   // Deadlines' own: a number that no other peer of the device ever had, and where it queued us.
   std::uint64_t serial;
   Instant queued = Instant::never();
+};
+
+// What an index of ours stands for: a session, or (null) the peer's initiation under way.
+struct IndexEntry {
+  Peer* peer = nullptr;
+  Keypair* keypair = nullptr;
+};
+// A datagram to open and what it is for.
+struct Opening {
+  IndexEntry entry;
+  const Incoming* incoming = nullptr;
 };
 
 }  // namespace culvert::wireguard

@@ -1,5 +1,6 @@
 #include "proto/ip/packet.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "proto/core/rng.hpp"
@@ -19,13 +20,13 @@ const Endpoint kTo{*parse_address("fd00::2"), 443};
 
 // An IPv6 packet whose headers are given one after the other, first type first.
 Bytes ipv6(std::uint8_t next, ByteView rest) {
-  Bytes out(kIpv6HeaderSize);
+  Bytes out(kIpv6HeaderSize + rest.size());
   out[0] = 0x60;
   store_be(out.data() + 4, static_cast<std::uint16_t>(rest.size()));
   out[6] = next;
   out[8] = 0xFD;
   out[24] = 0xFD;
-  append(out, rest);
+  std::copy(rest.begin(), rest.end(), out.begin() + kIpv6HeaderSize);
   return out;
 }
 
