@@ -40,11 +40,10 @@ Status Core::Impl::greet(Now now, ConnectionId id, const control::Hello& hello) 
     ledger_.journal(std::move(entry));
   }
   if (auto settled = settle(now); !settled) return settled;
+  if (changed_ || !audience_) refresh(now);  // tells the others; this node hears after its welcome
   connection.greeted = true;
   connection.node = *std::move(node);
   nodes_[identity] = id;
-  // Others first, so that what this node is told next is one step.
-  if (changed_ || !audience_) refresh(now);
   send(id, control::Welcome{run_, views_.seq(identity), options_.relays});
   const auto view = audience_->view_of(*connection.node);
   const bool same_run = hello.run == run_;

@@ -117,7 +117,8 @@ runtime::HttpAnswer get(runtime::Loop& loop, const Endpoint& at, const std::stri
       loop, Endpoint{IpAddress::v4(127, 0, 0, 1), at.port}, {},
       [&](Result<std::unique_ptr<runtime::TcpStream>> stream) {
         http = std::make_unique<runtime::HttpGet>(
-            loop, std::move(stream).value(), runtime::RequestHead{"GET", target, {{"Host", "localhost"}}},
+            loop, std::move(stream).value(),
+            runtime::RequestHead{"GET", target, {{"Host", "localhost"}}},
             [&](Result<runtime::HttpAnswer> got) { answer = std::move(got); });
       });
   REQUIRE(loop.run_until([&] { return answer.has_value(); }, kLimit));

@@ -73,7 +73,8 @@ void check_equal(Store& a, Store& b) {
     if (left.empty()) continue;
     filter.after = right[right.size() / 2].number;
     filter.limit = 2;
-    for (const auto& stored : b.audit(filter).value()) CHECK(stored.number > filter.after);
+    const auto page = b.audit(filter).value();
+    for (const auto& stored : page) CHECK(stored.number > filter.after);
   }
 }
 

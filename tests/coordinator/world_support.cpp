@@ -266,7 +266,8 @@ Result<control::Reply> World::answer(Party& from, Result<control::RequestId> req
     const auto* answered = std::get_if<control::Answered>(&event);
     if (answered != nullptr && answered->request == *request) return answered->reply;
   }
-  return fail(ErrorCode::kTimeout, "no answer");
+  const auto* lost = from.last<control::Disconnected>();
+  return fail(ErrorCode::kTimeout, "no answer; " + (lost ? lost->why.message : "connected"));
 }
 
 Result<trust::Lease> World::lease(Party& agent, const std::vector<std::string>& grants) {
