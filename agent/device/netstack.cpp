@@ -26,19 +26,33 @@ static_assert(kMaxAddresses + 1 == LWIP_IPV6_NUM_ADDRESSES);
 static_assert(kMaxConnections == MEMP_NUM_TCP_PCB);
 static_assert(kMaxListeners == MEMP_NUM_TCP_PCB_LISTEN);
 
-// TCP directly behind a whole IPv6 header: all that lwIP is shown.
-bool acceptable(ByteView packet) {
-  if (packet.size() < ip::kIpv6HeaderSize + ip::kTcpHeaderSize || packet.size() > 0xFFFF) {
-    return false;
+// RFC 9293 §3.1: kind 0 ends the list, 1 pads, any other is followed by its whole length. lwIP
+// reads one byte too far where this does not hold.
+bool options_whole(ByteView options) {
+  while (!options.empty() && options[0] != 0) {
+    const std::size_t size = options[0] == 1 ? 1 : options.size() > 1 ? options[1] : 0;
+    if (size == 0 || size > options.size() || (size == 1 && options[0] != 1)) return false;
+    options = options.subspan(size);
   }
-  const auto payload = load_be<std::uint16_t>(packet.data() + 4);
-  return (packet[0] >> 4U) == 6 && packet[6] == ip::kTcp &&
-         payload + ip::kIpv6HeaderSize == packet.size();
+  return true;
 }
 
-bool carries_data(ByteView packet) {
-  const std::size_t header = (packet[ip::kIpv6HeaderSize + 12] >> 4U) * 4U;
-  return packet.size() > ip::kIpv6HeaderSize + header;
+enum class Kind { kRefused, kBare, kData };
+
+// lwIP is shown TCP directly behind a whole IPv6 header, and nothing else.
+Kind kind_of(ByteView packet) {
+  if (packet.size() < ip::kIpv6HeaderSize + ip::kTcpHeaderSize || packet.size() > 0xFFFF) {
+    return Kind::kRefused;
+  }
+  const auto payload = load_be<std::uint16_t>(packet.data() + 4);
+  const auto tcp = packet.subspan(ip::kIpv6HeaderSize);
+  const std::size_t header = (tcp[12] >> 4U) * 4U;
+  if ((packet[0] >> 4U) != 6 || packet[6] != ip::kTcp || payload != tcp.size() ||
+      header < ip::kTcpHeaderSize || header > tcp.size() ||
+      !options_whole(tcp.subspan(ip::kTcpHeaderSize, header - ip::kTcpHeaderSize))) {
+    return Kind::kRefused;
+  }
+  return tcp.size() > header ? Kind::kData : Kind::kBare;
 }
 
 }  // namespace
@@ -76,7 +90,8 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
   void input(std::span<const ByteView> packets) {
     for (const auto& packet : packets) {
       ++counters_.packets_in;
-      if (!acceptable(packet) || (held_bytes() >= kMaxHeldBytes && carries_data(packet))) {
+      const auto kind = kind_of(packet);
+      if (kind == Kind::kRefused || (kind == Kind::kData && held_bytes() >= kMaxHeldBytes)) {
         ++counters_.dropped_in;
         continue;
       }

@@ -3,7 +3,7 @@
 namespace culvert::local {
 namespace {
 
-constexpr std::uint64_t kMaxNumber = 1ULL << 31U;
+constexpr std::int64_t kMaxNumber = 1LL << 31U;
 
 }  // namespace
 
@@ -39,9 +39,8 @@ std::uint64_t Arguments::number(const std::string& name) {
 std::uint64_t Arguments::number_if(const std::string& name, std::uint64_t otherwise) {
   const auto* value = find(name);
   if (value == nullptr) return otherwise;
-  if (value->is_number_unsigned() && value->get<std::uint64_t>() <= kMaxNumber) {
-    return value->get<std::uint64_t>();
-  }
+  const auto given = value->is_number_integer() ? value->get<std::int64_t>() : -1;
+  if (given >= 0 && given <= kMaxNumber) return static_cast<std::uint64_t>(given);
   object(name, "a whole number");
   return otherwise;
 }

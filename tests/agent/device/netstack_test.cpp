@@ -407,18 +407,34 @@ TEST_CASE("netstack: packets that are not plain TCP over IPv6 never reach lwIP")
   tcp[0] = 0x60;
   tcp[5] = 20;
   tcp[6] = 6;
+  tcp[52] = 5 << 4;
+  const auto options = [&](std::initializer_list<int> four) {
+    auto packet = tcp;
+    packet[5] = 24;
+    packet[52] = 6 << 4;
+    for (const int byte : four) packet.push_back(static_cast<std::uint8_t>(byte));
+    return packet;
+  };
   auto with = [&](std::size_t at, std::uint8_t value) {
     auto packet = tcp;
     packet[at] = value;
     return packet;
   };
-  const std::vector<Bytes> bad = {{},          Bytes(10), with(0, 0x45),  // IPv4
-                                  with(6, 0),                             // hop-by-hop
-                                  with(6, 44),                            // fragment
-                                  with(6, 17),                            // UDP
-                                  with(6, 58),                            // ICMPv6
-                                  with(5, 19),                            // length too small
-                                  with(5, 21)};                           // length too large
+  const std::vector<Bytes> bad = {{},
+                                  Bytes(10),
+                                  with(0, 0x45),          // IPv4
+                                  with(6, 0),             // hop-by-hop
+                                  with(6, 44),            // fragment
+                                  with(6, 17),            // UDP
+                                  with(6, 58),            // ICMPv6
+                                  with(5, 19),            // length too small
+                                  with(5, 21),            // length too large
+                                  with(52, 4 << 4),       // header too short
+                                  with(52, 6 << 4),       // … longer than the segment
+                                  options({1, 1, 1, 3}),  // no length
+                                  options({2, 5, 0, 0}),  // … too large
+                                  options({1, 1, 8, 0}),  // … too small
+                                  options({1, 1, 8, 1})};
   for (const auto& packet : bad) {
     const ByteView one(packet);
     world.stack->input({&one, 1});
@@ -430,6 +446,7 @@ TEST_CASE("netstack: packets that are not plain TCP over IPv6 never reach lwIP")
     packet[0] = 0x60;
     store_be(packet.data() + 4, static_cast<std::uint16_t>(packet.size() - 40));
     packet[6] = 6;
+    packet[52] = 5 << 4;
     std::memcpy(packet.data() + 24, world.b.bytes.data(), 16);
     const ByteView one(packet);
     world.stack->input({&one, 1});
