@@ -25,6 +25,7 @@ class RootChain {
   Result<bool> offer(const note::Note& note);
 
   const Root* current() const;  // null before the first epoch and below the floor
+  const Root* first() const { return roots_.empty() ? nullptr : &roots_.front(); }
   const Hash& current_hash() const { return hashes_.back(); }  // only while current() is not null
   bool knows(const Hash& hash) const;                          // of any epoch walked
   bool forked() const { return floor_.forked; }

@@ -141,6 +141,7 @@ Result<Change> Evidence::State::offer_revocation(const note::Note& note, WallTim
 
   Change change{ChangeKind::kRevocation, note::hash(note), {}, {}, revocation->key};
   if (revocation->site) change.site = revocation->site->id;
+  if (revocation->what == Revokes::kKey) site = site_listing(revocation->key);
   const auto by = signers(note, site);
   if (!by) return fail_with(by.error());
   const bool again = revocation->what == Revokes::kKey
@@ -184,6 +185,13 @@ Result<Change> Evidence::State::revoke_grant(const Revocation& revocation, const
   }
   end(id, revocation.not_after, **cause);
   return change;
+}
+
+const SiteRecord* Evidence::State::site_listing(const crypto::VerifyKey& key) const {
+  for (const auto& [id, site] : sites) {
+    if (usable(id) != nullptr && site.chain.current()->lists(key)) return &site;
+  }
+  return nullptr;
 }
 
 // Suspended until the next root of the chain that lists it.

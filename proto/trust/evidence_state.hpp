@@ -42,6 +42,7 @@ struct Evidence::State {
                                               std::span<const note::KnownKey> more = {}) const;
   Result<note::Note> keep_known(const note::Note& note, const SiteRecord* site,
                                 std::span<const note::KnownKey> more) const;
+  const SiteRecord* site_listing(const crypto::VerifyKey& key) const;  // null: no site's root does
   bool listed_in_a_root(const crypto::VerifyKey& key) const;
   bool entitled(const Held<Service>& held, const PolicyService& service,
                 const SiteRecord& site) const;

@@ -120,7 +120,8 @@ void Evidence::State::adopt_vendor() {
   auto genesis = pins.vendor_genesis;
   if (!genesis && pins.site_root) {
     const auto found = sites.find(to_site_id(*pins.site_root));
-    const auto* root = found == sites.end() ? nullptr : found->second.chain.current();
+    // Every epoch names the same vendor, so the first one is enough, also below the floor.
+    const auto* root = found == sites.end() ? nullptr : found->second.chain.first();
     if (root != nullptr) genesis = to_hash(root->vendor_id);
   }
   if (!genesis) return;

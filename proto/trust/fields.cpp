@@ -83,7 +83,7 @@ FieldReader::FieldReader(std::string_view text, std::string_view type, std::size
 }
 
 bool FieldReader::next_is(std::string_view name) const {
-  return rest_.starts_with(name) && rest_.substr(name.size()).starts_with(": ");
+  return !error_ && rest_.starts_with(name) && rest_.substr(name.size()).starts_with(": ");
 }
 
 std::string_view FieldReader::raw(std::string_view name) {

@@ -29,7 +29,7 @@ class FieldReader {
  public:
   FieldReader(std::string_view text, std::string_view type, std::size_t most = note::kMaxTextSize);
 
-  bool next_is(std::string_view name) const;    // the next line is this field
+  bool next_is(std::string_view name) const;  // the next line is this field, and all is well so far
   std::string_view raw(std::string_view name);  // its value; it must be the next line
   void fail(std::string_view name, std::string_view why);
 

@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::size_t kMaxFloorsSize = 8 * 1024 * 1024;
 constexpr std::size_t kAnyNumber = kMaxFloorsSize;
-constexpr std::array<std::string_view, 5> kCauses = {"expired", "unclaimed", "revoked",
-                                                     "denied",  "withdrawn"};
+constexpr std::array<std::string_view, 5> kCauses = {"expired", "unclaimed", "revoked", "denied",
+                                                     "withdrawn"};
 
 // One line's key and value, ordered by key alone.
 template <class Key, class Value>

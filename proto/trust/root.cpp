@@ -113,8 +113,10 @@ void check_keys(FieldReader& in, const Root& root) {
 }
 
 void read_coordinators(FieldReader& in, Root& root) {
+  std::set<std::string> urls;
   while (in.next_is("coordinator")) {
     root.coordinators.push_back(in.field("coordinator", parse_coordinator));
+    in.require(urls.insert(root.coordinators.back().url).second, "coordinator", "stands twice");
     in.require(root.coordinators.size() <= kMaxCoordinators, "coordinator", "stands too often");
   }
 }

@@ -1,5 +1,7 @@
 #include "proto/trust/token.hpp"
 
+#include <set>
+
 #include "proto/trust/fields.hpp"
 #include "proto/trust/root.hpp"
 
@@ -54,11 +56,12 @@ Result<Head> parse_head(std::string_view text) {
   FieldReader in(text, Token::kType);
   Head out;
   out.kind = in.field("kind", parse_kind);
-  out.coordinators.push_back(in.field("coordinator", parse_url));
-  while (in.next_is("coordinator")) {
+  std::set<std::string> urls;
+  do {
     out.coordinators.push_back(in.field("coordinator", parse_url));
-    in.require(out.coordinators.size() <= kMaxCoordinators, "coordinator", "stands too often");
-  }
+    in.require(urls.insert(out.coordinators.back()).second, "coordinator", "stands twice");
+    in.require(urls.size() <= kMaxCoordinators, "coordinator", "stands too often");
+  } while (in.next_is("coordinator"));
   out.pin = in.hash("pin");
   if (out.kind == NodeKind::kAgent) {
     out.secret = in.field("secret", parse_secret);

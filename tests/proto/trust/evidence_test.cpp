@@ -1,0 +1,530 @@
+#include <catch2/catch.hpp>
+
+#include "tests/proto/trust/trust_support.hpp"
+
+using namespace culvert;
+using namespace culvert::trust;
+using namespace culvert::trust::testing;
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+TEST_CASE("evidence: the main story, seen by the agent and by the laptop") {
+  World w;
+  auto agent = w.agent_evidence();
+  auto laptop = w.laptop_evidence();
+  for (auto* side : {&agent, &laptop}) {
+    const auto grant = w.approved(minutes{15});
+    const auto id = id_of(grant);
+    CHECK(side->live(w.now).empty());
+    REQUIRE(must(side->offer(grant, w.now)).kind == ChangeKind::kGrant);
+    const auto live = side->live(w.now);
+    REQUIRE(live.size() == 1);
+    CHECK(live[0].grant.id == id);
+    CHECK(live[0].device == w.laptop);
+    CHECK(live[0].service == w.policy.services[0]);
+    REQUIRE(live[0].publishers.size() == 1);
+    CHECK(live[0].publishers[0].node == w.agent);
+    CHECK(live[0].publishers[0].service == w.service);
+    CHECK(live[0].ends == w.now.wall + minutes{15});
+    CHECK(live[0].ends_steady == w.now.steady + minutes{15});
+    CHECK(live[0].lease == seconds{30});
+    CHECK(live[0].needs_lease);
+    CHECK(side->state(id, w.now).phase == RequestPhase::kApproved);
+    side->claim(id, w.now);
+    CHECK(side->state(id, w.now).phase == RequestPhase::kActive);
+    CHECK(must(side->offer(grant, w.now)).kind == ChangeKind::kNone);
+    // Ends by time alone, at the moment that was announced, and stays ended.
+    const auto wake = side->next_change(w.now);
+    CHECK(wake == w.now.steady + minutes{15});
+    const auto before = w.now;
+    w.pass(minutes{15});
+    side->advance(w.now);
+    CHECK(side->live(w.now).empty());
+    CHECK(side->state(id, w.now).phase == RequestPhase::kCompleted);
+    CHECK(refusal(*side, grant, w.now) == ErrorCode::kStale);
+    w.now = before;
+  }
+}
+
+TEST_CASE("evidence: approvals arrive one by one, in any order, and merge") {
+  World w;
+  auto evidence = w.observer_evidence();
+  const auto asked = w.ask();
+  const auto id = id_of(asked);
+  CHECK(evidence.check_request(asked, w.now));
+  must(evidence.offer(asked, w.now));
+  auto state = evidence.state(id, w.now);
+  CHECK(state.phase == RequestPhase::kPending);
+  CHECK(state.vendor_missing == 1);
+  CHECK(state.customer_missing == 1);
+  CHECK(must(evidence.offer(w.approve(asked, w.bob), w.now)).kind == ChangeKind::kGrant);
+  state = evidence.state(id, w.now);
+  CHECK(state.phase == RequestPhase::kPending);
+  CHECK(state.customer == std::vector{person("bob@acme.example")});
+  CHECK(state.customer_missing == 0);
+  CHECK(must(evidence.offer(asked, w.now)).kind == ChangeKind::kNone);
+  CHECK(must(evidence.offer(w.approve(asked, w.carol), w.now)).kind == ChangeKind::kGrant);
+  state = evidence.state(id, w.now);
+  CHECK(state.phase == RequestPhase::kApproved);
+  CHECK(state.vendor == std::vector{person("carol@vendor.example")});
+  CHECK(evidence.grant_note(id)->signatures.size() == 3);
+  CHECK(is_live(evidence, id, w.now));
+}
+
+TEST_CASE("evidence: notes in any order, and what carriers pass on is enough") {
+  World w;
+  const auto grant = w.approved();
+  auto full = w.observer_evidence();
+  must(full.offer(grant, w.now));
+  for (auto notes : {full.supporting_notes(id_of(grant)), full.notes()}) {
+    for (int round = 0; round < 2; ++round) {
+      Evidence agent({note::hash(w.site1_note), {}, false}, {});
+      Evidence laptop({{}, to_hash(w.vendor_id), false}, {});
+      for (const auto& result : agent.offer_all(notes, w.now)) CHECK(result);
+      for (const auto& result : laptop.offer_all(notes, w.now)) CHECK(result);
+      CHECK(is_live(agent, id_of(grant), w.now));
+      CHECK(is_live(laptop, id_of(grant), w.now));
+      CHECK(laptop.publishers(w.policy.services[0].name, w.now).size() == 1);
+      std::reverse(notes.begin(), notes.end());
+    }
+  }
+  Evidence nobody({}, {});
+  for (const auto& result : nobody.offer_all(full.notes(), w.now)) CHECK_FALSE(result);
+}
+
+TEST_CASE("evidence: queries") {
+  World w;
+  const auto evidence = w.laptop_evidence();
+  CHECK(evidence.vendor_root()->epoch == 2);
+  CHECK(evidence.vendor_root()->coordinators.size() == 1);
+  CHECK(evidence.vendor_id() == w.vendor_id);
+  CHECK(evidence.site_root(w.site.id)->epoch == 1);
+  CHECK(evidence.site(w.site.name) == w.site);
+  CHECK_FALSE(evidence.site(fqdn("other.example.com")));
+  CHECK(evidence.sites() == std::vector{w.site});
+  CHECK(evidence.policy(w.site.id)->serial == 1);
+  CHECK(evidence.policy_hash(w.site.id) == note::hash(w.policy_note));
+  CHECK(*evidence.node(w.agent.identity, w.now) == w.agent);
+  CHECK(*evidence.node_by_wireguard(w.laptop.wireguard, w.now) == w.laptop);
+  CHECK(*evidence.node_by_name(label("alice-laptop"), w.now) == w.laptop);
+  CHECK(evidence.node_by_name(label("nobody"), w.now) == nullptr);
+  CHECK(evidence.nodes(w.now).size() == 2);
+  CHECK(evidence.chain_notes().size() == 2);
+  CHECK(evidence.chain_notes(w.site.id).size() == 3);
+}
+
+TEST_CASE("evidence: a root is walked epoch by epoch, with the thresholds of both") {
+  World w;
+  Evidence evidence({{}, to_hash(w.vendor_id), false}, {});
+  CHECK(refusal(evidence, w.vendor2_note, w.now) == ErrorCode::kUnverified);  // epoch 1 is missing
+  must(evidence.offer(w.vendor1_note, w.now));
+  const auto other = crypto::SigningKey::generate(w.rng);
+  const auto swap_root_key = [&](Root& root) {
+    std::erase_if(root.keys, [](const RootKey& k) { return k.group == Group::kRoot; });
+    root.keys.push_back({Group::kRoot, person("new@vendor.example"), other.public_key()});
+  };
+  // Only the old, only the new, both.
+  CHECK(refusal(evidence, w.step(w.vendor1, w.vendor1_note, swap_root_key, {&w.vendor_root}),
+                w.now) == ErrorCode::kUnverified);
+  CHECK(refusal(evidence, w.step(w.vendor1, w.vendor1_note, swap_root_key, {&other}), w.now) ==
+        ErrorCode::kUnverified);
+  CHECK(refusal(evidence, w.step(w.vendor1, w.vendor1_note, [](Root&) {}, {&w.carol}), w.now) ==
+        ErrorCode::kUnverified);
+  const auto skipped =
+      w.step(w.vendor1, w.vendor1_note, [](Root& r) { r.epoch = 3; }, {&w.vendor_root});
+  CHECK(refusal(evidence, skipped, w.now) == ErrorCode::kUnverified);
+  const auto wrong_previous =
+      w.step(w.vendor1, w.vendor1_note, [&](Root& r) { r.previous = to_hash(w.site.id); },
+             {&w.vendor_root});
+  CHECK(refusal(evidence, wrong_previous, w.now) == ErrorCode::kUnverified);
+  const auto renamed = w.step(w.vendor1, w.vendor1_note,
+                              [&](Root& r) { r.name = fqdn("other.example"); }, {&w.vendor_root});
+  CHECK(refusal(evidence, renamed, w.now) == ErrorCode::kUnverified);
+  CHECK_FALSE(evidence.forked());
+  const auto both = w.step(w.vendor1, w.vendor1_note, swap_root_key, {&w.vendor_root, &other});
+  CHECK(must(evidence.offer(both, w.now)).kind == ChangeKind::kVendorRoot);
+  CHECK(evidence.vendor_root()->epoch == 2);
+  CHECK(must(evidence.offer(w.vendor1_note, w.now)).kind == ChangeKind::kNone);
+}
+
+TEST_CASE("evidence: two texts for one epoch: the current one stays, alarm, no new grants") {
+  World w;
+  auto evidence = w.agent_evidence();
+  const auto running = w.approved();
+  must(evidence.offer(running, w.now));
+  const auto junk = w.step(w.vendor1, w.vendor1_note,
+                           [](Root& r) { r.issued = kStart + seconds{9}; }, {&w.carol});
+  CHECK(refusal(evidence, junk, w.now) == ErrorCode::kUnverified);
+  CHECK_FALSE(evidence.forked());  // anyone can write text; only the root's own signers can fork it
+  const auto rival = w.step(w.vendor1, w.vendor1_note,
+                            [](Root& r) { r.issued = kStart + seconds{9}; }, {&w.vendor_root});
+  const auto revision = evidence.floors_revision();
+  CHECK(refusal(evidence, rival, w.now) == ErrorCode::kConflict);
+  CHECK(evidence.forked());
+  CHECK(evidence.floors_revision() != revision);
+  CHECK(evidence.vendor_root()->coordinators.size() == 1);
+  const auto next = w.approved();
+  must(evidence.offer(next, w.now));
+  CHECK(is_live(evidence, id_of(running), w.now));
+  CHECK_FALSE(is_live(evidence, id_of(next), w.now));
+  CHECK_FALSE(evidence.state(id_of(next), w.now).why.empty());
+  // The alarm outlives a restart.
+  auto again = w.agent_evidence(evidence.floors());
+  CHECK(again.forked());
+}
+
+TEST_CASE("evidence: an expired root lets nothing new begin") {
+  World w;
+  auto evidence = w.laptop_evidence();
+  w.pass(hours{24 * 364} + hours{23});
+  w.laptop.serial = 2;
+  w.laptop.issued = w.now.wall;
+  w.laptop.expires = w.now.wall + kMaxDeviceLife;
+  must(evidence.offer(w.sign_laptop(w.laptop), w.now));
+  const auto running = w.approved(hours{1});
+  must(evidence.offer(running, w.now));
+  evidence.claim(id_of(running), w.now);
+  CHECK(is_live(evidence, id_of(running), w.now));
+  w.pass(minutes{59});
+  CHECK(is_live(evidence, id_of(running), w.now));
+  w.pass(minutes{2});
+  const auto next = w.approved();
+  must(evidence.offer(next, w.now));
+  CHECK_FALSE(is_live(evidence, id_of(next), w.now));
+  CHECK(evidence.check_request(w.ask(), w.now).error().code == ErrorCode::kDenied);
+}
+
+TEST_CASE("evidence: who may sign a policy, and serials only rise") {
+  World w;
+  auto evidence = w.agent_evidence();
+  const auto first = w.policy_note;
+  auto by_approver = w.next_policy([](Policy&) {});
+  by_approver.signatures = {note::sign(by_approver.text, "bob", w.bob)};
+  CHECK(refusal(evidence, by_approver, w.now) == ErrorCode::kUnverified);
+  by_approver.signatures = {note::sign(by_approver.text, "vendor", w.vendor_root)};
+  CHECK(refusal(evidence, by_approver, w.now) == ErrorCode::kUnverified);
+  CHECK(must(evidence.offer(w.policy_note, w.now)).kind == ChangeKind::kPolicy);
+  CHECK(refusal(evidence, first, w.now) == ErrorCode::kStale);
+  // The same serial with another text; a successor that does not follow.
+  auto rival = w.policy;
+  rival.lease = seconds{5};
+  const auto rival_note = must(sign_statement(rival, Signer{"root", w.site_root}));
+  CHECK(refusal(evidence, rival_note, w.now) == ErrorCode::kConflict);
+  rival.serial = 3;
+  rival.previous = to_hash(w.site.id);
+  CHECK(refusal(evidence, must(sign_statement(rival, Signer{"root", w.site_root})), w.now) ==
+        ErrorCode::kConflict);
+  rival.serial = 7;  // who was offline may skip serials: each stands by its own signatures
+  CHECK_FALSE(refusal(evidence, must(sign_statement(rival, Signer{"root", w.site_root})), w.now));
+  CHECK(evidence.policy(w.site.id)->serial == 7);
+}
+
+TEST_CASE("evidence: a new policy re-evaluates every live grant") {
+  World w;
+  auto evidence = w.agent_evidence();
+  const auto grant = w.approved();
+  must(evidence.offer(grant, w.now));
+  CHECK(is_live(evidence, id_of(grant), w.now));
+  // One more customer must sign: no longer complete. With her signature it is again.
+  must(evidence.offer(w.next_policy([](Policy& p) { p.allows[0].customer = 2; }), w.now));
+  CHECK_FALSE(is_live(evidence, id_of(grant), w.now));
+  CHECK(evidence.state(id_of(grant), w.now).phase == RequestPhase::kPending);
+  must(evidence.offer(w.approve(grant, w.erin), w.now));
+  CHECK(is_live(evidence, id_of(grant), w.now));
+  must(evidence.offer(w.next_policy([](Policy& p) { p.allows[0].max = seconds{60}; }), w.now));
+  CHECK_FALSE(is_live(evidence, id_of(grant), w.now));
+  CHECK(evidence.state(id_of(grant), w.now).phase == RequestPhase::kInvalid);
+  must(evidence.offer(w.next_policy([](Policy& p) { p.allows[0].max = seconds{3600}; }), w.now));
+  CHECK(is_live(evidence, id_of(grant), w.now));
+  must(evidence.offer(w.next_policy([](Policy& p) {
+    p.services.erase(p.services.begin());
+    p.allows.erase(p.allows.begin());
+  }),
+                      w.now));
+  CHECK_FALSE(is_live(evidence, id_of(grant), w.now));
+}
+
+TEST_CASE("evidence: a new root re-evaluates every live grant") {
+  World w;
+  auto evidence = w.agent_evidence();
+  const auto grant = w.approved();
+  must(evidence.offer(grant, w.now));
+  SECTION("the customer's approver is gone") {
+    const auto next = w.step(
+        w.site1, w.site1_note,
+        [&](Root& root) {
+          std::erase_if(root.keys, [&](const RootKey& k) { return k.key == w.bob.public_key(); });
+        },
+        {&w.site_root});
+    must(evidence.offer(next, w.now));
+    CHECK(evidence.state(id_of(grant), w.now).phase == RequestPhase::kPending);
+  }
+  SECTION("more vendor approvers are asked for") {
+    must(evidence.offer(
+        w.step(w.site1, w.site1_note, [](Root& r) { r.vendor_approvals = 2; }, {&w.site_root}),
+        w.now));
+    CHECK(evidence.state(id_of(grant), w.now).vendor_missing == 1);
+    must(evidence.offer(w.approve(grant, w.dave), w.now));
+    CHECK(is_live(evidence, id_of(grant), w.now));
+    return;
+  }
+  SECTION("the policy's signer is gone: nothing is allowed until it is signed again") {
+    const auto fresh = crypto::SigningKey::generate(w.rng);
+    const auto next = w.step(w.site1, w.site1_note,
+                             [&](Root& root) {
+                               for (auto& k : root.keys) {
+                                 if (k.group == Group::kRoot) k.key = fresh.public_key();
+                               }
+                             },
+                             {&w.site_root, &fresh});
+    must(evidence.offer(next, w.now));
+    CHECK_FALSE(is_live(evidence, id_of(grant), w.now));
+    CHECK(evidence.policy(w.site.id) == nullptr);
+    must(evidence.offer(must(sign_statement(w.policy, Signer{"root", fresh})), w.now));
+    CHECK(is_live(evidence, id_of(grant), w.now));
+    return;
+  }
+  SECTION("the device-admission key is gone") {
+    must(evidence.offer(w.step(w.vendor2, w.vendor2_note,
+                               [](Root& root) {
+                                 std::erase_if(root.keys, [](const RootKey& k) {
+                                   return k.group == Group::kDeviceAdmission;
+                                 });
+                               },
+                               {&w.vendor_root}),
+                        w.now));
+    CHECK(evidence.node(w.laptop.identity, w.now) == nullptr);
+  }
+  SECTION("the directory key is gone: the agent's pin stands, a laptop loses the site") {
+    auto laptop = w.laptop_evidence();
+    must(laptop.offer(grant, w.now));
+    const auto next = w.step(
+        w.vendor2, w.vendor2_note,
+        [](Root& root) {
+          std::erase_if(root.keys, [](const RootKey& k) { return k.group == Group::kDirectory; });
+        },
+        {&w.vendor_root});
+    must(laptop.offer(next, w.now));
+    must(evidence.offer(next, w.now));
+    CHECK(is_live(evidence, id_of(grant), w.now));
+    CHECK_FALSE(is_live(laptop, id_of(grant), w.now));
+    CHECK_FALSE(laptop.site(w.site.name));
+    return;
+  }
+  CHECK_FALSE(is_live(evidence, id_of(grant), w.now));
+}
+
+TEST_CASE("evidence: nodes") {
+  World w;
+  auto evidence = w.agent_evidence();
+  const auto try_agent = [&](const std::function<void(Node&)>& edit) {
+    auto node = w.agent;
+    node.serial = 2;
+    edit(node);
+    return refusal(evidence, w.sign_agent(node), w.now);
+  };
+  CHECK_FALSE(try_agent([](Node&) {}));
+  CHECK(try_agent([](Node& n) { n.serial = 1; }) == ErrorCode::kStale);
+  CHECK(try_agent([](Node& n) { n.name = label("other"); }) == ErrorCode::kConflict);
+  const auto third = [&](const std::function<void(Node&)>& edit) {
+    return try_agent([&](Node& n) {
+      n.serial = 3;
+      edit(n);
+    });
+  };
+  CHECK(third([](Node& n) { n.tags = {label("admin")}; }) == ErrorCode::kUnverified);
+  CHECK(third([](Node& n) { n.enrolment = n.site.id.is_zero() ? Hash{} : to_hash(n.site.id); }) ==
+        ErrorCode::kUnverified);
+  CHECK(third([](Node& n) { n.site.name = fqdn("other.example.com"); }) == ErrorCode::kUnverified);
+  CHECK(third([](Node& n) { n.site.id = {}; }) == ErrorCode::kUnverified);
+  CHECK(third([](Node& n) {
+          n.issued = kStart + hours{2};
+          n.expires = n.issued + hours{1};
+        }) == ErrorCode::kUnverified);  // after its enrolment's time
+  CHECK(third([](Node& n) {
+          n.issued = kStart - seconds{1};
+          n.expires = kStart + hours{1};
+        }) == ErrorCode::kUnverified);
+  CHECK(third([](Node& n) { n.issued = kStart + minutes{10}; }) == ErrorCode::kStale);  // future
+  CHECK(third([&](Node& n) { n.wireguard = w.laptop.wireguard; }) == ErrorCode::kConflict);
+  CHECK_FALSE(third([&](Node& n) { n.wireguard = x25519<crypto::WireGuardKey>(w.rng); }));
+
+  auto unsigned_by_itself = w.sign_agent(w.agent);
+  unsigned_by_itself.signatures.erase(unsigned_by_itself.signatures.begin());
+  auto unsigned_by_key = w.sign_agent(w.agent);
+  unsigned_by_key.signatures.pop_back();
+  Evidence fresh({note::hash(w.site1_note), {}, false}, {});
+  for (const auto& r : fresh.offer_all(w.everything(), w.now)) must(r);
+  Evidence without({note::hash(w.site1_note), {}, false}, {});
+  auto notes = w.everything();
+  std::erase(notes, w.agent_note);
+  std::erase(notes, w.service_note);
+  for (const auto& r : without.offer_all(notes, w.now)) must(r);
+  CHECK(refusal(without, unsigned_by_itself, w.now) == ErrorCode::kUnverified);
+  CHECK(refusal(without, unsigned_by_key, w.now) == ErrorCode::kUnverified);
+  CHECK(verify_self_signed(unsigned_by_key));
+  CHECK_FALSE(verify_self_signed(unsigned_by_itself));
+  CHECK(refusal(without, w.service_note, w.now) == ErrorCode::kUnverified);
+  CHECK_FALSE(refusal(without, w.agent_note, w.now));
+  CHECK_FALSE(refusal(without, w.service_note, w.now));
+  CHECK(without.check_enrolment_open(w.agent_note, w.now));
+  w.pass(hours{1});
+  CHECK(without.check_enrolment_open(w.agent_note, w.now).error().code == ErrorCode::kStale);
+}
+
+TEST_CASE("evidence: devices") {
+  World w;
+  auto evidence = w.laptop_evidence();
+  auto node = w.laptop;
+  node.serial = 2;
+  auto self_only = w.sign_laptop(node);
+  self_only.signatures.pop_back();
+  CHECK(refusal(evidence, self_only, w.now) == ErrorCode::kUnverified);
+  for (const auto* key : {&w.carol, &w.directory, &w.vendor_root, &w.bob, &w.enroller}) {
+    CHECK(refusal(evidence, w.approve(self_only, *key), w.now) == ErrorCode::kUnverified);
+  }
+  auto admitted_only = w.sign_laptop(node);
+  admitted_only.signatures.erase(admitted_only.signatures.begin());
+  CHECK(refusal(evidence, admitted_only, w.now) == ErrorCode::kUnverified);
+  CHECK_FALSE(refusal(evidence, w.approve(self_only, w.admission), w.now));
+  // A device statement lasts a day, its grants no longer than it does.
+  const auto grant = w.approved(hours{1});
+  must(evidence.offer(grant, w.now));
+  evidence.claim(id_of(grant), w.now);
+  w.pass(hours{24});
+  CHECK(evidence.node(w.laptop.identity, w.now) == nullptr);
+  CHECK(refusal(evidence, w.ask(), w.now) == ErrorCode::kUnverified);
+  CHECK(refusal(evidence, w.laptop_note, w.now) == ErrorCode::kStale);
+}
+
+TEST_CASE("evidence: a grant ends with its device statement, and goes on with the next one") {
+  World w;
+  w.laptop.expires = kStart + minutes{10};
+  w.laptop_note = w.sign_laptop(w.laptop);
+  auto evidence = w.agent_evidence();
+  const auto grant = w.approved(minutes{30});
+  must(evidence.offer(grant, w.now));
+  evidence.claim(id_of(grant), w.now);
+  CHECK(evidence.next_change(w.now) == w.now.steady + minutes{10});
+  w.pass(minutes{10});
+  CHECK_FALSE(is_live(evidence, id_of(grant), w.now));
+  w.laptop.serial = 2;
+  w.laptop.issued = w.now.wall;
+  w.laptop.expires = w.now.wall + hours{24};
+  must(evidence.offer(w.sign_laptop(w.laptop), w.now));
+  CHECK(is_live(evidence, id_of(grant), w.now));
+  w.laptop.serial = 3;
+  w.laptop.groups = {};  // no longer an engineer
+  must(evidence.offer(w.sign_laptop(w.laptop), w.now));
+  CHECK_FALSE(is_live(evidence, id_of(grant), w.now));
+}
+
+TEST_CASE("evidence: services count only where the policy and the tag say so") {
+  World w;
+  auto evidence = w.laptop_evidence();
+  const auto api = w.policy.services[0].name;
+  CHECK(evidence.publishers(api, w.now).size() == 1);
+  must(evidence.offer(w.next_policy([](Policy& p) { p.services[0].tag = label("edge"); }), w.now));
+  CHECK(evidence.publishers(api, w.now).empty());
+  w.agent.serial = 2;
+  w.agent.tags = {label("cluster"), label("edge")};
+  must(evidence.offer(w.sign_agent(w.agent), w.now));
+  CHECK(evidence.publishers(api, w.now).size() == 1);
+  const auto first = w.service_note;
+  w.service.serial = 2;
+  w.service.services.erase(w.service.services.begin());
+  must(evidence.offer(w.sign_service(w.service), w.now));
+  CHECK(evidence.publishers(api, w.now).empty());
+  CHECK(refusal(evidence, first, w.now) == ErrorCode::kStale);
+  w.service.services = {fqdn("zzz." + w.site.name.str())};  // not in the policy: no widening
+  w.service.serial = 3;
+  must(evidence.offer(w.sign_service(w.service), w.now));
+  CHECK(evidence.publishers(w.service.services[0], w.now).empty());
+  w.service.serial = 4;
+  auto forged = must(sign_statement(w.service, Signer{"cluster-1", w.laptop_key}));
+  CHECK(refusal(evidence, forged, w.now) == ErrorCode::kUnverified);
+}
+
+TEST_CASE("evidence: an enrolment's floors and signer") {
+  World w;
+  const auto enrol = [&](const std::function<void(Enrolment&)>& edit,
+                         const crypto::SigningKey& key) {
+    auto evidence = w.agent_evidence();
+    auto enrolment = w.enrolment;
+    enrolment.key = crypto::SigningKey::generate(w.rng).public_key();
+    edit(enrolment);
+    return refusal(evidence, must(sign_statement(enrolment, Signer{"x", key})), w.now);
+  };
+  CHECK_FALSE(enrol([](Enrolment&) {}, w.enroller));
+  CHECK(enrol([](Enrolment&) {}, w.bob) == ErrorCode::kUnverified);
+  CHECK(enrol([](Enrolment&) {}, w.admission) == ErrorCode::kUnverified);
+  CHECK(enrol([](Enrolment& e) { e.policy_serial = 2; }, w.enroller) == ErrorCode::kUnverified);
+  CHECK(enrol([](Enrolment& e) { e.root = {}; }, w.enroller) == ErrorCode::kUnverified);
+  CHECK(enrol([&](Enrolment& e) { e.key = w.bob.public_key(); }, w.enroller) ==
+        ErrorCode::kConflict);
+}
+
+TEST_CASE("evidence: standing access needs no grant") {
+  World w;
+  auto evidence = w.agent_evidence();
+  must(evidence.offer(w.next_policy([&](Policy& p) {
+    p.standings = {{p.services[1].name, w.laptop.identity, kStart + hours{2}, false}};
+  }),
+                      w.now));
+  auto live = evidence.live(w.now);
+  REQUIRE(live.size() == 1);
+  CHECK(live[0].standing);
+  CHECK_FALSE(live[0].needs_lease);
+  CHECK(live[0].service.port == 5432);
+  CHECK(live[0].publishers.size() == 1);
+  CHECK(evidence.next_change(w.now) == w.now.steady + hours{2});
+  evidence.set_lock(true);
+  CHECK(evidence.live(w.now).empty());
+  evidence.set_lock(false);
+  CHECK(evidence.live(w.now).size() == 1);
+  w.pass(hours{2});
+  CHECK(evidence.live(w.now).empty());
+  w.now.wall = kStart;
+  evidence.deny(live[0].grant.id, w.now);
+  CHECK(evidence.live(w.now).empty());
+}
+
+TEST_CASE("evidence: leases are verified against the current lease key") {
+  World w;
+  const auto evidence = w.agent_evidence();
+  const Lease lease{w.vendor_id, w.site, w.agent.identity, {}, {}};
+  const auto by = [&](const Lease& l, const crypto::SigningKey& key) {
+    return evidence.verify_lease(must(sign_statement(l, Signer{"x", key}))).has_value();
+  };
+  CHECK(by(lease, w.lease));
+  for (const auto* key : {&w.ticket, &w.carol, &w.bob, &w.vendor_root, &w.laptop_key}) {
+    CHECK_FALSE(by(lease, *key));
+  }
+  auto other = lease;
+  other.vendor_id = {};
+  CHECK_FALSE(by(other, w.lease));
+  other = lease;
+  other.site.name = fqdn("other.example.com");
+  CHECK_FALSE(by(other, w.lease));
+}
+
+TEST_CASE("evidence: property: a flipped bit in a complete grant opens nothing more") {
+  World w;
+  const auto good = note::render(w.approved());
+  const auto id = id_of(note::parse(good).value());
+  const auto base = w.agent_evidence();
+  SeededRng rng(11);
+  for (int i = 0; i < 300; ++i) {
+    auto bytes = good;
+    const auto bit = rng.below(bytes.size() * 8);
+    bytes[bit / 8] =
+        static_cast<char>(static_cast<unsigned char>(bytes[bit / 8]) ^ (1U << (bit % 8)));
+    Evidence evidence({note::hash(w.site1_note), {}, false}, {});
+    for (const auto& r : evidence.offer_all(base.notes(), w.now)) must(r);
+    const auto change = evidence.offer(std::string_view(bytes), w.now);
+    INFO("bit " << bit);
+    CHECK_FALSE(is_live(evidence, id, w.now));
+    if (change) CHECK(evidence.state(id, w.now).phase == RequestPhase::kPending);
+  }
+}

@@ -1,0 +1,116 @@
+#include "proto/trust/floors.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "proto/trust/store.hpp"
+#include "tests/proto/trust/trust_support.hpp"
+
+using namespace culvert;
+using namespace culvert::trust;
+using namespace culvert::trust::testing;
+
+TEST_CASE("floors: one strict text") {
+  CHECK(must(Floors::parse(Floors{}.render())) == Floors{});
+  World w;
+  auto evidence = w.agent_evidence();
+  const auto grant = w.approved();
+  must(evidence.offer(grant, w.now));
+  evidence.claim(id_of(grant), w.now);
+  evidence.deny(id_of(grant), w.now);
+  evidence.set_lock(true);
+  must(evidence.offer(must(revoke_identity(Revokes::kDevice, w.laptop.identity, w.vendor_id, w.site,
+                                           "x", w.now.wall, Signer{"x", w.bob})),
+                      w.now));
+  must(evidence.offer(must(revoke_identity(Revokes::kKey, w.bob.public_key(), w.vendor_id, {}, "x",
+                                           w.now.wall, Signer{"x", w.bob})),
+                      w.now));
+  const auto& floors = evidence.floors();
+  CHECK(floors.vendors.size() == 1);
+  CHECK(floors.sites.size() == 1);
+  CHECK(floors.nodes.size() == 2);
+  CHECK(floors.tombstones.size() == 1);
+  CHECK(floors.claims.size() == 1);
+  CHECK(floors.revoked.size() == 1);
+  CHECK(floors.suspended.size() == 1);
+  const auto text = floors.render();
+  CHECK(must(Floors::parse(text)) == floors);
+  for (const auto& bad :
+       {text + "\n", text + "x: y\n", replaced(text, "locked: yes", "locked: YES"),
+        replaced(text, "locked: yes\n", ""), replaced(text, "denied", "bored"),
+        replaced(text, " no\n", " \n"), text.substr(0, text.size() - 1),
+        replaced(text, "/v1", "/v2")}) {
+    CHECK_FALSE(Floors::parse(bad));
+  }
+}
+
+TEST_CASE("floors: the revision tells when to store them, not on every tick") {
+  World w;
+  auto evidence = w.agent_evidence();
+  auto revision = evidence.floors_revision();
+  const auto changed = [&] {
+    const bool out = evidence.floors_revision() != revision;
+    revision = evidence.floors_revision();
+    return out;
+  };
+  w.pass(std::chrono::seconds{30});
+  evidence.advance(w.now);
+  CHECK_FALSE(changed());
+  CHECK(evidence.floors().wall_high == w.now.wall);
+  const auto grant = w.approved();
+  must(evidence.offer(grant, w.now));
+  CHECK_FALSE(changed());  // a grant is no floor until it is used or ends
+  evidence.claim(id_of(grant), w.now);
+  CHECK(changed());
+  evidence.claim(id_of(grant), w.now);
+  CHECK_FALSE(changed());
+  evidence.deny(id_of(grant), w.now);
+  CHECK(changed());
+  evidence.set_lock(true);
+  CHECK(changed());
+  evidence.set_lock(true);
+  CHECK_FALSE(changed());
+  must(evidence.offer(w.next_policy([](Policy&) {}), w.now));
+  CHECK(changed());
+}
+
+TEST_CASE("floors: revocations make room for each other, oldest first") {
+  World w;
+  auto floors = w.agent_evidence().floors();
+  IdentityKey oldest;
+  for (std::size_t i = 0; i < kMaxRevoked; ++i) {
+    const auto key = IdentityKey{w.rng.array<32>()};
+    if (i == 0) oldest = key;
+    floors.revoked[{key, SiteId{}}] = kStart + std::chrono::seconds{static_cast<int>(i)};
+  }
+  auto evidence = w.agent_evidence(floors);
+  must(evidence.offer(must(revoke_identity(Revokes::kDevice, w.laptop.identity, w.vendor_id, {},
+                                           "x", w.now.wall, Signer{"x", w.carol})),
+                      w.now));
+  CHECK(evidence.floors().revoked.size() == kMaxRevoked);
+  CHECK(evidence.floors().revoked.count({w.laptop.identity, SiteId{}}) == 1);
+  CHECK(evidence.floors().revoked.count({oldest, SiteId{}}) == 0);
+}
+
+TEST_CASE("store: in memory, replaced only by who saw the last version") {
+  MemoryStore store;
+  CHECK_FALSE(must(store.load("floors")));
+  CHECK_FALSE(must(store.get("floors")));
+  const auto one = to_bytes("one");
+  const auto version = must(store.replace("floors", one, 0));
+  CHECK(store.replace("floors", one, 0).error().code == ErrorCode::kConflict);
+  CHECK(must(store.load("floors"))->version == version);
+  CHECK(must(store.replace("floors", to_bytes("two"), version)) != version);
+  CHECK(store.replace("floors", one, version).error().code == ErrorCode::kConflict);
+  CHECK(must(store.get("floors")) == to_bytes("two"));
+  CHECK(store.put("floors", one));
+  CHECK(must(store.get("floors")) == one);
+  CHECK(store.remove("floors"));
+  CHECK(store.remove("floors"));
+  CHECK(must(store.replace("floors", one, 0)) != version);  // a version never comes back
+  for (const char* bad : {"", ".lock", "a/b", "A", "a b", "..", "é"}) {
+    CHECK(store.put(bad, one).error().code == ErrorCode::kInvalid);
+  }
+  store.break_with(Error{ErrorCode::kUnavailable, "gone"});
+  CHECK(store.put("floors", one).error().code == ErrorCode::kUnavailable);
+  CHECK(store.get("floors").error().code == ErrorCode::kUnavailable);
+}

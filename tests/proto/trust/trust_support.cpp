@@ -1,0 +1,224 @@
+#include "tests/proto/trust/trust_support.hpp"
+
+#include <algorithm>
+
+namespace culvert::trust::testing {
+namespace {
+
+crypto::SigningKey key(Rng& rng) { return crypto::SigningKey::generate(rng); }
+
+RootKey entry(Group group, std::string_view who, const crypto::SigningKey& k) {
+  return {group, person(who), k.public_key()};
+}
+
+Node fresh_node(Rng& rng, const crypto::SigningKey& identity, std::string_view name) {
+  Node node;
+  node.name = label(name);
+  node.identity = identity.public_key();
+  node.wireguard = x25519<crypto::WireGuardKey>(rng);
+  node.control = x25519<crypto::ControlKey>(rng);
+  node.relay = x25519<crypto::RelayKey>(rng);
+  node.disco = x25519<crypto::DiscoKey>(rng);
+  node.issued = kStart;
+  return node;
+}
+
+Evidence with(Pins pins, Floors floors, const std::vector<note::Note>& notes, Now now) {
+  Evidence out(pins, std::move(floors));
+  for (const auto& change : out.offer_all(notes, now)) must(change);
+  return out;
+}
+
+}  // namespace
+
+World::World(std::uint64_t seed)
+    : rng(seed),
+      vendor_root(key(rng)),
+      carol(key(rng)),
+      dave(key(rng)),
+      admission(key(rng)),
+      directory(key(rng)),
+      lease(key(rng)),
+      ticket(key(rng)),
+      site_root(key(rng)),
+      bob(key(rng)),
+      erin(key(rng)),
+      enroller(key(rng)),
+      one_time(key(rng)),
+      agent_key(key(rng)),
+      laptop_key(key(rng)) {
+  vendor1.kind = RootKind::kVendor;
+  vendor1.name = fqdn("vendor.example");
+  vendor1.issued = kStart;
+  vendor1.expires = kStart + std::chrono::hours{24 * 365};
+  vendor1.keys = {entry(Group::kRoot, "root@vendor.example", vendor_root),
+                  entry(Group::kApprovers, "carol@vendor.example", carol),
+                  entry(Group::kApprovers, "dave@vendor.example", dave),
+                  entry(Group::kDeviceAdmission, "admission@vendor.example", admission),
+                  entry(Group::kDirectory, "directory@vendor.example", directory)};
+  vendor1_note = must(sign_statement(vendor1, Signer{"root@vendor.example", vendor_root}));
+  vendor_id = to_vendor_id(note::hash(vendor1_note));
+  vendor2_note =
+      step(vendor1, vendor1_note,
+           [&](Root& root) {
+             root.coordinators = {
+                 {"https://coordinator.vendor.example:7443", x25519<crypto::ControlKey>(rng)}};
+             root.keys.push_back(entry(Group::kLease, "coordinator@vendor.example", lease));
+             root.keys.push_back(entry(Group::kTicket, "coordinator@vendor.example", ticket));
+           },
+           {&vendor_root});
+  vendor2 = must(Root::parse(vendor2_note.text));
+
+  site1.kind = RootKind::kSite;
+  site1.name = fqdn("acme.us-east-1.byoc.example.com");
+  site1.issued = kStart;
+  site1.expires = kStart + std::chrono::hours{24 * 365};
+  site1.vendor_id = vendor_id;
+  site1.vendor_approvals = 1;
+  site1.keys = {entry(Group::kRoot, "root@acme.example", site_root),
+                entry(Group::kApprovers, "bob@acme.example", bob),
+                entry(Group::kApprovers, "erin@acme.example", erin),
+                entry(Group::kEnrolment, "bob@acme.example", enroller)};
+  site1_note = must(sign_statement(site1, Signer{"root@acme.example", site_root}));
+  site = {site1.name, to_site_id(note::hash(site1_note))};
+  site_note = must(
+      sign_statement(Site{vendor_id, site, kStart}, Signer{"directory@vendor.example", directory}));
+
+  const auto api = fqdn("api." + site.name.str());
+  const auto db = fqdn("db." + site.name.str());
+  policy.site = site;
+  policy.issued = kStart;
+  policy.services = {{api, Protocol::kTls, 443, label("cluster")},
+                     {db, Protocol::kTcp, 5432, label("cluster")}};
+  policy.allows = {{api, label("engineers"), std::chrono::seconds{3600}, 1, 1, "connect"},
+                   {db, label("engineers"), std::chrono::seconds{3600}, 2, 1, "connect"}};
+  policy_note = must(sign_statement(policy, Signer{"root@acme.example", site_root}));
+
+  enrolment.site = site;
+  enrolment.key = one_time.public_key();
+  enrolment.tags = {label("cluster"), label("edge")};
+  enrolment.root = note::hash(site1_note);
+  enrolment.policy_serial = 1;
+  enrolment.not_before = kStart;
+  enrolment.not_after = kStart + kDefaultEnrolment;
+  enrolment_note = must(sign_statement(enrolment, Signer{"bob@acme.example", enroller}));
+
+  agent = fresh_node(rng, agent_key, "cluster-1");
+  agent.kind = NodeKind::kAgent;
+  agent.site = site;
+  agent.enrolment = note::hash(enrolment_note);
+  agent.tags = {label("cluster")};
+  agent.expires = kStart + kMaxAgentLife;
+  agent_note = sign_agent(agent);
+  laptop = fresh_node(rng, laptop_key, "alice-laptop");
+  laptop.vendor_id = vendor_id;
+  laptop.person = person("alice@vendor.example");
+  laptop.groups = {label("engineers")};
+  laptop.expires = kStart + kMaxDeviceLife;
+  laptop_note = sign_laptop(laptop);
+
+  service.site = site;
+  service.node = agent.identity;
+  service.issuer = {0x30, 0x03, 0x01, 0x02, 0x03};
+  service.services = {api, db};
+  service.issued = kStart;
+  service.expires = kStart + kMaxAgentLife;
+  service_note = sign_service(service);
+}
+
+note::Note World::step(const Root& from, const note::Note& from_note,
+                       const std::function<void(Root&)>& edit,
+                       std::vector<const crypto::SigningKey*> keys) {
+  auto next = next_epoch(from, note::hash(from_note));
+  edit(next);
+  std::sort(next.keys.begin(), next.keys.end());
+  std::vector<Signer> by;
+  for (const auto* k : keys) by.push_back({"root", *k});
+  return must(sign_statement(next, by));
+}
+
+note::Note World::next_policy(const std::function<void(Policy&)>& edit) {
+  auto next = policy;
+  next.previous = note::hash(policy_note);
+  ++next.serial;
+  edit(next);
+  next.sort();
+  policy = next;
+  policy_note = must(sign_statement(next, Signer{"root@acme.example", site_root}));
+  return policy_note;
+}
+
+note::Note World::sign_agent(const Node& node) {
+  const std::vector<Signer> by = {{node.name.str(), agent_key}, {"enrolment", one_time}};
+  return must(sign_statement(node, by));
+}
+note::Note World::sign_laptop(const Node& node) {
+  const std::vector<Signer> by = {{node.name.str(), laptop_key},
+                                  {"admission@vendor.example", admission}};
+  return must(sign_statement(node, by));
+}
+note::Note World::sign_service(const Service& statement) {
+  return must(sign_statement(statement, Signer{agent.name.str(), agent_key}));
+}
+
+GrantRequest World::request(std::chrono::seconds length) {
+  GrantRequest out;
+  out.site = site;
+  out.service = policy.services[0].name;
+  out.reason = "INC-123 EBS mount failures on node 7";
+  out.length = length;
+  out.policy = note::hash(policy_note);
+  return out;
+}
+note::Note World::ask(const GrantRequest& wanted) {
+  return must(make_grant_request(wanted, laptop, laptop_key, now.wall, rng));
+}
+note::Note World::ask(std::chrono::seconds length) { return ask(request(length)); }
+
+note::Note World::approve(note::Note note, const crypto::SigningKey& by, std::string name) {
+  return must(add_signature(std::move(note), {std::move(name), by}));
+}
+note::Note World::approved(std::chrono::seconds length) {
+  return approve(approve(ask(length), carol), bob);
+}
+
+std::vector<note::Note> World::everything() const {
+  return {vendor1_note,   vendor2_note, site_note,    site1_note, policy_note,
+          enrolment_note, agent_note,   service_note, laptop_note};
+}
+
+Evidence World::agent_evidence(Floors floors) {
+  return with({note::hash(site1_note), {}, false}, std::move(floors), everything(), now);
+}
+Evidence World::laptop_evidence(Floors floors) {
+  return with({{}, to_hash(vendor_id), false}, std::move(floors), everything(), now);
+}
+Evidence World::observer_evidence(Floors floors) {
+  return with({{}, to_hash(vendor_id), true}, std::move(floors), everything(), now);
+}
+
+void World::pass(std::chrono::seconds time) {
+  now.steady += time;
+  now.wall = now.wall + time;
+}
+
+GrantId id_of(const note::Note& grant) { return must(Grant::parse(grant.text)).id; }
+
+bool is_live(const Evidence& evidence, const GrantId& id, Now now) {
+  const auto live = evidence.live(now);
+  return std::any_of(live.begin(), live.end(), [&](const auto& l) { return l.grant.id == id; });
+}
+
+std::optional<ErrorCode> refusal(Evidence& evidence, const note::Note& note, Now now) {
+  const auto change = evidence.offer(note, now);
+  if (change) return std::nullopt;
+  return change.error().code;
+}
+
+std::string replaced(std::string text, std::string_view what, std::string_view with) {
+  const auto at = text.find(what);
+  if (at == std::string::npos) throw std::runtime_error("nothing to replace: " + std::string(what));
+  return text.replace(at, what.size(), with);
+}
+
+}  // namespace culvert::trust::testing
