@@ -1,9 +1,11 @@
 #include "proto/runtime/directory_store.hpp"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -39,6 +41,26 @@ DirectoryStore opened(const std::string& path) {
   if (!store) FAIL(store.error().message);
   return std::move(*store);
 }
+
+// Lets no file of this process grow past `bytes`: a write fails half-way, as on a full disk.
+class SmallDisk {
+ public:
+  explicit SmallDisk(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    REQUIRE(::getrlimit(RLIMIT_FSIZE, &before_) == 0);
+    const rlimit small{bytes, before_.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &small) == 0);
+  }
+  ~SmallDisk() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+
+ private:
+  rlimit before_{};
+  void (*handler_)(int);
+};
 
 unsigned mode_of(const std::string& path) {
   struct stat facts {};
@@ -131,6 +153,20 @@ TEST_CASE("directory store: what is wrong is said, and nothing is lost") {
     CHECK(store.get("floors").value() == to_bytes("kept"));
     for (const auto& entry : fs::directory_iterator(path)) {
       CHECK(entry.path().filename().string().find("huge") == std::string::npos);
+    }
+  }
+  SECTION("a disk that fills up half-way") {
+    auto store = opened(path);
+    const auto version = store.replace("floors", Bytes(1000, 1), 0).value();
+    {
+      const SmallDisk disk(4096);
+      CHECK_FALSE(store.replace("floors", Bytes(9000, 2), version));
+    }
+    CHECK(store.get("floors").value() == Bytes(1000, 1));
+    CHECK(store.replace("floors", Bytes(9000, 2), version));
+    for (const auto& entry : fs::directory_iterator(path)) {  // no half-written file is left behind
+      const auto name = entry.path().filename().string();
+      CHECK((name == "floors" || name == ".lock"));
     }
   }
   SECTION("a directory that went away, or cannot be written to") {

@@ -1,0 +1,40 @@
+// Every statement: whatever parses renders to the same text, as exactly one type; Evidence takes
+// anything.
+#include <cstdlib>
+
+#include "proto/trust/evidence.hpp"
+#include "proto/trust/sign.hpp"
+
+using namespace culvert;
+using namespace culvert::trust;
+
+namespace {
+
+template <class Statement>
+int parses(std::string_view input) {
+  const auto statement = Statement::parse(input);
+  if (!statement) return 0;
+  if (statement->render() != input) std::abort();
+  return 1;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto input = text(ByteView(data, size));
+  const int count = parses<Root>(input) + parses<Site>(input) + parses<Policy>(input) +
+                    parses<Enrolment>(input) + parses<Node>(input) + parses<Service>(input) +
+                    parses<Grant>(input) + parses<Lease>(input) + parses<Revocation>(input) +
+                    parses<Ticket>(input) + parses<Floors>(input);
+  if (count > 1) std::abort();
+  (void)display_text(input);
+
+  const Now now{Instant{1}, WallTime{1'795'273'200}};
+  const note::Note note{std::string(input), {}};
+  Evidence evidence({note::hash(note), note::hash(note), false}, {});
+  if (evidence.offer(note, now)) std::abort();  // nobody has signed it
+  if (const auto change = evidence.offer(input, now); change && evidence.live(now).size() > 64) {
+    std::abort();
+  }
+  return 0;
+}
