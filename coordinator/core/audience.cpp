@@ -93,11 +93,13 @@ void Audience::add_live(const trust::LiveGrant& live) {
   }
 }
 
-// A device's own requests, so that it sees who has signed.
+// A device's own requests, so that it sees who has signed; also those that the policy does not
+// bear.
 void Audience::add_pending() {
   const auto& evidence = ledger_->evidence();
   for (const auto& id : evidence.grants()) {
-    if (evidence.state(id, now_).phase != trust::RequestPhase::kPending) continue;
+    const auto phase = evidence.state(id, now_).phase;
+    if (phase != trust::RequestPhase::kPending && phase != trust::RequestPhase::kInvalid) continue;
     const auto* grant = evidence.grant(id);
     const auto* note = evidence.grant_note(id);
     if (grant != nullptr && note != nullptr) tell(grant->device, note::hash(*note));

@@ -15,6 +15,10 @@ std::vector<trust::Person> added(const std::vector<trust::Person>& before,
   return out;
 }
 
+bool unanswered(trust::RequestPhase phase) {
+  return phase == trust::RequestPhase::kPending || phase == trust::RequestPhase::kInvalid;
+}
+
 }  // namespace
 
 Result<control::Message> Core::Impl::put(Now now, const Connection& connection,
@@ -76,16 +80,15 @@ Status Core::Impl::check_new_request(Now now, const Connection& connection,
   if (!connection.node || connection.node->identity != grant->device) {
     return fail(ErrorCode::kNotFound, "no such request (its own device hands in a new one)");
   }
-  if (auto ok = evidence.check_request(note, now); !ok) {
-    // One answer for "no such service" and "not for you".
-    if (ok.error().code != ErrorCode::kDenied) return ok;
-    return fail(ErrorCode::kDenied, "the site's policy does not allow this request");
-  }
+  // What the policy does not allow is queued like any other: a refusal would tell which names
+  // exist. Approvers see that it is invalid, and why.
+  auto ok = evidence.check_request(note, now);
+  if (!ok && ok.error().code != ErrorCode::kDenied) return ok;
   std::size_t open = 0;
   for (const auto& id : evidence.grants()) {
     const auto* other = evidence.grant(id);
     if (other == nullptr || other->device != grant->device) continue;
-    if (evidence.state(id, now).phase == trust::RequestPhase::kPending) ++open;
+    if (unanswered(evidence.state(id, now).phase)) ++open;
   }
   if (open >= kMaxOpenRequests) {
     return fail(ErrorCode::kExhausted, "this device has " + std::to_string(open) +

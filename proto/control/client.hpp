@@ -8,8 +8,8 @@
 // Retries double from kFirstRetry to kSteadyRetry, so that an agent is back within 5 s of the
 // coordinator's return; after kLongAbsence they double on to kMaxRetry. Each is drawn from [half,
 // whole], so that a fleet does not come back at one instant. Puts, uploads and questions are kept
-// until answered, at most kMaxPending of them and kMaxPendingBytes (then refused: kExhausted), and
-// are sent again after a reconnect: all are idempotent. Lease and ticket requests are not kept.
+// until answered, at most kMaxPending and kMaxPendingBytes (then refused: kExhausted), and sent
+// again after a reconnect: all are idempotent. Lease and ticket requests are not kept.
 #pragma once
 
 #include <deque>
@@ -111,11 +111,7 @@ class Client {
   Duration retry_ = kFirstRetry;
   Instant now_{};  // of the last call that told
   Instant retry_at_ = Instant::never();
-  Instant opened_at_{};
-  Instant welcomed_at_{};
-  Instant absent_since_{};
-  Instant heard_at_{};
-  Instant sent_at_{};
+  Instant opened_at_{}, welcomed_at_{}, absent_since_{}, heard_at_{}, sent_at_{};
   std::deque<Output> outputs_;
   std::deque<Event> events_;
 };

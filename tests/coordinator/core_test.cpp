@@ -279,10 +279,16 @@ TEST_CASE("coordinator: nothing of one site is shown to another's people, device
   CHECK(nobody.last<control::Answered>()->reply.error().code == ErrorCode::kDenied);
   CHECK(world.put(nobody, note).error().code == ErrorCode::kDenied);
   CHECK_FALSE(world.answer(nobody, nobody.client->list(control::ListWhat::kRequests, {})));
-  // A service that does not exist and one that is not allowed: one answer.
-  const auto guess = world.put(*world.laptop, world.request(*world.laptop, *world.site, "guess"));
-  REQUIRE_FALSE(guess.has_value());
-  CHECK(guess.error().code == ErrorCode::kDenied);
+  // A service that does not exist is asked for like any other; approvers see that it is none.
+  const auto guess = world.request(*world.laptop, *world.site, "guess");
+  REQUIRE(world.put(*world.laptop, guess).has_value());
+  CHECK(world.laptop->hears(guess));
+  const auto shown =
+      world.answer(*world.bob, world.bob->client->list(control::ListWhat::kRequests, {}));
+  REQUIRE(shown.has_value());
+  REQUIRE(shown->entries.size() == 2);
+  CHECK(shown->entries[0].state.substr(0, 7) == "PENDING");
+  CHECK(shown->entries[1].state.substr(0, 7) == "INVALID");
   const auto info =
       world.answer(*world.laptop, world.laptop->client->site_info("any.acme.byoc.example.com"));
   REQUIRE(info.has_value());
