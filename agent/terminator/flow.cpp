@@ -55,6 +55,7 @@ Result<TlsIdentity> Flow::choose(std::string_view server_name) {
     return fail(ErrorCode::kNotFound, "another server name");
   }
   if (auto allowed = authorize(); !allowed) return fail_with(allowed.error());
+  if (over_) return fail(ErrorCode::kDenied, "cut meanwhile");
   connect_upstream();
   return host_->identity(*service_);
 }

@@ -108,8 +108,11 @@ void ReplayStream::pause() {
 
 void ReplayStream::resume() {
   impl_->paused = false;
-  if (!impl_->started || !impl_->events.is_set()) return;
-  impl_->replay_later();
+  if (!impl_->started) {
+    impl_->inner->resume();
+  } else if (impl_->events.is_set()) {
+    impl_->replay_later();
+  }
 }
 
 }  // namespace culvert::runtime

@@ -14,6 +14,7 @@
 namespace culvert::runtime {
 
 inline constexpr Duration kConnectTimeout = 10s;
+inline constexpr Duration kAttemptTimeout = 3s;  // of one address while there are others to try
 inline constexpr int kListenBacklog = 512;
 
 class TcpStream final : public ByteStream {

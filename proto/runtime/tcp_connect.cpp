@@ -6,15 +6,23 @@ namespace culvert::runtime {
 
 struct TcpConnect::Impl : std::enable_shared_from_this<Impl> {
   Impl(Loop& l, HostPort t, ConnectOptions o, Done d)
-      : loop(l), to(std::move(t)), options(std::move(o)), done(std::move(d)), timer(l, [this] {
-          finish(culvert::fail(ErrorCode::kTimeout, "connect to " + format(to) + ": no answer"));
-        }) {}
+      : loop(l),
+        to(std::move(t)),
+        options(std::move(o)),
+        done(std::move(d)),
+        timer(l,
+              [this] {
+                finish(
+                    culvert::fail(ErrorCode::kTimeout, "connect to " + format(to) + ": no answer"));
+              }),
+        attempt_timer(l, [this] { on_connected(UV_ETIMEDOUT); }) {}
 
   Loop& loop;
   HostPort to;
   ConnectOptions options;
   Done done;  // empty: answered or cancelled
   Timer timer;
+  Timer attempt_timer;
   std::unique_ptr<Resolve> resolve;
   std::vector<IpAddress> addresses;  // still to be tried, last first
   std::shared_ptr<TcpStream::Impl> attempt;
@@ -78,7 +86,10 @@ void TcpConnect::Impl::try_next() {
           // A cancelled attempt of an earlier address is not the one under way.
           if (self && raw->handle->data != nullptr) self->on_connected(result);
         });
-    if (status == 0) return;
+    if (status == 0) {
+      if (!addresses.empty()) attempt_timer.arm_in(kAttemptTimeout);
+      return;
+    }
     delete request;
     last = uv_error("connect to " + format(to), status);
     attempt->close();
@@ -88,6 +99,7 @@ void TcpConnect::Impl::try_next() {
 
 void TcpConnect::Impl::on_connected(int status) {
   if (!done) return;
+  attempt_timer.cancel();
   if (status != 0) {
     last = uv_error("connect to " + format(to), status);
     attempt->close();
@@ -109,6 +121,7 @@ void TcpConnect::Impl::finish(Result<std::unique_ptr<TcpStream>> result) {
 void TcpConnect::Impl::cancel() {
   done = nullptr;
   timer.cancel();
+  attempt_timer.cancel();
   resolve.reset();
   if (attempt) attempt->close();
   attempt.reset();

@@ -256,7 +256,9 @@ TlsStream::TlsStream(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {
   }
   SSL_set_connect_state(ssl);
   const auto& name = impl_->client->options_.server_name;
-  if (!name.empty() && !parse_address(name)) SSL_set_tlsext_host_name(ssl, name.c_str());
+  if (name.empty() || parse_address(name)) return;
+  SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+           const_cast<char*>(name.c_str()));  // copied
 }
 
 std::unique_ptr<TlsStream> TlsStream::server(Loop& loop, std::shared_ptr<TlsServerContext> context,

@@ -111,7 +111,9 @@ Result<std::shared_ptr<TlsServerContext>> TlsServerContext::make(ChooseIdentity 
   if (!out->alpn_.empty()) {
     SSL_CTX_set_alpn_select_cb(out->context_.get(), choose_alpn, &out->alpn_);
   }
-  SSL_CTX_set_tlsext_servername_callback(out->context_.get(), TlsStream::Impl::choose_certificate);
+  // The macro of OpenSSL for this has a C cast inside.
+  SSL_CTX_callback_ctrl(out->context_.get(), SSL_CTRL_SET_TLSEXT_SERVERNAME_CB,
+                        reinterpret_cast<void (*)()>(TlsStream::Impl::choose_certificate));
   return out;
 }
 

@@ -1,5 +1,6 @@
 #include "proto/runtime/files.hpp"
 
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -117,4 +118,19 @@ TEST_CASE("a lock is held by one", "[runtime][files]") {
     CHECK_FALSE(FileLock::take(path));
   }
   CHECK(FileLock::take(path));
+}
+
+TEST_CASE("a hardened process dumps no core", "[runtime][files]") {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    harden_process();
+    rlimit core{};
+    ::getrlimit(RLIMIT_CORE, &core);
+    const bool hard =
+        ::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0 && core.rlim_max == 0 && ::umask(0) == 0077;
+    ::_exit(hard ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
 }
