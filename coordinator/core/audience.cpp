@@ -90,6 +90,7 @@ void Audience::add_live(const trust::LiveGrant& live) {
     peers_[device].insert(publisher.node.relay);
     peers_[agent].insert(live.device.relay);
     served_[agent].insert(live.grant.id);
+    served_[device].insert(live.grant.id);
   }
 }
 

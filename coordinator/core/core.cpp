@@ -64,7 +64,7 @@ void Core::Impl::refresh(Now now) {
   changed_ = false;
   ledger_.advance(now);
   audience_.emplace(ledger_, now);
-  next_change_ = ledger_.evidence().next_change(now);
+  next_change_ = std::max(ledger_.evidence().next_change(now), now.steady + kLeastRefresh);
   counters_.notes = ledger_.size();
   const auto nodes = nodes_;  // a send that fails closes its connection
   for (const auto& [identity, connection_id] : nodes) {

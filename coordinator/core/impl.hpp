@@ -1,5 +1,4 @@
-// The core's inside, shared by its sources: core.cpp (connections), hello.cpp (who is it),
-// statements.cpp (put), questions.cpp (everything that only reads), and its limits.
+// The core's inside: core.cpp (connections), hello.cpp, statements.cpp (put), questions.cpp.
 #pragma once
 
 #include <map>
@@ -25,6 +24,7 @@ inline constexpr Duration kHelloTimeout = 10s;
 inline constexpr Duration kSilence = 30s;  // clients ping every 10 s
 inline constexpr Duration kSweep = 5s;
 inline constexpr Duration kStoreRetry = 1s;
+inline constexpr Duration kLeastRefresh = 50ms;  // between two that time alone causes
 inline constexpr std::chrono::seconds kTicketLife{600};
 inline constexpr std::chrono::seconds kQuietConnect{600};  // between two audit lines for one node
 

@@ -69,6 +69,19 @@ bool worth_listing(trust::RequestPhase phase) {
   return false;
 }
 
+// An agent asks about its own site; a device about any site that is served here (its lease then
+// names only grants of its own).
+std::optional<trust::SiteRef> asked_site(const trust::Evidence& evidence, const trust::Node& node,
+                                         const crypto::Hash& asked) {
+  if (node.kind == trust::NodeKind::kAgent) {
+    return trust::to_hash(node.site.id) == asked ? std::optional(node.site) : std::nullopt;
+  }
+  for (const auto& site : evidence.sites()) {
+    if (trust::to_hash(site.id) == asked) return site;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 // Says which site stands behind a name, never whether the site has such a service.
@@ -99,22 +112,25 @@ Result<control::Message> Core::Impl::site_info(Now now, const Connection& connec
 Result<control::Message> Core::Impl::lease(Now now, const Connection& connection,
                                            const control::LeaseRequest& request) {
   const auto* agent = connection.node ? &*connection.node : nullptr;
-  if (agent == nullptr || agent->kind != trust::NodeKind::kAgent || !admitted(now, *agent) ||
-      trust::to_hash(agent->site.id) != request.site) {
-    return fail(ErrorCode::kDenied, "leases are for the agents of the site alone");
+  const auto site = agent == nullptr ? std::optional<trust::SiteRef>()
+                                     : asked_site(ledger_.evidence(), *agent, request.site);
+  if (!site || !admitted(now, *agent)) {
+    return fail(ErrorCode::kDenied, "leases are for a site's agents and its grantees alone");
   }
   if (next_change_ <= now.steady) refresh(now);
   const auto served = audience_->served_by(agent->identity);
   trust::Lease lease;
   lease.vendor_id = ledger_.evidence().vendor_id();
-  lease.site = agent->site;
+  lease.site = *site;
   lease.agent = agent->identity;
   lease.nonce.bytes = request.nonce;
   std::set<trust::GrantId> wanted;
   for (const auto& text : request.grants) {
     const auto id = trust::GrantId::parse(text);
     if (!id) return fail(ErrorCode::kInvalid, "not a grant's id");
-    if (served.contains(*id)) wanted.insert(*id);
+    const auto* grant = ledger_.evidence().grant(*id);
+    const bool standing = grant == nullptr;
+    if (served.contains(*id) && (standing || grant->site.id == site->id)) wanted.insert(*id);
   }
   lease.grants.assign(wanted.begin(), wanted.end());
   const auto note = trust::sign_statement(lease, {"lease", options_.lease});
@@ -122,6 +138,7 @@ Result<control::Message> Core::Impl::lease(Now now, const Connection& connection
   if (leased_.size() > trust::kMaxGrants) leased_.clear();
   for (const auto& id : wanted) {
     const auto* grant = ledger_.evidence().grant(id);
+    if (agent->kind != trust::NodeKind::kAgent) continue;
     if (grant == nullptr || !leased_.emplace(agent->identity, id).second) continue;
     journal(now, audit::Kind::kGrantActive, agent->name.str(), grant, "leased", "");
   }

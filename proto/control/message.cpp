@@ -244,9 +244,9 @@ std::string_view name(ErrorCode code) {
 }
 
 Bytes proof_message(ByteView handshake_hash) {
-  Bytes out = to_bytes("culvert/control-proof/v1\n");
-  append(out, handshake_hash);
-  return out;
+  std::string out = "culvert/control-proof/v1\n";
+  out += text(handshake_hash);
+  return to_bytes(out);
 }
 
 }  // namespace culvert::control

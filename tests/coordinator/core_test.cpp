@@ -380,7 +380,7 @@ TEST_CASE("coordinator: audit uploads are kept once, and by site") {
   REQUIRE(again.has_value());
   CHECK(again->next == 3);
   std::size_t kept = 0;
-  for (const auto& found : world.audit_lines()) kept += found == line ? 1 : 0;
+  for (const auto& found : world.audit_lines()) kept += found == line ? 1U : 0U;
   CHECK(kept == 3);
   CHECK_FALSE(world.answer(*world.cluster, world.cluster->client->upload_audit(3, {"rubbish"})));
 }

@@ -39,6 +39,14 @@ NodeKeys::NodeKeys(Rng& rng)
       relay(crypto::KeyPair<crypto::RelayKey>::generate(rng)),
       disco(crypto::KeyPair<crypto::DiscoKey>::generate(rng)) {}
 
+TestSite::TestSite(const std::string& name, Rng& rng)
+    : root(holder("root@customer.example", rng)),
+      approver(holder("bob@customer.example", rng)),
+      enroller(holder("enrol@customer.example", rng)),
+      one_time(crypto::SigningKey::generate(rng)) {
+  ref.name = fqdn(name);
+}
+
 std::string TestSite::bundle() const { return root_note + "\n" + site_note + "\n" + policy_note; }
 std::string TestSite::enrolment_bundle() const { return policy_note + "\n" + enrolment_note; }
 
@@ -83,16 +91,7 @@ CoreOptions World::options() const {
 }
 
 TestSite& World::add_site(const std::string& name) {
-  sites.push_back({{fqdn(name), {}},
-                   holder("root@customer.example", rng),
-                   holder("bob@customer.example", rng),
-                   holder("enrol@customer.example", rng),
-                   crypto::SigningKey::generate(rng),
-                   {},
-                   {},
-                   {},
-                   {},
-                   {}});
+  sites.emplace_back(name, rng);
   auto& site = sites.back();
   trust::Root root;
   root.name = site.ref.name;

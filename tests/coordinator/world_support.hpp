@@ -38,6 +38,8 @@ struct NodeKeys {
 };
 
 struct TestSite {
+  TestSite(const std::string& name, Rng& rng);
+
   trust::SiteRef ref;
   Holder root;
   Holder approver;
