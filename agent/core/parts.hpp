@@ -33,6 +33,7 @@ struct Core::Parts {
   void relayed(Now now, Relays::Inbox& inbox);
   void receive(Now now);  // what stands in incoming
   void finish_pings();
+  bool is_direct(Now now, const crypto::WireGuardKey& peer) const;
   void transmit(Now now);  // what the device and the prober want to send
   Endpoint made_up(const crypto::RelayKey& key) const;  // stands for a relay path in the device
 

@@ -46,6 +46,10 @@ RequestView Core::Parts::view_of(Now now, const trust::GrantId& id, const note::
   return view;
 }
 
+bool Core::Parts::is_direct(Now now, const crypto::WireGuardKey& peer) const {
+  return prober.status(now.steady, peer).kind == path::PathKind::kDirect;
+}
+
 std::vector<RequestView> Core::requests(Now now) const {
   const Parts& p = *parts_;
   std::map<trust::GrantId, note::Note> all = p.own_requests;
@@ -59,7 +63,7 @@ std::vector<RequestView> Core::requests(Now now) const {
   return views;
 }
 
-std::vector<ServiceView> Core::services(Now) const {
+std::vector<ServiceView> Core::services(Now now) const {
   const Parts& p = *parts_;
   std::vector<ServiceView> views;
   for (const auto& [id, right] : p.rights) {
@@ -72,7 +76,7 @@ std::vector<ServiceView> Core::services(Now) const {
     view.grant = id.str();
     view.ends = right.live.ends;
     view.issuer = right.issuer;
-    view.ready = p.peers.contains(right.other.wireguard);
+    view.ready = !p.relays.home().empty() || p.is_direct(now, right.other.wireguard);
     views.push_back(std::move(view));
   }
   return views;

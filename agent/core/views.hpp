@@ -48,7 +48,7 @@ struct ServiceView {
   std::string grant;
   std::optional<WallTime> ends;
   Bytes issuer;        // certificate (DER) of its publisher's server issuer, for protocol tls
-  bool ready = false;  // its publisher is known and the lease covers it
+  bool ready = false;  // there is a way to its publisher: a relay, or a direct path
 };
 
 enum class PathKind { kNone, kRelay, kDirect };

@@ -11,10 +11,13 @@ struct Granted : World {
     set_up();
     grant = request(kApi);
     approve(grant);
-    REQUIRE(run_until([&] { return in_force(); }, 5s));
+    const bool reached = run_until([&] { return in_force(); }, 5s);
+    INFO(story());
+    REQUIRE(reached);
   }
   bool in_force() {
-    return site.core->status(now).live_grants == 1 && laptop.core->status(now).live_grants == 1;
+    const auto usable = laptop.core->resolve(now, kApi);
+    return site.core->status(now).live_grants == 1 && usable && usable->ready;
   }
   bool dark() {
     return site.core->services(now).empty() && laptop.core->services(now).empty() &&
@@ -100,6 +103,7 @@ TEST_CASE("core: a revocation cuts both sides within two seconds") {
   REQUIRE(world.flow_opens(kApi, 40000));
   world.revoke(world.grant);
   CHECK(world.run_until([&] { return world.dark(); }, 2s));
+  world.run(1ms);  // carries its effects out
   CHECK(world.site.cuts.size() == 1);
   CHECK(world.laptop.cuts.size() == 1);
   CHECK(world.site.cuts[0].peer == world.laptop.core->address());
@@ -122,7 +126,12 @@ TEST_CASE("core: the end of its time ends it") {
   world.set_up();
   const std::string grant = world.request(kApi, 120s);
   world.approve(grant);
-  REQUIRE(world.run_until([&] { return world.site.core->status(world.now).live_grants == 1; }, 5s));
+  REQUIRE(world.run_until(
+      [&] {
+        return world.site.core->status(world.now).live_grants == 1 &&
+               world.laptop.core->status(world.now).live_grants == 1;
+      },
+      5s));
   REQUIRE(world.site.core->authorize_flow(world.now, world.laptop.core->address(), kApi));
   REQUIRE(world.laptop.core->dial(world.now, kApi));
   world.run(110s);
@@ -195,6 +204,7 @@ TEST_CASE("core: an audit log that cannot be written opens nothing and cuts with
   world.site.audit.set_failing(true);
   CHECK_FALSE(world.site.core->authorize_flow(world.now, world.laptop.core->address(), kApi));
   CHECK(world.run_until([&] { return world.site.core->status(world.now).live_grants == 0; }, 30s));
+  world.run(1ms);  // carries its effects out
   CHECK(world.site.cuts.size() == 1);
   world.site.audit.set_failing(false);
   CHECK(world.run_until([&] { return world.in_force(); }, 10s));

@@ -429,6 +429,16 @@ std::vector<coordinator::NoteRow> World::rows() {
   return *notes;
 }
 
+std::string World::story() const {
+  std::string out;
+  for (const Agent* agent : {&site, &laptop}) {
+    for (const LogLine& line : agent->log) {
+      out += agent->options.name + ": " + line.event + " | " + line.detail + "\n";
+    }
+  }
+  return out;
+}
+
 Endpoint World::service(const std::string& fqdn, std::uint16_t port) const {
   return {trust::service_address(site_ref.id, *trust::Fqdn::parse(fqdn)), port};
 }

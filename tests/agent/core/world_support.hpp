@@ -67,6 +67,7 @@ class World {
   bool flow_opens(const std::string& service, std::uint16_t from);  // SYN, SYN-ACK, ACK pass
   bool passes_out(const Bytes& packet);                             // laptop → site
   bool passes_back(const Bytes& packet);
+  std::string story() const;  // what both have logged, for failures
   Endpoint client(std::uint16_t port) const { return {laptop.core->address(), port}; }
   Endpoint service(const std::string& fqdn, std::uint16_t port) const;
   std::string agent_token() const { return agent_token_; }
