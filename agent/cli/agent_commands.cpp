@@ -143,9 +143,7 @@ Status agent_requests(const Common& common) {
   }
   std::vector<std::vector<std::string>> table;
   for (const auto& row : answer->value("requests", json::array())) {
-    const auto services = row.value("services", json::array());
-    table.push_back({bold(cell(row, "grant")),
-                     services.empty() ? "-" : services[0].get<std::string>(), cell(row, "state"),
+    table.push_back({bold(cell(row, "grant")), cell(row, "service"), cell(row, "state"),
                      time_left(row), cell(row, "reason")});
   }
   if (table.empty()) {
@@ -193,10 +191,9 @@ Status wait_for(const Common& common, const std::string& grant, const std::strin
 Status agent_request(const Common& common, const Request& request) {
   const auto length = parse_duration(request.length);
   if (!length) return fail(ErrorCode::kInvalid, "--for: write a time such as 15m or 1h");
-  const auto answer = call(common, "request",
-                           {{"services", json::array({request.service})},
-                            {"reason", request.reason},
-                            {"seconds", length->count()}});
+  const auto answer = call(
+      common, "request",
+      {{"service", request.service}, {"reason", request.reason}, {"seconds", length->count()}});
   if (!answer) return fail_with(answer.error());
   const auto grant = cell(*answer, "grant");
   if (common.json) {
@@ -218,15 +215,21 @@ Status agent_audit(const Common& common) {
     print(answer->dump());
     return {};
   }
+  std::vector<std::vector<std::string>> table;
   for (const auto& row : answer->value("entries", json::array())) {
-    print(row.is_string() ? printable(row.get<std::string>()) : printable(row.dump()));
+    const auto bytes = row.value("bytes_in", 0ULL) + row.value("bytes_out", 0ULL);
+    table.push_back(
+        {cell(row, "at"), bold(cell(row, "kind")), cell(row, "who"), cell(row, "service"),
+         cell(row, "grant"), cell(row, "outcome"),
+         cell(row, "detail") + (bytes > 0 ? ", " + std::to_string(bytes) + " bytes" : "")});
   }
+  print_table({"TIME", "WHAT", "WHO", "SERVICE", "GRANT", "OUTCOME", "DETAIL"}, table);
   return {};
 }
 
 Status agent_ping(const Common& common, const std::string& target, int count) {
   for (int i = 0; i < count; ++i) {
-    const auto answer = call(common, "ping", {{"target", target}});
+    const auto answer = call(common, "ping", {{"to", target}});
     if (!answer) return fail_with(answer.error());
     if (common.json) {
       print(answer->dump());
@@ -238,16 +241,18 @@ Status agent_ping(const Common& common, const std::string& target, int count) {
   return {};
 }
 
-Status agent_forward(const Common& common, const std::string& spec, bool remove) {
-  const auto answer = call(common, "forward", {{"spec", spec}, {"remove", remove}});
+Status agent_forward(const Common& common, const std::string& spec) {
+  const auto answer = call(common, "forward", {{"spec", spec}});
   if (!answer) return fail_with(answer.error());
-  if (common.json) {
-    print(answer->dump());
-  } else if (remove) {
-    print("forward ended");
-  } else {
-    print("forwarding " + cell(*answer, "address") + " to " + cell(*answer, "target"));
-  }
+  print(common.json ? answer->dump() : "forwarding " + cell(*answer, "local") + " to " + spec);
+  if (!common.json) hint("end it with: culvert forward-end PORT");
+  return {};
+}
+
+Status agent_forward_end(const Common& common, int port) {
+  const auto answer = call(common, "forward-end", {{"port", port}});
+  if (!answer) return fail_with(answer.error());
+  print(common.json ? answer->dump() : "forward ended");
   return {};
 }
 
@@ -264,10 +269,8 @@ Status agent_proxy(const Common& common) {
   return {};
 }
 
-Status agent_ca(const Common& common, const std::string& service) {
-  json arguments = json::object();
-  if (!service.empty()) arguments["service"] = service;
-  const auto answer = call(common, "ca", arguments);
+Status agent_ca(const Common& common) {
+  const auto answer = call(common, "ca");
   if (!answer) return fail_with(answer.error());
   print(answer->value("pem", ""));
   return {};

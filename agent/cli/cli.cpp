@@ -43,8 +43,8 @@ struct Parsed {
   Request request;
   RunCommand run;
   std::string device, grant, reason = "ended by an approver", site, target, spec;
-  bool all = false, remove = false;
-  int count = 1;
+  bool all = false;
+  int count = 1, port = 0;
   std::function<int()> action;
 };
 
@@ -236,13 +236,15 @@ void add_use(CLI::App& app, Parsed& p) {
       [&p] { return agent_proxy(p.common); }, true);
   auto* forward = app.add_subcommand("forward", "a local port that leads to a service");
   forward->add_option("SPEC", p.spec, "LOCALPORT:SERVICE[:PORT]")->required();
-  forward->add_flag("--remove", p.remove, "end it");
   on_run(
-      forward, p, [&p] { return agent_forward(p.common, p.spec, p.remove); }, true);
-  auto* ca = app.add_subcommand("ca", "certificate authorities of the services in reach, PEM");
-  ca->add_option("SERVICE", p.target, "only that service's");
+      forward, p, [&p] { return agent_forward(p.common, p.spec); }, true);
+  auto* end = app.add_subcommand("forward-end", "end a forward, with its connections");
+  end->add_option("PORT", p.port, "its local port")->required();
   on_run(
-      ca, p, [&p] { return agent_ca(p.common, p.target); }, true);
+      end, p, [&p] { return agent_forward_end(p.common, p.port); }, true);
+  on_run(
+      app.add_subcommand("ca", "certificate authorities of the services in reach, PEM"), p,
+      [&p] { return agent_ca(p.common); }, true);
 }
 
 }  // namespace

@@ -69,9 +69,10 @@ Status agent_requests(const Common& common);
 Status agent_request(const Common& common, const Request& request);
 Status agent_audit(const Common& common);
 Status agent_ping(const Common& common, const std::string& target, int count);
-Status agent_forward(const Common& common, const std::string& spec, bool remove);
+Status agent_forward(const Common& common, const std::string& spec);
+Status agent_forward_end(const Common& common, int port);
 Status agent_proxy(const Common& common);
-Status agent_ca(const Common& common, const std::string& service);
+Status agent_ca(const Common& common);
 // withdraw, deny, lock, unlock, down, clock-reset: one call, one word of confirmation.
 Status agent_simple(const Common& common, const std::string& command, const std::string& grant);
 int agent_run(const Common& common, const RunCommand& command);  // the child's exit code

@@ -201,11 +201,13 @@ class Mesh:
         s = self.s
         vendor_ticket = self.ticket_key()
         config = {"listen": "%s:%d" % (self.operator.host, self.relay_port),
-                  "stun_listen": "%s:%d" % (self.operator.host, self.stun_port),
-                  "metrics_listen": "", "state": s.path("relay"), "ticket_keys": [vendor_ticket]}
+                  "stun": "%s:%d" % (self.operator.host, self.stun_port), "id": "hub",
+                  "host": self.operator.host, "state": s.path("relay"),
+                  "ticket_keys": [vendor_ticket]}
         s.write("relay.json", json.dumps(config, indent=2))
+        before = s.log("relay").count("ready")
         s.start("relay", self.operator, "culvert-relay", "--config", s.path("relay.json"))
-        s.until(10, "the relay is ready", lambda: "ready" in s.log("relay"))
+        s.until(10, "the relay is ready", lambda: s.log("relay").count("ready") > before)
 
     def ticket_key(self):
         with open(self.s.path("coordinator/coordinator.pub")) as file:
@@ -214,10 +216,10 @@ class Mesh:
     def setup_coordinator(self):
         s = self.s
         described = s.run(self.operator, "culvert-relay", "describe", "--config",
-                          s.path("relay.json"), "--host", self.operator.host)
+                          s.path("relay.json"))
         relay = json.loads([l for l in described.splitlines() if l.startswith("{")][-1])
         config = {"listen": "%s:%d" % (self.operator.host, self.control_port),
-                  "state": s.path("coordinator"), "metrics": "", "relays": [relay]}
+                  "state": s.path("coordinator"), "relays": [relay]}
         s.write("coordinator.json", json.dumps(config, indent=2))
         s.run(self.operator, "culvert-coordinator", "vendor", "add", "--state",
               s.path("coordinator"), s.path("vendor/vendor.bundle"), show=True)
