@@ -87,7 +87,7 @@ Status admit_device(const ByKey& by, const std::string& identity, bool every) {
   auto all = devices(**session);
   if (!all) return fail_with(all.error());
   std::erase_if(*all, [&](const Device& device) {
-    return !device.state.starts_with("PENDING") ||
+    return !device.state.starts_with("WAITING") ||
            (!identity.empty() && fingerprint(device.node.identity) != identity);
   });
   if (all->empty()) return fail(ErrorCode::kNotFound, "no such device waits for admission");

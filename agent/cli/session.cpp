@@ -71,7 +71,7 @@ Session::Session(KeyFile key, trust::Evidence evidence, std::string url,
 void Session::pump() {
   while (auto output = client_.poll_output()) {
     std::visit(Overloaded{[&](const control::OpenConnection&) {
-                            link_.open({++connection_, url_});
+                            link_.open({++connection_, url_ + std::string(control::kPath)});
                           },
                           [&](const control::CloseConnection&) { link_.close({connection_}); },
                           [&](control::SendRecord& send) {

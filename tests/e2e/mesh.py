@@ -288,7 +288,7 @@ http {{
 
     def admit(self):
         key = ["--key", self.s.path("vendor/admission.key")]
-        self.s.until_output(15, self.operator, ["culvert", "device", "list"] + key, "PENDING")
+        self.s.until_output(15, self.operator, ["culvert", "device", "list"] + key, "WAITING")
         self.s.run(self.operator, "culvert", "device", "admit", *key, show=True)
         self.s.until(15, "the laptop is admitted", lambda: self.status()["admitted"])
 
