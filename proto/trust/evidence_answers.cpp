@@ -215,6 +215,7 @@ void Evidence::set_lock(bool locked) {
 void Evidence::reset_clock(WallTime now) {
   state_->floors.wall_high = now;
   state_->floors.grants_from = now;
+  state_->pruned = {};
   for (const auto& [id, record] : state_->grants) {
     if (state_->floors.tombstones.count(id) == 0) {
       state_->end(id, record.grant.not_after, EndCause::kExpired);

@@ -24,7 +24,8 @@ const SiteRecord* Evidence::State::usable(const SiteId& id) const {
   const bool listed = site.entry && site.entry->vouched;
   if (root == nullptr || vendor_root() == nullptr || !(site.pinned || listed)) return nullptr;
   if (root->vendor_id != vendor_id()) return nullptr;
-  if (listed && site.entry->statement.site.name != root->name) return nullptr;
+  // A pin says which root, whatever a directory says of it.
+  if (!site.pinned && site.entry->statement.site.name != root->name) return nullptr;
   return &site;
 }
 

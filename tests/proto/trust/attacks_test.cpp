@@ -157,6 +157,22 @@ TEST_CASE("attack: coordinator taken over: two sites of one name are not confuse
   CHECK(refusal(agent, policy_note, real.now) == ErrorCode::kUnverified);
 }
 
+TEST_CASE("attack: a lying directory takes no agent's site away") {
+  World w;
+  Evidence agent({note::hash(w.site1_note), {}, false}, {});
+  auto lie = Site{w.vendor_id, w.site, kStart};
+  lie.site.name = fqdn("elsewhere.example.com");
+  const auto note = must(sign_statement(lie, Signer{"x", w.directory}));
+  (void)agent.offer_all(std::vector{w.vendor1_note, w.vendor2_note, note, w.site1_note}, w.now);
+  for (const auto& change : agent.offer_all(w.everything(), w.now)) {
+    if (!change) CHECK(change.error().code == ErrorCode::kConflict);
+  }
+  CHECK(agent.site_root(w.site.id) != nullptr);
+  const auto grant = w.approved();
+  must(agent.offer(grant, w.now));
+  CHECK(is_live(agent, id_of(grant), w.now));
+}
+
 TEST_CASE("attack: a site's statement counts for no other site") {
   World w;
   World other(5);
