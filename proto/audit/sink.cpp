@@ -6,6 +6,7 @@ namespace culvert::audit {
 
 Status MemorySink::append(std::span<const Entry> entries, Purpose purpose) {
   if (failing_ && purpose == Purpose::kOpening) {
+    ++refused_;
     return fail(ErrorCode::kExhausted, "audit: no space is left");
   }
   for (const auto& entry : entries) {

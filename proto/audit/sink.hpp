@@ -41,11 +41,13 @@ class MemorySink final : public Sink {
 
   const std::vector<Entry>& entries() const { return entries_; }
   void set_failing(bool failing) { failing_ = failing; }  // as a full disk would; endings pass
+  std::uint64_t refused() const { return refused_; }      // appends, for that reason
 
  private:
   std::vector<Entry> entries_;
   MerkleTree tree_;
   bool failing_ = false;
+  std::uint64_t refused_ = 0;
 };
 
 }  // namespace culvert::audit

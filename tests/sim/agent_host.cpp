@@ -1,5 +1,7 @@
 #include "tests/sim/agent_host.hpp"
 
+#include <utility>
+
 #include "proto/derp/payload.hpp"
 #include "proto/ip/build.hpp"
 #include "proto/ip/packet.hpp"
@@ -52,6 +54,8 @@ void AgentHost::start() {
 void AgentHost::crash() {
   say("crashes");
   core_.reset();
+  touched_ = true;
+  context_.oracle.set_audit(now().steady, id(), false);  // the next one has to find out anew
   controls_.clear();
   relays_.clear();
   listening_.clear();
@@ -95,6 +99,7 @@ void AgentHost::handle_timeout() {
 // --- what the shell does with effects ---
 
 void AgentHost::pump() {
+  touched_ = true;
   for (core_->drain(effects_); !effects_.empty(); core_->drain(effects_)) {
     auto effects = std::exchange(effects_, {});
     for (const auto& effect : effects.events) act(effect);
@@ -103,6 +108,10 @@ void AgentHost::pump() {
       context_.network.send(id(), kAgentPort, effects.datagrams.to(i), effects.datagrams.bytes(i));
     }
     for (std::size_t i = 0; i < effects.mesh.size(); ++i) receive(effects.mesh.bytes(i));
+  }
+  // The agent knows that its log fails once a write was refused.
+  if (std::exchange(refused_, sink_.refused()) != sink_.refused()) {
+    context_.oracle.set_audit(now().steady, id(), true);
   }
 }
 
@@ -194,8 +203,11 @@ void AgentHost::watch_relay(Relayed& relayed, ByteView bytes) {
   if (!fed) context_.oracle.violation(name() + " sent a malformed frame");
 }
 
-bool AgentHost::connected() const {
-  return running() && core_->status(now()).coordinator_connected;
+bool AgentHost::connected() {
+  if (std::exchange(touched_, false)) {
+    connected_ = running() && core_->status(now()).coordinator_connected;
+  }
+  return connected_;
 }
 
 // --- commands ---
@@ -242,7 +254,7 @@ void AgentHost::deny(const std::string& grant) {
 void AgentHost::set_audit_failing(bool failing) {
   say(failing ? "its disk is full" : "its disk has room");
   sink_.set_failing(failing);
-  context_.oracle.set_audit(now().steady, id(), failing);
+  if (!failing) context_.oracle.set_audit(now().steady, id(), false);
 }
 
 bool AgentHost::heard_since(const std::string& fqdn, Instant since) const {

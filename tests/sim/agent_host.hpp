@@ -48,9 +48,12 @@ class AgentHost final : public Host {
 
   // Has an answer come on a flow to this service since then?
   bool heard_since(const std::string& fqdn, Instant since) const;
-  bool connected() const;  // to the coordinator
-  agent::StatusView status() const { return core_->status(now()); }
-  IpAddress mesh_address() const { return core_->address(); }
+  bool connected();  // to the coordinator
+  agent::StatusView status() const {  // running() only; throws where it could not start
+    if (!running()) give_up(name() + " does not run");
+    return core_->status(now());
+  }
+  IpAddress mesh_address() const { return core_->address(); }  // running() only
   const audit::MemorySink& audit() const { return sink_; }
   bool is_site() const { return options_.role == agent::Role::kSite; }
 
@@ -88,6 +91,9 @@ class AgentHost final : public Host {
   audit::MemorySink sink_;
   std::vector<KnownService> services_;
   bool has_started_ = false;
+  bool touched_ = true;  // since connected_ was looked up
+  bool connected_ = false;
+  std::uint64_t refused_ = 0;  // appends, as last seen
 
   // Of the present process.
   std::unique_ptr<agent::Core> core_;

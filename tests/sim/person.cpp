@@ -123,7 +123,7 @@ void PersonHost::decide(const control::Reply& reply) {
   }
   evidence_.offer_all(notes, now());
   for (const auto& listed : reply.entries) {
-    if (!listed.state.starts_with("PENDING")) continue;
+    if (!listed.state.starts_with(office_ == Office::kAdmission ? "WAITING" : "PENDING")) continue;
     if (office_ == Office::kAdmission) {
       admit(listed);
     } else {

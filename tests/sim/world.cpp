@@ -40,7 +40,7 @@ World::World(std::uint64_t seed, bool verbose)
       context_{network_, oracle_, rng_, kBase, verbose},
       vendor_(make_vendor(rng_, kBase)) {
   const auto lease = draw_lease(seed);
-  const auto now = kBase + 3600s;
+  const auto now = kBase + 3600s - 60s;  // a minute before the programs start: clocks differ
   sites_.push_back(make_site(vendor_, "acme.byoc.example.com", {"api", "db"}, lease, rng_, now));
   sites_.push_back(make_site(vendor_, "bolt.byoc.example.com", {"api"}, lease, rng_, now));
   std::uint8_t address = 1;
@@ -115,7 +115,7 @@ void World::run_for(Duration time) {
 }
 
 void World::watch() {
-  const auto look = [&](const AgentHost& host) {
+  const auto look = [&](AgentHost& host) {
     const bool reached = coordinator_->running() && network_.reaches(host.id(), coordinator_->id());
     const bool connected = reached && host.connected();
     auto& last = watched_[host.id()];
