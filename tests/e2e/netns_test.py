@@ -42,10 +42,13 @@ def make_namespaces():
         ip("-n", name, "link", "set", "up0", "up")
         ip("-n", HUB, "link", "set", name[3:], "up")
         ip("-n", name, "route", "add", "default", "via", net + ".1")
-        rules = """table inet guard { chain input { type filter hook input priority 0; policy accept;
-          ct state established,related accept
-          iifname "up0" counter name refused drop }
-          counter refused {} }"""
+        rules = """table inet guard {
+          chain input {
+            type filter hook input priority 0; policy accept;
+            ct state established,related accept
+            iifname "up0" drop
+          }
+        }"""
         subprocess.run(["ip", "netns", "exec", name, "nft", "-f", "-"], input=rules.encode(), check=True)
     subprocess.run(["ip", "netns", "exec", HUB, "sysctl", "-qw", "net.ipv4.ip_forward=1"], check=True)
 
