@@ -210,7 +210,7 @@ void Core::Parts::persist(Now now) {
     if (store_ok)
       log(LogLevel::kError, "the site store fails: no new grants", done.error().message);
     store_ok = false;
-    store_retry_at = now.steady + kStoreRetry;
+    store_retry_at = wall_save_at = now.steady + kStoreRetry;
     return;
   }
   if (!store_ok) access_dirty = true;  // what had to wait may begin

@@ -83,7 +83,7 @@ void Core::Parts::on_event(Now now, control::Event event) {
   } else if (const auto* lost = std::get_if<control::Disconnected>(&event)) {
     control_error = lost->why.message;
     if (!std::exchange(control_was_said, true)) {
-      log(LogLevel::kWarning, "coordinator unreachable, trying again",
+      log(LogLevel::kWarning, "no connection to the coordinator, trying again",
           control_url + ": " + control_error);
     }
   } else if (const auto* told = std::get_if<control::Learned>(&event)) {
@@ -192,6 +192,8 @@ void Core::Parts::publish(Now now) {
 
 // A device's statement lives for a day: the next one is offered for admission before it ends.
 void Core::Parts::renew(Now now) {
+  access_dirty = true;  // what is published may be half over
+  renew_at = now.steady + kRenewRetry;
   const auto left = node.expires - now.wall;
   const auto early = std::chrono::seconds(trust::kMaxDeviceLife) / 12;
   if (options.role == Role::kSite) {
@@ -207,7 +209,6 @@ void Core::Parts::renew(Now now) {
     auto parsed = next ? trust::Node::parse(next->text) : fail_with(next.error());
     if (!parsed) return log(LogLevel::kError, "cannot renew", parsed.error().message);
     if (auto saved = memory.save_own("node", {*next}); !saved) {
-      renew_at = now.steady + kStoreRetry;
       return log(LogLevel::kError, "cannot store the node statement", saved.error().message);
     }
     node = std::move(*parsed);
@@ -242,6 +243,7 @@ void Core::Parts::upload(Now now) {
   const auto id = client->upload_audit(batch.first, std::move(batch.lines));
   if (!id) {
     journal.acknowledge(false);
+    upload_at = now.steady + kUploadRetry;
     return;
   }
   asked[*id] = [this](Now then, const Result<control::Reply>& reply) {

@@ -67,12 +67,13 @@ void Core::Parts::log(LogLevel level, std::string event, std::string detail) {
 
 void Core::Parts::settle(Now now) {
   pump_control(now);
-  publish(now);
-  if (access_dirty) {
-    update_access(now);
-    publish(now);
-  }
   persist(now);
+  // Publishing, or a store that works again, may change what is in force: twice is enough.
+  for (int round = 0; round < 2 && access_dirty; ++round) {
+    publish(now);
+    update_access(now);
+  }
+  if (access_dirty) access_at = std::min(access_at, now.steady + kStoreRetry);
   ask_tickets(now);
   upload(now);
   pump_control(now);

@@ -235,11 +235,17 @@ Result<Beginning> with_token(const Options& options, Memory& memory, std::option
   return finish(std::move(keys), origin, std::move(*evidence), std::move(*own));
 }
 
-// A token that the running statement already rests on adds nothing; it is left aside.
-bool token_is_news(const Options& options, const Own& own, Now now) {
-  if (!options.token || options.role == Role::kDevice) return false;
+// A token that the present statement already rests on adds nothing; it is left aside.
+bool token_is_news(const Options& options, const Origin& origin, const Own& own, Now now) {
+  if (!options.token) return false;
   const auto token = trust::Token::parse(*options.token);
-  if (!token || !own.enrolment) return true;  // with_token says what is wrong
+  if (!token) return true;  // with_token says what is wrong
+  if (options.role == Role::kDevice) {
+    const auto last = trust::Node::parse(own.node.text);
+    return token->pin != origin.pin || !last || last->person != token->person ||
+           last->groups != token->groups;
+  }
+  if (!own.enrolment) return true;
   const auto enrolment = find_enrolment(*token, now);
   const auto node = trust::Node::parse(own.node.text);
   if (enrolment && node) return note::hash(*enrolment) != node->enrolment;
@@ -288,7 +294,7 @@ Result<Beginning> begin(const Options& options, Memory& memory, Rng& rng, Now no
   if (!*keys) return with_token(options, memory, std::nullopt, *origin, rng, now);
   auto own = recall_own(memory);
   if (!own) return fail_with(own.error());
-  if (!*own || token_is_news(options, **own, now)) {
+  if (!*own || token_is_news(options, **origin, **own, now)) {
     if (!options.token) return fail(ErrorCode::kInvalid, "the node statement is gone: use a token");
     return with_token(options, memory, std::move(*keys), *origin, rng, now);
   }

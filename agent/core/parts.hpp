@@ -21,6 +21,7 @@ inline constexpr std::size_t kMaxOwnRequests = 256;  // remembered for `culvert 
 inline constexpr Duration kStoreRetry = 2s;          // after a failed write
 inline constexpr Duration kWallSave = 60s;           // how often the wall clock's floor is stored
 inline constexpr Duration kSweep = 60s;
+inline constexpr Duration kRenewRetry = 30s;
 inline constexpr Duration kUploadRetry = 10s;  // after a refusal
 inline constexpr Duration kRecheck = 5s;  // rights are looked at again: the wall clock may jump
 
