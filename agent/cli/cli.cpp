@@ -22,6 +22,7 @@ A first access, from the engineer's laptop:
 Setting up a vendor, a site and a coordinator: docs/getting-started.md)";
 
 std::string default_state() {
+  if (const char* chosen = std::getenv("CULVERT_STATE")) return chosen;
   if (geteuid() == 0) return "/var/lib/culvert";
   if (const char* state = std::getenv("XDG_STATE_HOME")) return std::string(state) + "/culvert";
   const char* home = std::getenv("HOME");
