@@ -46,6 +46,7 @@ void AgentHost::start() {
     return;
   }
   core_ = std::move(*core);
+  refused_ = sink_.refused();
   core_->handle_local_endpoints(now(), {{context_.network.address(id()), kAgentPort}});
   talk_at_ = now().steady + kTalkEvery;
   pump();

@@ -48,7 +48,7 @@ class AgentHost final : public Host {
 
   // Has an answer come on a flow to this service since then?
   bool heard_since(const std::string& fqdn, Instant since) const;
-  bool connected();  // to the coordinator
+  bool connected();                   // to the coordinator
   agent::StatusView status() const {  // running() only; throws where it could not start
     if (!running()) give_up(name() + " does not run");
     return core_->status(now());

@@ -1,8 +1,13 @@
-// culvert_sim [--seed N] [--seeds COUNT] [--verbose]: runs the mesh from COUNT seeds, from N on.
-// A failure prints its seed; `culvert_sim --seed N --verbose` plays it again, step by step.
+// culvert_sim [--seed N] [--seeds COUNT] [--jobs J] [--verbose]: runs the mesh from COUNT seeds,
+// from N on, in J processes. A failure prints its seed; `culvert_sim --seed N --verbose` plays it
+// again, step by step.
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <cstdlib>
 #include <exception>
 #include <string_view>
+#include <vector>
 
 #include "tests/sim/world.hpp"
 
@@ -11,21 +16,26 @@ namespace {
 struct Arguments {
   std::uint64_t seed = 1;
   std::uint64_t seeds = 1;
+  std::uint64_t jobs = 1;
   bool verbose = false;
 };
 
 bool parse(int argc, char** argv, Arguments& out) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view name = argv[i];
+    auto* number = name == "--seed"    ? &out.seed
+                   : name == "--seeds" ? &out.seeds
+                   : name == "--jobs"  ? &out.jobs
+                                       : nullptr;
     if (name == "--verbose") {
       out.verbose = true;
-    } else if ((name == "--seed" || name == "--seeds") && i + 1 < argc) {
-      (name == "--seed" ? out.seed : out.seeds) = std::strtoull(argv[++i], nullptr, 10);
+    } else if (number != nullptr && i + 1 < argc) {
+      *number = std::strtoull(argv[++i], nullptr, 10);
     } else {
       return false;
     }
   }
-  return true;
+  return out.jobs > 0;
 }
 
 // True: all that must hold held.
@@ -45,23 +55,45 @@ bool run(std::uint64_t seed, bool verbose, std::uint64_t& deliveries) {
   return violations.empty();
 }
 
+// Every jobs-th seed, beginning with the one of this job.
+int run_share(const Arguments& arguments, std::uint64_t job) {
+  std::uint64_t seeds = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t deliveries = 0;
+  for (std::uint64_t i = job; i < arguments.seeds; i += arguments.jobs) {
+    ++seeds;
+    if (!run(arguments.seed + i, arguments.verbose, deliveries)) ++failed;
+  }
+  std::printf("%llu seeds, %llu packets delivered, %llu seeds failed\n",
+              static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(deliveries),
+              static_cast<unsigned long long>(failed));
+  return failed == 0 ? 0 : 1;
+}
+
+int run_all(const Arguments& arguments) {
+  std::vector<pid_t> children;
+  for (std::uint64_t job = 1; job < arguments.jobs; ++job) {
+    const auto child = ::fork();
+    if (child < 0) return 1;
+    if (child == 0) std::exit(run_share(arguments, job));
+    children.push_back(child);
+  }
+  int result = run_share(arguments, 0);
+  for (const auto child : children) {
+    int status = 0;
+    if (::waitpid(child, &status, 0) != child || status != 0) result = 1;
+  }
+  return result;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   Arguments arguments;
   if (!parse(argc, argv, arguments)) {
-    std::puts("usage: culvert_sim [--seed N] [--seeds COUNT] [--verbose]");
+    std::puts("usage: culvert_sim [--seed N] [--seeds COUNT] [--jobs J] [--verbose]");
     return 2;
   }
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
-  std::uint64_t failed = 0;
-  std::uint64_t deliveries = 0;
-  for (std::uint64_t i = 0; i < arguments.seeds; ++i) {
-    if (!run(arguments.seed + i, arguments.verbose, deliveries)) ++failed;
-  }
-  std::printf("%llu seeds from %llu on, %llu packets delivered, %llu seeds failed\n",
-              static_cast<unsigned long long>(arguments.seeds),
-              static_cast<unsigned long long>(arguments.seed),
-              static_cast<unsigned long long>(deliveries), static_cast<unsigned long long>(failed));
-  return failed == 0 ? 0 : 1;
+  return run_all(arguments);
 }

@@ -15,7 +15,8 @@ constexpr std::chrono::seconds kWallGrain{1};  // wall clocks here are whole sec
 }  // namespace
 
 void Oracle::violation(const std::string& what) {
-  if (violations_.size() < kMaxViolations) violations_.push_back(what);
+  const bool known = std::find(violations_.begin(), violations_.end(), what) != violations_.end();
+  if (!known && violations_.size() < kMaxViolations) violations_.push_back(what);
 }
 
 void Oracle::requested(const std::string& grant, const Pair& pair, WallTime ends) {

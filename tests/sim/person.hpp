@@ -47,6 +47,7 @@ class PersonHost final : public Host {
   std::optional<StreamId> stream_;
   std::map<control::RequestId, std::function<void()>> confirmed_;  // puts on their way
   std::optional<control::RequestId> question_;
+  std::set<std::string> known_;  // notes that evidence_ has seen
   std::set<crypto::Hash> signed_;
   std::map<std::string, trust::Grant> approved_;
   Instant ask_at_ = Instant::never();
