@@ -54,8 +54,8 @@ void Core::Parts::update_access(Now now) {
   sync_peers(now);
   sync_listeners();
   persist(now);
-  access_at = std::min(evidence.next_change(now), leases.next_deadline(now));
-  if (!rights.empty()) access_at = std::min(access_at, now.steady + kRecheck);
+  due.access = std::min(evidence.next_change(now), leases.next_deadline(now));
+  if (!rights.empty()) due.access = std::min(due.access, now.steady + kRecheck);
 }
 
 Rights Core::Parts::desired_rights(Now now, const std::vector<trust::LiveGrant>& live) {
@@ -75,6 +75,9 @@ Rights Core::Parts::desired_rights(Now now, const std::vector<trust::LiveGrant>&
     auto right = right_of(one, options.role, keys.identity.public_key(),
                           before == rights.end() ? nullptr : &before->second);
     if (!right) continue;
+    if (!options.sound_issuer || !options.sound_issuer(right->issuer, one.grant.site.name.str())) {
+      right->issuer.clear();
+    }
     if (before == rights.end()) {
       // Nothing new while the floors cannot be kept, and not without its audit entry.
       if (!store_ok || !journal.opening(now, entry_of(audit::Kind::kGrantActive, *right))) continue;
@@ -200,9 +203,9 @@ void Core::Parts::sync_listeners() {
 // Floors when they changed, notes when they did. A store that fails stops new grants, never cuts.
 void Core::Parts::persist(Now now) {
   const bool floors_changed = evidence.floors_revision() != stored_revision;
-  const bool wall_due = wall_save_at <= now.steady;
+  const bool wall_due = due.wall_save <= now.steady;
   if (!floors_changed && !notes_dirty && !wall_due && store_ok) return;
-  if (!store_ok && store_retry_at > now.steady) return;
+  if (!store_ok && due.store_retry > now.steady) return;
   Status done;
   if (floors_changed || wall_due || !store_ok) done = memory.save(evidence.floors());
   if (done && notes_dirty) done = memory.save(evidence.notes());
@@ -210,15 +213,15 @@ void Core::Parts::persist(Now now) {
     if (store_ok)
       log(LogLevel::kError, "the site store fails: no new grants", done.error().message);
     store_ok = false;
-    store_retry_at = wall_save_at = now.steady + kStoreRetry;
+    due.store_retry = due.wall_save = now.steady + kStoreRetry;
     return;
   }
   if (!store_ok) access_dirty = true;  // what had to wait may begin
   store_ok = true;
-  store_retry_at = Instant::never();
+  due.store_retry = Instant::never();
   stored_revision = evidence.floors_revision();
   notes_dirty = false;
-  wall_save_at = now.steady + kWallSave;
+  due.wall_save = now.steady + kWallSave;
 }
 
 const Right* Core::Parts::right_for(const IpAddress& grantee, const std::string& fqdn) const {

@@ -172,7 +172,7 @@ void Core::reset_clock(Now now, Done<void> done) {
     return done(fail_with(written.error()));
   }
   p.evidence.reset_clock(now.wall);
-  p.wall_save_at = now.steady;
+  p.due.wall_save = now.steady;
   p.update_access(now);
   p.settle(now);
   done({});

@@ -193,7 +193,7 @@ void Core::Parts::publish(Now now) {
 // A device's statement lives for a day: the next one is offered for admission before it ends.
 void Core::Parts::renew(Now now) {
   access_dirty = true;  // what is published may be half over
-  renew_at = now.steady + kRenewRetry;
+  due.renew = now.steady + kRenewRetry;
   const auto left = node.expires - now.wall;
   const auto early = std::chrono::seconds(trust::kMaxDeviceLife) / 12;
   if (options.role == Role::kSite) {
@@ -201,7 +201,7 @@ void Core::Parts::renew(Now now) {
       log(LogLevel::kWarning, "this agent's enrolment ends " + format_time(node.expires),
           "restart it with a new token: culvert up --token-file FILE");
     }
-    renew_at = now.steady + std::chrono::hours(6);
+    due.renew = now.steady + std::chrono::hours(6);
     return;
   }
   if (left <= early) {
@@ -217,7 +217,7 @@ void Core::Parts::renew(Now now) {
     log(LogLevel::kInfo, "waiting for admission", "the vendor runs: culvert device admit");
   }
   const auto until = std::max<std::chrono::seconds>(node.expires - now.wall - early, 1s);
-  renew_at = now.steady + std::min<Duration>(until, std::chrono::minutes(10));
+  due.renew = now.steady + std::min<Duration>(until, std::chrono::minutes(10));
 }
 
 void Core::Parts::ask_leases(Now now) {
@@ -238,18 +238,18 @@ void Core::Parts::ask_tickets(Now now) {
 }
 
 void Core::Parts::upload(Now now) {
-  if (!client || !client->connected() || !journal.has_batch() || upload_at > now.steady) return;
+  if (!client || !client->connected() || !journal.has_batch() || due.upload > now.steady) return;
   Journal::Batch batch = journal.next_batch();
   const auto id = client->upload_audit(batch.first, std::move(batch.lines));
   if (!id) {
     journal.acknowledge(false);
-    upload_at = now.steady + kUploadRetry;
+    due.upload = now.steady + kUploadRetry;
     return;
   }
   asked[*id] = [this](Now then, const Result<control::Reply>& reply) {
     const std::uint64_t count = journal.acknowledge(reply.has_value());
     if (!reply) {
-      upload_at = then.steady + kUploadRetry;
+      due.upload = then.steady + kUploadRetry;
       return log(LogLevel::kDebug, "audit upload refused", reply.error().message);
     }
     static_cast<void>(memory.save_uploaded(count));  // else they are sent twice, which adds nothing

@@ -23,10 +23,9 @@ Core::Parts::Parts(Options given, Environment world, Memory kept, Beginning begi
       prober({options.allow_loopback, options.direct}, keys.disco.clone(),
              keys.wireguard.public_key, world.rng),
       relays(keys.relay.clone(), world.rng, last_connection),
-      stored_revision(evidence.floors_revision()),
-      wall_save_at(now.steady),
-      sweep_at(now.steady + kSweep),
-      renew_at(now.steady) {
+      stored_revision(evidence.floors_revision()) {
+  due.wall_save = due.renew = now.steady;
+  due.sweep = now.steady + kSweep;
   options.token.reset();
   if (auto notes = memory.own("service"); notes && !notes->empty()) {
     if (auto last = trust::Service::parse(notes->front().text)) {
@@ -73,7 +72,7 @@ void Core::Parts::settle(Now now) {
     publish(now);
     update_access(now);
   }
-  if (access_dirty) access_at = std::min(access_at, now.steady + kStoreRetry);
+  if (access_dirty) due.access = std::min(due.access, now.steady + kStoreRetry);
   ask_tickets(now);
   upload(now);
   pump_control(now);
@@ -88,23 +87,23 @@ void Core::Parts::timeout(Now now) {
   Relays::Inbox inbox;
   relays.handle_timeout(now, inbox, effects);
   relayed(now, inbox);
-  if (std::min(access_at, journal.next_deadline()) <= now.steady) access_dirty = true;
-  if (renew_at <= now.steady) renew(now);
-  if (sweep_at <= now.steady) {
+  if (std::min(due.access, journal.next_deadline()) <= now.steady) access_dirty = true;
+  if (due.renew <= now.steady) renew(now);
+  if (due.sweep <= now.steady) {
     filter.sweep(now.steady);
-    sweep_at = now.steady + kSweep;
+    due.sweep = now.steady + kSweep;
   }
 }
 
 Instant Core::next_deadline() const {
   const Parts& p = *parts_;
-  Instant next =
-      std::min({p.device.next_deadline(), p.prober.next_deadline(), p.relays.next_deadline(),
-                p.journal.next_deadline(), p.access_at, p.renew_at, p.sweep_at, p.wall_save_at});
+  Instant next = std::min({p.device.next_deadline(), p.prober.next_deadline(),
+                           p.relays.next_deadline(), p.journal.next_deadline(), p.due.access,
+                           p.due.renew, p.due.sweep, p.due.wall_save});
   if (p.client) next = std::min(next, p.client->next_deadline());
-  if (!p.store_ok) next = std::min(next, p.store_retry_at);
+  if (!p.store_ok) next = std::min(next, p.due.store_retry);
   if (p.journal.has_batch() && p.client && p.client->connected())
-    next = std::min(next, p.upload_at);
+    next = std::min(next, p.due.upload);
   return next;
 }
 

@@ -33,9 +33,11 @@ struct Options {
   std::optional<crypto::Hash> pinned_root;  // --root-hash: required of a site agent's first start
   std::vector<PublishedService> services;   // site agents
   Bytes server_issuer;                      // site agents: its certificate, DER
-  std::string coordinator;                  // overrides the token's URL when not empty
-  bool allow_loopback = false;              // loopback candidates, for one-machine demonstrations
-  bool direct = true;                       // false: relay only
+  // Laptops: is this issuer certificate (DER) constrained to that site? Others are not shown.
+  std::function<bool(ByteView certificate, const std::string& site)> sound_issuer;
+  std::string coordinator;      // overrides the token's URL when not empty
+  bool allow_loopback = false;  // loopback candidates, for one-machine demonstrations
+  bool direct = true;           // false: relay only
 };
 
 // What the core uses and does not own; all outlive it.

@@ -5,6 +5,7 @@
 #include <deque>
 #include <unordered_map>
 
+#include "agent/core/due.hpp"
 #include "agent/core/enrol.hpp"
 #include "agent/core/filter.hpp"
 #include "agent/core/journal.hpp"
@@ -15,15 +16,6 @@
 #include "proto/wireguard/device.hpp"
 
 namespace culvert::agent {
-
-inline constexpr std::size_t kMaxUnverified = 1024;  // notes kept for another try; oldest go
-inline constexpr std::size_t kMaxOwnRequests = 256;  // remembered for `culvert requests`
-inline constexpr Duration kStoreRetry = 2s;          // after a failed write
-inline constexpr Duration kWallSave = 60s;           // how often the wall clock's floor is stored
-inline constexpr Duration kSweep = 60s;
-inline constexpr Duration kRenewRetry = 30s;
-inline constexpr Duration kUploadRetry = 10s;  // after a refusal
-inline constexpr Duration kRecheck = 5s;  // rights are looked at again: the wall clock may jump
 
 struct Core::Parts {
   Parts(Options given, Environment world, Memory memory, Beginning beginning, Now now);
@@ -89,11 +81,9 @@ struct Core::Parts {
   bool is_admitted = false;
 
   Effects effects;
-  ConnectionId last_connection = 0;
-  ConnectionId control_connection = 0;
+  ConnectionId last_connection = 0, control_connection = 0;
   std::unique_ptr<control::Client> client;
-  std::string control_url;
-  std::string control_error;
+  std::string control_url, control_error;
   bool control_was_said = false;  // "unreachable" is said once
   using OnReply = std::function<void(Now, const Result<control::Reply>&)>;
   std::map<control::RequestId, OnReply> asked;
@@ -120,18 +110,11 @@ struct Core::Parts {
   std::map<path::PingId, std::pair<std::string, Done<PingResult>>> pings;
   std::vector<std::pair<Done<PingResult>, PingResult>> answered_pings;
 
+  Due due;
   bool access_dirty = true;
   bool store_ok = true;
   std::uint64_t stored_revision = 0;
-  bool notes_dirty = false;
-  bool clock_said = false;
-  bool broken_said = false;
-  Instant access_at = Instant::never();
-  Instant store_retry_at = Instant::never();
-  Instant wall_save_at = Instant::never();
-  Instant upload_at;
-  Instant sweep_at = Instant::never();
-  Instant renew_at = Instant::never();
+  bool notes_dirty = false, clock_said = false, broken_said = false;
 };
 
 }  // namespace culvert::agent

@@ -143,6 +143,7 @@ void Relays::handle_bytes(Now now, ConnectionId id, ByteView bytes, Inbox& inbox
 
 // Handles the client's events; the packets move to received_ so that they outlive the output.
 void Relays::take(Now now, Relay& relay, Inbox& inbox, Effects& out) {
+  received_.clear();
   received_.swap(relay.output.packets);
   bool closed = false;
   for (const derp::ClientEvent& event : relay.output.events) {

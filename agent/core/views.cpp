@@ -42,7 +42,14 @@ RequestView Core::Parts::view_of(Now now, const trust::GrantId& id, const note::
     view.ends = grant->not_after;
     if (grant->not_after <= now.wall) view.state = "EXPIRED";
   }
-  if (evidence.grant(id) != nullptr) view.state = describe(evidence.state(id, now));
+  const trust::RequestState state = evidence.state(id, now);
+  if (evidence.grant(id) != nullptr) {
+    view.state = describe(state);
+  } else if (state.phase == trust::RequestPhase::kRevoked) {
+    view.state = trust::phase_name(trust::RequestPhase::kDenied);  // it never was complete here
+  } else if (state.phase == trust::RequestPhase::kDenied) {
+    view.state = trust::phase_name(trust::RequestPhase::kWithdrawn);  // by this device alone
+  }
   return view;
 }
 

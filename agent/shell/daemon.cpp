@@ -17,6 +17,7 @@
 #include "proto/runtime/files.hpp"
 #include "proto/runtime/log.hpp"
 #include "proto/runtime/signal.hpp"
+#include "proto/runtime/x509.hpp"
 
 namespace culvert::agent {
 namespace {
@@ -158,6 +159,9 @@ Status Daemon::start_core() {
       return fail(ErrorCode::kInvalid, "--root-hash must look like sha256:<64 hex digits>");
     }
   }
+  options.sound_issuer = [](ByteView certificate, const std::string& site) {
+    return runtime::check_issuer(runtime::der_to_pem(certificate), site).has_value();
+  };
   options.coordinator = config_.coordinator;
   options.allow_loopback = config_.allow_loopback;
   options.direct = config_.direct;

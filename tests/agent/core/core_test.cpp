@@ -252,6 +252,22 @@ TEST_CASE("core: both logs and the coordinator's copy have each step") {
   CHECK(from_site >= world.site.audit.entries().size());
 }
 
+TEST_CASE("core: an issuer that could vouch for other names is not shown") {
+  for (const bool sound : {true, false}) {
+    World world;
+    world.site.options.server_issuer = {1, 2, 3};
+    world.laptop.options.sound_issuer = [&](ByteView certificate, const std::string& site) {
+      return sound && certificate.size() == 3 && site == kSite;
+    };
+    world.set_up();
+    const std::string grant = world.request(kApi);
+    world.approve(grant);
+    REQUIRE(world.run_until([&] { return world.laptop.core->resolve(world.now, kApi).has_value(); },
+                            5s));
+    CHECK(world.laptop.core->resolve(world.now, kApi)->issuer.empty() != sound);
+  }
+}
+
 // ---- starting
 
 struct Start {

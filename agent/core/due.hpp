@@ -1,0 +1,28 @@
+// The core's own limits and times, and when it has something to do next.
+#pragma once
+
+#include <cstddef>
+
+#include "proto/core/time.hpp"
+
+namespace culvert::agent {
+
+inline constexpr std::size_t kMaxUnverified = 1024;  // notes kept for another try; oldest go
+inline constexpr std::size_t kMaxOwnRequests = 256;  // remembered for `culvert requests`
+inline constexpr Duration kStoreRetry = 2s;          // after a failed write
+inline constexpr Duration kWallSave = 60s;           // how often the wall clock's floor is stored
+inline constexpr Duration kSweep = 60s;
+inline constexpr Duration kRenewRetry = 30s;
+inline constexpr Duration kUploadRetry = 10s;  // after a refusal
+inline constexpr Duration kRecheck = 5s;  // rights are looked at again: the wall clock may jump
+
+struct Due {
+  Instant access = Instant::never();  // rights change by time alone
+  Instant store_retry = Instant::never();
+  Instant wall_save;
+  Instant upload;  // not before this
+  Instant sweep;
+  Instant renew;
+};
+
+}  // namespace culvert::agent
