@@ -190,11 +190,10 @@ Result<Note> merge(const Note& a, const Note& b) {
   if (a.text != b.text) return fail(ErrorCode::kConflict, "note: merging two different texts");
   Note out = a;
   for (const auto& line : b.signatures) {
-    // One key signs one text in one way (RFC 8032 is deterministic): id and signature tell lines
-    // apart.
-    const bool held = std::any_of(out.signatures.begin(), out.signatures.end(), [&](const auto& x) {
-      return x.id == line.id && x.signature == line.signature;
-    });
+    // One key signs one text in one way (RFC 8032 is deterministic), whatever name the line says:
+    // a second name would make two lines by one key of it, which verify() refuses.
+    const bool held = std::any_of(out.signatures.begin(), out.signatures.end(),
+                                  [&](const auto& x) { return x.signature == line.signature; });
     if (!held) out.signatures.push_back(line);
   }
   if (out.signatures.size() > kMaxSignatures) {

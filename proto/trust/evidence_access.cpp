@@ -42,6 +42,14 @@ Approval nearest(const Approval& base, const Policy& policy, const Root& root, c
   return none;
 }
 
+GrantId standing_id(const SiteId& site, const Standing& line) {
+  const auto digest = crypto::sha256(
+      {view("culvert standing v1\n"), site.view(), line.identity.view(), view(line.service.str())});
+  GrantId out;
+  std::copy_n(digest.bytes.begin(), out.bytes.size(), out.bytes.begin());
+  return out;
+}
+
 }  // namespace
 
 Approval Evidence::State::assess(const Grant& grant, const note::Note& note) const {
@@ -168,6 +176,19 @@ void Evidence::State::prune(WallTime now) {
   if (floors.tombstones.size() + floors.claims.size() + floors.nodes.size() != count) ++revision;
 }
 
+// A denial lasts as long as what it denies could.
+WallTime Evidence::State::end_of(const GrantId& id, Now now) const {
+  if (const auto held = grants.find(id); held != grants.end()) return held->second.grant.not_after;
+  for (const auto& [site_id, site] : sites) {
+    const auto* rules = policy(site);
+    if (rules == nullptr) continue;
+    for (const auto& line : rules->standings) {
+      if (standing_id(site_id, line) == id) return line.until;
+    }
+  }
+  return clock(now) + kMaxAhead + kMaxGrantTime;
+}
+
 // Standing access needs no grant and no approval; its id is derived so that it can be denied by
 // name.
 std::vector<LiveGrant> Evidence::State::standing(const SiteRecord& site, Now now) const {
@@ -179,9 +200,7 @@ std::vector<LiveGrant> Evidence::State::standing(const SiteRecord& site, Now now
     if (device == nullptr || clock(now) >= line.until || revoked(line.identity, site.id)) continue;
     LiveGrant live;
     live.grant.site = rules->site;
-    const auto digest = crypto::sha256({view("culvert standing v1\n"), site.id.view(),
-                                        line.identity.view(), view(line.service.str())});
-    std::copy_n(digest.bytes.begin(), live.grant.id.bytes.size(), live.grant.id.bytes.begin());
+    live.grant.id = standing_id(site.id, line);
     if (floors.tombstones.count(live.grant.id) != 0) continue;
     live.grant.requester = device->person;
     live.grant.device = line.identity;

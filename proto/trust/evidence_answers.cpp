@@ -200,10 +200,7 @@ void Evidence::claim(const GrantId& id, Now now) {
 
 void Evidence::deny(const GrantId& id, Now now) {
   if (state_->floors.tombstones.count(id) != 0) return;
-  const auto found = state_->grants.find(id);
-  const auto over = found == state_->grants.end() ? state_->clock(now) + kMaxGrantTime
-                                                  : found->second.grant.not_after;
-  state_->end(id, over, EndCause::kDenied);
+  state_->end(id, state_->end_of(id, now), EndCause::kDenied);
 }
 
 void Evidence::set_lock(bool locked) {

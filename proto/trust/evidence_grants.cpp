@@ -20,6 +20,11 @@ Status Evidence::State::grant_bears(const Grant& grant, const note::Note& note,
                                     WallTime now) const {
   const auto* site = usable(grant.site);
   if (site == nullptr) return unverified("grant: its site is not known here");
+  // No policy can bear either; refused here, it does not stand in the tables for years.
+  if (grant.not_before > now + kMaxAhead || grant.not_after - grant.not_before > kMaxGrantTime) {
+    return fail(ErrorCode::kInvalid,
+                "grant: begins more than a day ahead, or lasts longer than one");
+  }
   if (policy(*site) == nullptr) return unverified("grant: the site's policy is not known here");
   const auto* device = node(grant.device, now);
   if (device == nullptr || revoked(grant.device, grant.site.id)) {
@@ -59,6 +64,10 @@ Result<Change> Evidence::State::offer_grant(const note::Note& note, Now now) {
   if (kept && held != grants.end()) kept = note::merge(held->second.note, *kept);
   if (!kept) return fail_with(kept.error());
   if (held != grants.end()) {
+    // A key that signs one text in two ways must not spoil what is held.
+    if (auto by = signers(*kept, site, std::span<const note::KnownKey>(&own, 1)); !by) {
+      return fail_with(by.error());
+    }
     if (kept->signatures == held->second.note.signatures) {
       change.kind = ChangeKind::kNone;
       return change;
@@ -68,7 +77,7 @@ Result<Change> Evidence::State::offer_grant(const note::Note& note, Now now) {
     return change;
   }
   const auto of_device = std::count_if(grants.begin(), grants.end(), [&](const auto& entry) {
-    return entry.second.grant.device == grant->device && floors.tombstones.count(entry.first) == 0;
+    return entry.second.grant.device == grant->device;
   });
   if (grants.size() + floors.tombstones.size() >= kMaxTombstones || grants.size() >= kMaxGrants ||
       static_cast<std::size_t>(of_device) >= kMaxGrantsPerDevice) {
@@ -151,6 +160,11 @@ Result<Change> Evidence::State::offer_revocation(const note::Note& note, WallTim
     change.kind = ChangeKind::kNone;
     return change;
   }
+  const auto named = nodes.find(revocation->key);
+  if (revocation->what == Revokes::kDevice && named != nodes.end() &&
+      named->second.statement.kind == NodeKind::kAgent) {
+    return unverified("revocation: an agent is no device; its site's approvers revoke nodes");
+  }
   if (!may_revoke(*revocation, site, *by)) {
     return unverified("revocation: nobody who may do so has signed it");
   }
@@ -180,6 +194,9 @@ Result<Change> Evidence::State::revoke_grant(const Revocation& revocation, const
     return change;
   }
   if (now >= revocation.not_after) return fail(ErrorCode::kStale, "revocation: the grant is over");
+  if (held == grants.end() && revocation.not_after > now + kMaxAhead + kMaxGrantTime) {
+    return fail(ErrorCode::kInvalid, "revocation: no grant ends so late");
+  }
   if (held == grants.end() && grants.size() + floors.tombstones.size() >= kMaxTombstones) {
     return fail(ErrorCode::kExhausted, "revocation: too many ended grants");
   }

@@ -87,6 +87,7 @@ struct Evidence::State {
   std::string held_back(const GrantRecord& record, Now now) const;     // empty: in force
   std::string start_barred(const GrantRecord& record, Now now) const;  // empty: it may begin
   void end(const GrantId& id, WallTime not_after, EndCause cause);
+  WallTime end_of(const GrantId& id, Now now) const;  // of what is not known: the latest possible
   void advance(Now now);
   void prune(WallTime now);
   WallTime pruned;

@@ -183,6 +183,12 @@ TEST_CASE("note: merging unites the lines of one text") {
   const auto ab = note::merge(f.signed_by({&f.alice}), f.signed_by({&f.bob, &f.alice}));
   REQUIRE(ab);
   CHECK(*ab == f.signed_by({&f.alice, &f.bob}));
+  // One key's line under a second name adds nothing: verify() would refuse the two together.
+  auto renamed = f.signed_by({&f.alice});
+  renamed.signatures[0].name = "alicia";
+  renamed.signatures[0].id = note::key_id("alicia", f.alice.public_key());
+  CHECK(note::verify(renamed, f.known));
+  CHECK(*note::merge(*ab, renamed) == *ab);
   auto other = f.signed_by({&f.alice});
   other.text = "other\n";
   CHECK(note::merge(*ab, other).error().code == ErrorCode::kConflict);

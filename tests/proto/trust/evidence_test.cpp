@@ -490,6 +490,28 @@ TEST_CASE("evidence: standing access needs no grant") {
   CHECK(evidence.live(w.now).empty());
 }
 
+TEST_CASE("evidence: denied standing access stays denied until its line ends") {
+  World w;
+  auto evidence = w.agent_evidence();
+  w.laptop.issued = kStart;
+  const auto until = kStart + hours{24 * 30};
+  must(evidence.offer(w.next_policy([&](Policy& p) {
+    p.standings = {{p.services[1].name, w.laptop.identity, until, false}};
+  }),
+                      w.now));
+  REQUIRE(evidence.live(w.now).size() == 1);
+  evidence.deny(evidence.live(w.now)[0].grant.id, w.now);
+  for (int day = 1; day < 30; ++day) {
+    w.pass(hours{24});
+    ++w.laptop.serial;
+    w.laptop.issued = w.now.wall;
+    w.laptop.expires = w.now.wall + kMaxDeviceLife;
+    must(evidence.offer(w.sign_laptop(w.laptop), w.now));
+    INFO("day " << day);
+    CHECK(evidence.live(w.now).empty());
+  }
+}
+
 TEST_CASE("evidence: leases are verified against the current lease key") {
   World w;
   const auto evidence = w.agent_evidence();

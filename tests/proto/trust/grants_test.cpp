@@ -242,6 +242,58 @@ TEST_CASE("grants: revoking devices and nodes") {
   CHECK(after(Revokes::kNode, agent, true, {&w.bob}));
   CHECK_FALSE(after(Revokes::kNode, agent, true, {&w.carol}));
   CHECK_FALSE(after(Revokes::kNode, agent, true, {&w.enroller}));
+  // An agent is no device: the customer's threshold is not gone round by the other word.
+  CHECK_FALSE(after(Revokes::kDevice, agent, false, {&w.carol}));
+  CHECK_FALSE(after(Revokes::kDevice, agent, false, {&w.admission}));
+  CHECK_FALSE(after(Revokes::kDevice, agent, true, {&w.bob}));
+}
+
+TEST_CASE("grants: a line under another name does not spoil what is complete") {
+  World w;
+  auto evidence = w.agent_evidence();
+  const auto grant = w.approved();
+  const auto id = id_of(grant);
+  must(evidence.offer(grant, w.now));
+  auto carried = grant;  // whoever carries it may write another name before bob's signature
+  for (auto& line : carried.signatures) {
+    line.name += "-again";
+    for (const auto* key : {&w.laptop_key, &w.carol, &w.bob}) {
+      if (crypto::verify(key->public_key(), view(grant.text),
+                         *crypto::Signature::from(line.signature))) {
+        line.id = note::key_id(line.name, key->public_key());
+      }
+    }
+  }
+  CHECK(must(evidence.offer(carried, w.now)).kind == ChangeKind::kNone);
+  CHECK(is_live(evidence, id, w.now));
+  CHECK(evidence.state(id, w.now).phase == RequestPhase::kApproved);
+}
+
+TEST_CASE(
+    "grants: neither years ahead nor years long, so that what ends them is kept long enough") {
+  World w;
+  auto evidence = w.agent_evidence();
+  const auto moved = [&](seconds ahead, seconds length) {
+    return edited(w, [&](Grant& g) {
+      g.not_before = g.claim_by = w.now.wall + ahead;
+      g.not_after = g.not_before + length;
+    });
+  };
+  CHECK(evidence.offer(moved(kMaxAhead, kMaxGrantTime), w.now));
+  for (const auto& far :
+       {moved(kMaxAhead + seconds{1}, hours{1}), moved(seconds{0}, kMaxGrantTime + seconds{1})}) {
+    CHECK(refusal(evidence, far, w.now) == ErrorCode::kInvalid);
+    CHECK(evidence.check_request(far, w.now).error().code == ErrorCode::kInvalid);
+    CHECK(refusal(evidence, revoked_by(w, moved(hours{24 * 400}, hours{1}), w.bob), w.now) ==
+          ErrorCode::kInvalid);
+  }
+  // Denied before it is known, it stays denied for as long as it could begin.
+  const auto latest = moved(kMaxAhead, kMaxGrantTime);
+  evidence.deny(id_of(latest), w.now);
+  w.pass(kMaxAhead + kMaxGrantTime);
+  evidence.advance(w.now);
+  CHECK(refusal(evidence, latest, w.now) == ErrorCode::kStale);
+  CHECK(evidence.floors().tombstones.count(id_of(latest)) == 1);
 }
 
 TEST_CASE("grants: a device revoked by the vendor is gone everywhere, also after a restart") {
@@ -405,6 +457,11 @@ TEST_CASE("grants: ended ids are forgotten a day after their end, then time itse
 TEST_CASE("grants: a device cannot fill the table") {
   World w;
   auto evidence = w.observer_evidence();
-  for (std::size_t i = 0; i < kMaxGrantsPerDevice; ++i) must(evidence.offer(w.ask(), w.now));
+  for (std::size_t i = 0; i < kMaxGrantsPerDevice; ++i) {
+    const auto request = w.ask();
+    must(evidence.offer(request, w.now));
+    if (i % 2 == 0) must(evidence.offer(revoked_by(w, request, w.laptop_key), w.now));
+  }
+  // Withdrawn ones count, too.
   CHECK(refusal(evidence, w.ask(), w.now) == ErrorCode::kExhausted);
 }
