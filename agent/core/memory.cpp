@@ -81,7 +81,16 @@ Status Memory::save(const Origin& origin) { return site_.put("pins", view(origin
 Result<trust::Floors> Memory::floors() {
   auto stored = site_.get("floors");
   if (!stored) return fail_with(stored.error());
-  if (!*stored) return trust::Floors();
+  if (!*stored) {
+    // The pins are written last: where they stand, there were floors, and what they held back.
+    const auto pins = site_.get("pins");
+    if (!pins) return fail_with(pins.error());
+    if (*pins) {
+      return fail(ErrorCode::kDenied,
+                  "the site store has lost its floors: restore it from its backup");
+    }
+    return trust::Floors();
+  }
   return trust::Floors::parse(text(**stored));
 }
 

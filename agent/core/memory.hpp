@@ -35,7 +35,7 @@ class Memory {
 
   Result<std::optional<Origin>> origin();
   Status save(const Origin& origin);
-  Result<trust::Floors> floors();  // empty ones where none are stored
+  Result<trust::Floors> floors();  // empty ones of a new store; kDenied: lost
   Status save(const trust::Floors& floors);
   Result<std::vector<note::Note>> notes();
   Status save(const std::vector<note::Note>& notes);

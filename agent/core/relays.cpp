@@ -211,6 +211,12 @@ void Relays::handle_timeout(Now now, Inbox& inbox, Effects& out) {
   }
 }
 
+std::size_t Relays::held_bytes() const {
+  std::size_t sum = received_.size();
+  for (const auto& relay : relays_) sum += relay->output.packets.size();
+  return sum;
+}
+
 std::string Relays::home() const {
   for (const auto& relay : relays_) {
     if (relay->ready()) return relay->info.id;

@@ -56,7 +56,8 @@ class Relays {
   Instant next_deadline() const;
   void handle_timeout(Now now, Inbox& inbox, Effects& out);
 
-  std::string home() const;  // the first that is ready; empty: none
+  std::size_t held_bytes() const;  // received packets that are still stored
+  std::string home() const;        // the first that is ready; empty: none
   bool is_home(const std::string& relay) const { return home() == relay; }
   const std::vector<control::RelayInfo>& map() const { return map_; }
 
