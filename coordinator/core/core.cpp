@@ -101,16 +101,21 @@ void Core::Impl::close(ConnectionId id) {
   effects_.emplace_back(CloseIt{id});
 }
 
-// A stranger that keeps silent does not keep a node out.
-void Core::Impl::make_room() {
-  const auto stranger =
-      std::min_element(connections_.begin(), connections_.end(), [](const auto& a, const auto& b) {
-        return std::pair(a.second.greeted, a.second.opened) <
-               std::pair(b.second.greeted, b.second.opened);
-      });
-  if (stranger == connections_.end() || stranger->second.greeted) return;
+// Anybody can say hello: only what is admitted or proven counts.
+bool Core::Impl::stranger(Now now, const Connection& connection) const {
+  return connection.proven.empty() && !(connection.node && admitted(now, *connection.node));
+}
+
+// Strangers do not keep a node out, whether they keep silent or talk.
+void Core::Impl::make_room(Now now) {
+  auto oldest = connections_.end();
+  for (auto it = connections_.begin(); it != connections_.end(); ++it) {
+    if (!stranger(now, it->second)) continue;
+    if (oldest == connections_.end() || it->second.opened < oldest->second.opened) oldest = it;
+  }
+  if (oldest == connections_.end()) return;
   ++counters_.refused_connections;
-  close(stranger->first);
+  close(oldest->first);
 }
 
 void Core::Impl::receive(Now now, ConnectionId id, ByteView record) {
@@ -178,7 +183,7 @@ Status Core::load(Now now) { return impl_->load(now); }
 Status Core::reload(Now now) { return impl_->load(now); }
 
 void Core::handle_opened(Now now, ConnectionId id, std::string from) {
-  if (impl_->connections_.size() >= kMaxConnections) impl_->make_room();
+  if (impl_->connections_.size() >= kMaxConnections) impl_->make_room(now);
   if (impl_->connections_.size() >= kMaxConnections) {
     ++impl_->counters_.refused_connections;
     impl_->effects_.emplace_back(CloseIt{id});

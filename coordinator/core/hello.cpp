@@ -26,19 +26,7 @@ Status Core::Impl::greet(Now now, ConnectionId id, const control::Hello& hello) 
   if (!node) return fail_with(node.error());
   if (const auto other = nodes_.find(node->identity); other != nodes_.end()) close(other->second);
   const auto identity = node->identity;
-  auto& line = connected_lines_[identity];
-  if (line + kQuietConnect <= now.wall) {
-    line = now.wall;
-    audit::Entry entry;
-    entry.at = now.wall;
-    entry.kind = audit::Kind::kAgentStart;
-    entry.who = node->person.empty() ? node->name.str() : node->person.str();
-    entry.device = crypto::format_ed25519(identity);
-    entry.site = node->site.name.str();
-    entry.outcome = admitted(now, *node) ? "connected" : "waiting for admission";
-    entry.detail = connection.from;
-    ledger_.journal(std::move(entry));
-  }
+  journal_connected(now, connection, *node);
   if (auto settled = settle(now); !settled) return settled;
   if (changed_ || !audience_) refresh(now);  // tells the others; this node hears after its welcome
   connection.greeted = true;
@@ -51,6 +39,27 @@ Status Core::Impl::greet(Now now, ConnectionId id, const control::Hello& hello) 
     send(id, std::move(delta));
   }
   return {};
+}
+
+// Only of admitted nodes: what strangers do leaves nothing behind, in memory or on the disk.
+void Core::Impl::journal_connected(Now now, const Connection& connection, const trust::Node& node) {
+  if (!admitted(now, node)) return;
+  if (connected_lines_.size() >= kMaxConnectedLines) {
+    std::erase_if(connected_lines_,
+                  [&](const auto& line) { return line.second + kQuietConnect <= now.wall; });
+  }
+  auto& line = connected_lines_[node.identity];
+  if (line + kQuietConnect > now.wall) return;
+  line = now.wall;
+  audit::Entry entry;
+  entry.at = now.wall;
+  entry.kind = audit::Kind::kAgentStart;
+  entry.who = node.person.empty() ? node.name.str() : node.person.str();
+  entry.device = crypto::format_ed25519(node.identity);
+  entry.site = node.site.name.str();
+  entry.outcome = "connected";
+  entry.detail = connection.from;
+  ledger_.journal(std::move(entry));
 }
 
 Result<trust::Node> Core::Impl::identify(Now now, const Connection& connection,
@@ -134,7 +143,9 @@ Status Core::Impl::wait_for_admission(Now now, const note::Note& note, const tru
 
 bool Core::Impl::admitted(Now now, const trust::Node& node) const {
   const auto* known = ledger_.evidence().node(node.identity, now);
-  return known != nullptr && known->control == node.control;
+  // The same kind and site, too: an agent that says it is a device would be told of other sites.
+  return known != nullptr && known->control == node.control && known->kind == node.kind &&
+         known->site == node.site;
 }
 
 Result<control::Message> Core::Impl::prove(Connection& connection, const control::Prove& prove) {

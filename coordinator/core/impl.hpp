@@ -15,10 +15,11 @@
 
 namespace culvert::coordinator {
 
-inline constexpr std::size_t kMaxConnections = 4096;    // full: the oldest stranger makes room
-inline constexpr std::size_t kMaxWaitingDevices = 256;  // full: the oldest makes room
-inline constexpr std::size_t kMaxOpenRequests = 16;     // of one device; further ones are refused
-inline constexpr std::size_t kMaxProofs = 8;            // on one connection
+inline constexpr std::size_t kMaxConnections = 4096;     // full: the oldest stranger makes room
+inline constexpr std::size_t kMaxConnectedLines = 8192;  // then those that are over are forgotten
+inline constexpr std::size_t kMaxWaitingDevices = 256;   // full: the oldest makes room
+inline constexpr std::size_t kMaxOpenRequests = 16;      // of one device; further ones are refused
+inline constexpr std::size_t kMaxProofs = 8;             // on one connection
 inline constexpr std::size_t kMaxReplyBytes = 768U << 10U;
 inline constexpr Duration kHelloTimeout = 10s;
 inline constexpr Duration kSilence = 30s;  // clients ping every 10 s
@@ -63,7 +64,9 @@ struct Core::Impl {
   void send(ConnectionId id, const control::Message& message);
   void refuse(ConnectionId id, const Error& why);  // says why, then closes
   void close(ConnectionId id);
-  void make_room();
+  void make_room(Now now);
+  bool stranger(Now now, const Connection& connection) const;  // neither admitted nor a proven key
+  void journal_connected(Now now, const Connection& connection, const trust::Node& node);
   Status settle(Now now);  // makes what changed durable
   void refresh(Now now);   // works out who hears what, and tells
   Status load(Now now);
@@ -84,6 +87,8 @@ struct Core::Impl {
   Status check_new_request(Now now, const Connection& connection, const note::Note& note) const;
   void journal(Now now, audit::Kind kind, std::string who, const trust::Grant* grant,
                std::string_view outcome, std::string_view detail);
+  std::string signer_of(const note::Note& note, const trust::Change& change,
+                        const trust::Grant* grant) const;
   void journal_change(Now now, const Connection& connection, const trust::Change& change,
                       const trust::RequestState& before);
 

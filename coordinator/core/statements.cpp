@@ -114,6 +114,25 @@ void Core::Impl::journal(Now now, audit::Kind kind, std::string who, const trust
   ledger_.journal(std::move(entry));
 }
 
+// Who has ended it, by a verified signature: a line by an unknown key may bear any name.
+std::string Core::Impl::signer_of(const note::Note& note, const trust::Change& change,
+                                  const trust::Grant* grant) const {
+  const auto& evidence = ledger_.evidence();
+  std::vector<note::KnownKey> known;
+  const auto add = [&](const trust::Root* root) {
+    if (root == nullptr) return;
+    const auto keys = root->known_keys();
+    known.insert(known.end(), keys.begin(), keys.end());
+  };
+  add(evidence.vendor_root());
+  for (const auto& site : evidence.sites()) {
+    if (!change.site || *change.site == site.id) add(evidence.site_root(site.id));
+  }
+  if (grant != nullptr) known.push_back({grant->requester.str(), grant->device});
+  const auto signers = note::verify(note, known);
+  return signers && !signers->empty() ? signers->front().name : std::string();
+}
+
 void Core::Impl::journal_change(Now now, const Connection& connection, const trust::Change& change,
                                 const trust::RequestState& before) {
   const auto& evidence = ledger_.evidence();
@@ -137,7 +156,7 @@ void Core::Impl::journal_change(Now now, const Connection& connection, const tru
   if (change.kind == trust::ChangeKind::kRevocation) {
     const auto* found = ledger_.find(change.statement);
     const auto note = found ? note::parse(found->note) : Result<note::Note>(note::Note{});
-    const auto signer = note && !note->signatures.empty() ? note->signatures.front().name : "";
+    const auto signer = note ? signer_of(*note, change, subject) : std::string();
     const auto phase = grant ? trust::phase_name(evidence.state(grant->id, now).phase) : "revoked";
     journal(now, audit::Kind::kRevocation, signer, subject, phase, "");
     return;

@@ -410,9 +410,94 @@ TEST_CASE("coordinator: strangers cannot crowd out nodes") {
   }
   (void)world.core->take_effects();
   CHECK(world.core->counters().connections <= 4096);
+  world.pass(1s);
   auto& late = world.device("late-laptop", "late@vendor.example");
   CHECK(late.client->connected());
   CHECK(world.cluster->client->connected());
+}
+
+// Shakes hands and says hello without a node or a key, as anybody can.
+void say_hello(World& world, ConnectionId id) {
+  auto channel = control::Channel::initiator(control::noise::KeyPair::generate(world.rng),
+                                             world.control_key.public_key, world.rng);
+  world.core->handle_opened(world.now, id, "stranger");
+  world.core->handle_message(world.now, id, channel.start().value());
+  for (const auto& effect : world.core->take_effects()) {
+    const auto* send = std::get_if<SendTo>(&effect);
+    if (send != nullptr && send->connection == id) REQUIRE(channel.receive(send->record));
+  }
+  control::Hello hello;
+  const auto records = channel.seal(control::encode(hello));
+  for (const auto& record : records.value()) world.core->handle_message(world.now, id, record);
+  (void)world.core->take_effects();
+}
+
+TEST_CASE("coordinator: strangers that talk cannot crowd out nodes either") {
+  Story world;
+  for (std::uint64_t i = 0; i < 4100; ++i) say_hello(world, ConnectionId{1'000'000 + i});
+  CHECK(world.core->counters().connections == 4096);
+  world.pass(1s);
+  auto& late = world.device("late-laptop", "late@vendor.example");
+  CHECK(late.client->connected());
+  CHECK(world.cluster->client->connected());
+  CHECK(world.carol->client->connected());
+}
+
+TEST_CASE("coordinator: a stranger's device leaves nothing in the audit log") {
+  Story world;
+  const auto before = world.audit_lines().size();
+  for (int i = 0; i < 20; ++i) {
+    auto& party = world.device("stranger-" + std::to_string(i), "mallory@vendor.example", false);
+    CHECK(party.client->connected());
+  }
+  CHECK(world.audit_lines().size() == before);
+}
+
+TEST_CASE("coordinator: an agent that calls itself a device is told nothing of other sites") {
+  Story world;
+  world.add_site("other.byoc.example.com");
+  const auto& keys = *world.cluster->keys;
+  trust::Node device;
+  device.kind = trust::NodeKind::kDevice;
+  device.vendor_id = world.vendor_id;
+  device.name = label("cluster-1");
+  device.identity = keys.identity.public_key();
+  device.wireguard = keys.wireguard.public_key;
+  device.control = keys.control.public_key;
+  device.relay = keys.relay.public_key;
+  device.disco = keys.disco.public_key;
+  device.person = person("mallory@vendor.example");
+  device.issued = world.now.wall;
+  device.expires = world.now.wall + std::chrono::hours(24);
+  const auto note =
+      trust::sign_statement(device, trust::Signer{"cluster-1", keys.identity}).value();
+  world.cluster->client->set_node(note::render(note), std::nullopt);
+  world.cut(*world.cluster);
+  world.pass(10s);
+  auto& agent = *world.cluster;
+  for (const char* name : {"other.byoc.example.com", "acme.byoc.example.com"}) {
+    CHECK_FALSE(world.answer(agent, agent.client->site_info(name)).has_value());
+  }
+  CHECK_FALSE(world.ticket(agent).has_value());
+}
+
+TEST_CASE("coordinator: the log names who has revoked, not who a line says") {
+  Story world;
+  const auto grant = world.granted();
+  auto note = note::parse(world.revoke(grant, world.vendor_approver)).value();
+  const auto unknown = crypto::SigningKey::generate(world.rng);
+  note.signatures.insert(note.signatures.begin(),
+                         note::sign(note.text, "innocent@acme.example", unknown));
+  REQUIRE(world.put(*world.carol, note::render(note)).has_value());
+  CHECK_FALSE(mentions(world.audit_lines(), "innocent@acme.example"));
+  std::size_t named = 0;
+  for (const auto& line : world.audit_lines()) {
+    const auto entry = audit::parse_entry(line).value();
+    if (entry.kind != audit::Kind::kRevocation) continue;
+    ++named;
+    CHECK(entry.who == world.vendor_approver.who.str());
+  }
+  CHECK(named == 1);
 }
 
 TEST_CASE("coordinator: the operator's mistakes are refused with a reason") {
