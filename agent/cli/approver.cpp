@@ -27,11 +27,17 @@ Result<std::vector<Shown>> requests(Session& session) {
   return out;
 }
 
+// Of the signed text: who approves by it signs what was listed, whatever the coordinator hands out
+// under the same id meanwhile.
+std::string text_hash(const note::Note& note) {
+  return trust::format_hash(note::hash(note).view());
+}
+
 Result<Shown> find_request(Session& session, const std::string& grant) {
   auto all = requests(session);
   if (!all) return fail_with(all.error());
   for (auto& shown : *all) {
-    if (shown.grant.id.str() == grant) return std::move(shown);
+    if (shown.grant.id.str() == grant || text_hash(shown.note) == grant) return std::move(shown);
   }
   return fail(ErrorCode::kNotFound, "no request " + grant + "; culvert requests lists them");
 }
@@ -75,7 +81,7 @@ Status list_devices(const ByKey& by) {
   if (!all) return fail_with(all.error());
   if (all->empty()) print("no device waits for admission");
   for (const auto& device : *all) {
-    print(bold(device.state));
+    print(bold(printable(device.state)));
     show(device.note.text);
   }
   return {};
@@ -129,7 +135,7 @@ Status list_requests(const Common&, const ByKey& by) {
             printable(checked.error().message));
       continue;
     }
-    print(bold(shown.state));
+    print(bold(printable(shown.state)) + "  " + dim(text_hash(shown.note)));
     show(trust::display_text(shown.note.text));
   }
   return {};
