@@ -1,5 +1,6 @@
 #include "tests/sim/agent_host.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "proto/derp/payload.hpp"
@@ -10,6 +11,7 @@
 namespace culvert::sim {
 namespace {
 
+constexpr std::size_t kTcpSequence = 4;  // offset in the header; a whole one is there
 constexpr std::uint16_t kFirstPort = 20000;
 constexpr std::uint16_t kKnockPort = 999;  // for knocking without a grant
 
@@ -266,9 +268,9 @@ bool AgentHost::heard_since(const std::string& fqdn, Instant since) const {
 // --- traffic ---
 
 void AgentHost::send_mesh(const Endpoint& from, const Endpoint& to, std::uint8_t flags,
-                          std::uint32_t sequence, bool with_text) {
+                          bool with_text) {
   const std::string content = with_text ? kPlainMark : "";
-  const auto packet = ip::tcp_packet(from, to, {flags, sequence, 1, 65535}, view(content));
+  const auto packet = ip::tcp_packet(from, to, {flags, ++sequence_, 1, 65535}, view(content));
   const ByteView packets[] = {packet};
   core_->handle_mesh(now(), packets);
 }
@@ -281,7 +283,9 @@ void AgentHost::receive(ByteView bytes) {
   const Endpoint from{packet->source, *packet->source_port()};
   const Endpoint to{packet->destination, *packet->destination_port()};
   const auto pair = is_site() ? Pair{from.address, to} : Pair{to.address, from};
-  context_.oracle.delivered(now().steady, now().wall, id(), name(), pair);
+  const auto number = load_be<std::uint32_t>(packet->transport.data() + kTcpSequence);
+  context_.oracle.delivered(now().steady, now().wall, id(), name(), pair, number);
+  check_opened(pair);
   if (is_site()) {
     receive_at_site(from, to, *packet->tcp_flags());
   } else {
@@ -298,16 +302,28 @@ void AgentHost::receive_at_site(const Endpoint& from, const Endpoint& to, std::u
     const auto flow = core_->authorize_flow(now(), from.address, fqdn);
     if (!flow) {
       say("refuses a flow: " + flow.error().message);
-      return send_mesh(to, from, ip::kRst | ip::kAck, 0, false);
+      return send_mesh(to, from, ip::kRst | ip::kAck, false);
     }
     check_audited(*flow, fqdn);
     accepted_[key] = now().steady;
-    return send_mesh(to, from, ip::kSyn | ip::kAck, 1, false);
+    return send_mesh(to, from, ip::kSyn | ip::kAck, false);
   }
   const auto flow = accepted_.find(key);
   if (flow == accepted_.end()) return;
   flow->second = now().steady;
-  send_mesh(to, from, ip::kAck, 2, true);
+  send_mesh(to, from, ip::kAck, true);
+}
+
+// The log knew of a grant for this pair before its first packet.
+void AgentHost::check_opened(const Pair& pair) {
+  for (; entries_read_ < sink_.entries().size(); ++entries_read_) {
+    const auto& entry = sink_.entries()[entries_read_];
+    if (entry.kind == audit::Kind::kGrantActive) opened_.insert(entry.grant);
+  }
+  const auto grants = context_.oracle.grants_of(pair);
+  const bool any = std::any_of(grants.begin(), grants.end(),
+                               [&](const std::string& grant) { return opened_.contains(grant); });
+  if (!any) context_.oracle.violation(name() + " let packets pass before its audit log knew");
 }
 
 void AgentHost::check_audited(const agent::FlowContext& flow, const std::string& fqdn) {
@@ -329,7 +345,7 @@ void AgentHost::receive_at_laptop(const Endpoint& from, const Endpoint& to, std:
     }
     flow.heard = now().steady;
     heard_[fqdn] = now().steady;
-    if ((flags & ip::kSyn) != 0) send_mesh(to, from, ip::kAck, ++flow.sequence, true);
+    if ((flags & ip::kSyn) != 0) send_mesh(to, from, ip::kAck, true);
     return;
   }
 }
@@ -339,7 +355,7 @@ void AgentHost::talk() {
     std::erase_if(accepted_,
                   [&](const auto& flow) { return now().steady - flow.second > kFlowDead; });
     for (const auto& [flow, heard] : std::map(accepted_)) {
-      send_mesh(flow.second, flow.first, ip::kAck | ip::kPsh, 3, true);
+      send_mesh(flow.second, flow.first, ip::kAck | ip::kPsh, true);
     }
     return;
   }
@@ -349,18 +365,18 @@ void AgentHost::talk() {
 void AgentHost::talk_to(const KnownService& service) {
   auto found = flows_.find(service.fqdn);
   if (found != flows_.end() && now().steady - found->second.heard < kFlowDead) {
-    auto& flow = found->second;
-    return send_mesh(flow.local, flow.service, ip::kAck, ++flow.sequence, true);
+    const auto& flow = found->second;
+    return send_mesh(flow.local, flow.service, ip::kAck, true);
   }
   flows_.erase(service.fqdn);
   const auto granted = core_->dial(now(), service.fqdn);
   if (!granted) {
-    return send_mesh({mesh_address(), kKnockPort}, service.endpoint, ip::kSyn, 0, false);
+    return send_mesh({mesh_address(), kKnockPort}, service.endpoint, ip::kSyn, false);
   }
   if (++last_port_ < kFirstPort) last_port_ = kFirstPort;
   const Endpoint local{mesh_address(), last_port_};
   flows_[service.fqdn] = {local, granted->endpoint, now().steady};
-  send_mesh(local, granted->endpoint, ip::kSyn, 1, false);
+  send_mesh(local, granted->endpoint, ip::kSyn, false);
 }
 
 }  // namespace culvert::sim

@@ -62,7 +62,6 @@ class AgentHost final : public Host {
     Endpoint local;
     Endpoint service;
     Instant heard;
-    std::uint32_t sequence = 1;
   };
   struct Relayed {
     StreamId stream = 0;
@@ -79,8 +78,8 @@ class AgentHost final : public Host {
   void receive_at_laptop(const Endpoint& from, const Endpoint& to, std::uint8_t flags);
   void talk();
   void talk_to(const KnownService& service);
-  void send_mesh(const Endpoint& from, const Endpoint& to, std::uint8_t flags,
-                 std::uint32_t sequence, bool with_text);
+  void send_mesh(const Endpoint& from, const Endpoint& to, std::uint8_t flags, bool with_text);
+  void check_opened(const Pair& pair);
   void check_audited(const agent::FlowContext& flow, const std::string& fqdn);
 
   agent::Options options_;
@@ -89,11 +88,14 @@ class AgentHost final : public Host {
   trust::MemoryStore site_store_;
   trust::MemoryStore node_store_;
   audit::MemorySink sink_;
+  std::size_t entries_read_ = 0;  // of sink_
+  std::set<std::string> opened_;  // grants that they say are in force, or were
   std::vector<KnownService> services_;
   bool has_started_ = false;
   bool touched_ = true;  // since connected_ was looked up
   bool connected_ = false;
-  std::uint64_t refused_ = 0;  // appends, as last seen
+  std::uint64_t refused_ = 0;   // appends, as last seen
+  std::uint32_t sequence_ = 0;  // of mesh packets: each has its own, so that none comes twice
 
   // Of the present process.
   std::unique_ptr<agent::Core> core_;

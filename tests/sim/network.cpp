@@ -7,6 +7,7 @@ namespace culvert::sim {
 namespace {
 
 constexpr int kConnectTries = 10;  // a second apart
+constexpr std::size_t kRecorded = 400;
 
 std::pair<HostId, HostId> pair_of(HostId a, HostId b) { return std::minmax(a, b); }
 
@@ -75,15 +76,31 @@ std::optional<HostId> Network::owner(const IpAddress& address) const {
 }
 
 void Network::send(HostId from, std::uint16_t source_port, const Endpoint& to, ByteView bytes) {
-  const Endpoint source{hosts_[from].address, source_port};
+  Recorded datagram{from, {hosts_[from].address, source_port}, to, to_bytes(bytes)};
+  if (recorded_.size() == kRecorded) recorded_.pop_front();
+  recorded_.push_back(datagram);
   const int copies = rng_.below(100) < weather_.duplicate_percent ? 2 : 1;
   for (int i = 0; i < copies; ++i) {
     if (rng_.below(100) < weather_.loss_percent) continue;
-    after(delay(), [this, from, source, to, copy = to_bytes(bytes)] {
-      const auto host = owner(to.address);
-      if (!host || !reaches(from, *host) || udp_cuts_.contains(pair_of(from, *host))) return;
-      if (hosts_[*host].datagram) hosts_[*host].datagram(source, to, copy);
-    });
+    auto copy = datagram;
+    if (!copy.bytes.empty() && rng_.below(100) < weather_.corrupt_percent) {
+      copy.bytes[rng_.below(copy.bytes.size())] ^= static_cast<std::uint8_t>(1U << rng_.below(8));
+    }
+    carry(std::move(copy));
+  }
+}
+
+void Network::carry(Recorded datagram) {
+  after(delay(), [this, d = std::move(datagram)] {
+    const auto host = owner(d.to.address);
+    if (!host || !reaches(d.from, *host) || udp_cuts_.contains(pair_of(d.from, *host))) return;
+    if (hosts_[*host].datagram) hosts_[*host].datagram(d.source, d.to, d.bytes);
+  });
+}
+
+void Network::replay(std::size_t count) {
+  for (std::size_t i = 0; i < count && !recorded_.empty(); ++i) {
+    carry(recorded_[rng_.below(recorded_.size())]);
   }
 }
 

@@ -1,10 +1,10 @@
 // The network of the simulator: one queue of events in simulated time, datagrams and streams
 // between hosts, and everything that can go wrong with them. All chances come from one Rng.
 //
-// Datagrams are lost, delayed, reordered and duplicated. Streams are ordered and reliable, as TCP
-// is: loss makes them late; a cut between their hosts holds their bytes back and, after
-// kStreamDead, breaks them at both ends. A message stream keeps boundaries (WebSocket), a byte
-// stream does not.
+// Datagrams are lost, delayed, reordered, duplicated, corrupted and recorded and played again.
+// Streams are ordered and reliable, as TCP is: loss makes them late; a cut between their hosts
+// holds their bytes back and, after kStreamDead, breaks them at both ends. A message stream keeps
+// boundaries (WebSocket), a byte stream does not.
 #pragma once
 
 #include <deque>
@@ -33,6 +33,7 @@ struct Weather {
   Duration jitter = 10ms;
   unsigned loss_percent = 0;
   unsigned duplicate_percent = 0;
+  unsigned corrupt_percent = 0;  // of datagrams: one bit is another
 };
 
 enum class Framing { kMessages, kBytes };
@@ -72,6 +73,7 @@ class Network {
   using OnDatagram = std::function<void(const Endpoint& from, const Endpoint& to, Bytes bytes)>;
   void on_datagram(HostId host, OnDatagram handler) { hosts_[host].datagram = std::move(handler); }
   void send(HostId from, std::uint16_t source_port, const Endpoint& to, ByteView bytes);
+  void replay(std::size_t count);  // that many of the last datagrams, by somebody who saw them
 
   // --- streams ---
   using OnAccept = std::function<StreamEvents(StreamId, HostId from)>;
@@ -107,7 +109,15 @@ class Network {
     std::optional<Instant> held_since;  // by a cut
   };
 
+  struct Recorded {
+    HostId from = 0;
+    Endpoint source;
+    Endpoint to;
+    Bytes bytes;
+  };
+
   Duration delay();
+  void carry(Recorded datagram);
   std::optional<HostId> owner(const IpAddress& address) const;
   Stream* find(StreamId id);
   void accept(StreamId id, const Endpoint& to, int tries);
@@ -123,6 +133,7 @@ class Network {
   std::set<std::pair<HostId, HostId>> cuts_;
   std::set<std::pair<HostId, HostId>> udp_cuts_;
   Weather weather_;
+  std::deque<Recorded> recorded_;  // the last kRecorded datagrams
   std::map<StreamId, Stream> streams_;
   StreamId last_stream_ = 0;
 };

@@ -84,13 +84,13 @@ std::optional<std::string> Oracle::refusal(Instant now, WallTime wall, HostId ho
 }
 
 void Oracle::delivered(Instant now, WallTime wall, HostId host, const std::string& name,
-                       const Pair& pair) {
-  ++deliveries_;
+                       const Pair& pair, std::uint32_t number) {
   const auto& about = hosts_[host];
   const auto bad = [&](const std::string& why) {
     violation(name + " was delivered a packet of " + format(pair.device) + " and " +
               format(pair.service) + ": " + why);
   };
+  if (!seen_.emplace(host, pair, number).second) bad("for the second time");
   if (about.locked) return bad("locked");
   if (about.unreached_since && now - *about.unreached_since > lease_) {
     return bad("the coordinator has been absent for longer than a lease");

@@ -1,7 +1,9 @@
 // What must hold at every step, told by what people did and not by what the programs think.
 //
-//   delivered   an inner packet reached a stack: some grant for exactly that pair must be in force
-//               there: signed by both sides, not over, not cut for longer than the bound allows
+//   delivered   an inner packet reached a stack: for the first time, and some grant for exactly
+//   that
+//               pair is in force there: signed by both sides, not over, not cut for longer than the
+//               bound allows
 //   sent        a datagram or relay packet left an agent: no WireGuard (receiver, counter) twice
 //   with
 //               different bytes, and nothing readable inside
@@ -51,8 +53,9 @@ class Oracle {
   void set_audit(Instant now, HostId host, bool failing);
 
   // --- what the programs do ---
-  void delivered(Instant now, WallTime wall, HostId host, const std::string& name,
-                 const Pair& pair);
+  // `number` is the sender's, never used twice by one of `pair` in this direction.
+  void delivered(Instant now, WallTime wall, HostId host, const std::string& name, const Pair& pair,
+                 std::uint32_t number);
   void sent(HostId host, const std::string& name, ByteView bytes);
 
   bool in_force(Instant now, WallTime wall, const Pair& pair) const;  // for all; what must work
@@ -63,7 +66,7 @@ class Oracle {
   }
   void violation(const std::string& what);
   const std::vector<std::string>& violations() const { return violations_; }
-  std::uint64_t deliveries() const { return deliveries_; }
+  std::uint64_t deliveries() const { return seen_.size(); }
 
  private:
   struct Facts {
@@ -92,7 +95,7 @@ class Oracle {
   std::map<std::tuple<HostId, std::uint32_t, std::uint64_t>, Bytes> sealed_;
   std::map<crypto::Hash, std::set<std::string>> acknowledged_;
   std::vector<std::string> violations_;
-  std::uint64_t deliveries_ = 0;
+  std::set<std::tuple<HostId, Pair, std::uint32_t>> seen_;  // packets delivered
 };
 
 }  // namespace culvert::sim

@@ -107,6 +107,7 @@ void World::one_fault() {
   auto& agent = *pick(agents_);
   auto& laptop = *pick(laptops_);
   auto& any = chance(50) ? agent : laptop;
+  if (chance(30)) network_.replay(50);
   switch (rng_.below(14)) {
     case 0:
       return crash_for(*coordinator_, between(rng_, 100ms, 15s));
@@ -126,11 +127,12 @@ void World::one_fault() {
     case 7: {
       network_.set_weather({between(rng_, 1ms, 80ms), between(rng_, 1ms, 100ms),
                             static_cast<unsigned>(rng_.below(30)),
-                            static_cast<unsigned>(rng_.below(20))});
+                            static_cast<unsigned>(rng_.below(20)),
+                            static_cast<unsigned>(rng_.below(5))});
       return say("the weather changes");
     }
     case 8:
-      return any.move_to(IpAddress::v4(203, 0, 113, static_cast<std::uint8_t>(rng_.below(250))));
+      return any.move_to(IpAddress::v4(203, 0, 113, static_cast<std::uint8_t>(++moves_)));
     case 9:
       return revoke_something();
     case 10:

@@ -77,6 +77,7 @@ class World {
   std::vector<KnownService> services_;
   std::map<HostId, Watched> watched_;
   std::uint64_t faults_ = 0;
+  std::uint64_t moves_ = 0;  // to addresses that nobody has had
 };
 
 }  // namespace culvert::sim
