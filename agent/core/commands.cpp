@@ -86,6 +86,10 @@ Result<note::Note> Core::Parts::build_request(Now now, const RequestOptions& wis
 void Core::Parts::remember_request(const note::Note& note) {
   const auto grant = trust::Grant::parse(note.text);
   if (!grant || grant->device != keys.identity.public_key()) return;
+  // What this device has not signed it has not asked for, whatever the coordinator hands it.
+  const note::KnownKey own{node.name.str(), keys.identity.public_key()};
+  const auto signers = note::verify(note, std::span(&own, 1));
+  if (!signers || signers->empty()) return;
   auto known = own_requests.find(grant->id);
   if (known != own_requests.end()) {
     if (auto merged = note::merge(known->second, note)) known->second = std::move(*merged);
