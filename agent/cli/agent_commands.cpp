@@ -12,6 +12,7 @@
 #include "agent/cli/output.hpp"
 #include "proto/core/time.hpp"
 #include "proto/runtime/loop.hpp"
+#include "proto/trust/fields.hpp"
 
 namespace culvert::cli {
 namespace {
@@ -100,6 +101,7 @@ Status agent_status(const Common& common) {
   print(bold(cell(*status, "name")) + "  " + cell(*status, "address") + "  " +
         (status->value("role", "") == "site" ? "agent of " + cell(*status, "site")
                                              : "device of " + cell(*status, "person")));
+  print("  identity      " + cell(*status, "identity"));
   print_health(*status);
   std::vector<std::vector<std::string>> peers;
   for (const auto& peer : status->value("peers", json::array())) {
@@ -191,6 +193,9 @@ Status wait_for(const Common& common, const std::string& grant, const std::strin
 Status agent_request(const Common& common, const Request& request) {
   const auto length = parse_duration(request.length);
   if (!length) return fail(ErrorCode::kInvalid, "--for: write a time such as 15m or 1h");
+  if (!trust::valid_reason(request.reason)) {
+    return fail(ErrorCode::kInvalid, "--reason: write 1 to 200 visible characters on one line");
+  }
   const auto answer = call(
       common, "request",
       {{"service", request.service}, {"reason", request.reason}, {"seconds", length->count()}});

@@ -50,6 +50,17 @@ void show(std::string_view statement_text) {
   }
 }
 
+// A key in the wrong group counts for nothing; better said before it signs.
+Status check_group(const KeyFile& key, std::initializer_list<trust::Group> may) {
+  std::string wanted;
+  for (const auto group : may) {
+    if (key.group == trust::group_name(group)) return {};
+    wanted += (wanted.empty() ? "" : " or ") + std::string(trust::group_name(group));
+  }
+  return fail(ErrorCode::kDenied, "a key of the group " + key.group +
+                                      " cannot do this: use one of " + wanted + " with --key");
+}
+
 std::string fingerprint(const crypto::VerifyKey& key) { return crypto::format_ed25519(key); }
 
 struct Device {
@@ -87,21 +98,19 @@ Status list_devices(const ByKey& by) {
   return {};
 }
 
-Status admit_device(const ByKey& by, const std::string& identity, bool every) {
+// Anyone with a token can wait under any person's name: which identity is whose is told out of
+// band.
+Status admit_device(const ByKey& by, const std::string& identity) {
   auto session = Session::open(by);
   if (!session) return fail_with(session.error());
+  if (auto ok = check_group((*session)->key(), {trust::Group::kDeviceAdmission}); !ok) return ok;
   auto all = devices(**session);
   if (!all) return fail_with(all.error());
   std::erase_if(*all, [&](const Device& device) {
-    return !device.state.starts_with("WAITING") ||
-           (!identity.empty() && fingerprint(device.node.identity) != identity);
+    return !device.state.starts_with("WAITING") || fingerprint(device.node.identity) != identity;
   });
-  if (all->empty()) return fail(ErrorCode::kNotFound, "no such device waits for admission");
-  if (all->size() > 1 && identity.empty() && !every) {
-    for (const auto& device : *all) {
-      print(device.node.person.str() + "  " + fingerprint(device.node.identity));
-    }
-    return fail(ErrorCode::kInvalid, "several devices wait; name one with --device, or say --all");
+  if (all->empty()) {
+    return fail(ErrorCode::kNotFound, "no such device waits for admission; culvert device list");
   }
   const auto& key = (*session)->key();
   for (auto& device : *all) {
@@ -144,6 +153,7 @@ Status list_requests(const Common&, const ByKey& by) {
 Status approve(const ByKey& by, const std::string& grant) {
   auto session = Session::open(by);
   if (!session) return fail_with(session.error());
+  if (auto ok = check_group((*session)->key(), {trust::Group::kApprovers}); !ok) return ok;
   auto shown = find_request(**session, grant);
   if (!shown) return fail_with(shown.error());
   if (auto checked = (*session)->evidence().check_request(shown->note, (*session)->now());
@@ -167,6 +177,7 @@ Status approve(const ByKey& by, const std::string& grant) {
 Status end_grant(const ByKey& by, const std::string& grant, const std::string& reason, bool deny) {
   auto session = Session::open(by);
   if (!session) return fail_with(session.error());
+  if (auto ok = check_group((*session)->key(), {trust::Group::kApprovers}); !ok) return ok;
   const auto shown = find_request(**session, grant);
   if (!shown) return fail_with(shown.error());
   const auto* vendor = (*session)->evidence().vendor_root();

@@ -44,7 +44,6 @@ struct Parsed {
   Request request;
   RunCommand run;
   std::string device, grant, reason = "ended by an approver", site, target, spec;
-  bool all = false;
   int count = 1, port = 0;
   std::function<int()> action;
 };
@@ -121,9 +120,9 @@ void add_device(CLI::App& app, Parsed& p) {
   on_run(token, p, [&p] { return device_token(p.device_token); });
   auto* admit = device->add_subcommand("admit", "sign that a waiting laptop is its person's");
   add_key(admit, p, true);
-  admit->add_option("--device", p.device, "its identity, ed25519:…");
-  admit->add_flag("--all", p.all, "all that wait");
-  on_run(admit, p, [&p] { return admit_device(p.by, p.device, p.all); });
+  admit->add_option("--device", p.device, "its identity, ed25519:…, as its person told it")
+      ->required();
+  on_run(admit, p, [&p] { return admit_device(p.by, p.device); });
   auto* list = device->add_subcommand("list", "laptops that wait or are admitted");
   add_key(list, p, true);
   on_run(list, p, [&p] { return list_devices(p.by); });
@@ -141,7 +140,9 @@ void add_approvals(CLI::App& app, Parsed& p) {
       true);
   auto* approve_ =
       app.add_subcommand("approve", "sign a request, after checking everything under it");
-  approve_->add_option("GRANT", p.grant, "its id, from culvert requests")->required();
+  approve_
+      ->add_option("GRANT", p.grant, "hash of the text read in culvert requests, or a grant's id")
+      ->required();
   add_key(approve_, p, true);
   on_run(approve_, p, [&p] { return approve(p.by, p.grant); });
   for (const char* verb : {"deny", "revoke"}) {
@@ -255,6 +256,9 @@ int run(int argc, char** argv) {
   CLI::App app{"Culvert: reach what is dark in a customer's cluster, with their consent"};
   app.footer(kLearnMore);
   app.set_version_flag("--version", kVersion);
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return "culvert: " + std::string(error.what()) + " (culvert --help)\n";
+  });
   app.require_subcommand(1);
   app.fallthrough();
   Parsed parsed;

@@ -48,7 +48,7 @@ struct ByKey {
   std::string key_file;
   std::string coordinator;  // URL; empty: the first of the vendor root
 };
-Status admit_device(const ByKey& by, const std::string& device, bool all);
+Status admit_device(const ByKey& by, const std::string& device);
 Status list_devices(const ByKey& by);
 Status list_requests(const Common& common, const ByKey& by);
 Status approve(const ByKey& by, const std::string& grant);

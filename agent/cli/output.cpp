@@ -32,12 +32,13 @@ std::size_t width(std::string_view text) {
 int exit_code(const Error& error) {
   switch (error.code) {
     case ErrorCode::kDenied:
-      return kExitDenied;
-    case ErrorCode::kTimeout:
-      return kExitTimeout;
-    case ErrorCode::kInvalid:
     case ErrorCode::kUnverified:
     case ErrorCode::kStale:
+      return kExitDenied;
+    case ErrorCode::kInvalid:
+      return kExitUsage;
+    case ErrorCode::kTimeout:
+      return kExitTimeout;
     case ErrorCode::kConflict:
     case ErrorCode::kNotFound:
     case ErrorCode::kExhausted:

@@ -175,6 +175,7 @@ class Mesh:
         self.control_port, self.relay_port = free_port(), free_port()
         self.stun_port, self.proxy_port = free_port(socket.SOCK_DGRAM), free_port()
         self.api_port, self.db_port = free_port(), free_port()
+        self.extra = {}  # more configuration, by program
 
     # --- who runs what ---
     def vendor_keys(self):
@@ -203,7 +204,7 @@ class Mesh:
         config = {"listen": "%s:%d" % (self.operator.host, self.relay_port),
                   "stun": "%s:%d" % (self.operator.host, self.stun_port), "id": "hub",
                   "host": self.operator.host, "state": s.path("relay"),
-                  "ticket_keys": [vendor_ticket]}
+                  "ticket_keys": [vendor_ticket], **self.extra.get("relay", {})}
         s.write("relay.json", json.dumps(config, indent=2))
         before = s.log("relay").count("ready")
         s.start("relay", self.operator, "culvert-relay", "--config", s.path("relay.json"))
@@ -219,7 +220,8 @@ class Mesh:
                           s.path("relay.json"))
         relay = json.loads([l for l in described.splitlines() if l.startswith("{")][-1])
         config = {"listen": "%s:%d" % (self.operator.host, self.control_port),
-                  "state": s.path("coordinator"), "relays": [relay]}
+                  "state": s.path("coordinator"), "relays": [relay],
+                  **self.extra.get("coordinator", {})}
         s.write("coordinator.json", json.dumps(config, indent=2))
         s.run(self.operator, "culvert-coordinator", "vendor", "add", "--state",
               s.path("coordinator"), s.path("vendor/vendor.bundle"), show=True)
@@ -289,7 +291,9 @@ http {{
     def admit(self):
         key = ["--key", self.s.path("vendor/admission.key")]
         self.s.until_output(15, self.operator, ["culvert", "device", "list"] + key, "WAITING")
-        self.s.run(self.operator, "culvert", "device", "admit", *key, show=True)
+        identity = self.status()["identity"]  # told out of band
+        self.s.run(self.operator, "culvert", "device", "admit", *key, "--device", identity,
+                   show=True)
         self.s.until(15, "the laptop is admitted", lambda: self.status()["admitted"])
 
     # --- what the engineer and the approvers do ---
@@ -304,9 +308,13 @@ http {{
         return re.search(r"\b[0-9A-HJKMNP-TV-Z]{26}\b", out).group(0)
 
     def approve(self, grant, show=True):
+        """Each approver reads the text, and signs the text with that hash."""
         for place, folder in ((self.operator, "vendor"), (self.cluster, "site")):
-            self.s.run(place, "culvert", "approve", grant, "--key",
-                       self.s.path(folder, "approver.key"), show=show)
+            key = ["--key", self.s.path(folder, "approver.key")]
+            listed = self.s.run(place, "culvert", "requests", *key)
+            before = listed[:listed.index(grant)]
+            self.s.run(place, "culvert", "approve", re.findall(r"sha256:[0-9a-f]{64}", before)[-2],
+                       *key, show=show)
 
     def until_usable(self, service=API, seconds=15):
         self.s.until(seconds, service + " is usable", lambda: any(
