@@ -41,7 +41,8 @@ void World::set_up() {
   }
   for (const auto& host : laptops_) {
     if (!host->status().admitted) oracle_.violation(host->name() + " is not admitted after 10 s");
-    host->request(pick(services_), std::chrono::seconds(60 + rng_.below(300)));
+    const auto& service = pick(services_);  // each draw a statement: arguments have no order
+    host->request(service, std::chrono::seconds(60 + rng_.below(300)));
   }
   laptops_[0]->request(services_[0], std::chrono::seconds(600));
   run_for(kSetUp);
@@ -147,8 +148,10 @@ void World::one_fault() {
       network_.after(between(rng_, 1s, 60s), [&any] { any.set_audit_failing(false); });
       return;
     }
-    default:
-      return laptop.request(pick(services_), std::chrono::seconds(20 + rng_.below(300)));
+    default: {
+      const auto& service = pick(services_);
+      return laptop.request(service, std::chrono::seconds(20 + rng_.below(300)));
+    }
   }
 }
 
