@@ -15,6 +15,9 @@ int parse_and_run(int argc, char** argv) {
       "Nobody trusts it: it can refuse service, it can open nothing."};
   app.require_subcommand(0, 1);
   app.fallthrough();
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return "culvert-coordinator: " + std::string(error.what()) + " (culvert-coordinator --help)\n";
+  });
   CommonOptions common;
   app.add_option("--config", common.config,
                  "configuration file (default /etc/culvert/coordinator.json, where it exists)");

@@ -21,6 +21,9 @@ int main(int argc, char** argv) {
   using namespace culvert;
   CLI::App app("Relays packets between Culvert agents (DERP) and answers STUN.", "culvert-relay");
   app.fallthrough();  // the options may stand behind the command
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return "culvert-relay: " + std::string(error.what()) + " (culvert-relay --help)\n";
+  });
   std::string config, state, host;
   app.add_option("--config", config, "JSON file (default: /etc/culvert/relay.json, if there)");
   app.add_option("--state", state, "folder for the key and the certificate");

@@ -111,7 +111,7 @@ int run_vendor_add(const CommonOptions& common, const std::string& file) {
   const auto store = open_store(common);
   if (!store) return finish(fail_with(store.error()));
   const auto vendor = add_vendor(**store, *bundle, runtime::read_clocks());
-  if (!vendor) return finish(fail_with(vendor.error()));
+  if (!vendor) return finish(fail(vendor.error().code, file + ": " + vendor.error().message));
   std::printf("vendor %s is served\n", vendor->c_str());
   return 0;
 }
@@ -127,7 +127,11 @@ int run_site_add(const CommonOptions& common, const std::vector<std::string>& fi
   const auto store = open_store(common);
   if (!store) return finish(fail_with(store.error()));
   const auto site = add_site(**store, bundle, runtime::read_clocks());
-  if (!site) return finish(fail_with(site.error()));
+  if (!site) {
+    std::string names;
+    for (const auto& file : files) names += (names.empty() ? "" : ", ") + file;
+    return finish(fail(site.error().code, names + ": " + site.error().message));
+  }
   std::printf("site %s is served\n", site->c_str());
   return 0;
 }

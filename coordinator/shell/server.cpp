@@ -75,6 +75,7 @@ void Server::accepted(std::unique_ptr<runtime::ByteStream> stream, const Endpoin
 void Server::requested(ConnectionId id, const Result<runtime::RequestHead>& head,
                        const Endpoint& from, bool admin) {
   if (!head) {  // answered already
+    ++malformed_;
     peers_.erase(id);
     return;
   }
@@ -115,7 +116,8 @@ void Server::upgrade(ConnectionId id, const runtime::RequestHead& head, const En
         drain();
       },
       {},
-      [this, id](const Error&) {
+      [this, id](const Error& why) {
+        if (why.code == ErrorCode::kInvalid) ++malformed_;
         core_.handle_closed(loop_.now(), id);
         peers_.erase(id);
         drain();
@@ -165,8 +167,9 @@ std::string Server::render_metrics() {
   gauge("culvert_coordinator_statements", "statements held", now.notes);
   count("culvert_coordinator_refused_connections_total", "hellos refused, or no room",
         now.refused_connections + refused_sockets_);
-  count("culvert_coordinator_malformed_total", "records and messages that broke the protocol",
-        now.malformed);
+  count("culvert_coordinator_malformed_total",
+        "TLS, HTTP, frames, records and messages that broke the protocol",
+        now.malformed + malformed_);
   count("culvert_coordinator_refused_statements_total", "statements that did not verify",
         now.refused_statements);
   count("culvert_coordinator_leases_total", "leases signed", now.leases);

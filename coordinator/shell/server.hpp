@@ -65,6 +65,7 @@ class Server {
   std::map<ConnectionId, Peer> peers_;
   std::uint64_t last_id_ = 0;
   std::uint64_t refused_sockets_ = 0;
+  std::uint64_t malformed_ = 0;  // TLS, HTTP and WebSocket; the core counts what is inside
   std::uint64_t store_version_ = 0;
   runtime::Timer core_timer_;
   runtime::Timer store_timer_;

@@ -91,12 +91,10 @@ Error file_error(std::string_view doing, std::string_view path, int error_number
       why = "the disk is full (free some space)";
       break;
     case EROFS:
-      code = ErrorCode::kDenied;
       why = "the file system is read-only (use a writable folder, --state DIR)";
       break;
     case EACCES:
     case EPERM:
-      code = ErrorCode::kDenied;
       why = "permission denied (run as its owner, or use --state DIR)";
       break;
     case EMFILE:
