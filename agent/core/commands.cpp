@@ -176,7 +176,11 @@ void Core::reset_clock(Now now, Done<void> done) {
     return done(fail_with(written.error()));
   }
   p.evidence.reset_clock(now.wall);
-  p.due.wall_save = now.steady;
+  p.due.wall_save = p.due.renew = now.steady;
+  if (p.client && p.client->connected()) {  // what the wrong clock refused is told again
+    p.client->stop();
+    p.client->start(now.steady);
+  }
   p.update_access(now);
   p.settle(now);
   done({});

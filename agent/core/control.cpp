@@ -204,7 +204,9 @@ void Core::Parts::renew(Now now) {
     due.renew = now.steady + std::chrono::hours(6);
     return;
   }
-  if (left <= early) {
+  // A statement from a clock that was ahead would be refused until that time has come.
+  const bool ahead = node.issued > now.wall + trust::kIssuedSkew && !evidence.clock_went_back(now);
+  if (left <= early || ahead) {
     auto next = renew_device(node, keys, now);
     auto parsed = next ? trust::Node::parse(next->text) : fail_with(next.error());
     if (!parsed) return log(LogLevel::kError, "cannot renew", parsed.error().message);
