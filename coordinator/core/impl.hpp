@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "coordinator/core/audience.hpp"
+#include "coordinator/core/connection.hpp"
 #include "coordinator/core/core.hpp"
 #include "coordinator/core/views.hpp"
-#include "proto/control/channel.hpp"
 
 namespace culvert::coordinator {
 
@@ -28,32 +28,6 @@ inline constexpr Duration kStoreRetry = 1s;
 inline constexpr Duration kLeastRefresh = 50ms;  // between two that time alone causes
 inline constexpr std::chrono::seconds kTicketLife{600};
 inline constexpr std::chrono::seconds kQuietConnect{600};  // between two audit lines for one node
-
-struct Connection {
-  control::Channel channel;
-  std::string from;
-  Instant opened;
-  Instant heard;
-  bool greeted = false;
-  std::optional<trust::Node> node;  // whose connection it is; absent: a person's
-  std::vector<crypto::VerifyKey> proven;
-};
-
-// What the keys that a person has proven may see.
-struct Sight {
-  bool vendor = false;     // every site
-  bool admission = false;  // devices that wait
-  std::set<trust::SiteId> sites;
-
-  bool sees(const trust::SiteId& site) const { return vendor || sites.contains(site); }
-  bool any() const { return vendor || admission || !sites.empty(); }
-};
-
-struct Waiting {  // a device that nobody has admitted
-  note::Note note;
-  trust::Node node;
-  std::uint64_t order = 0;
-};
 
 struct Core::Impl {
   Impl(CoreOptions options, Store& store, Rng& rng);

@@ -34,13 +34,9 @@ inline bool equal(ByteView a, ByteView b) {
 // T is an unsigned integer; `from` and `to` hold at least sizeof(T) bytes.
 template <class T>
 T load_be(const std::uint8_t* from) {
-  T value = 0;
-  for (std::size_t i = 0; i < sizeof(T); ++i) value = static_cast<T>((value << 8U) | from[i]);
-  return value;
-}
-template <>
-inline std::uint8_t load_be<std::uint8_t>(const std::uint8_t* from) {
-  return *from;
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < sizeof(T); ++i) value = (value << 8U) | from[i];
+  return static_cast<T>(value);
 }
 template <class T>
 T load_le(const std::uint8_t* from) {
@@ -50,9 +46,8 @@ T load_le(const std::uint8_t* from) {
 }
 template <class T>
 void store_be(std::uint8_t* to, T value) {
-  for (std::size_t i = sizeof(T); i-- > 0;) {
-    to[i] = static_cast<std::uint8_t>(value & 0xFFU);
-    if constexpr (sizeof(T) > 1) value = static_cast<T>(value >> 8U);
+  for (std::size_t i = 0; i < sizeof(T); ++i) {
+    to[i] = static_cast<std::uint8_t>(std::uint64_t{value} >> (8 * (sizeof(T) - 1 - i)));
   }
 }
 template <class T>

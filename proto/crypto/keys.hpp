@@ -1,6 +1,5 @@
-// Key types. Public keys are plain values, one type a role; secret keys move, are wiped when they
-// go, compare in constant time and have no way to be printed.
-//
+// Key types. Public keys are plain values, one type a role; secrets move, are wiped when they go,
+// compare in constant time and cannot be printed.
 //   Ed25519 (RFC 8032): SigningKey/VerifyKey sign statements; a node's IdentityKey is one.
 //   X25519 (RFC 7748):  WireGuard, control (Noise), relay (DERP login) and disco keys, all
 //   distinct.
@@ -43,10 +42,9 @@ class Secret {
 };
 extern template class Secret<32>;
 extern template class Secret<64>;
-
 using Secret32 = Secret<32>;
 
-// Any X25519 public key; roles below differ in type so that one cannot stand in for another.
+// An X25519 public key; its role is a type, so that one cannot stand in for another.
 template <class Role>
 using X25519Public = FixedBytes<Role, 32>;
 using WireGuardKey = X25519Public<struct WireGuardRole>;
@@ -68,8 +66,7 @@ struct KeyPair {
   static KeyPair from_secret(Secret32 secret);
   KeyPair clone() const { return {secret.clone(), public_key}; }
 };
-
-// An Ed25519 key: the 32-byte seed of RFC 8032 §5.1.5.
+// An Ed25519 key, kept as the 32-byte seed of RFC 8032 §5.1.5.
 class SigningKey {
  public:
   static SigningKey generate(Rng& rng);

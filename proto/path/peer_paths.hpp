@@ -7,6 +7,7 @@
 
 #include "proto/core/rng.hpp"
 #include "proto/crypto/box.hpp"
+#include "proto/path/call_limit.hpp"
 #include "proto/path/disco.hpp"
 #include "proto/path/prober_types.hpp"
 
@@ -24,18 +25,6 @@ struct PathContext {
   ProberCounters counters;
 
   bool usable(const Endpoint& endpoint) const;  // may be a candidate at all
-};
-
-// At most `burst` at once, then one every kMinCallInterval.
-class CallLimit {
- public:
-  explicit CallLimit(int burst) : slack_(kMinCallInterval * (burst - 1)) {}
-  bool take(Instant now);
-  Instant next() const { return full_ - slack_; }
-
- private:
-  Duration slack_;
-  Instant full_;
 };
 
 class PeerPaths {
