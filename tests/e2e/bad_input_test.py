@@ -746,7 +746,7 @@ def main():
 def unmount(stage):
     with open("/proc/mounts") as file:
         mounted = [line.split()[1] for line in file if line.split()[1].startswith(stage.work + "/")]
-    for path in mounted:
+    for path in reversed(mounted):  # those inside others first
         subprocess.run(["umount", path], check=False)
 
 
