@@ -178,9 +178,10 @@ void PersonHost::revoke(const std::string& grant) {
   context_.oracle.ending(grant);
   const auto note =
       must(trust::revoke_grant(found->second, vendor_.id(), "enough", now().wall, key_.signer()));
-  put(note, [this, grant, id = note::hash(note)] {
+  put(note, [this, grant, id = note::hash(note), ends = found->second.not_after] {
     context_.oracle.revoked(now().steady, grant);
-    context_.oracle.acknowledged(id, key_.person.str());
+    // A grant that has ended meanwhile needs none, and none is kept.
+    if (now().wall + 5s < ends) context_.oracle.acknowledged(id, key_.person.str());
   });
   pump();
 }

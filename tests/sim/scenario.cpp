@@ -207,8 +207,18 @@ void World::expect_direct() {
   }
 }
 
-// Every agent's log is at the coordinator: whole, in order, once.
+// Every agent's log is at the coordinator: whole, in order, once. What is written last takes a
+// moment to get there.
 void World::expect_audit_uploaded() {
+  auto missing = not_uploaded();
+  for (int i = 0; i < 10 && !missing.empty(); ++i) {
+    run_for(500ms);
+    missing = not_uploaded();
+  }
+  for (const auto& what : missing) oracle_.violation(what);
+}
+
+std::vector<std::string> World::not_uploaded() {
   std::map<std::string, std::vector<std::string>> uploaded;
   for (std::uint64_t after = 0;;) {
     const auto page = must(coordinator_->store().audit({std::nullopt, after}));
@@ -216,6 +226,7 @@ void World::expect_audit_uploaded() {
     for (const auto& row : page) uploaded[row.row.source].push_back(row.row.line);
     after = page.back().number;
   }
+  std::vector<std::string> missing;
   const auto check = [&](const AgentHost& host) {
     const auto& lines = uploaded[host.status().identity];
     const auto& entries = host.audit().entries();
@@ -223,13 +234,13 @@ void World::expect_audit_uploaded() {
     for (std::size_t i = 0; same && i < lines.size(); ++i) {
       same = lines[i] == audit::render(entries[i]);
     }
-    if (!same) {
-      oracle_.violation("the coordinator has " + std::to_string(lines.size()) + " of " +
-                        std::to_string(entries.size()) + " audit lines of " + host.name());
-    }
+    if (same) return;
+    missing.push_back("the coordinator has " + std::to_string(lines.size()) + " of " +
+                      std::to_string(entries.size()) + " audit lines of " + host.name());
   };
   for (const auto& host : agents_) check(*host);
   for (const auto& host : laptops_) check(*host);
+  return missing;
 }
 
 // What the coordinator has confirmed to somebody is in its store, with their signature.

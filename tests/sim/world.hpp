@@ -58,6 +58,7 @@ class World {
   void expect_talking(Instant since, const std::string& when);
   void expect_direct();
   void expect_audit_uploaded();
+  std::vector<std::string> not_uploaded();
   void expect_kept();
   Pair pair_of(const AgentHost& laptop, const KnownService& service) const;
 
