@@ -154,6 +154,8 @@ void Relays::take(Now now, Relay& relay, Inbox& inbox, Effects& out) {
     } else if (std::holds_alternative<derp::Ready>(event)) {
       relay.retry = kFirstRetry;
       relay.client->note_preferred(relays_.front().get() == &relay, relay.output);
+      // One that came while the login was under way is not the one that the login sent.
+      relay.client->renew_ticket(relay.ticket, relay.output);
       inbox.ready.push_back(relay.info.id);
     } else if (const auto* gone = std::get_if<derp::PeerGone>(&event)) {
       if (relay.not_here.size() < kMaxNotHere) relay.not_here.insert(gone->peer);
