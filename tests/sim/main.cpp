@@ -1,12 +1,9 @@
-// culvert_sim [--seed N] [--seeds COUNT] [--jobs J] [--verbose] [--safety]: runs the mesh from
-// COUNT seeds, from N on, in J processes. A failure prints its seed; `culvert_sim --seed N
-// --verbose` plays it again, step by step. With --safety what must become true again after the
-// faults is printed but does not fail the run: some seeds still end with a pair that does not
-// recover (README, "State").
+// culvert_sim [--seed N] [--seeds COUNT] [--jobs J] [--verbose]: runs the mesh from COUNT seeds,
+// from N on, in J processes. A failure prints its seed; `culvert_sim --seed N --verbose` plays it
+// again, step by step.
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <exception>
 #include <string_view>
@@ -21,7 +18,6 @@ struct Arguments {
   std::uint64_t seeds = 1;
   std::uint64_t jobs = 1;
   bool verbose = false;
-  bool safety = false;
 };
 
 bool parse(int argc, char** argv, Arguments& out) {
@@ -33,8 +29,6 @@ bool parse(int argc, char** argv, Arguments& out) {
                                        : nullptr;
     if (name == "--verbose") {
       out.verbose = true;
-    } else if (name == "--safety") {
-      out.safety = true;
     } else if (number != nullptr && i + 1 < argc) {
       *number = std::strtoull(argv[++i], nullptr, 10);
     } else {
@@ -44,16 +38,8 @@ bool parse(int argc, char** argv, Arguments& out) {
   return out.jobs > 0;
 }
 
-// What is asked once the faults are over, as opposed to what must never happen.
-bool is_recovery(std::string_view violation) {
-  constexpr std::string_view kEndings[] = {" cannot reach ", " has no direct path "};
-  return std::any_of(std::begin(kEndings), std::end(kEndings), [&](std::string_view part) {
-    return violation.find(part) != std::string_view::npos;
-  });
-}
-
 // True: all that must hold held.
-bool run(std::uint64_t seed, bool verbose, bool safety, std::uint64_t& deliveries) {
+bool run(std::uint64_t seed, bool verbose, std::uint64_t& deliveries) {
   std::vector<std::string> violations;
   try {
     culvert::sim::World world(seed, verbose);
@@ -66,7 +52,6 @@ bool run(std::uint64_t seed, bool verbose, bool safety, std::uint64_t& deliverie
   for (const auto& what : violations) {
     std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), what.c_str());
   }
-  if (safety) std::erase_if(violations, is_recovery);
   return violations.empty();
 }
 
@@ -77,7 +62,7 @@ int run_share(const Arguments& arguments, std::uint64_t job) {
   std::uint64_t deliveries = 0;
   for (std::uint64_t i = job; i < arguments.seeds; i += arguments.jobs) {
     ++seeds;
-    if (!run(arguments.seed + i, arguments.verbose, arguments.safety, deliveries)) ++failed;
+    if (!run(arguments.seed + i, arguments.verbose, deliveries)) ++failed;
   }
   std::printf("%llu seeds, %llu packets delivered, %llu seeds failed\n",
               static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(deliveries),
