@@ -59,24 +59,47 @@ void set_environment(const std::string& proxy, const std::string& authorities) {
   unsetenv("NO_PROXY");
 }
 
+volatile std::sig_atomic_t running_child = 0;
+
+void pass_on(int signal) {
+  if (running_child > 0) ::kill(static_cast<pid_t>(running_child), signal);
+}
+
+// The command gets SIGINT from the terminal itself, other ends from us; we wait for how it ends.
+void pass_signals_on() {
+  std::signal(SIGINT, SIG_IGN);
+  struct sigaction action {};
+  action.sa_handler = pass_on;
+  for (const int signal : {SIGTERM, SIGHUP, SIGQUIT}) ::sigaction(signal, &action, nullptr);
+}
+
 Result<int> spawn_and_wait(const std::vector<std::string>& words) {
   std::vector<char*> arguments;
   for (const auto& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
-  // The command gets SIGINT from the terminal itself; we wait for how it ends.
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
   sigset_t defaults;
   sigemptyset(&defaults);
   sigaddset(&defaults, SIGINT);
   sigaddset(&defaults, SIGPIPE);
+  sigset_t held, before;
+  sigemptyset(&held);
+  for (const int signal : {SIGTERM, SIGHUP, SIGQUIT}) {
+    sigaddset(&held, signal);
+    sigaddset(&defaults, signal);
+  }
+  sigprocmask(SIG_BLOCK, &held, &before);  // one that comes now waits until there is a child
   posix_spawnattr_setsigdefault(&attributes, &defaults);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
-  std::signal(SIGINT, SIG_IGN);
+  posix_spawnattr_setsigmask(&attributes, &before);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+  pass_signals_on();
   pid_t child = 0;
   const int error =
       posix_spawnp(&child, arguments.front(), nullptr, &attributes, arguments.data(), environ);
   posix_spawnattr_destroy(&attributes);
+  if (error == 0) running_child = child;
+  sigprocmask(SIG_SETMASK, &before, nullptr);
   if (error != 0) {
     return fail(ErrorCode::kNotFound, words.front() + ": " + std::strerror(error));
   }

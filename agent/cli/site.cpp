@@ -126,8 +126,10 @@ Status write_agent_token(const SiteState& state, const KeyFile& enrolment_key,
   enrolment.tags = {*trust::Label::parse(kAgentTag)};
   enrolment.root = state.root;
   enrolment.policy_serial = state.policy_serial;
-  enrolment.not_before = now;
   enrolment.not_after = now + lifetime;
+  // The agent's clock may be behind this one.
+  enrolment.not_before =
+      std::max(now - trust::kIssuedSkew, enrolment.not_after - trust::kMaxEnrolment);
   const auto note =
       trust::sign_statement(enrolment, {enrolment_key.person.str(), enrolment_key.key});
   if (!note) return fail_with(note.error());

@@ -28,6 +28,7 @@ void Core::Parts::update_access(Now now) {
   access_dirty = false;
   evidence.advance(now);
   journal.handle_timeout(now);
+  find_silent(now);
   const bool back = evidence.clock_went_back(now);
   if (back && !clock_said) {
     audit::Entry entry;
@@ -35,7 +36,7 @@ void Core::Parts::update_access(Now now) {
     entry.detail = "the clock went back: no new grants";
     journal.ending(now, std::move(entry));
     log(LogLevel::kError, "the clock went back: no new grants until it is right again",
-        "or run: culvert clock reset");
+        "or run: culvert clock-reset");
   }
   clock_said = back;
   const auto live = concerning(evidence.live(now), options.role, keys.identity.public_key());
@@ -58,6 +59,19 @@ void Core::Parts::update_access(Now now) {
   if (!rights.empty()) due.access = std::min(due.access, now.steady + kRecheck);
 }
 
+// A publisher that answers no handshake, or that no relay knows and no direct path reaches.
+void Core::Parts::find_silent(Now now) {
+  if (options.role != Role::kDevice) return;
+  std::erase_if(silent, [&](const auto& one) { return one.second <= now.steady; });
+  for (const auto& [key, need] : peers) {
+    const auto info = device.peer(key);
+    const bool unanswered = info && info->unanswered_since &&
+                            now.steady - *info->unanswered_since >= kPublisherPatience;
+    const bool gone = relays.says_gone(need.node.relay) && !is_direct(now, key);
+    if (unanswered || gone) silent[need.node.identity] = now.steady + kPassedOver;
+  }
+}
+
 Rights Core::Parts::desired_rights(Now now, const std::vector<trust::LiveGrant>& live) {
   Rights next;
   if (journal.broken(now)) {
@@ -73,7 +87,7 @@ Rights Core::Parts::desired_rights(Now now, const std::vector<trust::LiveGrant>&
     if (!leases.covers(one, now)) continue;
     const auto before = rights.find(one.grant.id);
     auto right = right_of(one, options.role, keys.identity.public_key(),
-                          before == rights.end() ? nullptr : &before->second);
+                          before == rights.end() ? nullptr : &before->second, silent);
     if (!right) continue;
     if (!options.sound_issuer || !options.sound_issuer(right->issuer, one.grant.site.name.str())) {
       right->issuer.clear();
@@ -105,6 +119,12 @@ void Core::Parts::end_right(Now now, const Right& right, const Rights& rest) {
     for (const auto& [id, other] : rest) {
       if (same_way(other, right)) filter.allow(other.grantee, other.service);
     }
+  }
+  if (rest.contains(right.live.grant.id)) {  // it goes on by another publisher
+    log(LogLevel::kInfo, "grant moved",
+        right.live.grant.id.str() + ": from " + right.other.name.str() + " to " +
+            rest.at(right.live.grant.id).other.name.str());
+    return;
   }
   const bool lapsed = why == "lease lapsed";
   audit::Entry entry =

@@ -72,7 +72,7 @@ Result<note::Note> Core::Parts::build_request(Now now, const RequestOptions& wis
   const trust::Node* self = evidence.node(keys.identity.public_key(), now);
   if (self == nullptr) return fail(ErrorCode::kDenied, "this device's admission has ended");
   if (evidence.clock_went_back(now)) {
-    return fail(ErrorCode::kDenied, "the clock went back: correct it, or run culvert clock reset");
+    return fail(ErrorCode::kDenied, "the clock went back: correct it, or run culvert clock-reset");
   }
   trust::GrantRequest request;
   request.site = *site;

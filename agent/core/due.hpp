@@ -15,6 +15,8 @@ inline constexpr Duration kSweep = 60s;
 inline constexpr Duration kRenewRetry = 30s;
 inline constexpr Duration kUploadRetry = 10s;  // after a refusal
 inline constexpr Duration kRecheck = 5s;  // rights are looked at again: the wall clock may jump
+inline constexpr Duration kPublisherPatience = 10s;  // of an unanswered handshake: two attempts
+inline constexpr Duration kPassedOver = 60s;         // a silent publisher, where there is another
 
 struct Due {
   Instant access = Instant::never();  // rights change by time alone

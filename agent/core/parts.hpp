@@ -32,6 +32,7 @@ struct Core::Parts {
 
   // access.cpp
   void update_access(Now now);
+  void find_silent(Now now);
   Rights desired_rights(Now now, const std::vector<trust::LiveGrant>& live);
   void end_right(Now now, const Right& right, const Rights& rest);
   std::string why_ended(Now now, const Right& right) const;
@@ -95,6 +96,7 @@ struct Core::Parts {
   Leases leases;
   Filter filter;
   Rights rights;
+  Silent silent;
   std::map<crypto::WireGuardKey, PeerNeed> peers;
   std::map<crypto::RelayKey, crypto::WireGuardKey> by_relay_key;
   std::unordered_map<IpAddress, crypto::RelayKey> by_made_up;

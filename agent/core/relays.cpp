@@ -86,8 +86,9 @@ void Relays::connect(Now now, Relay& relay, Effects& out) {
   }
   relay.state = State::kConnecting;
   relay.connection = ++last_connection_;
-  out.events.emplace_back(OpenRelay{
-      relay.connection, {relay.info.id, relay.info.host, relay.info.port, relay.info.certificate}});
+  RelayTarget target{relay.info.id, relay.info.host, relay.info.port, {}};
+  if (!relay.info.certificate.is_zero()) target.certificate_sha256 = relay.info.certificate;
+  out.events.emplace_back(OpenRelay{relay.connection, std::move(target)});
 }
 
 void Relays::drop(Relay& relay, Effects& out) {
@@ -224,6 +225,16 @@ std::string Relays::home() const {
     if (relay->ready()) return relay->info.id;
   }
   return {};
+}
+
+bool Relays::says_gone(const crypto::RelayKey& peer) const {
+  bool any = false;
+  for (const auto& relay : relays_) {
+    if (!relay->ready()) continue;
+    if (!relay->not_here.contains(peer)) return false;
+    any = true;
+  }
+  return any;
 }
 
 Relays::Relay* Relays::by_connection(ConnectionId id) {

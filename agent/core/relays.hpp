@@ -46,6 +46,8 @@ class Relays {
   std::vector<std::string> tickets_due(Now now);
   void ticket(Now now, const std::string& relay, std::string note, WallTime until, Effects& out);
 
+  // Every relay that is ready says that the peer is not there, and there is one.
+  bool says_gone(const crypto::RelayKey& peer) const;
   // Through the best relay that is ready and does not say that the peer is not there.
   bool send(const crypto::RelayKey& to, ByteView packet);
   void flush(Effects& out);  // what send() has queued

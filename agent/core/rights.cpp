@@ -80,7 +80,8 @@ std::vector<trust::LiveGrant> concerning(std::vector<trust::LiveGrant> live, Rol
 }
 
 std::optional<Right> right_of(const trust::LiveGrant& live, Role role,
-                              const trust::IdentityKey& self, const Right* keep) {
+                              const trust::IdentityKey& self, const Right* keep,
+                              const Silent& silent) {
   Right right;
   right.live = live;
   right.grantee = live.device.address();
@@ -91,10 +92,15 @@ std::optional<Right> right_of(const trust::LiveGrant& live, Role role,
     return right;
   }
   const trust::Publisher* chosen = nullptr;
+  int best = -1;  // heard of before the one so far, that before the first
   for (const trust::Publisher& publisher : live.publishers) {
-    if (publisher.node.identity == self) continue;
-    if (chosen == nullptr) chosen = &publisher;
-    if (keep != nullptr && keep->other.identity == publisher.node.identity) chosen = &publisher;
+    const trust::IdentityKey& identity = publisher.node.identity;
+    if (identity == self) continue;
+    const bool kept = keep != nullptr && keep->other.identity == identity;
+    const int worth = (silent.contains(identity) ? 0 : 2) + (kept ? 1 : 0);
+    if (worth <= best) continue;
+    best = worth;
+    chosen = &publisher;
   }
   if (chosen == nullptr) return std::nullopt;
   right.other = chosen->node;

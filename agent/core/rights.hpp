@@ -51,9 +51,13 @@ class Leases {
 // publishes itself.
 std::vector<trust::LiveGrant> concerning(std::vector<trust::LiveGrant> live, Role role,
                                          const trust::IdentityKey& self);
-// Of one live grant; nothing where no publisher is there yet. `keep`: the publisher so far.
+// Publishers that have not answered lately, and until when they are passed over.
+using Silent = std::map<trust::IdentityKey, Instant>;
+// Of one live grant; nothing where no publisher is there yet. `keep`: the publisher so far; another
+// is chosen only when that one is silent and another is not.
 std::optional<Right> right_of(const trust::LiveGrant& live, Role role,
-                              const trust::IdentityKey& self, const Right* keep);
+                              const trust::IdentityKey& self, const Right* keep,
+                              const Silent& silent);
 std::map<crypto::WireGuardKey, PeerNeed> peers_of(const Rights& rights, Role role);
 
 }  // namespace culvert::agent

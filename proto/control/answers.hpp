@@ -18,7 +18,7 @@ struct RelayInfo {
   std::uint16_t port = 0;
   std::uint16_t stun_port = 0;
   crypto::RelayKey key;
-  crypto::Hash certificate;  // SHA-256 of the DER
+  crypto::Hash certificate;  // SHA-256 of the DER; zero: not pinned, public authorities vouch
   friend bool operator==(const RelayInfo&, const RelayInfo&) = default;
 };
 struct Welcome {

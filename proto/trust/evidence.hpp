@@ -57,7 +57,7 @@ class Evidence {
 
   // Time passed: starts and ends grants, keeps the highest wall time. Never fails.
   void advance(Now now);
-  Instant next_change(Now now) const;  // when live() changes by time alone; never() if it does not
+  Instant next_change(Now now) const;  // when live() may change by time alone, or never()
 
   // --- what is known; null: not known, or not (any longer) vouched for ---
   const Root* vendor_root() const;
@@ -102,7 +102,7 @@ class Evidence {
   void set_lock(bool locked);
   bool locked() const;
   bool clock_went_back(Now now) const;
-  void reset_clock(WallTime now);  // `culvert clock reset`
+  void reset_clock(WallTime now);  // `culvert clock-reset`
   bool forked() const;             // some root has two texts for one epoch: alarm
 
   const Floors& floors() const;

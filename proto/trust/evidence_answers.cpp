@@ -27,12 +27,17 @@ RequestPhase ended_phase(EndCause cause, bool claimed) {
 }
 
 // The earliest of some moments that lie ahead.
+constexpr Duration kLastSecondStep = 50ms;
+
 class Earliest {
  public:
   Earliest(Now now, WallTime clock) : now_(now), clock_(clock) {}
 
+  // The clock is known in whole seconds only: the last one is looked at in small steps, so that
+  // nothing ends late by what the clock does not say.
   void at(WallTime when) {
-    if (when > clock_) at(now_.steady + (when - clock_));
+    if (when <= clock_) return;
+    at(now_.steady + std::max<Duration>(when - clock_ - std::chrono::seconds(1), kLastSecondStep));
   }
   void at(Instant when) {
     if (when > now_.steady) first_ = std::min(first_, when);

@@ -89,6 +89,7 @@ PeerInfo describe(const Peer& peer, std::vector<Prefix> allowed_ips) {
   if (peer.endpoint != Endpoint{}) out.endpoint = peer.endpoint;
   out.persistent_keepalive = peer.timers.persistent_every();
   out.last_handshake = peer.last_handshake;
+  out.unanswered_since = peer.unanswered_since;
   out.received_bytes = peer.received_bytes;
   out.sent_bytes = peer.sent_bytes;
   out.staged_packets = peer.staged.size();
@@ -152,7 +153,10 @@ void Device::settle(Now now, Output& out) {
     Peer& peer = *touched_[i];
     peer.touched = false;
     keep_fresh(now, peer, out);
-    if (std::exchange(peer.received_any, false)) peer.timers.authenticated_received(now.steady);
+    if (std::exchange(peer.received_any, false)) {
+      peer.timers.authenticated_received(now.steady);
+      peer.unanswered_since.reset();
+    }
     if (std::exchange(peer.received_data, false)) peer.timers.data_received(now.steady);
     if (std::exchange(peer.sent_any, false)) peer.timers.authenticated_sent(now.steady);
     if (std::exchange(peer.sent_data, false)) peer.timers.data_sent(now.steady);

@@ -117,6 +117,7 @@ void Device::start_handshake(Now now, Peer& peer, bool retry, Output& out) {
   peer.pending_index = message.sender = new_index({&peer, nullptr});
   peer.pending_since = now.steady;
   peer.handshake_sent = now.steady;
+  if (!peer.unanswered_since) peer.unanswered_since = now.steady;
   const auto datagram = out.allocate(kInitiationSize);
   encode(message, datagram);
   peer.jar.add_macs(now.steady, datagram);

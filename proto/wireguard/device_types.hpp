@@ -41,7 +41,8 @@ struct PeerInfo {
   std::vector<Prefix> allowed_ips;
   std::optional<Endpoint> endpoint;
   Duration persistent_keepalive{};
-  std::optional<Now> last_handshake;  // that made keys which both sides proved
+  std::optional<Now> last_handshake;        // that made keys which both sides proved
+  std::optional<Instant> unanswered_since;  // our first initiation that nothing authentic followed
   std::uint64_t received_bytes = 0;
   std::uint64_t sent_bytes = 0;
   std::size_t staged_packets = 0;

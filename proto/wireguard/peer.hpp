@@ -29,8 +29,9 @@ struct Peer {
   std::optional<PendingInitiation> pending;
   SessionIndex pending_index;
   Instant pending_since;
-  std::optional<Instant> handshake_sent;  // an initiation or response, for REKEY_TIMEOUT
-  bool last_minute_handshake = false;     // asked for on reception, once a session
+  std::optional<Instant> handshake_sent;    // an initiation or response, for REKEY_TIMEOUT
+  std::optional<Instant> unanswered_since;  // an initiation, and nothing authentic came since
+  bool last_minute_handshake = false;       // asked for on reception, once a session
 
   // Of their initiations.
   Tai64n last_timestamp;

@@ -86,10 +86,14 @@ class Stage:
         self.processes.append((name, process))
         return process
 
+    def release(self, name):
+        """Not watched any more: it may end, or the caller ends it."""
+        entry = next(e for e in self.processes if e[0] == name)
+        self.processes.remove(entry)
+        return entry[1]
+
     def end(self, name):
-        for entry in [e for e in self.processes if e[0] == name]:
-            stop(entry[1])
-            self.processes.remove(entry)
+        stop(self.release(name))
 
     def run(self, place, *words, ok=True, show=False, timeout=30):
         """To its end; its output. ok=True: must succeed, False: must fail, None: either."""
@@ -259,19 +263,19 @@ http {{
         s.until(10, "nginx answers", lambda: "hello" in s.run(
             self.cluster, "curl", "-s", "http://127.0.0.1:%d/" % self.api_port, ok=None))
 
-    def start_agent(self, token=True):
+    def start_agent(self, token="site/agent.token", agent="agent"):
         s = self.s
         config = {"services": {"api": {"upstream": "127.0.0.1:%d" % self.api_port},
                                "db": {"upstream": "127.0.0.1:%d" % self.db_port}},
                   "path": {"allow_loopback": self.loopback}}
         s.write("agent.json", json.dumps(config, indent=2))
-        words = ["culvert", "up", "--state", s.path("agent"), "--config", s.path("agent.json"),
-                 "--name", "acme-agent"]
+        words = ["culvert", "up", "--state", s.path(agent), "--config", s.path("agent.json"),
+                 "--name", "acme-" + agent]
         if token:
-            words += ["--token-file", s.path("site/agent.token"), "--root-hash", self.root_hash]
-        before = s.log("agent").count("culvert is up")
-        s.start("agent", self.cluster, *words)
-        s.until(15, "the site's agent is up", lambda: s.log("agent").count("culvert is up") > before)
+            words += ["--token-file", s.path(token), "--root-hash", self.root_hash]
+        before = s.log(agent).count("culvert is up")
+        s.start(agent, self.cluster, *words)
+        s.until(15, "the site's agent is up", lambda: s.log(agent).count("culvert is up") > before)
 
     def start_laptop(self, token=True):
         s = self.s

@@ -104,6 +104,7 @@ def play(stage, check):
     check_revocation(stage, mesh, grant, check)
     check_lease(stage, mesh, check)
     check_restarts(stage, mesh, check)
+    check_second_publisher(stage, mesh, check)
     check_audit(stage, mesh, hub, grant, check)
 
 
@@ -154,7 +155,7 @@ def check_revocation(stage, mesh, grant, check):
                            "--", "curl", "-sS", "-o", os.devnull, "https://%s/slow" % API, show=False)
     stage.until(10, "bytes flow", lambda: any(
         peer["bytes_in"] > 300_000 for peer in mesh.status()["peers"]))
-    stage.processes.remove(("download", download))
+    stage.release("download")
     stage.run(mesh.cluster, "culvert", "revoke", grant, "--key", stage.path("site/approver.key"))
     started = time.monotonic()
     try:
@@ -177,7 +178,7 @@ def check_lease(stage, mesh, check):
         .splitlines() if DB in l))
     stage.end("coordinator")
     started = time.monotonic()
-    stage.processes.remove(("held", held))
+    stage.release("held")
     try:
         held.wait(40)
     except subprocess.TimeoutExpired:
@@ -192,7 +193,7 @@ def check_lease(stage, mesh, check):
 
 def check_restarts(stage, mesh, check):
     stage.end("agent")
-    mesh.start_agent(token=False)
+    mesh.start_agent(token=None)
     mesh.until_usable(DB, 30)
     stage.end("laptop")
     mesh.start_laptop(token=False)
@@ -204,6 +205,28 @@ def check_restarts(stage, mesh, check):
     stage.until(20, "the database answers after restarts", lambda: "rows" in stage.run(
         mesh.laptop, "curl", "-sS", "--max-time", "5", "http://127.0.0.1:%d/" % forward, ok=None))
     check("agent, laptop and relay were restarted; the grant still works", True)
+
+
+def check_second_publisher(stage, mesh, check):
+    """Two agents of one site publish the same service; the one in use is killed."""
+    stage.run(mesh.cluster, "culvert", "site", "token", "--dir", stage.path("site"), "--out",
+              stage.path("second.token"))
+    mesh.start_agent(token="second.token", agent="second")
+    publisher = lambda: json.loads(mesh.alice("--json", "services"))["services"][0]["publisher"]
+    grants = lambda agent: stage.run(mesh.cluster, "culvert", "--state", stage.path(agent), "audit")
+    stage.until(15, "the second agent has the grant", lambda: "grant-active" in grants("second"))
+    first = publisher()
+    used = "agent" if first == "acme-agent" else "second"
+    killed = stage.release(used)
+    killed.kill()
+    killed.wait()
+    forward = free_port()
+    mesh.alice("forward", "%d:%s" % (forward, DB))
+    stage.until(40, "the database answers by the other agent", lambda: "rows" in stage.run(
+        mesh.laptop, "curl", "-sS", "--max-time", "3", "http://127.0.0.1:%d/" % forward, ok=None))
+    check("the agent in use was killed: the service is reached by the site's other agent",
+          publisher() != first, publisher())
+    mesh.start_agent(token=None, agent=used)
 
 
 def check_audit(stage, mesh, hub, grant, check):

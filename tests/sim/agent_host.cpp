@@ -270,7 +270,9 @@ bool AgentHost::heard_since(const std::string& fqdn, Instant since) const {
 void AgentHost::send_mesh(const Endpoint& from, const Endpoint& to, std::uint8_t flags,
                           bool with_text) {
   const std::string content = with_text ? kPlainMark : "";
-  const auto packet = ip::tcp_packet(from, to, {flags, ++sequence_, 1, 65535}, view(content));
+  // Two agents may answer for one service: the number names the sender too.
+  const auto number = static_cast<std::uint32_t>(id()) << 24U | ++sequence_;
+  const auto packet = ip::tcp_packet(from, to, {flags, number, 1, 65535}, view(content));
   const ByteView packets[] = {packet};
   core_->handle_mesh(now(), packets);
 }

@@ -10,7 +10,7 @@ namespace {
 constexpr std::size_t kTransportHeader = 16;
 constexpr std::uint8_t kTransport = 4;
 constexpr std::size_t kMaxViolations = 20;
-constexpr std::chrono::seconds kWallGrain{1};  // wall clocks here are whole seconds
+constexpr Duration kWallStep = 100ms;  // how finely a program looks at the last second of a grant
 
 }  // namespace
 
@@ -72,7 +72,8 @@ void Oracle::set_audit(Instant now, HostId host, bool failing) {
 std::optional<std::string> Oracle::refusal(Instant now, WallTime wall, HostId host,
                                            const Facts& facts) const {
   if (!facts.vendor || !facts.customer) return "not approved";
-  if (wall >= facts.ends + kWallGrain) return "over";
+  const Duration into_second = Duration{now.nanoseconds} % 1s;
+  if (wall > facts.ends || (wall == facts.ends && into_second > kWallStep)) return "over";
   if (facts.denied.contains(host)) return "denied here";
   if (facts.revoked) {
     const bool online = facts.connected_then.contains(host);

@@ -36,7 +36,7 @@ TEST_CASE("evidence: the main story, seen by the agent and by the laptop") {
     CHECK(must(side->offer(grant, w.now)).kind == ChangeKind::kNone);
     // Ends by time alone, at the moment that was announced, and stays ended.
     const auto wake = side->next_change(w.now);
-    CHECK(wake == w.now.steady + minutes{15});
+    CHECK(wake == w.now.steady + minutes{15} - seconds{1});
     const auto before = w.now;
     w.pass(minutes{15});
     side->advance(w.now);
@@ -406,7 +406,7 @@ TEST_CASE("evidence: a grant ends with its device statement, and goes on with th
   const auto grant = w.approved(minutes{30});
   must(evidence.offer(grant, w.now));
   evidence.claim(id_of(grant), w.now);
-  CHECK(evidence.next_change(w.now) == w.now.steady + minutes{10});
+  CHECK(evidence.next_change(w.now) == w.now.steady + minutes{10} - seconds{1});
   w.pass(minutes{10});
   CHECK_FALSE(is_live(evidence, id_of(grant), w.now));
   w.laptop.serial = 2;
@@ -478,7 +478,7 @@ TEST_CASE("evidence: standing access needs no grant") {
   CHECK_FALSE(live[0].needs_lease);
   CHECK(live[0].service.port == 5432);
   CHECK(live[0].publishers.size() == 1);
-  CHECK(evidence.next_change(w.now) == w.now.steady + hours{2});
+  CHECK(evidence.next_change(w.now) == w.now.steady + hours{2} - seconds{1});
   evidence.set_lock(true);
   CHECK(evidence.live(w.now).empty());
   evidence.set_lock(false);

@@ -130,11 +130,11 @@ TEST_CASE("grants: the window, early by a minute of skew, never late") {
   must(evidence.offer(grant, w.now));
   const auto id = id_of(grant);
   CHECK_FALSE(is_live(evidence, id, w.now));
-  CHECK(evidence.next_change(w.now) == w.now.steady + minutes{9});
+  CHECK(evidence.next_change(w.now) == w.now.steady + minutes{9} - seconds{1});
   w.pass(minutes{9});
   evidence.advance(w.now);
   CHECK(is_live(evidence, id, w.now));
-  CHECK(evidence.next_change(w.now) == w.now.steady + minutes{6});  // claim-by
+  CHECK(evidence.next_change(w.now) == w.now.steady + minutes{6} - seconds{1});  // claim-by
   w.pass(minutes{6});
   evidence.advance(w.now);
   CHECK_FALSE(is_live(evidence, id, w.now));

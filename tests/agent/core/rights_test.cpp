@@ -1,0 +1,50 @@
+#include "agent/core/rights.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace culvert;
+using namespace culvert::agent;
+
+namespace {
+
+trust::IdentityKey key(std::uint8_t number) {
+  trust::IdentityKey out;
+  out.bytes[0] = number;
+  return out;
+}
+
+trust::LiveGrant published_by(std::initializer_list<std::uint8_t> agents) {
+  trust::LiveGrant live;
+  for (const std::uint8_t agent : agents) {
+    trust::Publisher publisher;
+    publisher.node.identity = key(agent);
+    live.publishers.push_back(publisher);
+  }
+  return live;
+}
+
+std::uint8_t chosen(const trust::LiveGrant& live, std::optional<std::uint8_t> so_far,
+                    const Silent& silent) {
+  Right before;
+  if (so_far) before.other.identity = key(*so_far);
+  const auto right = right_of(live, Role::kDevice, key(99), so_far ? &before : nullptr, silent);
+  return right ? right->other.identity.bytes[0] : std::uint8_t{0};
+}
+
+}  // namespace
+
+TEST_CASE("rights: a laptop keeps its publisher, and leaves a silent one for another") {
+  const Instant later{1'000'000'000};
+  const auto all = published_by({1, 2, 3});
+  CHECK(chosen(all, {}, {}) == 1);
+  CHECK(chosen(all, 2, {}) == 2);
+  CHECK(chosen(all, 1, {{key(1), later}}) == 2);
+  CHECK(chosen(all, 2, {{key(1), later}, {key(2), later}}) == 3);
+  CHECK(chosen(all, {}, {{key(1), later}}) == 2);
+  SECTION("when all are silent, or it is alone, it stays") {
+    CHECK(chosen(all, 2, {{key(1), later}, {key(2), later}, {key(3), later}}) == 2);
+    CHECK(chosen(published_by({1}), 1, {{key(1), later}}) == 1);
+  }
+  SECTION("one that is published no more is left") { CHECK(chosen(published_by({3}), 1, {}) == 3); }
+  SECTION("never itself") { CHECK(chosen(published_by({99}), {}, {}) == 0); }
+}
