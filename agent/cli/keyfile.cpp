@@ -69,7 +69,7 @@ Status write_key(const std::filesystem::path& path, const KeyFile& key) {
   text += "\ngroup: " + key.group;
   text += "\nperson: " + key.person.str();
   text += "\nsecret: " + to_hex(key.key.seed().reveal()) + "\n";
-  const auto written = runtime::write_secret_file(path.string(), view(text));
+  auto written = runtime::write_secret_file(path.string(), view(text));
   crypto::wipe({reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
   return written;
 }

@@ -74,6 +74,7 @@ void hint_next(std::string_view line) { hint("next: " + std::string(line)); }
 void print_table(const std::vector<std::string>& header,
                  const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths;
+  widths.reserve(header.size());
   for (const auto& title : header) widths.push_back(width(title));
   for (const auto& row : rows) {
     for (std::size_t i = 0; i < row.size() && i < widths.size(); ++i) {

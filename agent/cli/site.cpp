@@ -143,7 +143,7 @@ Status write_agent_token(const SiteState& state, const KeyFile& enrolment_key,
   token.notes.insert(token.notes.end(), state.site_notes.begin(), state.site_notes.end());
   token.notes.push_back(*note);
   auto rendered = token.render();
-  const auto written = runtime::write_secret_file(out.string(), view(rendered));
+  auto written = runtime::write_secret_file(out.string(), view(rendered));
   crypto::wipe({reinterpret_cast<std::uint8_t*>(rendered.data()), rendered.size()});
   if (!written) return written;
   print("agent token in " + out.string() + ", good for " + format_duration(lifetime));

@@ -29,6 +29,11 @@ void Core::Parts::update_access(Now now) {
   evidence.advance(now);
   journal.handle_timeout(now);
   find_silent(now);
+  if (!journal.writable() && !audit_said) {
+    log(LogLevel::kError, "the audit log cannot be written: nothing opens, in 25 s all is cut",
+        "free space or repair the state folder");
+  }
+  audit_said = !journal.writable();
   const bool back = evidence.clock_went_back(now);
   if (back && !clock_said) {
     audit::Entry entry;

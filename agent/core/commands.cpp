@@ -237,7 +237,9 @@ Status Core::Parts::open_flow(Now now, const Right& right) {
   entry.site = right.live.grant.site.name.str();
   entry.grant = right.live.grant.id.str();
   entry.service = right.live.service.name.str();
-  return journal.opening(now, std::move(entry));
+  auto written = journal.opening(now, std::move(entry));
+  if (!written) access_dirty = true;  // said there
+  return written;
 }
 
 void Core::flow_closed(Now now, const FlowContext& flow, const std::string& fqdn,

@@ -116,7 +116,7 @@ struct Core::Parts {
   bool access_dirty = true;
   bool store_ok = true;
   std::uint64_t stored_revision = 0;
-  bool notes_dirty = false, clock_said = false, broken_said = false;
+  bool notes_dirty = false, clock_said = false, audit_said = false, broken_said = false;
 };
 
 }  // namespace culvert::agent

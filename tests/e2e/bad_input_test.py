@@ -630,10 +630,11 @@ def check_full_audit_log(stage, mesh, check):
     check("audit log on a full disk: nothing new is opened", not denied["audit_ok"])
     status = stage.run(HERE, *culvert("status", state=stage.path("agent")))
     check("culvert status says so", "cannot be written: nothing new is opened" in status, status)
-    stage.until(40, "the agent's log says so", lambda: "audit log cannot be written" in stage.log(
-        "agent"))
-    check("what runs is cut within 30 s, with one line in its log",
-          stage.log("agent").count("audit log cannot be written") == 1, stage.log("agent"))
+    said = lambda what: stage.log("agent").count("the audit log cannot be written: " + what)
+    stage.until(10, "the agent's log says so", lambda: said("nothing opens"))
+    stage.until(40, "what runs is cut", lambda: said("everything is cut"))
+    check("what runs is cut within 30 s; its log has one line for each",
+          said("nothing opens") == said("everything is cut") == 1, stage.log("agent"))
     check("and it runs on", agent.poll() is None)
     os.remove(filler)
     stage.until(30, "openings go on", lambda: "rows" in db(mesh))

@@ -144,10 +144,24 @@ def check_ways_in(stage, mesh, laptop, check):
     check("forward", "hello" in stage.run(
         laptop, "curl", "-sS", "--max-time", "10", "--cacert", ca, "--connect-to",
         "%s:443:127.0.0.1:%d" % (API, port), "https://%s/" % API))
+    check_run_passes_signals_on(stage, laptop, check)
     refused = stage.run(laptop, "setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups",
                         "curl", "-sS", "--max-time", "10", "--proxy", "socks5h://" + proxy, "-k",
                         "https://%s/" % API, ok=False)
     check("another user of the laptop is refused", "hello" not in refused)
+
+
+def check_run_passes_signals_on(stage, laptop, check):
+    stage.start("wrapped", laptop, "culvert", "--state", stage.path("laptop"), "run", "--", "sh", "-c",
+                "echo $$ >command.pid; exec sleep 600", show=False)
+    pid = stage.until(10, "the command runs", lambda: os.path.exists(stage.path("command.pid")) and
+                      open(stage.path("command.pid")).read().strip())
+    wrapped = stage.release("wrapped")
+    stop(wrapped)
+    left = [name for name in os.listdir(stage.path("laptop")) if name.startswith("run-")]
+    check("SIGTERM to `culvert run` ends the command too, and nothing stays",
+          wrapped.returncode == 128 + 15 and not os.path.exists("/proc/" + pid) and not left,
+          (wrapped.returncode, left))
 
 
 def check_revocation(stage, mesh, grant, check):
