@@ -4,11 +4,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "agent/local/client.hpp"
 #include "tests/agent/local/local_support.hpp"
@@ -60,6 +62,37 @@ Handler echo() {
     answer(Reply::ok({{"command", command}, {"given", arguments}}));
   };
 }
+
+// Many calls at once, each caller in a thread of its own. Under ThreadSanitizer one call must have
+// been answered before: the library makes its tables then, under a guard that the tool cannot see.
+class Crowd {
+ public:
+  Crowd(runtime::Loop& loop, const fs::path& state, std::size_t callers, int calls) {
+    for (std::size_t i = 0; i < callers; ++i) {
+      threads_.emplace_back([this, i, calls, &loop, state] {
+        for (int j = 0; j < calls; ++j) {
+          const json given = {{"caller", i}, {"call", j}};
+          const auto answer = call(state, "status", given);
+          if (answer && (*answer)["given"] == given) ++right_;
+        }
+        ++ended_;
+        loop.post([] {});  // so that it looks
+      });
+    }
+  }
+  ~Crowd() {
+    for (auto& thread : threads_) thread.join();
+  }
+  Crowd(const Crowd&) = delete;
+  Crowd& operator=(const Crowd&) = delete;
+  bool done() const { return ended_ == threads_.size(); }
+  std::size_t right() const { return right_; }  // calls that got their own answer
+
+ private:
+  std::atomic<std::size_t> right_ = 0;
+  std::atomic<std::size_t> ended_ = 0;
+  std::vector<std::thread> threads_;
+};
 
 }  // namespace
 
@@ -192,4 +225,35 @@ TEST_CASE("api: stopping answers whoever still waits") {
   REQUIRE(in_time);
   REQUIRE_FALSE(*result);
   CHECK(result->error().error.code == ErrorCode::kUnavailable);
+}
+
+TEST_CASE("api: with every worker busy each caller gets its own answers") {
+  Folder folder;
+  runtime::Loop loop;
+  const auto api = LocalApi::open(loop, folder.state(), echo());
+  REQUIRE(api);
+  REQUIRE(call_while_running(loop, folder.state(), "first", json::object()));
+  Crowd crowd(loop, folder.state(), kApiWorkers, 8);
+  REQUIRE(loop.run_until([&] { return crowd.done(); }, kPatience));
+  CHECK(crowd.right() == kApiWorkers * 8);
+}
+
+TEST_CASE("api: stopping with the pool and its queue full leaves no caller behind") {
+  Folder folder;
+  runtime::Loop loop;
+  std::vector<Answer> kept;
+  auto api = LocalApi::open(loop, folder.state(),
+                            [&](const std::string& command, const json&, Answer answer) {
+                              if (command == "first") return answer(Reply::ok(json::object()));
+                              kept.push_back(std::move(answer));
+                            });
+  REQUIRE(api);
+  REQUIRE(call_while_running(loop, folder.state(), "first", json::object()));
+  Crowd crowd(loop, folder.state(), kApiWorkers + kApiQueue + 8, 1);
+  const bool in_time = loop.run_until([&] { return kept.size() == kApiWorkers; }, kPatience);
+  api->reset();
+  CHECK(loop.run_until([&] { return crowd.done(); }, kPatience));
+  for (const auto& answer : kept) answer(Reply::ok(json::object()));  // too late: nobody listens
+  REQUIRE(in_time);
+  CHECK(crowd.right() == 0);
 }
