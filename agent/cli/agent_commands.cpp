@@ -222,11 +222,11 @@ Status agent_audit(const Common& common) {
   }
   std::vector<std::vector<std::string>> table;
   for (const auto& row : answer->value("entries", json::array())) {
+    auto detail = cell(row, "detail");
     const auto bytes = row.value("bytes_in", 0ULL) + row.value("bytes_out", 0ULL);
-    table.push_back(
-        {cell(row, "at"), bold(cell(row, "kind")), cell(row, "who"), cell(row, "service"),
-         cell(row, "grant"), cell(row, "outcome"),
-         cell(row, "detail") + (bytes > 0 ? ", " + std::to_string(bytes) + " bytes" : "")});
+    if (bytes > 0) detail = (detail == "-" ? "" : detail + ", ") + std::to_string(bytes) + " bytes";
+    table.push_back({cell(row, "at"), bold(cell(row, "kind")), cell(row, "who"),
+                     cell(row, "service"), cell(row, "grant"), cell(row, "outcome"), detail});
   }
   print_table({"TIME", "WHAT", "WHO", "SERVICE", "GRANT", "OUTCOME", "DETAIL"}, table);
   return {};
@@ -249,8 +249,11 @@ Status agent_ping(const Common& common, const std::string& target, int count) {
 Status agent_forward(const Common& common, const std::string& spec) {
   const auto answer = call(common, "forward", {{"spec", spec}});
   if (!answer) return fail_with(answer.error());
-  print(common.json ? answer->dump() : "forwarding " + cell(*answer, "local") + " to " + spec);
-  if (!common.json) hint("end it with: culvert forward-end PORT");
+  print(common.json ? answer->dump()
+                    : "forwarding " + cell(*answer, "local") + " to " + cell(*answer, "host"));
+  const auto local = answer->value("local", "");
+  if (!common.json)
+    hint_next("to end it: culvert forward-end " + local.substr(local.rfind(':') + 1));
   return {};
 }
 

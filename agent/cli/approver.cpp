@@ -110,7 +110,8 @@ Status admit_device(const ByKey& by, const std::string& identity) {
     return !device.state.starts_with("WAITING") || fingerprint(device.node.identity) != identity;
   });
   if (all->empty()) {
-    return fail(ErrorCode::kNotFound, "no such device waits for admission; culvert device list");
+    return fail(ErrorCode::kNotFound,
+                "no such device waits for admission; see: culvert device list --key FILE");
   }
   const auto& key = (*session)->key();
   for (auto& device : *all) {

@@ -249,12 +249,29 @@ void add_use(CLI::App& app, Parsed& p) {
       [&p] { return agent_ca(p.common); }, true);
 }
 
+// The first word where a command should stand and none does: CLI11 says only that one is required.
+std::optional<std::string> unknown_command(const CLI::App& app, int argc, char** argv) {
+  const CLI::App* level = &app;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word == "--state") ++i;
+    if (word.starts_with('-')) continue;
+    const auto commands = level->get_subcommands([](const CLI::App*) { return true; });
+    const auto next = std::find_if(commands.begin(), commands.end(),
+                                   [&](const auto* one) { return one->check_name(word); });
+    if (commands.empty()) return std::nullopt;  // words of the command's own
+    if (next == commands.end()) return word;
+    level = *next;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 int run(int argc, char** argv) {
   runtime::harden_process();
   CLI::App app{"Culvert: reach what is dark in a customer's cluster, with their consent"};
-  app.footer(kLearnMore);
+  app.footer("With every command: --state DIR (the agent's folder), --json");  // of subcommands
   app.set_version_flag("--version", kVersion);
   app.failure_message([](const CLI::App*, const CLI::Error& error) {
     return "culvert: " + std::string(error.what()) + " (culvert --help)\n";
@@ -271,8 +288,16 @@ int run(int argc, char** argv) {
   add_vendor(app, parsed);
   add_site(app, parsed);
   add_device(app, parsed);
+  app.footer(kLearnMore);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::RequiredError& error) {
+    if (const auto word = unknown_command(app, argc, argv)) {
+      hint("culvert: no such command: " + *word + " (culvert --help)");
+      return kExitUsage;
+    }
+    app.exit(error);
+    return kExitUsage;
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error);
     return code == 0 ? kExitOk : kExitUsage;

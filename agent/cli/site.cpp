@@ -158,7 +158,8 @@ Status site_init(const SiteInit& options) {
   const auto person = trust::Person::parse(options.person);
   if (!person) return fail(ErrorCode::kInvalid, "--person: write it as user@domain");
   const auto vendor_hash = trust::parse_hash(options.vendor_hash);
-  if (!vendor_hash) return fail(ErrorCode::kInvalid, "--vendor-hash: expected sha256:…");
+  if (!vendor_hash)
+    return fail(ErrorCode::kInvalid, "--vendor-hash: expected sha256: and 64 hex digits");
   const auto now = runtime::read_clocks();
   const auto vendor_notes = read_bundle(options.vendor_bundle);
   if (!vendor_notes) return fail_with(vendor_notes.error());

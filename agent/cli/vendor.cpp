@@ -128,7 +128,7 @@ Status vendor_site(const VendorSite& options) {
   const auto key = read_key(folder / "directory.key");
   if (!key) return fail_with(key.error());
   const auto expected = trust::parse_hash(options.hash);
-  if (!expected) return fail(ErrorCode::kInvalid, "--hash: expected sha256:…");
+  if (!expected) return fail(ErrorCode::kInvalid, "--hash: expected sha256: and 64 hex digits");
   const auto notes = read_bundle(options.site_bundle);
   if (!notes) return fail_with(notes.error());
   const auto root = trust::verify_genesis(notes->front(), *expected);

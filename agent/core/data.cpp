@@ -111,8 +111,15 @@ void Core::Parts::finish_pings() {
   for (const path::PingAnswer& answer : paths.answers) {
     const auto ping = pings.find(answer.id);
     if (ping == pings.end()) continue;  // answered already, by the quicker path
+    const std::string& name = ping->second.first;
+    if (answer.kind == path::PathKind::kUnknown) {
+      answered_pings.emplace_back(std::move(ping->second.second),
+                                  fail(ErrorCode::kTimeout, "no answer from " + name));
+      pings.erase(ping);
+      continue;
+    }
     PingResult result;
-    result.peer = ping->second.first;
+    result.peer = name;
     result.round_trip = answer.round_trip;
     if (answer.kind == path::PathKind::kDirect) {
       result.path = PathKind::kDirect;

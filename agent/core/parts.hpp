@@ -110,7 +110,7 @@ struct Core::Parts {
   Relays relays;
   std::map<std::string, std::vector<Endpoint>> stun;  // by relay host
   std::map<path::PingId, std::pair<std::string, Done<PingResult>>> pings;
-  std::vector<std::pair<Done<PingResult>, PingResult>> answered_pings;
+  std::vector<std::pair<Done<PingResult>, Result<PingResult>>> answered_pings;
 
   Due due;
   bool access_dirty = true;

@@ -44,7 +44,7 @@ class Bundle {
 std::string describe(const trust::RequestState& state) {
   std::string out(trust::phase_name(state.phase));
   if (state.phase == trust::RequestPhase::kPending) {
-    out += " vendor=" + std::to_string(state.vendor_missing);
+    out += " needs vendor=" + std::to_string(state.vendor_missing);
     out += " customer=" + std::to_string(state.customer_missing);
   }
   if (!state.why.empty()) out += " (" + state.why.substr(0, 400) + ")";

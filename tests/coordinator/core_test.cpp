@@ -149,7 +149,7 @@ TEST_CASE("coordinator: a request travels, gathers signatures and reaches exactl
       world.answer(*world.bob, world.bob->client->list(control::ListWhat::kRequests, {}));
   REQUIRE(listed.has_value());
   REQUIRE(listed->entries.size() == 1);
-  CHECK(listed->entries[0].state == "PENDING vendor=1 customer=1");
+  CHECK(listed->entries[0].state == "PENDING needs vendor=1 customer=1");
   // What comes with it is enough to verify it from the site's pin alone.
   trust::Pins pins;
   pins.site_root = trust::to_hash(world.site->ref.id);
