@@ -20,6 +20,13 @@ bool same_way(const Right& a, const Right& b) {
   return a.grantee == b.grantee && a.service == b.service;
 }
 
+const Right* of_service(const Rights& rights, const trust::LiveGrant& live) {
+  const auto found = std::find_if(rights.begin(), rights.end(), [&](const auto& one) {
+    return one.second.live.service.name == live.service.name;
+  });
+  return found == rights.end() ? nullptr : &found->second;
+}
+
 bool same_peer(const Right& a, const Right& b) { return a.other.wireguard == b.other.wireguard; }
 
 }  // namespace
@@ -64,16 +71,23 @@ void Core::Parts::update_access(Now now) {
   if (!rights.empty()) due.access = std::min(due.access, now.steady + kRecheck);
 }
 
-// A publisher that answers no handshake, or that no relay knows and no direct path reaches.
+// A publisher that answers no handshake, or that no relay knows and no direct path reaches. Not
+// while this node has no way itself.
 void Core::Parts::find_silent(Now now) {
   if (options.role != Role::kDevice) return;
   std::erase_if(silent, [&](const auto& one) { return one.second <= now.steady; });
   for (const auto& [key, need] : peers) {
     const auto info = device.peer(key);
-    const bool unanswered = info && info->unanswered_since &&
-                            now.steady - *info->unanswered_since >= kPublisherPatience;
-    const bool gone = relays.says_gone(need.node.relay) && !is_direct(now, key);
-    if (unanswered || gone) silent[need.node.identity] = now.steady + kPassedOver;
+    const bool direct = is_direct(now, key);
+    if (!info || (relays.home().empty() && !direct)) continue;
+    const Instant since =
+        std::max(info->unanswered_since.value_or(now.steady), relays.ready_since());
+    const bool gone = relays.says_gone(need.node.relay) && !direct;
+    if (gone || now.steady - since >= kPublisherPatience) {
+      silent[need.node.identity] = now.steady + kPassedOver;
+    } else if (!info->unanswered_since) {
+      silent.erase(need.node.identity);  // it answers again
+    }
   }
 }
 
@@ -91,8 +105,10 @@ Rights Core::Parts::desired_rights(Now now, const std::vector<trust::LiveGrant>&
   for (const trust::LiveGrant& one : live) {
     if (!leases.covers(one, now)) continue;
     const auto before = rights.find(one.grant.id);
-    auto right = right_of(one, options.role, keys.identity.public_key(),
-                          before == rights.end() ? nullptr : &before->second, silent);
+    // All grants for a service lead to one publisher: its address has one route.
+    const Right* keep = of_service(next, one);
+    if (keep == nullptr) keep = of_service(rights, one);
+    auto right = right_of(one, options.role, keys.identity.public_key(), keep, silent);
     if (!right) continue;
     if (!options.sound_issuer || !options.sound_issuer(right->issuer, one.grant.site.name.str())) {
       right->issuer.clear();

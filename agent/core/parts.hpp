@@ -111,10 +111,8 @@ struct Core::Parts {
   std::map<std::string, std::vector<Endpoint>> stun;  // by relay host
   std::map<path::PingId, std::pair<std::string, Done<PingResult>>> pings;
   std::vector<std::pair<Done<PingResult>, Result<PingResult>>> answered_pings;
-
   Due due;
-  bool access_dirty = true;
-  bool store_ok = true;
+  bool access_dirty = true, store_ok = true;
   std::uint64_t stored_revision = 0;
   bool notes_dirty = false, clock_said = false, audit_said = false, broken_said = false;
 };

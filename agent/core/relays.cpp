@@ -154,6 +154,7 @@ void Relays::take(Now now, Relay& relay, Inbox& inbox, Effects& out) {
                                MutableByteView(received_).subspan(packet->offset, packet->size)});
     } else if (std::holds_alternative<derp::Ready>(event)) {
       relay.retry = kFirstRetry;
+      relay.ready_since = now.steady;
       relay.client->note_preferred(relays_.front().get() == &relay, relay.output);
       // One that came while the login was under way is not the one that the login sent.
       relay.client->renew_ticket(relay.ticket, relay.output);
@@ -223,6 +224,13 @@ std::size_t Relays::held_bytes() const {
 std::string Relays::home() const {
   for (const auto& relay : relays_) {
     if (relay->ready()) return relay->info.id;
+  }
+  return {};
+}
+
+Instant Relays::ready_since() const {
+  for (const auto& relay : relays_) {
+    if (relay->ready()) return relay->ready_since;
   }
   return {};
 }

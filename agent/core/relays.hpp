@@ -61,6 +61,7 @@ class Relays {
   std::size_t held_bytes() const;  // received packets that are still stored
   std::string home() const;        // the first that is ready; empty: none
   bool is_home(const std::string& relay) const { return home() == relay; }
+  Instant ready_since() const;  // of that one; zero: none
   const std::vector<control::RelayInfo>& map() const { return map_; }
 
  private:
@@ -79,6 +80,7 @@ class Relays {
     Duration retry = kFirstRetry;
     Instant retry_at = Instant::never();
     std::set<crypto::RelayKey> not_here;
+    Instant ready_since;
     bool ready() const { return client && client->ready(); }
   };
 
