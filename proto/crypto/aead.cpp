@@ -2,8 +2,11 @@
 
 #include <sodium.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
+
+#include "proto/crypto/aead_backend.hpp"
 
 namespace culvert::crypto {
 namespace {
@@ -19,28 +22,18 @@ AeadNonce nonce_of(std::uint64_t counter) {
 }  // namespace
 
 void seal_batch(std::span<AeadJob> jobs) {
-  for (auto& job : jobs) {
-    const auto nonce = nonce_of(job.counter);
-    const std::size_t plain_size = job.buffer.size() - kAeadTagSize;
-    crypto_aead_chacha20poly1305_ietf_encrypt_detached(
-        job.buffer.data(), job.buffer.data() + plain_size, nullptr, job.buffer.data(), plain_size,
-        nullptr, 0, nullptr, nonce.data(), job.key->reveal().data());
-    job.ok = true;
-  }
+  if (!jobs.empty()) aead_in_use().seal(jobs);
 }
 
 void open_batch(std::span<AeadJob> jobs) {
-  for (auto& job : jobs) {
-    if (job.buffer.size() < kAeadTagSize) {
-      job.ok = false;
-      continue;
-    }
-    const auto nonce = nonce_of(job.counter);
-    const std::size_t plain_size = job.buffer.size() - kAeadTagSize;
-    job.ok = crypto_aead_chacha20poly1305_ietf_decrypt_detached(
-                 job.buffer.data(), nullptr, job.buffer.data(), plain_size,
-                 job.buffer.data() + plain_size, nullptr, 0, nonce.data(),
-                 job.key->reveal().data()) == 0;
+  const auto& backend = aead_in_use();
+  while (!jobs.empty()) {
+    const auto is_short = [](const AeadJob& job) { return job.buffer.size() < kAeadTagSize; };
+    const auto end = std::find_if(jobs.begin(), jobs.end(), is_short);
+    const auto whole = static_cast<std::size_t>(end - jobs.begin());
+    if (whole > 0) backend.open(jobs.first(whole));
+    if (end != jobs.end()) end->ok = false;
+    jobs = jobs.subspan(std::min(whole + 1, jobs.size()));
   }
 }
 

@@ -17,4 +17,8 @@ std::uint16_t checksum(ByteView bytes);
 std::uint16_t transport_checksum(const IpAddress& source, const IpAddress& destination,
                                  std::uint8_t protocol, ByteView transport);
 
+// In parts: sums of an even number of bytes each (but for the last) add up, in any order.
+std::uint64_t checksum_add(std::uint64_t sum, ByteView bytes);
+std::uint16_t checksum_fold(std::uint64_t sum);  // → the one's complement
+
 }  // namespace culvert::ip

@@ -106,6 +106,7 @@ const std::vector<std::string>* folders_for(const std::string& folder) {
 const std::vector<std::pair<std::string, std::vector<std::string>>>& libraries() {
   static const std::vector<std::pair<std::string, std::vector<std::string>>> table = {
       {"sodium.h", {"proto/crypto"}},
+      {"intel-ipsec-mb.h", {"proto/crypto"}},
       {"openssl/", {"proto/crypto", "proto/runtime"}},
       {"uv.h", {"proto/runtime"}},
       {"wslay/", {"proto/runtime"}},

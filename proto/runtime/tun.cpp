@@ -1,0 +1,238 @@
+#include "proto/runtime/tun.hpp"
+
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "proto/ip/offload.hpp"
+#include "proto/runtime/handle.hpp"
+
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+
+namespace culvert::runtime {
+namespace {
+
+constexpr std::size_t kReadMost = ip::kVirtioHeaderSize + ip::kMaxSuperPacket;
+constexpr std::size_t kReadMemory = 8 * kReadMost;  // of one batch
+constexpr std::size_t kReadBatch = 64;              // reads a batch
+constexpr std::size_t kReadRounds = 4;              // batches a wake-up
+
+Error failed(const std::string& doing, int error) { return uv_error(doing, -error); }
+
+// The ioctl of an interface by name needs some socket.
+Status set_mtu(const std::string& name, std::size_t mtu) {
+  const int any = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  ifreq request{};
+  std::memcpy(request.ifr_name, name.data(), name.size());
+  request.ifr_mtu = static_cast<int>(mtu);
+  const int status = any < 0 ? -1 : ::ioctl(any, SIOCSIFMTU, &request);
+  const int error = errno;
+  if (any >= 0) ::close(any);
+  if (status != 0) return fail_with(failed("cannot set the MTU of " + name, error));
+  return {};
+}
+
+}  // namespace
+
+struct Tun::Impl {
+  ~Impl() {
+    poll.reset();  // libuv stops watching at once; only then may the descriptor go
+    if (descriptor >= 0) ::close(descriptor);
+  }
+
+  Status open(Loop& loop, const TunOptions& options);
+  Status create(const TunOptions& options);
+  void probe_offload();
+  void on_readable();
+  bool read_batch();
+  void take(MutableByteView raw);
+  void write_plain(std::span<const ByteView> packets);
+  void write_joined(std::span<const ByteView> packets);
+  void count_write(ssize_t written, std::size_t size);
+
+  int descriptor = -1;
+  std::string name;
+  bool virtio = false;   // a virtio_net_hdr precedes each packet
+  bool offload = false;  // and packets may be larger than the MTU
+  ip::Coalescer::Offers offers{false, false};
+  Received received;
+  TunCounters counters;
+  HandlePtr<uv_poll_t> poll;
+  std::weak_ptr<Impl> self;
+
+  std::vector<std::uint8_t> memory;
+  std::vector<ByteView> packets;
+  ip::Splitter splitter;
+  ip::Coalescer coalescer;
+};
+
+Status Tun::Impl::create(const TunOptions& options) {
+  if (options.name.empty() || options.name.size() >= IFNAMSIZ) {
+    return fail(ErrorCode::kInvalid, "an interface name has 1 to 15 characters: " + options.name);
+  }
+  if (if_nametoindex(options.name.c_str()) != 0) {
+    return fail(ErrorCode::kConflict, "there is an interface " + options.name + " already");
+  }
+  descriptor = ::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  if (descriptor < 0) {
+    return fail(ErrorCode::kDenied, std::string("/dev/net/tun: ") + std::strerror(errno));
+  }
+  ifreq request{};
+  std::memcpy(request.ifr_name, options.name.data(), options.name.size());
+  virtio = options.offload;
+  const int flags = IFF_TUN | IFF_NO_PI | (virtio ? IFF_VNET_HDR : 0);
+  request.ifr_flags = static_cast<short>(flags);
+  if (::ioctl(descriptor, TUNSETIFF, &request) != 0) {
+    const int error = errno;
+    if (error == EPERM || error == EACCES) {
+      return fail(ErrorCode::kDenied,
+                  "creating " + options.name + " needs root or the capability CAP_NET_ADMIN");
+    }
+    if (error == EINVAL) {
+      return fail(ErrorCode::kInvalid, "the system refuses the name " + options.name);
+    }
+    return fail_with(failed("cannot create " + options.name, error));
+  }
+  name = request.ifr_name;
+  return {};
+}
+
+// Kernels before 6.2 refuse UDP; what is left over is then segmented by the kernel.
+void Tun::Impl::probe_offload() {
+  const unsigned tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
+  if (::ioctl(descriptor, TUNSETOFFLOAD, tcp | TUN_F_USO4 | TUN_F_USO6) == 0) {
+    offers = {true, true};
+  } else if (::ioctl(descriptor, TUNSETOFFLOAD, tcp) == 0) {
+    offers = {true, false};
+  }
+  offload = offers.tcp;
+}
+
+Status Tun::Impl::open(Loop& loop, const TunOptions& options) {
+  if (auto created = create(options); !created) return created;
+  if (virtio) probe_offload();
+  if (auto set = set_mtu(name, options.mtu); !set) return set;
+  memory.resize(kReadMemory);
+  poll = HandlePtr<uv_poll_t>(new uv_poll_t{});
+  const int status = uv_poll_init(loop.raw(), poll.get(), descriptor);
+  if (status != 0) {
+    delete poll.release();
+    return fail_with(uv_error("cannot watch " + name, status));
+  }
+  poll->data = this;
+  uv_poll_start(poll.get(), UV_READABLE, [](uv_poll_t* handle, int, int) {
+    if (handle->data != nullptr) static_cast<Impl*>(handle->data)->on_readable();
+  });
+  return {};
+}
+
+void Tun::Impl::on_readable() {
+  const auto held = self.lock();
+  for (std::size_t round = 0; round < kReadRounds && poll; ++round) {
+    if (!read_batch()) return;
+  }
+}
+
+// Packets lie one behind the other; false: nothing is left.
+bool Tun::Impl::read_batch() {
+  packets.clear();
+  splitter.clear();
+  bool more = true;
+  std::size_t used = 0;
+  for (std::size_t reads = 0; reads < kReadBatch && used + kReadMost <= memory.size(); ++reads) {
+    const ssize_t size = ::read(descriptor, memory.data() + used, kReadMost);
+    if (size <= 0) {
+      more = size < 0 && errno == EINTR;
+      break;
+    }
+    ++counters.reads;
+    take(MutableByteView(memory).subspan(used, static_cast<std::size_t>(size)));
+    used += (static_cast<std::size_t>(size) + 63U) & ~std::size_t{63};
+  }
+  counters.packets_in += packets.size();
+  if (!packets.empty()) received(packets);
+  return more;
+}
+
+void Tun::Impl::take(MutableByteView raw) {
+  if (!virtio) {
+    counters.bytes_in += raw.size();
+    packets.push_back(raw);
+    return;
+  }
+  if (raw.size() <= ip::kVirtioHeaderSize) {
+    ++counters.dropped_in;
+    return;
+  }
+  const auto header = ip::VirtioHeader::read(raw.data());
+  const auto packet = raw.subspan(ip::kVirtioHeaderSize);
+  counters.bytes_in += packet.size();
+  if (!splitter.split(header, packet, packets)) ++counters.dropped_in;
+}
+
+void Tun::Impl::count_write(ssize_t written, std::size_t size) {
+  ++counters.writes;
+  if (written < 0) {
+    ++counters.dropped_out;
+  } else {
+    counters.bytes_out += size;
+  }
+}
+
+void Tun::Impl::write_plain(std::span<const ByteView> batch) {
+  for (const ByteView packet : batch) {
+    count_write(::write(descriptor, packet.data(), packet.size()), packet.size());
+  }
+}
+
+void Tun::Impl::write_joined(std::span<const ByteView> batch) {
+  std::array<iovec, 2 + ip::kMaxPieces> vectors{};
+  const auto add = [&vectors](std::size_t at, const std::uint8_t* data, std::size_t size) {
+    vectors[at] = {const_cast<std::uint8_t*>(data), size};
+  };
+  for (const ip::CoalescedPacket& packet : coalescer.join(batch, offers)) {
+    std::size_t used = 0;
+    add(used++, packet.virtio.data(), packet.virtio.size());
+    if (packet.head_size > 0) add(used++, packet.head.data(), packet.head_size);
+    for (const ByteView piece : coalescer.pieces(packet)) add(used++, piece.data(), piece.size());
+    count_write(::writev(descriptor, vectors.data(), static_cast<int>(used)), packet.size);
+  }
+}
+
+Result<std::unique_ptr<Tun>> Tun::open(Loop& loop, Received received, TunOptions options) {
+  auto impl = std::make_shared<Impl>();
+  impl->self = impl;
+  impl->received = std::move(received);
+  if (auto opened = impl->open(loop, options); !opened) return fail_with(opened.error());
+  return std::unique_ptr<Tun>(new Tun(std::move(impl)));
+}
+
+Tun::Tun(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Tun::~Tun() { impl_->poll.reset(); }
+
+void Tun::write(std::span<const ByteView> packets) {
+  impl_->counters.packets_out += packets.size();
+  if (impl_->virtio) {
+    impl_->write_joined(packets);
+  } else {
+    impl_->write_plain(packets);
+  }
+}
+
+const std::string& Tun::name() const { return impl_->name; }
+const TunCounters& Tun::counters() const { return impl_->counters; }
+bool Tun::offload() const { return impl_->offload; }
+
+}  // namespace culvert::runtime

@@ -1,0 +1,55 @@
+// A TUN device (linux/if_tun.h): IP packets between the kernel and this process, in batches. With
+// offloads (IFF_VNET_HDR, TUNSETOFFLOAD; probed) both sides exchange super-packets, which are split
+// and joined here (proto/ip/offload). Creating one needs CAP_NET_ADMIN; it goes when its descriptor
+// closes, at a crash too. Addresses, routes and link state are proto/runtime/interface.hpp's.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "proto/core/bytes.hpp"
+#include "proto/core/result.hpp"
+#include "proto/runtime/loop.hpp"
+
+namespace culvert::runtime {
+
+struct TunOptions {
+  std::string name;        // at most 15 bytes; with %d the kernel counts up
+  std::size_t mtu = 1420;  // set on the device
+  bool offload = true;
+};
+
+struct TunCounters {
+  std::uint64_t packets_in = 0, bytes_in = 0, reads = 0;  // from the kernel
+  std::uint64_t packets_out = 0, bytes_out = 0, writes = 0;
+  std::uint64_t dropped_in = 0;   // malformed super-packets
+  std::uint64_t dropped_out = 0;  // the kernel would not take them
+};
+
+class Tun {
+ public:
+  // IP packets of at most the MTU each; valid during the call.
+  using Received = std::function<void(std::span<const ByteView> packets)>;
+
+  // kDenied: not permitted, or no /dev/net/tun; kConflict: the name is taken; kInvalid: the name.
+  static Result<std::unique_ptr<Tun>> open(Loop& loop, Received received, TunOptions options);
+  ~Tun();  // safe inside `received`
+  Tun(const Tun&) = delete;
+  Tun& operator=(const Tun&) = delete;
+
+  void write(std::span<const ByteView> packets);  // what the kernel does not take is dropped
+
+  const std::string& name() const;
+  const TunCounters& counters() const;
+  bool offload() const;  // segmentation in use
+
+ private:
+  struct Impl;
+  explicit Tun(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace culvert::runtime
