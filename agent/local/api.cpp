@@ -1,6 +1,7 @@
 #include "agent/local/api.hpp"
 
 #include <httplib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <condition_variable>
@@ -18,6 +19,7 @@ namespace {
 
 constexpr std::size_t kMaxSocketPath = 107;  // sockaddr_un, less the final zero
 constexpr std::chrono::seconds kApiReadTimeout{2};
+constexpr int kApiBacklog = 128;
 
 // httplib's own pool queues without a bound; here the accepting thread waits when the queue is
 // full, so that further connections stay in the kernel's backlog.
@@ -105,6 +107,7 @@ class LocalApi::Impl {
       : loop_(loop), lock_(std::move(lock)), socket_(std::move(socket)) {
     desk_->handler = std::move(handler);
     server_.set_address_family(AF_UNIX);
+    server_.set_socket_options([this](socket_t opened) { listening_ = opened; });
     server_.set_payload_max_length(kMaxApiBody);
     server_.set_keep_alive_max_count(1);
     server_.set_read_timeout(kApiReadTimeout);
@@ -134,6 +137,8 @@ class LocalApi::Impl {
       return fail_with(runtime::file_error("open the socket", socket_.string(), errno));
     }
     ::chmod(socket_.c_str(), 0600);
+    // The library asks for a backlog of 5: one more caller at once would find "no agent".
+    ::listen(listening_, kApiBacklog);
     thread_ = std::thread([this] { server_.listen_after_bind(); });
     // stop() has no effect on a server that is about to start.
     while (!server_.is_running()) std::this_thread::yield();
@@ -158,6 +163,7 @@ class LocalApi::Impl {
   runtime::FileLock lock_;
   std::filesystem::path socket_;
   std::shared_ptr<Desk> desk_ = std::make_shared<Desk>();
+  int listening_ = -1;  // server_'s
   httplib::Server server_;
   std::thread thread_;
 };

@@ -233,9 +233,9 @@ TEST_CASE("api: with every worker busy each caller gets its own answers") {
   const auto api = LocalApi::open(loop, folder.state(), echo());
   REQUIRE(api);
   REQUIRE(call_while_running(loop, folder.state(), "first", json::object()));
-  Crowd crowd(loop, folder.state(), kApiWorkers, 8);
+  Crowd crowd(loop, folder.state(), kApiWorkers + kApiQueue + 8, 1);
   REQUIRE(loop.run_until([&] { return crowd.done(); }, kPatience));
-  CHECK(crowd.right() == kApiWorkers * 8);
+  CHECK(crowd.right() == kApiWorkers + kApiQueue + 8);
 }
 
 TEST_CASE("api: stopping with the pool and its queue full leaves no caller behind") {
