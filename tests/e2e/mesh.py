@@ -179,6 +179,7 @@ class Mesh:
         self.control_port, self.relay_port = free_port(), free_port()
         self.stun_port, self.proxy_port = free_port(socket.SOCK_DGRAM), free_port()
         self.api_port, self.db_port = free_port(), free_port()
+        self.direct = True  # False: by the relay alone
         self.extra = {}  # more configuration, by program
 
     # --- who runs what ---
@@ -255,7 +256,9 @@ http {{
   server {{ listen 127.0.0.1:{api}; root {w}/www;
     location = / {{ return 200 "hello from the cluster: $host\\n"; }}
     location = /slow {{ limit_rate 200k; alias {w}/www/large.bin; }} }}
-  server {{ listen 127.0.0.1:{db}; return 200 "rows of the database\\n"; }}
+  server {{ listen 127.0.0.1:{db}; root {w}/www;
+    location / {{ return 200 "rows of the database\\n"; }}
+    location = /large.bin {{ }} }}
 }}
 """.format(w=s.work, api=self.api_port, db=self.db_port))
         s.start("nginx", self.cluster, "nginx", "-e", s.path("nginx-error.log"), "-p", s.work,
@@ -267,7 +270,7 @@ http {{
         s = self.s
         config = {"services": {"api": {"upstream": "127.0.0.1:%d" % self.api_port},
                                "db": {"upstream": "127.0.0.1:%d" % self.db_port}},
-                  "path": {"allow_loopback": self.loopback}}
+                  "path": {"allow_loopback": self.loopback, "direct": self.direct}}
         s.write("agent.json", json.dumps(config, indent=2))
         words = ["culvert", "up", "--state", s.path(agent), "--config", s.path("agent.json"),
                  "--name", "acme-" + agent]
@@ -280,7 +283,7 @@ http {{
     def start_laptop(self, token=True):
         s = self.s
         config = {"proxy": "127.0.0.1:%d" % self.proxy_port,
-                  "path": {"allow_loopback": self.loopback}}
+                  "path": {"allow_loopback": self.loopback, "direct": self.direct}}
         s.write("laptop.json", json.dumps(config, indent=2))
         words = ["culvert", "up", "--state", s.path("laptop"), "--config", s.path("laptop.json"),
                  "--name", "alice-laptop"]
