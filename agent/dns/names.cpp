@@ -1,0 +1,41 @@
+#include "agent/dns/names.hpp"
+
+#include <algorithm>
+
+namespace culvert::dns {
+namespace {
+
+bool under(std::string_view name, std::string_view zone) {
+  if (!name.ends_with(zone)) return false;
+  return name.size() == zone.size() || name[name.size() - zone.size() - 1] == '.';
+}
+
+Bytes own_answer(const Query& query, const Names& names) {
+  if (query.class_ != kClassInternet) return make_answer(query, Rcode::kRefused);
+  const auto granted = names.granted.find(query.name);
+  if (granted == names.granted.end()) return make_answer(query, Rcode::kNoSuchName);
+  if (query.type != kTypeAaaa && query.type != kTypeAny) {
+    return make_answer(query, Rcode::kNoError);
+  }
+  return make_answer(query, Rcode::kNoError, granted->second);
+}
+
+}  // namespace
+
+bool Names::ours(std::string_view name) const {
+  return under(name, kReverseZone) || granted.contains(std::string(name)) ||
+         std::any_of(suffixes.begin(), suffixes.end(),
+                     [&](const std::string& suffix) { return under(name, suffix); });
+}
+
+Outcome handle(ByteView message, const Names& names) {
+  auto query = parse_query(message);
+  if (!query) return {make_error(message, query.error()), std::nullopt};
+  if (query->edns_version != 0) {  // RFC 6891 §6.1.3
+    return {make_answer(*query, Rcode::kBadVersion), std::nullopt};
+  }
+  if (names.ours(query->name)) return {own_answer(*query, names), std::nullopt};
+  return {std::nullopt, std::move(*query)};
+}
+
+}  // namespace culvert::dns
