@@ -8,6 +8,7 @@
 #include "agent/cli/options.hpp"
 #include "agent/cli/output.hpp"
 #include "agent/shell/daemon.hpp"
+#include "agent/wireguard/program.hpp"
 #include "proto/runtime/files.hpp"
 
 namespace culvert::cli {
@@ -33,7 +34,7 @@ std::string default_state() {
 struct Parsed {
   Common common{default_state(), false};
   agent::DaemonOptions daemon;
-  std::string token_file, root_hash, node_name;
+  std::string token_file, root_hash, node_name, owner;
   VendorInit vendor_init;
   VendorCollect collect;
   VendorSite vendor_site;
@@ -43,6 +44,7 @@ struct Parsed {
   ByKey by;
   Request request;
   RunCommand run;
+  agent::WireguardOptions wireguard;
   std::string device, grant, reason = "ended by an approver", site, target, spec;
   int count = 1, port = 0;
   std::function<int()> action;
@@ -181,6 +183,9 @@ void add_up(CLI::App& app, Parsed& p) {
   up->add_option("--token-file", p.token_file, "for the first start; - is standard input");
   up->add_option("--root-hash", p.root_hash, "the customer's pin, for an agent in a site");
   up->add_option("--name", p.node_name, "of this node (default: the host's)");
+  up->add_flag("--tun", p.daemon.tun, "laptops: an interface, so that every program just works");
+  up->add_flag("--no-dns", p.daemon.no_dns, "with --tun: leave the machine's resolver alone");
+  up->add_option("--owner", p.owner, "laptops: the user who is served (default: the caller's)");
   up->callback([&p] {
     p.action = [&p] {
       p.daemon.state_directory = p.common.state;
@@ -191,6 +196,7 @@ void add_up(CLI::App& app, Parsed& p) {
       if (!p.token_file.empty()) p.daemon.token_file = p.token_file;
       if (!p.root_hash.empty()) p.daemon.root_hash = p.root_hash;
       if (!p.node_name.empty()) p.daemon.name = p.node_name;
+      if (!p.owner.empty()) p.daemon.owner = p.owner;
       return agent::run_daemon(p.daemon);
     };
   });
@@ -249,6 +255,25 @@ void add_use(CLI::App& app, Parsed& p) {
       [&p] { return agent_ca(p.common); }, true);
 }
 
+void add_wireguard(CLI::App& app, Parsed& p) {
+  auto* wireguard =
+      app.add_subcommand("wireguard", "one WireGuard interface for wg and wg-quick; no agent");
+  wireguard->add_flag("-f,--foreground", p.wireguard.foreground, "stay in the foreground");
+  wireguard->add_option("IFNAME", p.wireguard.interface, "its name")->required();
+  wireguard->callback([&p] { p.action = [&p] { return agent::run_wireguard(p.wireguard); }; });
+}
+
+// What culvert-wireguard is called with; CLI11 takes the words last to first.
+std::vector<std::string> words_of(int argc, char** argv) {
+  std::vector<std::string> words(argv + 1, argv + argc);
+  const std::string_view program = argc > 0 ? argv[0] : "";
+  if (program.substr(program.rfind('/') + 1) == "culvert-wireguard") {
+    words.insert(words.begin(), "wireguard");
+  }
+  std::reverse(words.begin(), words.end());
+  return words;
+}
+
 // The first word where a command should stand and none does: CLI11 says only that one is required.
 std::optional<std::string> unknown_command(const CLI::App& app, int argc, char** argv) {
   const CLI::App* level = &app;
@@ -288,9 +313,11 @@ int run(int argc, char** argv) {
   add_vendor(app, parsed);
   add_site(app, parsed);
   add_device(app, parsed);
+  add_wireguard(app, parsed);
   app.footer(kLearnMore);
   try {
-    app.parse(argc, argv);
+    app.name("culvert");
+    app.parse(words_of(argc, argv));
   } catch (const CLI::RequiredError& error) {
     if (const auto word = unknown_command(app, argc, argv)) {
       hint("culvert: no such command: " + *word + " (culvert --help)");

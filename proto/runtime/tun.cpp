@@ -68,6 +68,7 @@ struct Tun::Impl {
   bool offload = false;  // and packets may be larger than the MTU
   ip::Coalescer::Offers offers{false, false};
   Received received;
+  std::function<void()> gone;
   TunCounters counters;
   HandlePtr<uv_poll_t> poll;
   std::weak_ptr<Impl> self;
@@ -133,6 +134,7 @@ Status Tun::Impl::open(Loop& loop, const TunOptions& options) {
   }
   poll->data = this;
   uv_poll_start(poll.get(), UV_READABLE, [](uv_poll_t* handle, int, int) {
+    // A deleted device shows as an error of the poll; the read then says so.
     if (handle->data != nullptr) static_cast<Impl*>(handle->data)->on_readable();
   });
   return {};
@@ -150,11 +152,13 @@ bool Tun::Impl::read_batch() {
   packets.clear();
   splitter.clear();
   bool more = true;
+  bool deleted = false;
   std::size_t used = 0;
   for (std::size_t reads = 0; reads < kReadBatch && used + kReadMost <= memory.size(); ++reads) {
     const ssize_t size = ::read(descriptor, memory.data() + used, kReadMost);
     if (size <= 0) {
       more = size < 0 && errno == EINTR;
+      deleted = size < 0 && errno == EBADFD;  // the descriptor has lost its device
       break;
     }
     ++counters.reads;
@@ -163,6 +167,10 @@ bool Tun::Impl::read_batch() {
   }
   counters.packets_in += packets.size();
   if (!packets.empty()) received(packets);
+  if (deleted) {
+    poll.reset();
+    if (gone) gone();
+  }
   return more;
 }
 
@@ -215,6 +223,7 @@ Result<std::unique_ptr<Tun>> Tun::open(Loop& loop, Received received, TunOptions
   auto impl = std::make_shared<Impl>();
   impl->self = impl;
   impl->received = std::move(received);
+  impl->gone = options.gone;
   if (auto opened = impl->open(loop, options); !opened) return fail_with(opened.error());
   return std::unique_ptr<Tun>(new Tun(std::move(impl)));
 }

@@ -144,6 +144,11 @@ Result<std::unique_ptr<UdpSocket>> UdpSocket::open(Loop& loop, const Endpoint& a
 UdpSocket::UdpSocket(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 UdpSocket::~UdpSocket() { impl_->poll.reset(); }
 
+Status UdpSocket::set_mark(std::uint32_t mark) {
+  if (setsockopt(impl_->descriptor, SOL_SOCKET, SO_MARK, &mark, sizeof mark) == 0) return {};
+  return fail_with(uv_error("cannot mark the UDP socket", -errno));
+}
+
 Endpoint UdpSocket::local_endpoint() const { return impl_->local; }
 const UdpCounters& UdpSocket::counters() const { return impl_->counters; }
 bool UdpSocket::segmentation() const { return impl_->gso; }

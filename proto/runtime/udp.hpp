@@ -55,6 +55,7 @@ class UdpSocket {
   // Runs of equal size to one destination (the last may be shorter) leave as one segmented send.
   UdpSent send(std::span<const OutDatagram> batch);
 
+  Status set_mark(std::uint32_t mark);  // SO_MARK, for policy routing; 0: none; CAP_NET_ADMIN
   Endpoint local_endpoint() const;
   const UdpCounters& counters() const;
   bool segmentation() const;  // still in use; a device that refuses it turns it off

@@ -33,6 +33,18 @@ void AllowedIps::insert(const Prefix& prefix, Peer* peer) {
   at->peers[masked(prefix.address, at->high_mask, at->low_mask)] = peer;
 }
 
+void AllowedIps::remove(const Prefix& prefix, const Peer* peer) {
+  auto& all = tables(prefix.address);
+  const auto at = std::find_if(all.begin(), all.end(), [&prefix](const Table& table) {
+    return table.length == prefix.length;
+  });
+  if (at == all.end()) return;
+  const auto found = at->peers.find(masked(prefix.address, at->high_mask, at->low_mask));
+  if (found == at->peers.end() || found->second != peer) return;
+  at->peers.erase(found);
+  if (at->peers.empty()) all.erase(at);
+}
+
 void AllowedIps::remove_all(const Peer* peer) {
   for (auto* all : {&v4_, &v6_}) {
     for (auto& table : *all) {

@@ -18,6 +18,7 @@ class AllowedIps {
  public:
   // A prefix belongs to one peer; the last to claim it has it, as in every WireGuard.
   void insert(const Prefix& prefix, Peer* peer);
+  void remove(const Prefix& prefix, const Peer* peer);  // if it is that peer's
   void remove_all(const Peer* peer);
   Peer* lookup(const IpAddress& address) const;  // null: nobody's
   // Of one peer or (null) of all, by peer; sorted.

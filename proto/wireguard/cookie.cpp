@@ -35,6 +35,11 @@ crypto::Secret32 cookie_key_for(const crypto::WireGuardKey& key) {
 CookieChecker::CookieChecker(const crypto::WireGuardKey& ours, Rng& rng)
     : rng_(rng), mac1_key_(mac1_key_for(ours)), cookie_key_(cookie_key_for(ours)) {}
 
+void CookieChecker::set_key(const crypto::WireGuardKey& ours) {
+  mac1_key_ = mac1_key_for(ours);
+  cookie_key_ = cookie_key_for(ours);
+}
+
 bool CookieChecker::mac1_is_right(ByteView message) const {
   return equal_secretly(crypto::blake2s_mac16(mac1_key_, before_mac1(message)), mac1_of(message));
 }

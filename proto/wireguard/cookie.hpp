@@ -25,6 +25,7 @@ using Mac = std::array<std::uint8_t, 16>;
 class CookieChecker {
  public:
   CookieChecker(const crypto::WireGuardKey& ours, Rng& rng);
+  void set_key(const crypto::WireGuardKey& ours);
 
   bool mac1_is_right(ByteView message) const;
   bool mac2_is_right(Instant now, ByteView message, const Endpoint& from) const;

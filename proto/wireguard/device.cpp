@@ -56,6 +56,20 @@ bool Device::set_allowed_ips(const crypto::WireGuardKey& key, std::span<const Pr
   return true;
 }
 
+bool Device::add_allowed_ip(const crypto::WireGuardKey& key, const Prefix& prefix) {
+  Peer* peer = find(key);
+  if (peer == nullptr) return false;
+  allowed_ips_.insert(prefix, peer);
+  return true;
+}
+
+bool Device::remove_allowed_ip(const crypto::WireGuardKey& key, const Prefix& prefix) {
+  const Peer* peer = find(key);
+  if (peer == nullptr) return false;
+  allowed_ips_.remove(prefix, peer);
+  return true;
+}
+
 bool Device::set_preshared_key(const crypto::WireGuardKey& key,
                                std::optional<crypto::Secret32> secret) {
   Peer* peer = find(key);
@@ -77,6 +91,30 @@ bool Device::set_persistent_keepalive(Now now, const crypto::WireGuardKey& key, 
   peer->timers.set_persistent(now.steady, every);
   deadlines_.watch(*peer);
   return true;
+}
+
+void Device::set_identity(Identity identity) {
+  identity_ = std::move(identity);
+  checker_.set_key(identity_.public_key);
+  remove_peer(identity_.public_key);
+  for (auto& [key, peer] : peers_) {
+    drop_pending(*peer);
+    peer->keypairs.clear(retired_);
+    peer->handshake_sent.reset();
+    peer->timers.sessions_ended();
+    deadlines_.watch(*peer);
+    // Never nothing: add_peer refused the keys for which it is.
+    if (auto keys = PeerKeys::make(identity_, key)) {
+      keys->preshared = std::move(peer->keys.preshared);
+      peer->keys = std::move(*keys);
+    }
+  }
+  bury();
+}
+
+crypto::Secret32 Device::preshared_key(const crypto::WireGuardKey& key) const {
+  const Peer* peer = find(key);
+  return peer == nullptr ? crypto::Secret32{} : peer->keys.preshared.clone();
 }
 
 namespace {

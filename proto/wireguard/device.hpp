@@ -1,13 +1,12 @@
 // A WireGuard interface without sockets, clock or threads: inner IP packets and datagrams go in, in
 // batches, datagrams and inner IP packets come out. One owner, one thread.
 //
-//   send()            inner packets → allowed-ips → session → sealed datagrams; a packet without a
-//                     session waits (at most kMaxStaged a peer, the oldest is dropped) and a
-//                     handshake starts
+//   send()            inner packets → allowed-ips → session → sealed datagrams; one without a
+//                     session waits (kMaxStaged a peer, then the oldest goes); a handshake starts
 //   receive()         datagrams → session → opened packets; handshakes are answered
 //   handle_timeout()  due at next_deadline(): retransmissions, keepalives, erasure
 //
-// Everything that a stranger can cause is dropped, counted and otherwise without effect.
+// What a stranger can cause is dropped, counted and otherwise without effect.
 #pragma once
 
 #include <memory>
@@ -35,7 +34,6 @@ class Device {
   static constexpr std::size_t kMaxAllowedIps = 1U << 16U;  // a peer
   static constexpr std::size_t kMaxStaged = 128;            // packets a peer
   static constexpr std::size_t kMaxPacket = 65'472;         // inner; the datagram fits in UDP
-
   // `rng` outlives the device.
   Device(Identity identity, Rng& rng, DeviceOptions options = {});
   Device(const Device&) = delete;
@@ -46,12 +44,18 @@ class Device {
   bool remove_peer(const crypto::WireGuardKey& key);  // sessions and staged packets go at once
   // False: no such peer (or, for allowed-ips, too many).
   bool set_allowed_ips(const crypto::WireGuardKey& key, std::span<const Prefix> prefixes);
+  bool add_allowed_ip(const crypto::WireGuardKey& key, const Prefix& prefix);
+  bool remove_allowed_ip(const crypto::WireGuardKey& key, const Prefix& prefix);
   bool set_preshared_key(const crypto::WireGuardKey& key, std::optional<crypto::Secret32> secret);
   bool set_endpoint(const crypto::WireGuardKey& key, const Endpoint& endpoint);
   bool set_persistent_keepalive(Now now, const crypto::WireGuardKey& key, Duration every);
   void set_mtu(std::size_t mtu) { options_.mtu = mtu; }
+  // Ends all sessions; a peer that has the new public key goes. The same one: start afresh.
+  void set_identity(Identity identity);
 
   const crypto::WireGuardKey& public_key() const { return identity_.public_key; }
+  bool has_peer(const crypto::WireGuardKey& key) const { return find(key) != nullptr; }
+  crypto::Secret32 preshared_key(const crypto::WireGuardKey& key) const;  // zero: none
   std::optional<PeerInfo> peer(const crypto::WireGuardKey& key) const;
   std::vector<PeerInfo> peers() const;
   std::size_t peer_count() const { return peers_.size(); }
@@ -106,9 +110,7 @@ class Device {
   AllowedIps allowed_ips_;
   Tombstones tombstones_;
   Deadlines deadlines_;
-
-  // Of one call; members so that their memory is reused.
-  std::vector<crypto::AeadJob> seals_;
+  std::vector<crypto::AeadJob> seals_;  // from here: of one call, members to reuse their memory
   std::vector<crypto::AeadJob> opens_;
   std::vector<Opening> openings_;
   std::vector<Peer*> touched_;

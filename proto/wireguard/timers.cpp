@@ -68,6 +68,13 @@ void Timers::set_persistent(Instant now, Duration every) {
   persistent_ = every > Duration{} ? now : Instant::never();
 }
 
+void Timers::sessions_ended() {
+  retransmit_ = keepalive_ = new_handshake_ = zero_keys_ = Instant::never();
+  another_keepalive_ = false;
+  attempts_ = 0;
+  if (persistent_every_ > Duration{}) persistent_ = Instant{};
+}
+
 Timers::Expired Timers::expire(Instant now) {
   Expired out;
   if (take_due(retransmit_, now)) {

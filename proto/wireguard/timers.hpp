@@ -39,6 +39,7 @@ class Timers {
   void handshake_complete();
   void session_derived(Instant now, Rng& rng);
   void set_persistent(Instant now, Duration every);  // 0: off
+  void sessions_ended();  // all that is under way is off; the persistent one is due at once
   void reset_attempts() { attempts_ = 0; }
 
   // What to do now; each at most once.

@@ -1,0 +1,99 @@
+// What `wg` asks for, and the sockets and keys that it changes.
+#include <utility>
+
+#include "agent/wireguard/tunnel.hpp"
+#include "proto/runtime/log.hpp"
+
+namespace culvert::agent {
+namespace log = runtime::log;
+namespace uapi = wireguard::uapi;
+
+runtime::UnixClient Tunnel::serve() {
+  return [this, reader = std::make_shared<uapi::RequestReader>()](ByteView received) {
+    runtime::UnixAnswer out;
+    ByteView rest = received;
+    auto request = reader->read(rest);
+    out.used = received.size() - rest.size();
+    if (!request) return out;
+    out.hang_up = std::holds_alternative<uapi::HangUp>(*request);
+    if (!out.hang_up) out.answer = answer(std::move(*request));
+    return out;
+  };
+}
+
+Bytes Tunnel::answer(uapi::Request request) {
+  if (std::holds_alternative<uapi::GetRequest>(request)) {
+    return uapi::render_get(device_, {private_key_ ? &*private_key_ : nullptr, port_, mark_});
+  }
+  auto error = uapi::Errno::kInvalid;
+  if (auto* change = std::get_if<uapi::SetRequest>(&request)) {
+    error = set(*change);
+  } else if (const auto* refused = std::get_if<uapi::Refused>(&request)) {
+    error = refused->error;
+  }
+  if (error != uapi::Errno::kNone) {
+    log::error("configuration refused",
+               {{"interface", name()}, {"errno", static_cast<int>(error)}});
+  }
+  return uapi::render_errno(error);
+}
+
+// First what the system may refuse, so that a refusal changes nothing.
+uapi::Errno Tunnel::set(uapi::SetRequest& request) {
+  if (request.listen_port && !set_port(*request.listen_port)) return uapi::Errno::kPortInUse;
+  if (request.fwmark && !set_mark(*request.fwmark)) return uapi::Errno::kPortInUse;
+  if (request.private_key) set_private_key(std::move(*request.private_key));
+  const auto error = uapi::apply_peers(device_, loop_.now(), request);
+  on_timer();  // keepalives that were asked for, and the next deadline
+  return error;
+}
+
+bool Tunnel::set_port(std::uint16_t port) {
+  if (!up_) {
+    port_ = port;
+    return true;
+  }
+  if (port != 0 && port == port_ && udp_) return true;
+  const auto opened = open_udp(port);
+  if (opened) return true;
+  log::error("no UDP socket", {{"interface", name()}, {"why", opened.error()}});
+  return false;
+}
+
+// The old socket serves until the new one is there.
+Status Tunnel::open_udp(std::uint16_t port) {
+  auto udp = runtime::UdpSocket::open(
+      loop_, {IpAddress{}, port},
+      [this](std::span<runtime::Datagram> datagrams) { from_udp(datagrams); });
+  if (!udp) return fail_with(udp.error());
+  if (mark_ != 0) {
+    if (auto marked = (*udp)->set_mark(mark_); !marked) return marked;
+  }
+  udp_ = std::move(*udp);
+  port_ = udp_->local_endpoint().port;
+  return {};
+}
+
+bool Tunnel::set_mark(std::uint32_t mark) {
+  if (udp_) {
+    if (const auto marked = udp_->set_mark(mark); !marked) {
+      log::error("no mark", {{"interface", name()}, {"why", marked.error()}});
+      return false;
+    }
+  }
+  mark_ = mark;
+  return true;
+}
+
+void Tunnel::set_private_key(crypto::Secret32 key) {
+  if (key.is_zero()) {
+    private_key_.reset();
+    device_.set_identity(wireguard::Identity::generate(rng_));
+    return;
+  }
+  auto identity = wireguard::Identity::from_secret(std::move(key));
+  private_key_ = identity.secret.clone();
+  device_.set_identity(std::move(identity));
+}
+
+}  // namespace culvert::agent

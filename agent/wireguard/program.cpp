@@ -1,0 +1,142 @@
+#include "agent/wireguard/program.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+
+#include "agent/wireguard/tunnel.hpp"
+#include "proto/crypto/aead_backend.hpp"
+#include "proto/runtime/log.hpp"
+#include "proto/runtime/signal.hpp"
+
+namespace culvert::agent {
+namespace {
+
+namespace log = runtime::log;
+
+constexpr int kExitOk = 0;
+constexpr int kExitFailed = 1;
+
+std::string_view environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string_view() : value;
+}
+
+void set_log_level() {
+  const auto level = environment("LOG_LEVEL");
+  if (level == "verbose" || level == "debug") {
+    log::set_level(log::Level::kDebug);
+  } else if (level == "silent") {
+    log::set_level(log::Level::kOff);
+  } else {
+    log::set_level(log::Level::kError);
+  }
+}
+
+Status choose_aead() {
+  const auto wanted = environment("CULVERT_AEAD");
+  if (wanted.empty()) {
+    const auto& fastest = crypto::fastest_aead([] { return runtime::read_clocks().steady; });
+    crypto::choose_aead(fastest.name);
+    return {};
+  }
+  if (crypto::choose_aead(wanted)) return {};
+  std::string names;
+  for (const auto& each : crypto::aead_backends()) names += " " + std::string(each.name);
+  return fail(ErrorCode::kInvalid, "CULVERT_AEAD: here is one of" + names);
+}
+
+// Says once how the start went: to the process that waits, or on standard error.
+using Report = std::function<void(const Status&)>;
+
+int serve(const std::string& interface, const Report& report) {
+  set_log_level();
+  if (const auto chosen = choose_aead(); !chosen) {
+    report(chosen);
+    return kExitFailed;
+  }
+  crypto::SystemRng rng;
+  runtime::Loop loop;
+  auto tunnel = Tunnel::open(loop, rng, interface, [&](const std::string& why) {
+    log::debug("ends", {{"interface", interface}, {"why", why}});
+    loop.stop();
+  });
+  if (!tunnel) {
+    report(fail_with(tunnel.error()));
+    return kExitFailed;
+  }
+  const runtime::SignalWatch interrupted(loop, SIGINT, [&loop] { loop.stop(); });
+  const runtime::SignalWatch terminated(loop, SIGTERM, [&loop] { loop.stop(); });
+  log::debug("ready", {{"interface", (*tunnel)->name()}, {"aead", crypto::aead_in_use().name}});
+  report({});
+  loop.run();
+  return kExitOk;
+}
+
+int failed(std::string_view why) {
+  std::fprintf(stderr, "culvert: %.*s\n", static_cast<int>(why.size()), why.data());
+  return kExitFailed;
+}
+
+// Standard input and output go; standard error stays for the log where one was asked for.
+void leave_terminal() {
+  ::setsid();
+  if (::chdir("/") != 0) return;  // always there
+  const int nowhere = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (nowhere < 0) return;
+  ::dup2(nowhere, STDIN_FILENO);
+  ::dup2(nowhere, STDOUT_FILENO);
+  const auto level = environment("LOG_LEVEL");
+  if (level.empty() || level == "silent") ::dup2(nowhere, STDERR_FILENO);
+  ::close(nowhere);
+}
+
+// What the child writes until it closes the pipe: one byte, or the reason why it cannot run.
+constexpr char kStarted = '\0';
+
+int wait_for_start(int pipe) {
+  std::string said;
+  std::array<char, 512> chunk{};
+  for (;;) {
+    const auto size = ::read(pipe, chunk.data(), chunk.size());
+    if (size < 0 && errno == EINTR) continue;
+    if (size <= 0) break;
+    said.append(chunk.data(), static_cast<std::size_t>(size));
+  }
+  ::close(pipe);
+  if (said.size() == 1 && said.front() == kStarted) return kExitOk;
+  return failed(said.empty() ? "it ended while it started" : said);
+}
+
+}  // namespace
+
+int run_wireguard(const WireguardOptions& options) {
+  if (options.foreground || environment("WG_PROCESS_FOREGROUND") == "1") {
+    return serve(options.interface, [](const Status& started) {
+      if (!started) failed(started.error().message);
+    });
+  }
+  std::array<int, 2> pipe{};
+  if (::pipe2(pipe.data(), O_CLOEXEC) != 0) return failed("cannot make a pipe");
+  const auto child = ::fork();
+  if (child < 0) return failed("cannot start another process");
+  if (child > 0) {
+    ::close(pipe[1]);
+    return wait_for_start(pipe[0]);
+  }
+  ::close(pipe[0]);
+  leave_terminal();
+  return serve(options.interface, [end = pipe[1]](const Status& started) {
+    const std::string said = started ? std::string(1, kStarted) : started.error().message;
+    if (::write(end, said.data(), said.size()) < 0) return;  // nobody waits any more
+    ::close(end);
+  });
+}
+
+}  // namespace culvert::agent
