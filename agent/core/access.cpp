@@ -132,7 +132,7 @@ void Core::Parts::end_right(Now now, const Right& right, const Rights& rest) {
   });
   const std::string why = why_ended(now, right);
   if (!goes_on) {
-    filter.forbid(right.grantee, right.service);
+    reset(right.service, filter.forbid(right.grantee, right.service));
     const bool site = options.role == Role::kSite;
     effects.events.emplace_back(
         CutFlows{site ? right.grantee : right.other.address(), right.service, why});

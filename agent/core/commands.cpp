@@ -206,6 +206,25 @@ Result<ServiceView> Core::dial(Now now, const std::string& fqdn) {
   return *found;
 }
 
+// What dial() does, for a flow of the host's own stack.
+bool Core::Parts::host_flow(Now now, const Endpoint& to) {
+  const Right* best = nullptr;
+  for (const auto& [id, right] : rights) {
+    if (right.service != to) continue;
+    if (best == nullptr || best->live.ends < right.live.ends) best = &right;
+  }
+  return best != nullptr && open_flow(now, *best).has_value();
+}
+
+void Core::reset_host_flows(Now now) {
+  Parts& p = *parts_;
+  for (const auto& [id, right] : p.rights) {
+    p.reset(right.service, p.filter.forbid(right.grantee, right.service));
+    p.filter.allow(right.grantee, right.service);
+  }
+  p.settle(now);
+}
+
 Result<FlowContext> Core::authorize_flow(Now now, const IpAddress& peer, const std::string& fqdn) {
   Parts& p = *parts_;
   const Right* right = p.right_for(peer, fqdn);

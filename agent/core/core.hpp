@@ -38,6 +38,9 @@ struct Options {
   std::string coordinator;      // overrides the token's URL when not empty
   bool allow_loopback = false;  // loopback candidates, for one-machine demonstrations
   bool direct = true;           // false: relay only
+  // Laptops: mesh packets are the host's own (TUN). A flow's first packet then does what dial()
+  // does; what is refused is answered, and ended flows are reset.
+  bool host_stack = false;
 };
 
 // What the core uses and does not own; all outlive it.
@@ -92,11 +95,13 @@ class Core {
   // Where a laptop connects for a granted service; nothing for what is not granted or does not
   // exist.
   std::optional<ServiceView> resolve(Now now, const std::string& fqdn) const;
-  IpAddress address() const;  // of this node in the mesh
+  std::vector<std::string> sites() const;  // names of the sites that this node knows
+  IpAddress address() const;               // of this node in the mesh
 
   // A laptop, before it connects to a granted service: claims the grant and writes the audit entry.
   // kNotFound for whatever is not granted, existing or not.
   Result<ServiceView> dial(Now now, const std::string& fqdn);
+  void reset_host_flows(Now now);  // at the end of a TUN device: no connection is left hanging
   // A site agent, before a flow goes on; the audit entry is durable when it returns a value.
   Result<FlowContext> authorize_flow(Now now, const IpAddress& peer, const std::string& fqdn);
   void flow_closed(Now now, const FlowContext& flow, const std::string& fqdn,

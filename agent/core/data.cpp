@@ -1,6 +1,7 @@
 // Packets: datagrams and relay frames in, mesh packets out, and the other way round.
 #include "agent/core/parts.hpp"
 #include "proto/crypto/hash.hpp"
+#include "proto/ip/build.hpp"
 #include "proto/wireguard/messages.hpp"
 
 namespace culvert::agent {
@@ -49,12 +50,44 @@ void Core::Parts::receive(Now now) {
 void Core::Parts::mesh(Now now, std::span<const ByteView> packets) {
   std::vector<ByteView> passed;
   passed.reserve(packets.size());
+  Filter::Gate gate;
+  if (options.host_stack) {
+    gate = [this, now](const Endpoint& to) { return host_flow(now, to); };
+  }
   for (const ByteView packet : packets) {
-    const Verdict verdict = options.role == Role::kSite ? filter.to_grantee(now.steady, packet)
-                                                        : filter.from_grantee(now.steady, packet);
-    if (verdict == Verdict::kPass) passed.push_back(packet);
+    const Verdict verdict = options.role == Role::kSite
+                                ? filter.to_grantee(now.steady, packet)
+                                : filter.from_grantee(now.steady, packet, gate);
+    if (verdict == Verdict::kPass) {
+      passed.push_back(packet);
+    } else if (options.host_stack) {
+      refuse(packet);
+    }
   }
   if (!passed.empty()) device.send(now, passed, wire);
+}
+
+// A segment of a connection that was open is answered by a reset, all else by ICMPv6 "prohibited":
+// the same for what exists and what does not.
+void Core::Parts::refuse(ByteView packet) {
+  const auto view = ip::PacketView::parse(packet);
+  if (!view) return;
+  const auto flags = view->tcp_flags();
+  const bool was_open = flags && (*flags & ip::kAck) != 0;
+  const auto answer =
+      was_open ? ip::tcp_reset(*view) : ip::icmpv6_prohibited(*view, node.address());
+  if (answer) effects.mesh.add({}, *answer);
+}
+
+// A reset that is not quite right makes the stack say what it expects (a challenge ACK, RFC 5961
+// §3.2); refuse() answers that one exactly.
+void Core::Parts::reset(const Endpoint& from, const std::vector<Filter::Cut>& flows) {
+  if (!options.host_stack) return;
+  for (const Filter::Cut& flow : flows) {
+    if (!flow.expected) continue;  // still opening: its next SYN is refused
+    const ip::TcpFields fields{.flags = ip::kRst, .sequence = *flow.expected, .window = 0};
+    effects.mesh.add({}, ip::tcp_packet(from, flow.grantee, fields, {}));
+  }
 }
 
 void Core::Parts::transmit(Now now) {

@@ -8,16 +8,19 @@ void Filter::allow(const IpAddress& grantee, const Endpoint& service) {
   allowed_.emplace(grantee, service);
 }
 
-void Filter::forbid(const IpAddress& grantee, const Endpoint& service) {
+std::vector<Filter::Cut> Filter::forbid(const IpAddress& grantee, const Endpoint& service) {
+  std::vector<Cut> cut;
   allowed_.erase({grantee, service});
   for (auto flow = flows_.begin(); flow != flows_.end();) {
     const bool ended = flow->first.grantee.address == grantee && flow->first.service == service;
+    if (ended && !flow->second.over()) cut.push_back({flow->first.grantee, flow->second.expected});
     flow = ended ? forget(flow) : std::next(flow);
   }
+  return cut;
 }
 
-Verdict Filter::from_grantee(Instant now, ByteView packet) {
-  const Verdict verdict = pass_from(now, packet);
+Verdict Filter::from_grantee(Instant now, ByteView packet, const Gate& gate) {
+  const Verdict verdict = pass_from(now, packet, gate);
   ++counts_[static_cast<std::size_t>(verdict)];
   return verdict;
 }
@@ -46,10 +49,11 @@ Verdict Filter::parse(ByteView packet, bool from_grantee, Segment& out) {
   const Endpoint destination{view->destination, *destination_port};
   out.key = from_grantee ? FlowKey{source, destination} : FlowKey{destination, source};
   out.flags = *flags;
+  out.acknowledged = load_be<std::uint32_t>(view->transport.data() + 8);
   return Verdict::kPass;
 }
 
-Verdict Filter::pass_from(Instant now, ByteView packet) {
+Verdict Filter::pass_from(Instant now, ByteView packet, const Gate& gate) {
   Segment segment;
   if (const Verdict bad = parse(packet, true, segment); bad != Verdict::kPass) return bad;
   const bool opens = (segment.flags & (ip::kSyn | ip::kAck | ip::kRst)) == ip::kSyn;
@@ -62,9 +66,10 @@ Verdict Filter::pass_from(Instant now, ByteView packet) {
     if (!allowed_.contains({segment.key.grantee.address, segment.key.service})) {
       return Verdict::kNotGranted;
     }
-    return opens ? open(now, segment.key) : Verdict::kNoFlow;
+    return opens ? open(now, segment.key, gate) : Verdict::kNoFlow;
   }
   flow->second.last = now;
+  if ((segment.flags & ip::kAck) != 0) flow->second.expected = segment.acknowledged;
   flow->second.fin_from = flow->second.fin_from || (segment.flags & ip::kFin) != 0;
   flow->second.reset = flow->second.reset || (segment.flags & ip::kRst) != 0;
   return Verdict::kPass;
@@ -83,11 +88,12 @@ Verdict Filter::pass_to(Instant now, ByteView packet) {
   return Verdict::kPass;
 }
 
-Verdict Filter::open(Instant now, const FlowKey& key) {
+Verdict Filter::open(Instant now, const FlowKey& key, const Gate& gate) {
   if (flows_of_[key.grantee.address] >= kMaxFlowsOfGrantee) {
     sweep(now);
     if (flows_of_[key.grantee.address] >= kMaxFlowsOfGrantee) return Verdict::kFull;
   }
+  if (gate && !gate(key.service)) return Verdict::kGated;
   ++flows_of_[key.grantee.address];
   Flow flow;
   flow.last = now;

@@ -5,8 +5,11 @@
 #pragma once
 
 #include <array>
+#include <functional>
+#include <optional>
 #include <set>
 #include <unordered_map>
+#include <vector>
 
 #include "proto/core/bytes.hpp"
 #include "proto/core/endpoint.hpp"
@@ -21,8 +24,9 @@ enum class Verdict {
   kNotGranted,  // no grant from this address to that address and port
   kNoFlow,      // belongs to no flow that the grantee started
   kFull,        // this grantee has kMaxFlowsOfGrantee flows
+  kGated,       // the gate did not let this new flow open
 };
-inline constexpr std::size_t kVerdicts = 6;
+inline constexpr std::size_t kVerdicts = 7;
 
 class Filter {
  public:
@@ -32,9 +36,17 @@ class Filter {
   static constexpr Duration kIdleTime = 24h;
 
   void allow(const IpAddress& grantee, const Endpoint& service);
-  void forbid(const IpAddress& grantee, const Endpoint& service);  // its flows end too
+  // A flow that ended before its time. A reset with the sequence number `expected` is one that the
+  // grantee's stack takes (RFC 5961 §3.2); unset while it has acknowledged nothing.
+  struct Cut {
+    Endpoint grantee;
+    std::optional<std::uint32_t> expected;
+  };
+  std::vector<Cut> forbid(const IpAddress& grantee, const Endpoint& service);  // ends its flows
 
-  Verdict from_grantee(Instant now, ByteView packet);
+  // The gate is asked once for each new flow, after everything else has let it pass.
+  using Gate = std::function<bool(const Endpoint& service)>;
+  Verdict from_grantee(Instant now, ByteView packet, const Gate& gate = nullptr);
   Verdict to_grantee(Instant now, ByteView packet);
 
   void sweep(Instant now);  // forgets ended flows; to be called now and then
@@ -55,6 +67,7 @@ class Filter {
   };
   struct Flow {
     Instant last;
+    std::optional<std::uint32_t> expected;  // what the grantee acknowledged last
     bool answered = false;
     bool fin_from = false;
     bool fin_to = false;
@@ -64,14 +77,15 @@ class Filter {
   struct Segment {
     FlowKey key;
     std::uint8_t flags = 0;
+    std::uint32_t acknowledged = 0;
   };
 
   using Flows = std::unordered_map<FlowKey, Flow, FlowHash>;
 
   static Verdict parse(ByteView packet, bool from_grantee, Segment& out);
-  Verdict pass_from(Instant now, ByteView packet);
+  Verdict pass_from(Instant now, ByteView packet, const Gate& gate);
   Verdict pass_to(Instant now, ByteView packet);
-  Verdict open(Instant now, const FlowKey& key);
+  Verdict open(Instant now, const FlowKey& key, const Gate& gate);
   Flows::iterator forget(Flows::iterator flow);
   bool expired(const Flow& flow, Instant now) const;
 

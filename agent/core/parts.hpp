@@ -23,6 +23,8 @@ struct Core::Parts {
   // data.cpp
   void datagrams(Now now, std::span<const Datagram> batch);
   void mesh(Now now, std::span<const ByteView> packets);
+  void refuse(ByteView packet);
+  void reset(const Endpoint& from, const std::vector<Filter::Cut>& flows);
   void relayed(Now now, Relays::Inbox& inbox);
   void receive(Now now);  // what stands in incoming
   void finish_pings();
@@ -62,8 +64,8 @@ struct Core::Parts {
   void remember_request(const note::Note& note);
   RequestView view_of(Now now, const trust::GrantId& id, const note::Note& note) const;
   Status open_flow(Now now, const Right& right);
+  bool host_flow(Now now, const Endpoint& to);
   void end_grant(Now now, const std::string& grant, bool for_all, Done<void> done);
-
   void settle(Now now);  // after every input: access, control, packets, deadlines
   void timeout(Now now);
   void log(LogLevel level, std::string event, std::string detail = {});
@@ -80,7 +82,6 @@ struct Core::Parts {
   std::optional<note::Note> service_note;
   trust::Service service;  // as last published
   bool is_admitted = false;
-
   Effects effects;
   ConnectionId last_connection = 0, control_connection = 0;
   std::unique_ptr<control::Client> client;
@@ -91,7 +92,6 @@ struct Core::Parts {
   std::vector<note::Note> learned;  // until Synced
   std::deque<note::Note> unverified;
   std::map<trust::GrantId, note::Note> own_requests;
-
   Journal journal;
   Leases leases;
   Filter filter;

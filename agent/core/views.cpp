@@ -97,6 +97,12 @@ std::optional<ServiceView> Core::resolve(Now now, const std::string& fqdn) const
   return best;
 }
 
+std::vector<std::string> Core::sites() const {
+  std::vector<std::string> names;
+  for (const trust::SiteRef& site : parts_->evidence.sites()) names.push_back(site.name.str());
+  return names;
+}
+
 IpAddress Core::address() const { return parts_->node.address(); }
 
 StatusView Core::status(Now now) const {

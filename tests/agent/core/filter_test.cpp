@@ -1,6 +1,7 @@
 // Every way a mesh packet can be refused, and what passes.
 #include "agent/core/filter.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "proto/ip/build.hpp"
@@ -99,6 +100,48 @@ TEST_CASE("filter: flows end, are forgotten, and their ports serve again") {
   CHECK(filter.from_grantee(start, tcp(kClient, kServer, ip::kRst)) == Verdict::kPass);
   filter.sweep(start + Filter::kLinger);
   CHECK(filter.flows() == 0);
+}
+
+TEST_CASE("filter: the gate is asked once a flow, and only for what would pass") {
+  Filter filter;
+  filter.allow(kGrantee, kServer);
+  std::vector<Endpoint> asked;
+  bool open = false;
+  const Filter::Gate gate = [&](const Endpoint& service) {
+    asked.push_back(service);
+    return open;
+  };
+  CHECK(filter.from_grantee({}, tcp(kClient, {kOther, 443}, ip::kSyn), gate) ==
+        Verdict::kNotGranted);
+  CHECK(filter.from_grantee({}, tcp(kClient, kServer, ip::kAck), gate) == Verdict::kNoFlow);
+  CHECK(asked.empty());
+  CHECK(filter.from_grantee({}, tcp(kClient, kServer, ip::kSyn), gate) == Verdict::kGated);
+  CHECK(filter.flows() == 0);
+  open = true;
+  for (int again = 0; again < 3; ++again) {
+    CHECK(filter.from_grantee({}, tcp(kClient, kServer, ip::kSyn), gate) == Verdict::kPass);
+  }
+  CHECK(asked == std::vector{kServer, kServer});
+}
+
+TEST_CASE("filter: ended flows are told with what their grantee expects") {
+  Filter filter;
+  filter.allow(kGrantee, kServer);
+  const Endpoint opening{kGrantee, 40001};
+  const Endpoint closed{kGrantee, 40002};
+  for (const Endpoint& client : {kClient, opening, closed}) {
+    CHECK(filter.from_grantee({}, tcp(client, kServer, ip::kSyn)) == Verdict::kPass);
+  }
+  const Bytes ack = ip::tcp_packet(kClient, kServer, {ip::kAck, 2, 77, 1024}, {});
+  CHECK(filter.from_grantee({}, ack) == Verdict::kPass);
+  CHECK(filter.from_grantee({}, tcp(closed, kServer, ip::kRst)) == Verdict::kPass);
+  auto cut = filter.forbid(kGrantee, kServer);
+  std::sort(cut.begin(), cut.end(), [](auto& a, auto& b) { return a.grantee < b.grantee; });
+  REQUIRE(cut.size() == 2);
+  CHECK(cut[0].grantee == kClient);
+  CHECK(cut[0].expected == 77U);
+  CHECK(cut[1].grantee == opening);
+  CHECK_FALSE(cut[1].expected);
 }
 
 TEST_CASE("filter: one grantee cannot fill the table for others") {
