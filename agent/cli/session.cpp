@@ -36,12 +36,14 @@ Result<std::unique_ptr<Session>> Session::open(const ByKey& by) {
   }
   const auto coordinator = vendor->coordinators.front();
   const auto url = by.coordinator.empty() ? coordinator.url : by.coordinator;
-  return std::unique_ptr<Session>(
-      new Session(std::move(*key), std::move(*evidence), url, coordinator.key));
+  auto proxies = runtime::ProxyRules::from_environment();
+  if (!proxies) return fail_with(proxies.error());
+  return std::unique_ptr<Session>(new Session(std::move(*key), std::move(*evidence), url,
+                                              coordinator.key, std::move(*proxies)));
 }
 
 Session::Session(KeyFile key, trust::Evidence evidence, std::string url,
-                 const crypto::ControlKey& coordinator)
+                 const crypto::ControlKey& coordinator, runtime::ProxyRules proxies)
     : key_(std::move(key)),
       evidence_(std::move(evidence)),
       url_(std::move(url)),
@@ -63,7 +65,8 @@ Session::Session(KeyFile key, trust::Evidence evidence, std::string url,
              [this](agent::ConnectionId, const std::string& reason) {
                client_.handle_closed(loop_.now().steady, {ErrorCode::kUnavailable, reason});
                pump();
-             }}) {
+             }},
+            std::move(proxies)) {
   client_.start(loop_.now().steady);
   pump();
 }

@@ -31,7 +31,7 @@ class Session {
 
  private:
   Session(KeyFile key, trust::Evidence evidence, std::string url,
-          const crypto::ControlKey& coordinator);
+          const crypto::ControlKey& coordinator, runtime::ProxyRules proxies);
   Result<control::Reply> answer_to(Result<control::RequestId> request);
   void pump();
 

@@ -42,8 +42,8 @@ Shell::Shell(runtime::Loop& loop, Rng& rng, ShellOptions options)
                   core_->handle_mesh(now(), packets);
                   pump();
                 }),
-      control_(loop, rng, control_events()),
-      relays_(loop, relay_events()),
+      control_(loop, rng, control_events(), options.proxies),
+      relays_(loop, relay_events(), options.proxies),
       deadline_(loop,
                 [this] {
                   core_->handle_timeout(now());

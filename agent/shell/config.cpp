@@ -42,6 +42,10 @@ Result<Config> load_config(const std::string& path) {
   if (!proxy.empty() && (!config.proxy || !config.proxy->address.is_loopback())) {
     file->refuse("proxy", "must be a loopback address and port, or empty for none");
   }
+  auto proxies = runtime::ProxyRules::from_environment();
+  if (file->has("https_proxy")) {
+    proxies = runtime::ProxyRules::from_setting(file->text("https_proxy", ""), "https_proxy");
+  }
   config.coordinator = file->text("coordinator", "");
   config.name = file->text("name", "");
   config.log_level = file->text("log", "info");
@@ -49,6 +53,8 @@ Result<Config> load_config(const std::string& path) {
     file->refuse("log", "must be trace, debug, info, warn, error or off");
   }
   if (auto ok = file->finish(); !ok) return fail_with(ok.error());
+  if (!proxies) return fail_with(proxies.error());
+  config.proxies = std::move(*proxies);
   return config;
 }
 

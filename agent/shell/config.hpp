@@ -7,6 +7,8 @@
 //                         "upstream_tls": {"ca_file": "/etc/db-ca.pem", "server_name": "db"}}},
 //     "path": {"allow_loopback": false, "direct": true, "port": 0},
 //     "proxy": "127.0.0.1:1080",      laptops; "" for none
+//     "https_proxy": "http://USER:PASSWORD@HOST:PORT",   the way out to the coordinator and relays;
+//                                     "": none; without the key: the environment's HTTPS_PROXY
 //     "coordinator": "",              instead of the token's URL
 //     "name": "",                     of the node; else the host's
 //     "log": "info"
@@ -19,6 +21,7 @@
 
 #include "proto/core/endpoint.hpp"
 #include "proto/core/result.hpp"
+#include "proto/runtime/proxy.hpp"
 
 namespace culvert::agent {
 
@@ -36,7 +39,8 @@ struct Config {
   bool allow_loopback = false;
   bool direct = true;
   std::uint16_t udp_port = 0;
-  std::optional<Endpoint> proxy;
+  std::optional<Endpoint> proxy;  // ours, for the laptop's programs
+  runtime::ProxyRules proxies;    // that we go through
   std::string coordinator;
   std::string name;
   std::string log_level;

@@ -172,7 +172,8 @@ Status Daemon::start_core() {
     issuer_ = std::move(*issuer);
     options.server_issuer = issuer_->certificate();
   }
-  auto shell = Shell::open(loop_, rng_, {config_.udp_port, config_.allow_loopback});
+  auto shell =
+      Shell::open(loop_, rng_, {config_.udp_port, config_.allow_loopback, config_.proxies});
   if (!shell) return fail_with(shell.error());
   auto core =
       Core::start(std::move(options), {*site_store_, *node_store_, *audit_, rng_}, loop_.now());
@@ -228,6 +229,10 @@ Status Daemon::start() {
   if (!config) return fail_with(config.error());
   config_ = std::move(*config);
   runtime::log::set_level(*runtime::log::parse_level(config_.log_level));
+  if (const auto proxy = config_.proxies.describe(); !proxy.empty()) {
+    runtime::log::info("the coordinator and relays are reached through a proxy",
+                       {{"proxy", proxy}});
+  }
   if (auto ok = open_state(); !ok) return ok;
   if (auto ok = start_core(); !ok) return ok;
   return serve();

@@ -7,8 +7,9 @@ using runtime::TlsClientContext;
 using runtime::TlsClientOptions;
 using runtime::TlsVerify;
 
-ControlLink::ControlLink(runtime::Loop& loop, Rng& rng, LinkEvents events)
-    : loop_(loop), rng_(rng), events_(std::move(events)) {}
+ControlLink::ControlLink(runtime::Loop& loop, Rng& rng, LinkEvents events,
+                         runtime::ProxyRules proxies)
+    : loop_(loop), rng_(rng), events_(std::move(events)), proxies_(std::move(proxies)) {}
 
 void ControlLink::open(const OpenControl& what) {
   id_ = what.id;
@@ -34,7 +35,8 @@ void ControlLink::open(const OpenControl& what) {
       loop_, rng_, *url, std::move(tls),
       [this](Result<std::unique_ptr<runtime::WebSocketStream>> stream) {
         connected(std::move(stream));
-      });
+      },
+      runtime::kConnectTimeout, url->tls ? proxies_.proxy_for({url->host, url->port}) : nullptr);
 }
 
 void ControlLink::connected(Result<std::unique_ptr<runtime::WebSocketStream>> stream) {
@@ -69,8 +71,8 @@ void ControlLink::close(const CloseControl& what) {
   stream_.reset();
 }
 
-RelayLinks::RelayLinks(runtime::Loop& loop, LinkEvents events)
-    : loop_(loop), events_(std::move(events)) {}
+RelayLinks::RelayLinks(runtime::Loop& loop, LinkEvents events, runtime::ProxyRules proxies)
+    : loop_(loop), events_(std::move(events)), proxies_(std::move(proxies)) {}
 
 void RelayLinks::open(const OpenRelay& what) {
   Link& link = links_[what.id];
@@ -86,11 +88,13 @@ void RelayLinks::open(const OpenRelay& what) {
     loop_.defer([this, id = what.id, reason = tls.error().message] { fail(id, reason); });
     return;
   }
+  const runtime::HostPort to{what.relay.host, what.relay.port};
   link.connecting = std::make_unique<runtime::StreamConnect>(
-      loop_, runtime::HostPort{what.relay.host, what.relay.port}, std::move(*tls),
-      runtime::ConnectOptions{}, [this, id = what.id](Result<std::unique_ptr<ByteStream>> stream) {
+      loop_, to, std::move(*tls), runtime::ConnectOptions{},
+      [this, id = what.id](Result<std::unique_ptr<ByteStream>> stream) {
         connected(id, std::move(stream));
-      });
+      },
+      proxies_.proxy_for(to));
 }
 
 void RelayLinks::connected(ConnectionId id, Result<std::unique_ptr<ByteStream>> stream) {

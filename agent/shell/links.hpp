@@ -1,6 +1,7 @@
 // The outbound connections that the core asks for: one to the coordinator (WebSocket) and one to
-// each relay in use (TLS pinned to the relay's certificate, then HTTP Upgrade: DERP). Nothing here
-// is trusted: Noise and the relay login authenticate inside.
+// each relay in use (TLS pinned to the relay's certificate, then HTTP Upgrade: DERP), through the
+// HTTP proxy where the rules name one. Nothing here is trusted: Noise and the relay login
+// authenticate inside.
 #pragma once
 
 #include <functional>
@@ -11,6 +12,7 @@
 #include "agent/core/effects.hpp"
 #include "proto/runtime/connect.hpp"
 #include "proto/runtime/http.hpp"
+#include "proto/runtime/proxy.hpp"
 #include "proto/runtime/websocket.hpp"
 
 namespace culvert::agent {
@@ -25,7 +27,7 @@ struct LinkEvents {
 
 class ControlLink {
  public:
-  ControlLink(runtime::Loop& loop, Rng& rng, LinkEvents events);
+  ControlLink(runtime::Loop& loop, Rng& rng, LinkEvents events, runtime::ProxyRules proxies);
 
   void open(const OpenControl& what);
   void send(const SendControl& what);
@@ -38,6 +40,7 @@ class ControlLink {
   runtime::Loop& loop_;
   Rng& rng_;
   LinkEvents events_;
+  runtime::ProxyRules proxies_;
   ConnectionId id_ = 0;
   std::unique_ptr<runtime::WebSocketConnect> connecting_;
   std::unique_ptr<runtime::WebSocketStream> stream_;
@@ -45,7 +48,7 @@ class ControlLink {
 
 class RelayLinks {
  public:
-  RelayLinks(runtime::Loop& loop, LinkEvents events);
+  RelayLinks(runtime::Loop& loop, LinkEvents events, runtime::ProxyRules proxies);
 
   void open(const OpenRelay& what);
   void send(const SendRelay& what);
@@ -65,6 +68,7 @@ class RelayLinks {
 
   runtime::Loop& loop_;
   LinkEvents events_;
+  runtime::ProxyRules proxies_;
   std::map<ConnectionId, Link> links_;
 };
 

@@ -1,10 +1,12 @@
-// Connecting a stream: TCP, then TLS when asked for. Done when the TLS handshake is.
+// Connecting a stream: TCP, through an HTTP proxy where one is given, then TLS when asked for. Done
+// when the TLS handshake is.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <optional>
 
+#include "proto/runtime/proxy.hpp"
 #include "proto/runtime/tcp.hpp"
 #include "proto/runtime/tls.hpp"
 
@@ -16,7 +18,8 @@ class StreamConnect {
  public:
   using Done = std::function<void(Result<std::unique_ptr<ByteStream>>)>;
   StreamConnect(Loop& loop, const HostPort& to, std::shared_ptr<TlsClientContext> tls /*or null*/,
-                ConnectOptions options, Done done);
+                ConnectOptions options, Done done,
+                std::shared_ptr<const HttpProxy> proxy = nullptr);
   ~StreamConnect();
   StreamConnect(const StreamConnect&) = delete;
   StreamConnect& operator=(const StreamConnect&) = delete;

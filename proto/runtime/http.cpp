@@ -1,21 +1,12 @@
 #include "proto/runtime/http.hpp"
 
-#include <algorithm>
 #include <charconv>
 #include <optional>
 
-#include "proto/runtime/replay_stream.hpp"
-#include "proto/runtime/timer.hpp"
+#include "proto/runtime/http_reader.hpp"
 
 namespace culvert::runtime {
 namespace {
-
-Result<ParsedHead<RequestHead>> parse(ByteView bytes, const RequestHead*) {
-  return parse_request_head(bytes);
-}
-Result<ParsedHead<ResponseHead>> parse(ByteView bytes, const ResponseHead*) {
-  return parse_response_head(bytes);
-}
 
 const char* reason_of(int status) {
   switch (status) {
@@ -41,60 +32,6 @@ const char* reason_of(int status) {
 }
 
 }  // namespace
-
-// Reads one head from a stream, then hands the stream over with what came after the head.
-template <class Head>
-struct HeadReader : std::enable_shared_from_this<HeadReader<Head>> {
-  using Done = std::function<void(Result<Head>)>;
-  HeadReader(Loop& l, std::unique_ptr<ByteStream> s, Done d)
-      : loop(l),
-        stream(std::make_unique<ReplayStream>(l, std::move(s))),
-        done(std::move(d)),
-        timer(l, [this] { finish(fail(ErrorCode::kTimeout, "HTTP: no head in time"), {}); }) {}
-
-  Loop& loop;
-  std::unique_ptr<ReplayStream> stream;
-  Done done;  // empty: answered or cancelled
-  Timer timer;
-  Bytes buffer;
-
-  void begin() {
-    timer.arm_in(kHeadTimeout);
-    const auto weak = this->weak_from_this();
-    StreamEvents events;
-    events.data = [weak](ByteView bytes) {
-      if (const auto self = weak.lock()) self->on_data(bytes);
-    };
-    events.end = [weak] {
-      const auto self = weak.lock();
-      if (self) self->finish(fail(ErrorCode::kUnavailable, "HTTP: ended within the head"), {});
-    };
-    events.closed = [weak](const Error& why) {
-      if (const auto self = weak.lock()) self->finish(fail_with(why), {});
-    };
-    stream->start(std::move(events));
-  }
-
-  void on_data(ByteView bytes) {
-    append(buffer, bytes);
-    const bool line_ended = std::find(bytes.begin(), bytes.end(), '\n') != bytes.end();
-    if (!line_ended && buffer.size() < kMaxHeadSize) return;  // nothing new to parse
-    auto parsed = parse(buffer, static_cast<const Head*>(nullptr));
-    if (!parsed) {
-      finish(fail_with(parsed.error()), {});
-    } else if (parsed->size > 0) {
-      finish(std::move(parsed->head), ByteView(buffer).subspan(parsed->size));
-    }
-  }
-
-  void finish(Result<Head> head, ByteView left) {
-    if (!done) return;
-    const auto held = this->shared_from_this();
-    timer.cancel();
-    stream->hand_over(left);
-    std::exchange(done, nullptr)(std::move(head));
-  }
-};
 
 struct HttpAcceptor::Impl {
   Impl(Loop& l, Got g) : loop(l), got(std::move(g)) {}

@@ -62,7 +62,8 @@ class WebSocketConnect {
   using Done = std::function<void(Result<std::unique_ptr<WebSocketStream>>)>;
   WebSocketConnect(Loop& loop, Rng& rng, const Url& url,
                    std::shared_ptr<TlsClientContext> tls /*for https*/, Done done,
-                   Duration timeout = kConnectTimeout);
+                   Duration timeout = kConnectTimeout,
+                   std::shared_ptr<const HttpProxy> proxy = nullptr);
   ~WebSocketConnect();
   WebSocketConnect(const WebSocketConnect&) = delete;
   WebSocketConnect& operator=(const WebSocketConnect&) = delete;

@@ -123,7 +123,7 @@ void WebSocketConnect::Impl::finish(Result<std::unique_ptr<WebSocketStream>> res
 
 WebSocketConnect::WebSocketConnect(Loop& loop, Rng& rng, const Url& url,
                                    std::shared_ptr<TlsClientContext> tls, Done done,
-                                   Duration timeout)
+                                   Duration timeout, std::shared_ptr<const HttpProxy> proxy)
     : impl_(std::make_shared<Impl>(loop, rng, std::move(done))) {
   impl_->request = websocket_request(url, rng);
   impl_->timer.arm_in(timeout);
@@ -133,7 +133,8 @@ WebSocketConnect::WebSocketConnect(Loop& loop, Rng& rng, const Url& url,
       loop, HostPort{url.host, url.port}, url.tls ? std::move(tls) : nullptr, options,
       [weak = std::weak_ptr<Impl>(impl_)](auto stream) {
         if (const auto self = weak.lock()) self->connected(std::move(stream));
-      });
+      },
+      std::move(proxy));
 }
 WebSocketConnect::~WebSocketConnect() { impl_->done = nullptr; }
 
