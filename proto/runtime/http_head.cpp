@@ -40,8 +40,14 @@ std::string_view trim(std::string_view text) {
   return text;
 }
 
-tl::unexpected<Error> bad(const char* why) {
-  return fail(ErrorCode::kInvalid, std::string("HTTP: ") + why);
+tl::unexpected<Error> bad(const char* why, ErrorCode code = ErrorCode::kInvalid) {
+  return fail(code, std::string("HTTP: ") + why);
+}
+
+HttpHeaders& headers_of(HttpHeaders& head) { return head; }
+template <class Head>
+HttpHeaders& headers_of(Head& head) {
+  return head.headers;
 }
 
 bool parse_start_line(std::string_view line, RequestHead& out) {
@@ -57,7 +63,8 @@ bool parse_start_line(std::string_view line, RequestHead& out) {
 
 bool parse_start_line(std::string_view line, ResponseHead& out) {
   constexpr std::string_view kVersion = "HTTP/1.1 ";
-  if (!line.starts_with(kVersion) && !line.starts_with("HTTP/1.0 ")) return false;
+  out.http10 = line.starts_with("HTTP/1.0 ");
+  if (!line.starts_with(kVersion) && !out.http10) return false;
   line.remove_prefix(kVersion.size());
   if (line.size() < 3 || !std::all_of(line.begin(), line.begin() + 3, is_digit)) return false;
   out.status = (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
@@ -67,7 +74,7 @@ bool parse_start_line(std::string_view line, ResponseHead& out) {
   return is_value(out.reason);
 }
 
-Status parse_header(std::string_view line, HttpHeaders& out) {
+Status parse_header(std::string_view line, std::size_t most, HttpHeaders& out) {
   if (line.front() == ' ' || line.front() == '\t') return bad("a folded header");
   const auto colon = line.find(':');
   if (colon == std::string_view::npos) return bad("a header without a colon");
@@ -75,7 +82,7 @@ Status parse_header(std::string_view line, HttpHeaders& out) {
   const auto value = trim(line.substr(colon + 1));
   if (!is_token(name)) return bad("a bad header name");
   if (!is_value(value)) return bad("a control character in a header");
-  if (out.list().size() >= kMaxHeaders) return bad("too many headers");
+  if (out.list().size() >= most) return bad("too many headers", ErrorCode::kExhausted);
   out.add(std::string(name), std::string(value));
   return {};
 }
@@ -92,17 +99,20 @@ Result<std::optional<std::string_view>> next_line(std::string_view& rest) {
   return line;
 }
 
+// HttpHeaders alone have no first line.
+bool parse_start_line(std::string_view, HttpHeaders&) { return false; }
+
 template <class Head>
-Result<ParsedHead<Head>> parse_head(ByteView bytes) {
-  const bool long_enough = bytes.size() >= kMaxHeadSize;
-  const auto all = text(bytes.first(std::min(bytes.size(), kMaxHeadSize)));
+Result<ParsedHead<Head>> parse_head(ByteView bytes, const HeadLimits& limits) {
+  const bool long_enough = bytes.size() >= limits.size;
+  const auto all = text(bytes.first(std::min(bytes.size(), limits.size)));
   auto rest = all;
   ParsedHead<Head> out;
-  for (bool first = true;; first = false) {
+  for (bool first = !std::is_same_v<Head, HttpHeaders>;; first = false) {
     const auto line = next_line(rest);
     if (!line) return fail_with(line.error());
     if (!*line) {
-      if (long_enough) return bad("the head is too long");
+      if (long_enough) return bad("the head is too long", ErrorCode::kExhausted);
       return ParsedHead<Head>{};
     }
     if (first) {
@@ -110,8 +120,8 @@ Result<ParsedHead<Head>> parse_head(ByteView bytes) {
     } else if ((*line)->empty()) {
       out.size = all.size() - rest.size();
       return out;
-    } else if (auto header = parse_header(**line, out.head.headers); !header) {
-      return fail_with(header.error());
+    } else if (auto ok = parse_header(**line, limits.headers, headers_of(out.head)); !ok) {
+      return fail_with(ok.error());
     }
   }
 }
@@ -151,11 +161,14 @@ bool HttpHeaders::has_token(std::string_view name, std::string_view token) const
   return false;
 }
 
-Result<ParsedHead<RequestHead>> parse_request_head(ByteView bytes) {
-  return parse_head<RequestHead>(bytes);
+Result<ParsedHead<RequestHead>> parse_request_head(ByteView bytes, const HeadLimits& limits) {
+  return parse_head<RequestHead>(bytes, limits);
 }
-Result<ParsedHead<ResponseHead>> parse_response_head(ByteView bytes) {
-  return parse_head<ResponseHead>(bytes);
+Result<ParsedHead<ResponseHead>> parse_response_head(ByteView bytes, const HeadLimits& limits) {
+  return parse_head<ResponseHead>(bytes, limits);
+}
+Result<ParsedHead<HttpHeaders>> parse_trailers(ByteView bytes, const HeadLimits& limits) {
+  return parse_head<HttpHeaders>(bytes, limits);
 }
 
 std::string render(const RequestHead& head) {

@@ -44,6 +44,7 @@ struct ResponseHead {
   int status = 0;
   std::string reason;
   HttpHeaders headers;
+  bool http10 = false;
 };
 
 // `size` bytes were the head; 0 when it is not complete yet.
@@ -52,8 +53,14 @@ struct ParsedHead {
   std::size_t size = 0;
   Head head;
 };
-Result<ParsedHead<RequestHead>> parse_request_head(ByteView bytes);
-Result<ParsedHead<ResponseHead>> parse_response_head(ByteView bytes);
+struct HeadLimits {
+  std::size_t headers = kMaxHeaders;
+  std::size_t size = kMaxHeadSize;  // bytes; passing either is kExhausted, all else kInvalid
+};
+Result<ParsedHead<RequestHead>> parse_request_head(ByteView bytes, const HeadLimits& limits = {});
+Result<ParsedHead<ResponseHead>> parse_response_head(ByteView bytes, const HeadLimits& limits = {});
+// The trailer section of a chunked body, its empty line included (RFC 9112 §7.1.2).
+Result<ParsedHead<HttpHeaders>> parse_trailers(ByteView bytes, const HeadLimits& limits = {});
 
 std::string render(const RequestHead& head);
 std::string render(const ResponseHead& head);

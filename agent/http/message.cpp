@@ -1,0 +1,227 @@
+#include "agent/http/message.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+
+#include "agent/http/names.hpp"
+
+namespace culvert::http {
+using runtime::HttpHeaders;
+
+namespace {
+
+constexpr std::size_t kMaxLengthDigits = 18;  // of a Content-Length
+
+tl::unexpected<Error> bad(const char* why) {
+  return fail(ErrorCode::kInvalid, std::string("HTTP: ") + why);
+}
+tl::unexpected<Refusal> refused(int status, std::string why) {
+  return fail_with(Refusal{status, std::move(why)});
+}
+
+std::string_view trim(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+Result<std::uint64_t> parse_length(std::string_view text) {
+  const bool digits =
+      !text.empty() && text.size() <= kMaxLengthDigits &&
+      std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (!digits) return bad("a Content-Length that is not a plain number");
+  std::uint64_t value = 0;
+  for (const char c : text) value = value * 10 + static_cast<std::uint64_t>(c - '0');
+  return value;
+}
+
+// What the headers say of the body; nothing when they say nothing.
+Result<std::optional<Framing>> stated_framing(const HttpHeaders& headers) {
+  const auto lengths = headers.count("Content-Length");
+  const auto codings = headers.count("Transfer-Encoding");
+  if (lengths > 1 || codings > 1) return bad("several Content-Length or Transfer-Encoding");
+  if (lengths == 1 && codings == 1) return bad("both Content-Length and Transfer-Encoding");
+  if (codings == 1) {
+    if (!same_word(headers.one("Transfer-Encoding"), "chunked")) {
+      return bad("a Transfer-Encoding other than chunked");
+    }
+    return Framing{Framing::Kind::kChunked, 0};
+  }
+  if (lengths == 0) return std::nullopt;
+  const auto length = parse_length(headers.one("Content-Length"));
+  if (!length) return fail_with(length.error());
+  return Framing{Framing::Kind::kLength, *length};
+}
+
+// The options of Connection, folded. They may not name what is not of one connection.
+Result<std::set<std::string>> connection_options(const HttpHeaders& headers) {
+  std::set<std::string> out;
+  for (const auto& [name, value] : headers.list()) {
+    if (!same_word(name, "Connection")) continue;
+    std::string_view rest = value;
+    while (!rest.empty()) {
+      const auto comma = std::min(rest.find(','), rest.size());
+      const auto option = fold(trim(rest.substr(0, comma)));
+      rest.remove_prefix(std::min(comma + 1, rest.size()));
+      if (option.empty()) continue;
+      if (is_reserved(option) || is_framing(option) || option == "authorization" ||
+          option == "cookie") {
+        return bad("Connection names a header that is not of the connection");
+      }
+      out.insert(option);
+    }
+  }
+  return out;
+}
+
+// Headers that go on. A name that only looks like one that we interpret is refused: upstreams may
+// take it for that one.
+Result<HttpHeaders> end_to_end(const HttpHeaders& headers, const std::set<std::string>& options) {
+  HttpHeaders out;
+  for (const auto& [name, value] : headers.list()) {
+    const std::string folded = fold(name);
+    if (is_framing(folded)) {
+      if (!same_word(name, folded)) return bad("a header that looks like one of the framing");
+      continue;
+    }
+    if (is_hop_by_hop(folded) || options.contains(folded)) continue;
+    out.add(name, value);
+  }
+  return out;
+}
+
+HttpHeaders without_reserved(const HttpHeaders& headers) {
+  HttpHeaders out;
+  for (const auto& [name, value] : headers.list()) {
+    if (!is_reserved(fold(name))) out.add(name, value);
+  }
+  return out;
+}
+
+bool is_host_name(std::string_view text) {
+  const bool characters = std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+  });
+  const auto last = text.substr(text.rfind('.') + 1);  // npos + 1 is 0
+  const bool address = !last.empty() && last.find_first_not_of("0123456789") == std::string::npos;
+  return characters && !text.empty() && text.size() <= 253 && text.front() != '.' &&
+         text.back() != '.' && text.find("..") == std::string_view::npos && !address;
+}
+
+// host [":" port], lower case; the port only has to be one.
+Result<std::string> parse_host(std::string_view value) {
+  std::string host(value.substr(0, value.find(':')));
+  if (host.size() < value.size()) {
+    const auto port = value.substr(host.size() + 1);
+    const auto number = parse_length(port);
+    if (!number || port.size() > 5 || *number == 0 || *number > 65535) return bad("a bad Host");
+  }
+  for (char& c : host) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  if (!is_host_name(host)) return bad("a bad Host: a name is wanted");
+  return host;
+}
+
+// Takes an absolute-form target apart; its authority must be the Host.
+Result<std::string_view> origin_form(std::string_view target, std::string_view host) {
+  if (target.starts_with('/')) return target;
+  const auto scheme = target.find("://");
+  if (scheme == std::string_view::npos) return bad("the target is not a path");
+  if (!same_word(target.substr(0, scheme), "https") &&
+      !same_word(target.substr(0, scheme), "http")) {
+    return bad("a target of another scheme");
+  }
+  const auto rest = target.substr(scheme + 3);
+  const auto slash = rest.find('/');
+  if (slash == std::string_view::npos) return bad("a target without a path");
+  const auto named = parse_host(rest.substr(0, slash));
+  if (!named || *named != host) return bad("the target names another host than Host does");
+  return rest.substr(slash);
+}
+
+Status read_target(std::string_view target, Request& out) {
+  const auto origin = origin_form(target, out.host);
+  if (!origin) return fail_with(origin.error());
+  const auto question = origin->find('?');
+  auto path = normal_path(origin->substr(0, question));
+  if (!path) return fail_with(path.error());
+  out.path = std::move(*path);
+  if (question != std::string_view::npos) out.query = origin->substr(question);
+  if (out.query.find('#') != std::string::npos) return bad("a fragment in the target");
+  return {};
+}
+
+bool may_upgrade_to(std::string_view protocol) {  // never h2c: it would pass the parser by
+  return same_word(protocol, "websocket") || same_word(protocol, "SPDY/3.1");
+}
+
+Result<void, Refusal> read_connection(const runtime::RequestHead& head, Request& out) {
+  auto options = connection_options(head.headers);
+  if (!options) return refused(400, options.error().message);
+  out.keep_alive = !options->contains("close");
+  const auto upgrade = head.headers.one("Upgrade");
+  if (options->contains("upgrade") && may_upgrade_to(upgrade)) out.upgrade = upgrade;
+  auto headers = end_to_end(head.headers, *options);
+  if (!headers) return refused(400, headers.error().message);
+  out.headers = without_reserved(*headers);
+  const auto expected = head.headers.count("Expect");
+  out.expect_continue = expected == 1 && same_word(head.headers.one("Expect"), "100-continue");
+  if (expected != 0 && !out.expect_continue) return refused(417, "an Expect that is not known");
+  return {};
+}
+
+}  // namespace
+
+Result<Request, Refusal> read_request(const runtime::RequestHead& head, std::string_view tls_name) {
+  Request out;
+  out.method = head.method;
+  if (out.method.size() > kMaxMethod) return refused(400, "a method that long is not known");
+  if (out.method == "CONNECT" || out.method == "TRACE") return refused(405, "not served here");
+  if (head.target.size() > kMaxTarget) return refused(414, "the target is too long");
+  if (head.headers.count("Host") != 1) return refused(400, "not exactly one Host");
+  auto host = parse_host(head.headers.one("Host"));
+  if (!host) return refused(400, host.error().message);
+  out.host = std::move(*host);
+  if (auto ok = read_target(head.target, out); !ok) return refused(400, ok.error().message);
+  auto framing = stated_framing(head.headers);
+  if (!framing) return refused(400, framing.error().message);
+  out.body = framing->value_or(Framing{});
+  if (auto ok = read_connection(head, out); !ok) return fail_with(ok.error());
+  const bool has_body = out.body.kind == Framing::Kind::kChunked || out.body.length > 0;
+  if (!out.upgrade.empty() && has_body) return refused(400, "an upgrade with a body");
+  if (!has_body) out.expect_continue = false;
+  if (out.host != tls_name) return refused(421, "the Host is not the name of this connection");
+  return out;
+}
+
+Result<Response> read_response(const runtime::ResponseHead& head, const Request& request) {
+  Response out;
+  out.status = head.status;
+  out.reason = head.reason;
+  auto framing = stated_framing(head.headers);
+  if (!framing) return fail_with(framing.error());
+  auto options = connection_options(head.headers);
+  if (!options) return fail_with(options.error());
+  auto headers = end_to_end(head.headers, *options);
+  if (!headers) return fail_with(headers.error());
+  out.headers = std::move(*headers);
+  out.keep_alive = !head.http10 && !options->contains("close");
+  const bool chunked = *framing && (*framing)->kind == Framing::Kind::kChunked;
+  if (head.http10 && chunked) return bad("a chunked answer of HTTP/1.0");
+  if (head.status < 200) {
+    if (*framing) return bad("an interim answer with a body");
+    const bool granted = !request.upgrade.empty() && options->contains("upgrade") &&
+                         same_word(head.headers.one("Upgrade"), request.upgrade);
+    if (head.status == 101 && !granted) return bad("a 101 that nobody asked for");
+    return out;
+  }
+  if (request.method == "HEAD" || head.status == 304) {
+    const auto length = head.headers.one("Content-Length");
+    if (!length.empty()) out.headers.add("Content-Length", std::string(length));
+  } else if (head.status != 204) {
+    out.body = framing->value_or(Framing{Framing::Kind::kUntilClose, 0});
+  }
+  return out;
+}
+
+}  // namespace culvert::http

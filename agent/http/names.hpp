@@ -1,0 +1,23 @@
+// Header names as an upstream may read them. Many (CGI, WSGI, PHP) fold case and write '_' for
+// every byte that is no letter or digit, so that "Culvert_User" arrives as "Culvert-User" does:
+// what we decide about a name we decide about its folded form.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace culvert::http {
+
+std::string fold(std::string_view name);  // lower case; '-' for all but letters and digits
+bool same_word(std::string_view a, std::string_view b);  // ASCII case aside
+
+// All take folded names.
+// What only we say: Culvert-*, Impersonate-*, X-Forwarded-*, Forwarded, X-Remote-*, X-Real-IP, and
+// what some upstreams take for the path instead of the request line.
+bool is_reserved(std::string_view folded);
+// Of one connection (RFC 9110 §7.6.1 and what came before it).
+bool is_hop_by_hop(std::string_view folded);
+// Where the message goes and how long it is; we write these ourselves.
+bool is_framing(std::string_view folded);
+
+}  // namespace culvert::http

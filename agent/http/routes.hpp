@@ -1,0 +1,40 @@
+// Which upstream a request goes to: by host, then by the longest path prefix that ends on a
+// segment's boundary ("/v1" and "/v1/" both take /v1 and /v1/x, never /v10).
+//
+// Hosts are written as the labels before the service's name: "" is the service itself, "admin" is
+// admin.SERVICE. So no route can be for a name that the grant does not cover.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proto/core/result.hpp"
+
+namespace culvert::http {
+
+inline constexpr std::size_t kMaxRoutes = 64;
+
+class Routes {
+ public:
+  // kInvalid: a host that is no name, a path that is not normal, the same twice, too many.
+  Status add(std::string_view host, std::string_view path, std::size_t upstream);
+
+  bool has_host(std::string_view host) const;
+  std::optional<std::size_t> find(std::string_view host, std::string_view path) const;
+
+ private:
+  struct Route {
+    std::string host;
+    std::string path;  // without the last '/': "" takes everything
+    std::size_t upstream;
+  };
+  std::vector<Route> routes_;
+};
+
+// The labels of `name` before `.service`, "" for the service itself; nothing for foreign names.
+std::optional<std::string_view> host_of(std::string_view name, std::string_view service);
+
+}  // namespace culvert::http

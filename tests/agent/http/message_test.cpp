@@ -1,0 +1,383 @@
+// What a head means, and everything that is refused: each attack is a row with its name.
+#include "agent/http/message.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "agent/http/exchange.hpp"
+#include "agent/http/names.hpp"
+#include "agent/http/routes.hpp"
+
+using namespace culvert;
+using namespace culvert::http;
+
+namespace {
+
+constexpr const char* kApi = "api.acme.example.com";
+const std::string kHost = "Host: api.acme.example.com\r\n";
+
+// The status with which a whole head is refused; 0 when it is taken.
+int judged(const std::string& raw) {
+  const auto parsed = runtime::parse_request_head(view(raw), kRequestLimits);
+  if (!parsed) return parsed.error().code == ErrorCode::kExhausted ? 431 : 400;
+  REQUIRE(parsed->size == raw.size());
+  const auto request = read_request(parsed->head, kApi);
+  return request ? 0 : request.error().status;
+}
+Request request_of(const std::string& raw) {
+  const auto parsed = runtime::parse_request_head(view(raw), kRequestLimits);
+  REQUIRE(parsed);
+  const auto request = read_request(parsed->head, kApi);
+  CAPTURE(request ? "" : request.error().why);
+  REQUIRE(request);
+  return *request;
+}
+std::string get(const std::string& target) {
+  return "GET " + target + " HTTP/1.1\r\n" + kHost + "\r\n";
+}
+std::string with(const std::string& headers) {
+  return "POST / HTTP/1.1\r\n" + kHost + headers + "\r\n";
+}
+std::string hosted(const std::string& host) {
+  return "GET / HTTP/1.1\r\nHost: " + host + "\r\n\r\n";
+}
+
+struct Row {
+  const char* attack;
+  std::string raw;
+  int status;
+};
+
+}  // namespace
+
+TEST_CASE("http attack: framing of requests", "[http]") {
+  const auto row = GENERATE(values<Row>({
+      {"CL.TE", with("Content-Length: 6\r\nTransfer-Encoding: chunked\r\n"), 400},
+      {"TE.CL", with("Transfer-Encoding: chunked\r\nContent-Length: 6\r\n"), 400},
+      {"TE.TE", with("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"), 400},
+      {"TE.TE, one unknown", with("Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n"), 400},
+      {"TE list", with("Transfer-Encoding: gzip, chunked\r\n"), 400},
+      {"TE not ending in chunked", with("Transfer-Encoding: chunked, gzip\r\n"), 400},
+      {"TE identity", with("Transfer-Encoding: identity\r\n"), 400},
+      {"TE empty", with("Transfer-Encoding:\r\n"), 400},
+      {"TE with a vertical tab",
+       with("Transfer-Encoding: \x0B"
+            "chunked\r\n"),
+       400},
+      {"TE quoted", with("Transfer-Encoding: \"chunked\"\r\n"), 400},
+      {"TE with a parameter", with("Transfer-Encoding: chunked;a=b\r\n"), 400},
+      {"TE by underscore", with("Transfer_Encoding: chunked\r\n"), 400},
+      {"CL by underscore", with("Content_Length: 5\r\n"), 400},
+      {"CL by dot", with("Content.Length: 5\r\n"), 400},
+      {"Host by underscore is no Host", "GET / HTTP/1.1\r\nHo_st: x\r\n\r\n", 400},
+      {"CL twice, the same", with("Content-Length: 5\r\nContent-Length: 5\r\n"), 400},
+      {"CL twice, different", with("Content-Length: 5\r\ncontent-length: 6\r\n"), 400},
+      {"CL list", with("Content-Length: 5, 5\r\n"), 400},
+      {"CL empty", with("Content-Length:\r\n"), 400},
+      {"CL signed", with("Content-Length: +5\r\n"), 400},
+      {"CL negative", with("Content-Length: -5\r\n"), 400},
+      {"CL hexadecimal", with("Content-Length: 0x5\r\n"), 400},
+      {"CL with a space inside", with("Content-Length: 1 0\r\n"), 400},
+      {"CL overflow", with("Content-Length: 18446744073709551621\r\n"), 400},
+      {"CL with a fraction", with("Content-Length: 5.0\r\n"), 400},
+  }));
+  CAPTURE(row.attack);
+  CHECK(judged(row.raw) == row.status);
+}
+
+TEST_CASE("http attack: bytes and lines of heads", "[http]") {
+  using namespace std::string_literals;
+  const auto row = GENERATE(values<Row>({
+      {"bare LF", "GET / HTTP/1.1\nHost: api.acme.example.com\n\n", 400},
+      {"bare LF after a header", "GET / HTTP/1.1\r\nHost: api.acme.example.com\n\r\n", 400},
+      {"bare CR in a value", with("A: b\rC: d\r\n"), 400},
+      {"CR CR LF", with("A: b\r\r\n"), 400},
+      {"obs-fold by space", with("A: b\r\n c\r\n"), 400},
+      {"obs-fold by tab", with("A: b\r\n\tc\r\n"), 400},
+      {"fold before the first header", "GET / HTTP/1.1\r\n Host: x\r\n\r\n", 400},
+      {"space before the colon", with("Content-Length : 5\r\n"), 400},
+      {"tab before the colon", with("Transfer-Encoding\t: chunked\r\n"), 400},
+      {"no colon", with("Content-Length\r\n"), 400},
+      {"empty header name", with(": value\r\n"), 400},
+      {"NUL in a value", with("A: b\0c\r\n"s), 400},
+      {"NUL in a name", with("A\0: b\r\n"s), 400},
+      {"NUL in the target", get("/a\0b"s), 400},
+      {"a control character", with("A: \x01\r\n"), 400},
+      {"DEL", with("A: \x7F\r\n"), 400},
+      {"a name beyond ASCII", with("\xC3\x84: b\r\n"), 400},
+      {"HTTP/1.0", "GET / HTTP/1.0\r\nHost: api.acme.example.com\r\n\r\n", 400},
+      {"HTTP/2.0", "PRI * HTTP/2.0\r\n\r\n", 400},
+      {"HTTP/0.9", "GET /\r\n\r\n", 400},
+      {"http/1.1", "GET / http/1.1\r\nHost: api.acme.example.com\r\n\r\n", 400},
+      {"two spaces", "GET  / HTTP/1.1\r\nHost: api.acme.example.com\r\n\r\n", 400},
+      {"a tab in the first line", "GET\t/ HTTP/1.1\r\nHost: api.acme.example.com\r\n\r\n", 400},
+      {"a space in the target", get("/a b"), 400},
+      {"an empty line first", "\r\nGET / HTTP/1.1\r\nHost: api.acme.example.com\r\n\r\n", 400},
+      {"a bad method", "G(T / HTTP/1.1\r\nHost: api.acme.example.com\r\n\r\n", 400},
+      {"CONNECT", "CONNECT api.acme.example.com:443 HTTP/1.1\r\n" + kHost + "\r\n", 405},
+      {"TRACE", "TRACE / HTTP/1.1\r\n" + kHost + "\r\n", 405},
+      {"a long method", std::string(kMaxMethod + 1, 'A') + " / HTTP/1.1\r\n" + kHost + "\r\n", 400},
+      {"a long target", get("/" + std::string(kMaxTarget, 'a')), 414},
+      {"an unknown Expect", with("Content-Length: 1\r\nExpect: 200-ok\r\n"), 417},
+      {"two Expects", with("Content-Length: 1\r\nExpect: 100-continue\r\nExpect: x\r\n"), 417},
+  }));
+  CAPTURE(row.attack);
+  const auto parsed = runtime::parse_request_head(view(row.raw), kRequestLimits);
+  CHECK((!parsed || judged(row.raw) == row.status));
+  if (!parsed) CHECK(row.status == 400);
+}
+
+TEST_CASE("http attack: too much of a head", "[http]") {
+  std::string many = "GET / HTTP/1.1\r\n" + kHost;
+  for (std::size_t i = 0; i < kRequestLimits.headers; ++i) many += "A: b\r\n";
+  CHECK(judged(many + "\r\n") == 431);
+  const auto endless = "GET / HTTP/1.1\r\n" + kHost + "A: " + std::string(kRequestLimits.size, 'a');
+  CHECK(runtime::parse_request_head(view(endless), kRequestLimits).error().code ==
+        ErrorCode::kExhausted);
+}
+
+TEST_CASE("http attack: who is asked", "[http]") {
+  const auto row = GENERATE(values<Row>({
+      {"no Host", "GET / HTTP/1.1\r\n\r\n", 400},
+      {"two Hosts", "GET / HTTP/1.1\r\n" + kHost + kHost + "\r\n", 400},
+      {"two Hosts, one foreign", "GET / HTTP/1.1\r\n" + kHost + "Host: b\r\n\r\n", 400},
+      {"an empty Host", hosted(""), 400},
+      {"SNI is not Host", hosted("db.acme.example.com"), 421},
+      {"a name below", hosted("x.api.acme.example.com"), 421},
+      {"a longer name", hosted("api.acme.example.com.evil.example"), 421},
+      {"a trailing dot", hosted("api.acme.example.com."), 400},
+      {"a leading dot", hosted(".api.acme.example.com"), 400},
+      {"an IPv4 literal", hosted("127.0.0.1"), 400},
+      {"an IPv4 literal, short", hosted("127.1"), 400},
+      {"an IPv4 literal, one number", hosted("2130706433"), 400},
+      {"an IPv6 literal", hosted("[::1]"), 400},
+      {"user information", hosted("a@api.acme.example.com"), 400},
+      {"a list", hosted("api.acme.example.com, b"), 400},
+      {"a path in Host", hosted("api.acme.example.com/x"), 400},
+      {"a port that is none", hosted("api.acme.example.com:x"), 400},
+      {"a port too large", hosted("api.acme.example.com:65536"), 400},
+      {"an empty port", hosted("api.acme.example.com:"), 400},
+      {"two ports", hosted("api.acme.example.com:1:2"), 400},
+      {"absolute-form with another host", get("https://db.acme.example.com/"), 400},
+      {"absolute-form with user information", get("https://a@api.acme.example.com/"), 400},
+      {"absolute-form of another scheme", get("ftp://api.acme.example.com/"), 400},
+      {"absolute-form without a path", get("https://api.acme.example.com"), 400},
+      {"authority-form", get("api.acme.example.com:443"), 400},
+      {"asterisk-form", "OPTIONS * HTTP/1.1\r\n" + kHost + "\r\n", 400},
+  }));
+  CAPTURE(row.attack);
+  CHECK(judged(row.raw) == row.status);
+}
+
+TEST_CASE("http attack: paths that mean something else further on", "[http]") {
+  const std::string path =
+      GENERATE("/../x", "/a/..", "/a/../b", "/./a", "/a/.", "/%2e%2e/x", "/a/%2E%2e", "/.%2e/x",
+               "//", "//a", "/a//b", "/a;x=1", "/a/..;/b", "/a%3bb", "/a%2fb", "/a%2F..%2Fb",
+               "/a\\b", "/a%5cb", "/%00", "/a%0d%0ab", "/%7f", "/%", "/%4", "/%zz", "/%252e%252e",
+               "/a<b", "/a\"b", "/a#b", "/a{b", "/a|b", "/a^b", "/\xC3\xA4", "/?a#b");
+  CAPTURE(path);
+  CHECK(judged(get(path)) == 400);
+}
+
+TEST_CASE("http attack: Connection must not name what is not of the connection", "[http]") {
+  const std::string option = GENERATE(
+      "Culvert-User", "culvert_user", "close, Culvert-Grant", "X-Forwarded-For", "Impersonate-User",
+      "Host", "Content-Length", "Transfer-Encoding", "Authorization", "Cookie", "X_Real_IP");
+  CAPTURE(option);
+  CHECK(judged(with("Connection: " + option + "\r\n")) == 400);
+}
+
+TEST_CASE("http attack: an upgrade with a body, or to h2c", "[http]") {
+  const std::string ask = "Connection: Upgrade\r\nUpgrade: ";
+  CHECK(judged(with(ask + "websocket\r\nContent-Length: 3\r\n")) == 400);
+  CHECK(judged(with(ask + "websocket\r\nTransfer-Encoding: chunked\r\n")) == 400);
+  CHECK(request_of(with(ask + "websocket\r\n")).upgrade == "websocket");
+  CHECK(request_of(with(ask + "SPDY/3.1\r\nContent-Length: 0\r\n")).upgrade == "SPDY/3.1");
+  for (const char* other : {"h2c", "websocket, h2c", "TLS/1.0", "h2c\r\nUpgrade: websocket"}) {
+    const auto request = request_of(with(ask + other + "\r\nHTTP2-Settings: AAMAAABk\r\n"));
+    CHECK(request.upgrade.empty());
+    CHECK(request.headers.list().empty());
+  }
+  CHECK(request_of(with("Upgrade: websocket\r\n")).upgrade.empty());  // Connection must say so
+}
+
+TEST_CASE("http: foreign identity and hop-by-hop headers are dropped in any spelling", "[http]") {
+  const std::string name = GENERATE(
+      "Culvert-User", "CULVERT-USER", "Culvert_User", "culvert-grant", "Culvert-Whatever",
+      "Culvert.User", "Impersonate-User", "Impersonate-Extra-Grant-Id", "impersonate_extra_a",
+      "Impersonate-Group", "X-Forwarded-For", "X_Forwarded_For", "X-Forwarded-Whatever",
+      "Forwarded", "X-Remote-User", "x_remote-group", "X-Real-IP", "X_Real_IP", "X-Original-URL",
+      "X-Rewrite-Url", "Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Upgrade",
+      "Proxy-Authorization", "Proxy_Authorization", "HTTP2-Settings", "Listed");
+  CAPTURE(name);
+  const auto request = request_of(with("Connection: listed\r\n" + name + ": x\r\nKept: y\r\n"));
+  CHECK(request.headers.list() == decltype(request.headers.list()){{"Kept", "y"}});
+}
+
+TEST_CASE("http: a request is written anew, with who asks", "[http]") {
+  const auto request = request_of(
+      "POST https://API.acme.example.com:443/v1/%61%7eb%c3%a4?q=%2e//;x HTTP/1.1\r\n"
+      "hOST:  API.acme.example.com:443 \r\nContent-Length: 12\r\nAuthorization: Bearer t\r\n"
+      "Expect: 100-Continue\r\nCulvert_User: mallory\r\nX-Forwarded-For: 1.2.3.4\r\n\r\n");
+  AccessRecord record;
+  record.id = "7-1";
+  record.who = {"alice@vendor.example", "sha256:ab", "ed25519:cd", 7};
+  CHECK(render_request(request, record, "fd63::1") ==
+        "POST /v1/a~b%C3%A4?q=%2e//;x HTTP/1.1\r\nHost: api.acme.example.com\r\n"
+        "Culvert-User: alice@vendor.example\r\nCulvert-Grant: sha256:ab\r\n"
+        "Culvert-Device: ed25519:cd\r\nCulvert-Request: 7-1\r\nX-Forwarded-For: fd63::1\r\n"
+        "X-Forwarded-Proto: https\r\nX-Forwarded-Host: api.acme.example.com\r\n"
+        "Authorization: Bearer t\r\nContent-Length: 12\r\nExpect: 100-continue\r\n\r\n");
+}
+
+TEST_CASE("http: what is written is read the same again", "[http]") {
+  const std::string raw =
+      GENERATE(as<std::string>{}, get("/"), get("/a/b%20c?d=e&f"), with("Content-Length: 7\r\n"),
+               with("Transfer-Encoding: chunked\r\nA:  b \r\nA: c\r\nEmpty:\r\n"),
+               with("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n"));
+  const auto first = request_of(raw);
+  AccessRecord record;
+  record.id = "1-1";
+  record.who = {"p", "g", "d", 1};
+  const auto again = request_of(render_request(first, record, "::1"));
+  CHECK(again.method == first.method);
+  CHECK(again.path + again.query == first.path + first.query);
+  CHECK(again.body == first.body);
+  CHECK(again.upgrade == first.upgrade);
+  CHECK(again.headers.list() == first.headers.list());  // ours are foreign to the next one
+}
+
+TEST_CASE("http attack: responses", "[http]") {
+  const auto row = GENERATE(table<const char*, std::string, bool>({
+      {"CL.TE", "200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n", false},
+      {"CL twice", "200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n", false},
+      {"CL empty", "200 OK\r\nContent-Length:\r\n", false},
+      {"TE gzip", "200 OK\r\nTransfer-Encoding: gzip\r\n", false},
+      {"TE by underscore", "200 OK\r\nTransfer_Encoding: chunked\r\n", false},
+      {"a 101 that nobody asked for", "101 X\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n",
+       false},
+      {"a 100 with a body", "100 Continue\r\nContent-Length: 1\r\n", false},
+      {"fine", "200 OK\r\nContent-Length: 1\r\n", true},
+  }));
+  CAPTURE(std::get<0>(row));
+  const auto parsed =
+      runtime::parse_response_head(view("HTTP/1.1 " + std::get<1>(row) + "\r\n"), kResponseLimits);
+  REQUIRE(parsed);
+  CHECK(read_response(parsed->head, request_of(get("/"))).has_value() == std::get<2>(row));
+}
+
+TEST_CASE("http attack: only the very upgrade that was asked for is one", "[http]") {
+  const auto asked = request_of(with("Connection: Upgrade\r\nUpgrade: websocket\r\n"));
+  const auto row = GENERATE(table<std::string, bool>({
+      {"Connection: upgrade\r\nUpgrade: WebSocket\r\n", true},
+      {"Connection: Upgrade\r\n", false},
+      {"Upgrade: websocket\r\n", false},
+      {"Connection: Upgrade\r\nUpgrade: h2c\r\n", false},
+      {"Connection: Upgrade\r\nUpgrade: websocket, h2c\r\n", false},
+      {"Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n", false},
+      {"Connection: Upgrade\r\nUpgrade: websocket\r\nTransfer-Encoding: chunked\r\n", false},
+  }));
+  CAPTURE(std::get<0>(row));
+  const auto parsed = runtime::parse_response_head(
+      view("HTTP/1.1 101 X\r\n" + std::get<0>(row) + "\r\n"), kResponseLimits);
+  REQUIRE(parsed);
+  CHECK(read_response(parsed->head, asked).has_value() == std::get<1>(row));
+}
+
+TEST_CASE("http: how long an answer's body is", "[http]") {
+  using Kind = Framing::Kind;
+  const auto [method, head, kind, keep] = GENERATE(table<std::string, std::string, Kind, bool>({
+      {"GET", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", Kind::kLength, true},
+      {"GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n", Kind::kChunked, true},
+      {"GET", "HTTP/1.1 200 OK\r\n\r\n", Kind::kUntilClose, true},
+      {"GET", "HTTP/1.1 200\r\nConnection: close\r\n\r\n", Kind::kUntilClose, false},
+      {"GET", "HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\n", Kind::kLength, false},
+      {"HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", Kind::kNone, true},
+      {"HEAD", "HTTP/1.1 200 OK\r\n\r\n", Kind::kNone, true},
+      {"GET", "HTTP/1.1 204 No Content\r\n\r\n", Kind::kNone, true},
+      {"GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", Kind::kNone, true},
+  }));
+  CAPTURE(method, head);
+  auto request = request_of(get("/"));
+  request.method = method;
+  const auto parsed = runtime::parse_response_head(view(head), kResponseLimits);
+  REQUIRE(parsed);
+  const auto response = read_response(parsed->head, request);
+  REQUIRE(response);
+  CHECK(response->body.kind == kind);
+  CHECK(response->keep_alive == keep);
+}
+
+TEST_CASE("http: routes by host and longest prefix, on a segment's boundary", "[http]") {
+  Routes routes;
+  REQUIRE(routes.add("", "/", 0));
+  REQUIRE(routes.add("", "/v1/", 1));
+  REQUIRE(routes.add("", "/v1/deep", 2));
+  REQUIRE(routes.add("admin", "/x", 3));
+  const auto [host, path, found] = GENERATE(table<const char*, const char*, int>({
+      {"", "/", 0},
+      {"", "/a", 0},
+      {"", "/v1", 1},
+      {"", "/v1/", 1},
+      {"", "/v1/a", 1},
+      {"", "/v10", 0},
+      {"", "/v1.0", 0},
+      {"", "/V1/a", 0},
+      {"", "/v1/deep", 2},
+      {"", "/v1/deep/er", 2},
+      {"", "/v1/de", 1},
+      {"admin", "/x", 3},
+      {"admin", "/x/y", 3},
+      {"admin", "/y", -1},
+      {"other", "/", -1},
+  }));
+  CAPTURE(host, path);
+  const auto route = routes.find(host, path);
+  CHECK((route ? static_cast<int>(*route) : -1) == found);
+}
+
+TEST_CASE("http: routes that are not plain are refused", "[http]") {
+  Routes routes;
+  REQUIRE(routes.add("", "/v1", 0));
+  CHECK_FALSE(routes.add("", "/v1/", 1));  // the same again
+  for (const char* path : {"", "v1", "//", "/a//b", "/../a", "/a;b", "/%61", "/a?b", "/a b"}) {
+    CHECK_FALSE(routes.add("", path, 1));
+  }
+  for (const char* host : {"Admin", ".", "a.", "-a", "a_b", "a b", "a..b"}) {
+    CHECK_FALSE(routes.add(host, "/", 1));
+  }
+  for (std::size_t i = 1; i < kMaxRoutes; ++i) REQUIRE(routes.add("", "/r" + std::to_string(i), 1));
+  CHECK_FALSE(routes.add("", "/more", 1));
+}
+
+TEST_CASE("http: a host is the service or below it", "[http]") {
+  CHECK(host_of("api.a.b", "api.a.b") == "");
+  CHECK(host_of("x.y.api.a.b", "api.a.b") == "x.y");
+  CHECK_FALSE(host_of("xapi.a.b", "api.a.b"));
+  CHECK_FALSE(host_of("a.b", "api.a.b"));
+  CHECK_FALSE(host_of("", "api.a.b"));
+}
+
+TEST_CASE("http: an access line is one line of JSON, whatever is in it", "[http]") {
+  AccessRecord record;
+  record.at = *parse_time("2026-11-22T10:00:00Z");
+  record.id = "17-2";
+  record.service = kApi;
+  record.who = {"alice@vendor.example", "sha256:ab", "ed25519:cd", 17};
+  record.host = kApi;
+  record.method = "GET";
+  record.path = "/a\"b\\\n\xFF";
+  record.has_query = true;
+  record.status = 200;
+  record.bytes_out = 5;
+  record.took = 1500us;
+  record.error = "why";
+  CHECK(
+      render(record) ==
+      R"({"time":"2026-11-22T10:00:00Z","request":"17-2","audit":17,"service":"api.acme.example.com",)"
+      R"("grant":"sha256:ab","person":"alice@vendor.example","device":"ed25519:cd",)"
+      R"("host":"api.acme.example.com","method":"GET","path":"/a\u0022b\u005c\u000a\u00ff",)"
+      R"("query":"redacted","status":200,"bytes_in":0,"bytes_out":5,"microseconds":1500,"error":"why"})"
+      "\n");
+  record.path = std::string(100000, 'a');
+  CHECK(render(record).size() < 2 * kMaxLoggedText);
+}
