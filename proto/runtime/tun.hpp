@@ -20,7 +20,7 @@ struct TunOptions {
   std::string name;        // at most 15 bytes; with %d the kernel counts up
   std::size_t mtu = 1420;  // set on the device
   bool offload = true;
-  std::function<void()> gone;  // somebody deleted the device; nothing comes after
+  std::function<void()> gone = {};  // somebody deleted the device; nothing comes after
 };
 
 struct TunCounters {
