@@ -371,13 +371,13 @@ TEST_CASE("http: an access line is one line of JSON, whatever is in it", "[http]
   record.bytes_out = 5;
   record.took = 1500us;
   record.error = "why";
-  CHECK(
-      render(record) ==
-      R"({"time":"2026-11-22T10:00:00Z","request":"17-2","audit":17,"service":"api.acme.example.com",)"
-      R"("grant":"sha256:ab","person":"alice@vendor.example","device":"ed25519:cd",)"
-      R"("host":"api.acme.example.com","method":"GET","path":"/a\u0022b\u005c\u000a\u00ff",)"
-      R"("query":"redacted","status":200,"bytes_in":0,"bytes_out":5,"microseconds":1500,"error":"why"})"
-      "\n");
+  CHECK(render(record) ==
+        R"({"time":"2026-11-22T10:00:00Z","request":"17-2","audit":17,)"
+        R"("service":"api.acme.example.com","grant":"sha256:ab","person":"alice@vendor.example",)"
+        R"("device":"ed25519:cd","host":"api.acme.example.com","method":"GET",)"
+        R"("path":"/a\u0022b\u005c\u000a\u00ff","query":"redacted","status":200,"bytes_in":0,)"
+        R"("bytes_out":5,"microseconds":1500,"error":"why"})"
+        "\n");
   record.path = std::string(100000, 'a');
   CHECK(render(record).size() < 2 * kMaxLoggedText);
 }
