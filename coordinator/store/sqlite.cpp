@@ -12,24 +12,6 @@
 namespace culvert::coordinator {
 namespace {
 
-// Version 1. `number` keeps the order of first arrival; AUTOINCREMENT never gives one out twice.
-constexpr std::string_view kSchema1 = R"(
-CREATE TABLE notes(
-  number INTEGER PRIMARY KEY AUTOINCREMENT,
-  id BLOB NOT NULL UNIQUE CHECK(length(id) = 32),
-  note TEXT NOT NULL,
-  arrived INTEGER NOT NULL);
-CREATE TABLE audit(
-  number INTEGER PRIMARY KEY AUTOINCREMENT,
-  source TEXT NOT NULL,
-  position INTEGER NOT NULL,
-  site TEXT NOT NULL,
-  at INTEGER NOT NULL,
-  line TEXT NOT NULL);
-CREATE INDEX audit_by_site ON audit(site, number);
-CREATE UNIQUE INDEX audit_by_source ON audit(source, position);
-)";
-
 std::string_view column_text(sqlite3_stmt* statement, int column) {
   const auto* raw = sqlite3_column_blob(statement, column);
   const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement, column));
@@ -110,33 +92,13 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path) 
   std::unique_ptr<SqliteStore> store(new SqliteStore(path, std::unique_ptr<sqlite3, Close>(raw)));
   if (status != SQLITE_OK) return store->trouble("cannot open the store");
   sqlite3_busy_timeout(raw, kBusyMilliseconds);
+  if (auto ours = store->check_ours(); !ours) return fail_with(ours.error());  // before any change
   for (const std::string_view setting :
        {"PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA trusted_schema = OFF"}) {
     if (auto ok = store->run(setting); !ok) return fail_with(ok.error());
   }
   if (auto ok = store->migrate(); !ok) return fail_with(ok.error());
   return store;
-}
-
-Status SqliteStore::migrate() {
-  if (auto begun = run("BEGIN IMMEDIATE"); !begun) return begun;
-  const auto version = number("PRAGMA user_version");
-  auto migrated = [&]() -> Status {
-    if (!version) return fail_with(version.error());
-    if (*version > kSchemaVersion) {
-      return fail(ErrorCode::kConflict,
-                  "the store " + path_ + " has schema version " + std::to_string(*version) +
-                      ", newer than this program's " + std::to_string(kSchemaVersion) +
-                      ": run the newer program");
-    }
-    if (*version < 1) {
-      if (auto made = run(kSchema1); !made) return made;
-    }
-    return run("PRAGMA user_version = " + std::to_string(kSchemaVersion));
-  }();
-  if (migrated) return run("COMMIT");
-  (void)run("ROLLBACK");
-  return migrated;
 }
 
 Status SqliteStore::commit(const Batch& batch) {

@@ -1,7 +1,7 @@
 // The store on disk: SQLite in WAL mode, synchronous=FULL, so that what a commit returned survives
-// the power going off. `PRAGMA user_version` is the schema's version: an older one is migrated in
-// one transaction, a newer one is refused. Other processes may read and write the same file
-// meanwhile.
+// the power going off. `PRAGMA user_version` is the schema's version (schema.cpp): an older one is
+// copied to FILE.vN and then migrated in one transaction, a newer one is refused. Other processes
+// may read and write the same file meanwhile.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,7 @@ struct sqlite3_stmt;
 
 namespace culvert::coordinator {
 
-inline constexpr int kSchemaVersion = 1;
+inline constexpr std::uint64_t kSchemaVersion = 2;
 inline constexpr int kBusyMilliseconds = 5000;  // how long a commit waits for another process's
 
 class SqliteStore final : public Store {
@@ -39,6 +39,8 @@ class SqliteStore final : public Store {
   SqliteStore(std::string path, std::unique_ptr<sqlite3, Close> database);
   Status run(std::string_view sql);
   Status migrate();
+  Status check_ours();
+  Status back_up(std::uint64_t version);
   Result<std::uint64_t> number(std::string_view sql);
   Status write(const Batch& batch);
   Status write_audit(const std::vector<AuditRow>& rows);

@@ -1,0 +1,141 @@
+// The schema of the store on disk, version by version, and how an older one becomes the newest. See
+// docs/operations/coordinator.md, Upgrades.
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+
+#include "coordinator/store/sqlite.hpp"
+
+namespace culvert::coordinator {
+namespace {
+
+// Version 1. `number` keeps the order of first arrival; AUTOINCREMENT never gives one out twice.
+constexpr std::string_view kSchema1 = R"(
+CREATE TABLE notes(
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  id BLOB NOT NULL UNIQUE CHECK(length(id) = 32),
+  note TEXT NOT NULL,
+  arrived INTEGER NOT NULL);
+CREATE TABLE audit(
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  source TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  site TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  line TEXT NOT NULL);
+CREATE INDEX audit_by_site ON audit(site, number);
+CREATE UNIQUE INDEX audit_by_source ON audit(source, position);
+)";
+
+// Version 2 marks the file as ours ("CLVT"), so that another program's SQLite file is never written
+// to, and a lost or changed mark is seen.
+constexpr std::uint64_t kApplicationId = 0x434C5654;
+constexpr std::string_view kSchema2 = "PRAGMA application_id = 1129076308;";
+
+// The n-th leads from version n to n + 1. One that was released never changes; a new one comes with
+// a fixture of the version before it (tests/coordinator/stores).
+constexpr std::array kMigrations = {kSchema1, kSchema2};
+static_assert(kMigrations.size() == kSchemaVersion);
+static_assert(kApplicationId == 1129076308);
+
+Status sync(const std::string& path, int flags) {
+  const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC);
+  const bool good = descriptor >= 0 && ::fsync(descriptor) == 0;
+  const int error = errno;
+  if (descriptor >= 0) ::close(descriptor);
+  if (good) return {};
+  return fail(ErrorCode::kUnavailable, path + ": " + std::strerror(error));
+}
+
+}  // namespace
+
+// All in one transaction, so whatever goes wrong leaves the version that was there. The lock also
+// makes a second process wait and then find nothing to do.
+Status SqliteStore::migrate() {
+  if (auto begun = run("BEGIN IMMEDIATE"); !begun) return begun;
+  auto migrated = [&]() -> Status {
+    const auto version = number("PRAGMA user_version");
+    if (!version) return fail_with(version.error());
+    if (auto ours = check_ours(); !ours) return ours;
+    if (*version == kSchemaVersion) return {};
+    if (*version > 0) {
+      if (auto copied = back_up(*version); !copied) return copied;
+    }
+    for (auto next = *version; next < kSchemaVersion; ++next) {
+      if (auto done = run(kMigrations.at(next)); !done) return done;
+    }
+    return run("PRAGMA user_version = " + std::to_string(kSchemaVersion));
+  }();
+  if (migrated) migrated = run("COMMIT");
+  if (!migrated && sqlite3_get_autocommit(database_.get()) == 0) (void)run("ROLLBACK");
+  return migrated;
+}
+
+Status SqliteStore::check_ours() {
+  const auto found = number("PRAGMA user_version");
+  if (!found) return fail_with(found.error());
+  const auto version = *found;
+  if (version > kSchemaVersion) {
+    return fail(ErrorCode::kConflict, "the store " + path_ + " has schema version " +
+                                          std::to_string(version) + ", newer than this program's " +
+                                          std::to_string(kSchemaVersion) +
+                                          ": run the newer program, or put back the copy " + path_ +
+                                          ".v" + std::to_string(kSchemaVersion) + " that it made");
+  }
+  const auto tables = number("SELECT count(*) FROM sqlite_schema WHERE type = 'table'");
+  const auto known = number(
+      "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('notes', 'audit')");
+  const auto mark = number("PRAGMA application_id");
+  if (!tables || !known || !mark) return trouble("cannot read the store");
+  const bool ours = version == 0   ? *tables == 0
+                    : version == 1 ? *known == 2
+                                   : *known == 2 && *mark == kApplicationId;
+  if (ours) return {};
+  return fail(ErrorCode::kConflict, "the SQLite file " + path_ +
+                                        " is not a coordinator's store; name another folder, or "
+                                        "restore the store from a backup");
+}
+
+// A whole copy of the old version beside the store, durable before anything changes. Called with
+// the write lock held: a second connection reads what is committed.
+Status SqliteStore::back_up(std::uint64_t version) {
+  const auto copy = path_ + ".v" + std::to_string(version);
+  const auto unfinished = copy + ".tmp";
+  const auto failed = [&](const std::string& why) {
+    ::unlink(unfinished.c_str());
+    return fail(ErrorCode::kUnavailable,
+                "cannot copy the store to " + copy + " before it is migrated: " + why +
+                    " (the folder needs as much free space as the store has)");
+  };
+  ::unlink(unfinished.c_str());
+  const int made = ::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (made < 0) return failed(std::strerror(errno));
+  ::close(made);
+  sqlite3* raw = nullptr;
+  const int opened = sqlite3_open_v2(path_.c_str(), &raw, SQLITE_OPEN_READONLY, nullptr);
+  const std::unique_ptr<sqlite3, Close> reader(raw);
+  sqlite3_stmt* vacuum = nullptr;
+  bool good = opened == SQLITE_OK &&
+              sqlite3_prepare_v2(raw, "VACUUM INTO ?", -1, &vacuum, nullptr) == SQLITE_OK &&
+              sqlite3_bind_text(vacuum, 1, unfinished.c_str(), -1, SQLITE_STATIC) == SQLITE_OK;
+  good = good && sqlite3_step(vacuum) == SQLITE_DONE;
+  const std::string why = good ? "" : sqlite3_errmsg(raw);
+  sqlite3_finalize(vacuum);
+  if (!good) return failed(why);
+  if (auto synced = sync(unfinished, O_RDWR); !synced) return failed(synced.error().message);
+  if (std::rename(unfinished.c_str(), copy.c_str()) != 0) return failed(std::strerror(errno));
+  auto folder = std::filesystem::path(path_).parent_path();
+  if (folder.empty()) folder = ".";
+  if (auto synced = sync(folder, O_RDONLY | O_DIRECTORY); !synced) {
+    return failed(synced.error().message);
+  }
+  return {};
+}
+
+}  // namespace culvert::coordinator
