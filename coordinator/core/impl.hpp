@@ -22,8 +22,8 @@ inline constexpr std::size_t kMaxOpenRequests = 16;      // of one device; furth
 inline constexpr std::size_t kMaxProofs = 8;             // on one connection
 inline constexpr std::size_t kMaxReplyBytes = 768U << 10U;
 inline constexpr Duration kHelloTimeout = 10s;
-inline constexpr Duration kSilence = 30s;  // clients ping every 10 s
-inline constexpr Duration kSweep = 5s;
+inline constexpr Duration kSilence = 24s;  // clients ping every 10 s
+inline constexpr Duration kSweep = 1s;     // so one that has vanished is noticed within 25 s
 inline constexpr Duration kStoreRetry = 1s;
 inline constexpr Duration kLeastRefresh = 50ms;  // between two that time alone causes
 inline constexpr std::chrono::seconds kTicketLife{600};

@@ -35,6 +35,7 @@ struct Delta {
   bool more = false;
   std::vector<std::string> put;
   std::vector<NoteId> drop;
+  std::uint64_t after = 0;  // the number that this step comes after; full: 0
   friend bool operator==(const Delta&, const Delta&) = default;
 };
 struct Lease {

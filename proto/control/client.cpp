@@ -15,7 +15,7 @@ Client::Client(ClientOptions options, Rng& rng) : options_(std::move(options)), 
 void Client::start(Instant now) {
   now_ = now;
   if (state_ != State::kStopped) return;
-  absent_since_ = now;
+  backoff_.begin(now);
   open(now);
 }
 
@@ -163,28 +163,17 @@ Instant Client::next_deadline() const {
 
 // Ends the connection, whatever its state, and waits for the next try.
 void Client::lose(Instant now, const Error& why) {
-  if (state_ == State::kConnected) {
-    absent_since_ = now;
-    if (now - welcomed_at_ >= kKeepalive) retry_ = kFirstRetry;  // else it would spin
-  }
+  if (state_ == State::kConnected) backoff_.lost(now, now - welcomed_at_);
   outputs_.clear();  // what was not taken yet belongs to the connection that ends
   if (state_ != State::kWaiting) outputs_.emplace_back(CloseConnection{});
   channel_.reset();
   step_.reset();
   state_ = State::kWaiting;
-  retry_at_ = now + backoff(now);
+  retry_at_ = now + backoff_.next(now, rng_);
   for (const auto& [id, asked] : std::exchange(asked_, {})) {
     settle(id, asked, fail_with(lost("the connection to the coordinator was lost")));
   }
   events_.emplace_back(Disconnected{why, retry_at_});
-}
-
-Duration Client::backoff(Instant now) {
-  const auto whole = retry_;
-  const auto cap = now - absent_since_ >= kLongAbsence ? kMaxRetry : kSteadyRetry;
-  retry_ = std::min(retry_ * 2, cap);
-  const auto half = static_cast<std::uint64_t>(whole.count() / 2);
-  return Duration(static_cast<std::int64_t>(half + rng_.below(half + 1)));
 }
 
 void Client::send(std::string_view json) {

@@ -5,9 +5,7 @@
 //   stopped ── start ──▶ opening ── handle_opened ──▶ handshake ── welcome ──▶ connected
 //               waiting (backoff) ◀── closed, refused, kConnectTimeout, kDeadAfter ──┘
 //
-// Retries double from kFirstRetry to kSteadyRetry, so that an agent is back within 5 s of the
-// coordinator's return; after kLongAbsence they double on to kMaxRetry. Each is drawn from [half,
-// whole], so that a fleet does not come back at one instant. Puts, uploads and questions are kept
+// How long it waits between attempts: proto/core/backoff.hpp. Puts, uploads and questions are kept
 // until answered, at most kMaxPending and kMaxPendingBytes (then refused: kExhausted), and sent
 // again after a reconnect: all are idempotent. Lease and ticket requests are not kept.
 #pragma once
@@ -21,6 +19,7 @@
 #include "proto/control/channel.hpp"
 #include "proto/control/events.hpp"
 #include "proto/control/message.hpp"
+#include "proto/core/backoff.hpp"
 #include "proto/core/result.hpp"
 #include "proto/core/rng.hpp"
 #include "proto/core/time.hpp"
@@ -30,10 +29,6 @@ namespace culvert::control {
 inline constexpr Duration kKeepalive = 10s;       // a ping when nothing was sent for so long
 inline constexpr Duration kDeadAfter = 24s;       // nothing heard for so long: closed
 inline constexpr Duration kConnectTimeout = 10s;  // from open to welcome
-inline constexpr Duration kFirstRetry = 250ms;
-inline constexpr Duration kSteadyRetry = 4s;
-inline constexpr Duration kMaxRetry = 30s;
-inline constexpr Duration kLongAbsence = 300s;
 inline constexpr std::size_t kMaxPending = 256;
 inline constexpr std::size_t kMaxPendingBytes = std::size_t{2} << 20U;
 inline constexpr std::size_t kMaxView = 4096;  // notes that the coordinator says concern us
@@ -82,7 +77,6 @@ class Client {
 
   void open(Instant now);
   void lose(Instant now, const Error& why);
-  Duration backoff(Instant now);
   Result<RequestId> keep(RequestId id, const Message& message);
   Result<RequestId> ask(RequestId id, const Message& message, Asked asked);
   void send(std::string_view json);
@@ -108,10 +102,10 @@ class Client {
   std::size_t pending_bytes_ = 0;
   std::map<RequestId, Asked> asked_;
   RequestId last_id_ = 0;
-  Duration retry_ = kFirstRetry;
+  Backoff backoff_;
   Instant now_{};  // of the last call that told
   Instant retry_at_ = Instant::never();
-  Instant opened_at_{}, welcomed_at_{}, absent_since_{}, heard_at_{}, sent_at_{};
+  Instant opened_at_{}, welcomed_at_{}, heard_at_{}, sent_at_{};
   std::deque<Output> outputs_;
   std::deque<Event> events_;
 };

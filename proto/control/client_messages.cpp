@@ -108,9 +108,19 @@ void Client::settle(RequestId re, const Asked& asked, Result<std::string> note) 
 Status Client::take_delta(Delta delta) {
   if (!step_) {
     step_ = std::move(delta);
+    // Nothing may be missing between what we have and a difference, and numbers only grow. Should
+    // the coordinator be wrong about what it told us, it tells everything the next time.
+    const bool fits = step_->full ? step_->after == 0 && step_->seq != 0
+                                  : step_->after == seq_ && seq_ != 0 && step_->seq >= seq_;
+    if (!fits) {
+      seq_ = 0;
+      return fail(ErrorCode::kConflict, "the coordinator's numbers do not fit what we have of it");
+    }
   } else {
     auto& step = *step_;
-    step.seq = delta.seq;
+    if (step.seq != delta.seq || step.full != delta.full || step.after != delta.after) {
+      return fail(ErrorCode::kInvalid, "the coordinator mixed two steps");
+    }
     step.more = delta.more;
     step.put.insert(step.put.end(), std::make_move_iterator(delta.put.begin()),
                     std::make_move_iterator(delta.put.end()));

@@ -74,7 +74,7 @@ void fields(IO& io, M& m) {
     io("run", m.run, kName), io("seq", m.seq), io("relays", m.relays, Limit{0, kMaxRelays});
   } else if constexpr (Is<M, Delta>) {
     io("seq", m.seq), io("full", m.full), io("more", m.more), io("put", m.put, kNotes);
-    io("drop", m.drop, Limit{0, kMaxDrops});
+    io("drop", m.drop, Limit{0, kMaxDrops}), io("after", m.after);
   } else if constexpr (Is<M, Lease>) {
     io("note", m.note, kNote);
   } else if constexpr (Is<M, Ticket>) {

@@ -330,6 +330,23 @@ TEST_CASE("coordinator: an absent agent learns what it missed, by number or in f
   CHECK(world.cluster->hears(revocation));
 }
 
+TEST_CASE("coordinator: a node that vanished is noticed within 25 s, on both sides") {
+  Story world;
+  world.pass(1h);
+  const auto nodes = world.core->counters().nodes_connected;
+  REQUIRE(world.cluster->client->connected());
+  world.cluster->connection.reset();  // no FIN: what either says disappears
+  world.cluster->reachable = false;
+  world.pass(25s);
+  CHECK_FALSE(world.cluster->client->connected());
+  CHECK(world.core->counters().nodes_connected == nodes - 1);
+  CHECK(world.laptop->client->connected());
+  world.cluster->reachable = true;
+  world.pass(Backoff::kSteady);
+  CHECK(world.cluster->client->connected());
+  CHECK(world.core->counters().nodes_connected == nodes);
+}
+
 TEST_CASE("coordinator: a restart loses nothing and everyone is back within 5 s") {
   Story world;
   const auto grant = world.granted();

@@ -330,6 +330,11 @@ bool World::pump_core() {
     const auto id = std::visit([](const auto& e) { return e.connection; }, effect);
     for (auto& party : parties) {
       if (party.connection != id) continue;
+      if (party.records_left && (*party.records_left)-- == 0) {
+        party.records_left.reset();
+        cut(party);
+        break;
+      }
       if (const auto* send = std::get_if<SendTo>(&effect)) {
         party.client->handle_message(now.steady, send->record);
       } else {

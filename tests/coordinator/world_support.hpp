@@ -59,6 +59,7 @@ struct Party {
   std::unique_ptr<control::Client> client;
   std::optional<ConnectionId> connection;
   bool reachable = true;  // false: cannot connect
+  std::optional<std::uint64_t> records_left;  // it gets so many more, then its connection breaks
   std::map<control::NoteId, std::string> view;
   std::vector<control::Event> events;
 

@@ -126,8 +126,8 @@ TEST_CASE("control client: back within 5 s of a short absence, at most 30 s afte
       bench.pump();
       const auto next = bench.client.next_deadline();
       const auto wait = next - last;
-      CHECK(wait <= (next - start < kLongAbsence ? kSteadyRetry : kMaxRetry));
-      CHECK(wait >= kFirstRetry / 2);
+      CHECK(wait <= (next - start < Backoff::kLongAbsence ? Backoff::kSteady : Backoff::kMax));
+      CHECK(wait >= Backoff::kFirst / 2);
       bench.now = last = next;
       bench.client.handle_timeout(bench.now);
       bench.pump();
@@ -214,13 +214,13 @@ TEST_CASE("control client: deltas are applied as steps and resumed by number") {
   bench.connect();
   bench.say(Delta{1, true, true, {make_note("a")}, {}});
   CHECK(bench.all<Learned>().empty());  // half a step
-  bench.say(Delta{1, false, false, {make_note("b")}, {}});
+  bench.say(Delta{1, true, false, {make_note("b")}, {}});
   REQUIRE(bench.all<Learned>().size() == 2);
   CHECK(bench.all<Learned>()[0].id == id_of("a"));
   CHECK(bench.all<Synced>().size() == 1);
   bench.events.clear();
 
-  bench.say(Delta{2, false, false, {make_note("b", "BBBBBBBB"), make_note("c")}, {id_of("a")}});
+  bench.say(Delta{2, false, false, {make_note("b", "BBBBBBBB"), make_note("c")}, {id_of("a")}, 1});
   CHECK(bench.all<Learned>().size() == 2);  // b has a new signature
   REQUIRE(bench.all<Dropped>().size() == 1);
   CHECK(bench.all<Dropped>()[0].id == id_of("a"));
@@ -240,6 +240,46 @@ TEST_CASE("control client: deltas are applied as steps and resumed by number") {
   CHECK(bench.all<Learned>()[0].id == id_of("d"));
   REQUIRE(bench.all<Dropped>().size() == 1);
   CHECK(bench.all<Dropped>()[0].id == id_of("b"));
+}
+
+TEST_CASE("control client: a step that does not follow what it has ends the connection") {
+  const std::vector<std::pair<const char*, std::vector<Delta>>> cases = {
+      {"one is missing", {Delta{7, false, false, {make_note("b")}, {}, 6}}},
+      {"one comes again", {Delta{5, false, false, {make_note("b")}, {}, 4}}},
+      {"numbers go back", {Delta{4, false, false, {make_note("b")}, {}, 5}}},
+      {"everything, after something", {Delta{6, true, false, {make_note("b")}, {}, 5}}},
+      {"everything, without a number", {Delta{0, true, false, {make_note("b")}, {}}}},
+      {"two steps mixed",
+       {Delta{6, false, true, {make_note("b")}, {}, 5}, Delta{7, false, false, {}, {}, 5}}},
+      {"difference in a full step",
+       {Delta{6, true, true, {make_note("b")}, {}}, Delta{6, false, false, {}, {}, 5}}}};
+  for (const auto& [what, deltas] : cases) {
+    INFO(what);
+    Bench bench;
+    bench.connect();
+    bench.say(Delta{5, true, false, {make_note("a")}, {}});
+    bench.events.clear();
+    for (const auto& delta : deltas) bench.say(delta);
+    CHECK_FALSE(bench.client.connected());
+    CHECK(bench.all<Learned>().empty());
+    CHECK(bench.all<Dropped>().empty());
+  }
+  Bench fresh;  // a difference to nothing
+  fresh.connect();
+  fresh.say(Delta{1, false, false, {make_note("a")}, {}, 0});
+  CHECK_FALSE(fresh.client.connected());
+}
+
+TEST_CASE("control client: a coordinator that is wrong about it is asked for everything") {
+  Bench bench;
+  bench.connect();
+  bench.say(Delta{5, true, false, {make_note("a")}, {}});
+  bench.say(Delta{9, false, false, {make_note("b")}, {}, 8});
+  bench.heard.clear();
+  bench.until(bench.now + 1s);
+  bench.accept();
+  REQUIRE(bench.said<Hello>().size() == 1);
+  CHECK(bench.said<Hello>()[0].since == 0);
 }
 
 TEST_CASE("control client: leases and tickets belong to one connection") {
