@@ -30,28 +30,35 @@ void AllowedIps::insert(const Prefix& prefix, Peer* peer) {
     at = all.insert(
         at, Table{mask_of_word(bits), mask_of_word(bits > 64 ? bits - 64 : 0), prefix.length, {}});
   }
-  at->peers[masked(prefix.address, at->high_mask, at->low_mask)] = peer;
+  const Prefix whole{masked(prefix.address, at->high_mask, at->low_mask), prefix.length};
+  Peer*& owner = at->peers[whole.address];
+  if (owner == peer) return;
+  if (owner != nullptr) owned_[owner].erase(whole);
+  owner = peer;
+  owned_[peer].insert(whole);
 }
 
-void AllowedIps::remove(const Prefix& prefix, const Peer* peer) {
+void AllowedIps::erase(const Prefix& prefix) {
   auto& all = tables(prefix.address);
   const auto at = std::find_if(all.begin(), all.end(), [&prefix](const Table& table) {
     return table.length == prefix.length;
   });
-  if (at == all.end()) return;
-  const auto found = at->peers.find(masked(prefix.address, at->high_mask, at->low_mask));
-  if (found == at->peers.end() || found->second != peer) return;
-  at->peers.erase(found);
+  at->peers.erase(prefix.address);
   if (at->peers.empty()) all.erase(at);
 }
 
+void AllowedIps::remove(const Prefix& prefix, const Peer* peer) {
+  const auto whole = Prefix::of(prefix.address, prefix.length);
+  const auto owned = owned_.find(peer);
+  if (!whole || owned == owned_.end() || owned->second.erase(*whole) == 0) return;
+  erase(*whole);
+}
+
 void AllowedIps::remove_all(const Peer* peer) {
-  for (auto* all : {&v4_, &v6_}) {
-    for (auto& table : *all) {
-      std::erase_if(table.peers, [peer](const auto& entry) { return entry.second == peer; });
-    }
-    std::erase_if(*all, [](const Table& table) { return table.peers.empty(); });
-  }
+  const auto owned = owned_.find(peer);
+  if (owned == owned_.end()) return;
+  for (const auto& prefix : owned->second) erase(prefix);
+  owned_.erase(owned);
 }
 
 Peer* AllowedIps::lookup(const IpAddress& address) const {
@@ -64,14 +71,15 @@ Peer* AllowedIps::lookup(const IpAddress& address) const {
 
 std::map<const Peer*, std::vector<Prefix>> AllowedIps::prefixes(const Peer* of) const {
   std::map<const Peer*, std::vector<Prefix>> out;
-  for (const auto* all : {&v4_, &v6_}) {
-    for (const auto& table : *all) {
-      for (const auto& [address, owner] : table.peers) {
-        if (of == nullptr || owner == of) out[owner].push_back({address, table.length});
-      }
-    }
+  const auto list = [&out](const auto& entry) {
+    if (entry.second.empty()) return;
+    out[entry.first].assign(entry.second.begin(), entry.second.end());
+  };
+  if (of == nullptr) {
+    std::for_each(owned_.begin(), owned_.end(), list);
+  } else if (const auto found = owned_.find(of); found != owned_.end()) {
+    list(*found);
   }
-  for (auto& entry : out) std::sort(entry.second.begin(), entry.second.end());
   return out;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <unordered_map>
 #include <vector>
 
@@ -32,9 +33,12 @@ class AllowedIps {
     std::unordered_map<IpAddress, Peer*> peers;
   };
   std::vector<Table>& tables(const IpAddress& address) { return address.is_v4() ? v4_ : v6_; }
+  void erase(const Prefix& prefix);  // that is there
 
   std::vector<Table> v4_;  // longest first
   std::vector<Table> v6_;
+  // The same the other way round, so that a change of one peer costs what that peer has.
+  std::unordered_map<const Peer*, std::set<Prefix>> owned_;
 };
 
 }  // namespace culvert::wireguard

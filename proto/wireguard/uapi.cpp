@@ -153,9 +153,7 @@ Request RequestReader::finish() {
 
 Errno RequestReader::set_line(std::string_view line) {
   const auto equals = line.find('=');
-  if (equals == std::string_view::npos || line.find('=', equals + 1) != std::string_view::npos) {
-    return Errno::kProtocol;
-  }
+  if (equals == std::string_view::npos) return Errno::kProtocol;
   const auto key = line.substr(0, equals);
   const auto value = line.substr(equals + 1);
   if (key == "public_key") {

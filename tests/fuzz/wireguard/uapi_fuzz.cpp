@@ -1,0 +1,46 @@
+// The control socket's bytes come from local programs, who may be confused: read in two pieces,
+// applied, and rendered again.
+#include <cstdlib>
+
+#include "proto/wireguard/uapi.hpp"
+
+using namespace culvert;
+using namespace culvert::wireguard;
+
+namespace {
+
+Now now() { return {Instant{1'000'000'000}, WallTime{1'700'000'000}}; }
+
+void handle(Device& device, uapi::Request request) {
+  if (auto* set = std::get_if<uapi::SetRequest>(&request)) {
+    uapi::apply_peers(device, now(), *set);
+  } else if (std::holds_alternative<uapi::GetRequest>(request)) {
+    const auto said = uapi::render_get(device, {});
+    if (!text(said).ends_with("errno=0\n\n")) std::abort();
+  } else if (const auto* refused = std::get_if<uapi::Refused>(&request)) {
+    if (refused->error == uapi::Errno::kNone) std::abort();
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  static SeededRng rng(1);
+  Device device(Identity::generate(rng), rng);
+  uapi::RequestReader reader;
+  const ByteView all{data + 1, size - 1};
+  const auto cut = all.size() * data[0] / 255;
+  for (ByteView piece : {all.first(cut), all.subspan(cut)}) {
+    while (!piece.empty()) {
+      const auto before = piece.size();
+      auto request = reader.read(piece);
+      if (piece.size() >= before) std::abort();  // no progress
+      if (!request && !piece.empty()) std::abort();
+      if (request) handle(device, std::move(*request));
+    }
+  }
+  handle(device, uapi::GetRequest{});
+  return 0;
+}
