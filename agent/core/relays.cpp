@@ -1,6 +1,7 @@
 #include "agent/core/relays.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace culvert::agent {
 
@@ -79,6 +80,7 @@ void Relays::ticket(Now now, const std::string& id, std::string note, WallTime u
 
 void Relays::connect(Now now, Relay& relay, Effects& out) {
   relay.state = State::kIdle;
+  if (relay.retry_at == Instant::never()) relay.backoff.begin(now.steady);
   relay.retry_at = Instant::never();
   if (relay.ticket.empty() || relay.ticket_until <= now.wall) {
     relay.ticket_stale = true;  // connects when it comes
@@ -101,9 +103,11 @@ void Relays::drop(Relay& relay, Effects& out) {
 
 void Relays::wait(Now now, Relay& relay) {
   relay.state = State::kWaiting;
-  const auto half = static_cast<std::uint64_t>(relay.retry.count() / 2);
-  relay.retry_at = now.steady + Duration(static_cast<std::int64_t>(half + rng_.below(half + 1)));
-  relay.retry = std::min(relay.retry * 2, Duration(kMaxRetry));
+  if (relay.ready_since != Instant{}) {
+    relay.backoff.lost(now.steady, now.steady - std::exchange(relay.ready_since, {}));
+  }
+  relay.retry_at = now.steady + relay.backoff.next(now.steady, rng_) +
+                   std::min(std::exchange(relay.restart, {}), kMaxRestart);
 }
 
 bool Relays::send(const crypto::RelayKey& to, ByteView packet) {
@@ -153,7 +157,6 @@ void Relays::take(Now now, Relay& relay, Inbox& inbox, Effects& out) {
       inbox.packets.push_back({relay.info.id, packet->source,
                                MutableByteView(received_).subspan(packet->offset, packet->size)});
     } else if (std::holds_alternative<derp::Ready>(event)) {
-      relay.retry = kFirstRetry;
       relay.ready_since = now.steady;
       relay.client->note_preferred(relays_.front().get() == &relay, relay.output);
       // One that came while the login was under way is not the one that the login sent.
@@ -162,8 +165,7 @@ void Relays::take(Now now, Relay& relay, Inbox& inbox, Effects& out) {
     } else if (const auto* gone = std::get_if<derp::PeerGone>(&event)) {
       if (relay.not_here.size() < kMaxNotHere) relay.not_here.insert(gone->peer);
     } else if (const auto* restarting = std::get_if<derp::Restarting>(&event)) {
-      relay.retry =
-          std::max<Duration>(kFirstRetry, std::chrono::milliseconds(restarting->reconnect_in_ms));
+      relay.restart = std::chrono::milliseconds(restarting->reconnect_in_ms);
     } else if (const auto* end = std::get_if<derp::Closed>(&event)) {
       out.events.emplace_back(
           LogLine{LogLevel::kWarning, "relay closed", relay.info.id + ": " + end->reason.message});

@@ -2,7 +2,7 @@
 // one map always have a relay in common. Per relay: ask for a ticket, connect, log in, renew.
 //
 //   idle ── wanted ──▶ needs ticket ──▶ connecting ──▶ login ──▶ ready
-//     ▲ waiting (250 ms doubling to 30 s, jittered) ◀── closed, refused ──┘
+//     ▲ waiting (proto/core/backoff.hpp) ◀── closed, refused ──┘
 #pragma once
 
 #include <map>
@@ -13,6 +13,7 @@
 
 #include "agent/core/effects.hpp"
 #include "proto/control/message.hpp"
+#include "proto/core/backoff.hpp"
 #include "proto/core/rng.hpp"
 #include "proto/derp/client.hpp"
 
@@ -22,8 +23,7 @@ class Relays {
  public:
   static constexpr std::size_t kKept = 2;
   static constexpr std::size_t kMaxNotHere = 1024;  // peers remembered as absent, a relay
-  static constexpr Duration kFirstRetry = 250ms;
-  static constexpr Duration kMaxRetry = 30s;
+  static constexpr Duration kMaxRestart = 30s;      // the longest wait that a relay may ask for
   static constexpr Duration kTicketRetry = 3s;  // an answer that does not come is asked for again
 
   struct Packet {  // bytes live until the next call
@@ -77,7 +77,8 @@ class Relays {
     bool ticket_stale = true;  // pairs have changed since, or it ends soon
     Instant ask_ticket_at;     // not before this
     Instant renew_at = Instant::never();
-    Duration retry = kFirstRetry;
+    Backoff backoff;
+    Duration restart{};  // how long the relay, which stops, asked us to wait
     Instant retry_at = Instant::never();
     std::set<crypto::RelayKey> not_here;
     Instant ready_since;

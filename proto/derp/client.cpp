@@ -1,22 +1,43 @@
 #include "proto/derp/client.hpp"
 
+#include <algorithm>
+
 namespace culvert::derp {
+namespace {
+
+constexpr PingData kNobodysPing{};  // its answer is only something that was heard
+
+}  // namespace
 
 Client::Client(ClientOptions options, Rng& rng, Now now)
-    : options_(std::move(options)), rng_(rng), deadline_(now.steady + kLoginTimeout) {}
+    : options_(std::move(options)), rng_(rng), dead_at_(now.steady + kLoginTimeout) {}
 
 void Client::handle_bytes(Now now, ByteView bytes, ClientOutput& out) {
   if (state_ == State::kClosed) return;
+  if (ready()) heard(now);
   const auto fed =
       reader_.feed(bytes, [&](const Frame& frame) { return handle_frame(now, frame, out); });
   if (!fed) close(fed.error(), out);
 }
 
 void Client::handle_timeout(Now now, ClientOutput& out) {
-  if (state_ == State::kClosed || now.steady < deadline_) return;
-  close({ErrorCode::kTimeout,
-         ready() ? "the relay has been silent for two minutes" : "the relay did not log us in"},
+  if (now.steady < next_deadline()) return;
+  if (now.steady >= dead_at_) {
+    return close(
+        {ErrorCode::kTimeout, ready() ? "the relay fell silent" : "the relay did not log us in"},
         out);
+  }
+  ping_at_ = now.steady + kKeepalive;
+  write_frame(out.wire, FrameType::kPing, {kNobodysPing});
+}
+
+Instant Client::next_deadline() const {
+  return state_ == State::kClosed ? Instant::never() : std::min(dead_at_, ping_at_);
+}
+
+void Client::heard(Now now) {
+  dead_at_ = now.steady + kDeadAfter;
+  ping_at_ = now.steady + kKeepalive;
 }
 
 bool Client::handle_frame(Now now, const Frame& frame, ClientOutput& out) {
@@ -33,12 +54,11 @@ bool Client::handle_frame(Now now, const Frame& frame, ClientOutput& out) {
         close(info.error(), out);
       } else {
         state_ = State::kReady;
-        deadline_ = now.steady + kSilence;
+        heard(now);
         out.events.emplace_back(Ready{*info});
       }
       break;
     case State::kReady:
-      deadline_ = now.steady + kSilence;
       handle_ready_frame(now, frame, out);
       break;
     case State::kClosed:

@@ -4,7 +4,8 @@
 //
 //   greeting → (ServerKey: pinned key) → login → (ServerInfo) → ready
 //
-// Gives up: 10 s without being ready; kSilence without any frame afterwards.
+// Gives up: 10 s without being ready. Afterwards it pings when nothing was heard for kKeepalive,
+// and gives up when nothing was heard for kDeadAfter: a relay that has vanished sends no FIN.
 #pragma once
 
 #include <functional>
@@ -21,7 +22,8 @@
 
 namespace culvert::derp {
 
-inline constexpr Duration kSilence = 120s;  // relays send a KeepAlive every 60–65 s
+inline constexpr Duration kKeepalive = 10s;
+inline constexpr Duration kDeadAfter = 24s;  // stock relays answer pings too
 
 struct Ready {
   ServerInfo server;
@@ -75,7 +77,7 @@ class Client {
 
   void handle_bytes(Now now, ByteView bytes, ClientOutput& out);
   void handle_timeout(Now now, ClientOutput& out);
-  Instant next_deadline() const { return state_ == State::kClosed ? Instant::never() : deadline_; }
+  Instant next_deadline() const;
 
   // kUnavailable before Ready or after Closed; kInvalid above kMaxPacketSize.
   Status send(const crypto::RelayKey& destination, ByteView packet, ClientOutput& out);
@@ -94,13 +96,15 @@ class Client {
   bool handle_frame(Now now, const Frame& frame, ClientOutput& out);
   Status log_in(const Frame& frame, ClientOutput& out);
   void handle_ready_frame(Now now, const Frame& frame, ClientOutput& out);
+  void heard(Now now);
   void close(Error reason, ClientOutput& out);
 
   ClientOptions options_;
   Rng& rng_;
   FrameReader reader_;
   State state_ = State::kGreeting;
-  Instant deadline_;
+  Instant dead_at_;                     // given up then
+  Instant ping_at_ = Instant::never();  // unless something is heard before
   PingData ping_data_{};
   std::optional<Instant> ping_sent_;
 };

@@ -22,6 +22,7 @@ struct Connection {
   bool logged_in = false;
   bool listed = false;   // in Effects::writable already
   bool closing = false;  // out of every table, about to be erased
+  bool answers_pings = false;
   derp::Challenge challenge;
   crypto::RelayKey key;  // from here on once logged in
   derp::FrameReader reader;
@@ -40,10 +41,12 @@ struct Connection {
   std::unordered_set<crypto::RelayKey> correspondents;          // at most kMaxCorrespondents
   std::unordered_map<crypto::RelayKey, Instant> told_not_here;  // likewise
 
+  Instant heard;
   // Deadlines; `timer` is the earliest, as it stands in the core's set.
   Instant login_by = Instant::never();
   Instant ticket_check = Instant::never();
   Instant keep_alive = Instant::never();
+  Instant silence_check = Instant::never();
   Instant stalled = Instant::never();
   Instant timer = Instant::never();
 
@@ -54,7 +57,9 @@ struct Connection {
     if (correspondents.size() < kMaxCorrespondents) correspondents.insert(peer);
   }
   bool queues_empty() const { return own.empty() && disco.empty() && data.empty(); }
-  Instant next() const { return std::min({login_by, ticket_check, keep_alive, stalled}); }
+  Instant next() const {
+    return std::min({login_by, ticket_check, keep_alive, silence_check, stalled});
+  }
 };
 
 }  // namespace culvert::relay

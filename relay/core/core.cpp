@@ -35,6 +35,7 @@ void Core::bytes(ConnectionId id, ByteView bytes, Now now) {
   auto& p = *parts_;
   auto* connection = p.find(id);
   if (connection == nullptr) return;
+  connection->heard = now.steady;
   const auto skipped = connection->reader.skipped();
   const auto fed = connection->reader.feed(
       bytes, [&](const derp::Frame& frame) { return p.handle_frame(*connection, frame, now); });
@@ -207,6 +208,19 @@ bool Core::Parts::handle_frame(Connection& from, const derp::Frame& frame, Now n
   return !from.closing;
 }
 
+// Looked at now and then, so that a packet costs no timer.
+void Core::Parts::check_silence(Connection& connection, Now now) {
+  const auto silent = now.steady - connection.heard;
+  if (silent >= kDeadAfter) {
+    ++counters.silent;
+    return close(connection, {ErrorCode::kTimeout, "it fell silent"});
+  }
+  connection.silence_check = connection.heard + kPingAfter;
+  if (silent < kPingAfter) return;
+  queue_own(connection, derp::FrameType::kPing, {derp::PingData{}});
+  connection.silence_check = std::min(now.steady + kPingAfter, connection.heard + kDeadAfter);
+}
+
 void Core::Parts::handle_due(Connection& connection, Now now) {
   if (connection.login_by <= now.steady) {
     ++counters.logins_refused;
@@ -215,6 +229,10 @@ void Core::Parts::handle_due(Connection& connection, Now now) {
   if (connection.stalled <= now.steady) {
     ++counters.stalled;
     return close(connection, {ErrorCode::kTimeout, "it takes no more bytes"});
+  }
+  if (connection.silence_check <= now.steady) {
+    check_silence(connection, now);
+    if (connection.closing) return;
   }
   const bool tick = connection.keep_alive <= now.steady;
   if (tick || connection.ticket_check <= now.steady) {

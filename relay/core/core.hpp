@@ -35,6 +35,8 @@ using ConnectionId = std::uint64_t;
 
 inline constexpr Duration kKeepAlive = 60s;  // + 0–5 s jitter
 inline constexpr Duration kKeepAliveJitter = 5s;
+inline constexpr Duration kPingAfter = 10s;  // nothing heard from a client that answers pings …
+inline constexpr Duration kDeadAfter = 24s;  // … then it is gone: it has sent no FIN
 inline constexpr Duration kWriteStall = 10s;
 inline constexpr Duration kPeerGoneEvery = 1s;    // at most one "not here" a peer in this time
 inline constexpr std::size_t kMaxDisco = 32;      // packets a connection

@@ -24,6 +24,7 @@ struct Counters {
   std::uint64_t dropped_not_here = 0;
   std::uint64_t dropped_queue = 0;
   std::uint64_t dropped_rate = 0;
+  std::uint64_t silent = 0;   // connections closed for kDeadAfter
   std::uint64_t stalled = 0;  // connections closed for kWriteStall
 };
 

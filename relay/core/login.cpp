@@ -30,6 +30,7 @@ void Core::Parts::log_in(Connection& connection, const derp::Frame& frame, Now n
 
 Status Core::Parts::admit(Connection& connection, const derp::OpenedClientInfo& opened, Now now) {
   connection.key = opened.client;
+  connection.answers_pings = opened.info.can_ack_pings;
   if (options.open) {
     connection.any_peer = true;
     limit(connection, 0, now);
@@ -79,6 +80,7 @@ void Core::Parts::enter(Connection& connection, Now now) {
   connection.login_by = Instant::never();
   const auto jitter = rng.below(static_cast<std::uint64_t>(kKeepAliveJitter.count()) + 1U);
   connection.keep_alive = now.steady + kKeepAlive + Duration(static_cast<std::int64_t>(jitter));
+  if (connection.answers_pings) connection.silence_check = now.steady + kPingAfter;
   arm(connection);
   auto& same_key = clients[connection.key];
   same_key.push_back(connection.id);

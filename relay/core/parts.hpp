@@ -38,6 +38,7 @@ struct Core::Parts {
   void sweep();
   bool handle_frame(Connection& from, const derp::Frame& frame, Now now);  // false: closed
   void handle_due(Connection& connection, Now now);
+  void check_silence(Connection& connection, Now now);
 
   // login.cpp
   void log_in(Connection& connection, const derp::Frame& frame, Now now);

@@ -24,6 +24,7 @@ constexpr Line kLines[] = {
     {"packet_bytes_received", "bytes of packets from clients", &Counters::bytes_received},
     {"packets_queued", "packets for their destination", &Counters::packets_queued},
     {"bytes_sent", "bytes of frames to clients", &Counters::bytes_sent},
+    {"silent", "connections closed because nothing was heard", &Counters::silent},
     {"stalled", "connections closed because they took nothing", &Counters::stalled},
 };
 constexpr Line kDropped[] = {

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "proto/core/endpoint.hpp"
@@ -35,6 +36,8 @@ struct Settings {
   runtime::log::Level log_level = runtime::log::Level::kInfo;
 };
 
+// `name`: of the file, for messages.
+Result<Settings> parse_settings(std::string_view json, std::string name);
 // An empty path: kDefaultConfig where it exists, otherwise the defaults.
 Result<Settings> load_settings(const std::string& path);
 

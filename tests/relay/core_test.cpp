@@ -22,6 +22,22 @@ struct Pair : RelayBench {
   TestClient& c = connect(kc, ticket(kc.public_key, {}));
 };
 
+// An old client of others: it says that it answers no pings.
+ConnectionId log_in_without_pings(RelayBench& bench) {
+  const auto id = bench.raw_open();
+  bench.raw_take(id);
+  derp::ClientInfo info;
+  info.can_ack_pings = false;
+  Bytes login;
+  derp::write_frame(
+      login, derp::FrameType::kClientInfo,
+      {derp::seal_client_info(info, bench.make_key(), bench.core.public_key(), bench.rng)});
+  bench.core.bytes(id, login, bench.now);
+  bench.raw_take(id);
+  REQUIRE(bench.core.client_count() == 1);
+  return id;
+}
+
 }  // namespace
 
 TEST_CASE("relay core: a ticketed login") {
@@ -251,16 +267,20 @@ TEST_CASE(
     Bytes out;
     q.core.pull(q.b.id, 1, q.now, out);
     CHECK_FALSE(out.empty());
+    q.b.client->handle_bytes(q.now, out, q.b.out);
   }
   CHECK(q.b.open);
 }
 
 TEST_CASE("relay core: keep-alives every 60 to 65 seconds; clients stay") {
+  RelayBench bench(true);
+  const auto id = log_in_without_pings(bench);
+  bench.pass(60s - 1ns);
+  CHECK(bench.raw_take(id).empty());
+  bench.pass(5s + 1ns);
+  CHECK(to_hex(bench.raw_take(id)) == "0600000000");
+
   Pair p;
-  p.pass(59s);
-  const auto before = p.core.counters().bytes_sent;
-  p.pass(6s);
-  CHECK(p.core.counters().bytes_sent == before + 3 * derp::kHeaderSize);
   p.pass(40min);
   CHECK(p.a.open);
   CHECK(p.a.client->ready());
@@ -333,6 +353,25 @@ TEST_CASE("relay core: the ticket's rate drops data first; renewing does not ref
   bench.pass(1s);
   for (int i = 0; i < 300; ++i) bench.send(a, kb.public_key, kilo);
   CHECK(b.received().size() == 176 + 175);
+}
+
+TEST_CASE("relay core: a client that vanished is noticed within 25 s, a quiet one stays") {
+  Pair p;
+  p.pass(30min);
+  CHECK(p.a.open);
+  CHECK(p.b.open);
+  p.b.open = false;  // no FIN: its bytes and ours disappear
+  p.pass(25s);
+  CHECK(p.core.counters().silent == 1);
+  CHECK(p.core.client_count() == 2);
+  CHECK(p.a.open);
+}
+
+TEST_CASE("relay core: a client that says it answers no pings gets none, and may be silent") {
+  RelayBench bench(true);
+  log_in_without_pings(bench);
+  bench.pass(1h);
+  CHECK(bench.core.client_count() == 1);
 }
 
 TEST_CASE("relay core: ping is answered, a flood of pings is bounded") {
