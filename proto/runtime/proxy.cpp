@@ -59,11 +59,12 @@ std::string shown(const HttpProxy& proxy) { return "the proxy " + format(proxy.a
 
 Error refused(const HttpProxy& proxy, const HostPort& to, int status) {
   const auto code = " (" + std::to_string(status) + ")";
-  if (status == 407 && proxy.credentials.empty()) {
+  const bool about_user = status == 407 || status == 401;  // some say 401, tinyproxy among them
+  if (about_user && proxy.credentials.empty()) {
     return {ErrorCode::kDenied, shown(proxy) + " wants a name and a password" + code + ": set " +
                                     proxy.named_by + " to http://USER:PASSWORD@HOST:PORT"};
   }
-  if (status == 407) {
+  if (about_user) {
     return {ErrorCode::kDenied, shown(proxy) + " refuses the name or the password" + code +
                                     ": correct them in " + proxy.named_by};
   }
@@ -80,9 +81,9 @@ Error refused(const HttpProxy& proxy, const HostPort& to, int status) {
 }
 
 Error no_answer(const HttpProxy& proxy, const Error& why) {
-  if (why.code == ErrorCode::kInvalid) {
-    return {why.code, "what answers at " + format(proxy.at) + " is not an HTTP proxy: check " +
-                          proxy.named_by};
+  if (why.code == ErrorCode::kInvalid || why.code == ErrorCode::kExhausted) {
+    return {ErrorCode::kInvalid, "what answers at " + format(proxy.at) +
+                                     " is not an HTTP proxy: check " + proxy.named_by};
   }
   if (why.code == ErrorCode::kTimeout) {
     return {why.code, shown(proxy) + " does not answer: check " + proxy.named_by};
