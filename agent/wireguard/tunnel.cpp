@@ -82,7 +82,9 @@ void Tunnel::flush() {
 
 void Tunnel::link_changed(const runtime::LinkState& link) {
   if (link.mtu != 0) device_.set_mtu(link.mtu);
-  if (std::exchange(up_, link.up) == link.up) return;
+  // In another namespace it is taken as up: it is of no use down, and the socket stays in this one.
+  const bool up = link.up || link.left;
+  if (std::exchange(up_, up) == up) return;
   if (up_) {
     log::debug("interface up", {{"interface", name()}});
     if (auto opened = open_udp(port_); !opened) {

@@ -33,7 +33,7 @@ struct LinkWatch::Impl {
   Status open(Loop& loop, const std::string& name);
   bool ask() const;
   void on_readable();
-  void take(ByteView message);
+  void take(ByteView message, bool left);
 
   int descriptor = -1;
   int index = 0;
@@ -93,20 +93,22 @@ void LinkWatch::Impl::on_readable() {
     nlmsghdr header{};
     std::memcpy(&header, rest.data(), sizeof header);
     if (header.nlmsg_len < sizeof header || header.nlmsg_len > rest.size()) return;
-    if (header.nlmsg_type == RTM_NEWLINK) {
-      take(rest.subspan(sizeof header, header.nlmsg_len - sizeof header));
+    if (header.nlmsg_type == RTM_NEWLINK || header.nlmsg_type == RTM_DELLINK) {
+      take(rest.subspan(sizeof header, header.nlmsg_len - sizeof header),
+           header.nlmsg_type == RTM_DELLINK);
     }
     rest = rest.subspan(std::min<std::size_t>(NLMSG_ALIGN(header.nlmsg_len), rest.size()));
   }
 }
 
-void LinkWatch::Impl::take(ByteView message) {
+void LinkWatch::Impl::take(ByteView message, bool left) {
   ifinfomsg link{};
   if (message.size() < sizeof link) return;
   std::memcpy(&link, message.data(), sizeof link);
   if (link.ifi_index != index) return;
   LinkState now = state;
   now.up = (link.ifi_flags & IFF_UP) != 0;
+  now.left = left;
   ByteView rest = message.subspan(sizeof link);
   while (rest.size() >= sizeof(rtattr)) {
     rtattr attribute{};
@@ -117,7 +119,7 @@ void LinkWatch::Impl::take(ByteView message) {
     }
     rest = rest.subspan(std::min<std::size_t>(RTA_ALIGN(attribute.rta_len), rest.size()));
   }
-  const bool same = known && now.up == state.up && now.mtu == state.mtu;
+  const bool same = known && now.up == state.up && now.mtu == state.mtu && now.left == state.left;
   known = true;
   state = now;
   if (!same) changed(state);

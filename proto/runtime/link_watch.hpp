@@ -15,6 +15,7 @@ namespace culvert::runtime {
 struct LinkState {
   bool up = false;  // administratively: ip link set … up
   std::size_t mtu = 0;
+  bool left = false;  // for another network namespace, or deleted; nothing is known from then on
 };
 
 class LinkWatch {

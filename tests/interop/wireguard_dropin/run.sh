@@ -26,6 +26,7 @@ work=$(mktemp -d)
 id=$$
 ours=cw-o-$id
 theirs=cw-t-$id
+inner=cw-i-$id
 # Control sockets are named after interfaces, in one folder for all namespaces.
 sockets=/var/run/wireguard
 cwo=cwo$id
@@ -43,6 +44,7 @@ cleanup() {
   wait 2>/dev/null || true
   ip netns del "$ours" 2>/dev/null || true
   ip netns del "$theirs" 2>/dev/null || true
+  ip netns del "$inner" 2>/dev/null || true
   rm -rf "$work" "$sockets"/{"$cwo","$cwt","$cwro","$cwrt"}.sock
 }
 trap cleanup EXIT
@@ -271,6 +273,20 @@ check "down: settings stay" equal "$(wg show "$cwo" listen-port)" 51001
 in_ours ip link set "$cwo" up
 in_ours ip address replace fd77::1/64 dev "$cwo" nodad
 check "up: a session again" ping_theirs
+
+# ── moved to a namespace that has nothing else ──────────────────────────────────────────────────
+ip netns add "$inner"
+fresh_peers endpoint 192.0.2.2:51003
+in_ours ip link set "$cwo" netns "$inner"
+ip -n "$inner" address add 10.77.0.1/24 dev "$cwo"
+ip -n "$inner" link set "$cwo" up
+check "moved: the socket stays in the old namespace" \
+  ip netns exec "$inner" ping -n -q -i 0.2 -c 3 -w 20 10.77.0.2
+ip -n "$inner" link set "$cwo" netns "$ours"
+in_ours ip address add 10.77.0.1/24 dev "$cwo"
+in_ours ip address add fd77::1/64 dev "$cwo" nodad
+in_ours ip link set "$cwo" up
+check "moved back" ping_theirs
 
 # ── many peers ──────────────────────────────────────────────────────────────────────────────────
 strangers() {  # FROM TO: peers that are not there
