@@ -238,7 +238,8 @@ Result<FlowContext> Core::authorize_flow(Now now, const IpAddress& peer, const s
   }
   if (auto ok = p.open_flow(now, *right); !ok) return fail_with(ok.error());
   return FlowContext{right->live.grant.requester.str(), right->live.grant.id.str(),
-                     crypto::format_ed25519(right->live.device.identity), right->live.ends};
+                     crypto::format_ed25519(right->live.device.identity), right->live.ends,
+                     p.journal.newest()};
 }
 
 // Claimed and in the audit log, both durable, or refused.

@@ -27,6 +27,7 @@ class Journal {
   Status opening(Now now, audit::Entry entry);
   void ending(Now now, audit::Entry entry);  // failures are remembered, nothing else
 
+  std::uint64_t newest() const { return sink_.head().size - 1; }  // index of the last entry
   bool writable() const { return failing_since_ == Instant::never(); }
   bool broken(Now now) const { return !writable() && now.steady - failing_since_ >= kBroken; }
   Instant next_deadline() const;

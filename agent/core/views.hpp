@@ -103,6 +103,7 @@ struct FlowContext {
   std::string grant;
   std::string device;  // ed25519:…
   WallTime ends;
+  std::uint64_t audit = 0;  // index of the flow-open entry in this agent's log
 };
 
 }  // namespace culvert::agent

@@ -1,5 +1,6 @@
 #include "agent/shell/config.hpp"
 
+#include "agent/http/routes.hpp"
 #include "proto/runtime/config.hpp"
 #include "proto/runtime/log.hpp"
 #include "proto/runtime/net.hpp"
@@ -8,16 +9,55 @@ namespace culvert::agent {
 namespace {
 
 constexpr std::string_view kDefaultProxy = "127.0.0.1:1080";
+constexpr std::chrono::seconds kMaxResponseTimeout = 1h;
+
+std::string read_upstream(runtime::Config& from) {
+  std::string upstream = from.required_text("upstream");
+  if (!upstream.empty() && !runtime::parse_host_port(upstream)) {
+    from.refuse("upstream", "must be host:port");
+  }
+  return upstream;
+}
+
+std::optional<UpstreamTls> read_upstream_tls(runtime::Config& from) {
+  std::optional<UpstreamTls> out;
+  from.section("upstream_tls", [&](runtime::Config& tls) {
+    out = UpstreamTls{tls.text("ca_file", ""), tls.text("server_name", "")};
+  });
+  return out;
+}
+
+HttpConfig read_http(runtime::Config& from) {
+  HttpConfig http;
+  http::Routes tried;  // so that a bad route is found here, with its key
+  from.list("routes", [&](runtime::Config& route) {
+    RouteConfig out{route.text("host", ""), route.required_text("path"), read_upstream(route),
+                    read_upstream_tls(route)};
+    if (auto ok = tried.add(out.host, out.path, 0); !ok) {
+      route.refuse(out.host.empty() ? "path" : "host and path", ok.error().message);
+    }
+    http.routes.push_back(std::move(out));
+  });
+  if (http.routes.empty()) from.refuse("routes", "must have at least one route");
+  http.access_log = from.flag("access_log", true);
+  const auto timeout = parse_duration(from.text("response_timeout", "60s"));
+  if (!timeout || *timeout < 1s || *timeout > kMaxResponseTimeout) {
+    from.refuse("response_timeout", "must be a time such as 60s or 5m, at most 1h");
+  } else {
+    http.response_timeout = *timeout;
+  }
+  return http;
+}
 
 UpstreamConfig read_service(runtime::Config& from) {
   UpstreamConfig service;
-  service.upstream = from.required_text("upstream");
-  if (!service.upstream.empty() && !runtime::parse_host_port(service.upstream)) {
-    from.refuse("upstream", "must be host:port");
+  from.section("http", [&](runtime::Config& http) { service.http = read_http(http); });
+  if (!service.http) {
+    service.upstream = read_upstream(from);
+    service.tls = read_upstream_tls(from);
+  } else if (from.has("upstream") || from.has("upstream_tls")) {
+    from.refuse("upstream", "does not go together with \"http\": each route has its own");
   }
-  from.section("upstream_tls", [&](runtime::Config& tls) {
-    service.tls = UpstreamTls{tls.text("ca_file", ""), tls.text("server_name", "")};
-  });
   return service;
 }
 

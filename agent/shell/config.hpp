@@ -4,7 +4,8 @@
 //   {
 //     "services": {"api": {"upstream": "10.0.0.7:8080"},
 //                  "db": {"upstream": "db.internal:5432",
-//                         "upstream_tls": {"ca_file": "/etc/db-ca.pem", "server_name": "db"}}},
+//                         "upstream_tls": {"ca_file": "/etc/db-ca.pem", "server_name": "db"}},
+//                  "web": {"http": {…}}},  HTTP routes instead: docs/operations/http.md
 //     "path": {"allow_loopback": false, "direct": true, "port": 0},
 //     "proxy": "127.0.0.1:1080",      laptops; "" for none
 //     "https_proxy": "http://USER:PASSWORD@HOST:PORT",   the way out to the coordinator and relays;
@@ -18,6 +19,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "proto/core/endpoint.hpp"
 #include "proto/core/result.hpp"
@@ -29,9 +31,21 @@ struct UpstreamTls {
   std::string ca_file;      // PEM; empty: the system's authorities
   std::string server_name;  // empty: the upstream's host
 };
-struct UpstreamConfig {
-  std::string upstream;  // host:port
+struct RouteConfig {
+  std::string host;  // labels before the service's name; "": itself
+  std::string path;
+  std::string upstream;
   std::optional<UpstreamTls> tls;
+};
+struct HttpConfig {
+  std::vector<RouteConfig> routes;
+  bool access_log = true;
+  std::chrono::seconds response_timeout{60};
+};
+struct UpstreamConfig {
+  std::string upstream;  // host:port; empty where there are routes
+  std::optional<UpstreamTls> tls;
+  std::optional<HttpConfig> http;
 };
 
 struct Config {

@@ -202,7 +202,8 @@ local::CommandHooks Daemon::hooks() {
 Status Daemon::serve() {
   FlowEvents flows;
   if (role_ == Role::kSite) {
-    auto site = SiteServices::make(loop_, *shell_, *issuer_, config_.services);
+    auto site =
+        SiteServices::make(loop_, *shell_, *issuer_, config_.services, folder_ + "/access.log");
     if (!site) return fail_with(site.error());
     site_ = std::move(*site);
     flows = site_->events();

@@ -1,22 +1,50 @@
 #include "agent/shell/site_services.hpp"
 
+#include "agent/terminator/access_log.hpp"
 #include "proto/runtime/files.hpp"
 #include "proto/runtime/log.hpp"
 
 namespace culvert::agent {
 namespace {
 
-Result<terminator::Service> read_service(const UpstreamConfig& config) {
-  terminator::Service service;
-  auto upstream = runtime::parse_host_port(config.upstream);
+Result<terminator::HttpUpstream> read_upstream(const std::string& at,
+                                               const std::optional<UpstreamTls>& tls) {
+  auto upstream = runtime::parse_host_port(at);
   if (!upstream) return fail_with(upstream.error());
-  service.upstream = std::move(*upstream);
-  if (!config.tls) return service;
-  service.upstream_tls = terminator::UpstreamTls{{}, config.tls->server_name};
-  if (config.tls->ca_file.empty()) return service;
-  const auto pem = runtime::read_file(config.tls->ca_file);
+  terminator::HttpUpstream out{std::move(*upstream), std::nullopt};
+  if (!tls) return out;
+  out.tls = terminator::UpstreamTls{{}, tls->server_name};
+  if (tls->ca_file.empty()) return out;
+  const auto pem = runtime::read_file(tls->ca_file);
   if (!pem) return fail_with(pem.error());
-  service.upstream_tls->authorities_pem = std::string(text(*pem));
+  out.tls->authorities_pem = std::string(text(*pem));
+  return out;
+}
+
+Result<terminator::Service> read_service(const UpstreamConfig& config,
+                                         const std::shared_ptr<http::AccessLog>& log) {
+  terminator::Service service;
+  if (!config.http) {
+    auto upstream = read_upstream(config.upstream, config.tls);
+    if (!upstream) return fail_with(upstream.error());
+    service.upstream = std::move(upstream->at);
+    service.upstream_tls = std::move(upstream->tls);
+    return service;
+  }
+  terminator::HttpService out;
+  auto routes = std::make_shared<http::Routes>();
+  for (const RouteConfig& route : config.http->routes) {
+    auto upstream = read_upstream(route.upstream, route.tls);
+    if (!upstream) return fail_with(upstream.error());
+    if (auto ok = routes->add(route.host, route.path, out.upstreams.size()); !ok) {
+      return fail(ok.error().code, "route " + route.path + " " + ok.error().message);
+    }
+    out.upstreams.push_back(std::move(*upstream));
+  }
+  out.routes = std::move(routes);
+  if (config.http->access_log) out.log = log;
+  out.response_time = config.http->response_timeout;
+  service.http = std::move(out);
   return service;
 }
 
@@ -47,10 +75,16 @@ Result<std::unique_ptr<ServerIssuerFile>> ServerIssuerFile::open(const std::stri
 
 Result<std::unique_ptr<SiteServices>> SiteServices::make(
     runtime::Loop& loop, Shell& shell, const ServerIssuerFile& issuer,
-    const std::map<std::string, UpstreamConfig>& services) {
+    const std::map<std::string, UpstreamConfig>& services, const std::string& access_log) {
   std::unique_ptr<SiteServices> made(new SiteServices(loop, shell, issuer));
+  std::shared_ptr<http::AccessLog> log;
   for (const auto& [name, config] : services) {
-    auto service = read_service(config);
+    if (config.http && config.http->access_log && !log) {
+      auto opened = terminator::AccessLogFile::open(access_log);
+      if (!opened) return fail_with(opened.error());
+      log = std::move(*opened);
+    }
+    auto service = read_service(config, log);
     if (!service) {
       return fail(service.error().code, "service \"" + name + "\": " + service.error().message);
     }
@@ -91,6 +125,10 @@ void SiteServices::listen(const ListenService& what) {
   terminator::Service service = config->second;
   service.fqdn = what.fqdn;
   service.mode = what.tls ? terminator::Mode::kTls : terminator::Mode::kTcp;
+  if (service.http && !what.tls) {
+    return runtime::log::error("service not served: HTTP routes need a service of protocol tls",
+                               {{"service", what.fqdn}});
+  }
   auto set = terminator_.set_service(std::move(service));
   if (set) {
     set = shell_.netstack().listen(
@@ -116,15 +154,17 @@ void SiteServices::cut(const CutFlows& what) {
 }
 
 // The terminator may not be called from here, so the effects wait for the end of the iteration.
-Result<terminator::FlowClosed> SiteServices::authorize(const IpAddress& peer,
-                                                       const std::string& fqdn) {
+Result<terminator::Admission> SiteServices::authorize(const IpAddress& peer,
+                                                      const std::string& fqdn) {
   auto flow = shell_.core().authorize_flow(shell_.now(), peer, fqdn);
   loop_.defer([this] { shell_.pump(); });
   if (!flow) return fail_with(flow.error());
-  return terminator::FlowClosed([this, flow = *flow, fqdn](const terminator::FlowEnd& end) {
+  auto closed = [this, flow = *flow, fqdn](const terminator::FlowEnd& end) {
     shell_.core().flow_closed(shell_.now(), flow, fqdn, end.from_client, end.to_client, end.reason);
     loop_.defer([this] { shell_.pump(); });
-  });
+  };
+  return terminator::Admission{std::move(closed),
+                               {flow->person, flow->grant, flow->device, flow->audit}};
 }
 
 void SiteServices::cut_all(const std::string& reason) {

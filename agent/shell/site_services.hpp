@@ -32,10 +32,10 @@ class ServerIssuerFile {
 
 class SiteServices {
  public:
-  // Fails when an upstream or its CA file is not usable. All given outlive it.
+  // Fails when an upstream, its CA file or the access log is not usable. All given outlive it.
   static Result<std::unique_ptr<SiteServices>> make(
       runtime::Loop& loop, Shell& shell, const ServerIssuerFile& issuer,
-      const std::map<std::string, UpstreamConfig>& services);
+      const std::map<std::string, UpstreamConfig>& services, const std::string& access_log);
 
   FlowEvents events();
   void cut_all(const std::string& reason);  // at the end, so that the log has every flow's end
@@ -44,7 +44,7 @@ class SiteServices {
   SiteServices(runtime::Loop& loop, Shell& shell, const ServerIssuerFile& issuer);
   void listen(const ListenService& what);
   void cut(const CutFlows& what);
-  Result<terminator::FlowClosed> authorize(const IpAddress& peer, const std::string& fqdn);
+  Result<terminator::Admission> authorize(const IpAddress& peer, const std::string& fqdn);
 
   runtime::Loop& loop_;
   Shell& shell_;

@@ -9,6 +9,13 @@ Flow::Flow(std::shared_ptr<FlowHost> host, std::shared_ptr<ServiceState> service
            const IpAddress& peer)
     : host_(std::move(host)), service_(std::move(service)), id_(id), peer_(peer) {}
 
+bool ServiceState::serves(std::string_view name) const {
+  if (name == config.fqdn) return true;
+  if (!config.http) return false;
+  const auto host = http::host_of(name, config.fqdn);
+  return host && config.http->routes->has_host(*host);
+}
+
 void Flow::begin(std::unique_ptr<ByteStream> stream) {
   if (service_->config.mode == Mode::kTls) {
     begin_tls(std::move(stream));
@@ -25,8 +32,9 @@ void Flow::begin(std::unique_ptr<ByteStream> stream) {
 
 void Flow::begin_tls(std::unique_ptr<ByteStream> stream) {
   const auto weak = weak_from_this();
+  const auto& context = service_->http_targets ? host_->http_tls : host_->tls;
   auto tls =
-      TlsStream::server(host_->loop, host_->tls, std::move(stream), [weak](std::string_view name) {
+      TlsStream::server(host_->loop, context, std::move(stream), [weak](std::string_view name) {
         const auto self = weak.lock();
         return self ? self->choose(name)
                     : Result<TlsIdentity>(fail(ErrorCode::kInternal, "the flow has ended"));
@@ -36,6 +44,7 @@ void Flow::begin_tls(std::unique_ptr<ByteStream> stream) {
     if (!self || self->over_) return;
     self->client_ready_ = true;
     self->client_->hand_over({});
+    if (self->service_->http_targets) return self->begin_http();
     self->join_when_ready();
   });
   client_ = std::make_unique<ReplayStream>(host_->loop, std::move(tls));
@@ -50,14 +59,15 @@ void Flow::begin_tls(std::unique_ptr<ByteStream> stream) {
 }
 
 Result<TlsIdentity> Flow::choose(std::string_view server_name) {
-  if (!server_name.empty() && server_name != fqdn()) {
+  tls_name_ = server_name.empty() ? fqdn() : std::string(server_name);
+  if (!service_->serves(tls_name_)) {
     ++host_->counters.foreign_name;
     return fail(ErrorCode::kNotFound, "another server name");
   }
   if (auto allowed = authorize(); !allowed) return fail_with(allowed.error());
   if (over_) return fail(ErrorCode::kDenied, "cut meanwhile");
-  connect_upstream();
-  return host_->identity(*service_);
+  if (!service_->http_targets) connect_upstream();
+  return host_->identity(*service_, tls_name_);
 }
 
 Status Flow::authorize() {
@@ -66,7 +76,7 @@ Status Flow::authorize() {
     ++host_->counters.denied;
     return fail(ErrorCode::kDenied, "denied");  // whatever the reason: all look the same
   }
-  closed_ = std::move(*allowed);
+  admission_ = std::move(*allowed);
   authorized_ = true;
   return {};
 }
@@ -90,6 +100,28 @@ void Flow::connect_upstream() {
         self->upstream_ = std::move(*stream);
         self->join_when_ready();
       });
+}
+
+void Flow::begin_http() {
+  const HttpService& service = *service_->config.http;
+  http::SessionOptions options;
+  options.routes = service.routes;
+  options.service = fqdn();
+  options.tls_name = tls_name_;
+  options.client = format(peer_);
+  options.who = admission_.who;
+  options.log = service.log;
+  options.response_time = service.response_time;
+  http_ = std::make_shared<HttpConnection>(host_->loop, std::move(options), service_->http_targets,
+                                           std::move(client_),
+                                           [weak = weak_from_this()](const std::string& reason) {
+                                             const auto self = weak.lock();
+                                             if (!self) return;
+                                             if (reason == "finished")
+                                               ++self->host_->counters.finished;
+                                             self->end(reason);
+                                           });
+  http_->start();
 }
 
 void Flow::join_when_ready() {
@@ -124,8 +156,12 @@ void Flow::end(const std::string& reason) {
   if (splice_) {
     report.from_client = splice_->a_to_b();
     report.to_client = splice_->b_to_a();
+  } else if (http_) {
+    http_->close(reason);  // its last log line comes before the audit's
+    report.from_client = http_->from_client();
+    report.to_client = http_->to_client();
   }
-  const auto tell = std::move(closed_);
+  const auto tell = std::move(admission_.closed);
   abandon();
   if (authorized_ && tell) tell(report);
   host_->ended(id_);
@@ -133,9 +169,10 @@ void Flow::end(const std::string& reason) {
 
 void Flow::abandon() {
   over_ = true;
-  closed_ = nullptr;
+  admission_.closed = nullptr;
   connect_.reset();
   splice_.reset();
+  if (http_) http_->close("abandoned");
   if (client_) client_->close();
   if (upstream_) upstream_->close();
 }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "agent/terminator/http_connection.hpp"
 #include "agent/terminator/terminator.hpp"
 #include "proto/runtime/replay_stream.hpp"
 #include "proto/runtime/splice.hpp"
@@ -12,12 +13,19 @@
 
 namespace culvert::terminator {
 
+struct Leaf {
+  runtime::TlsIdentity identity;
+  WallTime renew_at;
+};
+
 // A configured service with what its connections share.
 struct ServiceState {
   Service config;
-  std::shared_ptr<runtime::TlsClientContext> upstream_tls;  // null: plain
-  std::optional<runtime::TlsIdentity> leaf;
-  WallTime renew_at;  // of the leaf
+  std::shared_ptr<runtime::TlsClientContext> upstream_tls;      // null: plain
+  std::shared_ptr<const std::vector<HttpTarget>> http_targets;  // null: no HTTP routes
+  std::map<std::string, Leaf> leaves;  // by name; the routes' hosts at most
+
+  bool serves(std::string_view name) const;  // as a TLS server name
 };
 
 // What a flow needs of the terminator.
@@ -26,7 +34,8 @@ struct FlowHost {
   Authorize authorize;
   Counters counters;
   std::shared_ptr<runtime::TlsServerContext> tls;
-  std::function<runtime::TlsIdentity(ServiceState&)> identity;
+  std::shared_ptr<runtime::TlsServerContext> http_tls;  // takes "http/1.1" by ALPN
+  std::function<runtime::TlsIdentity(ServiceState&, const std::string& name)> identity;
   std::function<void(std::uint64_t id)> ended;
 };
 
@@ -48,6 +57,7 @@ class Flow : public std::enable_shared_from_this<Flow> {
   Status authorize();
   void connect_upstream();
   void join_when_ready();
+  void begin_http();
   void spliced(const runtime::SpliceReport& report);
 
   std::shared_ptr<FlowHost> host_;
@@ -58,7 +68,9 @@ class Flow : public std::enable_shared_from_this<Flow> {
   std::unique_ptr<runtime::ByteStream> upstream_;
   std::unique_ptr<runtime::StreamConnect> connect_;
   std::unique_ptr<runtime::Splice> splice_;
-  FlowClosed closed_;
+  std::shared_ptr<HttpConnection> http_;
+  std::string tls_name_;
+  Admission admission_;
   bool authorized_ = false;
   bool client_ready_ = false;  // its TLS handshake is done, or it has none
   bool over_ = false;

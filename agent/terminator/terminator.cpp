@@ -12,12 +12,24 @@ namespace {
 // Leaves live a day; half of it is left when a new one is made.
 constexpr std::chrono::seconds kLeafLifetime = kMaxLeafLifetime;
 
+// Null where the upstream is plain.
+Result<std::shared_ptr<TlsClientContext>> upstream_context(const HostPort& at,
+                                                           const std::optional<UpstreamTls>& tls) {
+  if (!tls) return std::shared_ptr<TlsClientContext>();
+  TlsClientOptions options;
+  options.verify = TlsVerify::kAuthorities;
+  options.authorities_pem = tls->authorities_pem;
+  options.server_name = tls->server_name.empty() ? at.host : tls->server_name;
+  return TlsClientContext::make(std::move(options));
+}
+
 }  // namespace
 
 struct Terminator::Impl {
   Impl(Loop& loop, ServerIssuer i, Authorize authorize)
       : issuer(std::move(i)),
-        host(std::make_shared<FlowHost>(FlowHost{loop, std::move(authorize), {}, {}, {}, {}})) {}
+        host(std::make_shared<FlowHost>(FlowHost{loop, std::move(authorize), {}, {}, {}, {}, {}})) {
+  }
 
   ServerIssuer issuer;
   std::shared_ptr<FlowHost> host;
@@ -26,18 +38,25 @@ struct Terminator::Impl {
   std::map<IpAddress, std::size_t> of_peer;
   std::uint64_t next_id = 1;
 
-  TlsIdentity identity(ServiceState& service);
+  TlsIdentity identity(ServiceState& service, const std::string& name);
   bool room_for(const IpAddress& peer) const;
   void ended(std::uint64_t id);
 };
 
-TlsIdentity Terminator::Impl::identity(ServiceState& service) {
+TlsIdentity Terminator::Impl::identity(ServiceState& service, const std::string& name) {
   const WallTime now = host->loop.now().wall;
-  if (!service.leaf || now >= service.renew_at || now < service.renew_at - kLeafLifetime) {
-    service.leaf = issuer.issue(service.config.fqdn, kLeafLifetime, now);
-    service.renew_at = now + (service.leaf->not_after() - now) / 2;
+  auto leaf = service.leaves.find(name);
+  if (leaf != service.leaves.end() &&
+      (now >= leaf->second.renew_at || now < leaf->second.renew_at - kLeafLifetime)) {
+    service.leaves.erase(leaf);
+    leaf = service.leaves.end();
   }
-  return *service.leaf;
+  if (leaf == service.leaves.end()) {
+    TlsIdentity made = issuer.issue(name, kLeafLifetime, now);
+    const WallTime renew_at = now + (made.not_after() - now) / 2;
+    leaf = service.leaves.emplace(name, Leaf{std::move(made), renew_at}).first;
+  }
+  return leaf->second.identity;
 }
 
 bool Terminator::Impl::room_for(const IpAddress& peer) const {
@@ -57,8 +76,12 @@ Terminator::Terminator(Loop& loop, ServerIssuer issuer, Authorize authorize)
     : impl_(std::make_shared<Impl>(loop, std::move(issuer), std::move(authorize))) {
   auto tls = TlsServerContext::make(ChooseIdentity());  // each stream chooses
   if (tls) impl_->host->tls = std::move(*tls);
+  auto http_tls = TlsServerContext::make(ChooseIdentity(), {"http/1.1"});
+  if (http_tls) impl_->host->http_tls = std::move(*http_tls);
   Impl* self = impl_.get();
-  impl_->host->identity = [self](ServiceState& service) { return self->identity(service); };
+  impl_->host->identity = [self](ServiceState& service, const std::string& name) {
+    return self->identity(service, name);
+  };
   impl_->host->ended = [self](std::uint64_t id) { self->ended(id); };
 }
 
@@ -68,18 +91,19 @@ Terminator::~Terminator() {
 
 Status Terminator::set_service(Service service) {
   auto state = std::make_shared<ServiceState>();
-  if (service.upstream_tls) {
-    TlsClientOptions options;
-    options.verify = TlsVerify::kAuthorities;
-    options.authorities_pem = service.upstream_tls->authorities_pem;
-    options.server_name = service.upstream_tls->server_name.empty()
-                              ? service.upstream.host
-                              : service.upstream_tls->server_name;
-    auto context = TlsClientContext::make(std::move(options));
-    if (!context) {
-      return fail(context.error().code, service.fqdn + ": " + context.error().message);
+  auto context = upstream_context(service.upstream, service.upstream_tls);
+  if (!context) return fail(context.error().code, service.fqdn + ": " + context.error().message);
+  state->upstream_tls = std::move(*context);
+  if (service.http) {
+    std::vector<HttpTarget> targets;
+    for (const HttpUpstream& upstream : service.http->upstreams) {
+      context = upstream_context(upstream.at, upstream.tls);
+      if (!context) {
+        return fail(context.error().code, service.fqdn + ": " + context.error().message);
+      }
+      targets.push_back({upstream.at, std::move(*context)});
     }
-    state->upstream_tls = std::move(*context);
+    state->http_targets = std::make_shared<const std::vector<HttpTarget>>(std::move(targets));
   }
   state->config = std::move(service);
   impl_->services[state->config.fqdn] = std::move(state);
@@ -95,7 +119,7 @@ void Terminator::accept(const std::string& fqdn, std::unique_ptr<ByteStream> str
                         const Endpoint& peer) {
   auto& counters = impl_->host->counters;
   const auto service = impl_->services.find(fqdn);
-  if (service == impl_->services.end() || !impl_->host->tls) {
+  if (service == impl_->services.end() || !impl_->host->tls || !impl_->host->http_tls) {
     ++counters.denied;
     return;  // closes it
   }

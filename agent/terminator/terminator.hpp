@@ -5,6 +5,8 @@
 //   tls   ClientHello → name fits? → authorize → certificate; the upstream is connected to
 //   meanwhile tcp   accept → authorize → upstream
 //
+// With HTTP routes a tls service is a strict HTTP/1.1 gateway instead of a pipe: see agent/http.
+//
 // A foreign server name gets unrecognized_name, every refusal of authorize() access_denied (tcp: a
 // bare close): whoever is refused cannot tell why. The upstream is reached only after authorize().
 // One loop's thread; the loop outlives the terminator.
@@ -16,7 +18,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "agent/http/session.hpp"
 #include "proto/core/endpoint.hpp"
 #include "proto/core/result.hpp"
 #include "proto/runtime/connect.hpp"
@@ -35,12 +39,23 @@ struct UpstreamTls {
   std::string authorities_pem;  // empty: the system's
   std::string server_name;      // empty: the upstream's host
 };
+struct HttpUpstream {
+  runtime::HostPort at;
+  std::optional<UpstreamTls> tls;
+};
+struct HttpService {  // of mode kTls
+  std::shared_ptr<const http::Routes> routes;
+  std::vector<HttpUpstream> upstreams;   // what the routes' indices mean
+  std::shared_ptr<http::AccessLog> log;  // null: none
+  Duration response_time = http::kResponseTime;
+};
 struct Service {
   std::string fqdn;
   Mode mode = Mode::kTcp;
   runtime::HostPort upstream;  // a name is resolved at each connection (see address_rules.hpp)
   std::optional<UpstreamTls> upstream_tls;
   Duration idle = kIdleTimeout;
+  std::optional<HttpService> http = {};  // instead of `upstream`
 };
 
 struct FlowEnd {
@@ -49,9 +64,13 @@ struct FlowEnd {
   std::string reason;  // finished, idle, the cut's reason, or what failed
 };
 using FlowClosed = std::function<void(const FlowEnd&)>;
-// May this mesh address use this service now? A value says that the audit entry is durable; it is
-// called once when the flow has ended. Must not call the terminator.
-using Authorize = std::function<Result<FlowClosed>(const IpAddress& peer, const std::string& fqdn)>;
+struct Admission {
+  FlowClosed closed;   // called once when the flow has ended
+  http::Identity who;  // complete, or no HTTP request passes
+};
+// May this mesh address use this service now? A value says that the audit entry is durable. Must
+// not call the terminator.
+using Authorize = std::function<Result<Admission>(const IpAddress& peer, const std::string& fqdn)>;
 
 struct Counters {
   std::uint64_t accepted = 0, over_limit = 0, denied = 0, foreign_name = 0;

@@ -44,9 +44,9 @@ struct House {
           return authorize(fqdn);
         }) {}
 
-  Result<FlowClosed> authorize(const std::string&) {
+  Result<Admission> authorize(const std::string&) {
     if (refusal) return fail_with(*refusal);
-    return FlowClosed([this](const FlowEnd& end) { ends.push_back(end); });
+    return Admission{[this](const FlowEnd& end) { ends.push_back(end); }, {}};
   }
   void serve_api(Mode mode, const HostPort& upstream,
                  std::optional<UpstreamTls> tls = std::nullopt) {

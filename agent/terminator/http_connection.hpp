@@ -1,0 +1,59 @@
+// Moves bytes and time between one client's stream, its upstreams and an http::Session. Owned by
+// its flow; its events hold it weakly.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/http/session.hpp"
+#include "proto/runtime/connect.hpp"
+#include "proto/runtime/replay_stream.hpp"
+#include "proto/runtime/timer.hpp"
+
+namespace culvert::terminator {
+
+struct HttpTarget {  // an upstream of routes, by index
+  runtime::HostPort at;
+  std::shared_ptr<runtime::TlsClientContext> tls;  // null: plain
+};
+
+class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
+ public:
+  using Ended = std::function<void(const std::string& reason)>;
+
+  HttpConnection(runtime::Loop& loop, http::SessionOptions options,
+                 std::shared_ptr<const std::vector<HttpTarget>> targets,
+                 std::unique_ptr<runtime::ReplayStream> client, Ended ended);
+
+  void start();
+  // From outside: ends both sides now, logs what was under way, does not call `ended`.
+  void close(const std::string& reason);
+
+  std::uint64_t from_client() const { return from_client_; }  // bytes
+  std::uint64_t to_client() const { return to_client_; }
+
+ private:
+  void start_upstream(std::unique_ptr<runtime::ByteStream> stream);
+  void connect(std::size_t index);
+  void apply();
+  void balance();
+  void end_when_wanted(const http::Effects& effects);
+  Now now() const { return loop_.now(); }
+
+  runtime::Loop& loop_;
+  http::Session session_;
+  std::shared_ptr<const std::vector<HttpTarget>> targets_;
+  std::unique_ptr<runtime::ReplayStream> client_;
+  std::unique_ptr<runtime::StreamConnect> connect_;
+  std::unique_ptr<runtime::ByteStream> upstream_;
+  runtime::Timer timer_;
+  Ended ended_;
+  bool client_paused_ = false;
+  bool upstream_paused_ = false;
+  std::uint64_t from_client_ = 0;
+  std::uint64_t to_client_ = 0;
+};
+
+}  // namespace culvert::terminator
