@@ -1,0 +1,199 @@
+#!/usr/bin/env python3
+"""The story where an HTTP proxy is the only way out. proxy_test.py BIN-FOLDER, as root.
+
+   cc-cluster 10.93.1.2 ──┐                          ┌── cc-laptop 10.93.2.2
+   nothing but TCP to the  │   cc-net: 10.93.x.1      │   nothing but TCP to the
+   proxy goes out          └── does not forward ──────┘   proxy goes out
+                               coordinator, relay on 10.93.3.1
+                               tinyproxy (Basic authentication) on 10.93.4.1:3128
+"""
+import base64
+import os
+import re
+import subprocess
+import sys
+
+from mesh import API, Failed, Mesh, Place, Stage, free_port
+from netns_test import Checks, ip
+
+NETS = {"cc-cluster": "10.93.1", "cc-laptop": "10.93.2"}
+HUB = "cc-net"
+HUB_ADDRESS = "10.93.3.1"
+PROXY = "10.93.4.1:3128"
+USER, PASSWORD = "site", "pa-ss.word"  # tinyproxy takes no others; encoded all the same
+URL = "http://%s:%s@%s" % (USER, "pa%2Dss%2eword", PROXY)
+
+
+def remove_namespaces():
+    for name in [HUB, *NETS]:
+        subprocess.run(["ip", "netns", "del", name], stderr=subprocess.DEVNULL, check=False)
+
+
+def nft(name, rules):
+    subprocess.run(["ip", "netns", "exec", name, "nft", "-f", "-"], input=rules.encode(), check=True)
+
+
+def make_namespaces():
+    remove_namespaces()
+    for name in [HUB, *NETS]:
+        ip("netns", "add", name)
+        ip("-n", name, "link", "set", "lo", "up")
+    for address in (HUB_ADDRESS, PROXY.split(":", maxsplit=1)[0]):
+        ip("-n", HUB, "addr", "add", address + "/32", "dev", "lo")
+    for name, net in NETS.items():
+        ip("link", "add", "up0", "netns", name, "type", "veth", "peer", "name", name[3:], "netns", HUB)
+        ip("-n", name, "addr", "add", net + ".2/24", "dev", "up0")
+        ip("-n", HUB, "addr", "add", net + ".1/24", "dev", name[3:])
+        ip("-n", name, "link", "set", "up0", "up")
+        ip("-n", HUB, "link", "set", name[3:], "up")
+        ip("-n", name, "route", "add", "default", "via", net + ".1")
+        host, port = PROXY.split(":")
+        nft(HUB, """table inet only_%s {
+          chain input {
+            type filter hook input priority 0; policy accept;
+            iifname "%s" ip daddr %s tcp dport %s accept
+            iifname "%s" ip saddr %s.0/24 drop
+          }
+        }""" % (name[3:], name[3:], host, port, name[3:], net))
+
+
+def start_proxy(stage, hub, ports):
+    config = """
+Port 3128
+Listen 10.93.4.1
+Timeout 600
+MaxClients 100
+LogLevel Connect
+BasicAuth %s %s
+%s
+""" % (USER, PASSWORD, "\n".join("ConnectPort %d" % port for port in ports))
+    stage.start("tinyproxy", hub, "tinyproxy", "-d", "-c", stage.write("tinyproxy.conf", config),
+                show=False)
+    stage.until(10, "the proxy listens", lambda: PROXY in stage.run(hub, "ss", "-Hnlt"))
+
+
+def by_proxy(name, url):
+    """A place whose programs find the proxy in their environment."""
+    return Place(name, ["ip", "netns", "exec", "cc-" + name, "env", "HTTPS_PROXY=" + url])
+
+
+def play(stage, check):
+    make_namespaces()
+    stage.on_close.append(remove_namespaces)
+    hub = Place("operator", ["ip", "netns", "exec", HUB], HUB_ADDRESS)
+    # The laptop's environment is wrong, its configuration wins.
+    mesh = Mesh(stage, hub, by_proxy("cluster", URL), by_proxy("laptop", "http://127.0.0.1:9"),
+                loopback=False)
+    metrics = {"coordinator": free_port(), "relay": free_port()}
+    for program, port in metrics.items():
+        mesh.extra[program] = {"metrics": "127.0.0.1:%d" % port}
+    mesh.extra["laptop"] = {"https_proxy": URL}
+
+    def metric(program, name):
+        out = stage.run(hub, "curl", "-sS", "http://127.0.0.1:%d/metrics" % metrics[program])
+        return int(re.search(r"^%s (\d+)" % name, out, re.MULTILINE).group(1))
+
+    start_proxy(stage, hub, [mesh.control_port, mesh.relay_port])
+    mesh.vendor_keys()
+    mesh.site_keys()
+    mesh.start_relay()
+    mesh.setup_coordinator()
+    mesh.start_coordinator()
+    mesh.start_upstreams()
+    mesh.start_agent()
+    mesh.start_laptop()
+    mesh.admit()
+    mesh.grant(show=True)  # the customer's approver goes through the proxy too
+    check("through the proxy alone: curl reaches the API",
+          "hello from the cluster" in mesh.curl("https://%s/" % API))
+    peers = mesh.status()["peers"]
+    check("by the relay", peers and all(peer["path"] == "relay" for peer in peers), peers)
+    check_only_the_proxy(stage, mesh, check)
+    check_refusals(stage, check)
+    check_no_secret(stage, mesh, check)
+    check_vanished(stage, mesh, metric, check)
+
+
+def check_only_the_proxy(stage, mesh, check):
+    for place, name in ((mesh.cluster, "agent"), (mesh.laptop, "laptop")):
+        pid = dict(stage.processes)[name].pid
+        lines = [line for line in stage.run(place, "ss", "-Hntp", "state", "established").splitlines()
+                 if "pid=%d," % pid in line]
+        remote = [line.split()[3] for line in lines]
+        check("%s: its connections lead to the proxy" % name, PROXY in remote and all(
+            address == PROXY or address.startswith("127.0.0.1:") for address in remote), lines)
+
+
+def check_refusals(stage, check):
+    """One command each, at the same time: each tries until its patience ends."""
+    words = ["culvert", "requests", "--key", stage.path("site/approver.key")]
+    elsewhere = ["--coordinator", "https://%s:%d" % (HUB_ADDRESS, 4)]
+    cases = {
+        "no-password": ("http://" + PROXY, [], "wants a name and a password"),
+        "wrong-password": ("http://site:wrong@" + PROXY, [], "refuses the name or the password"),
+        "forbidden-port": (URL, elsewhere, "does not allow a connection to"),
+        "no-proxy-there": ("http://10.93.4.1:3129", [], "the proxy of HTTPS_PROXY: connect to 10.93.4.1"),
+        "no-proxy-at-all": ("", [], "the coordinator does not answer"),
+    }
+    for name, (url, more, _) in cases.items():
+        stage.start(name, by_proxy("cluster", url), *words, *more, show=False)
+    for name, (_, _, says) in cases.items():
+        stage.release(name).wait(60)
+        lines = stage.log(name).strip().splitlines()
+        check("%s: %s" % (name, lines[-1]), len(lines) == 1 and says in lines[0], lines)
+    out = stage.run(by_proxy("cluster", "socks5://x:wrong@" + PROXY), *words, ok=False)
+    check("a SOCKS proxy is refused: " + out.strip(), "SOCKS" in out and "wrong" not in out, out)
+
+
+def check_no_secret(stage, mesh, check):
+    shown = [mesh.alice("--json", "status"), mesh.alice("status")]
+    shown += [stage.log(name[:-4]) for name in os.listdir(stage.work)
+              if name.endswith(".log") and name != "tinyproxy.log"]
+    text = "\n".join(shown)
+    encoded = base64.b64encode(("%s:%s" % (USER, PASSWORD)).encode()).decode()
+    check("the password is in no log and in no status",
+          not any(word in text for word in (PASSWORD, "pa%2Dss", "wrong@", encoded)))
+    check("the log names the proxy", "proxy=" in text and PROXY in text, text[-2000:])
+
+
+def check_vanished(stage, mesh, metric, check):
+    """The laptop's packets disappear: nobody sends a FIN."""
+    nodes = metric("coordinator", "culvert_coordinator_nodes")
+    silent = metric("relay", "culvert_relay_silent_total")
+    nft(HUB, """table inet gone {
+      chain input {
+        type filter hook input priority -10; policy accept;
+        iifname "laptop" drop
+      }
+    }""")
+    stage.until(40, "the coordinator notices",
+                lambda: metric("coordinator", "culvert_coordinator_nodes") == nodes - 1)
+    stage.until(40, "the relay notices",
+                lambda: metric("relay", "culvert_relay_silent_total") == silent + 1)
+    stage.until(40, "the laptop notices", lambda: not mesh.status()["coordinator_connected"]
+                and not mesh.status()["relay_connected"])
+    check("a laptop that vanished is noticed by the coordinator, the relay and itself", True)
+    nft(HUB, "delete table inet gone\n")
+    mesh.until_usable(seconds=60)
+    stage.until(30, "curl works again", lambda: "hello" in mesh.curl("https://%s/" % API, ok=None))
+    check("back: it has reconnected by itself", True)
+
+
+def main():
+    if os.geteuid() != 0:
+        print("proxy_test: needs root for network namespaces", file=sys.stderr)
+        return 1
+    check = Checks()
+    try:
+        with Stage(os.path.abspath(sys.argv[1])) as stage:
+            play(stage, check)
+    except (Failed, subprocess.SubprocessError) as error:
+        print("FAILED: %s" % error, file=sys.stderr)
+        print("%d passed, 1 failed" % check.passed)
+        return 1
+    print("%d passed, 0 failed" % check.passed)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
