@@ -43,7 +43,8 @@ class Stage:
         self.processes = []  # (name, Popen), oldest first
         self.env = dict(os.environ, PATH=self.bin + ":" + os.environ["PATH"], NO_COLOR="1",
                         HOME=self.work)
-        self.env.pop("CULVERT_TOKEN", None)
+        for name in ("CULVERT_TOKEN", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"):
+            self.env.pop(name, None)
         self.on_close = []
 
     def __enter__(self):
@@ -270,7 +271,8 @@ http {{
         s = self.s
         config = {"services": {"api": {"upstream": "127.0.0.1:%d" % self.api_port},
                                "db": {"upstream": "127.0.0.1:%d" % self.db_port}},
-                  "path": {"allow_loopback": self.loopback, "direct": self.direct}}
+                  "path": {"allow_loopback": self.loopback, "direct": self.direct},
+                  **self.extra.get("agent", {})}
         s.write("agent.json", json.dumps(config, indent=2))
         words = ["culvert", "up", "--state", s.path(agent), "--config", s.path("agent.json"),
                  "--name", "acme-" + agent]
@@ -283,7 +285,8 @@ http {{
     def start_laptop(self, token=True):
         s = self.s
         config = {"proxy": "127.0.0.1:%d" % self.proxy_port,
-                  "path": {"allow_loopback": self.loopback, "direct": self.direct}}
+                  "path": {"allow_loopback": self.loopback, "direct": self.direct},
+                  **self.extra.get("laptop", {})}
         s.write("laptop.json", json.dumps(config, indent=2))
         words = ["culvert", "up", "--state", s.path("laptop"), "--config", s.path("laptop.json"),
                  "--name", "alice-laptop"]
