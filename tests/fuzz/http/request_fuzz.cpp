@@ -1,0 +1,30 @@
+// A client's bytes: no crash; what goes on does not depend on how they were cut; the first head
+// that goes on is taken by the same parser, is for this service, and says who asks once and
+// rightly.
+#include "tests/fuzz/http/session_support.hpp"
+
+using namespace culvert;
+using namespace culvert::fuzz;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const ByteView bytes{data, size};
+  Run whole;
+  Run parts;
+  whole.client(bytes, size);
+  parts.client(bytes, 1);
+  require(whole.over == parts.over && whole.to_client == parts.to_client);
+  if (whole.to_upstream.empty()) return 0;
+  const runtime::HeadLimits wider{200, 64U << 10U};  // ours are added
+  const auto head = runtime::parse_request_head(whole.to_upstream, wider);
+  require(head && head->size > 0);
+  const auto request = http::read_request(head->head, "a.b");
+  require(request.has_value());
+  require(head->head.headers.one("Culvert-User") == "p");
+  require(head->head.headers.one("Culvert-Grant") == "g");
+  require(head->head.headers.count("Host") == 1);
+  require(*http::normal_path(request->path) == request->path);
+  // The same head again, but for what is cut differently within the body's chunks.
+  require(equal(ByteView(whole.to_upstream).first(head->size),
+                ByteView(parts.to_upstream).first(head->size)));
+  return 0;
+}

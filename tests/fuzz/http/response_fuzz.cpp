@@ -1,0 +1,47 @@
+// An upstream's bytes, in answer to a GET, a HEAD or an upgrade (the first byte says which): no
+// crash; what reaches the client does not depend on how they were cut, and begins with a head that
+// the same parser takes.
+#include "tests/fuzz/http/session_support.hpp"
+
+using namespace culvert;
+using namespace culvert::fuzz;
+
+namespace {
+
+std::string_view request_for(std::uint8_t which) {
+  switch (which % 3) {
+    case 0:
+      return "GET / HTTP/1.1\r\nHost: a.b\r\n\r\n";
+    case 1:
+      return "HEAD / HTTP/1.1\r\nHost: a.b\r\n\r\n";
+    default:
+      return "GET / HTTP/1.1\r\nHost: a.b\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+  }
+}
+
+// The bytes of the first head.
+std::size_t head_size(ByteView bytes) {
+  const auto head = runtime::parse_response_head(bytes, {300, 256U << 10U});
+  require(head.has_value());
+  return head->size;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  const auto request = view(request_for(data[0]));
+  const ByteView bytes{data + 1, size - 1};
+  Run whole;
+  Run parts;
+  whole.client(request, request.size());
+  parts.client(request, request.size());
+  whole.upstream(bytes, size);
+  parts.upstream(bytes, 1);
+  require(whole.over == parts.over && whole.to_client.empty() == parts.to_client.empty());
+  if (whole.to_client.empty()) return 0;
+  const auto first = head_size(whole.to_client);
+  require(first > 0 && first == head_size(parts.to_client));
+  require(equal(ByteView(whole.to_client).first(first), ByteView(parts.to_client).first(first)));
+  return 0;
+}
