@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <map>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -19,7 +20,7 @@ namespace culvert::device {
 namespace {
 
 constexpr Duration kTick = std::chrono::milliseconds(TCP_TMR_INTERVAL);
-constexpr int kPortAttempts = 32;  // random ports tried before a connection is refused
+constexpr int kPortAttempts = 32;  // ports tried before a connection is refused
 constexpr std::uint16_t kFirstPort = 32768;
 
 static_assert(kMaxAddresses + 1 == LWIP_IPV6_NUM_ADDRESSES);
@@ -159,7 +160,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
       return refuse(ErrorCode::kInvalid, "not an address of the mesh");
     }
     auto* pcb = connections_.size() < kMaxConnections ? tcp_new() : nullptr;
-    const std::uint16_t port = pcb == nullptr ? std::uint16_t{0} : bind_random_port(pcb, source);
+    const std::uint16_t port = pcb == nullptr ? std::uint16_t{0} : bind_next_port(pcb, source);
     if (port == 0) {
       if (pcb != nullptr) tcp_close(pcb);
       return refuse(ErrorCode::kExhausted, "too many connections are open");
@@ -252,11 +253,16 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     return netif_get_ip6_addr_match(&netif_, &wanted) >= 0;
   }
 
-  std::uint16_t bind_random_port(tcp_pcb* pcb, const IpAddress& source) {
+  // In turn, from a random start: the other side remembers a port in TIME_WAIT and refuses a SYN
+  // from it, so each is used again as late as possible.
+  std::uint16_t bind_next_port(tcp_pcb* pcb, const IpAddress& source) {
     const auto address = to_lwip(source);
+    if (!next_port_) {
+      next_port_ = static_cast<std::uint16_t>(kFirstPort + port_.rng->below(65536 - kFirstPort));
+    }
     for (int attempt = 0; attempt < kPortAttempts; ++attempt) {
-      const auto port =
-          static_cast<std::uint16_t>(kFirstPort + port_.rng->below(65536 - kFirstPort));
+      const std::uint16_t port = *next_port_;
+      next_port_ = port == 65535 ? kFirstPort : static_cast<std::uint16_t>(port + 1);
       if (tcp_bind(pcb, &address, port) == ERR_OK) return port;
     }
     return 0;
@@ -311,6 +317,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
   Output output_;
   runtime::Timer timer_;
   Port port_;
+  std::optional<std::uint16_t> next_port_;
   netif netif_{};
   NetstackCounters counters_;
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;

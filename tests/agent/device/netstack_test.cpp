@@ -196,6 +196,16 @@ TEST_CASE("netstack: the peer's address and port are what it connects from") {
   CHECK(pair->peer.port >= 32768);
 }
 
+TEST_CASE("netstack: a port is used again as late as possible") {
+  World world(4);
+  std::uint16_t last = 0;
+  for (int i = 0; i < 3; ++i) {  // each ends, and leaves its port in TIME_WAIT on the other side
+    const auto pair = connected(world);
+    if (i > 0) CHECK(pair->peer.port == (last == 65535 ? 32768 : last + 1));
+    last = pair->peer.port;
+  }
+}
+
 TEST_CASE("netstack: a half-closed connection still carries the answer") {
   World world(3);
   auto pair = connected(world);
