@@ -34,7 +34,7 @@ std::string default_state() {
 struct Parsed {
   Common common{default_state(), false};
   agent::DaemonOptions daemon;
-  std::string token_file, root_hash, node_name;
+  std::string token_file, root_hash, node_name, owner;
   VendorInit vendor_init;
   VendorCollect collect;
   VendorSite vendor_site;
@@ -183,6 +183,9 @@ void add_up(CLI::App& app, Parsed& p) {
   up->add_option("--token-file", p.token_file, "for the first start; - is standard input");
   up->add_option("--root-hash", p.root_hash, "the customer's pin, for an agent in a site");
   up->add_option("--name", p.node_name, "of this node (default: the host's)");
+  up->add_flag("--tun", p.daemon.tun, "laptops: an interface, so that every program just works");
+  up->add_flag("--no-dns", p.daemon.no_dns, "with --tun: leave the machine's resolver alone");
+  up->add_option("--owner", p.owner, "laptops: the user who is served (default: the caller's)");
   up->callback([&p] {
     p.action = [&p] {
       p.daemon.state_directory = p.common.state;
@@ -193,6 +196,7 @@ void add_up(CLI::App& app, Parsed& p) {
       if (!p.token_file.empty()) p.daemon.token_file = p.token_file;
       if (!p.root_hash.empty()) p.daemon.root_hash = p.root_hash;
       if (!p.node_name.empty()) p.daemon.name = p.node_name;
+      if (!p.owner.empty()) p.daemon.owner = p.owner;
       return agent::run_daemon(p.daemon);
     };
   });

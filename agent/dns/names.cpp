@@ -5,9 +5,14 @@
 namespace culvert::dns {
 namespace {
 
-bool under(std::string_view name, std::string_view zone) {
-  if (!name.ends_with(zone)) return false;
-  return name.size() == zone.size() || name[name.size() - zone.size() - 1] == '.';
+// The zone's labels stand in the name, at its end or before others.
+bool holds(std::string_view name, std::string_view zone) {
+  for (std::size_t at = name.find(zone); at != std::string_view::npos;
+       at = name.find(zone, at + 1)) {
+    const std::size_t end = at + zone.size();
+    if ((at == 0 || name[at - 1] == '.') && (end == name.size() || name[end] == '.')) return true;
+  }
+  return false;
 }
 
 Bytes own_answer(const Query& query, const Names& names) {
@@ -23,9 +28,9 @@ Bytes own_answer(const Query& query, const Names& names) {
 }  // namespace
 
 bool Names::ours(std::string_view name) const {
-  return under(name, kReverseZone) || granted.contains(std::string(name)) ||
+  return holds(name, kReverseZone) || granted.contains(std::string(name)) ||
          std::any_of(suffixes.begin(), suffixes.end(),
-                     [&](const std::string& suffix) { return under(name, suffix); });
+                     [&](const std::string& suffix) { return holds(name, suffix); });
 }
 
 Outcome handle(ByteView message, const Names& names) {

@@ -19,7 +19,9 @@ struct Names {
   std::vector<std::string> suffixes;         // sites' names, lower case, without the last dot
   std::map<std::string, IpAddress> granted;  // services that may be used now
 
-  bool ours(std::string_view name) const;  // never leaves this machine
+  // Never leaves this machine: names under the sites', also with a search domain behind them, as
+  // programs try them after an NXDOMAIN (resolv.conf(5), search).
+  bool ours(std::string_view name) const;
 };
 
 struct Outcome {

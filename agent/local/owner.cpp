@@ -72,12 +72,40 @@ std::optional<std::uint32_t> uid_in_table(std::string_view table, const Endpoint
   return std::nullopt;
 }
 
+std::optional<std::uint32_t> uid_of_datagram(std::string_view table, const Endpoint& client) {
+  while (!table.empty()) {
+    const auto line = table.substr(0, table.find('\n'));
+    table.remove_prefix(std::min(table.size(), line.size() + 1));
+    const auto columns = columns_of(line);
+    if (columns[9] == "0" || columns[9].empty()) continue;
+    const auto local = parse_column(columns[1]);
+    if (!local || local->port != client.port) continue;
+    // Not connected: bound to every address. IPv4's zero is kept as ::ffff:0.0.0.0.
+    const bool any = local->address.is_unspecified() || local->address == IpAddress::v4(0, 0, 0, 0);
+    if (any || local->address == client.address) return number<std::uint32_t>(columns[7], 10);
+  }
+  return std::nullopt;
+}
+
 bool owned_by_us(const Endpoint& client, const Endpoint& listener) {
+  return owned_by(::geteuid(), client, listener);
+}
+
+bool sent_by(std::uint32_t owner, const Endpoint& client) {
+  for (const char* path : {"/proc/net/udp", "/proc/net/udp6"}) {
+    const auto table = runtime::read_file(path);
+    if (!table) continue;
+    if (const auto uid = uid_of_datagram(text(*table), client)) return *uid == 0 || *uid == owner;
+  }
+  return false;
+}
+
+bool owned_by(std::uint32_t owner, const Endpoint& client, const Endpoint& listener) {
   for (const char* path : {"/proc/net/tcp", "/proc/net/tcp6"}) {
     const auto table = runtime::read_file(path);
     if (!table) continue;
     if (const auto uid = uid_in_table(text(*table), client, listener)) {
-      return *uid == 0 || *uid == ::geteuid();
+      return *uid == 0 || *uid == owner;
     }
   }
   return false;

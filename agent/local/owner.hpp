@@ -1,4 +1,5 @@
-// Whose process is at the other end of a loopback connection (proc(5), /proc/net/tcp and tcp6).
+// Whose process is at the other end of a loopback connection or sent a datagram (proc(5),
+// /proc/net/{tcp,udp} and {tcp,udp}6).
 #pragma once
 
 #include <cstdint>
@@ -13,8 +14,13 @@ namespace culvert::local {
 std::optional<std::uint32_t> uid_in_table(std::string_view table, const Endpoint& local,
                                           const Endpoint& remote);
 
-// True when the process that connected from `client` to `listener` runs as our effective user or
-// as root. False for anybody else, and when no row tells.
-bool owned_by_us(const Endpoint& client, const Endpoint& listener);
+// The uid of the socket that is bound to `client`, connected or not. Pure.
+std::optional<std::uint32_t> uid_of_datagram(std::string_view table, const Endpoint& client);
+
+// True when the process that connected from `client` to `listener` runs as `owner` or as root.
+// False for anybody else, and when no row tells.
+bool owned_by(std::uint32_t owner, const Endpoint& client, const Endpoint& listener);
+bool owned_by_us(const Endpoint& client, const Endpoint& listener);  // by our effective user
+bool sent_by(std::uint32_t owner, const Endpoint& client);           // the same, of a datagram
 
 }  // namespace culvert::local

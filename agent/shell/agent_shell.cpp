@@ -1,6 +1,7 @@
 #include "agent/shell/agent_shell.hpp"
 
 #include "proto/runtime/log.hpp"
+#include "proto/trust/names.hpp"
 
 namespace culvert::agent {
 namespace {
@@ -130,7 +131,17 @@ void Shell::deliver_mesh() {
   if (effects_.mesh.empty()) return;
   mesh_.clear();
   for (std::size_t i = 0; i < effects_.mesh.size(); ++i) mesh_.push_back(effects_.mesh.bytes(i));
-  netstack_.input(mesh_);
+  if (device_) {
+    device_(mesh_);
+  } else {
+    netstack_.input(mesh_);
+  }
+}
+
+void Shell::from_device(std::span<const ByteView> packets) {
+  if (core_ == nullptr) return;
+  core_->handle_mesh(now(), packets);
+  pump();
 }
 
 void Shell::carry_out(const Effect& effect) {
@@ -175,7 +186,8 @@ void Shell::look_at_interfaces() {
   interfaces_.arm_in(kInterfacePoll);
   auto addresses = runtime::interface_addresses();
   std::erase_if(addresses, [this](const IpAddress& address) {
-    return address.is_loopback() && !options_.allow_loopback;
+    // A TUN device's address is no way to this node.
+    return (address.is_loopback() && !options_.allow_loopback) || trust::is_mesh_address(address);
   });
   if (addresses == addresses_) return;
   addresses_ = addresses;

@@ -39,6 +39,10 @@ class Shell {
   void run(Core& core, FlowEvents events);  // from now on; the core outlives the shell's use
   void pump();                              // after any call into the core
   device::Netstack& netstack() { return netstack_; }
+  // From now on mesh packets go to the host's own stack instead of lwIP; its packets come here.
+  using Device = std::function<void(std::span<const ByteView> packets)>;
+  void use_device(Device write) { device_ = std::move(write); }
+  void from_device(std::span<const ByteView> packets);
   Core& core() { return *core_; }
   Now now() const { return loop_.now(); }
 
@@ -60,6 +64,7 @@ class Shell {
   FlowEvents flows_;
   std::unique_ptr<runtime::UdpSocket> udp_;
   device::Netstack netstack_;
+  Device device_;
   ControlLink control_;
   RelayLinks relays_;
   runtime::Timer deadline_;

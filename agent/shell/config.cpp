@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::string_view kDefaultProxy = "127.0.0.1:1080";
 constexpr std::chrono::seconds kMaxResponseTimeout = 1h;
+constexpr std::size_t kMaxInterfaceName = 15;  // IFNAMSIZ without its zero
 
 std::string read_upstream(runtime::Config& from) {
   std::string upstream = from.required_text("upstream");
@@ -86,6 +87,13 @@ Result<Config> load_config(const std::string& path) {
   if (file->has("https_proxy")) {
     proxies = runtime::ProxyRules::from_setting(file->text("https_proxy", ""), "https_proxy");
   }
+  file->section("tun", [&](runtime::Config& from) {
+    config.tun = TunConfig{from.text("name", kDefaultTunName), from.flag("dns", true)};
+    if (config.tun->name.empty() || config.tun->name.size() > kMaxInterfaceName ||
+        config.tun->name.find_first_of("/% \t") != std::string::npos) {
+      from.refuse("name", "must be an interface's name, 1 to 15 characters");
+    }
+  });
   config.coordinator = file->text("coordinator", "");
   config.name = file->text("name", "");
   config.log_level = file->text("log", "info");

@@ -8,6 +8,7 @@
 //                  "web": {"http": {…}}},  HTTP routes instead: docs/operations/http.md
 //     "path": {"allow_loopback": false, "direct": true, "port": 0},
 //     "proxy": "127.0.0.1:1080",      laptops; "" for none
+//     "tun": {"name": "culvert0", "dns": true},    laptops: TUN mode; also culvert up --tun
 //     "https_proxy": "http://USER:PASSWORD@HOST:PORT",   the way out to the coordinator and relays;
 //                                     "": none; without the key: the environment's HTTPS_PROXY
 //     "coordinator": "",              instead of the token's URL
@@ -48,11 +49,19 @@ struct UpstreamConfig {
   std::optional<HttpConfig> http;
 };
 
+inline constexpr const char* kDefaultTunName = "culvert0";
+
+struct TunConfig {
+  std::string name = kDefaultTunName;
+  bool dns = true;  // resolve the names of granted services
+};
+
 struct Config {
   std::map<std::string, UpstreamConfig> services;  // by label or FQDN
   bool allow_loopback = false;
   bool direct = true;
   std::uint16_t udp_port = 0;
+  std::optional<TunConfig> tun;
   std::optional<Endpoint> proxy;  // ours, for the laptop's programs
   runtime::ProxyRules proxies;    // that we go through
   std::string coordinator;

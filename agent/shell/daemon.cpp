@@ -7,6 +7,8 @@
 #include <cstdlib>
 
 #include "agent/core/enrol.hpp"
+#include "agent/dns/resolv_conf.hpp"
+#include "agent/host/tun_host.hpp"
 #include "agent/local/commands.hpp"
 #include "agent/local/owner.hpp"
 #include "agent/shell/config.hpp"
@@ -98,8 +100,13 @@ class Daemon {
   Status open_state();
   Status start_core();
   Status serve();
+  Status serve_site(FlowEvents& flows);
+  Status serve_laptop(FlowEvents& flows);
+  Status open_tun();
+  local::OwnerCheck owner_check() const;
   local::CommandHooks hooks();
   void print_ready() const;
+  std::string undo_folder() const { return folder_ + "/undo"; }
 
   const DaemonOptions& given_;
   std::string folder_;
@@ -116,6 +123,10 @@ class Daemon {
   std::unique_ptr<Core> core_;
   std::unique_ptr<Shell> shell_;
   std::unique_ptr<SiteServices> site_;
+  std::uint32_t owner_ = 0;  // of a laptop: the only user, beside root, who is served
+  std::unique_ptr<host::TunHost> tun_;
+  std::unique_ptr<KernelDialer> kernel_dialer_;
+  local::Dialer dialer_;
   std::unique_ptr<local::Proxy> proxy_;
   std::optional<Error> ended_;
 };
@@ -131,6 +142,9 @@ Status Daemon::open_state() {
       });
   if (!api) return fail_with(api.error());
   api_ = std::move(*api);
+  if (host::Undo(undo_folder()).everything()) {
+    runtime::log::info("what an earlier run left behind on this machine was undone");
+  }
   auto site_store = runtime::DirectoryStore::open(folder_ + "/site");
   if (!site_store) return fail_with(site_store.error());
   site_store_.emplace(std::move(*site_store));
@@ -152,6 +166,15 @@ Status Daemon::start_core() {
   auto who = who_is(options.token, memory);
   if (!who) return fail_with(who.error());
   options.role = role_ = who->role;
+  if (config_.tun && role_ == Role::kSite) {
+    return fail(ErrorCode::kInvalid,
+                "TUN mode is for laptops, this is a site's agent: no --tun here");
+  }
+  if (role_ == Role::kDevice) {
+    const auto owner = owner_of(given_.owner);
+    if (!owner) return fail_with(owner.error());
+    owner_ = *owner;
+  }
   options.name = given_.name.value_or(config_.name.empty() ? host_name() : config_.name);
   if (given_.root_hash) {
     options.pinned_root = trust::parse_hash(*given_.root_hash);
@@ -162,6 +185,7 @@ Status Daemon::start_core() {
   options.sound_issuer = [](ByteView certificate, const std::string& site) {
     return runtime::check_issuer(runtime::der_to_pem(certificate), site).has_value();
   };
+  options.host_stack = config_.tun.has_value();
   options.coordinator = config_.coordinator;
   options.allow_loopback = config_.allow_loopback;
   options.direct = config_.direct;
@@ -193,33 +217,78 @@ local::CommandHooks Daemon::hooks() {
     return proxy_->local_endpoint();
   };
   if (role_ == Role::kDevice) {
-    hooks.dialer = make_dialer(*shell_);
-    hooks.owner = local::owned_by_us;
+    hooks.dialer = dialer_;
+    hooks.owner = owner_check();
   }
   return hooks;
 }
 
+local::OwnerCheck Daemon::owner_check() const {
+  return [owner = owner_](const Endpoint& client, const Endpoint& listener) {
+    return local::owned_by(owner, client, listener);
+  };
+}
+
+Status Daemon::open_tun() {
+  host::TunHostOptions options;
+  options.name = config_.tun->name;
+  options.dns = config_.tun->dns;
+  options.owner = owner_;
+  options.address = core_->address();
+  options.undo_folder = undo_folder();
+  host::TunHostEvents events;
+  events.packets = [this](std::span<const ByteView> packets) { shell_->from_device(packets); };
+  events.may_know = [this](const Endpoint& client, bool tcp) {
+    const Endpoint stub{*parse_address(dns::kStubAddress), dns::kDnsPort};
+    return tcp ? local::owned_by(owner_, client, stub) : local::sent_by(owner_, client);
+  };
+  events.names = [this](bool granted) { return names_for(*shell_, granted); };
+  events.gone = [this] {
+    runtime::log::error("somebody has deleted the interface: the agent stops",
+                        {{"interface", config_.tun->name}});
+    loop_.stop();
+  };
+  events.sites = [this] { return core_->sites(); };
+  auto tun = host::TunHost::open(loop_, rng_, std::move(options), std::move(events));
+  if (!tun) return fail_with(tun.error());
+  tun_ = std::move(*tun);
+  shell_->use_device([this](std::span<const ByteView> packets) { tun_->write(packets); });
+  return {};
+}
+
+Status Daemon::serve_site(FlowEvents& flows) {
+  auto site =
+      SiteServices::make(loop_, *shell_, *issuer_, config_.services, folder_ + "/access.log");
+  if (!site) return fail_with(site.error());
+  site_ = std::move(*site);
+  flows = site_->events();
+  return {};
+}
+
+Status Daemon::serve_laptop(FlowEvents& flows) {
+  dialer_ = make_dialer(*shell_);
+  if (config_.tun) {
+    if (auto opened = open_tun(); !opened) return opened;
+    kernel_dialer_ = std::make_unique<KernelDialer>(loop_, *shell_);
+    dialer_ = kernel_dialer_->dialer();
+  }
+  if (config_.proxy) {
+    auto proxy = local::Proxy::open(loop_, *config_.proxy, dialer_, owner_check());
+    if (!proxy) return fail_with(proxy.error());
+    proxy_ = std::move(*proxy);
+  }
+  flows.cut = [this](const CutFlows& cut) {  // in TUN mode the core has reset them
+    shell_->netstack().abort_if([&](const Endpoint&, const Endpoint& remote) {
+      return cut.service && remote == *cut.service;
+    });
+  };
+  return {};
+}
+
 Status Daemon::serve() {
   FlowEvents flows;
-  if (role_ == Role::kSite) {
-    auto site =
-        SiteServices::make(loop_, *shell_, *issuer_, config_.services, folder_ + "/access.log");
-    if (!site) return fail_with(site.error());
-    site_ = std::move(*site);
-    flows = site_->events();
-  } else {
-    if (config_.proxy) {
-      auto proxy =
-          local::Proxy::open(loop_, *config_.proxy, make_dialer(*shell_), local::owned_by_us);
-      if (!proxy) return fail_with(proxy.error());
-      proxy_ = std::move(*proxy);
-    }
-    flows.cut = [this](const CutFlows& cut) {
-      shell_->netstack().abort_if([&](const Endpoint&, const Endpoint& remote) {
-        return cut.service && remote == *cut.service;
-      });
-    };
-  }
+  auto ready = role_ == Role::kSite ? serve_site(flows) : serve_laptop(flows);
+  if (!ready) return ready;
   shell_->run(*core_, std::move(flows));
   commands_ = std::make_unique<local::Commands>(loop_, *core_, hooks());
   return {};
@@ -229,6 +298,8 @@ Status Daemon::start() {
   auto config = load_config(given_.config_file);
   if (!config) return fail_with(config.error());
   config_ = std::move(*config);
+  if (given_.tun && !config_.tun) config_.tun.emplace();
+  if (given_.no_dns && config_.tun) config_.tun->dns = false;
   runtime::log::set_level(*runtime::log::parse_level(config_.log_level));
   if (const auto proxy = config_.proxies.describe(); !proxy.empty()) {
     runtime::log::info("the coordinator and relays are reached through a proxy",
@@ -243,17 +314,23 @@ void Daemon::print_ready() const {
   const StatusView status = core_->status(loop_.now());
   const std::string what =
       role_ == Role::kSite ? "agent of " + status.site : "device of " + status.person;
-  std::printf("culvert is up: %s, %s, %s\n", what.c_str(), status.name.c_str(),
-              format(status.address).c_str());
+  const std::string tun = tun_ ? " on " + tun_->name() : "";
+  std::printf("culvert is up: %s, %s, %s%s\n", what.c_str(), status.name.c_str(),
+              format(status.address).c_str(), tun.c_str());
   std::fflush(stdout);
 }
 
 int Daemon::run() {
   const runtime::SignalWatch interrupt(loop_, SIGINT, [this] { loop_.stop(); });
   const runtime::SignalWatch terminate(loop_, SIGTERM, [this] { loop_.stop(); });
+  const runtime::SignalWatch hangup(loop_, SIGHUP, [this] { loop_.stop(); });
   print_ready();
   loop_.run();
   if (site_) site_->cut_all("the agent stops");
+  if (tun_) {
+    core_->reset_host_flows(loop_.now());
+    shell_->pump();
+  }
   runtime::log::info("stopped");
   return 0;
 }

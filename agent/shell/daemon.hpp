@@ -13,6 +13,9 @@ struct DaemonOptions {
   std::optional<std::string> token_file;  // "-": standard input; else CULVERT_TOKEN if set
   std::optional<std::string> root_hash;   // sha256:…; the customer's pin, for site agents
   std::optional<std::string> name;        // of the node; host name otherwise
+  bool tun = false;                       // TUN mode, also without "tun" in the configuration
+  bool no_dns = false;                    // TUN mode leaves the machine's resolver alone
+  std::optional<std::string> owner;       // user whom a laptop's TUN mode and proxies serve
 };
 
 // `culvert up`: runs in the foreground until SIGINT, SIGTERM or `culvert down`. Prints one ready

@@ -87,6 +87,8 @@ const std::map<std::string, std::vector<std::string>>& allowed_folders() {
       {"agent/http", {"proto/core", "proto/runtime"}},  // of it http_head alone, see below
       {"agent/terminator", {"proto", "agent/http"}},
       {"agent/local", {"proto", "agent/core"}},
+      {"agent/dns", {"proto/core"}},
+      {"agent/host", {"proto", "agent/dns"}},
       {"agent/shell", {"proto", "agent"}},
       {"agent/cli", {"proto", "agent"}},
   };

@@ -49,3 +49,25 @@ TEST_CASE("owner: a socket that its process has left counts as nobody's, not as 
   CHECK_FALSE(uid_in_table(kTable4, at("127.0.0.1:8081"), at("127.0.0.1:1080")));  // TIME_WAIT
   CHECK_FALSE(uid_in_table(kTable4, at("127.0.0.1:8082"), at("127.0.0.1:1080")));  // no inode
 }
+
+TEST_CASE("owner: a datagram's sender is found by its port, connected or not") {
+  constexpr std::string_view table =
+      "  sl  local_address rem_address   st ...\n"
+      "  1: 0100007F:1F90 9900007F:0035 01 00000000:00000000 00:00000000 00000000  1001        0 "
+      "21 2 "
+      "0000000000000000 0\n"
+      "  2: 00000000:1F91 00000000:0000 07 00000000:00000000 00:00000000 00000000  1002        0 "
+      "22 2 "
+      "0000000000000000 0\n"
+      "  3: 0200007F:1F92 00000000:0000 07 00000000:00000000 00:00000000 00000000  1003        0 "
+      "23 2 "
+      "0000000000000000 0\n"
+      "  4: 0100007F:1F93 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 0 "
+      "2 "
+      "0000000000000000 0\n";
+  CHECK(uid_of_datagram(table, at("127.0.0.1:8080")) == 1001U);
+  CHECK(uid_of_datagram(table, at("127.0.0.1:8081")) == 1002U);
+  CHECK_FALSE(uid_of_datagram(table, at("127.0.0.1:8082")));  // bound to another address
+  CHECK_FALSE(uid_of_datagram(table, at("127.0.0.1:8083")));  // nobody's any more
+  CHECK_FALSE(uid_of_datagram(table, at("127.0.0.1:9999")));
+}
