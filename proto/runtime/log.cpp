@@ -1,10 +1,14 @@
 #include "proto/runtime/log.hpp"
 
-#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <mutex>
 
 namespace culvert::runtime::log {
 namespace {
@@ -27,11 +31,46 @@ spdlog::level::level_enum to_spdlog(Level level) {
   return spdlog::level::info;
 }
 
-// Colours by itself on a terminal only; made at the first line.
+// Each line to standard error by one write(2), so that lines of several processes stay whole. The
+// level is coloured on a terminal (https://no-color.org).
+class WholeLines final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  WholeLines() {
+    const char* refused = std::getenv("NO_COLOR");
+    colours_ = ::isatty(STDERR_FILENO) == 1 && (refused == nullptr || *refused == '\0');
+  }
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    message.color_range_start = message.color_range_end = 0;
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    std::string out(line.data(), line.size());
+    if (colours_ && message.color_range_end > message.color_range_start) {
+      out.insert(message.color_range_end, "\x1b[0m");
+      out.insert(message.color_range_start, colour_of(message.level));
+    }
+    for (std::string_view rest = out; !rest.empty();) {
+      const auto written = ::write(STDERR_FILENO, rest.data(), rest.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) return;  // nobody reads it
+      rest.remove_prefix(static_cast<std::size_t>(written));
+    }
+  }
+  void flush_() override {}
+
+  static const char* colour_of(spdlog::level::level_enum level) {
+    if (level >= spdlog::level::err) return "\x1b[31m";
+    return level == spdlog::level::warn ? "\x1b[33m" : "\x1b[32m";
+  }
+
+  bool colours_ = false;
+};
+
+// Made at the first line.
 spdlog::logger& logger() {
   static const auto made = [] {
-    auto out = std::make_shared<spdlog::logger>(
-        "culvert", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+    auto out = std::make_shared<spdlog::logger>("culvert", std::make_shared<WholeLines>());
     out->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %^%-5l%$ %v", spdlog::pattern_time_type::utc);
     out->flush_on(spdlog::level::trace);
     return out;
