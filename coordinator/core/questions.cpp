@@ -3,6 +3,7 @@
 #include <set>
 
 #include "coordinator/core/impl.hpp"
+#include "coordinator/core/reporters.hpp"
 
 namespace culvert::coordinator {
 namespace {
@@ -247,11 +248,13 @@ Result<control::Message> Core::Impl::query(const Connection& connection,
   if (!rows) return fail_with(rows.error());
   control::Reply reply;
   reply.re = question.id;
+  const Reporters reporters(ledger_.notes_of(trust::Kind::kNode));
   std::size_t bytes = 0;
   for (const auto& stored : *rows) {
-    bytes += stored.row.line.size();
+    auto line = reporters.shown(stored.row);
+    bytes += line.size();
     if (bytes > kMaxReplyBytes) return reply;
-    reply.lines.push_back(stored.row.line);
+    reply.lines.push_back(std::move(line));
     reply.next = stored.number;
   }
   if (rows->size() < kMaxAuditPage) reply.next = 0;

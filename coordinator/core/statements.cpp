@@ -108,7 +108,7 @@ void Core::Impl::journal(Now now, audit::Kind kind, std::string who, const trust
   if (grant != nullptr) {
     entry.device = crypto::format_ed25519(grant->device);
     entry.site = grant->site.name.str();
-    entry.grant = trust::format_hash(note::hash(grant->render()).view());
+    entry.grant = grant->id.str();
     entry.service = grant->service.str();
   }
   ledger_.journal(std::move(entry));

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "coordinator/core/reporters.hpp"
 #include "coordinator/shell/commands.hpp"
 #include "coordinator/shell/tools.hpp"
 #include "proto/runtime/files.hpp"
@@ -25,12 +26,22 @@ Result<std::unique_ptr<SqliteStore>> open_store(const CommonOptions& common) {
   return state->store();
 }
 
-std::string json_audit(const StoredAudit& stored) {
+std::string json_audit(const StoredAudit& stored, const Reporters& reporters) {
   return "{\"number\":" + std::to_string(stored.number) +
+         ",\"reporter\":" + json_string(reporters.name(stored.row)) +
          ",\"source\":" + json_string(stored.row.source) +
          ",\"site\":" + json_string(stored.row.site) +
          ",\"stored\":" + json_string(format_time(stored.row.at)) +
          ",\"line\":" + json_string(stored.row.line) + "}";
+}
+
+Result<Reporters> read_reporters(Store& store) {
+  const auto rows = store.notes();
+  if (!rows) return fail_with(rows.error());
+  std::vector<std::string> notes;
+  notes.reserve(rows->size());
+  for (const auto& row : *rows) notes.push_back(row.note);
+  return Reporters(notes);
 }
 
 Result<std::uint64_t> print_audit(Store& store, const AuditOptions& options, std::uint64_t after) {
@@ -40,8 +51,12 @@ Result<std::uint64_t> print_audit(Store& store, const AuditOptions& options, std
     filter.after = after;
     const auto rows = store.audit(filter);
     if (!rows) return fail_with(rows.error());
+    if (rows->empty()) return after;
+    const auto reporters = read_reporters(store);
+    if (!reporters) return fail_with(reporters.error());
     for (const auto& stored : *rows) {
-      const auto line = options.json ? json_audit(stored) : stored.row.line;
+      const auto line =
+          options.json ? json_audit(stored, *reporters) : reporters->shown(stored.row);
       std::printf("%s\n", line.c_str());
       after = stored.number;
     }

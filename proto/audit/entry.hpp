@@ -1,6 +1,6 @@
 // One line of the audit log: who did what, under which grant, at which service, how it ended.
 //
-//   2026-11-21T15:00:00Z flow-open who=alice@vendor.example grant=sha256:… service=api.acme… …
+//   2026-11-21T15:00:00Z flow-open who=alice@vendor.example grant=01KAPJ… service=api.acme… …
 //
 // Time and kind, then `field=value` in the order of the struct, each preceded by one space and
 // absent when empty (zero for the counts). In values every byte but printable ASCII, and space, '%'
@@ -46,7 +46,7 @@ struct Entry {
   std::string who;      // person, or node name where no person acts
   std::string device;   // ed25519:…, the key that acted
   std::string site;     // FQDN suffix
-  std::string grant;    // sha256:…
+  std::string grant;    // its ULID
   std::string service;  // FQDN
   std::string outcome;  // ok, denied, expired, revoked, …
   std::string detail;   // free text: reason, path, upstream's error
