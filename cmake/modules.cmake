@@ -37,6 +37,21 @@ function(culvert_program name folder)
   target_link_libraries(${name} PRIVATE ${ARG_PRIVATE} culvert_warnings)
 endfunction()
 
+# culvert_pages(PROGRAM): its manual page and completions, beside bin/ in share/, as the program
+# itself writes them.
+function(culvert_pages program)
+  set(share ${CMAKE_BINARY_DIR}/share)
+  set(bash ${share}/bash-completion/completions)
+  set(zsh ${share}/zsh/site-functions)
+  set(fish ${share}/fish/vendor_completions.d)
+  file(MAKE_DIRECTORY ${share}/man/man1 ${bash} ${zsh} ${fish})
+  add_custom_command(TARGET ${program} POST_BUILD VERBATIM
+    COMMAND ${program} man > ${share}/man/man1/${program}.1
+    COMMAND ${program} completion bash > ${bash}/${program}
+    COMMAND ${program} completion zsh > ${zsh}/_${program}
+    COMMAND ${program} completion fish > ${fish}/${program}.fish)
+endfunction()
+
 # culvert_tests(FOLDER USES modules…): the Catch2 sources of tests/FOLDER, as part of the one binary
 # `culvert_tests` and, for working on one module, as its own: proto/core → test_proto_core.
 function(culvert_tests folder)

@@ -4,15 +4,25 @@
 #include <exception>
 
 #include "coordinator/shell/commands.hpp"
+#include "coordinator/shell/pages.hpp"
+#include "proto/cli/completion.hpp"
 
 using namespace culvert::coordinator;
+namespace cli = culvert::cli;
 
 namespace {
+
+int print(const culvert::Result<std::string>& page) {
+  if (!page) std::fprintf(stderr, "culvert-coordinator: %s\n", page.error().message.c_str());
+  if (page) std::fputs(page->c_str(), stdout);
+  return page ? 0 : 2;
+}
 
 int parse_and_run(int argc, char** argv) {
   CLI::App app{
       "Carries signed statements between a vendor's engineers and its customers' sites.\n"
-      "Nobody trusts it: it can refuse service, it can open nothing."};
+      "Nobody trusts it: it can refuse service, it can open nothing.",
+      "culvert-coordinator"};
   app.require_subcommand(0, 1);
   app.fallthrough();
   app.failure_message([](const CLI::App*, const CLI::Error& error) {
@@ -20,13 +30,15 @@ int parse_and_run(int argc, char** argv) {
   });
   CommonOptions common;
   app.add_option("--config", common.config,
-                 "configuration file (default /etc/culvert/coordinator.json, where it exists)");
-  app.add_option("--state", common.state, "state folder: keys and store");
+                 "configuration file (default /etc/culvert/coordinator.json, where it exists)")
+      ->type_name("FILE");
+  app.add_option("--state", common.state, "state folder: keys and store")->type_name("DIR");
 
   app.add_subcommand("run", "serve (the default)");
   std::vector<std::string> urls;
   auto* init = app.add_subcommand("init", "make the keys and coordinator.pub");
   init->add_option("--url", urls, "how clients reach this coordinator: https://host:7443")
+      ->type_name("URL")
       ->required()
       ->expected(1, 8);
   auto* vendor = app.add_subcommand("vendor", "the vendor that is served");
@@ -52,11 +64,18 @@ int parse_and_run(int argc, char** argv) {
   auto* status = app.add_subcommand("status", "what is served, and what is missing");
   status->add_flag("--json", status_json, "one JSON object");
 
+  auto* man = app.add_subcommand("man", "print the manual page");
+  std::string shell;
+  auto* completion = app.add_subcommand("completion", "print completions for a shell");
+  completion->add_option("SHELL", shell, "bash, zsh or fish")->required();
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
+  if (man->parsed()) return print(cli::render_manual(cli::describe(app), manual()));
+  if (completion->parsed()) return print(cli::completion_script(shell, cli::describe(app), {}));
   if (init->parsed()) return run_init(common, urls);
   if (vendor_add->parsed()) return run_vendor_add(common, vendor_file);
   if (site_add->parsed()) return run_site_add(common, site_files);

@@ -2,7 +2,9 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
+#include "proto/cli/completion.hpp"
 #include "proto/runtime/files.hpp"
+#include "relay/shell/pages.hpp"
 #include "relay/shell/serve.hpp"
 
 namespace {
@@ -11,8 +13,14 @@ constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 
 int fail_line(const culvert::Error& error, int code) {
-  std::cerr << "culvert-relay: " << error.message << "\n";
+  std::cerr << "culvert-relay: " + error.message + "\n";
   return code;
+}
+
+int print(const culvert::Result<std::string>& page) {
+  if (!page) return fail_line(page.error(), kUsage);
+  std::cout << *page;
+  return 0;
 }
 
 }  // namespace
@@ -25,15 +33,22 @@ int main(int argc, char** argv) {
     return "culvert-relay: " + std::string(error.what()) + " (culvert-relay --help)\n";
   });
   std::string config, state, host;
-  app.add_option("--config", config, "JSON file (default: /etc/culvert/relay.json, if there)");
-  app.add_option("--state", state, "folder for the key and the certificate");
+  app.add_option("--config", config, "JSON file (default: /etc/culvert/relay.json, if there)")
+      ->type_name("FILE");
+  app.add_option("--state", state, "folder for the key and the certificate")->type_name("DIR");
   auto* describe = app.add_subcommand("describe", "print this relay's entry for the coordinator");
   describe->add_option("--host", host, "name or address that clients connect to");
+  auto* man = app.add_subcommand("man", "print the manual page");
+  std::string shell;
+  auto* completion = app.add_subcommand("completion", "print completions for a shell");
+  completion->add_option("SHELL", shell, "bash, zsh or fish")->required();
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsage;
   }
+  if (*man) return print(cli::render_manual(cli::describe(app), relay::manual()));
+  if (*completion) return print(cli::completion_script(shell, cli::describe(app), {}));
   runtime::harden_process();
   auto settings = relay::load_settings(config);
   if (!settings) return fail_line(settings.error(), kUsage);

@@ -1,7 +1,11 @@
 // What people with a key do: admit devices, read and approve requests, end grants.
+#include <nlohmann/json.hpp>
+
 #include "agent/cli/options.hpp"
 #include "agent/cli/output.hpp"
+#include "agent/cli/screen.hpp"
 #include "agent/cli/session.hpp"
+#include "agent/local/show.hpp"
 #include "proto/trust/sign.hpp"
 
 namespace culvert::cli {
@@ -193,12 +197,33 @@ Status end_grant(const ByKey& by, const std::string& grant, const std::string& r
   return {};
 }
 
-Status coordinator_audit(const Common&, const ByKey& by, const std::string& site) {
+namespace {
+
+// A line as the coordinator shows it: who reported stands behind the entry.
+nlohmann::json audit_entry(const std::string& line) {
+  constexpr std::string_view kReporter = " reporter=";
+  const auto at = line.rfind(kReporter);
+  const auto entry = audit::parse_entry(std::string_view(line).substr(0, at));
+  if (!entry) return {{"detail", line}};
+  auto out = local::show(*entry);
+  if (at != std::string::npos) out["reporter"] = line.substr(at + kReporter.size());
+  return out;
+}
+
+}  // namespace
+
+Status coordinator_audit(const Common& common, const ByKey& by, const std::string& site) {
   auto session = Session::open(by);
   if (!session) return fail_with(session.error());
   const auto rows = (*session)->audit(site);
   if (!rows) return fail_with(rows.error());
-  for (const auto& row : *rows) print(printable(row));
+  auto entries = nlohmann::json::array();
+  for (const auto& row : *rows) entries.push_back(audit_entry(row));
+  if (common.json) {
+    print(nlohmann::json({{"entries", std::move(entries)}}).dump());
+    return {};
+  }
+  for (const auto& line : audit_table(entries, terminal_columns())) print(line);
   return {};
 }
 

@@ -4,9 +4,11 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <iostream>
 
 #include "agent/cli/options.hpp"
 #include "agent/cli/output.hpp"
+#include "agent/cli/pages.hpp"
 #include "agent/shell/daemon.hpp"
 #include "agent/wireguard/program.hpp"
 #include "proto/runtime/files.hpp"
@@ -14,7 +16,8 @@
 namespace culvert::cli {
 namespace {
 
-constexpr const char* kVersion = "0.1.0";
+constexpr const char* kAbout =
+    "Culvert: reach what is dark in a customer's cluster, with their consent";
 constexpr const char* kLearnMore = R"(
 A first access, from the engineer's laptop:
   culvert up --token-file laptop.token
@@ -45,8 +48,9 @@ struct Parsed {
   Request request;
   RunCommand run;
   agent::WireguardOptions wireguard;
-  std::string device, grant, reason = "ended by an approver", site, target, spec;
-  int count = 1, port = 0;
+  std::string device, grant, reason = "ended by an approver", site, target, spec, kind;
+  int count = 0, port = 0;
+  bool watch = false;
   std::function<int()> action;
 };
 
@@ -64,28 +68,37 @@ void on_run(CLI::App* command, Parsed& parsed, Act act, bool agent = false) {
 
 void add_key(CLI::App* command, Parsed& p, bool required) {
   auto* key = command->add_option("--key", p.by.key_file, "key file of the person who acts");
+  key->type_name("FILE");
   if (required) key->required();
-  command->add_option("--coordinator", p.by.coordinator, "URL, instead of the vendor root's");
+  command->add_option("--coordinator", p.by.coordinator, "instead of the vendor root's")
+      ->type_name("URL");
 }
 
 void add_vendor(CLI::App& app, Parsed& p) {
   auto* vendor = app.add_subcommand("vendor", "the vendor's root: init, collect, site");
   vendor->require_subcommand(1);
   auto* init = vendor->add_subcommand("init", "make the vendor's root and keys");
-  init->add_option("--dir", p.vendor_init.folder, "new folder for them")->required();
+  init->add_option("--dir", p.vendor_init.folder, "new folder for them")
+      ->type_name("DIR")
+      ->required();
   init->add_option("--name", p.vendor_init.name, "the vendor's domain name")->required();
   init->add_option("--person", p.vendor_init.person, "who holds the keys, user@domain")->required();
   on_run(init, p, [&p] { return vendor_init(p.vendor_init); });
   auto* collect =
       vendor->add_subcommand("collect", "next epoch of the root, with a coordinator's keys");
-  collect->add_option("--dir", p.collect.folder, "the vendor's folder")->required();
+  collect->add_option("--dir", p.collect.folder, "the vendor's folder")
+      ->type_name("DIR")
+      ->required();
   collect->add_option("FILE", p.collect.coordinator_pub, "coordinator.pub")->required();
   on_run(collect, p, [&p] { return vendor_collect(p.collect); });
   auto* site = vendor->add_subcommand("site", "sign that a name is the site with this root hash");
-  site->add_option("--dir", p.vendor_site.folder, "the vendor's folder")->required();
+  site->add_option("--dir", p.vendor_site.folder, "the vendor's folder")
+      ->type_name("DIR")
+      ->required();
   site->add_option("FILE", p.vendor_site.site_bundle, "the customer's site.bundle")->required();
   site->add_option("--hash", p.vendor_site.hash, "root hash, as the customer told it")->required();
-  site->add_option("--out", p.vendor_site.out, "file to write (default: SITE.site in the folder)");
+  site->add_option("--out", p.vendor_site.out, "file to write (default: SITE.site in the folder)")
+      ->type_name("FILE");
   on_run(site, p, [&p] { return vendor_site(p.vendor_site); });
 }
 
@@ -94,20 +107,32 @@ void add_site(CLI::App& app, Parsed& p) {
   site->require_subcommand(1);
   auto* init = site->add_subcommand("init", "make a site's root, policy and first agent token");
   init->add_option("NAME", p.site_init.name, "the site's domain name")->required();
-  init->add_option("--vendor", p.site_init.vendor_bundle, "the vendor's vendor.bundle")->required();
+  init->add_option("--vendor", p.site_init.vendor_bundle, "the vendor's vendor.bundle")
+      ->type_name("FILE")
+      ->required();
   init->add_option("--vendor-hash", p.site_init.vendor_hash, "its genesis hash, out of band")
       ->required();
   init->add_option("--person", p.site_init.person, "who holds the keys, user@domain")->required();
-  init->add_option("--dir", p.site_init.folder, "new folder for them (default: NAME)");
+  init->add_option("--dir", p.site_init.folder, "new folder for them (default: NAME)")
+      ->type_name("DIR");
   init->add_option("--service", p.site_init.services, "LABEL=tls:PORT or LABEL=tcp:PORT; repeat");
   init->add_option("--allow-group", p.site_init.group, "group that may ask")->default_val("oncall");
-  init->add_option("--max", p.site_init.maximum, "longest grant")->default_val("1h");
-  init->add_option("--lease", p.site_init.lease, "how long a lease lasts")->default_val("30s");
+  init->add_option("--max", p.site_init.maximum, "longest grant")
+      ->type_name("TIME")
+      ->default_val("1h");
+  init->add_option("--lease", p.site_init.lease, "how long a lease lasts")
+      ->type_name("TIME")
+      ->default_val("30s");
   on_run(init, p, [&p] { return site_init(p.site_init); });
   auto* token = site->add_subcommand("token", "make another agent token");
-  token->add_option("--dir", p.site_token.folder, "the site's folder")->required();
-  token->add_option("--out", p.site_token.out, "file to write (default: agent.token there)");
-  token->add_option("--for", p.site_token.lifetime, "how long it may enrol")->default_val("1h");
+  token->add_option("--dir", p.site_token.folder, "the site's folder")
+      ->type_name("DIR")
+      ->required();
+  token->add_option("--out", p.site_token.out, "file to write (default: agent.token there)")
+      ->type_name("FILE");
+  token->add_option("--for", p.site_token.lifetime, "how long it may enrol")
+      ->type_name("TIME")
+      ->default_val("1h");
   on_run(token, p, [&p] { return site_token(p.site_token); });
 }
 
@@ -115,10 +140,12 @@ void add_device(CLI::App& app, Parsed& p) {
   auto* device = app.add_subcommand("device", "laptops: token, admit, list");
   device->require_subcommand(1);
   auto* token = device->add_subcommand("token", "make a laptop's token");
-  token->add_option("--dir", p.device_token.folder, "the vendor's folder")->required();
+  token->add_option("--dir", p.device_token.folder, "the vendor's folder")
+      ->type_name("DIR")
+      ->required();
   token->add_option("--person", p.device_token.person, "whose laptop, user@domain")->required();
   token->add_option("--group", p.device_token.groups, "group of that person; repeat");
-  token->add_option("--out", p.device_token.out, "file to write")->required();
+  token->add_option("--out", p.device_token.out, "file to write")->type_name("FILE")->required();
   on_run(token, p, [&p] { return device_token(p.device_token); });
   auto* admit = device->add_subcommand("admit", "sign that a waiting laptop is its person's");
   add_key(admit, p, true);
@@ -179,8 +206,10 @@ void add_approvals(CLI::App& app, Parsed& p) {
 void add_up(CLI::App& app, Parsed& p) {
   auto* up = app.add_subcommand("up", "run the agent, in the foreground");
   up->add_option("--config", p.daemon.config_file,
-                 "default: /etc/culvert/agent.json if it is there");
-  up->add_option("--token-file", p.token_file, "for the first start; - is standard input");
+                 "default: /etc/culvert/agent.json if it is there")
+      ->type_name("FILE");
+  up->add_option("--token-file", p.token_file, "for the first start; - is standard input")
+      ->type_name("FILE");
   up->add_option("--root-hash", p.root_hash, "the customer's pin, for an agent in a site");
   up->add_option("--name", p.node_name, "of this node (default: the host's)");
   up->add_flag("--tun", p.daemon.tun, "laptops: an interface, so that every program just works");
@@ -212,22 +241,26 @@ void add_up(CLI::App& app, Parsed& p) {
 }
 
 void add_use(CLI::App& app, Parsed& p) {
+  auto* status = app.add_subcommand("status", "peers, paths, grants, relay, health");
+  status->add_flag("--watch", p.watch, "draw it again every second");
   on_run(
-      app.add_subcommand("status", "peers, paths, grants, relay, health"), p,
-      [&p] { return agent_status(p.common); }, true);
+      status, p, [&p] { return agent_status(p.common, p.watch); }, true);
   on_run(
       app.add_subcommand("services", "what can be reached now"), p,
       [&p] { return agent_services(p.common); }, true);
   auto* request = app.add_subcommand("request", "ask for access to a service");
   request->add_option("SERVICE", p.request.service, "its full name")->required();
   request->add_option("--reason", p.request.reason, "what for; approvers read it")->required();
-  request->add_option("--for", p.request.length, "how long")->default_val("1h");
-  request->add_flag("--wait", p.request.wait, "until it is usable, or refused");
+  request->add_option("--for", p.request.length, "how long")->type_name("TIME")->default_val("1h");
+  request->add_flag("--wait", p.request.wait,
+                    "until it is usable or refused; Ctrl-C leaves it standing");
   on_run(
       request, p, [&p] { return agent_request(p.common, p.request); }, true);
   auto* ping = app.add_subcommand("ping", "which way to a service or peer, and how long it takes");
   ping->add_option("TARGET", p.target, "service name or peer name")->required();
-  ping->add_option("-c,--count", p.count, "how often")->default_val(1)->check(CLI::Range(1, 1000));
+  ping->add_option("-c,--count", p.count, "exactly so often, not until direct (at most 10)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000));
   on_run(
       ping, p, [&p] { return agent_ping(p.common, p.target, p.count); }, true);
   auto* run = app.add_subcommand("run", "run a command whose connections go through the mesh");
@@ -246,6 +279,9 @@ void add_use(CLI::App& app, Parsed& p) {
   forward->add_option("SPEC", p.spec, "LOCALPORT:SERVICE[:PORT]")->required();
   on_run(
       forward, p, [&p] { return agent_forward(p.common, p.spec); }, true);
+  on_run(
+      app.add_subcommand("forwards", "which local ports lead where"), p,
+      [&p] { return agent_forwards(p.common); }, true);
   auto* end = app.add_subcommand("forward-end", "end a forward, with its connections");
   end->add_option("PORT", p.port, "its local port")->required();
   on_run(
@@ -274,6 +310,46 @@ std::vector<std::string> words_of(int argc, char** argv) {
   return words;
 }
 
+Command tree(const CLI::App& app) {
+  auto out = describe(app);
+  for (auto& option : out.options) {
+    if (option.names.back() == "--state") option.preset.clear();  // another one on each machine
+  }
+  return out;
+}
+
+void add_pages(CLI::App& app, Parsed& p) {
+  auto* man = app.add_subcommand("man", "this program's manual page: culvert man | man -l -");
+  on_run(man, p, [&app]() -> Status {
+    std::cout << render_manual(tree(app), manual());
+    return {};
+  });
+  auto* completion = app.add_subcommand(
+      "completion", "completions for a shell: source <(culvert completion bash)");
+  completion->add_option("SHELL", p.kind, "bash, zsh or fish")->required();
+  on_run(completion, p, [&app, &p]() -> Status {
+    const auto script = completion_script(p.kind, tree(app), completion_names());
+    if (!script) return fail_with(script.error());
+    std::cout << *script;
+    return {};
+  });
+  auto* names = app.add_subcommand("names", "for completions: services or grants, one a line");
+  names->group("");
+  names->add_option("KIND", p.kind, "services or grants")->required();
+  on_run(
+      names, p, [&p] { return agent_names(p.common, p.kind); }, true);
+}
+
+// The innermost command that was named: its help is the one to read.
+std::string help_of(const CLI::App& app) {
+  std::string out = app.get_name();
+  for (auto named = app.get_subcommands(); !named.empty();
+       named = named.front()->get_subcommands()) {
+    out += " " + named.front()->get_name();
+  }
+  return " (" + out + " --help)";
+}
+
 // The first word where a command should stand and none does: CLI11 says only that one is required.
 std::optional<std::string> unknown_command(const CLI::App& app, int argc, char** argv) {
   const CLI::App* level = &app;
@@ -291,20 +367,16 @@ std::optional<std::string> unknown_command(const CLI::App& app, int argc, char**
   return std::nullopt;
 }
 
-}  // namespace
-
-int run(int argc, char** argv) {
-  runtime::harden_process();
-  CLI::App app{"Culvert: reach what is dark in a customer's cluster, with their consent"};
+void add_everything(CLI::App& app, Parsed& parsed) {
   app.footer("With every command: --state DIR (the agent's folder), --json");  // of subcommands
   app.set_version_flag("--version", kVersion);
-  app.failure_message([](const CLI::App*, const CLI::Error& error) {
-    return "culvert: " + std::string(error.what()) + " (culvert --help)\n";
+  app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
+    return "culvert: " + std::string(error.what()) + help_of(*failed) + "\n";
   });
   app.require_subcommand(1);
   app.fallthrough();
-  Parsed parsed;
   app.add_option("--state", parsed.common.state, "the agent's state directory")
+      ->type_name("DIR")
       ->capture_default_str();
   app.add_flag("--json", parsed.common.json, "print JSON");
   add_up(app, parsed);
@@ -314,9 +386,25 @@ int run(int argc, char** argv) {
   add_site(app, parsed);
   add_device(app, parsed);
   add_wireguard(app, parsed);
+  add_pages(app, parsed);
   app.footer(kLearnMore);
+}
+
+}  // namespace
+
+Command command_tree() {
+  CLI::App app{kAbout, "culvert"};
+  Parsed parsed;
+  add_everything(app, parsed);
+  return tree(app);
+}
+
+int run(int argc, char** argv) {
+  runtime::harden_process();
+  CLI::App app{kAbout, "culvert"};
+  Parsed parsed;
+  add_everything(app, parsed);
   try {
-    app.name("culvert");
     app.parse(words_of(argc, argv));
   } catch (const CLI::RequiredError& error) {
     if (const auto word = unknown_command(app, argc, argv)) {

@@ -10,6 +10,8 @@ namespace {
 constexpr std::string_view kType = "culvert/key/v1";
 constexpr std::array<std::string_view, 5> kFields = {"root", "pin", "group", "person", "secret"};
 
+constexpr const char* kWhichKey = "; key files come from culvert vendor init and culvert site init";
+
 std::string_view root_word(trust::RootKind kind) {
   return kind == trust::RootKind::kSite ? "site" : "vendor";
 }
@@ -42,10 +44,11 @@ trust::Pins KeyFile::pins() const {
 
 Result<KeyFile> read_key(const std::filesystem::path& path) {
   auto bytes = runtime::read_file(path.string(), 4096);
-  if (!bytes) return fail_with(bytes.error());
+  if (!bytes) return fail(bytes.error().code, bytes.error().message + kWhichKey);
   const auto bad = [&](std::string_view what) {
     crypto::wipe(*bytes);
-    return fail(ErrorCode::kInvalid, path.string() + " is not a key file: " + std::string(what));
+    return fail(ErrorCode::kInvalid,
+                path.string() + " is not a key file: " + std::string(what) + kWhichKey);
   };
   const auto fields = split(text(*bytes));
   if (!fields) return bad("expected the lines of culvert/key/v1");

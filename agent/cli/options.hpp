@@ -55,7 +55,7 @@ Status approve(const ByKey& by, const std::string& grant);
 Status end_grant(const ByKey& by, const std::string& grant, const std::string& reason, bool deny);
 Status coordinator_audit(const Common& common, const ByKey& by, const std::string& site);
 
-// Through the running agent (agent_commands.cpp, run.cpp).
+// Through the running agent (agent_commands.cpp, ask.cpp, ping.cpp, run.cpp).
 struct Request {
   std::string service, reason, length;
   bool wait = false;
@@ -63,16 +63,19 @@ struct Request {
 struct RunCommand {
   std::vector<std::string> words;
 };
-Status agent_status(const Common& common);
+Status agent_status(const Common& common, bool watch);
 Status agent_services(const Common& common);
 Status agent_requests(const Common& common);
 Status agent_request(const Common& common, const Request& request);
 Status agent_audit(const Common& common);
+// `count` 0: until a direct path answers, kMaxPings at most.
 Status agent_ping(const Common& common, const std::string& target, int count);
 Status agent_forward(const Common& common, const std::string& spec);
+Status agent_forwards(const Common& common);
 Status agent_forward_end(const Common& common, int port);
 Status agent_proxy(const Common& common);
 Status agent_ca(const Common& common);
+Status agent_names(const Common& common, const std::string& kind);  // services, grants
 // withdraw, deny, lock, unlock, down, clock-reset: one call, one word of confirmation.
 Status agent_simple(const Common& common, const std::string& command, const std::string& grant);
 int agent_run(const Common& common, const RunCommand& command);  // the child's exit code

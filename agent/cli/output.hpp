@@ -21,17 +21,28 @@ int finish(const Status& status);  // prints the error, if any, as one line; the
 int finish_call(
     const Status& status);  // the same for a call to the agent: kUnavailable is no agent
 
-bool on_terminal();  // standard output is one, and NO_COLOR is not set
+bool on_terminal();              // standard output is one
+std::size_t terminal_columns();  // 0: no terminal, lines may be as long as they are
+
+// "…; next" added to the line of an error: what to do about it.
+Status with_next(Status status, std::string_view next);
+
+// Only on a terminal, and not with NO_COLOR.
 std::string bold(std::string_view text);
 std::string green(std::string_view text);
 std::string yellow(std::string_view text);
 std::string dim(std::string_view text);
 
 void print(std::string_view line);      // to standard output, with a line feed
+void overwrite(std::string_view text);  // the terminal's line, with what may be overwritten again
 void hint(std::string_view line);       // to standard error: progress and hints
 void hint_next(std::string_view line);  // "next: …", dimmed, to standard error
-void print_table(const std::vector<std::string>& header,
-                 const std::vector<std::vector<std::string>>& rows);
+
+using Row = std::vector<std::string>;
+// Aligned columns; where they are wider than `columns` (0: never), a block of lines for each row.
+std::vector<std::string> table(const Row& header, const std::vector<Row>& rows,
+                               std::size_t columns);
+void print_table(const Row& header, const std::vector<Row>& rows);
 
 // Terminal control characters of a foreign text made visible.
 std::string printable(std::string_view text);

@@ -10,8 +10,10 @@
 #include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "agent/cli/call.hpp"
+#include "agent/cli/format.hpp"
 #include "agent/cli/options.hpp"
 #include "agent/cli/output.hpp"
 #include "proto/runtime/files.hpp"
@@ -110,6 +112,20 @@ Result<int> spawn_and_wait(const std::vector<std::string>& words) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+// A client sees only that its proxy refused. Ungranted and non-existent names read the same.
+void say_refusals(const Common& common, std::uint64_t before) {
+  const auto answer = call(common, "proxy-refusals", {{"after", before}});
+  if (!answer) return;
+  std::set<std::string> names;
+  for (const auto& name : rows_of(*answer, "names")) {
+    if (name.is_string()) names.insert(printable(name.get<std::string>()));
+  }
+  for (const auto& name : names) {
+    hint("culvert: no grant covers " + name + "; culvert request " + name +
+         " --reason WHY asks for one");
+  }
+}
+
 }  // namespace
 
 int agent_run(const Common& common, const RunCommand& command) {
@@ -123,7 +139,9 @@ int agent_run(const Common& common, const RunCommand& command) {
     return finish(written);
   }
   set_environment(proxy->value("address", ""), authorities.path());
+  const auto before = call(common, "proxy-refusals");
   const auto code = spawn_and_wait(command.words);
+  if (before) say_refusals(common, before->value("last", 0ULL));
   return code ? *code : finish(fail_with(code.error()));
 }
 

@@ -64,24 +64,26 @@ class Commands::Impl {
   using Command = Run (Impl::*)(Arguments&);
 
   static const std::map<std::string, Command>& table() {
-    static const std::map<std::string, Command> commands = {{"status", &Impl::status},
-                                                            {"services", &Impl::services},
-                                                            {"requests", &Impl::requests},
-                                                            {"request", &Impl::request},
-                                                            {"withdraw", &Impl::withdraw},
-                                                            {"revoke", &Impl::withdraw},
-                                                            {"deny", &Impl::deny},
-                                                            {"lock", &Impl::lock},
-                                                            {"unlock", &Impl::unlock},
-                                                            {"clock-reset", &Impl::clock_reset},
-                                                            {"ping", &Impl::ping},
-                                                            {"audit", &Impl::audit},
-                                                            {"ca", &Impl::ca},
-                                                            {"proxy-info", &Impl::proxy_info},
-                                                            {"forward", &Impl::forward},
-                                                            {"forwards", &Impl::forwards},
-                                                            {"forward-end", &Impl::forward_end},
-                                                            {"down", &Impl::down}};
+    static const std::map<std::string, Command> commands = {
+        {"status", &Impl::status},
+        {"services", &Impl::services},
+        {"requests", &Impl::requests},
+        {"request", &Impl::request},
+        {"withdraw", &Impl::withdraw},
+        {"revoke", &Impl::withdraw},
+        {"deny", &Impl::deny},
+        {"lock", &Impl::lock},
+        {"unlock", &Impl::unlock},
+        {"clock-reset", &Impl::clock_reset},
+        {"ping", &Impl::ping},
+        {"audit", &Impl::audit},
+        {"ca", &Impl::ca},
+        {"proxy-info", &Impl::proxy_info},
+        {"proxy-refusals", &Impl::proxy_refusals},
+        {"forward", &Impl::forward},
+        {"forwards", &Impl::forwards},
+        {"forward-end", &Impl::forward_end},
+        {"down", &Impl::down}};
     return commands;
   }
 
@@ -146,7 +148,10 @@ class Commands::Impl {
       if (!hooks_.audit) return answer(missing("audit log"));
       const auto entries = hooks_.audit(query);
       if (!entries) return answer(Reply::failed(entries.error()));
-      answer(Reply::ok({{"entries", show_all(*entries)}}));
+      const auto node = core_.status(now()).name;  // who reports: its own log
+      auto shown = show_all(*entries);
+      for (auto& entry : shown) entry["reporter"] = node;
+      answer(Reply::ok({{"entries", std::move(shown)}}));
     };
   }
 
@@ -166,6 +171,15 @@ class Commands::Impl {
     return [this](const Answer& answer) {
       const auto at = hooks_.proxy ? hooks_.proxy() : std::nullopt;
       answer(at ? Reply::ok({{"address", format(*at)}}) : missing("proxy"));
+    };
+  }
+
+  // What clients asked the proxy for and no grant covers, whether it exists or not.
+  Run proxy_refusals(Arguments& arguments) {
+    return [this, after = arguments.number_if("after", 0)](const Answer& answer) {
+      if (!hooks_.refusals) return answer(missing("proxy"));
+      const auto refusals = hooks_.refusals(after);
+      answer(Reply::ok({{"last", refusals.last}, {"names", refusals.names}}));
     };
   }
 

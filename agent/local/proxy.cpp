@@ -1,5 +1,7 @@
 #include "agent/local/proxy.hpp"
 
+#include <algorithm>
+#include <deque>
 #include <map>
 #include <utility>
 
@@ -192,6 +194,14 @@ class Proxy::Impl : public std::enable_shared_from_this<Proxy::Impl> {
     return now;
   }
 
+  Refusals refusals(std::uint64_t after) const {
+    Refusals out{last_refusal_, {}};
+    const auto fresh =
+        std::min<std::uint64_t>(last_refusal_ - std::min(after, last_refusal_), refused_.size());
+    out.names.assign(refused_.end() - static_cast<std::ptrdiff_t>(fresh), refused_.end());
+    return out;
+  }
+
  private:
   using Ending = ProxyClient::Ending;
 
@@ -219,8 +229,12 @@ class Proxy::Impl : public std::enable_shared_from_this<Proxy::Impl> {
   }
 
   void dial(std::uint64_t id, const Target& target) {
-    auto dialed = [weak = weak_from_this(), id](Result<std::unique_ptr<ByteStream>> service) {
-      if (const auto self = weak.lock()) self->answer(id, std::move(service));
+    auto dialed = [weak = weak_from_this(), id,
+                   host = target.host](Result<std::unique_ptr<ByteStream>> service) {
+      const auto self = weak.lock();
+      if (!self) return;
+      if (!service) self->remember_refusal(host);
+      self->answer(id, std::move(service));
     };
     if (target.host.empty()) return dialed(fail(ErrorCode::kNotFound, "no such name"));
     dialer_(target.host, target.port, std::move(dialed));
@@ -247,6 +261,13 @@ class Proxy::Impl : public std::enable_shared_from_this<Proxy::Impl> {
     }
   }
 
+  void remember_refusal(const std::string& host) {
+    if (host.empty()) return;
+    if (refused_.size() == kMaxRefusals) refused_.pop_front();
+    refused_.push_back(host);
+    ++last_refusal_;
+  }
+
   void forget(std::uint64_t id) {  // destroyed later: it may be running
     const auto found = clients_.find(id);
     if (found == clients_.end()) return;
@@ -259,6 +280,8 @@ class Proxy::Impl : public std::enable_shared_from_this<Proxy::Impl> {
   OwnerCheck owner_;
   ProxyCounters counters_;
   std::uint64_t next_id_ = 0;
+  std::deque<std::string> refused_;  // the newest has the number last_refusal_
+  std::uint64_t last_refusal_ = 0;
   Tunnels tunnels_;
   std::map<std::uint64_t, std::shared_ptr<ProxyClient>> clients_;
   std::unique_ptr<runtime::TcpListener> listener_;
@@ -276,5 +299,6 @@ Proxy::~Proxy() = default;
 
 Endpoint Proxy::local_endpoint() const { return impl_->local_endpoint(); }
 ProxyCounters Proxy::counters() const { return impl_->counters(); }
+Refusals Proxy::refusals(std::uint64_t after) const { return impl_->refusals(after); }
 
 }  // namespace culvert::local

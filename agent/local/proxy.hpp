@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "proto/core/endpoint.hpp"
 #include "proto/core/result.hpp"
@@ -41,6 +42,13 @@ struct ProxyCounters {
   std::size_t clients = 0;      // now
 };
 
+// Names that the dialer refused, so that `culvert run` can say what no grant covers.
+constexpr std::size_t kMaxRefusals = 64;  // the oldest is forgotten
+struct Refusals {
+  std::uint64_t last = 0;  // number of the newest; they are numbered from 1
+  std::vector<std::string> names;
+};
+
 class Proxy {
  public:
   // `listen` is a loopback address; port 0 takes a free one.
@@ -52,6 +60,7 @@ class Proxy {
 
   Endpoint local_endpoint() const;
   ProxyCounters counters() const;
+  Refusals refusals(std::uint64_t after) const;  // with numbers above `after`, oldest first
 
  private:
   class Impl;

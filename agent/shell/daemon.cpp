@@ -212,6 +212,9 @@ local::CommandHooks Daemon::hooks() {
   hooks.after = [this] { shell_->pump(); };
   hooks.down = [this] { loop_.stop(); };
   hooks.audit = [this](const audit::Query& query) { return audit_->read(query); };
+  hooks.refusals = [this](std::uint64_t after) {
+    return proxy_ ? proxy_->refusals(after) : local::Refusals{};
+  };
   hooks.proxy = [this]() -> std::optional<Endpoint> {
     if (!proxy_) return std::nullopt;
     return proxy_->local_endpoint();

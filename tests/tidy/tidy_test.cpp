@@ -74,6 +74,7 @@ const std::map<std::string, std::vector<std::string>>& allowed_folders() {
       {"proto/audit", {"proto/core", "proto/crypto"}},
       {"proto/trust", {"proto/core", "proto/crypto", "proto/note"}},
       {"proto/control", {"proto/core", "proto/crypto", "proto/note", "proto/trust", "proto/audit"}},
+      {"proto/cli", {"proto/core"}},
       {"proto/runtime", {"proto"}},
       {"agent", {"proto"}},
       {"relay", {"proto"}},

@@ -77,6 +77,24 @@ TEST_CASE("proxy: what is refused looks the same, whatever the reason") {
   CHECK(world.service_connections == 0);
 }
 
+TEST_CASE("proxy: the names that were refused are remembered, the oldest forgotten") {
+  World world;
+  const auto proxy = open_proxy(world);
+  const auto ask = [&](const std::string& host) {
+    exchange(world, proxy->local_endpoint(), "CONNECT " + host + ":443 HTTP/1.1\r\n\r\n");
+  };
+  ask("one.acme.example");
+  const auto before = proxy->refusals(0);
+  CHECK(before.last == 1);
+  CHECK(before.names == std::vector<std::string>{"one.acme.example"});
+  ask("two.acme.example");
+  CHECK(proxy->refusals(before.last).names == std::vector<std::string>{"two.acme.example"});
+  CHECK(proxy->refusals(2).names.empty());
+  CHECK(proxy->refusals(99).names.empty());
+  for (std::size_t i = 0; i < kMaxRefusals; ++i) ask("more.acme.example");
+  CHECK(proxy->refusals(0).names == std::vector<std::string>(kMaxRefusals, "more.acme.example"));
+}
+
 TEST_CASE("proxy: malformed requests get their protocol's error, and no dial") {
   World world;
   const auto proxy = open_proxy(world);

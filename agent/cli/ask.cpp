@@ -1,0 +1,167 @@
+// `culvert request`: asks, says at once where the site's policy refuses, and waits on demand.
+#include <chrono>
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "agent/cli/call.hpp"
+#include "agent/cli/format.hpp"
+#include "agent/cli/options.hpp"
+#include "agent/cli/output.hpp"
+#include "proto/core/time.hpp"
+#include "proto/runtime/loop.hpp"
+#include "proto/trust/fields.hpp"
+
+namespace culvert::cli {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::chrono::milliseconds kPoll{100};
+constexpr int kMaxLooks = 5;             // 0.5 s to be judged by a policy that is known here
+constexpr int kMaxPolls = 15 * 60 * 10;  // 15 min: claim-by is not later
+
+volatile std::sig_atomic_t interrupted = 0;
+void note_interrupt(int) { interrupted = 1; }
+
+// The state of one's own request, as `culvert requests` shows it.
+Result<std::string> state_of(const Common& common, const std::string& grant) {
+  const auto requests = call(common, "requests");
+  if (!requests) return fail_with(requests.error());
+  for (const auto& row : rows_of(*requests, "requests")) {
+    if (cell(row, "grant") == grant) return cell(row, "state");
+  }
+  return fail(ErrorCode::kNotFound, "the agent does not know the request any more");
+}
+
+Status refused(const std::string& grant, const std::string& state) {
+  if (state.starts_with("INVALID")) {
+    auto why = state.substr(std::string_view("INVALID").size());
+    if (why.starts_with(" (")) why = ": " + why.substr(2, why.size() - 3);
+    return fail(ErrorCode::kDenied, "the request cannot be approved" + why +
+                                        "; ask for another service or a shorter --for");
+  }
+  return fail(ErrorCode::kDenied,
+              "the request " + grant + " ended: " + state + "; culvert request asks anew");
+}
+
+// What the site's policy refuses, where this device has the policy already. Before its first grant
+// there it has not: services stay dark, and only approvers see that a request is in vain.
+Result<bool> judged(const Common& common, const std::string& grant) {
+  for (int i = 0; i < kMaxLooks; ++i) {
+    const auto state = state_of(common, grant);
+    if (!state) return fail_with(state.error());
+    if (!is_undecided(*state)) {
+      const auto ended = refused(grant, *state);
+      return fail_with(ended.error());
+    }
+    if (*state != "PENDING") return true;
+    std::this_thread::sleep_for(kPoll);
+  }
+  return false;
+}
+
+// One line that changes on a terminal, a line for each change elsewhere.
+class Progress {
+ public:
+  void say(const std::string& text) {
+    if (text == last_) return;
+    last_ = text;
+    if (!on_terminal()) return hint(text);
+    overwrite(dim(text));
+  }
+  void end() {
+    if (on_terminal() && !last_.empty()) overwrite("");
+    last_.clear();
+  }
+
+ private:
+  std::string last_;
+};
+
+// The grant's row among the usable services; null while there is none.
+Result<json> usable(const Common& common, const std::string& grant) {
+  const auto services = call(common, "services");
+  if (!services) return fail_with(services.error());
+  for (const auto& row : rows_of(*services, "services")) {
+    if (cell(row, "grant") == grant && flag(row, "ready")) return row;
+  }
+  return json();
+}
+
+void say_how(const json& service) {
+  const auto name = cell(service, "fqdn");
+  const auto endpoint = cell(service, "endpoint");
+  const auto port = endpoint.substr(endpoint.rfind(':') + 1);
+  hint(green(name + " is usable") + " for " + time_left(service, runtime::read_clocks().wall));
+  const bool tls = cell(service, "protocol") == "tls";
+  hint_next(tls ? "culvert run -- curl https://" + name + (port == "443" ? "" : ":" + port) + "/"
+                : "culvert forward " + port + ":" + name);
+}
+
+Status wait_for(const Common& common, const std::string& grant) {
+  Progress progress;
+  std::signal(SIGINT, note_interrupt);
+  for (int i = 0; i < kMaxPolls; ++i) {
+    if (interrupted != 0) {
+      progress.end();
+      return fail(ErrorCode::kTimeout,
+                  "not waiting any more; the request stands: culvert requests "
+                  "shows its state, culvert revoke " +
+                      grant + " withdraws it");
+    }
+    const auto service = usable(common, grant);
+    if (!service) return fail_with(service.error());
+    if (!service->is_null()) {
+      progress.end();
+      say_how(*service);
+      return {};
+    }
+    const auto state = state_of(common, grant);
+    if (!state) return fail_with(state.error());
+    if (!is_undecided(*state)) {
+      progress.end();
+      return refused(grant, *state);
+    }
+    progress.say(state->starts_with("PENDING") ? describe_state(*state)
+                                               : "approved; the path is being made");
+    std::this_thread::sleep_for(kPoll);
+  }
+  progress.end();
+  return fail(ErrorCode::kTimeout, "nobody approved in time; culvert requests shows its state");
+}
+
+}  // namespace
+
+Status agent_request(const Common& common, const Request& request) {
+  const auto length = parse_duration(request.length);
+  if (!length) return fail(ErrorCode::kInvalid, "--for: write a time such as 15m or 1h");
+  if (!trust::valid_reason(request.reason)) {
+    return fail(ErrorCode::kInvalid, "--reason: write 1 to 200 visible characters on one line");
+  }
+  const auto answer = call(
+      common, "request",
+      {{"service", request.service}, {"reason", request.reason}, {"seconds", length->count()}});
+  if (!answer && answer.error().code == ErrorCode::kInvalid) {
+    return with_next(fail_with(answer.error()),
+                     "write the service's full name, such as api.acme.byoc.example.com");
+  }
+  if (!answer) return fail_with(answer.error());
+  const auto grant = cell(*answer, "grant");
+  if (common.json) {
+    print(answer->dump());
+  } else {
+    print("requested " + bold(grant) + "  " + request.service + " for " + format_duration(*length));
+  }
+  const auto known = judged(common, grant);
+  if (!known) return fail_with(known.error());
+  if (!common.json) {
+    hint_next(std::string(request.wait ? "" : "culvert requests shows its state; ") +
+              "approvers run: culvert approve " + grant + " --key FILE");
+    if (!*known)
+      hint("whether the site's policy allows it, only approvers see before a first grant");
+  }
+  return request.wait ? wait_for(common, grant) : Status{};
+}
+
+}  // namespace culvert::cli

@@ -1,0 +1,33 @@
+// The manual page of a program, in roff (man(7) macros): one page with every command.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "proto/cli/tree.hpp"
+
+namespace culvert::cli {
+
+constexpr const char* kVersion = "0.1.0";  // of all three programs
+
+// A term and what it means.
+using Entries = std::vector<std::pair<std::string, std::string>>;
+
+// What the parser does not know.
+struct Manual {
+  std::string version;
+  std::string purpose;                   // one line, for NAME
+  std::vector<std::string> description;  // paragraphs
+  Entries examples;                      // what one wants, and the line to type
+  Entries files, environment, exits;
+  std::string see_also;
+};
+
+std::string render_manual(const Command& program, const Manual& manual);
+
+// How a command is written: `culvert request [--for TIME] [--wait] --reason TEXT SERVICE`.
+std::string synopsis(const std::string& path, const Command& command);
+
+}  // namespace culvert::cli
