@@ -18,7 +18,7 @@ void Arguments::object(const std::string& name, const char* to_be) {
 }
 
 std::string Arguments::text(const std::string& name) {
-  const auto out = text_if(name);
+  auto out = text_if(name);
   if (out.empty()) object(name, "a text");
   return out;
 }

@@ -7,11 +7,11 @@ constexpr std::string_view kHexDigits = "0123456789abcdef";
 constexpr std::string_view kBase64Digits =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-constexpr std::array<std::int8_t, 256> inverse(std::string_view digits) {
-  std::array<std::int8_t, 256> table{};
+constexpr std::array<std::int16_t, 256> inverse(std::string_view digits) {
+  std::array<std::int16_t, 256> table{};
   for (auto& entry : table) entry = -1;
   for (std::size_t i = 0; i < digits.size(); ++i) {
-    table[static_cast<std::uint8_t>(digits[i])] = static_cast<std::int8_t>(i);
+    table[static_cast<std::uint8_t>(digits[i])] = static_cast<std::int16_t>(i);
   }
   return table;
 }

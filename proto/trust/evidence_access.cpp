@@ -69,7 +69,7 @@ Approval Evidence::State::assess(const Grant& grant, const note::Note& note) con
     out.why = "its device is not (or no longer) admitted for the requester";
   }
   if (!out.why.empty()) return out;
-  const auto& root = *site->chain.current();
+  const auto& root = *site->chain.current();  // NOLINT: where there are rules there is a site
   const note::KnownKey own{"device", grant.device};
   auto by = signers(note, site, std::span<const note::KnownKey>(&own, 1));
   if (!by) {
