@@ -81,6 +81,9 @@ PathStatus PeerPaths::status(Instant now) const {
 void PeerPaths::report(Instant now) {
   auto current = status(now);
   if (current.kind == reported_.kind && current.endpoint == reported_.endpoint) return;
+  if (current.kind != PathKind::kDirect && reported_.kind == PathKind::kDirect) {
+    context_.lost = true;
+  }
   current.changed = now;
   reported_ = current;
   context_.output.changes.push_back({info_.node, current});

@@ -21,6 +21,7 @@ struct PathContext {
   crypto::WireGuardKey node;
   Rng& rng;
   std::vector<Endpoint> endpoints;  // ours, as CallMeMaybe tells them
+  bool lost;                        // a direct path, since the Prober last looked
   ProberOutput output;
   ProberCounters counters;
 

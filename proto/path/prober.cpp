@@ -1,6 +1,7 @@
 #include "proto/path/prober.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "proto/path/disco.hpp"
 #include "proto/path/peer_paths.hpp"
@@ -18,6 +19,7 @@ Prober::Prober(ProberOptions options, crypto::KeyPair<crypto::DiscoKey> ours,
                                                          .node = node,
                                                          .rng = rng,
                                                          .endpoints = {},
+                                                         .lost = false,
                                                          .output = {},
                                                          .counters = {}})),
       reflexive_(std::make_unique<Reflexive>(rng)) {}
@@ -202,6 +204,7 @@ void Prober::ask_where_we_are(Instant now) {
 }
 
 void Prober::reschedule(Instant now) {
+  if (std::exchange(context_->lost, false)) reflexive_->doubt(now);
   deadline_ = reflexive_->next_deadline();
   if (context_->direct && any_active(now)) {
     deadline_ = std::min(deadline_, reflexive_->next_round());

@@ -17,8 +17,11 @@ void Reflexive::reset() {
   due_ = {};
 }
 
+void Reflexive::doubt(Instant now) { due_ = std::min(due_, std::max(now, started_ + kAgain)); }
+
 void Reflexive::start(Instant now, std::vector<PathDatagram>& out) {
   running_ = true;
+  started_ = now;
   ends_ = now + kRoundTime;
   const auto spread = static_cast<std::uint64_t>((kMaxRestun - kMinRestun).count());
   due_ = now + kMinRestun + Duration{static_cast<std::int64_t>(rng_.below(spread))};

@@ -16,11 +16,13 @@ class Reflexive {
   static constexpr Duration kRetry = 300ms;  // each server: at 0, 300 and 900 ms
   static constexpr unsigned kTries = 3;
   static constexpr Duration kRoundTime = 2s;
+  static constexpr Duration kAgain = 5s;  // between rounds, when a path is lost
 
   explicit Reflexive(Rng& rng) : rng_(rng) {}
 
   void set_servers(std::vector<Endpoint> servers);  // forgets what the old ones said
   void reset();                                     // the network changed: nothing is known
+  void doubt(Instant now);  // a path was lost: a NAT may have another mapping for us now
   bool due(Instant now) const { return !running_ && !asked_.empty() && now >= due_; }
   void start(Instant now, std::vector<PathDatagram>& out);
 
@@ -49,6 +51,7 @@ class Reflexive {
   Rng& rng_;
   std::vector<Asked> asked_;
   bool running_ = false;
+  Instant started_;
   Instant ends_;
   Instant due_;
 };

@@ -147,6 +147,21 @@ TEST_CASE("prober: learns its address by STUN, tells it, and asks again while ac
   CHECK(questions() == 2);
 }
 
+TEST_CASE("prober: a path that dies is a reason to ask STUN again: the NAT may be another") {
+  Pair net(8);
+  net.attach(net.a(), {at("10.0.0.9:1000")});
+  net.a().sockets = {at("203.0.113.77:4321")};
+  net.stun_servers = {at("203.0.113.5:3478")};
+  net.a().prober->set_stun_servers(net.now, net.stun_servers);
+  net.talk(6s);
+  REQUIRE(net.both_direct());
+  net.a().sockets = {at("203.0.113.77:5555")};
+  net.blocked = {at(kB)};
+  net.talk(kTrustPath + 500ms);
+  CHECK(net.a().prober->endpoints() ==
+        std::vector<Endpoint>{at("10.0.0.9:1000"), at("203.0.113.77:5555")});
+}
+
 TEST_CASE("prober: a STUN server that is dead delays nothing") {
   Pair net(9);
   net.a().prober->set_stun_servers(net.now, {at("203.0.113.99:3478")});
