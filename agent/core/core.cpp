@@ -19,7 +19,7 @@ Core::Parts::Parts(Options given, Environment world, Memory kept, Beginning begi
       enrolment(std::move(beginning.enrolment)),
       journal(world.audit, node.name.str(), node.site.name.str(), memory.uploaded()),
       leases(keys.identity.public_key(), world.rng),
-      device(keys.wireguard.clone(), world.rng, {.roaming = false}),
+      device(keys.wireguard.clone(), world.rng, {.roaming = false, .label_skew = kLabelSkew}),
       prober({options.allow_loopback, options.direct}, keys.disco.clone(),
              keys.wireguard.public_key, world.rng),
       relays(keys.relay.clone(), world.rng, last_connection),

@@ -16,6 +16,13 @@ std::unique_ptr<Keypair> keypair_of(SessionKeys keys, Instant now, bool initiato
   return out;
 }
 
+// Greater than the last one, or (DeviceOptions::label_skew) near to our clock when that one is not.
+bool is_fresh(const Tai64n& label, const Tai64n& last, WallTime wall, std::chrono::seconds skew) {
+  if (label > last) return true;
+  const auto latest = tai64n_of(wall + skew);
+  return skew > 0s && last > latest && label <= latest && label >= tai64n_of(wall - skew);
+}
+
 }  // namespace
 
 // Transport first and all at once, handshakes after: no session begins and carries data within one
@@ -149,7 +156,7 @@ void Device::receive_initiation(Now now, const Incoming& incoming, Output& out) 
   const auto label = open_timestamp(*opened, peer->keys);
   if (!label) {
     ++counters_.initiation_forged;
-  } else if (*label <= peer->last_timestamp) {
+  } else if (!is_fresh(*label, peer->last_timestamp, now.wall, options_.label_skew)) {
     ++counters_.initiation_replayed;
   } else if (peer->initiation_read && now.steady - *peer->initiation_read < kInitiationInterval) {
     ++counters_.initiation_too_soon;

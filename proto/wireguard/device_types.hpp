@@ -23,6 +23,10 @@ struct DeviceOptions {
   // Handshake messages computed a second before cookies are asked for; 0: always. See load.hpp.
   std::uint32_t handshakes_per_second = HandshakeLoad::kDefaultRate;
   Duration rekey_after_time = kRekeyAfterTime;  // shorter in tests
+  // A peer whose clock was ahead, set right and restarted, is shut out until its old labels have
+  // passed. Where not zero: a label this near to our clock beats one that is further ahead of it.
+  // Old initiations stay useless; one of the last seconds can at most be answered once more.
+  std::chrono::seconds label_skew{0};
 };
 
 struct PeerConfig {

@@ -11,6 +11,12 @@ constexpr std::uint32_t kWhitening = (1U << 24U) - 1;  // ~16 ms
 
 }  // namespace
 
+Tai64n tai64n_of(WallTime at) {
+  Tai64n label;
+  store_be(label.bytes.data(), kEpoch + static_cast<std::uint64_t>(at.seconds));
+  return label;
+}
+
 Tai64n Tai64nSource::next(const Now& now) {
   const auto seconds = kEpoch + static_cast<std::uint64_t>(now.wall.seconds);
   const auto steady = static_cast<std::uint64_t>(now.steady.nanoseconds) % kNanosecondsPerSecond;

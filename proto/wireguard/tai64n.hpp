@@ -19,6 +19,8 @@ struct Tai64n {
   friend auto operator<=>(const Tai64n&, const Tai64n&) = default;
 };
 
+Tai64n tai64n_of(WallTime at);  // its first nanosecond
+
 // Gives each initiation of a device a greater label than the one before, whatever the wall clock
 // does. Wall time counts whole seconds; the nanoseconds come from the steady clock, cut to ~16 ms
 // so that the label is no fine clock for a stranger to read. A label that would not be greater is

@@ -256,6 +256,28 @@ TEST_CASE("device: a wrong preshared key never makes a session, the right one do
   CHECK(a.device.peer(b.device.public_key())->has_preshared_key);
 }
 
+TEST_CASE("device: a peer whose clock was ahead comes back, where the owner allows for skew") {
+  for (const bool allowed : {false, true}) {
+    Host b(2, {.label_skew = std::chrono::seconds(allowed ? 30 : 0)});
+    Host ahead(1);
+    introduce(at(0s), ahead, b);
+    const Now wrong{at(0s).steady, at(0s).wall + 500s};
+    const auto from_future = ahead.send(wrong, ahead.packet_to(b, view("x")));
+    CHECK(b.receive(at(0s), from_future).size() == 1);
+
+    Host a(1, {}, 7);  // restarted, its clock set right
+    REQUIRE(a.device.add_peer(at(10s), b.as_peer()));
+    const auto old = a.send(at(10s), a.packet_to(b, view("y")));
+    CHECK(b.receive(at(60s), old).empty());  // too old to be believed
+    Host again(1, {}, 8);
+    REQUIRE(again.device.add_peer(at(70s), b.as_peer()));
+    const auto fresh = again.send(at(70s), again.packet_to(b, view("z")));
+    CHECK(b.receive(at(70s), fresh).size() == (allowed ? 1U : 0U));
+    CHECK(b.receive(at(71s), fresh).empty());
+    CHECK(b.receive(at(71s), old).empty());
+  }
+}
+
 TEST_CASE("device: an old initiation is useless, also after the peer was removed and came back") {
   Host a(1);
   Host b(2);
