@@ -91,15 +91,17 @@ std::optional<Right> right_of(const trust::LiveGrant& live, Role role,
     right.other = live.device;
     return right;
   }
+  // Whoever was found silent longest ago, best never; of equals the one so far, or the first.
   const trust::Publisher* chosen = nullptr;
-  int best = -1;  // heard of before the one so far, that before the first
+  std::pair<Instant, bool> best;
   for (const trust::Publisher& publisher : live.publishers) {
     const trust::IdentityKey& identity = publisher.node.identity;
     if (identity == self) continue;
-    const bool kept = keep != nullptr && keep->other.identity == identity;
-    const int worth = (silent.contains(identity) ? 0 : 2) + (kept ? 1 : 0);
-    if (worth <= best) continue;
-    best = worth;
+    const auto mark = silent.find(identity);
+    const bool other = keep == nullptr || keep->other.identity != identity;
+    const std::pair rank(mark == silent.end() ? Instant{} : mark->second, other);
+    if (chosen != nullptr && rank >= best) continue;
+    best = rank;
     chosen = &publisher;
   }
   if (chosen == nullptr) return std::nullopt;

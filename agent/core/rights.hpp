@@ -54,7 +54,7 @@ std::vector<trust::LiveGrant> concerning(std::vector<trust::LiveGrant> live, Rol
 // Publishers that have not answered lately, and until when they are passed over.
 using Silent = std::map<trust::IdentityKey, Instant>;
 // Of one live grant; nothing where no publisher is there yet. `keep`: the publisher so far; another
-// is chosen only when that one is silent and another is not.
+// is chosen only when that one is silent, and all are tried in turn while all are.
 std::optional<Right> right_of(const trust::LiveGrant& live, Role role,
                               const trust::IdentityKey& self, const Right* keep,
                               const Silent& silent);

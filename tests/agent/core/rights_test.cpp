@@ -41,7 +41,12 @@ TEST_CASE("rights: a laptop keeps its publisher, and leaves a silent one for ano
   CHECK(chosen(all, 1, {{key(1), later}}) == 2);
   CHECK(chosen(all, 2, {{key(1), later}, {key(2), later}}) == 3);
   CHECK(chosen(all, {}, {{key(1), later}}) == 2);
-  SECTION("when all are silent, or it is alone, it stays") {
+  SECTION("when all are silent, the one that was tried longest ago is next") {
+    const Instant latest{2'000'000'000};
+    CHECK(chosen(all, 2, {{key(1), later}, {key(2), latest}, {key(3), latest}}) == 1);
+    CHECK(chosen(all, 1, {{key(1), latest}, {key(2), later}, {key(3), latest}}) == 2);
+  }
+  SECTION("when there is no better one, or it is alone, it stays") {
     CHECK(chosen(all, 2, {{key(1), later}, {key(2), later}, {key(3), later}}) == 2);
     CHECK(chosen(published_by({1}), 1, {{key(1), later}}) == 1);
   }
