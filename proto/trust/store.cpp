@@ -63,4 +63,9 @@ Status MemoryStore::remove(std::string_view name) {
   return {};
 }
 
+void MemoryStore::restore(Values values) {
+  for (const auto& [name, value] : values) last_version_ = std::max(last_version_, value.version);
+  values_ = std::move(values);
+}
+
 }  // namespace culvert::trust

@@ -51,12 +51,16 @@ class MemoryStore final : public StateStore {
                                 std::uint64_t expected) override;
   Status remove(std::string_view name) override;
 
+  using Values = std::map<std::string, StoredValue, std::less<>>;
+  const Values& values() const { return values_; }
+  void restore(Values values);  // as a backup does
+
   void break_with(std::optional<Error> error) { error_ = std::move(error); }  // until called again
 
  private:
   Status check(std::string_view name) const;
 
-  std::map<std::string, StoredValue, std::less<>> values_;
+  Values values_;
   std::uint64_t last_version_ = 0;  // never used twice, also not after a removal
   std::optional<Error> error_;
 };

@@ -17,12 +17,27 @@ constexpr std::uint16_t kKnockPort = 999;  // for knocking without a grant
 
 }  // namespace
 
-AgentHost::AgentHost(Context& context, agent::Options options, IpAddress address,
+AgentHost::AgentHost(Context& context, agent::Options options, const Place& place,
                      Endpoint coordinator, Endpoint relay)
-    : Host(context, options.name, address),
+    : Host(context, options.name, place),
       options_(std::move(options)),
       coordinator_(coordinator),
       relay_(relay) {
+  listen();
+}
+
+AgentHost::AgentHost(const AgentHost& original, const Place& place)
+    : Host(original, original.name() + "-clone", place),
+      options_(original.options_),
+      coordinator_(original.coordinator_),
+      relay_(original.relay_),
+      disk_(original.backup()),
+      services_(original.services_),
+      has_started_(true) {
+  listen();
+}
+
+void AgentHost::listen() {
   context_.network.on_datagram(id(), [this](const Endpoint& from, const Endpoint& to, Bytes bytes) {
     if (!running() || to.port != kAgentPort) return;
     const agent::Core::Datagram datagram{from, bytes};
@@ -34,22 +49,30 @@ AgentHost::AgentHost(Context& context, agent::Options options, IpAddress address
 void AgentHost::start() {
   say("starts");
   context_.network.set_up(id(), true);
+  context_.oracle.restarted(id());
   auto options = options_;
-  if (has_started_) options.token.reset();
-  has_started_ = true;
+  if (has_started_) {
+    options.token.reset();
+  } else {
+    set_clock({});  // whoever enrols a machine looks at its clock
+    context_.news = now().steady;
+  }
+  const bool orphaned = disk_->orphaned();
   auto core = agent::Core::start(std::move(options),
-                                 {site_store_, node_store_, sink_, context_.rng}, now());
+                                 {disk_->site, disk_->node, disk_->audit, context_.rng}, now());
   if (!core) {
-    // A log that cannot be written may forbid to start; nothing else may.
+    // A log that cannot be written, or a lost site store, may forbid to start; nothing else may.
     say("cannot start: " + core.error().message);
-    if (core.error().code != ErrorCode::kExhausted) {
+    if (core.error().code != ErrorCode::kExhausted && !orphaned) {
       context_.oracle.violation(name() + " cannot start: " + core.error().message);
     }
     return;
   }
+  if (orphaned) context_.oracle.violation(name() + " starts though its site store is gone");
+  has_started_ = true;
   core_ = std::move(*core);
-  refused_ = sink_.refused();
-  core_->handle_local_endpoints(now(), {{context_.network.address(id()), kAgentPort}});
+  refused_ = audit().refused();
+  core_->handle_local_endpoints(now(), {{place().address, kAgentPort}});
   talk_at_ = now().steady + kTalkEvery;
   pump();
 }
@@ -69,9 +92,46 @@ void AgentHost::crash() {
   context_.network.set_up(id(), false);
 }
 
-void AgentHost::move_to(IpAddress address) {
-  say("moves to " + format(address));
-  context_.network.set_address(id(), address);
+void AgentHost::rest(Duration time) {
+  if (time > 0s) say("nobody uses it");
+  if (running()) talk_at_ = now().steady + time;
+}
+
+void AgentHost::restore(const Disk& backup, bool with_audit) {
+  say(with_audit ? "an old copy of its folder is restored" : "old stores are restored");
+  if (with_audit) {
+    disk_ = backup.copy();
+    audit_parted_ = true;
+  } else {
+    disk_->restore_stores(backup);
+  }
+  disk_changed();
+}
+
+void AgentHost::lose_site_store() {
+  say("its site store is lost");
+  disk_->site.restore({});
+  disk_changed();
+}
+
+void AgentHost::lose_everything(std::string token) {
+  say("everything is lost: a new token");
+  disk_ = std::make_unique<Disk>();
+  audit_parted_ = false;
+  options_.token = std::move(token);
+  has_started_ = false;
+  disk_changed();
+}
+
+void AgentHost::disk_changed() {
+  entries_read_ = 0;
+  opened_.clear();
+  context_.oracle.forgets(id());
+}
+
+void AgentHost::move_to(const Place& place) {
+  say("moves to " + format(place.address));
+  context_.network.set_place(id(), place);
   if (!running()) return;
   for (const auto& [connection, stream] : std::exchange(controls_, {})) {
     context_.network.close(stream, id());
@@ -81,7 +141,7 @@ void AgentHost::move_to(IpAddress address) {
     context_.network.close(relayed.stream, id());
     core_->handle_relay_closed(now(), connection, "the network changed");
   }
-  core_->handle_local_endpoints(now(), {{address, kAgentPort}});
+  core_->handle_local_endpoints(now(), {{place.address, kAgentPort}});
   pump();
 }
 
@@ -113,7 +173,7 @@ void AgentHost::pump() {
     for (std::size_t i = 0; i < effects.mesh.size(); ++i) receive(effects.mesh.bytes(i));
   }
   // The agent knows that its log fails once a write was refused.
-  if (std::exchange(refused_, sink_.refused()) != sink_.refused()) {
+  if (std::exchange(refused_, audit().refused()) != audit().refused()) {
     context_.oracle.set_audit(now().steady, id(), true);
   }
 }
@@ -217,8 +277,11 @@ bool AgentHost::connected() {
 
 void AgentHost::request(const KnownService& service, std::chrono::seconds duration) {
   if (!running()) return;
+  context_.news = now().steady;
   core_->request(now(), {service.fqdn, "INC-1", duration},
-                 [this, fqdn = service.fqdn](const Result<agent::RequestView>& view) {
+                 [this, then = now().steady, fqdn = service.fqdn](const auto& view) {
+                   context_.news = now().steady;
+                   if (view) context_.oracle.asked(then, view->grant);
                    say("request for " + fqdn + ": " +
                        (view ? view->grant + " " + view->state : view.error().message));
                  });
@@ -254,9 +317,24 @@ void AgentHost::deny(const std::string& grant) {
   pump();
 }
 
+bool AgentHost::reset_clock() {
+  if (!running() || core_->status(now()).clock_ok) return false;
+  say("its clock is right again: reset");
+  core_->reset_clock(now(), [this](const Result<void>& result) {
+    if (!result) context_.oracle.violation(name() + " cannot reset its clock");
+  });
+  pump();
+  return true;
+}
+
+bool AgentHost::serves(const std::string& fqdn) const {
+  return std::any_of(options_.services.begin(), options_.services.end(),
+                     [&](const auto& service) { return service.name == fqdn; });
+}
+
 void AgentHost::set_audit_failing(bool failing) {
   say(failing ? "its disk is full" : "its disk has room");
-  sink_.set_failing(failing);
+  disk_->audit.set_failing(failing);
   if (!failing) context_.oracle.set_audit(now().steady, id(), false);
 }
 
@@ -318,8 +396,8 @@ void AgentHost::receive_at_site(const Endpoint& from, const Endpoint& to, std::u
 
 // The log knew of a grant for this pair before its first packet.
 void AgentHost::check_opened(const Pair& pair) {
-  for (; entries_read_ < sink_.entries().size(); ++entries_read_) {
-    const auto& entry = sink_.entries()[entries_read_];
+  for (; entries_read_ < audit().entries().size(); ++entries_read_) {
+    const auto& entry = audit().entries()[entries_read_];
     if (entry.kind == audit::Kind::kGrantActive) opened_.insert(entry.grant);
   }
   const auto grants = context_.oracle.grants_of(pair);
@@ -329,7 +407,7 @@ void AgentHost::check_opened(const Pair& pair) {
 }
 
 void AgentHost::check_audited(const agent::FlowContext& flow, const std::string& fqdn) {
-  for (auto entry = sink_.entries().rbegin(); entry != sink_.entries().rend(); ++entry) {
+  for (auto entry = audit().entries().rbegin(); entry != audit().entries().rend(); ++entry) {
     if (entry->kind == audit::Kind::kFlowOpen && entry->grant == flow.grant &&
         entry->service == fqdn) {
       return;

@@ -11,9 +11,8 @@
 #include <vector>
 
 #include "agent/core/core.hpp"
-#include "proto/audit/sink.hpp"
 #include "proto/derp/frame.hpp"
-#include "proto/trust/store.hpp"
+#include "tests/sim/disk.hpp"
 #include "tests/sim/host.hpp"
 #include "tests/sim/servers.hpp"
 
@@ -30,8 +29,9 @@ struct KnownService {  // that exists somewhere
 
 class AgentHost final : public Host {
  public:
-  AgentHost(Context& context, agent::Options options, IpAddress address, Endpoint coordinator,
+  AgentHost(Context& context, agent::Options options, const Place& place, Endpoint coordinator,
             Endpoint relay);
+  AgentHost(const AgentHost& original, const Place& place);  // a clone of its state folder
 
   void start() override;
   void crash() override;
@@ -40,11 +40,18 @@ class AgentHost final : public Host {
   void handle_timeout() override;
 
   void set_services(std::vector<KnownService> services) { services_ = std::move(services); }
-  void move_to(IpAddress address);  // another network: its streams break
+  void move_to(const Place& place);  // another network: its streams break
+  void rest(Duration time);          // nobody uses it: no traffic of its own
+  // While it does not run: what happens to its state folder.
+  std::unique_ptr<Disk> backup() const { return disk_->copy(); }
+  void restore(const Disk& backup, bool with_audit);
+  void lose_site_store();
+  void lose_everything(std::string token);  // and is enrolled anew
   void request(const KnownService& service, std::chrono::seconds duration);
   void lock(bool locked);
   void deny(const std::string& grant);
   void set_audit_failing(bool failing);
+  bool reset_clock();  // where the agent says that its clock went back
 
   // Has an answer come on a flow to this service since then?
   bool heard_since(const std::string& fqdn, Instant since) const;
@@ -54,7 +61,11 @@ class AgentHost final : public Host {
     return core_->status(now());
   }
   IpAddress mesh_address() const { return core_->address(); }  // running() only
-  const audit::MemorySink& audit() const { return sink_; }
+  const audit::MemorySink& audit() const { return disk_->audit; }
+  // Two logs of one name, by a clone or an old copy: the coordinator keeps what came first.
+  bool audit_parted() const { return audit_parted_; }
+  void part_audit() { audit_parted_ = true; }
+  bool serves(const std::string& fqdn) const;
   bool is_site() const { return options_.role == agent::Role::kSite; }
 
  private:
@@ -68,6 +79,8 @@ class AgentHost final : public Host {
     derp::FrameReader reader;  // of what goes out, for the oracle
   };
 
+  void listen();
+  void disk_changed();
   void pump();
   void act(const agent::Effect& effect);
   void open_control(const agent::OpenControl& open);
@@ -85,10 +98,9 @@ class AgentHost final : public Host {
   agent::Options options_;
   Endpoint coordinator_;
   Endpoint relay_;
-  trust::MemoryStore site_store_;
-  trust::MemoryStore node_store_;
-  audit::MemorySink sink_;
-  std::size_t entries_read_ = 0;  // of sink_
+  std::unique_ptr<Disk> disk_ = std::make_unique<Disk>();
+  bool audit_parted_ = false;
+  std::size_t entries_read_ = 0;  // of the audit log
   std::set<std::string> opened_;  // grants that they say are in force, or were
   std::vector<KnownService> services_;
   bool has_started_ = false;

@@ -9,6 +9,8 @@
 
 namespace culvert::sim {
 
+inline constexpr std::chrono::seconds kMaxSkew{10};  // of a clock that is as right as clocks are
+
 // Shared by all hosts; lives in the World.
 struct Context {
   Network& network;
@@ -16,12 +18,18 @@ struct Context {
   Rng& rng;
   WallTime base;  // wall clock at Instant 0
   bool verbose = false;
+  Instant news;  // when something last began that may wait for a person
 };
 
 class Host {
  public:
-  Host(Context& context, std::string name, IpAddress address)
-      : context_(context), id_(context.network.add_host(name, address)), name_(std::move(name)) {}
+  Host(Context& context, std::string name, const Place& place)
+      : context_(context), id_(context.network.add_host(name, place)), name_(std::move(name)) {}
+  Host(const Host& original, std::string name, const Place& place)
+      : Host(original.context_, std::move(name), place) {
+    skew_ = original.skew_;
+    error_ = original.error_;
+  }
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
   virtual ~Host() = default;
@@ -34,11 +42,17 @@ class Host {
 
   HostId id() const { return id_; }
   const std::string& name() const { return name_; }
-  void set_wall_offset(std::chrono::seconds offset) { offset_ = offset; }
+  const Place& place() const { return context_.network.place(id_); }
+  // Its wall clock: what it is wrong by even when it is right, and what somebody has done to it.
+  void set_skew(std::chrono::seconds skew) { skew_ = skew; }
+  void set_clock(std::chrono::seconds error) {
+    error_ = error;
+    context_.oracle.clock_set(context_.network.now(), id_);
+  }
   Now now() const {
     const auto steady = context_.network.now();
     const auto seconds = std::chrono::floor<std::chrono::seconds>(Duration{steady.nanoseconds});
-    return {steady, context_.base + (seconds + offset_)};
+    return {steady, context_.base + (seconds + skew_ + error_)};
   }
 
  protected:
@@ -53,7 +67,8 @@ class Host {
  private:
   HostId id_;
   std::string name_;
-  std::chrono::seconds offset_{0};
+  std::chrono::seconds skew_{0};
+  std::chrono::seconds error_{0};
 };
 
 }  // namespace culvert::sim

@@ -22,8 +22,8 @@ void Network::advance_to(Instant at) {
   now_ = std::max(now_, at);
 }
 
-HostId Network::add_host(std::string name, IpAddress address) {
-  hosts_.push_back({std::move(name), address, true, {}, {}});
+HostId Network::add_host(std::string name, const Place& place) {
+  hosts_.push_back({std::move(name), place, true, {}, {}});
   return hosts_.size() - 1;
 }
 
@@ -68,15 +68,49 @@ Duration Network::delay() {
   return weather_.least_delay + Duration{static_cast<std::int64_t>(rng_.below(jitter))};
 }
 
-std::optional<HostId> Network::owner(const IpAddress& address) const {
+std::optional<HostId> Network::owner(RealmId realm, const IpAddress& address) const {
   for (HostId host = 0; host < hosts_.size(); ++host) {
-    if (hosts_[host].address == address) return host;
+    const auto& place = hosts_[host].place;
+    if (place.realm == realm && place.address == address) return host;
   }
   return std::nullopt;
 }
 
+// Through one NAT after the other, until a realm knows the destination.
+std::optional<Network::Recorded> Network::outwards(HostId from, std::uint16_t source_port,
+                                                   const Endpoint& to) {
+  const auto& place = hosts_[from].place;
+  Recorded out{from, place.realm, {place.address, source_port}, to, {}};
+  while (out.realm != kPublic && !owner(out.realm, to.address) &&
+         !nats_.behind(out.realm, to.address)) {
+    const auto source = nats_.leave(now_, out.realm, out.source, to);
+    if (!source) return std::nullopt;
+    out.source = *source;
+    out.realm = nats_.outside(out.realm);
+  }
+  return out;
+}
+
+void Network::inwards(const Recorded& datagram) {
+  auto realm = datagram.realm;
+  auto to = datagram.to;
+  while (const auto inside = nats_.behind(realm, to.address)) {
+    const auto entered = nats_.enter(now_, *inside, datagram.source, to.port);
+    if (!entered) return;
+    to = *entered;
+    realm = *inside;
+  }
+  const auto host = owner(realm, to.address);
+  if (!host || !reaches(datagram.from, *host)) return;
+  if (udp_cuts_.contains(pair_of(datagram.from, *host))) return;
+  if (hosts_[*host].datagram) hosts_[*host].datagram(datagram.source, to, datagram.bytes);
+}
+
 void Network::send(HostId from, std::uint16_t source_port, const Endpoint& to, ByteView bytes) {
-  Recorded datagram{from, {hosts_[from].address, source_port}, to, to_bytes(bytes)};
+  auto outside = outwards(from, source_port, to);
+  if (!outside) return;
+  auto& datagram = *outside;
+  datagram.bytes = to_bytes(bytes);
   if (recorded_.size() == kRecorded) recorded_.pop_front();
   recorded_.push_back(datagram);
   const int copies = rng_.below(100) < weather_.duplicate_percent ? 2 : 1;
@@ -91,11 +125,7 @@ void Network::send(HostId from, std::uint16_t source_port, const Endpoint& to, B
 }
 
 void Network::carry(Recorded datagram) {
-  after(delay(), [this, d = std::move(datagram)] {
-    const auto host = owner(d.to.address);
-    if (!host || !reaches(d.from, *host) || udp_cuts_.contains(pair_of(d.from, *host))) return;
-    if (hosts_[*host].datagram) hosts_[*host].datagram(d.source, d.to, d.bytes);
-  });
+  after(delay(), [this, d = std::move(datagram)] { inwards(d); });
 }
 
 void Network::replay(std::size_t count) {
@@ -124,7 +154,7 @@ void Network::accept(StreamId id, const Endpoint& to, int tries) {
   auto* stream = find(id);
   if (stream == nullptr || !stream->ends[0].open) return forget_if_done(id);
   const auto from = stream->ends[0].host;
-  const auto host = owner(to.address);
+  const auto host = owner(kPublic, to.address);
   if (!host || cuts_.contains(pair_of(from, *host))) {
     if (tries == 0) return break_end(id, 0, "timed out");
     return after(1s, [this, id, to, tries] { accept(id, to, tries - 1); });

@@ -1,10 +1,11 @@
 // The network of the simulator: one queue of events in simulated time, datagrams and streams
 // between hosts, and everything that can go wrong with them. All chances come from one Rng.
 //
-// Datagrams are lost, delayed, reordered, duplicated, corrupted and recorded and played again.
-// Streams are ordered and reliable, as TCP is: loss makes them late; a cut between their hosts
-// holds their bytes back and, after kStreamDead, breaks them at both ends. A message stream keeps
-// boundaries (WebSocket), a byte stream does not.
+// Datagrams are lost, delayed, reordered, duplicated, corrupted and recorded and played again; they
+// pass the NATs between their hosts (nat.hpp) or are dropped there.
+// Streams are ordered and reliable, as TCP is, and reach public listeners only. Loss makes them
+// late; a cut between their hosts holds their bytes back and, after kStreamDead, breaks them at
+// both ends. A message stream keeps boundaries (WebSocket), a byte stream does not.
 #pragma once
 
 #include <deque>
@@ -19,6 +20,7 @@
 #include "proto/core/endpoint.hpp"
 #include "proto/core/rng.hpp"
 #include "proto/core/time.hpp"
+#include "tests/sim/nat.hpp"
 
 namespace culvert::sim {
 
@@ -36,6 +38,12 @@ struct Weather {
   unsigned corrupt_percent = 0;  // of datagrams: one bit is another
 };
 
+// Where a host is: a realm, and an address that means something in it.
+struct Place {
+  RealmId realm = kPublic;
+  IpAddress address;
+};
+
 enum class Framing { kMessages, kBytes };
 
 // One end of a stream. Nothing is called after close() or after `closed`.
@@ -47,7 +55,7 @@ struct StreamEvents {
 
 class Network {
  public:
-  explicit Network(Rng& rng) : rng_(rng) {}
+  explicit Network(Rng& rng) : rng_(rng), nats_(rng) {}
 
   // --- time ---
   Instant now() const { return now_; }
@@ -58,10 +66,11 @@ class Network {
   void advance_to(Instant at);  // runs what is due until then, in order
 
   // --- hosts and faults ---
-  HostId add_host(std::string name, IpAddress address);
+  HostId add_host(std::string name, const Place& place);
   const std::string& name(HostId host) const { return hosts_[host].name; }
-  IpAddress address(HostId host) const { return hosts_[host].address; }
-  void set_address(HostId host, IpAddress address) { hosts_[host].address = address; }
+  const Place& place(HostId host) const { return hosts_[host].place; }
+  void set_place(HostId host, const Place& place) { hosts_[host].place = place; }
+  Nats& nats() { return nats_; }
   void set_up(HostId host, bool up);               // a host that goes down loses its streams
   void set_cut(HostId a, HostId b, bool cut);      // nothing passes between the two
   void set_udp_cut(HostId a, HostId b, bool cut);  // datagrams only
@@ -90,7 +99,7 @@ class Network {
   };
   struct Host {
     std::string name;
-    IpAddress address;
+    Place place;
     bool up = true;
     OnDatagram datagram;
     std::map<std::uint16_t, Listener> listeners;
@@ -109,16 +118,19 @@ class Network {
     std::optional<Instant> held_since;  // by a cut
   };
 
-  struct Recorded {
+  struct Recorded {  // where a datagram turns inwards, its source as seen there
     HostId from = 0;
+    RealmId realm = kPublic;
     Endpoint source;
     Endpoint to;
     Bytes bytes;
   };
 
   Duration delay();
+  std::optional<Recorded> outwards(HostId from, std::uint16_t source_port, const Endpoint& to);
+  void inwards(const Recorded& datagram);
   void carry(Recorded datagram);
-  std::optional<HostId> owner(const IpAddress& address) const;
+  std::optional<HostId> owner(RealmId realm, const IpAddress& address) const;
   Stream* find(StreamId id);
   void accept(StreamId id, const Endpoint& to, int tries);
   void arrive(StreamId id, int end);
@@ -127,6 +139,7 @@ class Network {
   void forget_if_done(StreamId id);
 
   Rng& rng_;
+  Nats nats_;
   Instant now_{3600'000'000'000};
   std::multimap<Instant, std::function<void()>> queue_;
   std::vector<Host> hosts_;

@@ -10,6 +10,7 @@ namespace {
 constexpr std::size_t kTransportHeader = 16;
 constexpr std::uint8_t kTransport = 4;
 constexpr std::size_t kMaxViolations = 20;
+constexpr Duration kStepSeen = 5s;     // a wall clock that somebody sets is looked at this often
 constexpr Duration kWallStep = 100ms;  // how finely a program looks at the last second of a grant
 
 }  // namespace
@@ -19,9 +20,12 @@ void Oracle::violation(const std::string& what) {
   if (!known && violations_.size() < kMaxViolations) violations_.push_back(what);
 }
 
-void Oracle::requested(const std::string& grant, const Pair& pair, WallTime ends) {
+void Oracle::requested(const std::string& grant, const Pair& pair, WallTime begins, WallTime ends) {
   if (grants_.contains(grant)) return;  // the other approver saw it first
-  grants_[grant] = {.pair = pair, .ends = ends, .revoked = {}, .connected_then = {}, .denied = {}};
+  auto& facts = grants_[grant];
+  facts.pair = pair;
+  facts.begins = begins;
+  facts.ends = ends;
 }
 
 void Oracle::approved(Instant, const std::string& grant, bool customer) {
@@ -40,7 +44,10 @@ void Oracle::revoked(Instant now, const std::string& grant) {
   }
 }
 
-void Oracle::denied(const std::string& grant, HostId host) { grants_[grant].denied.insert(host); }
+void Oracle::denied(const std::string& grant, HostId host) {
+  grants_[grant].denied.insert(host);
+  grants_[grant].ending = true;
+}
 
 void Oracle::set_locked(HostId host, bool locked) { hosts_[host].locked = locked; }
 
@@ -60,6 +67,16 @@ void Oracle::set_connected(Instant now, HostId host, bool reached, bool connecte
   for (auto& [grant, facts] : grants_) facts.connected_then.erase(host);
 }
 
+void Oracle::restarted(HostId host) {
+  for (auto& [grant, facts] : grants_) facts.boot_ends.erase(host);
+}
+
+void Oracle::forgets(HostId host) {
+  restarted(host);
+  hosts_[host].locked = false;
+  for (auto& [grant, facts] : grants_) facts.denied.erase(host);
+}
+
 void Oracle::set_audit(Instant now, HostId host, bool failing) {
   auto& about = hosts_[host];
   if (!failing) {
@@ -69,11 +86,18 @@ void Oracle::set_audit(Instant now, HostId host, bool failing) {
   }
 }
 
-std::optional<std::string> Oracle::refusal(Instant now, WallTime wall, HostId host,
-                                           const Facts& facts) const {
+std::optional<std::string> Oracle::refusal(Instant now, WallTime wall, HostId host, Facts& facts) {
   if (!facts.vendor || !facts.customer) return "not approved";
   const Duration into_second = Duration{now.nanoseconds} % 1s;
-  if (wall > facts.ends || (wall == facts.ends && into_second > kWallStep)) return "over";
+  const auto end = now - into_second + (facts.ends - wall);
+  const auto& set = hosts_[host].clock_set;
+  const bool just_set = set && now - *set <= kStepSeen;
+  if (!just_set) facts.boot_ends.try_emplace(host, end);
+  const auto by_boot = facts.boot_ends.find(host);
+  if (by_boot != facts.boot_ends.end() && now - by_boot->second > kWallStep) {
+    return "over by the boot clock";
+  }
+  if (now - end > kWallStep && !just_set) return "over";
   if (facts.denied.contains(host)) return "denied here";
   if (facts.revoked) {
     const bool online = facts.connected_then.contains(host);
@@ -100,7 +124,7 @@ void Oracle::delivered(Instant now, WallTime wall, HostId host, const std::strin
     return bad("its audit log has not been writable for 30 s");
   }
   std::string why = "no grant";
-  for (const auto& [grant, facts] : grants_) {
+  for (auto& [grant, facts] : grants_) {
     if (facts.pair != pair) continue;
     const auto refused = refusal(now, wall, host, facts);
     if (!refused) return;
@@ -125,17 +149,22 @@ void Oracle::sent(HostId host, const std::string& name, ByteView bytes) {
   }
 }
 
-bool Oracle::live(Instant now, WallTime wall, const std::string& grant) const {
+bool Oracle::live(WallTime wall, const std::string& grant) const {
   const auto found = grants_.find(grant);
   if (found == grants_.end()) return false;
   const auto& facts = found->second;
-  return facts.vendor && facts.customer && wall < facts.ends && !facts.ending &&
-         facts.denied.empty() && now.nanoseconds > 0;
+  const auto asked = asked_.find(grant);
+  const auto voided = [&](const IpAddress& party) {
+    const auto before = voided_.find(party);
+    return before != voided_.end() && (asked == asked_.end() || asked->second <= before->second);
+  };
+  return facts.vendor && facts.customer && facts.begins <= wall && wall < facts.ends &&
+         !facts.ending && !voided(facts.pair.device) && !voided(facts.pair.service.address);
 }
 
-bool Oracle::in_force(Instant now, WallTime wall, const Pair& pair) const {
+bool Oracle::in_force(WallTime wall, const Pair& pair) const {
   return std::any_of(grants_.begin(), grants_.end(), [&](const auto& entry) {
-    return entry.second.pair == pair && live(now, wall, entry.first);
+    return entry.second.pair == pair && live(wall, entry.first);
   });
 }
 

@@ -40,17 +40,24 @@ class Oracle {
   explicit Oracle(Duration lease) : lease_(lease) {}
 
   // --- what people do ---
-  void requested(const std::string& grant, const Pair& pair, WallTime ends);
+  void requested(const std::string& grant, const Pair& pair, WallTime begins, WallTime ends);
   void approved(Instant now, const std::string& grant, bool customer);
   void ending(const std::string& grant);                // somebody has asked for its end
   void revoked(Instant now, const std::string& grant);  // the coordinator has confirmed
   void denied(const std::string& grant, HostId host);   // locally, at once
   void set_locked(HostId host, bool locked);
   void acknowledged(const crypto::Hash& statement, std::string signer);
+  void asked(Instant then, const std::string& grant) { asked_[grant] = then; }
+  // Grants of this device or service that were asked for before: wrong clocks may have ended them.
+  void void_before(const IpAddress& party, Instant now) { voided_[party] = now; }
 
   // --- what the world does ---
   void set_connected(Instant now, HostId host, bool reached, bool connected);
   void set_audit(Instant now, HostId host, bool failing);
+
+  void clock_set(Instant now, HostId host) { hosts_[host].clock_set = now; }
+  void restarted(HostId host);  // what only the process knew is gone
+  void forgets(HostId host);    // … and what only its disk knew: denials, locks
 
   // --- what the programs do ---
   // `number` is the sender's, never used twice by one of `pair` in this direction.
@@ -58,9 +65,9 @@ class Oracle {
                  std::uint32_t number);
   void sent(HostId host, const std::string& name, ByteView bytes);
 
-  bool in_force(Instant now, WallTime wall, const Pair& pair) const;  // for all; what must work
+  bool in_force(WallTime wall, const Pair& pair) const;  // for all; what must work
   std::vector<std::string> grants_of(const Pair& pair) const;
-  bool live(Instant now, WallTime wall, const std::string& grant) const;
+  bool live(WallTime wall, const std::string& grant) const;
   const std::map<crypto::Hash, std::set<std::string>>& acknowledged_notes() const {
     return acknowledged_;
   }
@@ -71,6 +78,7 @@ class Oracle {
  private:
   struct Facts {
     Pair pair;
+    WallTime begins;
     WallTime ends;
     bool vendor = false;
     bool customer = false;
@@ -78,19 +86,23 @@ class Oracle {
     std::optional<Instant> revoked;
     std::set<HostId> connected_then;  // at the revocation, and without a break since
     std::set<HostId> denied;
+    // By the boot clock of a host's process, counted by its wall clock when the first packet came.
+    std::map<HostId, Instant> boot_ends;
   };
   struct HostFacts {
     bool connected = false;
     bool locked = false;
     std::optional<Instant> unreached_since;
     std::optional<Instant> audit_failing;
+    std::optional<Instant> clock_set;
   };
 
-  std::optional<std::string> refusal(Instant now, WallTime wall, HostId host,
-                                     const Facts& facts) const;
+  std::optional<std::string> refusal(Instant now, WallTime wall, HostId host, Facts& facts);
 
   Duration lease_;
   std::map<std::string, Facts> grants_;
+  std::map<std::string, Instant> asked_;
+  std::map<IpAddress, Instant> voided_;
   std::map<HostId, HostFacts> hosts_;
   std::map<std::tuple<HostId, std::uint32_t, std::uint64_t>, Bytes> sealed_;
   std::map<crypto::Hash, std::set<std::string>> acknowledged_;

@@ -5,13 +5,15 @@
 namespace culvert::sim {
 namespace {
 
-constexpr Duration kAskEvery = 2s;
+constexpr Duration kAskEvery = 2s;  // while there may be news, …
+constexpr Duration kNewsLast = 8s;
+constexpr Duration kAskSeldom = 15s;  // … and else: a list is dear
 
 }  // namespace
 
 PersonHost::PersonHost(Context& context, Office office, const KeyHolder& key, const Vendor& vendor,
-                       const SiteDocuments* site, IpAddress address, Endpoint coordinator)
-    : Host(context, key.person.str(), address),
+                       const SiteDocuments* site, const Place& place, Endpoint coordinator)
+    : Host(context, key.person.str(), place),
       office_(office),
       key_(key),
       vendor_(vendor),
@@ -33,7 +35,7 @@ void PersonHost::start() {
   options.proofs.push_back(key_.key.clone());
   client_ = std::make_unique<control::Client>(std::move(options), context_.rng);
   client_->start(now().steady);
-  ask_at_ = now().steady + kAskEvery;
+  asked_at_ = now().steady;
   pump();
 }
 
@@ -42,18 +44,22 @@ void PersonHost::crash() {
   stream_.reset();
   question_.reset();
   confirmed_.clear();
-  ask_at_ = Instant::never();
   context_.network.set_up(id(), false);
 }
 
 Instant PersonHost::next_deadline() const {
-  return client_ ? std::min(client_->next_deadline(), ask_at_) : Instant::never();
+  return client_ ? std::min(client_->next_deadline(), ask_at()) : Instant::never();
+}
+
+Instant PersonHost::ask_at() const {
+  const bool news = asked_at_ - context_.news < kNewsLast;
+  return asked_at_ + (news ? kAskEvery : kAskSeldom);
 }
 
 void PersonHost::handle_timeout() {
   if (client_->next_deadline() <= now().steady) client_->handle_timeout(now().steady);
-  if (ask_at_ <= now().steady) {
-    ask_at_ = now().steady + kAskEvery;
+  if (ask_at() <= now().steady) {
+    asked_at_ = now().steady;
     ask();
   }
   pump();
@@ -165,7 +171,7 @@ void PersonHost::approve(const control::Listed& listed) {
   const Pair pair{trust::node_address(grant.device),
                   {trust::service_address(grant.site.id, grant.service), service->port}};
   say("approves " + grant.id.str() + " for " + grant.service.str());
-  context_.oracle.requested(grant.id.str(), pair, grant.not_after);
+  context_.oracle.requested(grant.id.str(), pair, grant.not_before, grant.not_after);
   context_.oracle.approved(now().steady, grant.id.str(), office_ == Office::kSiteApprover);
   const auto approved = must(trust::add_signature(std::move(request), key_.signer()));
   put(approved, [this, id] { context_.oracle.acknowledged(id, key_.person.str()); });
@@ -181,7 +187,7 @@ void PersonHost::revoke(const std::string& grant) {
   put(note, [this, grant, id = note::hash(note), ends = found->second.not_after] {
     context_.oracle.revoked(now().steady, grant);
     // A grant that has ended meanwhile needs none, and none is kept.
-    if (now().wall + 5s < ends) context_.oracle.acknowledged(id, key_.person.str());
+    if (now().wall + 2 * kMaxSkew < ends) context_.oracle.acknowledged(id, key_.person.str());
   });
   pump();
 }

@@ -19,7 +19,7 @@ enum class Office { kAdmission, kVendorApprover, kSiteApprover };
 class PersonHost final : public Host {
  public:
   PersonHost(Context& context, Office office, const KeyHolder& key, const Vendor& vendor,
-             const SiteDocuments* site, IpAddress address, Endpoint coordinator);
+             const SiteDocuments* site, const Place& place, Endpoint coordinator);
 
   void start() override;
   void crash() override;
@@ -32,6 +32,7 @@ class PersonHost final : public Host {
  private:
   void pump();
   void open();
+  Instant ask_at() const;
   void ask();
   void decide(const control::Reply& reply);
   void admit(const control::Listed& listed);
@@ -50,7 +51,7 @@ class PersonHost final : public Host {
   std::set<std::string> known_;  // notes that evidence_ has seen
   std::set<crypto::Hash> signed_;
   std::map<std::string, trust::Grant> approved_;
-  Instant ask_at_ = Instant::never();
+  Instant asked_at_;
 };
 
 }  // namespace culvert::sim

@@ -13,8 +13,8 @@ constexpr std::size_t kRoom = std::size_t{1} << 20U;  // streams here take what 
 
 // --- relay ---
 
-RelayHost::RelayHost(Context& context, const Vendor& vendor, IpAddress address)
-    : Host(context, "relay", address),
+RelayHost::RelayHost(Context& context, const Vendor& vendor, const Place& place)
+    : Host(context, "relay", place),
       vendor_(vendor),
       key_(derp::RelayKeyPair::generate(context.rng)) {
   serve_stun();
@@ -102,8 +102,8 @@ void RelayHost::pump() {
 
 CoordinatorHost::CoordinatorHost(Context& context, const Vendor& vendor,
                                  const std::vector<SiteDocuments>& sites, control::RelayInfo relay,
-                                 IpAddress address)
-    : Host(context, "coordinator", address), vendor_(vendor), relay_(std::move(relay)) {
+                                 const Place& place)
+    : Host(context, "coordinator", place), vendor_(vendor), relay_(std::move(relay)) {
   must(coordinator::add_vendor(store_, note::render_bundle(vendor.chain), now()));
   for (const auto& site : sites) {
     auto notes = site.notes;

@@ -19,7 +19,7 @@ inline constexpr std::uint16_t kStunServerPort = 3478;
 
 class RelayHost final : public Host {
  public:
-  RelayHost(Context& context, const Vendor& vendor, IpAddress address);
+  RelayHost(Context& context, const Vendor& vendor, const Place& place);
 
   void start() override;
   void crash() override;
@@ -41,7 +41,7 @@ class RelayHost final : public Host {
 class CoordinatorHost final : public Host {
  public:
   CoordinatorHost(Context& context, const Vendor& vendor, const std::vector<SiteDocuments>& sites,
-                  control::RelayInfo relay, IpAddress address);
+                  control::RelayInfo relay, const Place& place);
 
   void start() override;
   void crash() override;

@@ -10,9 +10,7 @@ namespace {
 constexpr std::size_t kMaxSteps = 5'000'000;  // a deadline that never moves on
 constexpr WallTime kBase{1795000000};         // November 2026
 
-IpAddress public_address(std::size_t host) {
-  return IpAddress::v4(198, 51, 100, static_cast<std::uint8_t>(host));
-}
+Place public_place(std::uint8_t host) { return {kPublic, IpAddress::v4(198, 51, 100, host)}; }
 
 std::chrono::seconds draw_lease(std::uint64_t seed) {
   SeededRng rng(seed ^ 0x1EA5EULL);
@@ -36,23 +34,24 @@ World::World(std::uint64_t seed, bool verbose)
     : seed_(seed),
       rng_(seed),
       network_(rng_),
+      places_(network_, rng_),
       oracle_(draw_lease(seed)),
-      context_{network_, oracle_, rng_, kBase, verbose},
+      context_{network_, oracle_, rng_, kBase, verbose, {}},
       vendor_(make_vendor(rng_, kBase)) {
   const auto lease = draw_lease(seed);
   const auto now = kBase + 3600s - 60s;  // a minute before the programs start: clocks differ
   sites_.push_back(make_site(vendor_, "acme.byoc.example.com", {"api", "db"}, lease, rng_, now));
   sites_.push_back(make_site(vendor_, "bolt.byoc.example.com", {"api"}, lease, rng_, now));
   std::uint8_t address = 1;
-  relay_ = std::make_unique<RelayHost>(context_, vendor_, public_address(address++));
+  relay_ = std::make_unique<RelayHost>(context_, vendor_, public_place(address++));
   coordinator_ = std::make_unique<CoordinatorHost>(context_, vendor_, sites_, relay_->info(),
-                                                   public_address(address++));
-  const Endpoint coordinator{network_.address(coordinator_->id()), kCoordinatorPort};
-  const Endpoint relay{network_.address(relay_->id()), kRelayPort};
+                                                   public_place(address++));
+  const Endpoint coordinator{network_.place(coordinator_->id()).address, kCoordinatorPort};
+  const Endpoint relay{network_.place(relay_->id()).address, kRelayPort};
   const auto add_agent = [&](const std::string& name, const SiteDocuments& site) {
     agents_.push_back(std::make_unique<AgentHost>(
-        context_, site_options(name, site, agent_token(vendor_, site, rng_, now)),
-        public_address(address++), coordinator, relay));
+        context_, site_options(name, site, agent_token(vendor_, site, rng_, now)), places_.draw(),
+        coordinator, relay));
   };
   add_agent("acme-1", sites_[0]);
   if (chance(50)) add_agent("acme-2", sites_[0]);
@@ -62,12 +61,13 @@ World::World(std::uint64_t seed, bool verbose)
     options.role = agent::Role::kDevice;
     options.name = user + "-laptop";
     options.token = device_token(vendor_, user + "@" + kVendorName);
-    laptops_.push_back(std::make_unique<AgentHost>(context_, std::move(options),
-                                                   public_address(address++), coordinator, relay));
+    laptops_.push_back(std::make_unique<AgentHost>(context_, std::move(options), places_.draw(),
+                                                   coordinator, relay));
+    users_[laptops_.back()->id()] = user + "@" + kVendorName;
   }
   const auto add_person = [&](Office office, const KeyHolder& key, const SiteDocuments* site) {
     people_.push_back(std::make_unique<PersonHost>(context_, office, key, vendor_, site,
-                                                   public_address(address++), coordinator));
+                                                   public_place(address++), coordinator));
   };
   add_person(Office::kAdmission, vendor_.admission, nullptr);
   add_person(Office::kVendorApprover, vendor_.approver, nullptr);
@@ -87,7 +87,8 @@ World::World(std::uint64_t seed, bool verbose)
     hosts_.push_back(host.get());
   }
   for (auto* host : hosts_) {
-    host->set_wall_offset(std::chrono::seconds(static_cast<std::int64_t>(rng_.below(5)) - 2));
+    const auto skew = static_cast<std::int64_t>(rng_.below(2 * kMaxSkew.count() + 1));
+    host->set_skew(std::chrono::seconds(skew) - kMaxSkew);
   }
 }
 
@@ -123,8 +124,26 @@ void World::watch() {
     last = {reached, connected};
     oracle_.set_connected(network_.now(), host.id(), reached, connected);
   };
-  for (const auto& host : agents_) look(*host);
-  for (const auto& host : laptops_) look(*host);
+  for (const auto* list : {&agents_, &laptops_, &clones_}) {
+    for (const auto& host : *list) look(*host);
+  }
+}
+
+std::vector<AgentHost*> World::nodes() const {
+  std::vector<AgentHost*> out;
+  for (const auto& host : agents_) out.push_back(host.get());
+  for (const auto& host : laptops_) out.push_back(host.get());
+  return out;
+}
+
+WallTime World::right_time() const {
+  return kBase + std::chrono::floor<std::chrono::seconds>(Duration{network_.now().nanoseconds});
+}
+
+std::string World::new_token(const AgentHost& host) {
+  if (!host.is_site()) return device_token(vendor_, users_.at(host.id()));
+  const auto& site = host.serves(sites_[0].policy.services[0].name.str()) ? sites_[0] : sites_[1];
+  return agent_token(vendor_, site, rng_, right_time() - 60s);
 }
 
 Outcome World::run() {

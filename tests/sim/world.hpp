@@ -1,5 +1,6 @@
 // One mesh and one story, drawn from one seed: two customers' sites (one with two agents), three
-// laptops, the people who admit and approve, a coordinator and a relay. First it is set up in calm
+// laptops, each somewhere behind NATs or not, the people who admit and approve, a coordinator and a
+// relay. First it is set up in calm
 // weather, then everything goes wrong for a while, then the faults stop and what is granted must
 // work again within a bound.
 #pragma once
@@ -11,6 +12,7 @@
 
 #include "tests/sim/agent_host.hpp"
 #include "tests/sim/person.hpp"
+#include "tests/sim/places.hpp"
 
 namespace culvert::sim {
 
@@ -45,26 +47,43 @@ class World {
     return from[rng_.below(from.size())];
   }
 
+  WallTime right_time() const;
+  std::string new_token(const AgentHost& host);
+  std::vector<AgentHost*> nodes() const;  // agents and laptops
+
   // scenario.cpp
   void set_up();
   void trouble();
-  void one_fault();
-  void crash_for(Host& host, Duration time);
-  void cut_for(Host& a, Host& b, bool udp_only, Duration time);
-  void revoke_something();
-  void deny_something();
   void calm_down();
+  void set_clocks_right();
   void ask_for_everything(std::chrono::seconds duration);
   void expect_talking(Instant since, const std::string& when);
   void expect_direct();
+  bool must_go_direct(const AgentHost& laptop, const AgentHost& agent) const;
   void expect_audit_uploaded();
   std::vector<std::string> not_uploaded();
   void expect_kept();
   Pair pair_of(const AgentHost& laptop, const KnownService& service) const;
 
+  // faults.cpp
+  void one_fault();
+  void network_fault(AgentHost& agent, AgentHost& laptop, AgentHost& any);
+  void nat_fault(AgentHost& any);
+  void node_fault(AgentHost& agent, AgentHost& any);
+  void people_act(AgentHost& agent, AgentHost& laptop);
+  void crash_for(Host& host, Duration time);
+  void cut_for(Host& a, Host& b, bool udp_only, Duration time);
+  void wrong_clock(AgentHost& host);
+  void old_copy(AgentHost& host);
+  void lose_state(AgentHost& host);
+  void clone(AgentHost& host);
+  void stop_clones();
+  void revoke_something();
+
   std::uint64_t seed_;
   SeededRng rng_;
   Network network_;
+  Places places_;
   Oracle oracle_;
   Context context_;
   Vendor vendor_;
@@ -73,12 +92,15 @@ class World {
   std::unique_ptr<CoordinatorHost> coordinator_;
   std::vector<std::unique_ptr<AgentHost>> agents_;
   std::vector<std::unique_ptr<AgentHost>> laptops_;
+  std::vector<std::unique_ptr<AgentHost>> clones_;
   std::vector<std::unique_ptr<PersonHost>> people_;
   std::vector<Host*> hosts_;
   std::vector<KnownService> services_;
   std::map<HostId, Watched> watched_;
   std::uint64_t faults_ = 0;
-  std::uint64_t moves_ = 0;  // to addresses that nobody has had
+  std::map<HostId, std::unique_ptr<Disk>> backups_;
+  std::set<HostId> clock_was_wrong_;
+  std::map<HostId, std::string> users_;  // of laptops: for a new token
 };
 
 }  // namespace culvert::sim

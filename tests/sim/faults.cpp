@@ -1,0 +1,217 @@
+// What goes wrong: with the network, with a node and what it keeps, and what people do meanwhile.
+#include <algorithm>
+
+#include "tests/sim/world.hpp"
+
+namespace culvert::sim {
+namespace {
+
+Duration between(Rng& rng, Duration least, Duration most) {
+  const auto span = static_cast<std::uint64_t>((most - least).count());
+  return least + Duration{static_cast<std::int64_t>(rng.below(span + 1))};
+}
+
+}  // namespace
+
+void World::one_fault() {
+  auto& agent = *pick(agents_);
+  auto& laptop = *pick(laptops_);
+  auto& any = chance(50) ? agent : laptop;
+  if (chance(30)) network_.replay(50);
+  const auto what = rng_.below(100);
+  if (what < 40) return network_fault(agent, laptop, any);
+  if (what < 52) return nat_fault(any);
+  if (what < 75) return node_fault(agent, any);
+  people_act(agent, laptop);
+}
+
+// --- the network and the servers ---
+
+void World::network_fault(AgentHost& agent, AgentHost& laptop, AgentHost& any) {
+  switch (rng_.below(8)) {
+    case 0:
+      return crash_for(*coordinator_, between(rng_, 100ms, 15s));
+    case 1:
+      if (chance(30)) return crash_for(*coordinator_, between(rng_, 30s, 45s));
+      return crash_for(*relay_, between(rng_, 100ms, 10s));
+    case 2:
+      return cut_for(any, *coordinator_, false, between(rng_, 1s, 40s));
+    case 3:
+      return cut_for(any, *relay_, false, between(rng_, 1s, 30s));
+    case 4:
+      return cut_for(agent, laptop, true, between(rng_, 1s, 30s));
+    case 5:
+      return cut_for(agent, laptop, false, between(rng_, 1s, 20s));
+    case 6:
+      return any.rest(between(rng_, 10s, 90s));  // long enough for mappings to expire
+    default:
+      network_.set_weather({between(rng_, 1ms, 80ms), between(rng_, 1ms, 100ms),
+                            static_cast<unsigned>(rng_.below(30)),
+                            static_cast<unsigned>(rng_.below(20)),
+                            static_cast<unsigned>(rng_.below(5))});
+      return say("the weather changes");
+  }
+}
+
+void World::nat_fault(AgentHost& any) {
+  const auto nat = places_.draw_nat();
+  switch (rng_.below(3)) {
+    case 0:
+      say("the NAT at " + format(network_.nats().external(nat)) + " reboots");
+      return network_.nats().reboot(nat);
+    case 1:
+      say("the NAT at " + format(network_.nats().external(nat)) + " gets another address");
+      return places_.renumber(nat);
+    default: {
+      const auto place = places_.draw();
+      any.move_to(place);
+      return say(any.name() + " is at " + places_.describe(place));
+    }
+  }
+}
+
+void World::cut_for(Host& a, Host& b, bool udp_only, Duration time) {
+  say("cut between " + a.name() + " and " + b.name() + (udp_only ? ", UDP only" : ""));
+  const auto set = [this, a = a.id(), b = b.id(), udp_only](bool cut) {
+    if (udp_only) {
+      network_.set_udp_cut(a, b, cut);
+    } else {
+      network_.set_cut(a, b, cut);
+    }
+  };
+  set(true);
+  watch();
+  network_.after(time, [set] { set(false); });
+}
+
+// --- a node ---
+
+void World::node_fault(AgentHost& agent, AgentHost& any) {
+  switch (rng_.below(9)) {
+    case 0:
+    case 1:
+      return crash_for(any, between(rng_, 50ms, 10s));
+    case 2: {
+      any.set_audit_failing(true);
+      network_.after(between(rng_, 1s, 60s), [&any] { any.set_audit_failing(false); });
+      return;
+    }
+    case 3: {
+      agent.lock(true);
+      network_.after(between(rng_, 500ms, 10s), [&agent] { agent.lock(false); });
+      return;
+    }
+    case 4:
+      return wrong_clock(any);
+    case 5:
+    case 6:
+      return old_copy(any);
+    case 7:
+      return lose_state(any);
+    default:
+      return clone(any);
+  }
+}
+
+void World::crash_for(Host& host, Duration time) {
+  if (!host.running()) return;
+  host.crash();
+  watch();
+  network_.after(time, [&host] {
+    if (!host.running()) host.start();
+  });
+}
+
+// Forward or back by up to ten minutes; half of the clocks are set right again after a while.
+void World::wrong_clock(AgentHost& host) {
+  const std::chrono::seconds error(static_cast<std::int64_t>(rng_.below(1201)) - 600);
+  say("the clock of " + host.name() + " is wrong by " + std::to_string(error.count()) + " s");
+  host.set_clock(error);
+  clock_was_wrong_.insert(host.id());
+  if (chance(50)) network_.after(between(rng_, 1s, 40s), [&host] { host.set_clock({}); });
+}
+
+// A backup is made at one time and restored at another.
+void World::old_copy(AgentHost& host) {
+  if (!host.running()) return;
+  auto& backup = backups_[host.id()];
+  if (!backup) {
+    backup = host.backup();
+    return say("a backup of " + host.name());
+  }
+  host.crash();
+  host.restore(*backup, chance(30));
+  watch();
+  network_.after(between(rng_, 50ms, 10s), [&host] {
+    if (!host.running()) host.start();
+  });
+}
+
+// All, or the site store alone, which the agent may not go on without. Then it is enrolled anew.
+void World::lose_state(AgentHost& host) {
+  if (!host.running()) return;
+  host.crash();
+  if (chance(50)) {
+    host.lose_site_store();
+    host.start();
+  }
+  backups_.erase(host.id());
+  host.lose_everything(new_token(host));
+  watch();
+  network_.after(between(rng_, 50ms, 10s), [&host] {
+    if (!host.running()) host.start();
+  });
+}
+
+// The same state folder runs on two machines.
+void World::clone(AgentHost& host) {
+  if (!host.running()) return;
+  host.part_audit();
+  clones_.push_back(std::make_unique<AgentHost>(host, places_.draw()));
+  auto* copy = clones_.back().get();
+  hosts_.push_back(copy);
+  copy->start();
+  watch();
+  network_.after(between(rng_, 1s, 30s), [copy] {
+    if (copy->running()) copy->crash();
+  });
+}
+
+void World::stop_clones() {
+  for (const auto& copy : clones_) {
+    if (copy->running()) copy->crash();
+    std::erase(hosts_, copy.get());
+  }
+}
+
+// --- people ---
+
+void World::people_act(AgentHost& agent, AgentHost& laptop) {
+  switch (rng_.below(3)) {
+    case 0:
+      return revoke_something();
+    case 1:
+      if (laptop.running()) {
+        const auto grants = oracle_.grants_of(pair_of(laptop, pick(services_)));
+        if (!grants.empty()) agent.deny(grants.back());
+      }
+      return;
+    default: {
+      const auto& service = pick(services_);
+      return laptop.request(service, std::chrono::seconds(20 + rng_.below(300)));
+    }
+  }
+}
+
+void World::revoke_something() {
+  auto& laptop = *pick(laptops_);
+  if (!laptop.running()) return;
+  for (const auto& grant : oracle_.grants_of(pair_of(laptop, pick(services_)))) {
+    if (!oracle_.live(laptop.now().wall, grant)) continue;
+    for (const auto& person : people_) {
+      if (chance(50)) return person->revoke(grant);
+    }
+  }
+}
+
+}  // namespace culvert::sim

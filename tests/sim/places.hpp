@@ -1,0 +1,35 @@
+// The networks of one world, drawn from its seed: the public one, homes behind a NAT each, a
+// carrier with phones and homes behind it (double NAT), an office that lets no UDP out. Hosts that
+// draw the same one share its LAN; private addresses begin alike in every LAN.
+#pragma once
+
+#include <vector>
+
+#include "tests/sim/network.hpp"
+
+namespace culvert::sim {
+
+class Places {
+ public:
+  Places(Network& network, Rng& rng);
+
+  Place draw();                // a place that nobody has had
+  RealmId draw_nat();          // the realm behind some NAT
+  void renumber(RealmId nat);  // it gets another external address
+  bool must_go_direct(const Place& a, const Place& b) const;
+  std::string describe(const Place& place) const;
+
+ private:
+  enum class Range { kHosts, kNats, kCarrier, kLan };
+  IpAddress next_address(Range range, RealmId realm);
+  RealmId add_nat(RealmId outside, Range range, bool udp);
+
+  Network& network_;
+  Rng& rng_;
+  std::vector<Range> ranges_;        // by realm
+  std::vector<std::uint16_t> next_;  // by realm: the next host number
+  std::uint16_t next_nat_ = 0;       // of public NAT addresses
+  std::vector<RealmId> choices_;     // each as often as it is likely
+};
+
+}  // namespace culvert::sim

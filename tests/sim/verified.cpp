@@ -1,0 +1,40 @@
+// Every host verifies the same notes, and verifying is a third of all the work here. Signatures
+// that were good are remembered, for the whole process: this definition stands in for libsodium's
+// (which its callers find second), and asks libsodium under the function's other name.
+#include <sodium.h>
+
+#include <unordered_set>
+
+#include "proto/crypto/hash.hpp"
+
+namespace {
+
+constexpr std::size_t kMaxRemembered = 1U << 16U;  // then all are forgotten
+
+struct First8 {
+  std::size_t operator()(const culvert::crypto::Hash& hash) const {
+    return culvert::load_le<std::uint64_t>(hash.bytes.data());
+  }
+};
+
+std::unordered_set<culvert::crypto::Hash, First8>& remembered() {
+  static std::unordered_set<culvert::crypto::Hash, First8> good;
+  return good;
+}
+
+}  // namespace
+
+extern "C" int crypto_sign_verify_detached(const unsigned char* signature,
+                                           const unsigned char* message,
+                                           unsigned long long size,  // NOLINT(google-runtime-int)
+                                           const unsigned char* key) {
+  const auto id = culvert::crypto::sha256(
+      {{key, crypto_sign_PUBLICKEYBYTES}, {signature, crypto_sign_BYTES}, {message, size}});
+  auto& good = remembered();
+  if (good.contains(id)) return 0;
+  const int result = crypto_sign_ed25519_verify_detached(signature, message, size, key);
+  if (result != 0) return result;
+  if (good.size() >= kMaxRemembered) good.clear();
+  good.insert(id);
+  return 0;
+}
