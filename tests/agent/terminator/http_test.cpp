@@ -71,11 +71,15 @@ struct House {
     auto routes = std::make_shared<http::Routes>();
     REQUIRE(routes->add("", "/", 0));
     REQUIRE(routes->add("admin", "/", 0));
-    HttpService service;
-    service.routes = routes;
-    service.upstreams = {{upstream.at(), std::move(tls)}};
-    service.log = log;
-    REQUIRE(terminator.set_service({kApi, Mode::kTls, {}, {}, kIdleTimeout, service}));
+    HttpService http;
+    http.routes = routes;
+    http.upstreams = {{upstream.at(), std::move(tls)}};
+    http.log = log;
+    Service service;
+    service.fqdn = kApi;
+    service.mode = Mode::kTls;
+    service.http = std::move(http);
+    REQUIRE(terminator.set_service(std::move(service)));
   }
   std::unique_ptr<ByteStream> connect(const std::string& name = kApi,
                                       std::vector<std::string> alpn = {}) {
