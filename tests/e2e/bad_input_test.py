@@ -16,23 +16,14 @@ import sys
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
-from mesh import API, DB, SITE, Failed, Mesh, Place, Stage, free_port
+from mesh import API, DB, SITE, Checks, Failed, Mesh, Place, free_port, play_and_count
 
 HERE = Place("here")
 OK, FAILED, USAGE, NO_AGENT, DENIED, TIMEOUT = range(6)
 INSIDE = "CULVERT_BAD_INPUT_INSIDE"
 
 
-class Checks:
-    def __init__(self, stage):
-        self.passed, self.stage = 0, stage
-
-    def __call__(self, what, good, detail=""):
-        if not good:
-            raise Failed("%s\n%s" % (what, detail))
-        self.passed += 1
-        print("  ok  %s" % what, flush=True)
-
+class LineChecks(Checks):
     def line(self, what, code, pattern, words, place=HERE, timeout=30):
         """The command ends with `code`, and its stderr is one line that matches `pattern`."""
         done = subprocess.run(place.prefix + list(words), stdin=subprocess.DEVNULL,
@@ -685,6 +676,7 @@ def check_clocks(stage, mesh, check):
 
 
 def play(stage, check):
+    stage.on_close.append(lambda: unmount(stage))
     mesh = BadMesh(stage, HERE, HERE, HERE, loopback=True)
     mesh.metrics_ports = {"coordinator": free_port(), "relay": free_port()}
     mesh.control_path = "/control/v1"
@@ -730,18 +722,7 @@ def main():
         os.execvp("unshare", ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child",
                               "--mount-proc", sys.executable, "-B", *sys.argv])
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    check = None
-    try:
-        with Stage(os.path.abspath(sys.argv[1])) as stage:
-            check = Checks(stage)
-            stage.on_close.append(lambda: unmount(stage))
-            play(stage, check)
-    except (Failed, subprocess.SubprocessError) as error:
-        print("FAILED: %s" % error, file=sys.stderr)
-        print("%d passed, 1 failed" % (check.passed if check else 0))
-        return 1
-    print("%d passed, 0 failed" % check.passed)
-    return 0
+    return play_and_count(play, LineChecks)
 
 
 def unmount(stage):

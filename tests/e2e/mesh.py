@@ -147,6 +147,35 @@ class Stage:
                           lambda: re.search(pattern, self.run(place, *words, ok=None)))
 
 
+class Checks:
+    def __init__(self, stage=None):
+        self.passed, self.stage = 0, stage
+
+    def __call__(self, what, good, detail=""):
+        if not good:
+            raise Failed("%s\n%s" % (what, detail))
+        self.passed += 1
+        print("  ok  %s" % what, flush=True)
+
+
+def play_and_count(play, checks=Checks):
+    """The whole of a test: play(stage, check) with the programs of argv[1] → exit code."""
+    if os.geteuid() != 0:
+        print("%s: needs root for network namespaces" % sys.argv[0], file=sys.stderr)
+        return 1
+    check = checks()
+    try:
+        with Stage(os.path.abspath(sys.argv[1])) as stage:
+            check.stage = stage
+            play(stage, check)
+    except (Failed, OSError, subprocess.SubprocessError) as error:
+        print("FAILED: %s" % error, file=sys.stderr)
+        print("%d passed, 1 failed" % check.passed)
+        return 1
+    print("%d passed, 0 failed" % check.passed)
+    return 0
+
+
 def stop(process):
     if process.poll() is None:
         process.terminate()

@@ -8,12 +8,11 @@
 """
 import json
 import os
-import re
 import subprocess
 import sys
 import time
 
-from mesh import API, DB, SITE, Failed, Mesh, Place, Stage, free_port, stop
+from mesh import API, DB, SITE, Mesh, Place, free_port, play_and_count, stop
 
 NETS = {"cv-cluster": "10.91.1", "cv-laptop": "10.91.2"}
 HUB = "cv-net"
@@ -51,17 +50,6 @@ def make_namespaces():
         }"""
         subprocess.run(["ip", "netns", "exec", name, "nft", "-f", "-"], input=rules.encode(), check=True)
     subprocess.run(["ip", "netns", "exec", HUB, "sysctl", "-qw", "net.ipv4.ip_forward=1"], check=True)
-
-
-class Checks:
-    def __init__(self):
-        self.passed = 0
-
-    def __call__(self, what, good, detail=""):
-        if not good:
-            raise Failed("%s\n%s" % (what, detail))
-        self.passed += 1
-        print("  ok  %s" % what, flush=True)
 
 
 def sockets_of(stage, place, process, *flags):
@@ -253,21 +241,5 @@ def check_audit(stage, mesh, hub, grant, check):
     check("both name the grant", grant in mine and grant in theirs)
 
 
-def main():
-    if os.geteuid() != 0:
-        print("netns_test: needs root for network namespaces", file=sys.stderr)
-        return 1
-    check = Checks()
-    try:
-        with Stage(os.path.abspath(sys.argv[1])) as stage:
-            play(stage, check)
-    except (Failed, subprocess.SubprocessError) as error:
-        print("FAILED: %s" % error, file=sys.stderr)
-        print("%d passed, 1 failed" % check.passed)
-        return 1
-    print("%d passed, 0 failed" % check.passed)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(play_and_count(play))

@@ -13,8 +13,8 @@ import re
 import subprocess
 import sys
 
-from mesh import API, Failed, Mesh, Place, Stage, free_port
-from netns_test import Checks, ip
+from mesh import API, Mesh, Place, free_port, play_and_count
+from netns_test import ip
 
 NETS = {"cc-cluster": "10.93.1", "cc-laptop": "10.93.2"}
 HUB = "cc-net"
@@ -179,21 +179,5 @@ def check_vanished(stage, mesh, metric, check):
     check("back: it has reconnected by itself", True)
 
 
-def main():
-    if os.geteuid() != 0:
-        print("proxy_test: needs root for network namespaces", file=sys.stderr)
-        return 1
-    check = Checks()
-    try:
-        with Stage(os.path.abspath(sys.argv[1])) as stage:
-            play(stage, check)
-    except (Failed, subprocess.SubprocessError) as error:
-        print("FAILED: %s" % error, file=sys.stderr)
-        print("%d passed, 1 failed" % check.passed)
-        return 1
-    print("%d passed, 0 failed" % check.passed)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(play_and_count(play))

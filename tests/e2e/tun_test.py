@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 
-from mesh import API, DB, SITE, Failed, Mesh, Place, Stage, free_port, stop
+from mesh import API, DB, SITE, Mesh, Place, free_port, play_and_count, stop
 
 NETS = {"ct-cluster": "10.92.1", "ct-laptop": "10.92.2"}
 HUB = "ct-nat"
@@ -129,17 +129,6 @@ def set_conf(text):
 def get_conf():
     with open(CONF) as file:
         return file.read()
-
-
-class Checks:
-    def __init__(self):
-        self.passed = 0
-
-    def __call__(self, what, good, detail=""):
-        if not good:
-            raise Failed("%s\n%s" % (what, detail))
-        self.passed += 1
-        print("  ok  %s" % what, flush=True)
 
 
 class Laptop:
@@ -424,21 +413,5 @@ def expect_refusal(stage, laptop, check, what, words, code, says, link=False):
     check("and nothing is left behind", rest == [], rest)
 
 
-def main():
-    if os.geteuid() != 0:
-        print("tun_test: needs root for network namespaces", file=sys.stderr)
-        return 1
-    check = Checks()
-    try:
-        with Stage(os.path.abspath(sys.argv[1])) as stage:
-            play(stage, check)
-    except (Failed, subprocess.SubprocessError) as error:
-        print("FAILED: %s" % error, file=sys.stderr)
-        print("%d passed, 1 failed" % check.passed)
-        return 1
-    print("%d passed, 0 failed" % check.passed)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(play_and_count(play))
