@@ -11,6 +11,7 @@ constexpr std::size_t kTransportHeader = 16;
 constexpr std::uint8_t kTransport = 4;
 constexpr std::size_t kMaxViolations = 20;
 constexpr Duration kStepSeen = 5s;     // a wall clock that somebody sets is looked at this often
+constexpr Duration kWallSecond = 1s;   // wall time has whole seconds: what is counted from it, too
 constexpr Duration kWallStep = 100ms;  // how finely a program looks at the last second of a grant
 
 }  // namespace
@@ -94,7 +95,7 @@ std::optional<std::string> Oracle::refusal(Instant now, WallTime wall, HostId ho
   const bool just_set = set && now - *set <= kStepSeen;
   if (!just_set) facts.boot_ends.try_emplace(host, end);
   const auto by_boot = facts.boot_ends.find(host);
-  if (by_boot != facts.boot_ends.end() && now - by_boot->second > kWallStep) {
+  if (by_boot != facts.boot_ends.end() && now - by_boot->second > kWallSecond) {
     return "over by the boot clock";
   }
   if (now - end > kWallStep && !just_set) return "over";
