@@ -152,10 +152,10 @@ class Laptop:
         return self.s.run(self.place, *words, **options)
 
     def ask(self, name, kind=28, user=()):
-        return self.run(*user, "python3", "-c", ASK, name, str(kind)).strip()
+        return self.run(*user, "/usr/bin/python3", "-c", ASK, name, str(kind)).strip()
 
     def connect(self, address, port=443, user=()):
-        return self.run(*user, "python3", "-c", CONNECT, address, str(port)).strip()
+        return self.run(*user, "/usr/bin/python3", "-c", CONNECT, address, str(port)).strip()
 
     def left(self):
         """What an agent may have left on this machine."""
@@ -182,7 +182,7 @@ def play(stage, check):
     cluster = Place("cluster", ["ip", "netns", "exec", "ct-cluster"])
     place = Place("laptop", ["ip", "netns", "exec", "ct-laptop"])
     mesh = Mesh(stage, hub, cluster, place, loopback=False)
-    stage.start("dns", hub, "python3", "-c", SERVER, HUB_ADDRESS, show=False)
+    stage.start("dns", hub, "/usr/bin/python3", "-c", SERVER, HUB_ADDRESS, show=False)
     stage.until(10, "the DNS server is ready", lambda: "ready" in stage.log("dns"))
     mesh.vendor_keys()
     mesh.site_keys()
@@ -387,7 +387,7 @@ def check_bad_input(stage, mesh, laptop, check):
     expect_refusal(stage, laptop, check, "with its name taken", up, 1, "interface culvert0 already",
                    link=True)
     ip("-n", "ct-laptop", "link", "del", "culvert0")
-    stage.start("taken", laptop.place, "python3", "-c", SERVER, "127.0.0.153", show=False)
+    stage.start("taken", laptop.place, "/usr/bin/python3", "-c", SERVER, "127.0.0.153", show=False)
     stage.until(10, "another resolver is there", lambda: "ready" in stage.log("taken"))
     out = laptop.run(*up, ok=False)
     check("with port 53 taken: one line says what to do", stage.last_code == 1 and
