@@ -105,9 +105,10 @@ Rights Core::Parts::desired_rights(Now now, const std::vector<trust::LiveGrant>&
   for (const trust::LiveGrant& one : live) {
     if (!leases.covers(one, now)) continue;
     const auto before = rights.find(one.grant.id);
-    // All grants for a service lead to one publisher: its address has one route.
-    const Right* keep = of_service(next, one);
-    if (keep == nullptr) keep = of_service(rights, one);
+    // On a laptop all grants for a service lead to one publisher: its address has one route.
+    const bool chooses = options.role == Role::kDevice;
+    const Right* keep = chooses ? of_service(next, one) : nullptr;
+    if (chooses && keep == nullptr) keep = of_service(rights, one);
     auto right = right_of(one, options.role, keys.identity.public_key(), keep, silent);
     if (!right) continue;
     if (!options.sound_issuer || !options.sound_issuer(right->issuer, one.grant.site.name.str())) {
