@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Tunnel TUN to TUN between two namespaces, beside other implementations in the same run.
 
-    tunnel.py BIN-FOLDER [--peer-binary PATH]… [--runs 3] [--seconds 6] [--only NAME,…] [--json FILE]
+    tunnel.py BIN-FOLDER [--newer-peer] [--peer-binary PATH]… [--runs 3] [--seconds 6]
+              [--only NAME,…] [--json FILE]
 
     cb-a  10.98.0.1 ── veth, MTU 1500 ── 10.98.0.2  cb-b
           tunnel 10.99.0.1 ─────────────── 10.99.0.2
@@ -55,11 +56,18 @@ def make_namespaces():
         run("ip", "-n", place, "link", "set", "up0", "up")
 
 
+def version_of(path):
+    """As the program names itself: wireguard-go has a date for its version."""
+    found = re.search(r"\bv[\w.]+", run(path, "--version", check=False))
+    return "%s %s" % (os.path.basename(path), found.group(0) if found else "")
+
+
 class Tunnel:
     """Two processes of one implementation, driven through wg(8) as wg-quick would."""
 
-    def __init__(self, name, command):
-        self.name = name
+    def __init__(self, path, *words, name=None):
+        command = [path, *words]
+        self.name = name or version_of(path)
         self.command = command
         self.processes = {}
         self.interface = {A: "cba%d" % os.getpid(), B: "cbb%d" % os.getpid()}
@@ -253,6 +261,8 @@ def table(results, ours):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("binaries")
+    parser.add_argument("--newer-peer", action="store_true",
+                        help="also Debian 13's wireguard-go, fetched and unpacked, not installed")
     parser.add_argument("--peer-binary", action="append", default=[], metavar="PATH")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=6)
@@ -265,11 +275,14 @@ def main():
         sys.exit("tunnel.py: needs root for network namespaces")
     binaries = os.path.abspath(options.binaries)
     ours = "culvert"
-    peers = [Tunnel(ours, [os.path.join(binaries, "culvert"), "wireguard"])]
+    peers = [Tunnel(os.path.join(binaries, "culvert"), "wireguard", name=ours)]
+    if options.newer_peer:
+        fetch = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fetch_peer.sh")
+        options.peer_binary.insert(0, run(fetch).strip().split("\n")[-1])
     if not options.ours_only:
         for path in [shutil.which("wireguard-go"), *options.peer_binary]:
             if path:
-                peers.append(Tunnel(os.path.basename(path), [path]))
+                peers.append(Tunnel(path))
         if not options.no_direct:
             peers.append(Direct())
     tools = os.path.join(binaries, "culvert_udp_load")
