@@ -15,15 +15,17 @@ class PacketBatch {
     Endpoint to;  // unspecified for mesh packets, which carry their own destination
     std::size_t offset = 0;
     std::size_t size = 0;
+    std::uint8_t ecn = 0;  // for the outer header of a datagram
   };
 
-  void add(const Endpoint& to, ByteView bytes) {
-    items_.push_back({to, storage_.size(), bytes.size()});
+  void add(const Endpoint& to, ByteView bytes, std::uint8_t ecn = 0) {
+    items_.push_back({to, storage_.size(), bytes.size(), ecn});
     append(storage_, bytes);
   }
   bool empty() const { return items_.empty(); }
   std::size_t size() const { return items_.size(); }
   const Endpoint& to(std::size_t i) const { return items_[i].to; }
+  std::uint8_t ecn(std::size_t i) const { return items_[i].ecn; }
   // Valid until the next add or clear.
   ByteView bytes(std::size_t i) const {
     return ByteView(storage_).subspan(items_[i].offset, items_[i].size);

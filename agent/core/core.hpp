@@ -61,6 +61,7 @@ class Core {
   struct Datagram {
     Endpoint from;
     MutableByteView bytes;
+    std::uint8_t ecn = 0;  // of the outer header
   };
   void handle_datagrams(Now now, std::span<const Datagram> datagrams);
   void handle_mesh(Now now, std::span<const ByteView> packets);  // from this node's own stack

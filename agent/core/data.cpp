@@ -11,7 +11,7 @@ void Core::Parts::datagrams(Now now, std::span<const Datagram> batch) {
     if (path::Prober::is_ours(datagram.bytes)) {
       prober.handle_datagram(now.steady, datagram.from, datagram.bytes);
     } else {
-      incoming.push_back({datagram.from, datagram.bytes});
+      incoming.push_back({datagram.from, datagram.bytes, datagram.ecn});
     }
   }
   receive(now);
@@ -110,7 +110,7 @@ void Core::Parts::transmit(Now now) {
       if (relay_key != nullptr) route = prober.route(now.steady, datagram.peer);
     }
     if (relay_key == nullptr) continue;
-    if (route.direct) effects.datagrams.add(*route.direct, datagram.datagram);
+    if (route.direct) effects.datagrams.add(*route.direct, datagram.datagram, datagram.ecn);
     if (route.relay_too) relays.send(*relay_key, datagram.datagram);
   }
   wire.clear();

@@ -92,7 +92,9 @@ LinkEvents Shell::relay_events() {
 void Shell::received(std::span<runtime::Datagram> batch) {
   if (core_ == nullptr) return;
   in_.clear();
-  for (const runtime::Datagram& datagram : batch) in_.push_back({datagram.from, datagram.bytes});
+  for (const runtime::Datagram& datagram : batch) {
+    in_.push_back({datagram.from, datagram.bytes, datagram.ecn});
+  }
   core_->handle_datagrams(now(), in_);
   pump();
 }
@@ -118,7 +120,8 @@ void Shell::send_datagrams() {
   if (effects_.datagrams.empty()) return;
   out_.clear();
   for (std::size_t i = 0; i < effects_.datagrams.size(); ++i) {
-    out_.push_back({effects_.datagrams.to(i), effects_.datagrams.bytes(i)});
+    out_.push_back(
+        {effects_.datagrams.to(i), effects_.datagrams.bytes(i), effects_.datagrams.ecn(i)});
   }
   const runtime::UdpSent sent = udp_->send(out_);
   for (const Endpoint& to : sent.unreachable) {

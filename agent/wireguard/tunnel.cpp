@@ -55,7 +55,7 @@ void Tunnel::from_tun(std::span<const ByteView> packets) {
 void Tunnel::from_udp(std::span<runtime::Datagram> datagrams) {
   if (!working()) return;
   incoming_.clear();
-  for (const auto& each : datagrams) incoming_.push_back({each.from, each.bytes});
+  for (const auto& each : datagrams) incoming_.push_back({each.from, each.bytes, each.ecn});
   device_.receive(loop_.now(), incoming_, out_);
   flush();
 }
@@ -73,7 +73,7 @@ void Tunnel::flush() {
   if (!packets_.empty()) tun_->write(packets_);
   outgoing_.clear();
   for (const auto& each : out_.datagrams) {
-    if (each.to != Endpoint{}) outgoing_.push_back({each.to, each.datagram});
+    if (each.to != Endpoint{}) outgoing_.push_back({each.to, each.datagram, each.ecn});
   }
   if (!outgoing_.empty()) udp_->send(outgoing_);
   out_.clear();

@@ -18,15 +18,28 @@ bool try_option(int descriptor, int level, int name, int value) {
   return setsockopt(descriptor, level, name, &value, sizeof value) == 0;
 }
 
-// The segment size that UDP_GRO reports; 0 when the message is one datagram.
-std::size_t segment_size(msghdr& header) {
+struct Ancillary {
+  std::size_t segment = 0;  // the size that UDP_GRO reports; 0: the message is one datagram
+  std::uint8_t ecn = 0;
+};
+
+Ancillary read_ancillary(msghdr& header) {
+  constexpr unsigned kEcn = 3;
+  Ancillary out;
   for (auto* at = CMSG_FIRSTHDR(&header); at != nullptr; at = CMSG_NXTHDR(&header, at)) {
-    if (at->cmsg_level != SOL_UDP || at->cmsg_type != UDP_GRO) continue;
-    int size = 0;
-    std::memcpy(&size, CMSG_DATA(at), sizeof size);
-    return size > 0 ? static_cast<std::size_t>(size) : 0;
+    int value = 0;  // IP_TOS is one byte, the others an int
+    if (at->cmsg_level == IPPROTO_IP && at->cmsg_type == IP_TOS) {
+      out.ecn = static_cast<std::uint8_t>(*CMSG_DATA(at) & kEcn);
+      continue;
+    }
+    std::memcpy(&value, CMSG_DATA(at), sizeof value);
+    if (at->cmsg_level == IPPROTO_IPV6 && at->cmsg_type == IPV6_TCLASS) {
+      out.ecn = static_cast<std::uint8_t>(static_cast<unsigned>(value) & kEcn);
+    } else if (at->cmsg_level == SOL_UDP && at->cmsg_type == UDP_GRO && value > 0) {
+      out.segment = static_cast<std::size_t>(value);
+    }
   }
-  return 0;
+  return out;
 }
 
 }  // namespace
@@ -49,6 +62,8 @@ Status UdpSocket::Impl::open(Loop& loop, const Endpoint& at, bool offload) {
   const auto failed = [&] { return fail_with(uv_error("cannot open UDP " + format(at), -errno)); };
   if (descriptor < 0) return failed();
   if (mapped) set_option(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+  if (mapped) set_option(descriptor, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
+  set_option(descriptor, IPPROTO_IP, IP_RECVTOS, 1);
   set_option(descriptor, SOL_SOCKET, SO_RCVBUF, kSocketBuffer);
   set_option(descriptor, SOL_SOCKET, SO_SNDBUF, kSocketBuffer);
   set_option(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, kSocketBuffer);  // where privileged
@@ -83,7 +98,7 @@ void UdpSocket::Impl::on_readable() {
 }
 
 bool UdpSocket::Impl::receive_batch() {
-  constexpr std::size_t kControl = CMSG_SPACE(sizeof(int));
+  constexpr std::size_t kControl = 2 * CMSG_SPACE(sizeof(int));  // ECN, segment size
   std::array<mmsghdr, kReceiveBatch> headers{};
   std::array<iovec, kReceiveBatch> vectors{};
   std::array<sockaddr_in6, kReceiveBatch> sources{};
@@ -112,19 +127,20 @@ bool UdpSocket::Impl::receive_batch() {
       ++counters.truncated;
       continue;
     }
-    split(i, headers[i].msg_len, segment_size(header), from_sockaddr(header.msg_name));
+    const auto ancillary = read_ancillary(header);
+    const MutableByteView bytes{memory.data() + i * kReceiveSize, headers[i].msg_len};
+    split(ancillary.segment, {from_sockaddr(header.msg_name), bytes, ancillary.ecn});
   }
   if (!datagrams.empty()) received(datagrams);
   return static_cast<std::size_t>(count) == kReceiveBatch;
 }
 
-void UdpSocket::Impl::split(std::size_t index, std::size_t size, std::size_t segment,
-                            const Endpoint& from) {
-  MutableByteView rest{memory.data() + index * kReceiveSize, size};
-  counters.received_bytes += size;
+void UdpSocket::Impl::split(std::size_t segment, Datagram whole) {
+  auto rest = whole.bytes;
+  counters.received_bytes += rest.size();
   do {
     const auto take = segment == 0 ? rest.size() : std::min(segment, rest.size());
-    datagrams.push_back({from, rest.first(take)});
+    datagrams.push_back({whole.from, rest.first(take), whole.ecn});
     rest = rest.subspan(take);
     ++counters.received;
   } while (!rest.empty());

@@ -20,10 +20,12 @@ namespace culvert::runtime {
 struct Datagram {
   Endpoint from;
   MutableByteView bytes;  // may be changed in place; valid during the call
+  std::uint8_t ecn = 0;   // of its IP header (RFC 3168): the low two bits of TOS or traffic class
 };
 struct OutDatagram {
   Endpoint to;
   ByteView bytes;
+  std::uint8_t ecn = 0;
 };
 
 struct UdpOptions {
@@ -52,7 +54,8 @@ class UdpSocket {
   UdpSocket(const UdpSocket&) = delete;
   UdpSocket& operator=(const UdpSocket&) = delete;
 
-  // Runs of equal size to one destination (the last may be shorter) leave as one segmented send.
+  // Runs of equal size and ECN to one destination (the last may be shorter) leave as one segmented
+  // send.
   UdpSent send(std::span<const OutDatagram> batch);
 
   Status set_mark(std::uint32_t mark);  // SO_MARK, for policy routing; 0: none; CAP_NET_ADMIN

@@ -48,7 +48,7 @@ struct UdpSocket::Impl {
   Status open(Loop& loop, const Endpoint& at, bool offload);
   void on_readable();
   bool receive_batch();  // false: nothing left
-  void split(std::size_t index, std::size_t size, std::size_t segment, const Endpoint& from);
+  void split(std::size_t segment, Datagram whole);
   void count_sent(std::span<const OutDatagram> sent);
 };
 

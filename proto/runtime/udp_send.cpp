@@ -8,8 +8,8 @@
 namespace culvert::runtime {
 namespace {
 
-// How many datagrams from the front may leave as one segmented send: one destination, equal sizes,
-// the last may be shorter.
+// How many datagrams from the front may leave as one segmented send: one destination, equal sizes
+// (the last may be shorter), equal ECN.
 std::size_t run_length(std::span<const OutDatagram> batch) {
   const auto size = batch.front().bytes.size();
   if (size == 0) return 1;
@@ -18,8 +18,8 @@ std::size_t run_length(std::span<const OutDatagram> batch) {
   for (; count < batch.size() && count < kMaxSegments; ++count) {
     const auto& next = batch[count];
     total += next.bytes.size();
-    if (next.to != batch.front().to || next.bytes.empty() || next.bytes.size() > size ||
-        total > kMaxSegmented) {
+    if (next.to != batch.front().to || next.ecn != batch.front().ecn || next.bytes.empty() ||
+        next.bytes.size() > size || total > kMaxSegmented) {
       break;
     }
     if (next.bytes.size() < size) return count + 1;
@@ -69,22 +69,33 @@ class UdpGather {
       vectors_[vectors_used_++] = {const_cast<std::uint8_t*>(datagram.bytes.data()),
                                    datagram.bytes.size()};
     }
+    header.msg_control = controls_[messages_].data();
     if (run.size() > 1) {
-      auto& control = controls_[messages_];
-      control = {};
-      header.msg_control = control.data();
-      header.msg_controllen = control.size();
-      auto* message = CMSG_FIRSTHDR(&header);
-      message->cmsg_level = SOL_UDP;
-      message->cmsg_type = UDP_SEGMENT;
-      message->cmsg_len = CMSG_LEN(sizeof(std::uint16_t));
-      const auto size = static_cast<std::uint16_t>(run.front().bytes.size());
-      std::memcpy(CMSG_DATA(message), &size, sizeof size);
+      control(header, SOL_UDP, UDP_SEGMENT, static_cast<std::uint16_t>(run.front().bytes.size()));
+    }
+    if (run.front().ecn != 0) {
+      const bool v4 = run.front().to.address.is_v4();
+      control(header, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_TOS : IPV6_TCLASS,
+              int{run.front().ecn});
     }
     runs_[messages_++] = run.size();
   }
 
-  static constexpr std::size_t kControl = CMSG_SPACE(sizeof(std::uint16_t));
+  // Appends one control message.
+  template <class T>
+  static void control(msghdr& header, int level, int type, T value) {
+    cmsghdr message{};
+    message.cmsg_level = level;
+    message.cmsg_type = type;
+    message.cmsg_len = CMSG_LEN(sizeof value);
+    auto* at = static_cast<char*>(header.msg_control) + header.msg_controllen;
+    std::memcpy(at, &message, sizeof message);
+    std::memcpy(at + CMSG_LEN(0), &value, sizeof value);
+    header.msg_controllen += CMSG_SPACE(sizeof value);
+  }
+
+  static constexpr std::size_t kControl =
+      CMSG_SPACE(sizeof(std::uint16_t)) + CMSG_SPACE(sizeof(int));
   std::array<mmsghdr, kSendBatch> headers_{};
   std::array<SocketAddress, kSendBatch> addresses_{};
   std::array<iovec, 4 * kMaxSegments> vectors_{};

@@ -88,7 +88,7 @@ class Device {
   // device_receive.cpp
   bool queue_openings(Instant now, std::span<Incoming> datagrams);
   void deliver(Now now, const Opening& opening, const crypto::AeadJob& job, Output& out);
-  void deliver_inner(Peer& peer, ByteView plain, Output& out);
+  void deliver_inner(Peer& peer, MutableByteView plain, std::uint8_t ecn, Output& out);
   bool admit_handshake(Instant now, const Incoming& incoming, Output& out);
   void receive_initiation(Now now, const Incoming& incoming, Output& out);
   void answer(Now now, Peer& peer, OpenedInitiation opened, Output& out);

@@ -1,6 +1,7 @@
 // The way in: datagrams to packets, and handshakes that others begin.
 #include <utility>
 
+#include "proto/ip/ecn.hpp"
 #include "proto/wireguard/device.hpp"
 
 namespace culvert::wireguard {
@@ -91,21 +92,23 @@ void Device::deliver(Now now, const Opening& opening, const crypto::AeadJob& job
     peer->last_minute_handshake = false;
     flush_staged(now, *peer, out);
   }
-  const ByteView plain = job.buffer.first(job.buffer.size() - crypto::kAeadTagSize);
+  const auto plain = job.buffer.first(job.buffer.size() - crypto::kAeadTagSize);
   if (plain.empty()) {
     ++counters_.keepalives_received;
     return;
   }
   peer->received_data = true;
-  deliver_inner(*peer, plain, out);
+  deliver_inner(*peer, plain, opening.incoming->ecn, out);
 }
 
-void Device::deliver_inner(Peer& peer, ByteView plain, Output& out) {
+void Device::deliver_inner(Peer& peer, MutableByteView plain, std::uint8_t ecn, Output& out) {
   const auto addresses = ip::Addresses::parse(plain);
   if (!addresses) {
     ++counters_.inner_malformed;
   } else if (allowed_ips_.lookup(addresses->source) != &peer) {
     ++counters_.inner_source_denied;
+  } else if (!ip::ecn_decapsulate(plain, ecn)) {
+    ++counters_.inner_ecn_dropped;
   } else {
     out.packets.push_back({peer.keys.public_key, plain.first(addresses->total_length)});
   }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proto/ip/ecn.hpp"
 #include "proto/wireguard/device.hpp"
 
 namespace culvert::wireguard {
@@ -59,6 +60,7 @@ void Device::seal(Peer& peer, Keypair& keypair, ByteView packet, Output& out) {
   seals_.push_back({&keypair.keys.send, header.counter, body, false});
   ++counters_.packets_sealed;
   transmit(peer, datagram, false, out);
+  if (!packet.empty()) out.datagrams.back().ecn = ip::ecn_of(packet);
 }
 
 void Device::stage(Peer& peer, ByteView packet) {

@@ -78,6 +78,7 @@ struct Counters {
   std::uint64_t keepalives_received = 0;
   std::uint64_t inner_malformed = 0;
   std::uint64_t inner_source_denied = 0;  // from an address that is not the peer's
+  std::uint64_t inner_ecn_dropped = 0;    // met congestion, and its sender could not be told
   // Handshakes.
   std::uint64_t initiations_sent = 0;
   std::uint64_t responses_sent = 0;

@@ -27,12 +27,14 @@ struct Transmit {
   Endpoint to;                // zero where the peer has none
   ByteView datagram;
   bool is_handshake = false;  // types 1 to 3
+  std::uint8_t ecn = 0;       // for the outer header: the inner one's (RFC 6040)
 };
 
 // Opened in place.
 struct Incoming {
   Endpoint from;
   MutableByteView datagram;
+  std::uint8_t ecn = 0;  // of the outer header
 };
 
 struct Output {

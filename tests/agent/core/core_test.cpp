@@ -1,6 +1,7 @@
 // Two agents, a coordinator and a relay: nothing without a grant, everything ends when it must.
 #include <catch2/catch.hpp>
 
+#include "proto/ip/ecn.hpp"
 #include "tests/agent/core/world_support.hpp"
 
 namespace culvert::agent::test {
@@ -96,6 +97,26 @@ TEST_CASE("core: bytes go by the relay alone, directly alone, and the path is to
   });
   REQUIRE(world.run_until([&] { return ping.has_value(); }, 6s));
   CHECK(ping->path != PathKind::kNone);
+}
+
+TEST_CASE("core: congestion on a direct path is told to the flow (RFC 6040)") {
+  Granted world;
+  std::uint16_t port = 40001;
+  REQUIRE(world.run_until(
+      [&] {
+        world.passes_out(tcp(world.client(port++), world.service(kApi, 443), ip::kSyn));
+        return world.laptop.core->status(world.now).peers[0].path == PathKind::kDirect;
+      },
+      180s));
+  world.congested = true;
+  auto packet = tcp(world.client(port), world.service(kApi, 443), ip::kSyn);
+  CHECK(world.passes_out(packet));
+  REQUIRE(world.site.delivered.size() == 1);
+  CHECK(ip::ecn_of(world.site.delivered[0]) == ip::kNotEct);
+  ip::set_ecn(packet, ip::kEct0);
+  CHECK(world.passes_out(packet));
+  REQUIRE(world.site.delivered.size() == 1);
+  CHECK(ip::ecn_of(world.site.delivered[0]) == ip::kCe);
 }
 
 TEST_CASE("core: a revocation cuts both sides within two seconds") {

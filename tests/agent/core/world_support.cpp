@@ -266,10 +266,10 @@ void World::drain(Agent& agent) {
   Agent& other = &agent == &site ? laptop : site;
   for (std::size_t i = 0; i < agent.effects.datagrams.size(); ++i) {
     if (agent.effects.datagrams.to(i) != other.endpoint || !direct_up) continue;
-    queue_.emplace_back([this, &other, from = agent.endpoint,
+    queue_.emplace_back([this, &other, from = agent.endpoint, ecn = agent.effects.datagrams.ecn(i),
                          bytes = to_bytes(agent.effects.datagrams.bytes(i))]() mutable {
       if (!other.core) return;
-      const Core::Datagram datagram{from, bytes};
+      const Core::Datagram datagram{from, bytes, congested && ecn != 0 ? std::uint8_t{3} : ecn};
       other.core->handle_datagrams(now, {&datagram, 1});
     });
   }

@@ -76,6 +76,7 @@ class World {
   Now now{{3'600'000'000'000}, {}};
   bool relay_up = true;
   bool direct_up = true;
+  bool congested = false;  // direct datagrams that are ECN-capable are marked CE on the way
   Agent site;
   Agent laptop;
   trust::SiteRef site_ref;

@@ -76,6 +76,35 @@ TEST_CASE("one [::] socket speaks both families", "[runtime][udp]") {
   CHECK(four[0].first == any_v4);
 }
 
+TEST_CASE("ECN travels with each datagram, in both families, also in segmented sends",
+          "[runtime][udp]") {
+  const bool offload = GENERATE(true, false);
+  const std::string address = GENERATE("127.0.0.1", "::1");
+  CAPTURE(offload, address);
+  Loop loop;
+  std::vector<std::pair<std::uint8_t, std::uint8_t>> got;  // ECN, what the datagram says it is
+  auto opened = UdpSocket::open(loop, Endpoint{},
+                                [&](std::span<Datagram> batch) {
+                                  for (const auto& d : batch) got.emplace_back(d.ecn, d.bytes[0]);
+                                },
+                                {offload});
+  REQUIRE(opened);
+  const auto& receiver = *opened;
+  Got none;
+  const auto sender = collect(loop, Endpoint{}, none, offload);
+  const Endpoint to{*parse_address(address), receiver->local_endpoint().port};
+  std::vector<Bytes> payloads;
+  for (std::uint8_t i = 0; i < 200; ++i) payloads.emplace_back(1200, (i / 7) % 4);
+  std::vector<OutDatagram> batch;
+  for (const auto& p : payloads) batch.push_back({to, p, p[0]});
+  CHECK(sender->send(batch).unreachable.empty());
+  RUN_UNTIL(loop, got.size() == payloads.size());
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    REQUIRE(int{got[i].second} == int{payloads[i][0]});
+    REQUIRE(int{got[i].first} == int{got[i].second});
+  }
+}
+
 TEST_CASE("a refused destination is named and does not stop the batch", "[runtime][udp]") {
   Loop loop;
   Got got;

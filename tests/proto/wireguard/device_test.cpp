@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include "proto/ip/build.hpp"
+#include "proto/ip/ecn.hpp"
 #include "tests/proto/wireguard/wireguard_support.hpp"
 
 using namespace culvert;
@@ -353,4 +354,55 @@ TEST_CASE("device: removing a peer ends its session at once") {
   CHECK(b.device.counters().index_unknown == 1);
   CHECK(b.send(at(1s), b.packet_to(a, view("x"))).empty());
   CHECK(b.device.next_deadline() == Instant::never());
+}
+
+TEST_CASE("device: ECN goes out with the datagram and comes back into the packet (RFC 6040)") {
+  Host a(1);
+  Host b(2);
+  connect(at(0s), a, b);
+  std::vector<Bytes> packets;
+  for (std::uint8_t ecn = 0; ecn < 4; ++ecn) {
+    packets.push_back(a.packet_to(b, view("x")));
+    ip::set_ecn(packets.back(), ecn);
+    packets.back()[0] = 0x6F;  // of the traffic class only ECN goes out
+  }
+  const auto sent = a.send(at(1s), packets);
+  REQUIRE(sent.size() == 4);
+  for (std::uint8_t ecn = 0; ecn < 4; ++ecn) CHECK(sent[ecn].ecn == ecn);
+
+  SECTION("a path that marks nothing changes nothing") {
+    b.receive(at(1s), sent);
+    CHECK(b.inbox == packets);
+  }
+  SECTION("congestion is told to whom can hear it; what cannot is dropped and counted") {
+    auto marked = sent;
+    for (auto& each : marked) each.ecn = ip::kCe;
+    b.receive(at(1s), marked);
+    REQUIRE(b.inbox.size() == 3);
+    for (const auto& packet : b.inbox) CHECK(ip::ecn_of(packet) == ip::kCe);
+    CHECK(b.device.counters().inner_ecn_dropped == 1);
+    CHECK(b.device.counters().packets_opened == 5);
+  }
+}
+
+TEST_CASE("device: handshakes and keepalives are not ECN-capable; packets that waited are") {
+  Host a(1);
+  Host b(2);
+  introduce(at(0s), a, b);
+  auto packet = a.packet_to(b, view("x"));
+  ip::set_ecn(packet, ip::kEct0);
+  const auto initiation = a.send(at(0s), packet);
+  REQUIRE(initiation.size() == 1);
+  CHECK(initiation[0].ecn == ip::kNotEct);
+  const auto response = b.receive(at(0s), initiation);
+  REQUIRE(response.size() == 1);
+  CHECK(response[0].ecn == ip::kNotEct);
+  const auto data = a.receive(at(0s), response);
+  REQUIRE(data.size() == 1);
+  CHECK(data[0].ecn == ip::kEct0);
+  b.receive(at(0s), data);
+  const auto keepalive = b.timeout(at(10s));
+  REQUIRE(keepalive.size() == 1);
+  CHECK(keepalive[0].bytes.size() == kTransportOverhead);
+  CHECK(keepalive[0].ecn == ip::kNotEct);
 }

@@ -37,7 +37,7 @@ PeerConfig Host::as_peer() const {
 std::vector<Datagram> Host::collect() {
   std::vector<Datagram> out;
   for (const auto& each : out_.datagrams) {
-    out.push_back({endpoint, each.to, to_bytes(each.datagram)});
+    out.push_back({endpoint, each.to, to_bytes(each.datagram), each.ecn});
   }
   for (const auto& each : out_.packets) inbox.push_back(to_bytes(each.packet));
   out_.clear();
@@ -56,7 +56,7 @@ std::vector<Datagram> Host::receive(Now now, const Endpoint& from, Bytes datagra
 
 std::vector<Datagram> Host::receive(Now now, std::vector<Datagram> datagrams) {
   std::vector<Incoming> incoming;
-  for (auto& each : datagrams) incoming.push_back({each.from, each.bytes});
+  for (auto& each : datagrams) incoming.push_back({each.from, each.bytes, each.ecn});
   device.receive(now, incoming, out_);
   return collect();
 }

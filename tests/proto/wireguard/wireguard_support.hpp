@@ -17,6 +17,7 @@ struct Datagram {
   Endpoint from;
   Endpoint to;
   Bytes bytes;
+  std::uint8_t ecn = 0;
 };
 
 // A device, its address and what it received. `number` sets keys, endpoint and fd00::number.
