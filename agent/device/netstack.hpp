@@ -14,23 +14,17 @@
 #include <memory>
 #include <span>
 
-#include "proto/core/endpoint.hpp"
-#include "proto/core/result.hpp"
+#include "agent/device/stack.hpp"
 #include "proto/core/rng.hpp"
-#include "proto/core/time.hpp"
 #include "proto/runtime/loop.hpp"
-#include "proto/runtime/stream.hpp"
 
 namespace culvert::device {
 
-constexpr std::size_t kMaxAddresses = 120;     // service addresses of this process
-constexpr std::size_t kMaxConnections = 1024;  // open, half-open and in TIME_WAIT together
-constexpr std::size_t kMaxListeners = 256;
 constexpr std::size_t kMaxHeldBytes = 64U << 20U;  // received packets not yet read, all streams
 constexpr std::size_t kMaxQueuedPackets = 8192;    // made and not yet handed to `output`
 
 struct NetstackOptions {
-  std::uint16_t mtu = 1420;  // of the mesh; 1280 at least (RFC 8200 §5)
+  std::uint16_t mtu = kMeshMtu;  // 1280 at least (RFC 8200 §5)
 };
 
 struct NetstackCounters {
@@ -42,36 +36,22 @@ struct NetstackCounters {
   std::size_t held_bytes = 0;   // now
 };
 
-class Netstack {
+class Netstack final : public Stack {
  public:
-  // Packets as they go into the tunnel; the views end with the call. Calling input() in it is
-  // allowed.
-  using Output = std::function<void(std::span<const ByteView> packets)>;
-  using Accepted = std::function<void(std::unique_ptr<runtime::ByteStream>, Endpoint peer)>;
-  using Connected = std::function<void(Result<std::unique_ptr<runtime::ByteStream>>)>;
-
   // `loop` and `rng` outlive the netstack, the netstack outlives nothing: streams that are still
   // open when it is destroyed are closed and never speak again.
   Netstack(runtime::Loop& loop, Rng& rng, NetstackOptions options, Output output);
-  ~Netstack();
-  Netstack(const Netstack&) = delete;
-  Netstack& operator=(const Netstack&) = delete;
+  ~Netstack() override;
 
-  // IPv6 packets that came out of the tunnel and passed the grant filter. Copied as needed.
-  void input(std::span<const ByteView> packets);
-
-  Status add_address(const IpAddress& address);   // again: no effect; full: kExhausted
-  void remove_address(const IpAddress& address);  // its connections abort, its listeners end
-
-  Status listen(const Endpoint& local, Accepted on_accept);
-  void unlisten(const Endpoint& local);  // open connections go on
-
-  // From `source`, one of our addresses, and a random port. The callback comes once, later, with an
-  // open stream or kUnavailable (refused), kTimeout, kExhausted, kInvalid (not our address).
-  void connect(const IpAddress& source, const Endpoint& to, Duration timeout, Connected done);
-
-  // Cuts (RST, `closed` with kDenied) every connection for which `cut(local, remote)` is true.
-  void abort_if(const std::function<bool(const Endpoint& local, const Endpoint& remote)>& cut);
+  void input(std::span<const ByteView> packets) override;
+  Status add_address(const IpAddress& address) override;
+  void remove_address(const IpAddress& address) override;
+  Status listen(const Endpoint& local, Accepted on_accept) override;
+  void unlisten(const Endpoint& local) override;
+  void connect(const IpAddress& source, const Endpoint& to, Duration timeout,
+               Connected done) override;
+  void abort_if(
+      const std::function<bool(const Endpoint& local, const Endpoint& remote)>& cut) override;
 
   NetstackCounters counters() const;
 

@@ -1,5 +1,6 @@
 #include "agent/shell/agent_shell.hpp"
 
+#include "agent/device/netstack.hpp"
 #include "proto/runtime/log.hpp"
 #include "proto/trust/names.hpp"
 
@@ -37,12 +38,9 @@ Result<std::unique_ptr<Shell>> Shell::open(runtime::Loop& loop, Rng& rng, ShellO
 Shell::Shell(runtime::Loop& loop, Rng& rng, ShellOptions options)
     : loop_(loop),
       options_(options),
-      netstack_(loop, rng, {},
-                [this](std::span<const ByteView> packets) {
-                  if (core_ == nullptr) return;
-                  core_->handle_mesh(now(), packets);
-                  pump();
-                }),
+      stack_(std::make_unique<device::Netstack>(
+          loop, rng, device::NetstackOptions{},
+          [this](std::span<const ByteView> packets) { from_device(packets); })),
       control_(loop, rng, control_events(), options.proxies),
       relays_(loop, relay_events(), options.proxies),
       deadline_(loop,
@@ -99,7 +97,7 @@ void Shell::received(std::span<runtime::Datagram> batch) {
   pump();
 }
 
-// Carrying out an effect may call into the core again (the netstack answers at once): the outer
+// Carrying out an effect may call into the core again (the stack answers at once): the outer
 // call then goes round once more.
 void Shell::pump() {
   if (core_ == nullptr) return;
@@ -137,7 +135,7 @@ void Shell::deliver_mesh() {
   if (device_) {
     device_(mesh_);
   } else {
-    netstack_.input(mesh_);
+    stack_->input(mesh_);
   }
 }
 
@@ -171,11 +169,11 @@ void Shell::carry_out(const Effect& effect) {
 
 void Shell::carry_out_local(const Effect& effect) {
   if (const auto* add = std::get_if<AddAddress>(&effect)) {
-    if (auto added = netstack_.add_address(add->address); !added) {
+    if (auto added = stack_->add_address(add->address); !added) {
       runtime::log::error("address refused", {{"why", added.error()}});
     }
   } else if (const auto* remove = std::get_if<RemoveAddress>(&effect)) {
-    netstack_.remove_address(remove->address);
+    stack_->remove_address(remove->address);
   } else if (const auto* listen = std::get_if<ListenService>(&effect)) {
     if (flows_.listen) flows_.listen(*listen);
   } else if (const auto* unlisten = std::get_if<UnlistenService>(&effect)) {

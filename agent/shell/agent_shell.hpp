@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "agent/core/core.hpp"
-#include "agent/device/netstack.hpp"
+#include "agent/device/stack.hpp"
 #include "agent/shell/links.hpp"
 #include "proto/runtime/timer.hpp"
 #include "proto/runtime/udp.hpp"
@@ -38,8 +38,8 @@ class Shell {
 
   void run(Core& core, FlowEvents events);  // from now on; the core outlives the shell's use
   void pump();                              // after any call into the core
-  device::Netstack& netstack() { return netstack_; }
-  // From now on mesh packets go to the host's own stack instead of lwIP; its packets come here.
+  device::Stack& stack() { return *stack_; }
+  // From now on mesh packets go to the host's own stack instead of ours; its packets come here.
   using Device = std::function<void(std::span<const ByteView> packets)>;
   void use_device(Device write) { device_ = std::move(write); }
   void from_device(std::span<const ByteView> packets);
@@ -63,7 +63,7 @@ class Shell {
   Core* core_ = nullptr;
   FlowEvents flows_;
   std::unique_ptr<runtime::UdpSocket> udp_;
-  device::Netstack netstack_;
+  std::unique_ptr<device::Stack> stack_;
   Device device_;
   ControlLink control_;
   RelayLinks relays_;

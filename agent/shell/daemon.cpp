@@ -281,7 +281,7 @@ Status Daemon::serve_laptop(FlowEvents& flows) {
     proxy_ = std::move(*proxy);
   }
   flows.cut = [this](const CutFlows& cut) {  // in TUN mode the core has reset them
-    shell_->netstack().abort_if([&](const Endpoint&, const Endpoint& remote) {
+    shell_->stack().abort_if([&](const Endpoint&, const Endpoint& remote) {
       return cut.service && remote == *cut.service;
     });
   };

@@ -18,8 +18,7 @@ local::Dialer make_dialer(Shell& shell) {
     auto service = shell.core().dial(shell.now(), host);
     shell.pump();
     if (!service) return done(fail_with(service.error()));
-    shell.netstack().connect(shell.core().address(), service->endpoint, kDialTimeout,
-                             std::move(done));
+    shell.stack().connect(shell.core().address(), service->endpoint, kDialTimeout, std::move(done));
   };
 }
 

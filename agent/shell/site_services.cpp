@@ -111,7 +111,7 @@ FlowEvents SiteServices::events() {
   events.listen = [this](const ListenService& what) { listen(what); };
   events.unlisten = [this](const UnlistenService& what) {
     listening_.erase(what.endpoint);
-    shell_.netstack().unlisten(what.endpoint);
+    shell_.stack().unlisten(what.endpoint);
     terminator_.remove_service(what.fqdn, "no grant in force");
   };
   events.cut = [this](const CutFlows& what) { cut(what); };
@@ -131,7 +131,7 @@ void SiteServices::listen(const ListenService& what) {
   }
   auto set = terminator_.set_service(std::move(service));
   if (set) {
-    set = shell_.netstack().listen(
+    set = shell_.stack().listen(
         what.endpoint,
         [this, fqdn = what.fqdn](std::unique_ptr<runtime::ByteStream> stream, Endpoint peer) {
           terminator_.accept(fqdn, std::move(stream), peer);
@@ -148,7 +148,7 @@ void SiteServices::cut(const CutFlows& what) {
         return peer == what.peer && (fqdn == listening_.end() || name == fqdn->second);
       },
       what.reason);
-  shell_.netstack().abort_if([&](const Endpoint& local, const Endpoint& remote) {
+  shell_.stack().abort_if([&](const Endpoint& local, const Endpoint& remote) {
     return remote.address == what.peer && (!what.service || local == *what.service);
   });
 }
