@@ -41,7 +41,7 @@ class Stub::Impl : public std::enable_shared_from_this<Stub::Impl> {
                                         [this](std::span<runtime::Datagram> batch) {
                                           for (const auto& datagram : batch) ask_by_udp(datagram);
                                         },
-                                        {.offload = false});
+                                        {.offloads = runtime::Offloads::none()});
     if (!udp) return fail_with(udp.error());
     auto tcp = runtime::TcpListener::open(
         loop_, options_.at,
@@ -127,7 +127,7 @@ class Stub::Impl : public std::enable_shared_from_this<Stub::Impl> {
                                              for (const auto& datagram : batch) answered(datagram);
                                              close_when_idle();
                                            },
-                                           {.offload = false});
+                                           {.offloads = runtime::Offloads::none()});
     if (socket) upstream_ = std::move(*socket);
     return upstream_ != nullptr;
   }

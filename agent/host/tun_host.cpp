@@ -58,6 +58,7 @@ Status TunHost::set_up(Rng& rng) {
 Status TunHost::set_up_device() {
   runtime::TunOptions device;
   device.name = options_.name;
+  device.offloads = options_.offloads;
   device.gone = events_.gone;
   auto tun = runtime::Tun::open(
       loop_, [this](std::span<const ByteView> packets) { events_.packets(packets); }, device);

@@ -26,6 +26,7 @@ inline constexpr Duration kWatchPeriod = 2s;  // is resolv.conf still ours; whic
 struct TunHostOptions {
   std::string name;
   bool dns = true;
+  runtime::Offloads offloads = {};
   std::uint32_t owner = 0;  // uid of the only user (beside root) who is served
   IpAddress address;        // of this node in the mesh
   std::string undo_folder;

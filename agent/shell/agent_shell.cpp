@@ -26,7 +26,8 @@ Result<std::unique_ptr<Shell>> Shell::open(runtime::Loop& loop, Rng& rng, ShellO
   std::unique_ptr<Shell> shell(new Shell(loop, rng, options));
   auto udp = runtime::UdpSocket::open(
       loop, Endpoint{{}, options.udp_port},
-      [raw = shell.get()](std::span<runtime::Datagram> batch) { raw->received(batch); });
+      [raw = shell.get()](std::span<runtime::Datagram> batch) { raw->received(batch); },
+      {options.offloads});
   if (!udp) {
     return fail(udp.error().code,
                 udp.error().message + " (set \"path\": {\"port\": …}, or 0 for any)");

@@ -25,6 +25,7 @@ struct FlowEvents {
 struct ShellOptions {
   std::uint16_t udp_port = 0;
   bool allow_loopback = false;
+  runtime::Offloads offloads = {};
   runtime::ProxyRules proxies = {};  // for the coordinator and the relays
 };
 

@@ -94,6 +94,13 @@ Result<Config> load_config(const std::string& path) {
       from.refuse("name", "must be an interface's name, 1 to 15 characters");
     }
   });
+  const auto offloads = runtime::Offloads::parse(file->text("offload", ""));
+  if (offloads) {
+    config.offloads = *offloads;
+  } else {
+    file->refuse("offload", offloads.error().message);
+  }
+  config.aead = file->text("aead", "");
   config.coordinator = file->text("coordinator", "");
   config.name = file->text("name", "");
   config.log_level = file->text("log", "info");

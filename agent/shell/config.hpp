@@ -11,9 +11,10 @@
 //     "tun": {"name": "culvert0", "dns": true},    laptops: TUN mode; also culvert up --tun
 //     "https_proxy": "http://USER:PASSWORD@HOST:PORT",   the way out to the coordinator and relays;
 //                                     "": none; without the key: the environment's HTTPS_PROXY
-//     "coordinator": "",              instead of the token's URL
-//     "name": "",                     of the node; else the host's
-//     "log": "info"
+//     "offload": "",                  what to switch off, e.g. "-gso,-gro":
+//     proto/runtime/offload.hpp "aead": "",                     ipsec-mb, libcrypto or sodium; "":
+//     the fastest here "coordinator": "",              instead of the token's URL "name": "", of
+//     the node; else the host's "log": "info"
 //   }
 #pragma once
 
@@ -24,6 +25,7 @@
 
 #include "proto/core/endpoint.hpp"
 #include "proto/core/result.hpp"
+#include "proto/runtime/offload.hpp"
 #include "proto/runtime/proxy.hpp"
 
 namespace culvert::agent {
@@ -64,6 +66,8 @@ struct Config {
   std::optional<TunConfig> tun;
   std::optional<Endpoint> proxy;  // ours, for the laptop's programs
   runtime::ProxyRules proxies;    // that we go through
+  runtime::Offloads offloads;
+  std::string aead;
   std::string coordinator;
   std::string name;
   std::string log_level;

@@ -196,8 +196,8 @@ Status Daemon::start_core() {
     issuer_ = std::move(*issuer);
     options.server_issuer = issuer_->certificate();
   }
-  auto shell =
-      Shell::open(loop_, rng_, {config_.udp_port, config_.allow_loopback, config_.proxies});
+  auto shell = Shell::open(
+      loop_, rng_, {config_.udp_port, config_.allow_loopback, config_.offloads, config_.proxies});
   if (!shell) return fail_with(shell.error());
   auto core =
       Core::start(std::move(options), {*site_store_, *node_store_, *audit_, rng_}, loop_.now());
@@ -235,6 +235,7 @@ local::OwnerCheck Daemon::owner_check() const {
 Status Daemon::open_tun() {
   host::TunHostOptions options;
   options.name = config_.tun->name;
+  options.offloads = config_.offloads;
   options.dns = config_.tun->dns;
   options.owner = owner_;
   options.address = core_->address();
@@ -301,6 +302,7 @@ Status Daemon::start() {
   auto config = load_config(given_.config_file);
   if (!config) return fail_with(config.error());
   config_ = std::move(*config);
+  if (auto chosen = runtime::choose_aead(config_.aead); !chosen) return chosen;
   if (given_.tun && !config_.tun) config_.tun.emplace();
   if (given_.no_dns && config_.tun) config_.tun->dns = false;
   runtime::log::set_level(*runtime::log::parse_level(config_.log_level));

@@ -64,7 +64,7 @@ bool Tunnel::set_port(std::uint16_t port) {
 Status Tunnel::open_udp(std::uint16_t port) {
   auto udp = runtime::UdpSocket::open(
       loop_, {IpAddress{}, port},
-      [this](std::span<runtime::Datagram> datagrams) { from_udp(datagrams); });
+      [this](std::span<runtime::Datagram> datagrams) { from_udp(datagrams); }, {offloads_});
   if (!udp) return fail_with(udp.error());
   if (mark_ != 0) {
     if (auto marked = (*udp)->set_mark(mark_); !marked) return marked;

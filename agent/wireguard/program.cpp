@@ -39,17 +39,19 @@ void set_log_level() {
   }
 }
 
-Status choose_aead() {
-  const auto wanted = environment("CULVERT_AEAD");
-  if (wanted.empty()) {
-    const auto& fastest = crypto::fastest_aead([] { return runtime::read_clocks().steady; });
-    crypto::choose_aead(fastest.name);
-    return {};
+// An error names the variable that it came from.
+Error in_environment(const std::string& name, Error error) {
+  error.message = name + ": " + error.message;
+  return error;
+}
+
+Result<runtime::Offloads> read_environment() {
+  if (const auto chosen = runtime::choose_aead(environment("CULVERT_AEAD")); !chosen) {
+    return fail_with(in_environment("CULVERT_AEAD", chosen.error()));
   }
-  if (crypto::choose_aead(wanted)) return {};
-  std::string names;
-  for (const auto& each : crypto::aead_backends()) names += " " + std::string(each.name);
-  return fail(ErrorCode::kInvalid, "CULVERT_AEAD: here is one of" + names);
+  auto offloads = runtime::Offloads::parse(environment("CULVERT_OFFLOAD"));
+  if (!offloads) return fail_with(in_environment("CULVERT_OFFLOAD", offloads.error()));
+  return offloads;
 }
 
 // Says once how the start went: to the process that waits, or on standard error.
@@ -57,13 +59,14 @@ using Report = std::function<void(const Status&)>;
 
 int serve(const std::string& interface, const Report& report) {
   set_log_level();
-  if (const auto chosen = choose_aead(); !chosen) {
-    report(chosen);
+  const auto offloads = read_environment();
+  if (!offloads) {
+    report(fail_with(offloads.error()));
     return kExitFailed;
   }
   crypto::SystemRng rng;
   runtime::Loop loop;
-  auto tunnel = Tunnel::open(loop, rng, interface, [&](const std::string& why) {
+  auto tunnel = Tunnel::open(loop, rng, {interface, *offloads}, [&](const std::string& why) {
     log::debug("ends", {{"interface", interface}, {"why", why}});
     loop.stop();
   });

@@ -12,7 +12,8 @@ struct WireguardOptions {
 
 // Runs until SIGINT, SIGTERM, or the end of the interface or its control socket. In the background
 // it returns once the control socket answers, or 1 with the reason on standard error. Environment:
-// LOG_LEVEL (verbose, error, silent), CULVERT_AEAD (a library of proto/crypto/aead_backend.hpp).
+// LOG_LEVEL (verbose, error, silent), CULVERT_AEAD (a library of proto/crypto/aead_backend.hpp),
+// CULVERT_OFFLOAD (proto/runtime/offload.hpp).
 int run_wireguard(const WireguardOptions& options);
 
 }  // namespace culvert::agent

@@ -12,15 +12,16 @@ std::string wireguard_socket_path(const std::string& interface) {
 }
 
 Result<std::unique_ptr<Tunnel>> Tunnel::open(runtime::Loop& loop, Rng& rng,
-                                             const std::string& interface, Ended ended) {
-  std::unique_ptr<Tunnel> tunnel(new Tunnel(loop, rng, std::move(ended)));
-  if (auto opened = tunnel->open(interface); !opened) return fail_with(opened.error());
+                                             const TunnelOptions& options, Ended ended) {
+  std::unique_ptr<Tunnel> tunnel(new Tunnel(loop, rng, options.offloads, std::move(ended)));
+  if (auto opened = tunnel->open(options.interface); !opened) return fail_with(opened.error());
   return tunnel;
 }
 
-Tunnel::Tunnel(runtime::Loop& loop, Rng& rng, Ended ended)
+Tunnel::Tunnel(runtime::Loop& loop, Rng& rng, runtime::Offloads offloads, Ended ended)
     : loop_(loop),
       rng_(rng),
+      offloads_(offloads),
       ended_(std::move(ended)),
       device_(wireguard::Identity::generate(rng), rng, {.mtu = kDefaultMtu}),
       timer_(loop, [this] { on_timer(); }) {}
@@ -29,6 +30,7 @@ Status Tunnel::open(const std::string& interface) {
   runtime::TunOptions options;
   options.name = interface;
   options.mtu = kDefaultMtu;
+  options.offloads = offloads_;
   options.gone = [this] { ended_("the interface was deleted"); };
   auto tun = runtime::Tun::open(
       loop_, [this](std::span<const ByteView> packets) { from_tun(packets); }, options);

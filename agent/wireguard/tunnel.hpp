@@ -28,6 +28,11 @@ namespace culvert::agent {
 // Where `wg` looks for a userspace interface's socket.
 std::string wireguard_socket_path(const std::string& interface);
 
+struct TunnelOptions {
+  std::string interface;
+  runtime::Offloads offloads = {};
+};
+
 class Tunnel {
  public:
   static constexpr std::size_t kDefaultMtu = 1420;
@@ -35,7 +40,7 @@ class Tunnel {
   // `ended`: the interface or its socket was removed by somebody; the reason. May come repeatedly.
   using Ended = std::function<void(const std::string& why)>;
   static Result<std::unique_ptr<Tunnel>> open(runtime::Loop& loop, Rng& rng,
-                                              const std::string& interface, Ended ended);
+                                              const TunnelOptions& options, Ended ended);
   Tunnel(const Tunnel&) = delete;
   Tunnel& operator=(const Tunnel&) = delete;
   ~Tunnel() = default;
@@ -43,7 +48,7 @@ class Tunnel {
   const std::string& name() const { return tun_->name(); }
 
  private:
-  Tunnel(runtime::Loop& loop, Rng& rng, Ended ended);
+  Tunnel(runtime::Loop& loop, Rng& rng, runtime::Offloads offloads, Ended ended);
   Status open(const std::string& interface);
   // tunnel.cpp: packets
   bool working() const { return udp_ != nullptr && private_key_.has_value(); }
@@ -63,6 +68,7 @@ class Tunnel {
 
   runtime::Loop& loop_;
   Rng& rng_;
+  runtime::Offloads offloads_;
   Ended ended_;
   std::optional<crypto::Secret32> private_key_;  // none: the device has one that nobody knows
   wireguard::Device device_;

@@ -54,7 +54,7 @@ struct Tun::Impl {
 
   Status open(Loop& loop, const TunOptions& options);
   Status create(const TunOptions& options);
-  void probe_offload();
+  void probe_offload(const Offloads& wanted);
   void on_readable();
   bool read_batch();
   void take(MutableByteView raw);
@@ -64,9 +64,8 @@ struct Tun::Impl {
 
   int descriptor = -1;
   std::string name;
-  bool virtio = false;   // a virtio_net_hdr precedes each packet
-  bool offload = false;  // and packets may be larger than the MTU
-  ip::Coalescer::Offers offers{false, false};
+  bool virtio = false;                         // a virtio_net_hdr precedes each packet
+  ip::Coalescer::Offers offers{false, false};  // … which may be larger than the MTU
   Received received;
   std::function<void()> gone;
   TunCounters counters;
@@ -92,7 +91,7 @@ Status Tun::Impl::create(const TunOptions& options) {
   }
   ifreq request{};
   std::memcpy(request.ifr_name, options.name.data(), options.name.size());
-  virtio = options.offload;
+  virtio = options.offloads.vnet;
   const int flags = IFF_TUN | IFF_NO_PI | (virtio ? IFF_VNET_HDR : 0);
   request.ifr_flags = static_cast<short>(flags);
   if (::ioctl(descriptor, TUNSETIFF, &request) != 0) {
@@ -111,19 +110,19 @@ Status Tun::Impl::create(const TunOptions& options) {
 }
 
 // Kernels before 6.2 refuse UDP; what is left over is then segmented by the kernel.
-void Tun::Impl::probe_offload() {
-  const unsigned tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
-  if (::ioctl(descriptor, TUNSETOFFLOAD, tcp | TUN_F_USO4 | TUN_F_USO6) == 0) {
-    offers = {true, true};
-  } else if (::ioctl(descriptor, TUNSETOFFLOAD, tcp) == 0) {
-    offers = {true, false};
+void Tun::Impl::probe_offload(const Offloads& wanted) {
+  const unsigned udp = wanted.uso ? TUN_F_USO4 | TUN_F_USO6 : 0U;
+  const unsigned tcp = wanted.tso ? TUN_F_TSO4 | TUN_F_TSO6 : 0U;
+  if (::ioctl(descriptor, TUNSETOFFLOAD, TUN_F_CSUM | tcp | udp) == 0) {
+    offers = {wanted.tso, wanted.uso};
+  } else if (::ioctl(descriptor, TUNSETOFFLOAD, TUN_F_CSUM | tcp) == 0) {
+    offers = {wanted.tso, false};
   }
-  offload = offers.tcp;
 }
 
 Status Tun::Impl::open(Loop& loop, const TunOptions& options) {
   if (auto created = create(options); !created) return created;
-  if (virtio) probe_offload();
+  if (virtio) probe_offload(options.offloads);
   if (auto set = set_mtu(name, options.mtu); !set) return set;
   memory.resize(kReadMemory);
   poll = HandlePtr<uv_poll_t>(new uv_poll_t{});
@@ -242,6 +241,5 @@ void Tun::write(std::span<const ByteView> packets) {
 
 const std::string& Tun::name() const { return impl_->name; }
 const TunCounters& Tun::counters() const { return impl_->counters; }
-bool Tun::offload() const { return impl_->offload; }
 
 }  // namespace culvert::runtime

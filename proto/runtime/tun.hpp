@@ -13,13 +13,14 @@
 #include "proto/core/bytes.hpp"
 #include "proto/core/result.hpp"
 #include "proto/runtime/loop.hpp"
+#include "proto/runtime/offload.hpp"
 
 namespace culvert::runtime {
 
 struct TunOptions {
-  std::string name;        // at most 15 bytes; with %d the kernel counts up
-  std::size_t mtu = 1420;  // set on the device
-  bool offload = true;
+  std::string name;                 // at most 15 bytes; with %d the kernel counts up
+  std::size_t mtu = 1420;           // set on the device
+  Offloads offloads = {};           // of them vnet, tso and uso
   std::function<void()> gone = {};  // somebody deleted the device; nothing comes after
 };
 
@@ -45,7 +46,6 @@ class Tun {
 
   const std::string& name() const;
   const TunCounters& counters() const;
-  bool offload() const;  // segmentation in use
 
  private:
   struct Impl;

@@ -49,7 +49,7 @@ UdpSocket::Impl::~Impl() {
   if (descriptor >= 0) ::close(descriptor);
 }
 
-Status UdpSocket::Impl::open(Loop& loop, const Endpoint& at, bool offload) {
+Status UdpSocket::Impl::open(Loop& loop, const Endpoint& at, const UdpOptions& options) {
   Endpoint bind_to = at;
   const int type = SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
   mapped = !at.address.is_v4();
@@ -68,10 +68,8 @@ Status UdpSocket::Impl::open(Loop& loop, const Endpoint& at, bool offload) {
   set_option(descriptor, SOL_SOCKET, SO_SNDBUF, kSocketBuffer);
   set_option(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, kSocketBuffer);  // where privileged
   set_option(descriptor, SOL_SOCKET, SO_SNDBUFFORCE, kSocketBuffer);
-  if (offload) {
-    gro = try_option(descriptor, SOL_UDP, UDP_GRO, 1);
-    gso = try_option(descriptor, SOL_UDP, UDP_SEGMENT, 0);
-  }
+  gro = options.offloads.gro && try_option(descriptor, SOL_UDP, UDP_GRO, 1);
+  gso = options.offloads.gso && try_option(descriptor, SOL_UDP, UDP_SEGMENT, 0);
   auto address = to_sockaddr(bind_to, mapped);
   if (::bind(descriptor, address.raw(), address.size) != 0) return failed();
   if (::getsockname(descriptor, address.raw(), &address.size) != 0) return failed();
@@ -151,7 +149,7 @@ Result<std::unique_ptr<UdpSocket>> UdpSocket::open(Loop& loop, const Endpoint& a
   auto impl = std::make_shared<Impl>();
   impl->self = impl;
   impl->received = std::move(received);
-  if (auto opened = impl->open(loop, at, options.offload); !opened) {
+  if (auto opened = impl->open(loop, at, options); !opened) {
     return fail_with(opened.error());
   }
   return std::unique_ptr<UdpSocket>(new UdpSocket(std::move(impl)));

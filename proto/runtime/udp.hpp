@@ -14,6 +14,7 @@
 #include "proto/core/result.hpp"
 #include "proto/runtime/loop.hpp"
 #include "proto/runtime/net.hpp"
+#include "proto/runtime/offload.hpp"
 
 namespace culvert::runtime {
 
@@ -29,7 +30,7 @@ struct OutDatagram {
 };
 
 struct UdpOptions {
-  bool offload = true;  // try UDP_GRO and UDP_SEGMENT
+  Offloads offloads = {};  // of them gro and gso
 };
 
 struct UdpSent {

@@ -45,7 +45,7 @@ struct UdpSocket::Impl {
   std::vector<Datagram> datagrams;    // reused
   std::shared_ptr<UdpGather> gather;  // made at the first send
 
-  Status open(Loop& loop, const Endpoint& at, bool offload);
+  Status open(Loop& loop, const Endpoint& at, const UdpOptions& options);
   void on_readable();
   bool receive_batch();  // false: nothing left
   void split(std::size_t segment, Datagram whole);

@@ -4,6 +4,7 @@
    traffic.py serve              echoes TCP, and UDP behind one byte: the TOS it came with
    traffic.py tcp TO [BYTES]     sends so many random bytes and compares what comes back
    traffic.py udp TO [SIZE …]    datagrams of these sizes, one by one and as segmented sends
+   traffic.py all TO4 TO6 [SIZE …]   both, in both families, and datagrams of these sizes besides
    traffic.py tos TO TOS …       prints the TOS that a datagram sent with each arrives with; - if not
 """
 import os
@@ -97,13 +98,20 @@ def udp(to, *sizes):
         datagrams = [made.randbytes(size) for _ in range(count)]
         datagrams = list(dict.fromkeys(datagrams))
         exchange(connection, datagrams, lambda: [connection.send(d) for d in datagrams])
-        if size > 1392:
-            continue  # a segment may not be fragmented
+        if size > (1372 if ":" in to else 1392):
+            continue  # a segment may not be fragmented, and the tunnel's MTU is 1420
         last = made.randbytes(size // 2 + 1) if size > 64 else b""
         segmented = udp_socket(to)
         segmented.setsockopt(SOL_UDP, UDP_SEGMENT, size)
         exchange(segmented, [*datagrams, *([last] if last else [])],
                  lambda: segmented.send(b"".join(datagrams) + last))
+
+
+def both(to4, to6, *sizes):
+    for to in (to4, to6):
+        tcp(to)
+        udp(to)
+        udp(to, *sizes)
 
 
 def tos(to, *values):
@@ -124,4 +132,4 @@ def tos(to, *values):
 
 
 if __name__ == "__main__":
-    {"serve": serve, "tcp": tcp, "udp": udp, "tos": tos}[sys.argv[1]](*sys.argv[2:])
+    {"serve": serve, "tcp": tcp, "udp": udp, "all": both, "tos": tos}[sys.argv[1]](*sys.argv[2:])

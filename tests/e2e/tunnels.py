@@ -119,3 +119,8 @@ class Tunnels:
         """From `end` to the other and back: its output; fails if a byte is not as it was sent."""
         to = INNER[OTHER[end]][0 if family == 4 else 1]
         return self.run(end, "/usr/bin/python3", "-B", TRAFFIC, kind, to, *words, timeout=timeout)
+
+    def all_traffic(self, end, *sizes):
+        """TCP and UDP in both families, and datagrams of these sizes besides."""
+        return self.run(end, "/usr/bin/python3", "-B", TRAFFIC, "all", *INNER[OTHER[end]], *sizes,
+                        timeout=120)

@@ -76,7 +76,7 @@ struct Server {
                                       udp->send({&out, 1});
                                     }
                                   },
-                                  {.offload = false});
+                                  {.offloads = Offloads::none()});
     REQUIRE(socket);
     udp = std::move(*socket);
   }
@@ -117,7 +117,7 @@ struct World {
                                     for (const auto& d : batch)
                                       answers.push_back(to_bytes(d.bytes));
                                   },
-                                  {.offload = false});
+                                  {.offloads = Offloads::none()});
     REQUIRE(socket);
     client = std::move(*socket);
   }
