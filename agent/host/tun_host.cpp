@@ -61,7 +61,13 @@ Status TunHost::set_up_device() {
   device.offloads = options_.offloads;
   device.gone = events_.gone;
   auto tun = runtime::Tun::open(
-      loop_, [this](std::span<const ByteView> packets) { events_.packets(packets); }, device);
+      loop_,
+      [this](std::span<const RoomyPacket> packets) {
+        packets_.clear();
+        for (const RoomyPacket& each : packets) packets_.push_back(each.packet());
+        events_.packets(packets_);
+      },
+      device);
   if (!tun) return fail_with(tun.error());
   tun_ = std::move(*tun);
   options_.name = tun_->name();

@@ -65,6 +65,7 @@ class TunHost {
   Undo undo_;
   std::unique_ptr<runtime::Tun> tun_;
   std::unique_ptr<Stub> stub_;
+  std::vector<ByteView> packets_;  // of one batch
   runtime::Timer watch_;
   bool rewritten_ = false;         // resolv.conf, and not known to be changed by somebody else
   bool resolved_ = false;          // systemd-resolved asks the stub

@@ -33,7 +33,7 @@ Status Tunnel::open(const std::string& interface) {
   options.offloads = offloads_;
   options.gone = [this] { ended_("the interface was deleted"); };
   auto tun = runtime::Tun::open(
-      loop_, [this](std::span<const ByteView> packets) { from_tun(packets); }, options);
+      loop_, [this](std::span<const RoomyPacket> packets) { from_tun(packets); }, options);
   if (!tun) return fail_with(tun.error());
   tun_ = std::move(*tun);
   auto link = runtime::LinkWatch::open(
@@ -48,9 +48,9 @@ Status Tunnel::open(const std::string& interface) {
   return {};
 }
 
-void Tunnel::from_tun(std::span<const ByteView> packets) {
+void Tunnel::from_tun(std::span<const RoomyPacket> packets) {
   if (!working()) return;
-  device_.send(loop_.now(), packets, out_);
+  device_.send_in_place(loop_.now(), packets, out_);
   flush();
 }
 

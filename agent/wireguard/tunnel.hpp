@@ -52,7 +52,7 @@ class Tunnel {
   Status open(const std::string& interface);
   // tunnel.cpp: packets
   bool working() const { return udp_ != nullptr && private_key_.has_value(); }
-  void from_tun(std::span<const ByteView> packets);
+  void from_tun(std::span<const RoomyPacket> packets);
   void from_udp(std::span<runtime::Datagram> datagrams);
   void on_timer();
   void flush();

@@ -19,6 +19,8 @@ std::uint16_t transport_checksum(const IpAddress& source, const IpAddress& desti
 
 // In parts: sums of an even number of bytes each (but for the last) add up, in any order.
 std::uint64_t checksum_add(std::uint64_t sum, ByteView bytes);
+// The same, and copies `from` to `to` (not overlapping, as large) in the one pass over memory.
+std::uint64_t checksum_copy(std::uint64_t sum, ByteView from, std::uint8_t* to);
 std::uint16_t checksum_fold(std::uint64_t sum);  // → the one's complement
 
 }  // namespace culvert::ip

@@ -82,12 +82,13 @@ std::uint64_t pseudo_sum(ByteView packet, const Layout& layout, std::size_t leng
   return checksum_add(layout.protocol + length, addresses);
 }
 
-void set_transport_checksum(MutableByteView packet, const Layout& layout) {
-  const auto transport = packet.subspan(layout.ip_size);
+void set_transport_checksum(MutableByteView packet, const Layout& layout,
+                            std::uint64_t payload_sum) {
+  const auto header = packet.subspan(layout.ip_size, layout.headers - layout.ip_size);
   auto* field = packet.data() + checksum_at(layout);
   store_be(field, std::uint16_t{0});
-  const auto sum = checksum_add(pseudo_sum(packet, layout, transport.size()), transport);
-  const auto value = checksum_fold(sum);
+  const auto pseudo = pseudo_sum(packet, layout, packet.size() - layout.ip_size);
+  const auto value = checksum_fold(checksum_add(pseudo + payload_sum, header));
   // RFC 768: an all-zero UDP checksum would mean that there is none.
   store_be(field, layout.protocol == kUdp && value == 0 ? std::uint16_t{0xFFFF} : value);
 }
@@ -143,22 +144,24 @@ void VirtioHeader::write(std::uint8_t* to) const {
 
 void Splitter::clear() { chunk_ = used_ = 0; }
 
-MutableByteView Splitter::allocate(std::size_t size) {
-  if (!chunks_.empty() && used_ + size > kChunk) {
+RoomyPacket Splitter::allocate(std::size_t size) {
+  const std::size_t whole = kRoomBefore + size + kRoomBehind;
+  if (!chunks_.empty() && used_ + whole > kChunk) {
     ++chunk_;
     used_ = 0;
   }
   if (chunk_ == chunks_.size()) chunks_.emplace_back(kChunk);
-  const auto out = MutableByteView(chunks_[chunk_]).subspan(used_, size);
-  used_ += size;
+  const RoomyPacket out{MutableByteView(chunks_[chunk_]).subspan(used_, whole), kRoomBefore, size};
+  used_ += whole;
   return out;
 }
 
-bool Splitter::split(const VirtioHeader& header, MutableByteView packet,
-                     std::vector<ByteView>& out) {
+bool Splitter::split(const VirtioHeader& header, const RoomyPacket& super,
+                     std::vector<RoomyPacket>& out) {
+  const auto packet = super.packet();
   if (header.gso_type == kGsoNone) {
     if ((header.flags & kNeedsChecksum) != 0 && !finish_checksum(header, packet)) return false;
-    out.push_back(packet);
+    out.push_back(super);
     return true;
   }
   const auto layout = layout_of(packet);
@@ -172,9 +175,9 @@ bool Splitter::split(const VirtioHeader& header, MutableByteView packet,
     const std::size_t offset = i * header.gso_size;
     const bool last = i + 1 == segments;
     const auto part = payload.subspan(offset, last ? payload.size() - offset : header.gso_size);
-    const auto segment = allocate(layout->headers + part.size());
+    out.push_back(allocate(layout->headers + part.size()));
+    const auto segment = out.back().packet();
     std::memcpy(segment.data(), packet.data(), layout->headers);
-    if (!part.empty()) std::memcpy(segment.data() + layout->headers, part.data(), part.size());
     auto* const transport = segment.data() + layout->ip_size;
     if (!layout->v6) store_be(segment.data() + 4, static_cast<std::uint16_t>(id + i));
     set_ip_length(segment, *layout);
@@ -185,8 +188,8 @@ bool Splitter::split(const VirtioHeader& header, MutableByteView packet,
     } else {
       store_be(transport + 4, static_cast<std::uint16_t>(kUdpHeaderSize + part.size()));
     }
-    set_transport_checksum(segment, *layout);
-    out.push_back(segment);
+    set_transport_checksum(segment, *layout,
+                           checksum_copy(0, part, segment.data() + layout->headers));
   }
   return true;
 }

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "proto/core/bytes.hpp"
+#include "proto/core/roomy_packet.hpp"
 
 namespace culvert::ip {
 
@@ -44,16 +45,20 @@ struct VirtioHeader {
   void write(std::uint8_t* to) const;
 };
 
-// Appends the packets to `out`; they lie in `packet` itself or in the arena, and live until the
-// next clear() and as long as `packet`. False: a header that lies or that we did not ask for; the
-// packet is dropped.
+inline constexpr std::size_t kRoomBefore = 16;  // of a tunnel's header
+inline constexpr std::size_t kRoomBehind = 32;  // of its padding and tag
+
+// Appends the packets to `out`; they lie in `super` itself or in the arena, and live until the next
+// clear() and as long as `super`. Those in the arena have kRoomBefore and kRoomBehind around them,
+// one that is not split has what `super` has. False: a header that lies or that we did not ask for;
+// the packet is dropped.
 class Splitter {
  public:
-  bool split(const VirtioHeader& header, MutableByteView packet, std::vector<ByteView>& out);
+  bool split(const VirtioHeader& header, const RoomyPacket& super, std::vector<RoomyPacket>& out);
   void clear();  // keeps the memory
 
  private:
-  MutableByteView allocate(std::size_t size);
+  RoomyPacket allocate(std::size_t size);
 
   static constexpr std::size_t kChunk = 256 * 1024;
   std::vector<std::vector<std::uint8_t>> chunks_;

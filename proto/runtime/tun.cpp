@@ -24,7 +24,8 @@
 namespace culvert::runtime {
 namespace {
 
-constexpr std::size_t kReadMost = ip::kVirtioHeaderSize + ip::kMaxSuperPacket;
+// A packet lies at ip::kRoomBefore of its place, behind the virtio_net_hdr where there is one.
+constexpr std::size_t kReadMost = ip::kRoomBefore + ip::kMaxSuperPacket + ip::kRoomBehind;
 constexpr std::size_t kReadMemory = 8 * kReadMost;  // of one batch
 constexpr std::size_t kReadBatch = 64;              // reads a batch
 constexpr std::size_t kReadRounds = 4;              // batches a wake-up
@@ -57,7 +58,7 @@ struct Tun::Impl {
   void probe_offload(const Offloads& wanted);
   void on_readable();
   bool read_batch();
-  void take(MutableByteView raw);
+  void take(MutableByteView place, std::size_t size);
   void write_plain(std::span<const ByteView> packets);
   void write_joined(std::span<const ByteView> packets);
   void count_write(ssize_t written, std::size_t size);
@@ -73,7 +74,7 @@ struct Tun::Impl {
   std::weak_ptr<Impl> self;
 
   std::vector<std::uint8_t> memory;
-  std::vector<ByteView> packets;
+  std::vector<RoomyPacket> packets;
   ip::Splitter splitter;
   ip::Coalescer coalescer;
 };
@@ -153,16 +154,19 @@ bool Tun::Impl::read_batch() {
   bool more = true;
   bool deleted = false;
   std::size_t used = 0;
+  const std::size_t header = virtio ? ip::kVirtioHeaderSize : 0;
   for (std::size_t reads = 0; reads < kReadBatch && used + kReadMost <= memory.size(); ++reads) {
-    const ssize_t size = ::read(descriptor, memory.data() + used, kReadMost);
+    auto* const to = memory.data() + used + ip::kRoomBefore - header;
+    const ssize_t size = ::read(descriptor, to, header + ip::kMaxSuperPacket);
     if (size <= 0) {
       more = size < 0 && errno == EINTR;
       deleted = size < 0 && errno == EBADFD;  // the descriptor has lost its device
       break;
     }
     ++counters.reads;
-    take(MutableByteView(memory).subspan(used, static_cast<std::size_t>(size)));
-    used += (static_cast<std::size_t>(size) + 63U) & ~std::size_t{63};
+    const std::size_t place = ip::kRoomBefore + static_cast<std::size_t>(size) + ip::kRoomBehind;
+    take(MutableByteView(memory).subspan(used, place), static_cast<std::size_t>(size));
+    used += (place + 63U) & ~std::size_t{63};
   }
   counters.packets_in += packets.size();
   if (!packets.empty()) received(packets);
@@ -173,20 +177,22 @@ bool Tun::Impl::read_batch() {
   return more;
 }
 
-void Tun::Impl::take(MutableByteView raw) {
-  if (!virtio) {
-    counters.bytes_in += raw.size();
-    packets.push_back(raw);
-    return;
-  }
-  if (raw.size() <= ip::kVirtioHeaderSize) {
+// `size` bytes were read into `place`: a virtio_net_hdr, if any, that ends at ip::kRoomBefore, and
+// the packet.
+void Tun::Impl::take(MutableByteView place, std::size_t size) {
+  const std::size_t header = virtio ? ip::kVirtioHeaderSize : 0;
+  if (size <= header) {
     ++counters.dropped_in;
     return;
   }
-  const auto header = ip::VirtioHeader::read(raw.data());
-  const auto packet = raw.subspan(ip::kVirtioHeaderSize);
-  counters.bytes_in += packet.size();
-  if (!splitter.split(header, packet, packets)) ++counters.dropped_in;
+  const RoomyPacket packet{place, ip::kRoomBefore, size - header};
+  counters.bytes_in += packet.size;
+  if (!virtio) {
+    packets.push_back(packet);
+  } else if (!splitter.split(ip::VirtioHeader::read(place.data() + ip::kRoomBefore - header),
+                             packet, packets)) {
+    ++counters.dropped_in;
+  }
 }
 
 void Tun::Impl::count_write(ssize_t written, std::size_t size) {

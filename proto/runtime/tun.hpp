@@ -12,6 +12,7 @@
 
 #include "proto/core/bytes.hpp"
 #include "proto/core/result.hpp"
+#include "proto/core/roomy_packet.hpp"
 #include "proto/runtime/loop.hpp"
 #include "proto/runtime/offload.hpp"
 
@@ -33,8 +34,9 @@ struct TunCounters {
 
 class Tun {
  public:
-  // IP packets of at most the MTU each; valid during the call.
-  using Received = std::function<void(std::span<const ByteView> packets)>;
+  // IP packets of at most the MTU each, with ip::kRoomBefore and ip::kRoomBehind around them; valid
+  // during the call.
+  using Received = std::function<void(std::span<const RoomyPacket> packets)>;
 
   // kDenied: not permitted, or no /dev/net/tun; kConflict: the name is taken; kInvalid: the name.
   static Result<std::unique_ptr<Tun>> open(Loop& loop, Received received, TunOptions options);

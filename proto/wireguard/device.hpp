@@ -10,13 +10,13 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <span>
 #include <unordered_map>
 #include <vector>
 
 #include "proto/core/prefix.hpp"
 #include "proto/core/result.hpp"
+#include "proto/core/roomy_packet.hpp"
 #include "proto/crypto/aead.hpp"
 #include "proto/ip/packet.hpp"
 #include "proto/wireguard/allowed_ips.hpp"
@@ -34,8 +34,7 @@ class Device {
   static constexpr std::size_t kMaxAllowedIps = 1U << 16U;  // a peer
   static constexpr std::size_t kMaxStaged = 128;            // packets a peer
   static constexpr std::size_t kMaxPacket = 65'472;         // inner; the datagram fits in UDP
-  // `rng` outlives the device.
-  Device(Identity identity, Rng& rng, DeviceOptions options = {});
+  Device(Identity identity, Rng& rng, DeviceOptions options = {});  // `rng` outlives the device
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
 
@@ -58,13 +57,13 @@ class Device {
   crypto::Secret32 preshared_key(const crypto::WireGuardKey& key) const;  // zero: none
   std::optional<PeerInfo> peer(const crypto::WireGuardKey& key) const;
   std::vector<PeerInfo> peers() const;
-  std::size_t peer_count() const { return peers_.size(); }
   // The greatest label seen of a peer, also of one that was removed (the last kMaxTombstones).
   std::optional<Tai64n> last_timestamp(const crypto::WireGuardKey& key) const;
   const Counters& counters() const { return counters_; }
-
   // All append to `out`. A view in `packets` is not kept.
   void send(Now now, std::span<const ByteView> packets, Output& out);
+  // Where the packet lies, with kTransportHeaderSize before and kTransportTail behind it: no copy.
+  void send_in_place(Now now, std::span<const RoomyPacket> packets, Output& out);
   void receive(Now now, std::span<Incoming> datagrams, Output& out);
   void handle_timeout(Now now, Output& out);
   Instant next_deadline() const { return deadlines_.next(); }  // never() if there is none
@@ -77,7 +76,8 @@ class Device {
   void settle(Now now, Output& out);  // ends every call
   void bury();
   // device_send.cpp
-  void seal(Peer& peer, Keypair& keypair, ByteView packet, Output& out);
+  void send_one(Now now, ByteView packet, const RoomyPacket* place, Routed& last, Output& out);
+  void seal(Peer& peer, Keypair& keypair, ByteView packet, const RoomyPacket* place, Output& out);
   void stage(Peer& peer, ByteView packet);
   void flush_staged(Now now, Peer& peer, Output& out);
   void send_keepalive(Now now, Peer& peer, Output& out);

@@ -17,43 +17,56 @@ std::size_t padded_size(std::size_t size, std::size_t mtu) {
 }  // namespace
 
 void Device::send(Now now, std::span<const ByteView> packets, Output& out) {
-  Peer* peer = nullptr;
-  std::optional<IpAddress> routed;  // what `peer` was looked up for: bursts go to one address
-  for (const ByteView packet : packets) {
-    const auto addresses = ip::Addresses::parse(packet);
-    if (!addresses || addresses->total_length > kMaxPacket) {
-      ++counters_.packet_malformed;
-      continue;
-    }
-    if (routed != addresses->destination) {
-      routed = addresses->destination;
-      peer = allowed_ips_.lookup(*routed);
-    }
-    if (peer == nullptr) {
-      ++counters_.packet_unroutable;
-      continue;
-    }
-    const auto whole = packet.first(addresses->total_length);
-    Keypair* keypair = peer->keypairs.current();
-    if (keypair != nullptr && keypair->may_seal(now.steady)) {
-      seal(*peer, *keypair, whole, out);
-    } else {
-      stage(*peer, whole);
-      start_handshake(now, *peer, false, out);
-    }
-  }
+  Routed last;
+  for (const ByteView packet : packets) send_one(now, packet, nullptr, last, out);
   settle(now, out);
 }
 
-// Lays the datagram out; settle() seals it with the others.
-void Device::seal(Peer& peer, Keypair& keypair, ByteView packet, Output& out) {
+void Device::send_in_place(Now now, std::span<const RoomyPacket> packets, Output& out) {
+  Routed last;
+  for (const RoomyPacket& each : packets) send_one(now, each.packet(), &each, last, out);
+  settle(now, out);
+}
+
+void Device::send_one(Now now, ByteView packet, const RoomyPacket* place, Routed& last,
+                      Output& out) {
+  const auto addresses = ip::Addresses::parse(packet);
+  if (!addresses || addresses->total_length > kMaxPacket) {
+    ++counters_.packet_malformed;
+    return;
+  }
+  if (last.to != addresses->destination) {
+    last = {addresses->destination, allowed_ips_.lookup(addresses->destination)};
+  }
+  if (last.peer == nullptr) {
+    ++counters_.packet_unroutable;
+    return;
+  }
+  Peer& peer = *last.peer;
+  const auto whole = packet.first(addresses->total_length);
+  Keypair* keypair = peer.keypairs.current();
+  if (keypair != nullptr && keypair->may_seal(now.steady)) {
+    seal(peer, *keypair, whole, place, out);
+  } else {
+    stage(peer, whole);
+    start_handshake(now, peer, false, out);
+  }
+}
+
+// Lays the datagram out, around the packet where there is room; settle() seals it with the others.
+void Device::seal(Peer& peer, Keypair& keypair, ByteView packet, const RoomyPacket* place,
+                  Output& out) {
   const std::size_t padded = padded_size(packet.size(), options_.mtu);
-  const auto datagram = out.allocate(padded + kTransportOverhead);
+  const bool in_place = place != nullptr && place->before >= kTransportHeaderSize &&
+                        place->behind() >= kTransportTail;
+  const auto datagram = in_place ? place->memory.subspan(place->before - kTransportHeaderSize,
+                                                         padded + kTransportOverhead)
+                                 : out.allocate(padded + kTransportOverhead);
   const TransportHeader header{keypair.remote, keypair.send_counter++};
   encode(header, datagram.first(kTransportHeaderSize));
   const auto body = datagram.subspan(kTransportHeaderSize);
   if (!packet.empty()) {
-    std::memcpy(body.data(), packet.data(), packet.size());
+    if (!in_place) std::memcpy(body.data(), packet.data(), packet.size());
     std::memset(body.data() + packet.size(), 0, padded - packet.size());
     peer.sent_data = true;
   }
@@ -74,7 +87,7 @@ void Device::stage(Peer& peer, ByteView packet) {
 void Device::flush_staged(Now now, Peer& peer, Output& out) {
   Keypair* keypair = peer.keypairs.current();
   while (!peer.staged.empty() && keypair != nullptr && keypair->may_seal(now.steady)) {
-    seal(peer, *keypair, peer.staged.front(), out);
+    seal(peer, *keypair, peer.staged.front(), nullptr, out);
     peer.staged.pop_front();
   }
 }
@@ -82,7 +95,7 @@ void Device::flush_staged(Now now, Peer& peer, Output& out) {
 void Device::send_keepalive(Now now, Peer& peer, Output& out) {
   Keypair* keypair = peer.keypairs.current();
   if (keypair != nullptr && keypair->may_seal(now.steady)) {
-    seal(peer, *keypair, {}, out);
+    seal(peer, *keypair, {}, nullptr, out);
   } else {
     start_handshake(now, peer, false, out);
   }

@@ -47,8 +47,9 @@ inline constexpr std::size_t kInitiationSize = 148;
 inline constexpr std::size_t kResponseSize = 92;
 inline constexpr std::size_t kCookieReplySize = 64;
 inline constexpr std::size_t kTransportHeaderSize = 16;
-inline constexpr std::size_t kTransportOverhead = 32;  // header and tag
-inline constexpr std::size_t kMacsSize = 32;           // the mac1 ‖ mac2 that ends types 1 and 2
+inline constexpr std::size_t kTransportOverhead = 32;                     // header and tag
+inline constexpr std::size_t kTransportTail = kPaddingMultiple - 1 + 16;  // padding and tag at most
+inline constexpr std::size_t kMacsSize = 32;  // the mac1 ‖ mac2 that ends types 1 and 2
 
 // A datagram's type, if the first four bytes and the size are right for it. The one demultiplexer.
 std::optional<MessageType> message_type(ByteView datagram);

@@ -18,9 +18,9 @@ void check_split(ByteView input) {
   Bytes bytes = to_bytes(input);
   if (bytes.size() < kVirtioHeaderSize) return;
   Splitter splitter;
-  std::vector<ByteView> parts;
+  std::vector<RoomyPacket> parts;
   const auto header = VirtioHeader::read(bytes.data());
-  splitter.split(header, MutableByteView(bytes).subspan(kVirtioHeaderSize), parts);
+  splitter.split(header, {bytes, kVirtioHeaderSize, bytes.size() - kVirtioHeaderSize}, parts);
   require(parts.size() <= bytes.size());
 }
 
@@ -59,12 +59,13 @@ void check_join(ByteView input) {
     for (const ByteView piece : joiner.pieces(joined)) append(bytes, piece);
     require(bytes.size() == joined.size && joined.size <= kMaxSuperPacket);
     Splitter splitter;
-    std::vector<ByteView> parts;
-    require(splitter.split(VirtioHeader::read(joined.virtio.data()), bytes, parts));
+    std::vector<RoomyPacket> parts;
+    require(
+        splitter.split(VirtioHeader::read(joined.virtio.data()), {bytes, 0, bytes.size()}, parts));
     require(parts.size() == joined.pieces);
-    for (const ByteView part : parts) {
+    for (const RoomyPacket& part : parts) {
       require(std::any_of(packets.begin(), packets.end(),
-                          [&](ByteView packet) { return bare(packet) == bare(part); }));
+                          [&](ByteView packet) { return bare(packet) == bare(part.packet()); }));
     }
     back += parts.size();
   }

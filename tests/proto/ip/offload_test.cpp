@@ -56,11 +56,16 @@ Bytes written(const Coalescer& joiner, const CoalescedPacket& packet) {
 
 std::vector<Bytes> split_again(Bytes raw) {
   Splitter splitter;
-  std::vector<ByteView> parts;
+  std::vector<RoomyPacket> parts;
   const auto header = VirtioHeader::read(raw.data());
-  REQUIRE(splitter.split(header, MutableByteView(raw).subspan(kVirtioHeaderSize), parts));
+  const RoomyPacket super{raw, kVirtioHeaderSize, raw.size() - kVirtioHeaderSize};
+  REQUIRE(splitter.split(header, super, parts));
   std::vector<Bytes> out;
-  for (const ByteView part : parts) out.push_back(to_bytes(part));
+  for (const RoomyPacket& part : parts) {
+    const bool roomy = part.before == kRoomBefore && part.behind() == kRoomBehind;
+    CHECK((header.gso_type == kGsoNone || roomy));
+    out.push_back(to_bytes(part.packet()));
+  }
   return out;
 }
 
@@ -190,9 +195,9 @@ TEST_CASE("offload: a super-packet whose header lies is refused") {
   SeededRng rng{4};
   Bytes packet = segment(v6(1, 1), v6(2, 2), 1, payload(rng, 3000));
   Splitter splitter;
-  std::vector<ByteView> parts;
+  std::vector<RoomyPacket> parts;
   const auto refused = [&](VirtioHeader header, Bytes bytes) {
-    return !splitter.split(header, bytes, parts) && parts.empty();
+    return !splitter.split(header, {bytes, 0, bytes.size()}, parts) && parts.empty();
   };
   CHECK(refused({kNeedsChecksum, kGsoTcp6, 60, 0, 40, 16}, packet));     // no size
   CHECK(refused({kNeedsChecksum, kGsoTcp4, 60, 1000, 40, 16}, packet));  // another family

@@ -40,6 +40,27 @@ TEST_CASE("checksum: RFC 1071 section 3, and an IPv4 header") {
   CHECK(checksum(hex("45000073000040004011b861c0a80001c0a800c7")) == 0);
 }
 
+TEST_CASE("checksum: every length and alignment as by words of 16 bits; a copy sums and copies") {
+  SeededRng rng(7);
+  Bytes memory(400);
+  rng.fill(memory);
+  std::fill(memory.begin() + 100, memory.begin() + 250, std::uint8_t{0xFF});  // carries
+  for (std::size_t from = 0; from < 9; ++from) {
+    for (std::size_t size = 0; size + from <= memory.size(); ++size) {
+      const auto bytes = ByteView(memory).subspan(from, size);
+      std::uint64_t sum = 0;
+      for (std::size_t i = 0; i < size; ++i) {
+        sum += i % 2 == 0 ? std::uint64_t{bytes[i]} << 8U : bytes[i];
+      }
+      Bytes copy(size + 1, std::uint8_t{0xA5});
+      const bool right = checksum_fold(sum) == checksum(bytes) &&
+                         checksum_fold(checksum_copy(0, bytes, copy.data())) == checksum(bytes) &&
+                         std::equal(bytes.begin(), bytes.end(), copy.begin()) && copy[size] == 0xA5;
+      if (!right) FAIL("from " << from << " size " << size);
+    }
+  }
+}
+
 TEST_CASE("packets: TCP over IPv6, as built") {
   const auto raw = tcp_packet(kFrom, kTo, {.flags = kSyn, .sequence = 7}, view("hello"));
   const auto packet = PacketView::parse(raw);

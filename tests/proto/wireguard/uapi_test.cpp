@@ -222,26 +222,26 @@ TEST_CASE("uapi: peers are made, changed and removed") {
     CHECK(apply_to(host, peer("update_only=true\n", kOther) +
                              peer("update_only=true\npersistent_keepalive_interval=0\n")) ==
           Errno::kNone);
-    CHECK(host.device.peer_count() == 1);
+    CHECK(host.device.peers().size() == 1);
     CHECK(host.device.peer(key_of(kKey))->persistent_keepalive == 0s);
   }
   SECTION("remove; of an unknown one, nothing") {
     CHECK(apply_to(host, peer("remove=true\n", kOther) + peer("remove=true\n")) == Errno::kNone);
-    CHECK(host.device.peer_count() == 0);
+    CHECK(host.device.peers().size() == 0);
   }
   SECTION("replace_peers") {
     CHECK(apply_to(host, "replace_peers=true\n" + peer("", kOther)) == Errno::kNone);
-    REQUIRE(host.device.peer_count() == 1);
+    REQUIRE(host.device.peers().size() == 1);
     CHECK(host.device.has_peer(key_of("b" + kOther.substr(1))));
   }
   SECTION("a peer twice: the second changes the first") {
     CHECK(apply_to(host, peer("allowed_ip=10.7.0.0/16\n", kOther) +
                              peer("remove=true\n", kOther)) == Errno::kNone);
-    CHECK(host.device.peer_count() == 1);
+    CHECK(host.device.peers().size() == 1);
   }
   SECTION("ourselves are left out, a key that is no point is refused") {
     CHECK(apply_to(host, peer("", host.device.public_key().hex())) == Errno::kNone);
-    CHECK(host.device.peer_count() == 1);
+    CHECK(host.device.peers().size() == 1);
     CHECK(apply_to(host, peer("", std::string(64, '0'))) == Errno::kInvalid);
   }
 }
@@ -304,7 +304,7 @@ TEST_CASE("device: an identity that a peer has makes that peer go") {
   config.public_key = identity.public_key;
   REQUIRE(a.device.add_peer(at(0s), std::move(config)));
   a.device.set_identity(std::move(identity));
-  CHECK(a.device.peer_count() == 0);
+  CHECK(a.device.peers().size() == 0);
 }
 
 TEST_CASE("device: the same identity anew sends a persistent keepalive at once") {
