@@ -58,10 +58,10 @@ struct End {
         rng(number),
         inner(*parse_address("fd00::" + std::to_string(number))),
         device(wireguard::Identity::generate(rng), rng) {
-    auto opened = UdpSocket::open(loop, {IpAddress::v4(127, 0, 0, 1), 0},
+    auto socket = UdpSocket::open(loop, {IpAddress::v4(127, 0, 0, 1), 0},
                                   [this](std::span<Datagram> batch) { receive(batch); });
-    REQUIRE(opened);
-    udp = std::move(*opened);
+    REQUIRE(socket);
+    udp = std::move(*socket);
   }
   void know(const End& other) {
     wireguard::PeerConfig peer;
@@ -74,17 +74,17 @@ struct End {
     split.clear();
     splitter.clear();
     const auto header = ip::VirtioHeader::read(raw.data());
-    splitter.split(header, MutableByteView(raw).subspan(ip::kVirtioHeaderSize), split);
-    device.send(loop.now(), split, out);
+    splitter.split(header, {raw, ip::kVirtioHeaderSize, raw.size() - ip::kVirtioHeaderSize}, split);
+    device.send_in_place(loop.now(), split, out);
     flush();
   }
   void receive(std::span<Datagram> batch) {
     incoming.clear();
     for (const auto& each : batch) incoming.push_back({each.from, each.bytes, each.ecn});
     device.receive(loop.now(), incoming, out);
-    split.clear();
-    for (const auto& each : out.packets) split.push_back(each.packet);
-    for (const auto& each : joiner.join(split, {true, true})) arrived += each.pieces;
+    opened.clear();
+    for (const auto& each : out.packets) opened.push_back(each.packet);
+    for (const auto& each : joiner.join(opened, {true, true})) arrived += each.pieces;
     flush();
     if (arrived >= wanted) loop.stop();
   }
@@ -107,7 +107,8 @@ struct End {
   ip::Splitter splitter;
   ip::Coalescer joiner;
   wireguard::Output out;
-  std::vector<ByteView> split;
+  std::vector<RoomyPacket> split;
+  std::vector<ByteView> opened;
   std::vector<wireguard::Incoming> incoming;
   std::vector<OutDatagram> outgoing;
   std::size_t arrived = 0, wanted = 0;
@@ -162,9 +163,14 @@ void through_device(TunResult& result) {
   if (::unshare(CLONE_NEWNET) != 0) return;
   Loop loop;
   std::unique_ptr<Tun> tun;
-  const auto echo = [&tun](std::span<const ByteView> packets) {
-    for (const ByteView packet : packets) swap_ends(packet);
-    tun->write(packets);
+  std::vector<ByteView> back;
+  const auto echo = [&](std::span<const RoomyPacket> packets) {
+    back.clear();
+    for (const RoomyPacket& each : packets) {
+      swap_ends(each.packet());
+      back.push_back(each.packet());
+    }
+    tun->write(back);
   };
   auto opened = Tun::open(loop, echo, {.name = "steady0"});
   if (!opened) return;
