@@ -159,6 +159,7 @@ std::vector<std::string> status_screen(const json& status, const json& services,
   add_links(screen, status);
   screen.field("address", cell(status, "address"));
   screen.field("identity", cell(status, "identity"));
+  screen.field("TCP stack", cell(status, "stack"));
   add_peers(screen, status);
   add_grants(screen, services, now);
   add_requests(screen, requests, now);

@@ -43,6 +43,7 @@ class Netstack final : public Stack {
   Netstack(runtime::Loop& loop, Rng& rng, NetstackOptions options, Output output);
   ~Netstack() override;
 
+  const char* name() const override { return "lwip"; }
   void input(std::span<const ByteView> packets) override;
   Status add_address(const IpAddress& address) override;
   void remove_address(const IpAddress& address) override;

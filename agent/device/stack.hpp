@@ -37,6 +37,8 @@ class Stack {
   Stack(const Stack&) = delete;
   Stack& operator=(const Stack&) = delete;
 
+  virtual const char* name() const = 0;  // as in the configuration
+
   // IPv6 packets that came out of the tunnel and passed the grant filter. Copied as needed.
   virtual void input(std::span<const ByteView> packets) = 0;
 

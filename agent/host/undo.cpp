@@ -37,14 +37,14 @@ std::vector<runtime::Rule> kernel_rules(const MeshRules& rules) {
   runtime::Rule owner;
   owner.priority = kPriority;
   owner.to = *parse_prefix("fd63:756c:7665::/48");
-  owner.local = true;
+  owner.from = "lo";
   owner.table = rules.table;
   owner.users = {{rules.owner, rules.owner}};
   runtime::Rule root = owner;
   root.users = {{0, 0}};
   runtime::Rule wall = owner;
   wall.priority = kPriority + 1;
-  wall.local = false;
+  wall.from.clear();
   wall.users.reset();
   wall.action = runtime::Rule::Action::kUnreachable;
   if (rules.owner == 0) return {wall, owner};

@@ -90,7 +90,11 @@ class Commands::Impl {
   Now now() const { return loop_.now(); }
 
   Run status(Arguments&) {
-    return [this](const Answer& answer) { answer(Reply::ok(show(core_.status(now())))); };
+    return [this](const Answer& answer) {
+      auto shown = show(core_.status(now()));
+      shown["stack"] = hooks_.stack;
+      answer(Reply::ok(std::move(shown)));
+    };
   }
   Run services(Arguments&) {
     return [this](const Answer& answer) {

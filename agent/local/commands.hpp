@@ -24,7 +24,8 @@ struct CommandHooks {
   std::function<Result<std::vector<audit::Entry>>(const audit::Query&)> audit;
   std::function<std::optional<Endpoint>()> proxy;         // where it listens
   std::function<Refusals(std::uint64_t after)> refusals;  // by the proxy
-  Dialer dialer;                                          // for forwards
+  std::string stack;  // which TCP stack serves the mesh: lwip, kernel or host
+  Dialer dialer;      // for forwards
   OwnerCheck owner;
 };
 

@@ -1,6 +1,5 @@
 #include "agent/shell/agent_shell.hpp"
 
-#include "agent/device/netstack.hpp"
 #include "proto/runtime/log.hpp"
 #include "proto/trust/names.hpp"
 
@@ -22,8 +21,14 @@ void write_log(const LogLine& line) {
 
 }  // namespace
 
-Result<std::unique_ptr<Shell>> Shell::open(runtime::Loop& loop, Rng& rng, ShellOptions options) {
+Result<std::unique_ptr<Shell>> Shell::open(runtime::Loop& loop, Rng& rng, ShellOptions options,
+                                           StackOptions stack) {
   std::unique_ptr<Shell> shell(new Shell(loop, rng, options));
+  auto made = make_stack(
+      loop, rng, std::move(stack),
+      [raw = shell.get()](std::span<const ByteView> packets) { raw->from_device(packets); });
+  if (!made) return fail_with(made.error());
+  shell->stack_ = std::move(*made);
   auto udp = runtime::UdpSocket::open(
       loop, Endpoint{{}, options.udp_port},
       [raw = shell.get()](std::span<runtime::Datagram> batch) { raw->received(batch); },
@@ -39,9 +44,6 @@ Result<std::unique_ptr<Shell>> Shell::open(runtime::Loop& loop, Rng& rng, ShellO
 Shell::Shell(runtime::Loop& loop, Rng& rng, ShellOptions options)
     : loop_(loop),
       options_(options),
-      stack_(std::make_unique<device::Netstack>(
-          loop, rng, device::NetstackOptions{},
-          [this](std::span<const ByteView> packets) { from_device(packets); })),
       control_(loop, rng, control_events(), options.proxies),
       relays_(loop, relay_events(), options.proxies),
       deadline_(loop,

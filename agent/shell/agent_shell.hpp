@@ -10,6 +10,7 @@
 #include "agent/core/core.hpp"
 #include "agent/device/stack.hpp"
 #include "agent/shell/links.hpp"
+#include "agent/shell/stack_choice.hpp"
 #include "proto/runtime/timer.hpp"
 #include "proto/runtime/udp.hpp"
 
@@ -35,7 +36,8 @@ class Shell {
 
   // Opens the UDP socket; fails with one clear line. The core is started by the caller and outlives
   // nothing here.
-  static Result<std::unique_ptr<Shell>> open(runtime::Loop& loop, Rng& rng, ShellOptions options);
+  static Result<std::unique_ptr<Shell>> open(runtime::Loop& loop, Rng& rng, ShellOptions options,
+                                             StackOptions stack);
 
   void run(Core& core, FlowEvents events);  // from now on; the core outlives the shell's use
   void pump();                              // after any call into the core

@@ -78,6 +78,12 @@ Result<Config> load_config(const std::string& path) {
     config.direct = from.flag("direct", true);
     config.udp_port = static_cast<std::uint16_t>(from.number("port", 0, 0, 65535));
   });
+  const std::string stack = file->text("stack", "auto");
+  if (stack == "lwip") config.stack = StackChoice::kLwip;
+  if (stack == "kernel") config.stack = StackChoice::kKernel;
+  if (stack != "auto" && config.stack == StackChoice::kAuto) {
+    file->refuse("stack", "must be auto, kernel or lwip");
+  }
   const std::string proxy = file->text("proxy", std::string(kDefaultProxy));
   config.proxy = parse_endpoint(proxy);
   if (!proxy.empty() && (!config.proxy || !config.proxy->address.is_loopback())) {

@@ -7,14 +7,17 @@
 //                         "upstream_tls": {"ca_file": "/etc/db-ca.pem", "server_name": "db"}},
 //                  "web": {"http": {…}}},  HTTP routes instead: docs/operations/http.md
 //     "path": {"allow_loopback": false, "direct": true, "port": 0},
+//     "stack": "auto",                the mesh's TCP: "kernel" in a namespace of its own, "lwip" in
+//                                     this process; "auto": kernel where the system allows it
 //     "proxy": "127.0.0.1:1080",      laptops; "" for none
 //     "tun": {"name": "culvert0", "dns": true},    laptops: TUN mode; also culvert up --tun
 //     "https_proxy": "http://USER:PASSWORD@HOST:PORT",   the way out to the coordinator and relays;
 //                                     "": none; without the key: the environment's HTTPS_PROXY
-//     "offload": "",                  what to switch off, e.g. "-gso,-gro":
-//     proto/runtime/offload.hpp "aead": "",                     ipsec-mb, libcrypto or sodium; "":
-//     the fastest here "coordinator": "",              instead of the token's URL "name": "", of
-//     the node; else the host's "log": "info"
+//     "offload": "",                  what to switch off, e.g. "-gso,-gro" (runtime/offload.hpp)
+//     "aead": "",                     ipsec-mb, libcrypto or sodium; "": the fastest here
+//     "coordinator": "",              instead of the token's URL
+//     "name": "",                     of the node; else the host's
+//     "log": "info"
 //   }
 #pragma once
 
@@ -53,6 +56,8 @@ struct UpstreamConfig {
 
 inline constexpr const char* kDefaultTunName = "culvert0";
 
+enum class StackChoice { kAuto, kLwip, kKernel };
+
 struct TunConfig {
   std::string name = kDefaultTunName;
   bool dns = true;  // resolve the names of granted services
@@ -63,6 +68,7 @@ struct Config {
   bool allow_loopback = false;
   bool direct = true;
   std::uint16_t udp_port = 0;
+  StackChoice stack = StackChoice::kAuto;
   std::optional<TunConfig> tun;
   std::optional<Endpoint> proxy;  // ours, for the laptop's programs
   runtime::ProxyRules proxies;    // that we go through

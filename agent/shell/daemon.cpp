@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "agent/core/enrol.hpp"
+#include "agent/device/kernel_stack.hpp"
 #include "agent/dns/resolv_conf.hpp"
 #include "agent/host/tun_host.hpp"
 #include "agent/local/commands.hpp"
@@ -83,8 +84,8 @@ std::string host_name() {
 // Everything of one run, in the order in which it is made; gone in the reverse order.
 class Daemon {
  public:
-  explicit Daemon(const DaemonOptions& options)
-      : given_(options), folder_(options.state_directory) {}
+  Daemon(const DaemonOptions& options, ForkedNetwork network)
+      : given_(options), folder_(options.state_directory), network_(std::move(network)) {}
 
   ~Daemon() {  // those that call others first
     api_.reset();
@@ -103,6 +104,7 @@ class Daemon {
   Status serve_site(FlowEvents& flows);
   Status serve_laptop(FlowEvents& flows);
   Status open_tun();
+  StackOptions stack_options();
   local::OwnerCheck owner_check() const;
   local::CommandHooks hooks();
   void print_ready() const;
@@ -110,6 +112,7 @@ class Daemon {
 
   const DaemonOptions& given_;
   std::string folder_;
+  ForkedNetwork network_;
   Config config_;
   crypto::SystemRng rng_;
   runtime::Loop loop_;
@@ -128,7 +131,7 @@ class Daemon {
   std::unique_ptr<KernelDialer> kernel_dialer_;
   local::Dialer dialer_;
   std::unique_ptr<local::Proxy> proxy_;
-  std::optional<Error> ended_;
+  int exit_code_ = 0;
 };
 
 Status Daemon::open_state() {
@@ -197,7 +200,8 @@ Status Daemon::start_core() {
     options.server_issuer = issuer_->certificate();
   }
   auto shell = Shell::open(
-      loop_, rng_, {config_.udp_port, config_.allow_loopback, config_.offloads, config_.proxies});
+      loop_, rng_, {config_.udp_port, config_.allow_loopback, config_.offloads, config_.proxies},
+      stack_options());
   if (!shell) return fail_with(shell.error());
   auto core =
       Core::start(std::move(options), {*site_store_, *node_store_, *audit_, rng_}, loop_.now());
@@ -207,8 +211,20 @@ Status Daemon::start_core() {
   return {};
 }
 
+// In TUN mode the host's own stack carries everything, and lwIP stands idle.
+StackOptions Daemon::stack_options() {
+  const auto choice = config_.tun ? StackChoice::kLwip : config_.stack;
+  return {
+      choice, config_.offloads, std::move(network_), [this] {
+        runtime::log::error("the helper process of the kernel's stack has ended: the agent stops");
+        exit_code_ = kExitFailed;
+        loop_.stop();
+      }};
+}
+
 local::CommandHooks Daemon::hooks() {
   local::CommandHooks hooks;
+  hooks.stack = config_.tun ? "host" : shell_->stack().name();
   hooks.after = [this] { shell_->pump(); };
   hooks.down = [this] { loop_.stop(); };
   hooks.audit = [this](const audit::Query& query) { return audit_->read(query); };
@@ -337,14 +353,16 @@ int Daemon::run() {
     shell_->pump();
   }
   runtime::log::info("stopped");
-  return 0;
+  return exit_code_;
 }
 
 }  // namespace
 
 int run_daemon(const DaemonOptions& options) {
   runtime::harden_process();
-  Daemon daemon(options);
+  // Now: there is no thread and no secret yet, and nothing of it is asked before the configuration.
+  auto network = runtime::PrivateNetwork::fork(device::kernel_stack_network());
+  Daemon daemon(options, std::move(network));
   if (auto started = daemon.start(); !started) return give_up(started.error());
   return daemon.run();
 }

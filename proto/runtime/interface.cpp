@@ -142,7 +142,7 @@ Message route_message(std::uint16_t type, std::uint16_t flags, const Route& rout
   head.rtm_dst_len = route.to.length;
   head.rtm_protocol = RTPROT_STATIC;
   head.rtm_scope = RT_SCOPE_UNIVERSE;
-  head.rtm_type = RTN_UNICAST;
+  head.rtm_type = route.local ? RTN_LOCAL : RTN_UNICAST;
   Message message(type, flags);
   message.add(head).attribute(RTA_DST, route.to.address.bytes);
   message.number(RTA_OIF, index_of(route.interface)).number(RTA_TABLE, route.table);
@@ -164,7 +164,9 @@ Message rule_message(std::uint16_t type, std::uint16_t flags, const Rule& rule) 
   if (rule.users) {
     message.number(FRA_UID_RANGE, fib_rule_uid_range{rule.users->first, rule.users->second});
   }
-  if (rule.local) message.attribute(FRA_IIFNAME, view(std::string_view("lo\0", 3)));
+  if (!rule.from.empty()) {  // with its zero
+    message.attribute(FRA_IIFNAME, view(std::string_view(rule.from.c_str(), rule.from.size() + 1)));
+  }
   return message;
 }
 

@@ -30,6 +30,7 @@ struct Route {
   Prefix to;
   std::uint32_t table = kMainTable;
   std::optional<IpAddress> source;
+  bool local = false;  // such addresses are this machine's own
 };
 Status add_route(const Route& route);
 Status remove_route(const Route& route);
@@ -41,7 +42,7 @@ struct Rule {
   std::uint32_t priority = 0;
   Prefix to;
   std::optional<std::pair<std::uint32_t, std::uint32_t>> users;  // first and last uid
-  bool local = false;  // made on this machine, not passed through for another
+  std::string from;  // the interface by which they came; "lo": made on this machine; "": any
   Action action = Action::kLookup;
   std::uint32_t table = 0;  // of kLookup
 };

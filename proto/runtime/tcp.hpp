@@ -29,6 +29,9 @@ class TcpStream final : public ByteStream {
   void pause() override;
   void resume() override;
 
+  // A reset to the peer, `closed` with `why` to the owner, both at the end of the iteration.
+  void abort(Error why);
+
   Endpoint local_endpoint() const;
   Endpoint peer_endpoint() const;
 
@@ -43,6 +46,8 @@ class TcpStream final : public ByteStream {
 struct ConnectOptions {
   Duration timeout = kConnectTimeout;             // of the whole: look-up and every attempt
   std::function<bool(const IpAddress&)> allowed;  // asked for the very address connected to
+  // The socket to connect with, one an attempt, bound or not; without it a fresh one.
+  std::function<Result<int>()> socket = {};
 };
 
 // A connection under way: resolves, then tries the addresses in turn. `done` is called once, from
@@ -68,6 +73,8 @@ class TcpListener {
   // Port 0 lets the system choose. [::] takes IPv4 as well. The error names the address and why.
   static Result<std::unique_ptr<TcpListener>> open(Loop& loop, const Endpoint& at,
                                                    Accepted accepted);
+  // Listens on a bound socket; takes the descriptor over, also when it fails.
+  static Result<std::unique_ptr<TcpListener>> adopt(Loop& loop, int descriptor, Accepted accepted);
   ~TcpListener();
   TcpListener(const TcpListener&) = delete;
   TcpListener& operator=(const TcpListener&) = delete;
@@ -76,6 +83,7 @@ class TcpListener {
 
  private:
   struct Impl;
+  static int listen(Impl& impl);
   explicit TcpListener(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include "proto/runtime/sockaddr.hpp"
 #include "proto/runtime/tcp_impl.hpp"
 #include "proto/runtime/timer.hpp"
@@ -31,6 +33,7 @@ struct TcpConnect::Impl : std::enable_shared_from_this<Impl> {
   void begin();
   void resolved(Result<std::vector<IpAddress>> found);
   void try_next();
+  Status prepare();
   void on_connected(int status);
   void finish(Result<std::unique_ptr<TcpStream>> result);
   void cancel();
@@ -67,6 +70,16 @@ void TcpConnect::Impl::resolved(Result<std::vector<IpAddress>> found) {
   try_next();
 }
 
+Status TcpConnect::Impl::prepare() {
+  if (!options.socket) return {};
+  const auto descriptor = options.socket();
+  if (!descriptor) return fail_with(descriptor.error());
+  const int status = uv_tcp_open(attempt->handle.get(), *descriptor);
+  if (status == 0) return {};
+  ::close(*descriptor);
+  return fail_with(uv_error("connect to " + format(to), status));
+}
+
 void TcpConnect::Impl::try_next() {
   struct Request {
     uv_connect_t request{};
@@ -76,6 +89,11 @@ void TcpConnect::Impl::try_next() {
     const Endpoint endpoint{addresses.back(), to.port};
     addresses.pop_back();
     attempt = std::make_shared<TcpStream::Impl>(loop);
+    if (const auto ready = prepare(); !ready) {
+      last = ready.error();
+      attempt->close();
+      continue;
+    }
     const auto address = to_sockaddr(endpoint);
     auto* request = new Request{{}, weak_from_this()};
     request->request.data = request;
@@ -153,18 +171,7 @@ Result<std::unique_ptr<TcpListener>> TcpListener::open(Loop& loop, const Endpoin
   auto impl = std::make_unique<Impl>(loop, std::move(accepted));
   const auto address = to_sockaddr(at);
   int status = uv_tcp_bind(impl->handle.get(), address.raw(), 0);
-  if (status == 0) {
-    status = uv_listen(as_stream(impl->handle), kListenBacklog, [](uv_stream_t* s, int result) {
-      auto* self = static_cast<Impl*>(s->data);
-      if (self == nullptr || result != 0) return;
-      auto stream = std::make_shared<TcpStream::Impl>(self->loop);
-      if (uv_accept(s, as_stream(stream->handle)) != 0) return;
-      stream->learn_endpoints();
-      const auto peer = stream->peer;
-      const auto call = self->accepted;
-      (*call)(std::unique_ptr<TcpStream>(new TcpStream(std::move(stream))), peer);
-    });
-  }
+  if (status == 0) status = listen(*impl);
   if (status != 0) {
     const char* hint = status == UV_EADDRINUSE ? " (stop the other program or choose another port)"
                        : status == UV_EACCES   ? " (ports below 1024 need a privilege)"
@@ -173,11 +180,36 @@ Result<std::unique_ptr<TcpListener>> TcpListener::open(Loop& loop, const Endpoin
     error.message += hint;
     return fail_with(std::move(error));
   }
+  return std::unique_ptr<TcpListener>(new TcpListener(std::move(impl)));
+}
+
+Result<std::unique_ptr<TcpListener>> TcpListener::adopt(Loop& loop, int descriptor,
+                                                        Accepted accepted) {
+  auto impl = std::make_unique<Impl>(loop, std::move(accepted));
+  int status = uv_tcp_open(impl->handle.get(), descriptor);
+  if (status != 0) ::close(descriptor);
+  if (status == 0) status = listen(*impl);
+  if (status != 0) return fail_with(uv_error("cannot listen", status));
+  return std::unique_ptr<TcpListener>(new TcpListener(std::move(impl)));
+}
+
+int TcpListener::listen(Impl& impl) {
+  const int status =
+      uv_listen(as_stream(impl.handle), kListenBacklog, [](uv_stream_t* s, int result) {
+        auto* self = static_cast<Impl*>(s->data);
+        if (self == nullptr || result != 0) return;
+        auto stream = std::make_shared<TcpStream::Impl>(self->loop);
+        if (uv_accept(s, as_stream(stream->handle)) != 0) return;
+        stream->learn_endpoints();
+        const auto peer = stream->peer;
+        const auto call = self->accepted;
+        (*call)(std::unique_ptr<TcpStream>(new TcpStream(std::move(stream))), peer);
+      });
   SocketAddress bound;
   int size = sizeof bound.storage;
-  uv_tcp_getsockname(impl->handle.get(), bound.raw(), &size);
-  impl->local = from_sockaddr(bound.raw());
-  return std::unique_ptr<TcpListener>(new TcpListener(std::move(impl)));
+  uv_tcp_getsockname(impl.handle.get(), bound.raw(), &size);
+  impl.local = from_sockaddr(bound.raw());
+  return status;
 }
 
 TcpListener::TcpListener(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

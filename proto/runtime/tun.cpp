@@ -45,7 +45,45 @@ Status set_mtu(const std::string& name, std::size_t mtu) {
   return {};
 }
 
+Status attach(int descriptor, TunOptions& options) {
+  ifreq request{};
+  std::memcpy(request.ifr_name, options.name.data(), options.name.size());
+  const int flags = IFF_TUN | IFF_NO_PI | (options.offloads.vnet ? IFF_VNET_HDR : 0);
+  request.ifr_flags = static_cast<short>(flags);
+  if (::ioctl(descriptor, TUNSETIFF, &request) != 0) {
+    const int error = errno;
+    if (error == EPERM || error == EACCES) {
+      return fail(ErrorCode::kDenied,
+                  "creating " + options.name + " needs root or the capability CAP_NET_ADMIN");
+    }
+    if (error == EINVAL) {
+      return fail(ErrorCode::kInvalid, "the system refuses the name " + options.name);
+    }
+    return fail_with(failed("cannot create " + options.name, error));
+  }
+  options.name = request.ifr_name;
+  return set_mtu(options.name, options.mtu);
+}
+
 }  // namespace
+
+Result<int> make_tun(TunOptions& options) {
+  if (options.name.empty() || options.name.size() >= IFNAMSIZ) {
+    return fail(ErrorCode::kInvalid, "an interface name has 1 to 15 characters: " + options.name);
+  }
+  if (if_nametoindex(options.name.c_str()) != 0) {
+    return fail(ErrorCode::kConflict, "there is an interface " + options.name + " already");
+  }
+  const int descriptor = ::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  if (descriptor < 0) {
+    return fail(ErrorCode::kDenied, std::string("/dev/net/tun: ") + std::strerror(errno));
+  }
+  if (auto attached = attach(descriptor, options); !attached) {
+    ::close(descriptor);
+    return fail_with(attached.error());
+  }
+  return descriptor;
+}
 
 struct Tun::Impl {
   ~Impl() {
@@ -53,8 +91,7 @@ struct Tun::Impl {
     if (descriptor >= 0) ::close(descriptor);
   }
 
-  Status open(Loop& loop, const TunOptions& options);
-  Status create(const TunOptions& options);
+  Status watch(Loop& loop, const Offloads& wanted);
   void probe_offload(const Offloads& wanted);
   void on_readable();
   bool read_batch();
@@ -79,37 +116,6 @@ struct Tun::Impl {
   ip::Coalescer coalescer;
 };
 
-Status Tun::Impl::create(const TunOptions& options) {
-  if (options.name.empty() || options.name.size() >= IFNAMSIZ) {
-    return fail(ErrorCode::kInvalid, "an interface name has 1 to 15 characters: " + options.name);
-  }
-  if (if_nametoindex(options.name.c_str()) != 0) {
-    return fail(ErrorCode::kConflict, "there is an interface " + options.name + " already");
-  }
-  descriptor = ::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-  if (descriptor < 0) {
-    return fail(ErrorCode::kDenied, std::string("/dev/net/tun: ") + std::strerror(errno));
-  }
-  ifreq request{};
-  std::memcpy(request.ifr_name, options.name.data(), options.name.size());
-  virtio = options.offloads.vnet;
-  const int flags = IFF_TUN | IFF_NO_PI | (virtio ? IFF_VNET_HDR : 0);
-  request.ifr_flags = static_cast<short>(flags);
-  if (::ioctl(descriptor, TUNSETIFF, &request) != 0) {
-    const int error = errno;
-    if (error == EPERM || error == EACCES) {
-      return fail(ErrorCode::kDenied,
-                  "creating " + options.name + " needs root or the capability CAP_NET_ADMIN");
-    }
-    if (error == EINVAL) {
-      return fail(ErrorCode::kInvalid, "the system refuses the name " + options.name);
-    }
-    return fail_with(failed("cannot create " + options.name, error));
-  }
-  name = request.ifr_name;
-  return {};
-}
-
 // Kernels before 6.2 refuse UDP; what is left over is then segmented by the kernel.
 void Tun::Impl::probe_offload(const Offloads& wanted) {
   const unsigned udp = wanted.uso ? TUN_F_USO4 | TUN_F_USO6 : 0U;
@@ -121,10 +127,14 @@ void Tun::Impl::probe_offload(const Offloads& wanted) {
   }
 }
 
-Status Tun::Impl::open(Loop& loop, const TunOptions& options) {
-  if (auto created = create(options); !created) return created;
-  if (virtio) probe_offload(options.offloads);
-  if (auto set = set_mtu(name, options.mtu); !set) return set;
+Status Tun::Impl::watch(Loop& loop, const Offloads& wanted) {
+  ifreq facts{};
+  if (::ioctl(descriptor, TUNGETIFF, &facts) != 0) {
+    return fail_with(failed("not the descriptor of a TUN device", errno));
+  }
+  name = facts.ifr_name;
+  virtio = (facts.ifr_flags & IFF_VNET_HDR) != 0;
+  if (virtio) probe_offload(wanted);
   memory.resize(kReadMemory);
   poll = HandlePtr<uv_poll_t>(new uv_poll_t{});
   const int status = uv_poll_init(loop.raw(), poll.get(), descriptor);
@@ -225,11 +235,20 @@ void Tun::Impl::write_joined(std::span<const ByteView> batch) {
 }
 
 Result<std::unique_ptr<Tun>> Tun::open(Loop& loop, Received received, TunOptions options) {
+  const auto descriptor = make_tun(options);
+  if (!descriptor) return fail_with(descriptor.error());
+  return adopt(loop, *descriptor, std::move(received), std::move(options));
+}
+
+Result<std::unique_ptr<Tun>> Tun::adopt(Loop& loop, int descriptor, Received received,
+                                        TunOptions options) {
   auto impl = std::make_shared<Impl>();
   impl->self = impl;
+  impl->descriptor = descriptor;
   impl->received = std::move(received);
-  impl->gone = options.gone;
-  if (auto opened = impl->open(loop, options); !opened) return fail_with(opened.error());
+  impl->gone = std::move(options.gone);
+  if (auto watched = impl->watch(loop, options.offloads); !watched)
+    return fail_with(watched.error());
   return std::unique_ptr<Tun>(new Tun(std::move(impl)));
 }
 

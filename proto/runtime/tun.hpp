@@ -25,6 +25,10 @@ struct TunOptions {
   std::function<void()> gone = {};  // somebody deleted the device; nothing comes after
 };
 
+// A device and nothing else, in the caller's network namespace: its descriptor, which is the
+// caller's, for Tun::adopt(). Errors as of Tun::open().
+Result<int> make_tun(TunOptions& options);  // `name` becomes the one that the kernel chose
+
 struct TunCounters {
   std::uint64_t packets_in = 0, bytes_in = 0, reads = 0;  // from the kernel
   std::uint64_t packets_out = 0, bytes_out = 0, writes = 0;
@@ -40,6 +44,11 @@ class Tun {
 
   // kDenied: not permitted, or no /dev/net/tun; kConflict: the name is taken; kInvalid: the name.
   static Result<std::unique_ptr<Tun>> open(Loop& loop, Received received, TunOptions options);
+  // One that make_tun() has made, perhaps in another process or network namespace. Takes the
+  // descriptor over, also when it fails. Of the options, `offloads` (but vnet) and
+  // `gone` count.
+  static Result<std::unique_ptr<Tun>> adopt(Loop& loop, int descriptor, Received received,
+                                            TunOptions options);
   ~Tun();  // safe inside `received`
   Tun(const Tun&) = delete;
   Tun& operator=(const Tun&) = delete;

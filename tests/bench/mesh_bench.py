@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """The whole mesh with the real programs on loopback: mesh_bench.py BIN-FOLDER [--runs 3] [--json F]
 
-Access (approve → first byte, revoke → cut), throughput of a raw TCP service between two userspace
-network stacks (directly, and by the relay), and the memory that each idle program keeps.
+For both stacks of the agents ("stack": "lwip" and "kernel"), one after the other in each run: access
+(approve → first byte, revoke → cut), throughput of a raw TCP service directly and by the relay, and
+the memory that each idle program keeps (with the kernel's stack: and its helper process).
 """
 import argparse
 import json
@@ -20,9 +21,17 @@ sys.dont_write_bytecode = True
 from mesh import DB, Mesh, Place, Stage, free_port  # noqa: E402
 
 
+STACKS = ("lwip", "kernel")
+
+
 def resident(pid):
-    with open("/proc/%d/status" % pid, encoding="ascii") as file:
-        return int(re.search(r"VmRSS:\s+(\d+)", file.read()).group(1)) / 1024
+    """The process, and what its children have of their own."""
+    def field(pid, name):
+        with open("/proc/%d/%s" % (pid, "smaps_rollup"), encoding="ascii") as file:
+            return sum(int(value) for value in re.findall(name + r":\s+(\d+)", file.read())) / 1024
+    with open("/proc/%d/task/%d/children" % (pid, pid), encoding="ascii") as file:
+        children = [int(child) for child in file.read().split()]
+    return field(pid, "Rss") + sum(field(child, "Private_(?:Clean|Dirty)") for child in children)
 
 
 def until_closed(held):
@@ -41,9 +50,10 @@ class QuietStage(Stage):
         return super().run(*words, **options)
 
 
-def set_up(stage, direct):
+def set_up(stage, direct, stack):
     here = Place("here")
     mesh = Mesh(stage, here, here, here, loopback=True)
+    mesh.extra = {"agent": {"stack": stack}, "laptop": {"stack": stack}}
     mesh.vendor_keys()
     mesh.site_keys()
     mesh.start_relay()
@@ -108,10 +118,10 @@ def throughput(stage, mesh, seconds=5):
     return size * 8 / (time.monotonic() - start) / 1e9
 
 
-def one_run(binaries):
+def one_run(binaries, stack):
     row = {}
     with QuietStage(binaries) as stage:
-        mesh = set_up(stage, direct=True)
+        mesh = set_up(stage, True, stack)
         time.sleep(2)  # what starting needed is given back
         for name in ("agent", "laptop", "coordinator", "relay"):
             row["idle MB, " + name] = resident(dict(stage.processes)[name].pid)
@@ -120,10 +130,10 @@ def one_run(binaries):
         throughput(stage, mesh, 0.1)
         stage.until(20, "the path is direct", lambda: any(
             peer["path"] == "direct" for peer in mesh.status()["peers"]))
-        row["userspace ↔ userspace Gbit/s"] = throughput(stage, mesh)
+        row["direct Gbit/s"] = throughput(stage, mesh)
         row["busy MB, agent"] = resident(dict(stage.processes)["agent"].pid)
     with QuietStage(binaries) as stage:
-        mesh = set_up(stage, direct=False)
+        mesh = set_up(stage, False, stack)
         mesh.grant(DB)
         row["by the relay Gbit/s"] = throughput(stage, mesh)
         if any(peer["path"] == "direct" for peer in mesh.status()["peers"]):
@@ -139,13 +149,18 @@ def main():
     options = parser.parse_args()
     rows = []
     for number in range(options.runs):
-        rows.append(one_run(os.path.abspath(options.binaries)))
-        print("run %d  %s" % (number + 1, "  ".join("%s %.3g" % item for item in rows[-1].items())),
-              flush=True)
+        rows.append({})
+        for stack in STACKS:
+            row = one_run(os.path.abspath(options.binaries), stack)
+            rows[-1].update((stack + ": " + key, value) for key, value in row.items())
+            print("run %d  %s: %s" % (number + 1, stack,
+                                      "  ".join("%s %.3g" % item for item in row.items())), flush=True)
     median = {key: statistics.median(row[key] for row in rows) for key in rows[0]}
-    print()
-    for key, value in median.items():
-        print("%-32s %10.3g" % (key, value))
+    print("\n%-32s" % "" + "".join("%10s" % stack for stack in STACKS) + "     ratio")
+    for key in [key[len(STACKS[0]) + 2:] for key in median if key.startswith(STACKS[0])]:
+        values = [median[stack + ": " + key] for stack in STACKS]
+        print("%-32s" % key + "".join("%10.3g" % value for value in values)
+              + "%10.2f" % (values[1] / values[0]))
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump(median, file, indent=2, ensure_ascii=False)

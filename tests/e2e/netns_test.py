@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The story in three network namespaces with the real binaries. netns_test.py BIN-FOLDER, as root.
+"""The story in three network namespaces with the real binaries. netns_test.py BIN-FOLDER [STACK], as root.
 
    cv-cluster 10.91.1.2 ──┐                        ┌── cv-laptop 10.91.2.2
    drops every new inbound │  cv-net: 10.91.x.1     │  drops every new inbound
@@ -65,6 +65,8 @@ def play(stage, check):
     cluster = Place("cluster", ["ip", "netns", "exec", "cv-cluster"])
     laptop = Place("laptop", ["ip", "netns", "exec", "cv-laptop"])
     mesh = Mesh(stage, hub, cluster, laptop, loopback=False)
+    if len(sys.argv) > 2:
+        mesh.extra = {"agent": {"stack": sys.argv[2]}, "laptop": {"stack": sys.argv[2]}}
     mesh.vendor_keys()
     mesh.site_keys()
     mesh.start_relay()
@@ -74,6 +76,8 @@ def play(stage, check):
     mesh.start_agent()
     mesh.start_laptop()
     mesh.admit()
+    if len(sys.argv) > 2:
+        check("the stack is " + sys.argv[2], mesh.status()["stack"] == sys.argv[2])
     agent = dict(stage.processes)["agent"]
 
     check_dark(stage, mesh, check)

@@ -37,6 +37,7 @@ json healthy() {
           {"identity", "ed25519:aa"},
           {"person", "alice@vendor.example"},
           {"address", "fd63::1"},
+          {"stack", "kernel"},
           {"coordinator", "https://hub:7443"},
           {"coordinator_connected", true},
           {"admitted", true},
@@ -132,6 +133,7 @@ TEST_CASE("cli status: all is well") {
   lease         fresh
   address       fd63::1
   identity      ed25519:aa
+  TCP stack     kernel
 
 PEER        PATH    VIA              LATENCY  HANDSHAKE  IN       OUT
 acme-agent  direct  192.0.2.7:51820  2.1 ms   2s ago     2.5 KiB  1.8 KiB

@@ -50,15 +50,15 @@ TEST_CASE("interface: link, address, route and rules come and go") {
     if (!tun) return;
     const Prefix own = prefix("fd63:756c:7665::1");
     const Route route{"test0", prefix("fd63:756c:7665::/48"), 4711, own.address};
-    Rule rule{100, route.to, {{1000, 1000}}, true, Rule::Action::kLookup, 4711};
+    Rule rule{100, route.to, {{1000, 1000}}, "lo", Rule::Action::kLookup, 4711};
     for (const auto& status : {bring_link_up("test0"), add_address("test0", own),
                                add_address("test0", own), add_route(route), add_route(route),
                                add_rule(rule), remove_rule(rule), remove_rule(rule)}) {
       got.push_back(code(status));
     }
     addresses = interface_addresses();
-    Rule wall{101, route.to, {}, false, Rule::Action::kUnreachable, 0};
-    Rule no{102, route.to, {{1, 5}}, false, Rule::Action::kProhibit, 0};
+    Rule wall{101, route.to, {}, "", Rule::Action::kUnreachable, 0};
+    Rule no{102, route.to, {{1, 5}}, "test0", Rule::Action::kProhibit, 0};
     for (const auto& status :
          {add_rule(wall), add_rule(wall), remove_rule(wall), remove_rule(wall), remove_rule(wall),
           add_rule(no), remove_rule(no), remove_route(route), remove_route(route),

@@ -1,0 +1,28 @@
+// Which TCP stack serves the mesh: the kernel's where a user namespace is allowed, else lwIP.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "agent/device/stack.hpp"
+#include "agent/shell/config.hpp"
+#include "proto/core/rng.hpp"
+#include "proto/runtime/private_network.hpp"
+
+namespace culvert::agent {
+
+using ForkedNetwork = Result<std::unique_ptr<runtime::PrivateNetwork>>;
+
+struct StackOptions {
+  StackChoice choice = StackChoice::kLwip;
+  runtime::Offloads offloads;
+  ForkedNetwork network;        // forked at the start of the program
+  std::function<void()> ended;  // the kernel's stack has lost its helper or device; flows are cut
+};
+
+// Says in one log line which one it is. Fails for kKernel where that is refused.
+Result<std::unique_ptr<device::Stack>> make_stack(runtime::Loop& loop, Rng& rng,
+                                                  StackOptions options,
+                                                  device::Stack::Output output);
+
+}  // namespace culvert::agent
