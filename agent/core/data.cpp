@@ -1,10 +1,26 @@
 // Packets: datagrams and relay frames in, mesh packets out, and the other way round.
+#include <algorithm>
+
 #include "agent/core/parts.hpp"
 #include "proto/crypto/hash.hpp"
 #include "proto/ip/build.hpp"
+#include "proto/ip/path_mtu.hpp"
 #include "proto/wireguard/messages.hpp"
 
 namespace culvert::agent {
+namespace {
+
+constexpr std::size_t kSealing = wireguard::kTransportOverhead;  // the sizes of paths allow padding
+
+std::string describe(const path::PathStatus& direct) {
+  std::string out = direct.endpoint ? " " + format(*direct.endpoint) : "";
+  if (direct.size < path::kFullSize) {
+    out += ", packets up to " + std::to_string(direct.size - kSealing) + " bytes";
+  }
+  return out;
+}
+
+}  // namespace
 
 void Core::Parts::datagrams(Now now, std::span<const Datagram> batch) {
   for (const Datagram& datagram : batch) {
@@ -42,7 +58,14 @@ void Core::Parts::receive(Now now) {
     const Verdict verdict = options.role == Role::kSite
                                 ? filter.from_grantee(now.steady, received.packet)
                                 : filter.to_grantee(now.steady, received.packet);
-    if (verdict == Verdict::kPass) effects.mesh.add({}, received.packet);
+    if (verdict != Verdict::kPass) continue;
+    // A connection that begins hears what the path carries, where that is not the usual.
+    std::optional<Bytes> clamped;
+    if (prober.smallest() < path::kFullSize) {
+      const std::size_t size = prober.status(now.steady, received.peer).size;
+      clamped = ip::clamp_mss(received.packet, size - kSealing);
+    }
+    effects.mesh.add({}, clamped ? ByteView(*clamped) : received.packet);
   }
   wire.packets.clear();
 }
@@ -64,7 +87,31 @@ void Core::Parts::mesh(Now now, std::span<const ByteView> packets) {
       refuse(packet);
     }
   }
-  if (!passed.empty()) device.send(now, passed, wire);
+  if (passed.empty()) return;
+  if (prober.smallest() < path::kFullSize) tell_too_big(now, passed);
+  device.send(now, passed, wire);
+}
+
+// What a direct path does not carry goes through the relay, and our stack is told to send less. A
+// host's own takes no less than IPv6's minimum for an answer, so none is given below that.
+void Core::Parts::tell_too_big(Now now, std::span<const ByteView> packets) {
+  const std::size_t least = options.host_stack ? ip::kIpv6MinimumMtu : 0;
+  for (const ByteView packet : packets) {
+    if (packet.size() <= std::max(least, prober.smallest() - kSealing)) continue;
+    if (now.steady + kTooBigBurst * kTooBigEvery < due.too_big) return;
+    const auto view = ip::PacketView::parse(packet);
+    const auto peer = std::find_if(peers.begin(), peers.end(), [&](const auto& each) {
+      return view && each.second.allowed.contains(Prefix::host(view->destination));
+    });
+    if (peer == peers.end()) continue;
+    const std::size_t carried =
+        std::max(least, prober.status(now.steady, peer->first).size - kSealing);
+    if (packet.size() <= carried) continue;
+    due.too_big = std::max(due.too_big, now.steady) + kTooBigEvery;
+    if (const auto answer = ip::icmpv6_too_big(*view, node.address(), carried)) {
+      effects.mesh.add({}, *answer);
+    }
+  }
 }
 
 // A segment of a connection that was open is answered by a reset, all else by ICMPv6 "prohibited":
@@ -110,8 +157,12 @@ void Core::Parts::transmit(Now now) {
       if (relay_key != nullptr) route = prober.route(now.steady, datagram.peer);
     }
     if (relay_key == nullptr) continue;
-    if (route.direct) effects.datagrams.add(*route.direct, datagram.datagram, datagram.ecn);
-    if (route.relay_too) relays.send(*relay_key, datagram.datagram);
+    const bool fits = datagram.datagram.size() <= route.size;
+    const bool relayed = (route.relay_too || !fits) && relays.send(*relay_key, datagram.datagram);
+    // Too large and no relay: then it is tried, it is lost otherwise.
+    if (route.direct && (fits || !relayed)) {
+      effects.datagrams.add(*route.direct, datagram.datagram, datagram.ecn);
+    }
   }
   wire.clear();
   prober.drain(paths);
@@ -124,8 +175,7 @@ void Core::Parts::transmit(Now now) {
     if (peer == peers.end()) continue;
     const bool direct = change.status.kind == path::PathKind::kDirect;
     log(LogLevel::kInfo, direct ? "path is direct" : "path is relayed",
-        peer->second.node.name.str() +
-            (direct && change.status.endpoint ? " " + format(*change.status.endpoint) : ""));
+        peer->second.node.name.str() + (direct ? describe(change.status) : ""));
   }
   finish_pings();
   relays.flush(effects);

@@ -16,6 +16,8 @@ inline constexpr Duration kRenewRetry = 30s;
 inline constexpr Duration kUploadRetry = 10s;          // after a refusal
 inline constexpr std::chrono::seconds kLabelSkew{30};  // of a handshake's label, see DeviceOptions
 inline constexpr Duration kRecheck = 5s;  // rights are looked at again: the wall clock may jump
+inline constexpr Duration kTooBigEvery = 10ms;       // "packet too big" to our own stack …
+inline constexpr int kTooBigBurst = 64;              // … and so many at once
 inline constexpr Duration kPublisherPatience = 10s;  // of an unanswered handshake: two attempts
 inline constexpr Duration kPassedOver = 60s;         // a silent publisher, where there is another
 
@@ -26,6 +28,7 @@ struct Due {
   Instant upload;  // not before this
   Instant sweep;
   Instant renew;
+  Instant too_big;  // when as many have been said as may be, less kTooBigBurst
 };
 
 }  // namespace culvert::agent

@@ -19,11 +19,11 @@ namespace culvert::agent {
 
 struct Core::Parts {
   Parts(Options given, Environment world, Memory memory, Beginning beginning, Now now);
-
   // data.cpp
   void datagrams(Now now, std::span<const Datagram> batch);
   void mesh(Now now, std::span<const ByteView> packets);
   void refuse(ByteView packet);
+  void tell_too_big(Now now, std::span<const ByteView> packets);
   void reset(const Endpoint& from, const std::vector<Filter::Cut>& flows);
   void relayed(Now now, Relays::Inbox& inbox);
   void receive(Now now);  // what stands in incoming

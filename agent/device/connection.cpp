@@ -9,6 +9,7 @@ namespace culvert::device {
 namespace {
 
 constexpr std::size_t kChunkSize = 64U << 10U;  // small writes of one turn share a chunk
+constexpr std::size_t kLeastMss = 536;          // RFC 9293 §3.7.1
 constexpr std::size_t kMaxStep = 0xFFFF;        // lwIP's calls take 16-bit sizes
 
 class ConnectionStream final : public runtime::ByteStream {
@@ -142,7 +143,7 @@ void Connection::open() {
 
 void Connection::pump() {
   if (pcb_ == nullptr || !established_) return;
-  while (unsent_ > 0) {
+  while (unsent_ > 0 && may_write()) {
     const auto& chunk = chunks_[next_chunk_];
     const std::size_t room = std::min<std::size_t>(tcp_sndbuf(pcb_), kMaxStep);
     const std::size_t size = std::min(chunk.size() - next_offset_, room);
@@ -161,6 +162,17 @@ void Connection::pump() {
   if (finish_ && !finished_ && unsent_ == 0) finished_ = tcp_shutdown(pcb_, 0, 1) == ERR_OK;
   tcp_output(pcb_);
   settle();
+}
+
+void Connection::lower_mss(std::size_t size) { mss_ = std::min(mss_, std::max(size, kLeastMss)); }
+
+// Between two flights: after a timeout lwIP's window is one MSS, and a segment that is longer would
+// never leave again.
+bool Connection::may_write() {
+  if (pcb_->mss <= mss_) return true;
+  if (pcb_->unsent != nullptr || pcb_->unacked != nullptr) return false;
+  pcb_->mss = static_cast<u16_t>(mss_);
+  return true;
 }
 
 void Connection::deliver() {

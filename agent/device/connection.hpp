@@ -40,7 +40,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const Endpoint& remote() const { return remote_; }
 
   void handle_turn(Instant now);
-  void handle_tick(Instant now);  // deadlines, and another try where lwIP had no memory
+  void lower_mss(std::size_t size);  // segments from now on; those that lwIP has leave as they are
+  void handle_tick(Instant now);     // deadlines, and another try where lwIP had no memory
   bool over() const { return pcb_ == nullptr && !attached_ && !opened_; }
 
   void cut(Error why);  // RST now, `closed` in the next turn
@@ -65,6 +66,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void pump();
   void deliver();
   void deliver_data();
+  bool may_write();
   void settle();
   void release();  // no callback any more
   void abort();    // RST
@@ -87,6 +89,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::size_t next_offset_ = 0;  // … and where they begin
   std::size_t unsent_ = 0;       // bytes that lwIP does not have yet
   std::optional<Error> error_;   // why it ended; empty message: cleanly
+  std::size_t mss_ = 0xFFFF;     // no larger segments
   bool established_;
   bool awake_ = false;     // a turn is due
   bool attached_ = false;  // a stream exists

@@ -14,6 +14,7 @@
 #include "lwip/netif.h"
 #include "lwip/priv/tcp_priv.h"
 #include "proto/ip/packet.hpp"
+#include "proto/ip/path_mtu.hpp"
 #include "proto/runtime/timer.hpp"
 
 namespace culvert::device {
@@ -22,6 +23,7 @@ namespace {
 constexpr Duration kTick = std::chrono::milliseconds(TCP_TMR_INTERVAL);
 constexpr int kPortAttempts = 32;  // ports tried before a connection is refused
 constexpr std::uint16_t kFirstPort = 32768;
+constexpr std::size_t kHeaders = ip::kIpv6HeaderSize + ip::kTcpHeaderSize;
 
 static_assert(kMaxAddresses + 1 == LWIP_IPV6_NUM_ADDRESSES);
 static_assert(kMaxConnections == MEMP_NUM_TCP_PCB);
@@ -92,6 +94,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     for (const auto& packet : packets) {
       ++counters_.packets_in;
       const auto kind = kind_of(packet);
+      if (kind == Kind::kRefused && lower_mss(packet)) continue;
       if (kind == Kind::kRefused || (kind == Kind::kData && held_bytes() >= kMaxHeldBytes)) {
         ++counters_.dropped_in;
         continue;
@@ -246,6 +249,18 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     ++counters_.accepted;
     const auto listener = found->second;  // may unlisten in its callback
     listener->accepted(std::move(*stream), remote);
+  }
+
+  // The core says how long packets of a connection may be. (What peers send passes no filter.)
+  bool lower_mss(ByteView packet) {
+    const auto too_big = ip::parse_too_big(packet);
+    if (!too_big || too_big->mtu <= kHeaders) return false;
+    for (const auto& [key, connection] : connections_) {
+      if (connection->local() == too_big->from && connection->remote() == too_big->to) {
+        connection->lower_mss(too_big->mtu - kHeaders);
+      }
+    }
+    return true;
   }
 
   bool ours(const IpAddress& address) {

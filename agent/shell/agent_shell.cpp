@@ -32,7 +32,7 @@ Result<std::unique_ptr<Shell>> Shell::open(runtime::Loop& loop, Rng& rng, ShellO
   auto udp = runtime::UdpSocket::open(
       loop, Endpoint{{}, options.udp_port},
       [raw = shell.get()](std::span<runtime::Datagram> batch) { raw->received(batch); },
-      {options.offloads});
+      {.offloads = options.offloads, .whole = true});
   if (!udp) {
     return fail(udp.error().code,
                 udp.error().message + " (set \"path\": {\"port\": …}, or 0 for any)");

@@ -9,10 +9,10 @@ namespace culvert::ip {
 namespace {
 
 constexpr std::uint8_t kHopLimit = 64;
-constexpr std::size_t kIpv6MinimumMtu = 1280;        // RFC 8200 §5
 constexpr std::size_t kIcmpHeaderSize = 8;           // type · code · checksum · unused
 constexpr std::uint8_t kDestinationUnreachable = 1;  // RFC 4443 §3.1
 constexpr std::uint8_t kProhibited = 1;
+constexpr std::uint8_t kPacketTooBig = 2;  // §3.2
 constexpr std::uint8_t kIcmpV6FirstInformational = 128;
 
 bool is_multicast(const IpAddress& address) {
@@ -65,17 +65,32 @@ bool may_answer(const PacketView& refused) {
 
 }  // namespace
 
-std::optional<Bytes> icmpv6_prohibited(const PacketView& refused, const IpAddress& source) {
+namespace {
+
+std::optional<Bytes> icmpv6_error(const PacketView& refused, const IpAddress& source,
+                                  std::uint8_t type, std::uint8_t code, std::uint32_t field) {
   if (!may_answer(refused) || source.is_v4()) return std::nullopt;
   const auto quoted = refused.packet.first(
       std::min(refused.packet.size(), kIpv6MinimumMtu - kIpv6HeaderSize - kIcmpHeaderSize));
   auto out = ip_packet(source, refused.source, kIcmpV6, kIcmpHeaderSize + quoted.size());
   auto* icmp = out.data() + kIpv6HeaderSize;
-  icmp[0] = kDestinationUnreachable;
-  icmp[1] = kProhibited;
+  icmp[0] = type;
+  icmp[1] = code;
+  store_be(icmp + 4, field);
   std::copy(quoted.begin(), quoted.end(), icmp + kIcmpHeaderSize);
   set_transport_checksum(out, source, refused.source, kIcmpV6, 2);
   return out;
+}
+
+}  // namespace
+
+std::optional<Bytes> icmpv6_prohibited(const PacketView& refused, const IpAddress& source) {
+  return icmpv6_error(refused, source, kDestinationUnreachable, kProhibited, 0);
+}
+
+std::optional<Bytes> icmpv6_too_big(const PacketView& refused, const IpAddress& source,
+                                    std::size_t mtu) {
+  return icmpv6_error(refused, source, kPacketTooBig, 0, static_cast<std::uint32_t>(mtu));
 }
 
 std::optional<Bytes> tcp_reset(const PacketView& refused) {

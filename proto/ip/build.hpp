@@ -16,6 +16,11 @@ namespace culvert::ip {
 // unspecified addresses, later fragments, and IPv4.
 std::optional<Bytes> icmpv6_prohibited(const PacketView& refused, const IpAddress& source);
 
+// ICMPv6 packet too big (RFC 4443 §3.2, type 2): the sender's packets may be `mtu` bytes long. The
+// same rules as above.
+std::optional<Bytes> icmpv6_too_big(const PacketView& refused, const IpAddress& source,
+                                    std::size_t mtu);
+
 // The TCP reset that a closed port would send (RFC 9293 §3.10.7.1). Nothing for packets that are
 // not TCP, are resets themselves or are fragments.
 std::optional<Bytes> tcp_reset(const PacketView& refused);

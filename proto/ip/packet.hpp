@@ -19,7 +19,8 @@ namespace culvert::ip {
 
 inline constexpr std::size_t kIpv4HeaderSize = 20;  // without options
 inline constexpr std::size_t kIpv6HeaderSize = 40;
-inline constexpr std::size_t kTcpHeaderSize = 20;  // without options
+inline constexpr std::size_t kIpv6MinimumMtu = 1280;  // RFC 8200 §5
+inline constexpr std::size_t kTcpHeaderSize = 20;     // without options
 inline constexpr std::size_t kUdpHeaderSize = 8;
 
 enum Protocol : std::uint8_t { kIcmp = 1, kTcp = 6, kUdp = 17, kIcmpV6 = 58, kNoNext = 59 };

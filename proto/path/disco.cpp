@@ -10,7 +10,7 @@ constexpr std::uint8_t kPing = 1;
 constexpr std::uint8_t kPong = 2;
 constexpr std::uint8_t kCallMeMaybe = 3;
 constexpr std::size_t kEndpointSize = 16 + 2;
-constexpr std::size_t kMaxPadding = kMaxDiscoMessage;
+constexpr std::size_t kMaxPadding = kMaxDiscoMessage - kPingSize;
 
 void write_endpoint(Writer& writer, const Endpoint& endpoint) {
   writer.bytes(endpoint.address.bytes).be(endpoint.port);

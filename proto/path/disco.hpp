@@ -28,7 +28,7 @@ namespace culvert::path {
 
 inline constexpr std::array<std::uint8_t, 6> kDiscoMagic = {0x54, 0x53, 0xf0, 0x9f, 0x92, 0xac};
 inline constexpr std::size_t kDiscoHeaderSize = 6 + 32 + 24;
-inline constexpr std::size_t kMaxDiscoMessage = 1280;
+inline constexpr std::size_t kMaxDiscoMessage = 1472;   // what Ethernet carries, over IPv4
 inline constexpr std::size_t kMaxCalledEndpoints = 32;  // of one CallMeMaybe; the rest is skipped
 
 using DiscoTransaction = FixedBytes<struct DiscoTransactionTag, 12>;
@@ -49,6 +49,8 @@ struct CallMeMaybe {
   friend bool operator==(const CallMeMaybe&, const CallMeMaybe&) = default;
 };
 using DiscoMessage = std::variant<Ping, Pong, CallMeMaybe>;
+// A whole datagram with a Ping: header, tag, type and version, fields.
+inline constexpr std::size_t kPingSize = kDiscoHeaderSize + crypto::kBoxTagSize + 2 + 12 + 32;
 
 // What is inside the box.
 Bytes encode_disco(const DiscoMessage& message);

@@ -19,15 +19,6 @@ bool clearly_quicker(Duration challenger, Duration best) {
 
 }  // namespace
 
-bool PathContext::usable(const Endpoint& endpoint) const {
-  const auto& a = endpoint.address;
-  if (endpoint.port == 0 || a.is_unspecified() || a.is_link_local()) return false;
-  if (a.is_loopback()) return allow_loopback;
-  if (a.is_v4()) return a.bytes[12] != 0 && a.bytes[12] < 224;  // RFC 1122 §3.2.1.3, RFC 5771
-  constexpr std::array<std::uint8_t, 6> kMesh = {0xfd, 0x63, 0x75, 0x6c, 0x76, 0x65};
-  return a.bytes[0] != 0xff && !equal(ByteView(a.bytes).first(kMesh.size()), kMesh);
-}
-
 bool CallLimit::take(Instant now) {
   if (now < next()) return false;
   full_ = std::max(full_, now) + kMinCallInterval;
@@ -46,6 +37,9 @@ bool PeerPaths::use(Instant now) {
 }
 
 void PeerPaths::begin(Instant now) {
+  if (!trusted(now)) {
+    for (auto& candidate : candidates_) candidate.size = {};  // the way to it may be another now
+  }
   step_ = 0;
   call_wanted_ = true;
   tick(now);
@@ -55,7 +49,8 @@ void PeerPaths::begin(Instant now) {
 
 Route PeerPaths::route(Instant now) const {
   if (!best_) return {};
-  return {best_->at, !trusted(now)};
+  if (!trusted(now)) return {best_->at, true};
+  return {best_->at, false, best_->size};
 }
 
 void PeerPaths::ping(Instant now, PingId id) {
@@ -72,6 +67,7 @@ PathStatus PeerPaths::status(Instant now) const {
     status.kind = PathKind::kDirect;
     status.endpoint = best_->at;
     status.latency = best_->latency;
+    status.size = best_->size;
   } else if (info_.home) {
     status.kind = PathKind::kRelay;
   }
@@ -80,7 +76,10 @@ PathStatus PeerPaths::status(Instant now) const {
 
 void PeerPaths::report(Instant now) {
   auto current = status(now);
-  if (current.kind == reported_.kind && current.endpoint == reported_.endpoint) return;
+  if (current.kind == reported_.kind && current.endpoint == reported_.endpoint &&
+      current.size == reported_.size) {
+    return;
+  }
   if (current.kind != PathKind::kDirect && reported_.kind == PathKind::kDirect) {
     context_.lost = true;
   }
@@ -123,10 +122,7 @@ void PeerPaths::on(Instant now, const Source& from, const Ping& ping) {
   send(*endpoint, Pong{ping.transaction, *endpoint});
   auto* candidate = add_candidate(now, *endpoint);
   if (candidate == nullptr || !active(now) || trusted(now)) return;
-  if (!candidate->pinged || now - *candidate->pinged >= kRepingAfter) {
-    candidate->pinged = now;
-    send_ping(now, *endpoint, 0);
-  }
+  if (!candidate->pinged || now - *candidate->pinged >= kRepingAfter) probe(now, *candidate, true);
 }
 
 // Only an answer to a Ping of ours, from where that Ping went, makes a path.
@@ -140,10 +136,13 @@ void PeerPaths::on(Instant now, const Source& from, const Pong& pong) {
     ++context_.counters.unexpected;
     return;
   }
-  const auto round_trip = now - sent->at;
-  const auto id = sent->id;
+  const auto answer_to = *sent;
+  const auto round_trip = now - answer_to.at;
+  const auto id = answer_to.id;
   sent_.erase(sent);
-  if (endpoint != nullptr) consider(now, *endpoint, round_trip);
+  if (auto* candidate = endpoint == nullptr ? nullptr : add_candidate(now, *endpoint)) {
+    answered(now, *candidate, answer_to);
+  }
   for (auto& asked : asked_) {
     if (id == 0 || asked.id != id) continue;
     asked.answered = true;
@@ -156,11 +155,16 @@ void PeerPaths::on(Instant now, const Source& from, const Pong& pong) {
   }
 }
 
-void PeerPaths::consider(Instant now, const Endpoint& at, Duration latency) {
-  if (auto* candidate = add_candidate(now, at)) candidate->alive = now;
-  const bool same = best_ && best_->at == at;
-  if (!same && trusted(now) && !clearly_quicker(latency, best_->latency)) return;
-  best_ = {at, latency};
+// A larger path replaces a trusted one, a clearly quicker one does unless it is smaller.
+void PeerPaths::consider(Instant now, const Candidate& candidate, Duration latency) {
+  const auto size = candidate.size.proven();
+  if (size == 0) return;
+  const bool same = best_ && best_->at == candidate.at;
+  if (!same && trusted(now) && size <= best_->size &&
+      (size < best_->size || !clearly_quicker(latency, best_->latency))) {
+    return;
+  }
+  best_ = {candidate.at, latency, size};
   trusted_until_ = now + kTrustPath;
   step_ = 0;
   if (tick_at_ < now + kHeartbeat) tick_at_ = now + kHeartbeat;
@@ -203,7 +207,7 @@ PeerPaths::Candidate* PeerPaths::add_candidate(Instant now, const Endpoint& at) 
     if (oldest == candidates_.end()) return nullptr;
     candidates_.erase(oldest);
   }
-  candidates_.push_back({at, now, std::nullopt, false});
+  candidates_.push_back({.at = at, .alive = now});
   return &candidates_.back();
 }
 
@@ -244,6 +248,7 @@ Instant PeerPaths::next_deadline() const {
   auto next = tick_at_;
   if (reported_.kind == PathKind::kDirect) next = std::min(next, trusted_until_);
   for (const auto& asked : asked_) next = std::min(next, asked.until);
+  for (const auto& candidate : candidates_) next = std::min(next, candidate.judge_at);
   if (can_call()) next = std::min(next, calls_out_.next());
   return next;
 }
@@ -255,6 +260,9 @@ void PeerPaths::handle_timeout(Instant now) {
   }
   std::erase_if(asked_, [&](const Asked& asked) { return now >= asked.until; });
   if (reported_.kind == PathKind::kDirect && !trusted(now)) return begin(now);
+  for (auto& candidate : candidates_) {
+    if (now >= candidate.judge_at) judge(now, candidate);
+  }
   if (now >= tick_at_) tick(now);
   send_call(now);
   report(now);
@@ -262,7 +270,8 @@ void PeerPaths::handle_timeout(Instant now) {
 
 bool PeerPaths::look_for_better(Instant now) const {
   if (!trusted(now)) return true;
-  return best_->latency > kGoodEnough && (!probed_ || now - *probed_ >= kUpgradeInterval);
+  const bool good = best_->latency <= kGoodEnough && best_->size == kFullSize;
+  return !good && (!probed_ || now - *probed_ >= kUpgradeInterval);
 }
 
 // The heartbeat: pings the path in use and, while there is none that can be trusted, all others.
@@ -275,25 +284,24 @@ void PeerPaths::tick(Instant now) {
     probe_all(now);
     if (step_ >= kProbeSteps.size() && now < used_until_) call_wanted_ = true;
   } else {
-    send_ping(now, best_->at, 0);
+    heartbeat(now);
   }
   tick_at_ = now + (lost && step_ < kProbeSteps.size() ? kProbeSteps[step_++] : kHeartbeat);
 }
 
 void PeerPaths::probe_all(Instant now) {
   probed_ = now;
-  for (auto& candidate : candidates_) {
-    candidate.pinged = now;
-    send_ping(now, candidate.at, 0);
-  }
+  std::size_t padded = 0;
+  for (auto& candidate : candidates_) probe(now, candidate, padded++ < kMaxPadded);
 }
 
-void PeerPaths::send_ping(Instant now, const std::optional<Endpoint>& to, PingId id) {
+void PeerPaths::send_ping(Instant now, const std::optional<Endpoint>& to, PingId id,
+                          std::size_t size) {
   if (sent_.size() >= kMaxOutstanding) sent_.erase(sent_.begin());
-  Sent sent{{}, to, now, id};
+  Sent sent{{}, to, now, id, size};
   context_.rng.fill(sent.transaction.bytes);
   sent_.push_back(sent);
-  send(to, Ping{sent.transaction, context_.node, 0});
+  send(to, Ping{sent.transaction, context_.node, size == 0 ? 0 : size - kPingSize});
 }
 
 void PeerPaths::send(const std::optional<Endpoint>& to, const DiscoMessage& message) {

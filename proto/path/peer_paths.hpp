@@ -5,28 +5,13 @@
 #include <optional>
 #include <vector>
 
-#include "proto/core/rng.hpp"
 #include "proto/crypto/box.hpp"
 #include "proto/path/call_limit.hpp"
 #include "proto/path/disco.hpp"
+#include "proto/path/path_context.hpp"
 #include "proto/path/prober_types.hpp"
 
 namespace culvert::path {
-
-// What all peers share; lives in the Prober.
-struct PathContext {
-  bool allow_loopback = false;
-  bool direct = true;
-  crypto::DiscoKey ours;
-  crypto::WireGuardKey node;
-  Rng& rng;
-  std::vector<Endpoint> endpoints;  // ours, as CallMeMaybe tells them
-  bool lost;                        // a direct path, since the Prober last looked
-  ProberOutput output;
-  ProberCounters counters;
-
-  bool usable(const Endpoint& endpoint) const;  // may be a candidate at all
-};
 
 class PeerPaths {
  public:
@@ -53,15 +38,20 @@ class PeerPaths {
  private:
   struct Candidate {
     Endpoint at;
-    Instant alive;  // added, or last pong
-    std::optional<Instant> pinged;
-    bool called = false;  // from the last CallMeMaybe
+    Instant alive;                    // added, or last pong
+    std::optional<Instant> pinged{};  // so far
+    bool called = false;              // from the last CallMeMaybe
+    PathSize size{};
+    Instant judge_at = Instant::never();  // what was sent until `judged` and not answered is lost
+    Instant judged{};
   };
   struct Sent {
     DiscoTransaction transaction;
     std::optional<Endpoint> to;  // nothing: through the relay
     Instant at;
-    PingId id = 0;  // of Prober::ping, or 0
+    PingId id = 0;         // of Prober::ping, or 0
+    std::size_t size = 0;  // padded to this; 0: not
+    bool lost = false;     // so far
   };
   struct Asked {
     PingId id = 0;
@@ -71,6 +61,7 @@ class PeerPaths {
   struct Best {
     Endpoint at;
     Duration latency{};
+    std::size_t size = 0;
   };
 
   void on(Instant now, const Source& from, const Ping& ping);
@@ -82,12 +73,18 @@ class PeerPaths {
   void send_call(Instant now);
   bool look_for_better(Instant now) const;
   void probe_all(Instant now);
-  void send_ping(Instant now, const std::optional<Endpoint>& to, PingId id);
+  void send_ping(Instant now, const std::optional<Endpoint>& to, PingId id, std::size_t size = 0);
   void send(const std::optional<Endpoint>& to, const DiscoMessage& message);
   bool replayed(ByteView nonce);
   Candidate* add_candidate(Instant now, const Endpoint& at);
-  void consider(Instant now, const Endpoint& at, Duration latency);
+  void consider(Instant now, const Candidate& candidate, Duration latency);
   void report(Instant now);
+  // peer_sizes.cpp
+  void probe(Instant now, Candidate& candidate, bool padded);
+  void heartbeat(Instant now);
+  void answered(Instant now, Candidate& candidate, const Sent& sent);
+  void judge(Instant now, Candidate& candidate);
+  void search(Instant now, Candidate& candidate);
 
   PathContext& context_;
   PeerInfo info_;

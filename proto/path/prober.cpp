@@ -209,7 +209,11 @@ void Prober::reschedule(Instant now) {
   if (context_->direct && any_active(now)) {
     deadline_ = std::min(deadline_, reflexive_->next_round());
   }
-  for (const auto& [node, peer] : peers_) deadline_ = std::min(deadline_, peer->next_deadline());
+  smallest_ = kFullSize;
+  for (const auto& [node, peer] : peers_) {
+    deadline_ = std::min(deadline_, peer->next_deadline());
+    smallest_ = std::min(smallest_, peer->route(now).size);
+  }
 }
 
 }  // namespace culvert::path

@@ -57,6 +57,8 @@ class Prober {
   // Pings through the relay and the direct path, if any; counts as use.
   PingId ping(Instant now, const crypto::WireGuardKey& node);
   PathStatus status(Instant now, const crypto::WireGuardKey& node) const;
+  // What every direct path in use carries; kFullSize where there is nothing to mind.
+  std::size_t smallest() const { return smallest_; }
   // Ours, as CallMeMaybe tells them: local, then reflexive.
   std::vector<Endpoint> endpoints() const;
   std::optional<bool> mapping_varies() const;  // known after two servers have answered
@@ -79,6 +81,7 @@ class Prober {
   std::unordered_map<crypto::DiscoKey, PeerPaths*> by_disco_;
   std::vector<Endpoint> local_;
   PingId last_ping_ = 0;
+  std::size_t smallest_ = kFullSize;
   Instant deadline_ = Instant::never();
 };
 

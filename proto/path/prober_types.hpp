@@ -11,6 +11,7 @@
 #include "proto/core/strong.hpp"
 #include "proto/core/time.hpp"
 #include "proto/crypto/keys.hpp"
+#include "proto/path/path_size.hpp"
 
 namespace culvert::path {
 
@@ -31,10 +32,11 @@ inline constexpr Duration kMinCallInterval = 1s;  // CallMeMaybes to or from one
 // Limits.
 inline constexpr std::size_t kMaxPeers = 4096;         // add_peer fails beyond
 inline constexpr std::size_t kMaxCandidates = 32;      // of a peer; the least recently alive goes
-inline constexpr std::size_t kMaxOutstanding = 64;     // pings of a peer; the oldest is forgotten
+inline constexpr std::size_t kMaxOutstanding = 128;    // pings of a peer; the oldest is forgotten
+inline constexpr std::size_t kMaxPadded = 8;           // candidates pinged at full size at once
 inline constexpr std::size_t kMaxLocalEndpoints = 16;  // the first ones are used
 inline constexpr std::size_t kMaxStunServers = 4;      // the first ones are used
-inline constexpr std::size_t kReplayMemory = 64;       // nonces remembered of a peer
+inline constexpr std::size_t kReplayMemory = 128;      // nonces remembered of a peer
 
 struct PeerInfo {
   crypto::WireGuardKey node;
@@ -51,9 +53,11 @@ struct Via {
 using Source = std::variant<Endpoint, Via>;
 
 // Data goes to `direct` where set, and also (or only) through the peer's relay while `relay_too`.
+// What is larger than `size` does not pass directly: it goes through the relay.
 struct Route {
   std::optional<Endpoint> direct;
   bool relay_too = true;
+  std::size_t size = kFullSize;  // of a datagram
   friend bool operator==(const Route&, const Route&) = default;
 };
 
@@ -63,7 +67,8 @@ struct PathStatus {
   PathKind kind = PathKind::kUnknown;
   std::optional<Endpoint> endpoint;  // of the direct path
   std::optional<Duration> latency;   // round trip of the last pong on it
-  Instant changed;                   // when kind or endpoint last changed
+  std::size_t size = kFullSize;      // of the datagrams that it carries
+  Instant changed;                   // when kind, endpoint or size last changed
 };
 
 // --- outputs ---

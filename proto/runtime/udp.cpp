@@ -69,8 +69,12 @@ Status UdpSocket::Impl::open(Loop& loop, const Endpoint& at, const UdpOptions& o
   set_option(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, kSocketBuffer);  // where privileged
   set_option(descriptor, SOL_SOCKET, SO_SNDBUFFORCE, kSocketBuffer);
   // As the kernel's tunnels do it, an IPv4 router may fragment: no message has to find its way
-  // back.
-  set_option(descriptor, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+  // back. (A socket of IPv6 carries IPv4 too.)
+  set_option(descriptor, IPPROTO_IP, IP_MTU_DISCOVER,
+             options.whole ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT);
+  if (mapped && options.whole) {
+    set_option(descriptor, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
+  }
   gro = options.offloads.gro && try_option(descriptor, SOL_UDP, UDP_GRO, 1);
   gso = options.offloads.gso && try_option(descriptor, SOL_UDP, UDP_SEGMENT, 0);
   auto address = to_sockaddr(bind_to, mapped);

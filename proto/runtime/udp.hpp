@@ -31,10 +31,13 @@ struct OutDatagram {
 
 struct UdpOptions {
   Offloads offloads = {};  // of them gro and gso
+  // The owner measures what the path carries: no fragments, and no belief in ICMP about it
+  // (IP_PMTUDISC_PROBE, ip(7)). What the interface does not take whole counts as dropped.
+  bool whole = false;
 };
 
 struct UdpSent {
-  std::size_t dropped = 0;            // full buffer
+  std::size_t dropped = 0;            // full buffer, or too long for the interface
   std::vector<Endpoint> unreachable;  // the system refused this destination
 };
 

@@ -137,6 +137,10 @@ UdpSent UdpSocket::send(std::span<const OutDatagram> batch) {
       self.gso = false;  // the device has no segments: one by one from now on
     } else if (gather.run(0) > 1 && (errno == EINVAL || errno == EMSGSIZE)) {
       plain = gather.run(0);  // these do not fit the path's MTU
+    } else if (errno == EMSGSIZE) {
+      ++result.dropped;
+      ++self.counters.dropped;
+      batch = batch.subspan(1);
     } else {
       ++self.counters.errors;
       auto& list = result.unreachable;

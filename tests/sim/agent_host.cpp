@@ -6,6 +6,7 @@
 #include "proto/derp/payload.hpp"
 #include "proto/ip/build.hpp"
 #include "proto/ip/packet.hpp"
+#include "proto/ip/path_mtu.hpp"
 #include "tests/sim/ceremony.hpp"
 
 namespace culvert::sim {
@@ -13,6 +14,7 @@ namespace {
 
 constexpr std::size_t kTcpSequence = 4;  // offset in the header; a whole one is there
 constexpr std::uint16_t kFirstPort = 20000;
+constexpr std::size_t kMeshMtu = 1420;
 constexpr std::uint16_t kKnockPort = 999;  // for knocking without a grant
 
 }  // namespace
@@ -339,15 +341,19 @@ void AgentHost::set_audit_failing(bool failing) {
 }
 
 bool AgentHost::heard_since(const std::string& fqdn, Instant since) const {
-  const auto found = heard_.find(fqdn);
-  return found != heard_.end() && found->second >= since;
+  const auto in = [&](const std::map<std::string, Instant>& heard) {
+    const auto found = heard.find(fqdn);
+    return found != heard.end() && found->second >= since;
+  };
+  return in(heard_) && in(heard_full_);
 }
 
 // --- traffic ---
 
 void AgentHost::send_mesh(const Endpoint& from, const Endpoint& to, std::uint8_t flags,
-                          bool with_text) {
-  const std::string content = with_text ? kPlainMark : "";
+                          bool with_text, bool full) {
+  std::string content = with_text || full ? kPlainMark : "";
+  if (full) content.resize(kMeshMtu - ip::kIpv6HeaderSize - ip::kTcpHeaderSize, '.');
   // Two agents may answer for one service: the number names the sender too.
   const auto number = static_cast<std::uint32_t>(id()) << 24U | ++sequence_;
   const auto packet = ip::tcp_packet(from, to, {flags, number, 1, 65535}, view(content));
@@ -356,6 +362,7 @@ void AgentHost::send_mesh(const Endpoint& from, const Endpoint& to, std::uint8_t
 }
 
 void AgentHost::receive(ByteView bytes) {
+  if (const auto too_big = ip::parse_too_big(bytes)) return told_too_big(too_big->mtu);
   const auto packet = ip::PacketView::parse(bytes);
   if (!packet || !packet->source_port() || !packet->tcp_flags()) {
     return context_.oracle.violation(name() + " was delivered something that is not TCP");
@@ -367,13 +374,23 @@ void AgentHost::receive(ByteView bytes) {
   context_.oracle.delivered(now().steady, now().wall, id(), name(), pair, number);
   check_opened(pair);
   if (is_site()) {
-    receive_at_site(from, to, *packet->tcp_flags());
+    receive_at_site(from, to, *packet->tcp_flags(), bytes.size() == kMeshMtu);
   } else {
-    receive_at_laptop(from, to, *packet->tcp_flags());
+    receive_at_laptop(from, to, *packet->tcp_flags(), bytes.size() == kMeshMtu);
   }
 }
 
-void AgentHost::receive_at_site(const Endpoint& from, const Endpoint& to, std::uint8_t flags) {
+// Of a network where nothing is lost but for its length, and that long since, it is true.
+void AgentHost::told_too_big(std::size_t mtu) {
+  say("is told that packets may be " + std::to_string(mtu) + " bytes long");
+  if (now().steady < context_.calm) return;
+  if (!context_.network.has_hole(id())) {
+    context_.oracle.violation(name() + " is told of a hole that is not there");
+  }
+}
+
+void AgentHost::receive_at_site(const Endpoint& from, const Endpoint& to, std::uint8_t flags,
+                                bool full) {
   const auto service = listening_.find(to);
   if (service == listening_.end()) return;
   const auto key = std::pair(from, to);
@@ -391,7 +408,7 @@ void AgentHost::receive_at_site(const Endpoint& from, const Endpoint& to, std::u
   const auto flow = accepted_.find(key);
   if (flow == accepted_.end()) return;
   flow->second = now().steady;
-  send_mesh(to, from, ip::kAck, true);
+  send_mesh(to, from, ip::kAck, true, full);
 }
 
 // The log knew of a grant for this pair before its first packet.
@@ -416,7 +433,8 @@ void AgentHost::check_audited(const agent::FlowContext& flow, const std::string&
   context_.oracle.violation(name() + " opened a flow that its audit log does not have");
 }
 
-void AgentHost::receive_at_laptop(const Endpoint& from, const Endpoint& to, std::uint8_t flags) {
+void AgentHost::receive_at_laptop(const Endpoint& from, const Endpoint& to, std::uint8_t flags,
+                                  bool full) {
   for (auto& [fqdn, flow] : flows_) {
     if (flow.local != to || flow.service != from) continue;
     if ((flags & ip::kRst) != 0) {
@@ -424,7 +442,7 @@ void AgentHost::receive_at_laptop(const Endpoint& from, const Endpoint& to, std:
       return;
     }
     flow.heard = now().steady;
-    heard_[fqdn] = now().steady;
+    (full ? heard_full_ : heard_)[fqdn] = now().steady;
     if ((flags & ip::kSyn) != 0) send_mesh(to, from, ip::kAck, true);
     return;
   }
@@ -439,6 +457,7 @@ void AgentHost::talk() {
     }
     return;
   }
+  full_next_ = !full_next_;
   for (const auto& service : services_) talk_to(service);
 }
 
@@ -446,7 +465,7 @@ void AgentHost::talk_to(const KnownService& service) {
   auto found = flows_.find(service.fqdn);
   if (found != flows_.end() && now().steady - found->second.heard < kFlowDead) {
     const auto& flow = found->second;
-    return send_mesh(flow.local, flow.service, ip::kAck, true);
+    return send_mesh(flow.local, flow.service, ip::kAck, true, full_next_);
   }
   flows_.erase(service.fqdn);
   const auto granted = core_->dial(now(), service.fqdn);

@@ -53,7 +53,7 @@ class AgentHost final : public Host {
   void set_audit_failing(bool failing);
   bool reset_clock();  // where the agent says that its clock went back
 
-  // Has an answer come on a flow to this service since then?
+  // Have answers, a small and a full one, come on a flow to this service since then?
   bool heard_since(const std::string& fqdn, Instant since) const;
   bool connected();                   // to the coordinator
   agent::StatusView status() const {  // running() only; throws where it could not start
@@ -87,11 +87,14 @@ class AgentHost final : public Host {
   void open_relay(const agent::OpenRelay& open);
   void watch_relay(Relayed& relayed, ByteView bytes);
   void receive(ByteView packet);
-  void receive_at_site(const Endpoint& from, const Endpoint& to, std::uint8_t flags);
-  void receive_at_laptop(const Endpoint& from, const Endpoint& to, std::uint8_t flags);
+  void receive_at_site(const Endpoint& from, const Endpoint& to, std::uint8_t flags, bool full);
+  void receive_at_laptop(const Endpoint& from, const Endpoint& to, std::uint8_t flags, bool full);
+  void told_too_big(std::size_t mtu);
   void talk();
   void talk_to(const KnownService& service);
-  void send_mesh(const Endpoint& from, const Endpoint& to, std::uint8_t flags, bool with_text);
+  // A full packet is as long as the mesh takes; it has text, as small ones may.
+  void send_mesh(const Endpoint& from, const Endpoint& to, std::uint8_t flags, bool with_text,
+                 bool full = false);
   void check_opened(const Pair& pair);
   void check_audited(const agent::FlowContext& flow, const std::string& fqdn);
 
@@ -106,6 +109,7 @@ class AgentHost final : public Host {
   bool has_started_ = false;
   bool touched_ = true;  // since connected_ was looked up
   bool connected_ = false;
+  bool full_next_ = false;      // what a laptop says is small and full in turn
   std::uint64_t refused_ = 0;   // appends, as last seen
   std::uint32_t sequence_ = 0;  // of mesh packets: each has its own, so that none comes twice
 
@@ -118,6 +122,7 @@ class AgentHost final : public Host {
   std::map<std::pair<Endpoint, Endpoint>, Instant> accepted_;  // laptop's end, service → last heard
   std::map<std::string, Flow> flows_;
   std::map<std::string, Instant> heard_;  // by FQDN; not forgotten at a restart
+  std::map<std::string, Instant> heard_full_;
   std::uint16_t last_port_ = 20000;
   Instant talk_at_ = Instant::never();
 };

@@ -28,7 +28,7 @@ void World::one_fault() {
 // --- the network and the servers ---
 
 void World::network_fault(AgentHost& agent, AgentHost& laptop, AgentHost& any) {
-  switch (rng_.below(8)) {
+  switch (rng_.below(9)) {
     case 0:
       return crash_for(*coordinator_, between(rng_, 100ms, 15s));
     case 1:
@@ -44,6 +44,8 @@ void World::network_fault(AgentHost& agent, AgentHost& laptop, AgentHost& any) {
       return cut_for(agent, laptop, false, between(rng_, 1s, 20s));
     case 6:
       return any.rest(between(rng_, 10s, 90s));  // long enough for mappings to expire
+    case 7:
+      return set_hole(agent, laptop);
     default:
       network_.set_weather({between(rng_, 1ms, 80ms), between(rng_, 1ms, 100ms),
                             static_cast<unsigned>(rng_.below(30)),
@@ -68,6 +70,14 @@ void World::nat_fault(AgentHost& any) {
       return say(any.name() + " is at " + places_.describe(place));
     }
   }
+}
+
+// What the way between the two carries, from now on: all, enough for the mesh, less, or too little.
+void World::set_hole(Host& a, Host& b) {
+  constexpr std::size_t kCarried[] = {kNoHole, kNoHole, 1451, 1372, 1272, 1252, 1199};
+  const auto carried = kCarried[rng_.below(std::size(kCarried))];
+  say("between " + a.name() + " and " + b.name() + " pass " + std::to_string(carried) + " bytes");
+  network_.set_hole(a.id(), b.id(), carried);
 }
 
 void World::cut_for(Host& a, Host& b, bool udp_only, Duration time) {

@@ -18,7 +18,8 @@ struct Context {
   Rng& rng;
   WallTime base;  // wall clock at Instant 0
   bool verbose = false;
-  Instant news;  // when something last began that may wait for a person
+  Instant calm = Instant::never();  // from then on all faults are long over
+  Instant news;                     // when something last began that may wait for a person
 };
 
 class Host {

@@ -54,6 +54,20 @@ void Network::set_udp_cut(HostId a, HostId b, bool cut) {
   }
 }
 
+void Network::set_hole(HostId a, HostId b, std::size_t carried) { holes_[pair_of(a, b)] = carried; }
+
+std::size_t Network::carried(HostId a, HostId b) const {
+  const auto found = holes_.find(pair_of(a, b));
+  return found == holes_.end() ? kNoHole : found->second;
+}
+
+bool Network::has_hole(HostId host) const {
+  return std::any_of(holes_.begin(), holes_.end(), [&](const auto& hole) {
+    const auto& [a, b] = hole.first;
+    return (a == host || b == host) && hole.second != kNoHole;
+  });
+}
+
 void Network::heal() {
   cuts_.clear();
   udp_cuts_.clear();
@@ -103,6 +117,7 @@ void Network::inwards(const Recorded& datagram) {
   const auto host = owner(realm, to.address);
   if (!host || !reaches(datagram.from, *host)) return;
   if (udp_cuts_.contains(pair_of(datagram.from, *host))) return;
+  if (datagram.bytes.size() > carried(datagram.from, *host)) return;
   if (hosts_[*host].datagram) hosts_[*host].datagram(datagram.source, to, datagram.bytes);
 }
 

@@ -1,8 +1,8 @@
 // The network of the simulator: one queue of events in simulated time, datagrams and streams
 // between hosts, and everything that can go wrong with them. All chances come from one Rng.
 //
-// Datagrams are lost, delayed, reordered, duplicated, corrupted and recorded and played again; they
-// pass the NATs between their hosts (nat.hpp) or are dropped there.
+// Datagrams are lost, some for their length alone, delayed, reordered, duplicated, corrupted and
+// recorded and played again; they pass the NATs between their hosts (nat.hpp) or are dropped there.
 // Streams are ordered and reliable, as TCP is, and reach public listeners only. Loss makes them
 // late; a cut between their hosts holds their bytes back and, after kStreamDead, breaks them at
 // both ends. A message stream keeps boundaries (WebSocket), a byte stream does not.
@@ -29,6 +29,7 @@ using StreamId = std::uint64_t;
 
 inline constexpr Duration kStreamDead = 15s;  // TCP_USER_TIMEOUT
 inline constexpr Duration kRetransmit = 200ms;
+inline constexpr std::size_t kNoHole = 65'507;
 
 struct Weather {
   Duration least_delay = 5ms;
@@ -74,6 +75,10 @@ class Network {
   void set_up(HostId host, bool up);               // a host that goes down loses its streams
   void set_cut(HostId a, HostId b, bool cut);      // nothing passes between the two
   void set_udp_cut(HostId a, HostId b, bool cut);  // datagrams only
+  // Datagrams between the two that are longer vanish, until it is set anew; nothing heals that.
+  void set_hole(HostId a, HostId b, std::size_t carried);
+  std::size_t carried(HostId a, HostId b) const;  // bytes; kNoHole: all
+  bool has_hole(HostId host) const;               // on some way to or from it
   void heal();
   bool reaches(HostId a, HostId b) const;
   void set_weather(const Weather& weather) { weather_ = weather; }
@@ -145,6 +150,7 @@ class Network {
   std::vector<Host> hosts_;
   std::set<std::pair<HostId, HostId>> cuts_;
   std::set<std::pair<HostId, HostId>> udp_cuts_;
+  std::map<std::pair<HostId, HostId>, std::size_t> holes_;
   Weather weather_;
   std::deque<Recorded> recorded_;  // the last kRecorded datagrams
   std::map<StreamId, Stream> streams_;

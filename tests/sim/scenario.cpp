@@ -1,6 +1,7 @@
 // The story: what is set up, what goes wrong, and what must be true afterwards.
 #include <algorithm>
 
+#include "proto/path/path_size.hpp"
 #include "tests/sim/world.hpp"
 
 namespace culvert::sim {
@@ -78,6 +79,7 @@ void World::calm_down() {
   watch();
   run_for(kRecovery);
   expect_talking(network_.now() - kAnswered, "after the faults");
+  context_.calm = network_.now();
 
   say("everything is asked for");
   ask_for_everything(600s);
@@ -139,6 +141,7 @@ void World::expect_direct() {
 
 bool World::must_go_direct(const AgentHost& laptop, const AgentHost& agent) const {
   if (!places_.must_go_direct(laptop.place(), agent.place())) return false;
+  if (network_.carried(laptop.id(), agent.id()) < path::kLeastSize) return false;
   const auto wall = laptop.now().wall + kEndMargin;
   return std::any_of(services_.begin(), services_.end(), [&](const KnownService& service) {
     return agent.serves(service.fqdn) && oracle_.in_force(wall, pair_of(laptop, service));

@@ -36,7 +36,12 @@ World::World(std::uint64_t seed, bool verbose)
       network_(rng_),
       places_(network_, rng_),
       oracle_(draw_lease(seed)),
-      context_{network_, oracle_, rng_, kBase, verbose, {}},
+      context_{.network = network_,
+               .oracle = oracle_,
+               .rng = rng_,
+               .base = kBase,
+               .verbose = verbose,
+               .news = {}},
       vendor_(make_vendor(rng_, kBase)) {
   const auto lease = draw_lease(seed);
   const auto now = kBase + 3600s - 60s;  // a minute before the programs start: clocks differ

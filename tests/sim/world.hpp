@@ -72,6 +72,7 @@ class World {
   void node_fault(AgentHost& agent, AgentHost& any);
   void people_act(AgentHost& agent, AgentHost& laptop);
   void crash_for(Host& host, Duration time);
+  void set_hole(Host& a, Host& b);
   void cut_for(Host& a, Host& b, bool udp_only, Duration time);
   void wrong_clock(AgentHost& host);
   void old_copy(AgentHost& host);

@@ -265,7 +265,10 @@ void World::drain(Agent& agent) {
   for (const Effect& effect : agent.effects.events) carry(agent, effect);
   Agent& other = &agent == &site ? laptop : site;
   for (std::size_t i = 0; i < agent.effects.datagrams.size(); ++i) {
-    if (agent.effects.datagrams.to(i) != other.endpoint || !direct_up) continue;
+    if (agent.effects.datagrams.to(i) != other.endpoint || !direct_up ||
+        agent.effects.datagrams.bytes(i).size() > carried) {
+      continue;
+    }
     queue_.emplace_back([this, &other, from = agent.endpoint, ecn = agent.effects.datagrams.ecn(i),
                          bytes = to_bytes(agent.effects.datagrams.bytes(i))]() mutable {
       if (!other.core) return;

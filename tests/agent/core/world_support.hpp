@@ -77,6 +77,7 @@ class World {
   bool relay_up = true;
   bool direct_up = true;
   bool congested = false;  // direct datagrams that are ECN-capable are marked CE on the way
+  std::size_t carried = 65'507;  // bytes of a direct datagram; longer ones vanish
   Agent site;
   Agent laptop;
   trust::SiteRef site_ref;

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "proto/ip/build.hpp"
+
 using namespace culvert;
 using device::Netstack;
 using runtime::ByteStream;
@@ -41,6 +43,9 @@ struct World {
 
   void carry(std::span<const ByteView> packets) {
     ++wire.batches;
+    if (on_packet) {
+      for (const auto& packet : packets) on_packet(packet);
+    }
     wire.packets += packets.size();
     std::vector<Bytes> arriving = std::exchange(late, {});
     for (const auto& packet : packets) {
@@ -64,6 +69,7 @@ struct World {
   SeededRng rng;
   Wire wire;
   std::vector<Bytes> late;
+  std::function<void(ByteView)> on_packet;
   IpAddress a = address(1), b = address(2);
   Endpoint service{b, 443};
   std::optional<Netstack> stack;
@@ -186,6 +192,33 @@ TEST_CASE("netstack: loss and reordering cost time, not bytes") {
     transfer_both_ways(world, 300'000);
     CHECK(world.wire.lost > 0);
     CHECK(world.wire.reordered > 0);
+  }
+}
+
+TEST_CASE("netstack: told that its packets are too big, it makes smaller ones") {
+  for (const std::uint64_t loss : {0U, 2U}) {
+    INFO("loss " << loss);
+    World world(5, {.loss_percent = loss});
+    std::size_t late = 0;  // too big although it was told
+    bool told = false;
+    world.on_packet = [&](ByteView packet) {
+      if (packet.size() <= 1232) return;
+      late += told ? 1 : 0;
+      const auto view = ip::PacketView::parse(packet);
+      const auto answer = ip::icmpv6_too_big(*view, world.a, 1232);
+      const ByteView one = *answer;
+      world.stack->input({&one, 1});
+    };
+    auto pair = connected(world);
+    const auto bytes = pattern(loss == 0 ? 5'000'000 : 500'000, 3);
+    Pump pump(pair->client, bytes);
+    if (loss == 0) {
+      REQUIRE(world.until([&] { return pair->server.received.size() > 3'000'000; }));
+      told = true;  // long ago: what lwIP had built by then has left
+    }
+    REQUIRE(world.until([&] { return pair->server.ended; }));
+    CHECK(pair->server.received == bytes);
+    CHECK(late == 0);
   }
 }
 

@@ -5,10 +5,11 @@
 namespace culvert::path {
 namespace {
 
-// The owner's traffic: a mark that is neither STUN nor disco, and a number.
-Bytes data(std::uint64_t number) {
+// The owner's traffic: a mark that is neither STUN nor disco, a number, and nothing more to say.
+Bytes data(std::uint64_t number, std::size_t size) {
   Bytes out = {0xDA};
   Writer(out).be(number);
+  out.resize(std::max(out.size(), size));
   return out;
 }
 
@@ -103,7 +104,7 @@ void Network::pump(Node& node) {
 
 void Network::send_datagram(Node& from, const Endpoint& to, const Bytes& bytes) {
   heard.emplace_back(to, bytes);
-  if (from.sockets.empty() || blocked.contains(to)) return;
+  if (from.sockets.empty() || blocked.contains(to) || bytes.size() > carried) return;
   const auto source = *from.sockets.begin();
   const int copies = rng_.below(100) < duplicate_percent ? 2 : 1;
   for (int i = 0; i < copies; ++i) {
@@ -126,7 +127,7 @@ void Network::deliver(const Endpoint& from, const Endpoint& to, const Bytes& byt
 }
 
 void Network::inject(Node& to, const Endpoint& from, Bytes bytes) {
-  if (bytes.size() == 9 && bytes[0] == 0xDA) {
+  if (bytes.size() >= 9 && bytes[0] == 0xDA) {
     received.insert(load_be<std::uint64_t>(bytes.data() + 1));
     return;
   }
@@ -139,12 +140,13 @@ void Network::inject_relayed(Node& to, const Via& via, const Bytes& bytes) {
   pump(to);
 }
 
-void Network::send_data(Node& from, Node& to) {
+void Network::send_data(Node& from, Node& to, std::size_t size) {
   const auto route = from.prober->route(now, to.wireguard);
   pump(from);
-  const auto bytes = data(++sent);
-  if (route.direct) send_datagram(from, *route.direct, bytes);
-  if (route.relay_too && relay_up) {
+  const auto bytes = data(++sent, size);
+  const bool fits = size <= route.size;
+  if (route.direct && fits) send_datagram(from, *route.direct, bytes);
+  if ((route.relay_too || !fits) && relay_up) {
     later(relay_delay, [this, number = sent] { received.insert(number); });
   }
 }

@@ -41,7 +41,7 @@ class Network {
   bool run_until(const std::function<bool()>& done, Duration limit);
   bool direct(Node& from, Node& to);
   // Sends one piece of data as an agent would; `received` counts distinct ones that arrived.
-  void send_data(Node& from, Node& to);
+  void send_data(Node& from, Node& to, std::size_t size = 9);
   // Delivers bytes as if a third party had sent them.
   void inject(Node& to, const Endpoint& from, Bytes bytes);
   void inject_relayed(Node& to, const Via& via, const Bytes& bytes);
@@ -52,7 +52,8 @@ class Network {
   Duration relay_delay = 40ms;
   unsigned loss_percent = 0;  // of datagrams; the relay loses nothing
   unsigned duplicate_percent = 0;
-  std::set<Endpoint> blocked;  // datagrams to these vanish
+  std::set<Endpoint> blocked;    // datagrams to these vanish
+  std::size_t carried = 65'507;  // bytes of a datagram; longer ones vanish
   bool relay_up = true;
   std::vector<Endpoint> stun_servers;
   std::set<std::uint64_t> received;

@@ -118,6 +118,24 @@ TEST_CASE("a refused destination is named and does not stop the batch", "[runtim
   CHECK(socket->counters().errors > 0);
 }
 
+TEST_CASE("what the interface does not take whole is dropped, not fragmented", "[runtime][udp]") {
+  Loop loop;
+  Got got;
+  const auto six = GENERATE(false, true);
+  const auto receiver = collect(loop, loopback(), got, true);
+  const auto at = six ? Endpoint{*parse_address("::"), 0} : loopback();
+  const auto sender = UdpSocket::open(loop, at, [](std::span<Datagram>) {}, {.whole = true});
+  REQUIRE(sender);
+  const auto to = receiver->local_endpoint();
+  const Bytes fits(65'000);
+  const Bytes beyond(65'530 - 20);  // longer than lo's 65,536 with headers, and than UDP over IPv4
+  const auto sent = (*sender)->send(
+      std::vector<OutDatagram>{{to, fits}, {to, beyond}, {to, beyond}, {to, view("end")}});
+  CHECK(sent.dropped == 2);
+  CHECK(sent.unreachable.empty());
+  RUN_UNTIL(loop, got.size() == 2);
+}
+
 TEST_CASE("a socket may be destroyed inside its event; ports in use are refused",
           "[runtime][udp]") {
   Loop loop;

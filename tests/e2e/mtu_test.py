@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""A router that silently drops long packets, with the real binaries. mtu_test.py BIN-FOLDER, as root.
+
+   cm-cluster 10.94.1.2 ───── cm-net: 10.94.x.1 ───── cm-laptop 10.94.2.2
+                              forwards, and where a hole is,
+                              nothing longer than 1,300 bytes
+                              coordinator, relay on 10.94.3.1
+
+Played with lwIP at both ends, with the kernel's stack, and with a TUN device on the laptop. Each
+time the hole appears in the middle of a download; then transfers both ways begin behind it.
+"""
+import os
+import re
+import subprocess
+import sys
+
+from mesh import API, Mesh, Place, play_and_count
+from netns_test import ip
+
+TAG = "cm%d-" % os.getpid()
+HUB = TAG + "net"
+NETS = {"cluster": "10.94.1", "laptop": "10.94.2"}
+HUB_ADDRESS = "10.94.3.1"
+LIMITED = r"path is direct.*packets up to 1232 bytes"
+SIZE = 8 << 20  # of a transfer
+
+
+def remove_namespaces():
+    for name in [HUB, *(TAG + name for name in NETS)]:
+        subprocess.run(["ip", "netns", "del", name], stderr=subprocess.DEVNULL, check=False)
+
+
+def make_namespaces():
+    for name in [HUB, *(TAG + name for name in NETS)]:
+        ip("netns", "add", name)
+        ip("-n", name, "link", "set", "lo", "up")
+    ip("-n", HUB, "addr", "add", HUB_ADDRESS + "/32", "dev", "lo")
+    for name, net in NETS.items():
+        space = TAG + name
+        ip("link", "add", "up0", "netns", space, "type", "veth", "peer", "name", name, "netns", HUB)
+        ip("-n", space, "addr", "add", net + ".2/24", "dev", "up0")
+        ip("-n", HUB, "addr", "add", net + ".1/24", "dev", name)
+        # One packet on the wire is one datagram, as the router's rule counts them.
+        ip("-n", space, "link", "set", "up0", "gso_max_segs", "1", "up")
+        ip("-n", HUB, "link", "set", name, "up")
+        ip("-n", space, "route", "add", "default", "via", net + ".1")
+    subprocess.run(["ip", "netns", "exec", HUB, "sysctl", "-qw", "net.ipv4.ip_forward=1"], check=True)
+    nft("""table inet way {
+      counter direct { }
+      chain hole { type filter hook forward priority 0; }
+      chain count {
+        type filter hook forward priority 10;
+        meta l4proto udp counter name direct
+      }
+    }""")
+
+
+def nft(rules):
+    subprocess.run(["ip", "netns", "exec", HUB, "nft", "-f", "-"], input=rules.encode(), check=True)
+
+
+def set_hole(present):
+    nft("flush chain inet way hole")
+    if present:
+        nft("add rule inet way hole meta length gt 1300 drop")
+
+
+class Way:
+    """Bytes that the router has forwarded: what went through the relay is not among them."""
+
+    def __init__(self, stage, hub):
+        self.stage, self.hub, self.before = stage, hub, 0
+
+    def bytes(self):
+        out = self.stage.run(self.hub, "nft", "list", "counter", "inet", "way", "direct")
+        now = int(re.search(r"bytes (\d+)", out).group(1))
+        before, self.before = self.before, now
+        return now - before
+
+
+def play(stage, check):
+    stage.on_close.append(remove_namespaces)
+    make_namespaces()
+    hub = Place("operator", ["ip", "netns", "exec", HUB], HUB_ADDRESS)
+    cluster = Place("cluster", ["ip", "netns", "exec", TAG + "cluster"])
+    laptop = Place("laptop", ["ip", "netns", "exec", TAG + "laptop"])
+    mesh = Mesh(stage, hub, cluster, laptop, loopback=False)
+    mesh.vendor_keys()
+    mesh.site_keys()
+    mesh.start_relay()
+    mesh.setup_coordinator()
+    mesh.start_coordinator()
+    mesh.start_upstreams()
+    mesh.extra = {"agent": {"stack": "lwip"}, "laptop": {"stack": "lwip"}}
+    mesh.start_agent()
+    mesh.start_laptop()
+    mesh.admit()
+    mesh.grant(length="1h")
+    stage.write("upload", "x" * 900_000)  # nginx takes a megabyte
+    way = Way(stage, hub)
+    check_hole(stage, mesh, way, "lwip", check)
+    for mode, laptop in (("auto", {}), ("TUN", {"tun": {"dns": False}})):
+        set_hole(False)
+        stage.end("laptop")
+        stage.end("agent")
+        mesh.extra = {"laptop": laptop}
+        mesh.start_agent(token=None)
+        mesh.start_laptop(token=False)
+        mesh.until_usable()
+        check_hole(stage, mesh, way, mode, check)
+
+
+def until_direct(stage, mesh):
+    stage.until(30, "the path is direct", lambda: mesh.curl("https://%s/" % API, ok=None) and any(
+        peer["path"] == "direct" for peer in mesh.status()["peers"]))
+
+
+def download(stage, mesh, path, size):
+    stage.run(mesh.laptop, "rm", "-f", stage.path("got"))
+    out = mesh.alice("run", "--", "curl", "-sS", "--max-time", "100", "-r", "0-%d" % (size - 1), "-o",
+                     stage.path("got"), "https://%s/%s" % (API, path), timeout=110)
+    with open(stage.path("www", "large.bin"), "rb") as whole, open(stage.path("got"), "rb") as got:
+        return got.read() == whole.read(size), out
+
+
+def check_hole(stage, mesh, way, mode, check):
+    until_direct(stage, mesh)
+    limited = len(re.findall(LIMITED, stage.log("agent")))
+    way.bytes()
+    good, out = download(stage, mesh, "large.bin", SIZE)
+    check("%s: a good path carries a download directly" % mode, good and way.bytes() > SIZE, out)
+
+    slow = stage.start("slow", mesh.laptop, "culvert", "--state", stage.path("laptop"), "run", "--",
+                       "curl", "-sS", "--max-time", "100", "-r", "0-2097151", "-o", stage.path("slow.got"),
+                       "https://%s/slow" % API, show=False)
+    stage.until(20, "bytes flow", lambda: os.path.exists(stage.path("slow.got")) and
+                os.path.getsize(stage.path("slow.got")) > 300_000)
+    stage.release("slow")
+    set_hole(True)
+    stage.until(20, "the site finds the hole", lambda: len(
+        re.findall(LIMITED, stage.log("agent"))) > limited)
+    way.bytes()
+    slow.wait(100)
+    check("%s: a hole in mid-download, and it completes" % mode,
+          slow.returncode == 0 and os.path.getsize(stage.path("slow.got")) == 2 << 20, stage.log("slow"))
+    os.remove(stage.path("slow.got"))
+    forwarded = way.bytes()
+    if mode == "lwip":  # the kernel makes no packets of less than 1,280 bytes: the relay has them
+        check("%s: … directly, in smaller packets (%d bytes)" % (mode, forwarded), forwarded > 500_000)
+
+    good, out = download(stage, mesh, "large.bin", SIZE)
+    forwarded = way.bytes()
+    check("%s: a download behind the hole is whole" % mode, good, out)
+    check("%s: … and direct (%d bytes)" % (mode, forwarded), forwarded > SIZE)
+    out = mesh.curl("--data-binary", "@" + stage.path("upload"), "https://%s/" % API)
+    forwarded = way.bytes()
+    check("%s: so is an upload (%d bytes)" % (mode, forwarded), "hello" in out and forwarded > 900_000, out)
+    check("%s: `culvert ping` says direct" % mode, "direct" in mesh.alice("ping", API))
+
+
+if __name__ == "__main__":
+    sys.exit(play_and_count(play))
