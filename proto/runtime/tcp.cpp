@@ -206,7 +206,7 @@ void TcpStream::abort(Error why) {
   if (!impl_->handle) return;
   uv_os_fd_t descriptor = -1;
   uv_fileno(reinterpret_cast<const uv_handle_t*>(impl_->handle.get()), &descriptor);
-  const struct ::linger at_once{1, 0};  // the close that follows is a reset
+  const struct ::linger at_once { 1, 0 };  // the close that follows is a reset
   ::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   impl_->queue.clear();
   impl_->fail_later(std::move(why));

@@ -42,6 +42,15 @@ def until_closed(held):
         pass
 
 
+def cpu_seconds(stage):
+    """Of both ends of the mesh."""
+    ticks = 0
+    for name in ("agent", "laptop"):
+        with open("/proc/%d/stat" % dict(stage.processes)[name].pid, encoding="ascii") as file:
+            ticks += sum(int(word) for word in file.read().rsplit(")", 1)[1].split()[11:13])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 class QuietStage(Stage):
     def show(self, words):
         pass
@@ -130,7 +139,10 @@ def one_run(binaries, stack):
         throughput(stage, mesh, 0.1)
         stage.until(20, "the path is direct", lambda: any(
             peer["path"] == "direct" for peer in mesh.status()["peers"]))
+        before, start = cpu_seconds(stage), time.monotonic()
         row["direct Gbit/s"] = throughput(stage, mesh)
+        gigabytes = row["direct Gbit/s"] / 8 * (time.monotonic() - start)
+        row["CPU-s per GB, agent + laptop"] = (cpu_seconds(stage) - before) / gigabytes
         row["busy MB, agent"] = resident(dict(stage.processes)["agent"].pid)
     with QuietStage(binaries) as stage:
         mesh = set_up(stage, False, stack)
