@@ -197,11 +197,11 @@ void Core::ping(Now now, const std::string& name, Done<PingResult> done) {
   done(fail(ErrorCode::kNotFound, "no such peer or service"));
 }
 
-Result<ServiceView> Core::dial(Now now, const std::string& fqdn) {
+Result<ServiceView> Core::dial(Now now, const std::string& name) {
   Parts& p = *parts_;
-  auto found = resolve(now, fqdn);
-  const Right* right = p.right_for(address(), fqdn);
-  if (!found || right == nullptr) return fail(ErrorCode::kNotFound, "no such service");
+  auto found = resolve(now, name);
+  const Right* right = found ? p.right_for(address(), found->fqdn) : nullptr;
+  if (right == nullptr) return fail(ErrorCode::kNotFound, "no such service");
   if (auto ok = p.open_flow(now, *right); !ok) return fail_with(ok.error());
   return *found;
 }

@@ -93,15 +93,15 @@ class Core {
   StatusView status(Now now) const;
   std::vector<ServiceView> services(Now now) const;
   std::vector<RequestView> requests(Now now) const;
-  // Where a laptop connects for a granted service; nothing for what is not granted or does not
-  // exist.
-  std::optional<ServiceView> resolve(Now now, const std::string& fqdn) const;
+  // Where a laptop connects for a granted service, by its name or, where it speaks TLS, by one
+  // below it (decision 7); nothing for what is not granted or does not exist.
+  std::optional<ServiceView> resolve(Now now, const std::string& name) const;
   std::vector<std::string> sites() const;  // names of the sites that this node knows
   IpAddress address() const;               // of this node in the mesh
 
   // A laptop, before it connects to a granted service: claims the grant and writes the audit entry.
   // kNotFound for whatever is not granted, existing or not.
-  Result<ServiceView> dial(Now now, const std::string& fqdn);
+  Result<ServiceView> dial(Now now, const std::string& name);
   void reset_host_flows(Now now);  // at the end of a TUN device: no connection is left hanging
   // A site agent, before a flow goes on; the audit entry is durable when it returns a value.
   Result<FlowContext> authorize_flow(Now now, const IpAddress& peer, const std::string& fqdn);

@@ -63,6 +63,7 @@ struct Core::Parts {
                                    const crypto::Hash& policy);
   void remember_request(const note::Note& note);
   RequestView view_of(Now now, const trust::GrantId& id, const note::Note& note) const;
+  ServiceView view_of(Now now, const Right& right) const;
   Status open_flow(Now now, const Right& right);
   bool host_flow(Now now, const Endpoint& to);
   void end_grant(Now now, const std::string& grant, bool for_all, Done<void> done);
@@ -78,8 +79,7 @@ struct Core::Parts {
   trust::Evidence evidence;
   trust::Node node;
   note::Note node_note;
-  std::optional<note::Note> enrolment;
-  std::optional<note::Note> service_note;
+  std::optional<note::Note> enrolment, service_note;
   trust::Service service;  // as last published
   bool is_admitted = false;
   Effects effects;

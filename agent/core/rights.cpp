@@ -3,6 +3,13 @@
 #include <algorithm>
 
 namespace culvert::agent {
+namespace {
+
+bool is_below(const trust::Fqdn& name, const trust::Fqdn& zone) {
+  return name.str().ends_with("." + zone.str());
+}
+
+}  // namespace
 
 void Leases::set_wanted(Now now, const std::vector<trust::LiveGrant>& live) {
   std::map<trust::SiteId, std::vector<trust::GrantId>> by_site;
@@ -108,6 +115,16 @@ std::optional<Right> right_of(const trust::LiveGrant& live, Role role,
   right.other = chosen->node;
   right.issuer = chosen->service.issuer;
   return right;
+}
+
+bool covers(const trust::PolicyService& service, const trust::Fqdn& name,
+            const std::vector<trust::SiteRef>& sites) {
+  if (name == service.name) return true;
+  if (service.protocol != trust::Protocol::kTls || !is_below(name, service.name)) return false;
+  return std::none_of(sites.begin(), sites.end(), [&](const trust::SiteRef& site) {
+    return (site.name == service.name || is_below(site.name, service.name)) &&
+           (name == site.name || is_below(name, site.name));
+  });
 }
 
 std::map<crypto::WireGuardKey, PeerNeed> peers_of(const Rights& rights, Role role) {

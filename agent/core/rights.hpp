@@ -58,6 +58,10 @@ using Silent = std::map<trust::IdentityKey, Instant>;
 std::optional<Right> right_of(const trust::LiveGrant& live, Role role,
                               const trust::IdentityKey& self, const Right* keep,
                               const Silent& silent);
+// Whether a grant for `service` is one for `name`: the service itself or, where TLS tells hosts
+// apart, a host below it. What is below another of `sites` is that site's alone.
+bool covers(const trust::PolicyService& service, const trust::Fqdn& name,
+            const std::vector<trust::SiteRef>& sites);
 std::map<crypto::WireGuardKey, PeerNeed> peers_of(const Rights& rights, Role role);
 
 }  // namespace culvert::agent

@@ -70,31 +70,37 @@ std::vector<RequestView> Core::requests(Now now) const {
   return views;
 }
 
+ServiceView Core::Parts::view_of(Now now, const Right& right) const {
+  ServiceView view;
+  view.fqdn = right.live.service.name.str();
+  view.site = right.live.grant.site.name.str();
+  view.protocol = std::string(trust::protocol_name(right.live.service.protocol));
+  view.endpoint = right.service;
+  view.publisher = options.role == Role::kSite ? node.name.str() : right.other.name.str();
+  view.grant = right.live.grant.id.str();
+  view.ends = right.live.ends;
+  view.issuer = right.issuer;
+  view.ready = !relays.home().empty() || is_direct(now, right.other.wireguard);
+  return view;
+}
+
 std::vector<ServiceView> Core::services(Now now) const {
-  const Parts& p = *parts_;
   std::vector<ServiceView> views;
-  for (const auto& [id, right] : p.rights) {
-    ServiceView view;
-    view.fqdn = right.live.service.name.str();
-    view.site = right.live.grant.site.name.str();
-    view.protocol = std::string(trust::protocol_name(right.live.service.protocol));
-    view.endpoint = right.service;
-    view.publisher = p.options.role == Role::kSite ? p.node.name.str() : right.other.name.str();
-    view.grant = id.str();
-    view.ends = right.live.ends;
-    view.issuer = right.issuer;
-    view.ready = !p.relays.home().empty() || p.is_direct(now, right.other.wireguard);
-    views.push_back(std::move(view));
-  }
+  for (const auto& [id, right] : parts_->rights) views.push_back(parts_->view_of(now, right));
   return views;
 }
 
-std::optional<ServiceView> Core::resolve(Now now, const std::string& fqdn) const {
-  std::optional<ServiceView> best;
-  for (ServiceView& view : services(now)) {
-    if (view.fqdn == fqdn && (!best || best->ends < view.ends)) best = std::move(view);
+std::optional<ServiceView> Core::resolve(Now now, const std::string& name) const {
+  const auto host = trust::Fqdn::parse(name);
+  if (!host) return std::nullopt;
+  const auto known = parts_->evidence.sites();
+  const Right* best = nullptr;
+  for (const auto& [id, right] : parts_->rights) {
+    if (!covers(right.live.service, *host, known)) continue;
+    if (best == nullptr || best->live.ends < right.live.ends) best = &right;
   }
-  return best;
+  if (best == nullptr) return std::nullopt;
+  return parts_->view_of(now, *best);
 }
 
 std::vector<std::string> Core::sites() const {

@@ -17,18 +17,18 @@ bool holds(std::string_view name, std::string_view zone) {
 
 Bytes own_answer(const Query& query, const Names& names) {
   if (query.class_ != kClassInternet) return make_answer(query, Rcode::kRefused);
-  const auto granted = names.granted.find(query.name);
-  if (granted == names.granted.end()) return make_answer(query, Rcode::kNoSuchName);
+  const auto address = names.granted ? names.granted(query.name) : std::nullopt;
+  if (!address) return make_answer(query, Rcode::kNoSuchName);
   if (query.type != kTypeAaaa && query.type != kTypeAny) {
     return make_answer(query, Rcode::kNoError);
   }
-  return make_answer(query, Rcode::kNoError, granted->second);
+  return make_answer(query, Rcode::kNoError, address);
 }
 
 }  // namespace
 
 bool Names::ours(std::string_view name) const {
-  return holds(name, kReverseZone) || granted.contains(std::string(name)) ||
+  return holds(name, kReverseZone) ||
          std::any_of(suffixes.begin(), suffixes.end(),
                      [&](const std::string& suffix) { return holds(name, suffix); });
 }

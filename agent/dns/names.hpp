@@ -1,8 +1,9 @@
-// Which names are the mesh's, and what is said of them: addresses of granted services, NXDOMAIN for
-// everything else under the sites' names, whether it exists or not. Pure.
+// Which names are the mesh's, and what is said of them: the address of what is granted, NXDOMAIN
+// for everything else under the sites' names, whether it exists or not. Pure.
 #pragma once
 
-#include <map>
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,8 +17,9 @@ namespace culvert::dns {
 inline constexpr std::string_view kReverseZone = "5.6.6.7.c.6.5.7.3.6.d.f.ip6.arpa";
 
 struct Names {
-  std::vector<std::string> suffixes;         // sites' names, lower case, without the last dot
-  std::map<std::string, IpAddress> granted;  // services that may be used now
+  std::vector<std::string> suffixes;  // sites' names, lower case, without the last dot
+  // Where a name leads that may be used now; unset: none may.
+  std::function<std::optional<IpAddress>(const std::string&)> granted;
 
   // Never leaves this machine: names under the sites', also with a search domain behind them, as
   // programs try them after an NXDOMAIN (resolv.conf(5), search).

@@ -47,9 +47,11 @@ dns::Names names_for(Shell& shell, bool granted) {
   dns::Names names;
   names.suffixes = shell.core().sites();
   if (!granted) return names;
-  for (const ServiceView& service : shell.core().services(shell.now())) {
-    names.granted[service.fqdn] = service.endpoint.address;
-  }
+  names.granted = [&shell](const std::string& name) -> std::optional<IpAddress> {
+    const auto service = shell.core().resolve(shell.now(), name);
+    if (!service) return std::nullopt;
+    return service->endpoint.address;
+  };
   return names;
 }
 

@@ -16,9 +16,10 @@ import ssl
 import stat
 import sys
 
-from mesh import ALICE, API, DB, Failed, Mesh, Place, free_port, play_and_count
+from mesh import ALICE, API, DB, SITE, Failed, Mesh, Place, free_port, play_and_count
 
 HERE = Place("here")
+ADMIN = "admin." + API
 OK = "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
 
 
@@ -102,11 +103,12 @@ def start_upstreams(stage, mesh):
     for port in (mesh.api_port, mesh.db_port):
         stage.until(10, "the upstream answers", lambda p=port: stage.run(
             HERE, "curl", "-s", "http://127.0.0.1:%d/" % p, ok=None))
-    mesh.extra["agent"] = {"services": {"api": {"http": {"routes": [
+    mesh.services["api"] = ("tls:443", {"http": {"routes": [
         {"path": "/", "upstream": "127.0.0.1:%d" % mesh.api_port},
         {"path": "/echo/", "upstream": "127.0.0.1:%d" % mesh.db_port},
         {"path": "/dead", "upstream": "127.0.0.1:%d" % free_port()},
-        {"host": "admin", "path": "/only", "upstream": "127.0.0.1:%d" % mesh.db_port}]}}}}
+        {"host": "admin", "path": "/only", "upstream": "127.0.0.1:%d" % mesh.db_port},
+        {"host": "b.admin", "path": "/", "upstream": "127.0.0.1:%d" % mesh.api_port}]}})
 
 
 class Raw:
@@ -181,14 +183,39 @@ def check_routes(stage, mesh, check):
     check("a prefix ends on a segment's boundary", "nginx for" in out, out)
     out = mesh.curl("-w", "%{http_code}", "https://%s/dead" % API)
     check("a dead upstream is a 502", "502" in out, out)
-    admin = "admin." + API
-    out = mesh.curl("--connect-to", "%s:443:%s:443" % (admin, API), "https://%s/only" % admin)
+    out = mesh.curl("https://%s/only" % ADMIN)
     check("a host below the service has routes and a certificate of its own", "GET /only" in out, out)
-    out = mesh.curl("--connect-to", "%s:443:%s:443" % (admin, API), "-w", "%{http_code}",
-                    "https://%s/" % admin)
+    out = mesh.curl("https://b.%s/only" % ADMIN)
+    check("a second one has others", "nginx for " + ALICE in out, out)
+    out = mesh.curl("-w", "%{http_code}", "https://%s/" % ADMIN)
     check("no route is a 404 from us", "404" in out and "no route" in out, out)
+    out = mesh.curl("https://none.%s/" % API, ok=False)
+    check("a host without routes has no certificate", stage.last_code == 35, out)
     out = mesh.curl("-w", "%{http_version} %{http_code}", "-H", "Host: " + DB, "https://%s/" % API)
     check("another Host than the name of TLS is 421, by HTTP/1.1", "1.1 421" in out, out)
+
+
+def check_ways_in(stage, mesh, check):
+    proxy = "127.0.0.1:%d" % mesh.proxy_port
+    for kind in ("socks5h", "http"):
+        out = stage.run(HERE, "curl", "-sS", "--max-time", "10", "--proxy", "%s://%s" % (kind, proxy),
+                        "--cacert", mesh.bundle, "https://%s/only" % ADMIN)
+        check("that host by the %s proxy" % kind, "GET /only" in out, out)
+    port = free_port()
+    mesh.alice("forward", "%d:%s" % (port, ADMIN))
+    out = stage.run(HERE, "curl", "-sS", "--max-time", "10", "--cacert", mesh.bundle, "--resolve",
+                    "%s:%d:127.0.0.1" % (ADMIN, port), "https://%s:%d/only" % (ADMIN, port))
+    check("and by a forward", "GET /only" in out, out)
+
+
+def check_dark(stage, mesh, when, check):
+    """Without a grant a host that has routes is what one that does not exist is."""
+    answers = []
+    for name in (ADMIN, "admin.none." + SITE):
+        out = mesh.curl("https://%s/only" % name, ok=False)
+        answers.append((stage.last_code, out.replace(name, "NAME")))
+    check("%s a host below the service looks like one that is not there" % when,
+          answers[0] == answers[1], answers)
 
 
 def check_keep_alive(stage, mesh, check):
@@ -346,12 +373,15 @@ def check_access_log(stage, mesh, check):
 
 
 def check_end(stage, mesh, grant, check):
+    mesh.curl("https://%s/only" % ADMIN)
     raw = Raw(mesh)
     raw.send(get("/a"))
     raw.answer()
     stage.run(HERE, "culvert", "revoke", grant, "--key", stage.path("site/approver.key"))
     out = raw.rest()
     check("a revocation ends kept connections", out == b"", out)
+    mesh.until_dark()
+    check_dark(stage, mesh, "after its end", check)
 
 
 def check_config(stage, check):
@@ -383,9 +413,11 @@ def play(stage, check):
     mesh.start_agent()
     mesh.start_laptop()
     mesh.admit()
+    check_dark(stage, mesh, "before the grant", check)
     grant = mesh.grant()
     mesh.bundle = stage.write("ca.pem", mesh.alice("ca"))
     check_routes(stage, mesh, check)
+    check_ways_in(stage, mesh, check)
     check_keep_alive(stage, mesh, check)
     check_headers(mesh, check)
     check_bodies(stage, mesh, check)

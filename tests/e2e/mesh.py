@@ -209,6 +209,9 @@ class Mesh:
         self.control_port, self.relay_port = free_port(), free_port()
         self.stun_port, self.proxy_port = free_port(socket.SOCK_DGRAM), free_port()
         self.api_port, self.db_port = free_port(), free_port()
+        # Each service's label: what the policy says of it, and the agent's configuration.
+        self.services = {"api": ("tls:443", {"upstream": "127.0.0.1:%d" % self.api_port}),
+                         "db": ("tcp:5432", {"upstream": "127.0.0.1:%d" % self.db_port})}
         self.direct = True  # False: by the relay alone
         self.extra = {}  # more configuration, by program
 
@@ -227,8 +230,9 @@ class Mesh:
         s = self.s
         out = s.run(self.cluster, "culvert", "site", "init", SITE, "--dir", s.path("site"),
                     "--vendor", s.path("vendor/vendor.bundle"), "--vendor-hash", self.vendor_hash,
-                    "--person", "bob@acme.example", "--service", "api=tls:443", "--service",
-                    "db=tcp:5432", "--lease", self.lease, show=True)
+                    "--person", "bob@acme.example", *(word for name, (policy, _) in self.services.items()
+                                                      for word in ("--service", name + "=" + policy)),
+                    "--lease", self.lease, show=True)
         self.root_hash = re.search(r"sha256:[0-9a-f]{64}", out).group(0)
         s.run(self.operator, "culvert", "vendor", "site", "--dir", s.path("vendor"),
               s.path("site/site.bundle"), "--hash", self.root_hash, show=True)
@@ -298,8 +302,7 @@ http {{
 
     def start_agent(self, token="site/agent.token", agent="agent"):
         s = self.s
-        config = {"services": {"api": {"upstream": "127.0.0.1:%d" % self.api_port},
-                               "db": {"upstream": "127.0.0.1:%d" % self.db_port}},
+        config = {"services": {name: config for name, (_, config) in self.services.items()},
                   "path": {"allow_loopback": self.loopback, "direct": self.direct},
                   **self.extra.get("agent", {})}
         s.write("agent.json", json.dumps(config, indent=2))

@@ -40,6 +40,8 @@ TEST_CASE("core: without a grant there is nothing") {
   const auto real = world.laptop.core->dial(world.now, kApi);
   const auto unreal = world.laptop.core->dial(world.now, "none." + kSite);
   CHECK(real.error() == unreal.error());
+  CHECK_FALSE(world.laptop.core->resolve(world.now, "a." + kApi));
+  CHECK(world.laptop.core->dial(world.now, "a." + kApi).error() == unreal.error());
 }
 
 TEST_CASE("core: a pending request opens nothing, half an approval neither") {
@@ -75,6 +77,27 @@ TEST_CASE("core: a grant opens its service and no other") {
   CHECK(world.site.has(audit::Kind::kFlowDenied));
   // The site may not begin anything.
   CHECK_FALSE(world.passes_back(tcp(world.service(kApi, 443), world.client(22), ip::kSyn)));
+}
+
+TEST_CASE("core: a host below a granted service is that service, while the grant is in force") {
+  Granted world;
+  const std::string host = "a.b." + kApi;
+  const auto found = world.laptop.core->resolve(world.now, host);
+  REQUIRE(found);
+  CHECK(found->fqdn == kApi);
+  const auto dialed = world.laptop.core->dial(world.now, host);
+  REQUIRE(dialed);
+  CHECK(dialed->endpoint == world.service(kApi, 443));
+  for (const std::string& other : {"x" + kApi, "a." + kDb, "a." + kSite, "A." + kApi, "_a." + kApi,
+                                   "." + kApi, kApi + ".", host + ".corp.example"}) {
+    INFO(other);
+    CHECK_FALSE(world.laptop.core->resolve(world.now, other));
+    CHECK_FALSE(world.laptop.core->dial(world.now, other));
+  }
+  world.revoke(world.grant);
+  REQUIRE(world.run_until([&] { return world.dark(); }, 5s));
+  CHECK_FALSE(world.laptop.core->resolve(world.now, host));
+  CHECK_FALSE(world.laptop.core->dial(world.now, host));
 }
 
 TEST_CASE("core: bytes go by the relay alone, directly alone, and the path is told") {

@@ -33,6 +33,35 @@ std::uint8_t chosen(const trust::LiveGrant& live, std::optional<std::uint8_t> so
 
 }  // namespace
 
+TEST_CASE("rights: a grant covers its service and, with TLS, hosts below it") {
+  const auto name = [](const char* text) { return *trust::Fqdn::parse(text); };
+  trust::PolicyService api{name("api.acme.example"), trust::Protocol::kTls, 443, {}};
+  const std::vector<trust::SiteRef> one{{name("acme.example"), {}}};
+  CHECK(covers(api, name("api.acme.example"), one));
+  CHECK(covers(api, name("a.api.acme.example"), one));
+  CHECK(covers(api, name("b.a.api.acme.example"), one));
+  CHECK_FALSE(covers(api, name("xapi.acme.example"), one));
+  CHECK_FALSE(covers(api, name("db.acme.example"), one));
+  CHECK_FALSE(covers(api, name("a.db.acme.example"), one));
+  CHECK_FALSE(covers(api, name("acme.example"), one));
+  CHECK_FALSE(covers(api, name("a.api.acme.example.org"), one));
+  SECTION("raw TCP knows no hosts") {
+    api.protocol = trust::Protocol::kTcp;
+    CHECK(covers(api, name("api.acme.example"), one));
+    CHECK_FALSE(covers(api, name("a.api.acme.example"), one));
+  }
+  SECTION("a site below it keeps its names") {
+    auto two = one;
+    two.push_back({name("lab.api.acme.example"), {}});
+    CHECK(covers(api, name("a.api.acme.example"), two));
+    CHECK_FALSE(covers(api, name("lab.api.acme.example"), two));
+    CHECK_FALSE(covers(api, name("a.lab.api.acme.example"), two));
+    two.push_back({name("api.acme.example"), {}});
+    CHECK(covers(api, name("api.acme.example"), two));
+    CHECK_FALSE(covers(api, name("a.api.acme.example"), two));
+  }
+}
+
 TEST_CASE("rights: a laptop keeps its publisher, and leaves a silent one for another") {
   const Instant later{1'000'000'000};
   const auto all = published_by({1, 2, 3});

@@ -95,6 +95,10 @@ struct Server {
   std::vector<std::unique_ptr<TcpStream>> streams;
 };
 
+std::optional<IpAddress> granted(const std::string& name) {
+  return name == kApi ? parse_address("fd63::1") : std::nullopt;
+}
+
 struct World {
   explicit World(std::vector<Endpoint> servers = {}) { open(std::move(servers)); }
   void open(std::vector<Endpoint> servers) {
@@ -106,8 +110,7 @@ struct World {
     probe->reset();
     auto opened = Stub::open(loop, rng, {at, std::move(servers), [this](const Endpoint&, bool) {
                                            dns::Names names{{kSite}, {}};
-                                           if (known)
-                                             names.granted[kApi] = *parse_address("fd63::1");
+                                           if (known) names.granted = granted;
                                            return names;
                                          }});
     REQUIRE(opened);
