@@ -15,7 +15,7 @@ import subprocess
 import sys
 
 from mesh import API, Mesh, Place, play_and_count
-from netns_test import ip
+from netns import ip
 
 TAG = "cm%d-" % os.getpid()
 HUB = TAG + "net"

@@ -1,10 +1,8 @@
 #!/usr/bin/env python3
 """The story in three network namespaces with the real binaries. netns_test.py BIN-FOLDER [STACK], as root.
 
-   cv-cluster 10.91.1.2 ──┐                        ┌── cv-laptop 10.91.2.2
-   drops every new inbound │  cv-net: 10.91.x.1     │  drops every new inbound
-                           └── routes between them ─┘
-                               coordinator, relay on 10.91.3.1
+The cluster and the laptop (netns.py) each drop every new inbound packet; the hub routes between
+them, and has the coordinator and the relay.
 """
 import json
 import os
@@ -12,44 +10,8 @@ import subprocess
 import sys
 import time
 
-from mesh import API, DB, SITE, Mesh, Place, free_port, play_and_count, stop
-
-NETS = {"cv-cluster": "10.91.1", "cv-laptop": "10.91.2"}
-HUB = "cv-net"
-HUB_ADDRESS = "10.91.3.1"
-
-
-def ip(*words):
-    subprocess.run(["ip", *words], check=True)
-
-
-def remove_namespaces():
-    for name in [HUB, *NETS]:
-        subprocess.run(["ip", "netns", "del", name], stderr=subprocess.DEVNULL, check=False)
-
-
-def make_namespaces():
-    remove_namespaces()
-    for name in [HUB, *NETS]:
-        ip("netns", "add", name)
-        ip("-n", name, "link", "set", "lo", "up")
-    ip("-n", HUB, "addr", "add", HUB_ADDRESS + "/32", "dev", "lo")
-    for name, net in NETS.items():
-        ip("link", "add", "up0", "netns", name, "type", "veth", "peer", "name", name[3:], "netns", HUB)
-        ip("-n", name, "addr", "add", net + ".2/24", "dev", "up0")
-        ip("-n", HUB, "addr", "add", net + ".1/24", "dev", name[3:])
-        ip("-n", name, "link", "set", "up0", "up")
-        ip("-n", HUB, "link", "set", name[3:], "up")
-        ip("-n", name, "route", "add", "default", "via", net + ".1")
-        rules = """table inet guard {
-          chain input {
-            type filter hook input priority 0; policy accept;
-            ct state established,related accept
-            iifname "up0" drop
-          }
-        }"""
-        subprocess.run(["ip", "netns", "exec", name, "nft", "-f", "-"], input=rules.encode(), check=True)
-    subprocess.run(["ip", "netns", "exec", HUB, "sysctl", "-qw", "net.ipv4.ip_forward=1"], check=True)
+from mesh import API, DB, SITE, Mesh, free_port, play_and_count, stop
+from netns import GUARD, HUB, HUB_ADDRESS, NETS, lay_out, nft, place
 
 
 def sockets_of(stage, place, process, *flags):
@@ -59,11 +21,10 @@ def sockets_of(stage, place, process, *flags):
 
 
 def play(stage, check):
-    make_namespaces()
-    stage.on_close.append(remove_namespaces)
-    hub = Place("operator", ["ip", "netns", "exec", HUB], HUB_ADDRESS)
-    cluster = Place("cluster", ["ip", "netns", "exec", "cv-cluster"])
-    laptop = Place("laptop", ["ip", "netns", "exec", "cv-laptop"])
+    lay_out()
+    for name in NETS:
+        nft(name, GUARD)
+    hub, cluster, laptop = place(HUB), place("cluster"), place("laptop")
     mesh = Mesh(stage, hub, cluster, laptop, loopback=False)
     if len(sys.argv) > 2:
         mesh.extra = {"agent": {"stack": sys.argv[2]}, "laptop": {"stack": sys.argv[2]}}

@@ -1,11 +1,8 @@
 #!/usr/bin/env python3
 """The story where an HTTP proxy is the only way out. proxy_test.py BIN-FOLDER, as root.
 
-   cc-cluster 10.93.1.2 ──┐                          ┌── cc-laptop 10.93.2.2
-   nothing but TCP to the  │   cc-net: 10.93.x.1      │   nothing but TCP to the
-   proxy goes out          └── does not forward ──────┘   proxy goes out
-                               coordinator, relay on 10.93.3.1
-                               tinyproxy (Basic authentication) on 10.93.4.1:3128
+From the cluster and the laptop (netns.py) nothing but TCP to the proxy gets out: the hub does not
+forward. It has the coordinator and the relay, and tinyproxy (Basic authentication) on 10.91.4.1:3128
 """
 import base64
 import os
@@ -13,54 +10,31 @@ import re
 import subprocess
 import sys
 
-from mesh import API, Mesh, Place, free_port, play_and_count
-from netns_test import ip
+from mesh import API, Mesh, free_port, play_and_count
+from netns import HUB, HUB_ADDRESS, NETS, lay_out, nft, place
 
-NETS = {"cc-cluster": "10.93.1", "cc-laptop": "10.93.2"}
-HUB = "cc-net"
-HUB_ADDRESS = "10.93.3.1"
-PROXY = "10.93.4.1:3128"
+PROXY = "10.91.4.1:3128"
 USER, PASSWORD = "site", "pa-ss.word"  # tinyproxy takes no others; encoded all the same
 URL = "http://%s:%s@%s" % (USER, "pa%2Dss%2eword", PROXY)
 
 
-def remove_namespaces():
-    for name in [HUB, *NETS]:
-        subprocess.run(["ip", "netns", "del", name], stderr=subprocess.DEVNULL, check=False)
-
-
-def nft(name, rules):
-    subprocess.run(["ip", "netns", "exec", name, "nft", "-f", "-"], input=rules.encode(), check=True)
-
-
-def make_namespaces():
-    remove_namespaces()
-    for name in [HUB, *NETS]:
-        ip("netns", "add", name)
-        ip("-n", name, "link", "set", "lo", "up")
-    for address in (HUB_ADDRESS, PROXY.split(":", maxsplit=1)[0]):
-        ip("-n", HUB, "addr", "add", address + "/32", "dev", "lo")
+def shut_off():
+    """Nothing but TCP to the proxy gets out of the cluster and the laptop."""
+    host, port = PROXY.split(":")
     for name, net in NETS.items():
-        ip("link", "add", "up0", "netns", name, "type", "veth", "peer", "name", name[3:], "netns", HUB)
-        ip("-n", name, "addr", "add", net + ".2/24", "dev", "up0")
-        ip("-n", HUB, "addr", "add", net + ".1/24", "dev", name[3:])
-        ip("-n", name, "link", "set", "up0", "up")
-        ip("-n", HUB, "link", "set", name[3:], "up")
-        ip("-n", name, "route", "add", "default", "via", net + ".1")
-        host, port = PROXY.split(":")
         nft(HUB, """table inet only_%s {
           chain input {
             type filter hook input priority 0; policy accept;
             iifname "%s" ip daddr %s tcp dport %s accept
             iifname "%s" ip saddr %s.0/24 drop
           }
-        }""" % (name[3:], name[3:], host, port, name[3:], net))
+        }""" % (name, name, host, port, name, net))
 
 
 def start_proxy(stage, hub, ports):
     config = """
 Port 3128
-Listen 10.93.4.1
+Listen 10.91.4.1
 Timeout 600
 MaxClients 100
 LogLevel Connect
@@ -74,13 +48,13 @@ BasicAuth %s %s
 
 def by_proxy(name, url):
     """A place whose programs find the proxy in their environment."""
-    return Place(name, ["ip", "netns", "exec", "cc-" + name, "env", "HTTPS_PROXY=" + url])
+    return place(name, "env", "HTTPS_PROXY=" + url)
 
 
 def play(stage, check):
-    make_namespaces()
-    stage.on_close.append(remove_namespaces)
-    hub = Place("operator", ["ip", "netns", "exec", HUB], HUB_ADDRESS)
+    lay_out(PROXY.split(":", maxsplit=1)[0], forward=False)
+    shut_off()
+    hub = place(HUB)
     # The laptop's environment is wrong, its configuration wins.
     mesh = Mesh(stage, hub, by_proxy("cluster", URL), by_proxy("laptop", "http://127.0.0.1:9"),
                 loopback=False)
@@ -132,7 +106,7 @@ def check_refusals(stage, check):
         "no-password": ("http://" + PROXY, [], "wants a name and a password"),
         "wrong-password": ("http://site:wrong@" + PROXY, [], "refuses the name or the password"),
         "forbidden-port": (URL, elsewhere, "does not allow a connection to"),
-        "no-proxy-there": ("http://10.93.4.1:3129", [], "the proxy of HTTPS_PROXY: connect to 10.93.4.1"),
+        "no-proxy-there": ("http://10.91.4.1:3129", [], "the proxy of HTTPS_PROXY: connect to 10.91.4.1"),
         "no-proxy-at-all": ("", [], "the coordinator does not answer"),
     }
     for name, (url, more, _) in cases.items():

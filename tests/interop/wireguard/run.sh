@@ -16,45 +16,14 @@ peer_program=$(readlink -f "${1:?usage: run.sh PATH-OF-wireguard_test_peer}")
 for needed in "$peer_program" wireguard-go wg socat nft ping; do
   command -v "$needed" >/dev/null || { echo "run.sh: $needed is missing" >&2; exit 1; }
 done
-work=$(mktemp -d)
-id=$$
-ours=cvo-$id
-theirs=cvt-$id
-tun=cvt$id   # wireguard-go's control socket is named after it, in one folder for all namespaces
+tag=cv
+. "$(dirname "$0")/../namespaces.sh"
+tun=cvt$$  # wireguard-go's control socket is named after it, in one folder for all namespaces
+leftovers+=("/var/run/wireguard/$tun.sock")
+logs+=("$work/peer.log")
 peer_pid=
 their_pid=
-failed=0
-
-cleanup() {
-  trap - EXIT INT TERM
-  local pid
-  # The two by their number as well: they may not have entered their namespace yet.
-  for pid in $their_pid $peer_pid $(ip netns pids "$ours" 2>/dev/null) $(ip netns pids "$theirs" 2>/dev/null); do
-    kill "$pid" 2>/dev/null || true
-  done
-  wait 2>/dev/null || true
-  ip netns del "$ours" 2>/dev/null || true
-  ip netns del "$theirs" 2>/dev/null || true
-  rm -rf "$work" "/var/run/wireguard/$tun.sock"
-}
-trap cleanup EXIT
-trap 'echo "FAIL  set-up, line $LINENO: $BASH_COMMAND" >&2' ERR
-trap 'exit 1' INT TERM
-
-in_ours() { ip netns exec "$ours" "$@"; }
-in_theirs() { ip netns exec "$theirs" "$@"; }
-
-check() {  # check NAME COMMAND…
-  local name=$1
-  shift
-  if "$@" >"$work/check.log" 2>&1; then
-    echo "ok    $name"
-  else
-    echo "FAIL  $name: $*"
-    sed 's/^/      /' "$work/check.log" "$work/peer.log" | tail -n 30
-    failed=1
-  fi
-}
+note_processes() { processes=($peer_pid $their_pid); }
 
 # Follows a log while its writer lives; at most SECONDS.
 follow() { timeout "$3" tail -n +1 -f --pid="$2" "$1" 2>/dev/null || true; }  # FILE PID SECONDS
@@ -75,6 +44,7 @@ start_peer() {  # extra arguments
   ip netns exec "$ours" "$peer_program" tun=cvo listen=51001 key="$work/our.key" peer="$their_public" \
     preshared="$work/preshared.key" allowed=10.77.0.2/32,fd77::2/128 "$@" >>"$work/peer.log" 2>&1 &
   peer_pid=$!
+  note_processes
   grep -q -m1 ready <(follow "$work/peer.log" "$peer_pid" 10)
   in_ours ip address add 10.77.0.1/24 dev cvo
   in_ours ip address add fd77::1/64 dev cvo nodad
@@ -85,6 +55,7 @@ stop_peer() {
   kill "$peer_pid" 2>/dev/null || true
   wait "$peer_pid" 2>/dev/null || true
   peer_pid=
+  note_processes
 }
 
 their_config() { in_theirs wg set "$tun" "$@"; }
@@ -123,19 +94,10 @@ wg genpsk >"$work/preshared.key"
 our_public=$(wg pubkey <"$work/our.key")
 their_public=$(wg pubkey <"$work/their.key")
 
-ip netns add "$ours"
-ip netns add "$theirs"
-in_ours ip link set lo up
-in_theirs ip link set lo up
-in_ours ip link add veth type veth peer name veth netns "$theirs"
-in_ours ip address add 192.0.2.1/24 dev veth
-in_theirs ip address add 192.0.2.2/24 dev veth
-in_ours ip link set veth up
-in_theirs ip link set veth up
-
 : >"$work/their.log"  # there before anybody follows it
 WG_PROCESS_FOREGROUND=1 LOG_LEVEL=verbose ip netns exec "$theirs" wireguard-go "$tun" >"$work/their.log" 2>&1 &
 their_pid=$!
+note_processes
 grep -q -m1 'UAPI listener started' <(follow "$work/their.log" "$their_pid" 10)
 their_config listen-port 51002 private-key "$work/their.key"
 in_theirs ip address add 10.77.0.2/24 dev "$tun"
@@ -204,16 +166,7 @@ check "cookies: they get one, and a session at the second attempt" ping_ours
 check "cookies: ours were asked for once" test "$(peer_count cookies)" = 1
 
 # ── a network that loses 5 % ────────────────────────────────────────────────────────────────────
-for namespace in "$ours" "$theirs"; do
-  ip netns exec "$namespace" nft -f - <<'RULES'
-table inet faults {
-  chain input {
-    type filter hook input priority 0;
-    iifname "veth" meta l4proto udp numgen random mod 100 < 5 counter drop
-  }
-}
-RULES
-done
+lose_packets
 reset_theirs
 start_peer endpoint=192.0.2.2:51003 rekey-after=5
 check "5 % loss: a session" some_answer

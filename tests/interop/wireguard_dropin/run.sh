@@ -22,49 +22,18 @@ program=$(cd "$(dirname "${1:?usage: run.sh PATH-OF-culvert-wireguard}")" && pwd
 for needed in "$program" wireguard-go wg wg-quick socat nft ping iperf3; do
   command -v "$needed" >/dev/null || { echo "run.sh: $needed is missing" >&2; exit 1; }
 done
-work=$(mktemp -d)
-id=$$
-ours=cw-o-$id
-theirs=cw-t-$id
-inner=cw-i-$id
+tag=cw
+. "$(dirname "$0")/../namespaces.sh"
+inner=cw-i-$$
+namespaces+=("$inner")
 # Control sockets are named after interfaces, in one folder for all namespaces.
 sockets=/var/run/wireguard
-cwo=cwo$id
-cwt=cwt$id
-cwro=cwro$id
-cwrt=cwrt$id
-failed=0
+cwo=cwo$$
+cwt=cwt$$
+cwro=cwro$$
+cwrt=cwrt$$
+leftovers+=("$sockets"/{"$cwo","$cwt","$cwro","$cwrt"}.sock)
 
-cleanup() {
-  trap - EXIT INT TERM
-  local pid
-  for pid in $(ip netns pids "$ours" 2>/dev/null) $(ip netns pids "$theirs" 2>/dev/null); do
-    kill "$pid" 2>/dev/null || true
-  done
-  wait 2>/dev/null || true
-  ip netns del "$ours" 2>/dev/null || true
-  ip netns del "$theirs" 2>/dev/null || true
-  ip netns del "$inner" 2>/dev/null || true
-  rm -rf "$work" "$sockets"/{"$cwo","$cwt","$cwro","$cwrt"}.sock
-}
-trap cleanup EXIT
-trap 'echo "FAIL  set-up, line $LINENO: $BASH_COMMAND" >&2' ERR
-trap 'exit 1' INT TERM
-
-in_ours() { ip netns exec "$ours" "$@"; }
-in_theirs() { ip netns exec "$theirs" "$@"; }
-
-check() {  # check NAME COMMAND…
-  local name=$1
-  shift
-  if "$@" >"$work/check.log" 2>&1; then
-    echo "ok    $name"
-  else
-    echo "FAIL  $name: $(cut -c 1-300 <<<"$*" | head -n 5)"
-    tail -n 30 "$work/check.log" | cut -c 1-300 | sed 's/^/      /'
-    failed=1
-  fi
-}
 equal() { [[ $1 == "$2" ]] || { printf 'first:  %s\nsecond: %s\n' "$1" "$2"; return 1; }; }
 fails() { ! "$@"; }
 until_true() {  # SECONDS COMMAND…
@@ -117,21 +86,9 @@ wg genpsk >"$work/preshared"
 our_public=$(wg pubkey <"$work/our.key")
 their_public=$(wg pubkey <"$work/their.key")
 
-ip netns add "$ours"
-ip netns add "$theirs"
-in_ours ip link set lo up
-in_theirs ip link set lo up
-for link in veth rekey; do in_ours ip link add $link type veth peer name $link netns "$theirs"; done
-in_ours ip address add 192.0.2.1/24 dev veth
-in_theirs ip address add 192.0.2.2/24 dev veth
 in_ours ip address add 2001:db8::1/64 dev veth nodad
 in_theirs ip address add 2001:db8::2/64 dev veth nodad
-in_ours ip address add 198.51.100.1/24 dev rekey
-in_theirs ip address add 198.51.100.2/24 dev rekey
-for link in veth rekey; do
-  in_ours ip link set $link up
-  in_theirs ip link set $link up
-done
+add_wire rekey 198.51.100.1 198.51.100.2
 
 # ── a tunnel that is pinged through a rekey, while the rest goes on ──────────────────────────────
 start_theirs "$cwrt" 10.78.0.2
@@ -384,7 +341,7 @@ wg_theirs listen-port 51002
 check "… with the session" ping_theirs
 
 # ── starting and ending ─────────────────────────────────────────────────────────────────────────
-another=cwx$id
+another=cwx$$
 second=$(in_ours "$program" "$cwo" 2>&1 && echo "exit 0" || echo "exit $?")
 check "a second one of the same name: one line" equal "$(wc -l <<<"$second")" 2
 check "… and exit code 1" equal "${second##*$'\n'}" "exit 1"
@@ -432,16 +389,7 @@ check "rekey: not a packet lost" grep -q ' 0% packet loss' "$work/rekey.log"
 check "rekey: there was one" test "$(wg show "$cwro" latest-handshakes | awk '{print $2}')" -gt "$rekey_before"
 
 # ── a network that loses 5 % ────────────────────────────────────────────────────────────────────
-for namespace in "$ours" "$theirs"; do
-  ip netns exec "$namespace" nft -f - <<'RULES'
-table inet faults {
-  chain input {
-    type filter hook input priority 0;
-    iifname "veth" meta l4proto udp numgen random mod 100 < 5 counter drop
-  }
-}
-RULES
-done
+lose_packets
 fresh_peers endpoint 192.0.2.2:51002
 check "5 % loss: a session" in_ours ping -n -q -i 0.2 -c 1 -w 30 10.77.0.2
 check "5 % loss: iperf3, 5 MB from us" iperf -n 5M
