@@ -1,12 +1,10 @@
 #!/usr/bin/env python3
 """TUN mode and names on the laptop, with the real binaries. tun_test.py BIN-FOLDER, as root.
 
-   ct-cluster 10.92.1.2 ──┐                              ┌── ct-laptop 10.92.2.2
-   drops every new inbound │  ct-nat: 10.92.x.1            │  culvert0, 127.0.0.153:53
-                           └── masquerades either way ────┘
-                               coordinator, relay, a DNS server on 10.92.3.1
+The cluster (netns.py) drops every new inbound packet; the hub masquerades either way, and has the
+coordinator, the relay and a DNS server. The laptop has culvert0 and 127.0.0.153:53.
 
-The laptop's /etc/resolv.conf is /etc/netns/ct-laptop/resolv.conf (ip-netns(8)).
+The laptop's /etc/resolv.conf is /etc/netns/laptop/resolv.conf (ip-netns(8)).
 """
 import json
 import os
@@ -16,14 +14,13 @@ import signal
 import subprocess
 import sys
 
-from mesh import API, DB, SITE, Mesh, Place, free_port, play_and_count, stop
+from mesh import API, DB, SITE, Mesh, free_port, play_and_count, stop
+from netns import GUARD, HUB, HUB_ADDRESS, MASQUERADE, ip, lay_out, nft, place
 
-NETS = {"ct-cluster": "10.92.1", "ct-laptop": "10.92.2"}
-HUB = "ct-nat"
-HUB_ADDRESS = "10.92.3.1"
-ETC = "/etc/netns/ct-laptop"
-CONF = ETC + "/resolv.conf"
+CONF = "/etc/netns/laptop/resolv.conf"
 BEFORE = "# of this network\nsearch corp.example\nnameserver %s\n" % HUB_ADDRESS
+SSH = "ssh." + SITE
+WEB = "web." + SITE
 NOWHERE = "fd63:756c:7665::1234"
 
 # A DNS server that writes down what it is asked: one name by UDP, one only by TCP, else NXDOMAIN.
@@ -77,50 +74,6 @@ print(errno.errorcode.get(s.connect_ex((sys.argv[1], int(sys.argv[2]))), "connec
 """
 
 
-def ip(*words):
-    subprocess.run(["ip", *words], check=True)
-
-
-def remove_namespaces():
-    for name in [HUB, *NETS]:
-        subprocess.run(["ip", "netns", "del", name], stderr=subprocess.DEVNULL, check=False)
-    shutil.rmtree(ETC, ignore_errors=True)
-
-
-def make_namespaces():
-    remove_namespaces()
-    os.makedirs(ETC)
-    set_conf(BEFORE)
-    for name in [HUB, *NETS]:
-        ip("netns", "add", name)
-        ip("-n", name, "link", "set", "lo", "up")
-    ip("-n", HUB, "addr", "add", HUB_ADDRESS + "/32", "dev", "lo")
-    for name, net in NETS.items():
-        ip("link", "add", "up0", "netns", name, "type", "veth", "peer", "name", name[3:], "netns", HUB)
-        ip("-n", name, "addr", "add", net + ".2/24", "dev", "up0")
-        ip("-n", HUB, "addr", "add", net + ".1/24", "dev", name[3:])
-        ip("-n", name, "link", "set", "up0", "up")
-        ip("-n", HUB, "link", "set", name[3:], "up")
-        ip("-n", name, "route", "add", "default", "via", net + ".1")
-    rules("ct-cluster", """table inet guard {
-      chain input { type filter hook input priority 0; policy accept;
-        ct state established,related accept
-        iifname "up0" drop
-      }
-    }""")
-    rules(HUB, """table ip nat {
-      chain out { type nat hook postrouting priority 100;
-        oifname "cluster" masquerade
-        oifname "laptop" masquerade
-      }
-    }""")
-    subprocess.run(["ip", "netns", "exec", HUB, "sysctl", "-qw", "net.ipv4.ip_forward=1"], check=True)
-
-
-def rules(name, text):
-    subprocess.run(["ip", "netns", "exec", name, "nft", "-f", "-"], input=text.encode(), check=True)
-
-
 def set_conf(text):
     with open(CONF, "w") as file:  # in place: the namespaces have it by a bind mount
         file.write(text)
@@ -129,6 +82,13 @@ def set_conf(text):
 def get_conf():
     with open(CONF) as file:
         return file.read()
+
+
+# systemd-resolved's command: what it is told stands in a file.
+RESOLVECTL = """#!/bin/sh
+echo "$@" >>%s
+exit %d
+"""
 
 
 class Laptop:
@@ -172,30 +132,59 @@ class Laptop:
         return rest
 
 
+def start_sshd(stage, mesh):
+    """Debian's sshd as the upstream of the service `ssh`; root logs in by a key made here."""
+    for name in ("host", "login"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", stage.path(name)], check=True)
+    with open(stage.path("host.pub")) as file:
+        stage.write("known_hosts", "%s %s" % (SSH, file.read()))
+    if not os.path.isdir("/run/sshd"):  # where sshd wants to drop its privileges
+        os.mkdir("/run/sshd")
+        stage.on_close.append(lambda: os.rmdir("/run/sshd"))
+    at = mesh.services["ssh"][1]["upstream"]
+    settings = {"ListenAddress": at, "HostKey": stage.path("host"), "PidFile": "none", "UsePAM": "no",
+                "AuthorizedKeysFile": stage.path("login.pub"), "StrictModes": "no"}
+    config = stage.write("sshd_config", "".join("%s %s\n" % item for item in settings.items()))
+    stage.start("sshd", mesh.cluster, "/usr/sbin/sshd", "-D", "-e", "-f", config, show=False)
+    stage.until(10, "sshd listens", lambda: at in stage.run(mesh.cluster, "ss", "-Hnlt"))
+
+
+def ssh(stage, *words):
+    return ["ssh", "-F", "none", "-i", stage.path("login"), "-o", "BatchMode=yes", "-o",
+            "StrictHostKeyChecking=yes", "-o", "UserKnownHostsFile=" + stage.path("known_hosts"),
+            *words[:-1], "root@" + SSH, words[-1]]
+
+
 NOBODY = ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups"]
 
 
 def play(stage, check):
-    make_namespaces()
-    stage.on_close.append(remove_namespaces)
-    hub = Place("operator", ["ip", "netns", "exec", HUB], HUB_ADDRESS)
-    cluster = Place("cluster", ["ip", "netns", "exec", "ct-cluster"])
-    place = Place("laptop", ["ip", "netns", "exec", "ct-laptop"])
-    mesh = Mesh(stage, hub, cluster, place, loopback=False)
+    lay_out()
+    nft("cluster", GUARD)
+    nft(HUB, MASQUERADE)
+    os.makedirs(os.path.dirname(CONF))
+    set_conf(BEFORE)
+    hub, here = place(HUB), place("laptop")
+    mesh = Mesh(stage, hub, place("cluster"), here, loopback=False)
     stage.start("dns", hub, "/usr/bin/python3", "-c", SERVER, HUB_ADDRESS, show=False)
     stage.until(10, "the DNS server is ready", lambda: "ready" in stage.log("dns"))
     mesh.vendor_keys()
+    mesh.services["ssh"] = ("tcp:22", {"upstream": "127.0.0.1:%d" % free_port()})
+    mesh.services["web"] = ("tls:443", {"http": {"routes": [
+        {"path": "/", "upstream": "127.0.0.1:%d" % mesh.api_port},
+        {"host": "rows", "path": "/", "upstream": "127.0.0.1:%d" % mesh.db_port}]}})
     mesh.site_keys()
     mesh.start_relay()
     mesh.setup_coordinator()
     mesh.start_coordinator()
     mesh.start_upstreams()
+    start_sshd(stage, mesh)
     mesh.start_agent()
     mesh.start_laptop()
     mesh.admit()
     mesh.alice("down", show=True)
     stage.release("laptop").wait(10)
-    laptop = Laptop(stage, mesh, place)
+    laptop = Laptop(stage, mesh, here)
     laptop.start("--tun")
     check("the ready line names the interface", "on culvert0" in stage.log("laptop"))
 
@@ -208,13 +197,16 @@ def play(stage, check):
     check_proxies(stage, mesh, laptop, check)
     check_forwarding(stage, laptop, check)
     check_revocation(stage, mesh, laptop, grant, address, check)
+    check_ssh(stage, mesh, laptop, check)
+    check_hosts_below(stage, mesh, laptop, check)
     check_ends(stage, mesh, laptop, check)
     check_foreign_change(stage, laptop, check)
+    check_resolved(stage, mesh, laptop, check)
     check_bad_input(stage, mesh, laptop, check)
 
 
 def check_before(stage, laptop, check):
-    for name in (API, DB, "nothing." + SITE, SITE):
+    for name in (API, DB, "nothing." + SITE, SITE, "rows." + WEB, "rows.nothing." + SITE):
         check("before the grant: NXDOMAIN for " + name, laptop.ask(name) == "rcode=3 answers=0")
     out = laptop.run("curl", "-sS", "--max-time", "10", "https://%s/" % API, ok=False)
     check("curl cannot resolve it", stage.last_code == 6, out)
@@ -299,6 +291,53 @@ def check_revocation(stage, mesh, laptop, grant, address, check):
     check("an address of nobody is refused alike", laptop.connect(NOWHERE) == "EACCES")
 
 
+def check_ssh(stage, mesh, laptop, check):
+    out = laptop.run(*ssh(stage, "true"), ok=False)
+    check("before the grant ssh cannot resolve it", "Could not resolve hostname" in out, out)
+    grant = mesh.grant(SSH)
+    out = laptop.run(*ssh(stage, "echo $SSH_CONNECTION; uname -s"), show=True)
+    check("ssh by name runs a command in the cluster, and its output comes back",
+          out.split() == ["127.0.0.1", out.split()[1], *mesh.services["ssh"][1]["upstream"].split(":"),
+                          "Linux"], out)
+    data = os.urandom(1 << 20)
+    with open(stage.path("sent"), "wb") as file:
+        file.write(data)
+    laptop.run("sh", "-c", " ".join(ssh(stage, "cat")) + " <sent >received")
+    with open(stage.path("received"), "rb") as file:
+        check("a megabyte goes through it and back whole", file.read() == data)
+    session = stage.start("session", laptop.place, *ssh(stage, "-tt", "echo open; exec sleep 600"),
+                          show=False)
+    stage.until(15, "a session is open", lambda: "open" in stage.log("session"))
+    stage.release("session")
+    stage.run(mesh.cluster, "culvert", "revoke", grant, "--key", stage.path("site/approver.key"))
+    try:
+        session.wait(15)
+    except subprocess.TimeoutExpired:
+        stop(session)
+    check("revoked: the open session was cut", session.returncode == 255,
+          (session.returncode, stage.log("session")))
+    out = laptop.run(*ssh(stage, "true"), ok=False)
+    check("and ssh cannot resolve it again", "Could not resolve hostname" in out, out)
+
+
+def check_hosts_below(stage, mesh, laptop, check):
+    rows = "rows." + WEB
+    grant = mesh.grant(WEB)
+    answer = laptop.ask(rows)
+    check("a host below a granted TLS service has the service's address",
+          answer.startswith("rcode=0 answers=1") and answer == laptop.ask(WEB), answer)
+    check("below one of raw TCP or one that is not granted it stays dark",
+          all(laptop.ask("rows." + name) == "rcode=3 answers=0" for name in (DB, API, "nothing." + SITE)))
+    for name, says in ((WEB, "hello from the cluster"), (rows, "rows of the database")):
+        out = laptop.run("curl", "-sS", "--max-time", "15", "--cacert", stage.path("ca.pem"),
+                         "https://%s/" % name, show=True)
+        check("curl reaches %s by its route" % name.split(".", maxsplit=1)[0], says in out, out)
+    check("another user learns nothing of it", laptop.ask(rows, user=NOBODY) == "rcode=3 answers=0")
+    stage.run(mesh.cluster, "culvert", "revoke", grant, "--key", stage.path("site/approver.key"))
+    mesh.until_dark(WEB)
+    check("after its end both are dark again", {laptop.ask(WEB), laptop.ask(rows)} == {"rcode=3 answers=0"})
+
+
 def check_ends(stage, mesh, laptop, check):
     held = stage.start("held", laptop.place, "nc", "-d", DB, "5432", show=False)
     established = lambda: laptop.run("ss", "-Hnt", "state", "established").count(":5432")
@@ -358,6 +397,44 @@ def check_foreign_change(stage, laptop, check):
     check("and nothing else is left", laptop.left() == [], laptop.left())
 
 
+def check_resolved(stage, mesh, laptop, check):
+    """Where systemd-resolved answers for the machine, its command is told, and resolv.conf is left."""
+    told = stage.path("resolvectl.said")
+    command = os.path.join(stage.bin, "resolvectl")
+    set_conf("nameserver 127.0.0.53\noptions edns0\n")
+
+    def start(code):
+        with open(command, "w") as file:
+            file.write(RESOLVECTL % (told, code))
+        os.chmod(command, 0o755)
+        laptop.start("--tun")
+        stage.until(15, "systemd-resolved is told", lambda: os.path.exists(told) and
+                    "domain" in open(told).read())
+
+    start(0)
+    mesh.until_usable(DB, 30)
+    check("systemd-resolved is told the server and the site's domain", open(told).read().splitlines() ==
+          ["dns culvert0 127.0.0.153", "domain culvert0 ~" + SITE], open(told).read())
+    check("resolv.conf is left alone", "127.0.0.53\n" in get_conf())
+    nobody = laptop.ask(DB, user=NOBODY)
+    check("names are told to systemd-resolved, which asks for everybody",
+          nobody.startswith("rcode=0 answers=1") and nobody == laptop.ask(DB), nobody)
+    check("what they lead to is the owner's alone", laptop.connect(nobody.split()[-1], 5432) == "connected"
+          and laptop.connect(nobody.split()[-1], 5432, user=NOBODY) == "ENETUNREACH")
+    check("it is no way back to the servers that systemd-resolved has itself",
+          laptop.ask("www.example.org", 1) == "rcode=2 answers=0")
+    stage.end("laptop")
+    os.remove(told)
+    start(1)
+    stage.until(10, "it is said", lambda: stage.log("laptop").count(
+        "systemd-resolved did not take the names of services") == 2)
+    check("a resolvectl that fails is named", "command=resolvectl" in stage.log("laptop"))
+    stage.end("laptop")
+    os.remove(command)
+    set_conf(BEFORE)
+    check("and nothing is left behind", laptop.left() == [], laptop.left())
+
+
 def check_bad_input(stage, mesh, laptop, check):
     private = lambda mount: ["unshare", "-m", "sh", "-c", mount + ' && exec "$@"', "sh"]
     foreign = stage.path("foreign")
@@ -367,6 +444,10 @@ def check_bad_input(stage, mesh, laptop, check):
     bad = stage.write("bad.json", '{"tun": {"nam": "culvert0"}}')
     long = stage.write("long.json", '{"tun": {"name": "a-name-of-sixteen"}}')
     up = [*laptop.up, "--tun"]
+    # A file system of its own: not every one knows the attribute, and it goes with the case.
+    os.mkdir(stage.path("mnt"))
+    subprocess.run(["truncate", "-s", "1M", stage.path("immutable.img")], check=True)
+    subprocess.run(["/sbin/mke2fs", "-q", "-F", stage.path("immutable.img")], check=True)
     cases = [
         ("without CAP_NET_ADMIN", ["setpriv", "--bounding-set", "-net_admin", *up], 4, "CAP_NET_ADMIN"),
         ("as another user than root", as_nobody, 4, "TUN mode needs root"),
@@ -376,17 +457,21 @@ def check_bad_input(stage, mesh, laptop, check):
         ("with resolv.conf read-only", [*private(
             "mount --bind /etc/resolv.conf /etc/resolv.conf && "
             "mount -o remount,bind,ro /etc/resolv.conf"), *up], 4, "--no-dns"),
+        ("with resolv.conf immutable (chattr +i)", [*private(
+            "mount -o loop immutable.img mnt && cp /etc/resolv.conf mnt && chattr +i mnt/resolv.conf && "
+            "mount --bind mnt/resolv.conf /etc/resolv.conf"), *up], 4,
+         "Operation not permitted (make it writable, chattr -i"),
         ("with an unknown key", ["culvert", "--state", laptop.state, "up", "--config", bad], 2, "nam"),
         ("with a name too long", ["culvert", "--state", laptop.state, "up", "--config", long], 2,
          "1 to 15 characters"),
     ]
     for what, words, code, says in cases:
         expect_refusal(stage, laptop, check, what, words, code, says)
-    ip("-n", "ct-laptop", "link", "add", "culvert0", "type", "veth", "peer", "name",
+    ip("-n", "laptop", "link", "add", "culvert0", "type", "veth", "peer", "name",
        "other0")
     expect_refusal(stage, laptop, check, "with its name taken", up, 1, "interface culvert0 already",
                    link=True)
-    ip("-n", "ct-laptop", "link", "del", "culvert0")
+    ip("-n", "laptop", "link", "del", "culvert0")
     stage.start("taken", laptop.place, "/usr/bin/python3", "-c", SERVER, "127.0.0.153", show=False)
     stage.until(10, "another resolver is there", lambda: "ready" in stage.log("taken"))
     out = laptop.run(*up, ok=False)
