@@ -27,35 +27,30 @@ HttpConnection::HttpConnection(Loop& loop, http::SessionOptions options,
              }),
       ended_(std::move(ended)) {}
 
+template <class Handle>
+auto HttpConnection::while_there(Handle handle) {
+  return [weak = weak_from_this(), handle](auto&&... what) {
+    const auto self = weak.lock();
+    if (!self || !self->client_) return;
+    handle(*self, std::forward<decltype(what)>(what)...);
+    self->apply();
+  };
+}
+
 void HttpConnection::start() {
-  const auto weak = weak_from_this();
   StreamEvents events;
-  events.data = [weak](ByteView bytes) {
-    const auto self = weak.lock();
-    if (!self || !self->client_) return;
-    self->from_client_ += bytes.size();
-    self->session_.handle_client(self->now(), bytes);
-    self->apply();
-  };
-  events.end = [weak] {
-    const auto self = weak.lock();
-    if (!self || !self->client_) return;
-    self->session_.handle_client_end(self->now());
-    self->apply();
-  };
-  events.drained = [weak] {
-    const auto self = weak.lock();
-    if (!self || !self->client_) return;
-    self->session_.handle_progress(self->now());
-    self->apply();
-  };
-  events.closed = [weak](const Error& why) {
-    const auto self = weak.lock();
-    if (!self || !self->client_) return;
-    self->session_.abandon(self->now(),
-                           why.message.empty() ? "the client closed" : "client: " + why.message);
-    self->apply();
-  };
+  events.data = while_there([](HttpConnection& self, ByteView bytes) {
+    self.from_client_ += bytes.size();
+    self.session_.handle_client(self.now(), bytes);
+  });
+  events.end =
+      while_there([](HttpConnection& self) { self.session_.handle_client_end(self.now()); });
+  events.drained =
+      while_there([](HttpConnection& self) { self.session_.handle_progress(self.now()); });
+  events.closed = while_there([](HttpConnection& self, const Error& why) {
+    self.session_.abandon(self.now(),
+                          why.message.empty() ? "the client closed" : "client: " + why.message);
+  });
   client_->start(std::move(events));
   timer_.arm_at(session_.next_deadline());
 }
@@ -68,51 +63,33 @@ void HttpConnection::connect(std::size_t index) {
   };
   connect_ = std::make_unique<StreamConnect>(
       loop_, target.at, target.tls, std::move(options),
-      [weak = weak_from_this()](Result<std::unique_ptr<ByteStream>> stream) {
-        const auto self = weak.lock();
-        if (!self || !self->client_) return;
-        self->connect_.reset();
+      while_there([](HttpConnection& self, Result<std::unique_ptr<ByteStream>> stream) {
+        self.connect_.reset();
         if (stream) {
-          self->start_upstream(std::move(*stream));
-          self->session_.handle_connected(self->now());
+          self.start_upstream(std::move(*stream));
+          self.session_.handle_connected(self.now());
         } else {
-          self->session_.handle_upstream_lost(self->now(), stream.error().message);
+          self.session_.handle_upstream_lost(self.now(), stream.error().message);
         }
-        self->apply();
-      });
+      }));
 }
 
 void HttpConnection::start_upstream(std::unique_ptr<ByteStream> stream) {
-  const auto weak = weak_from_this();
   StreamEvents events;
-  events.data = [weak](ByteView bytes) {
-    const auto self = weak.lock();
-    if (!self || !self->client_) return;
-    self->session_.handle_upstream(self->now(), bytes);
-    self->apply();
-  };
-  events.end = [weak] {
-    const auto self = weak.lock();
-    if (!self || !self->client_) return;
-    self->session_.handle_upstream_end(self->now());
-    self->apply();
-  };
-  events.drained = [weak] {
-    const auto self = weak.lock();
-    if (!self || !self->client_) return;
-    self->session_.handle_progress(self->now());
-    self->apply();
-  };
-  events.closed = [weak](const Error& why) {
-    const auto self = weak.lock();
-    if (!self || !self->client_) return;
+  events.data = while_there([](HttpConnection& self, ByteView bytes) {
+    self.session_.handle_upstream(self.now(), bytes);
+  });
+  events.end =
+      while_there([](HttpConnection& self) { self.session_.handle_upstream_end(self.now()); });
+  events.drained =
+      while_there([](HttpConnection& self) { self.session_.handle_progress(self.now()); });
+  events.closed = while_there([](HttpConnection& self, const Error& why) {
     if (why.message.empty()) {
-      self->session_.handle_upstream_end(self->now());
+      self.session_.handle_upstream_end(self.now());
     } else {
-      self->session_.handle_upstream_lost(self->now(), why.message);
+      self.session_.handle_upstream_lost(self.now(), why.message);
     }
-    self->apply();
-  };
+  });
   upstream_ = std::move(stream);
   upstream_paused_ = false;
   upstream_->start(std::move(events));

@@ -35,6 +35,9 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   std::uint64_t to_client() const { return to_client_; }
 
  private:
+  // An event that `handle` is told while the client is there; then what the session wants is done.
+  template <class Handle>
+  auto while_there(Handle handle);
   void start_upstream(std::unique_ptr<runtime::ByteStream> stream);
   void connect(std::size_t index);
   void apply();
