@@ -9,6 +9,7 @@
 #include "agent/cli/options.hpp"
 #include "agent/cli/output.hpp"
 #include "agent/cli/screen.hpp"
+#include "agent/local/client.hpp"
 #include "proto/runtime/loop.hpp"
 
 namespace culvert::cli {
@@ -19,6 +20,8 @@ namespace {
 
 constexpr const char* kWhatIsInReach =
     "culvert services lists what is in reach, culvert request NAME --reason WHY asks for it";
+constexpr std::chrono::milliseconds kEndPoll{20};
+constexpr int kMaxEndPolls = 1500;  // 30 s
 constexpr const char* kWhichGrants = "culvert requests lists them";
 
 WallTime wall_now() { return runtime::read_clocks().wall; }
@@ -54,6 +57,15 @@ Status draw_status(const Common& common, bool again) {
   out.pop_back();
   print(out);
   return {};
+}
+
+// Waits: what is typed after `down` may start another agent.
+bool has_ended(const Common& common) {
+  for (int polls = 0; local::is_in_use(common.state); ++polls) {
+    if (polls == kMaxEndPolls) return false;
+    std::this_thread::sleep_for(kEndPoll);
+  }
+  return true;
 }
 
 }  // namespace
@@ -194,6 +206,9 @@ Status agent_simple(const Common& common, const std::string& command, const std:
   if (!grant.empty()) arguments["grant"] = grant;
   const auto answer = ask(common, command, arguments, kWhichGrants);
   if (!answer) return fail_with(answer.error());
+  if (command == "down" && !has_ended(common)) {
+    return fail(ErrorCode::kTimeout, "the agent was told to stop and still runs: see its log");
+  }
   print(common.json ? answer->dump() : command + (grant.empty() ? "" : " " + grant) + ": done");
   return {};
 }

@@ -172,13 +172,17 @@ std::filesystem::path socket_path(const std::filesystem::path& state_directory) 
   return state_directory / "agent.sock";
 }
 
+std::filesystem::path lock_path(const std::filesystem::path& state_directory) {
+  return state_directory / "agent.lock";
+}
+
 Result<std::unique_ptr<LocalApi>> LocalApi::open(runtime::Loop& loop,
                                                  const std::filesystem::path& state_directory,
                                                  Handler handler) {
   if (const auto made = runtime::make_private_folder(state_directory.string()); !made) {
     return fail_with(made.error());
   }
-  auto lock = runtime::FileLock::take((state_directory / "agent.lock").string());
+  auto lock = runtime::FileLock::take(lock_path(state_directory).string());
   if (!lock && lock.error().code == ErrorCode::kConflict) {
     return fail(ErrorCode::kConflict, "an agent already runs with its state in " +
                                           state_directory.string() +

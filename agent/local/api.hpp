@@ -36,6 +36,7 @@ using Handler =
     std::function<void(const std::string& command, const nlohmann::json& arguments, Answer answer)>;
 
 std::filesystem::path socket_path(const std::filesystem::path& state_directory);  // …/agent.sock
+std::filesystem::path lock_path(const std::filesystem::path& state_directory);  // held by an agent
 
 class LocalApi {
  public:

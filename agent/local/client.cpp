@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/local/api.hpp"
+#include "proto/runtime/files.hpp"
 
 namespace culvert::local {
 
@@ -37,6 +38,11 @@ Result<nlohmann::json, CallError> call(const std::filesystem::path& state_direct
     return body.contains(name) && body[name].is_string() ? body[name].get<std::string>() : "";
   };
   return fail_with(CallError{false, {error_code_from(field("error")), field("message")}});
+}
+
+bool is_in_use(const std::filesystem::path& state_directory) {
+  const auto free = runtime::FileLock::take(lock_path(state_directory).string());
+  return !free && free.error().code == ErrorCode::kConflict;
 }
 
 }  // namespace culvert::local

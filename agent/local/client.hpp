@@ -20,6 +20,9 @@ Result<nlohmann::json, CallError> call(const std::filesystem::path& state_direct
                                        const std::string& command, const nlohmann::json& arguments,
                                        std::chrono::seconds timeout = std::chrono::seconds{65});
 
+// Whether an agent has its state there: until it has ended and undone everything.
+bool is_in_use(const std::filesystem::path& state_directory);
+
 // The names of error codes in the API: "denied", "not-found", …
 std::string to_string(ErrorCode code);
 ErrorCode error_code_from(const std::string& name);  // kInternal for a name that is not known

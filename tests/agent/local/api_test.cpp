@@ -150,7 +150,9 @@ TEST_CASE("api: one agent a state directory") {
   CHECK(second.error().code == ErrorCode::kConflict);
   CHECK(second.error().message.find(folder.state().string()) != std::string::npos);
   CHECK(call_while_running(loop, folder.state(), "status", json::object()));  // the first goes on
+  CHECK(is_in_use(folder.state()));
   first->reset();
+  CHECK_FALSE(is_in_use(folder.state()));
   CHECK_FALSE(fs::exists(socket_path(folder.state())));
   CHECK(LocalApi::open(loop, folder.state(), echo()));
 }
