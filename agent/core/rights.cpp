@@ -1,6 +1,7 @@
 #include "agent/core/rights.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace culvert::agent {
 namespace {
@@ -125,6 +126,19 @@ bool covers(const trust::PolicyService& service, const trust::Fqdn& name,
     return (site.name == service.name || is_below(site.name, service.name)) &&
            (name == site.name || is_below(name, site.name));
   });
+}
+
+const Right* right_to(const Rights& rights, const trust::Fqdn& name,
+                      const std::vector<trust::SiteRef>& sites) {
+  const auto rank = [](const Right& right) {
+    return std::pair(right.live.service.name.str().size(), right.live.ends);
+  };
+  const Right* best = nullptr;
+  for (const auto& [id, right] : rights) {
+    if (!covers(right.live.service, name, sites)) continue;
+    if (best == nullptr || rank(*best) < rank(right)) best = &right;
+  }
+  return best;
 }
 
 std::map<crypto::WireGuardKey, PeerNeed> peers_of(const Rights& rights, Role role) {

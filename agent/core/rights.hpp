@@ -62,6 +62,10 @@ std::optional<Right> right_of(const trust::LiveGrant& live, Role role,
 // apart, a host below it. What is below another of `sites` is that site's alone.
 bool covers(const trust::PolicyService& service, const trust::Fqdn& name,
             const std::vector<trust::SiteRef>& sites);
+// That of the service nearest to `name`, whatever else covers it; of its grants the one that ends
+// last. Null: none.
+const Right* right_to(const Rights& rights, const trust::Fqdn& name,
+                      const std::vector<trust::SiteRef>& sites);
 std::map<crypto::WireGuardKey, PeerNeed> peers_of(const Rights& rights, Role role);
 
 }  // namespace culvert::agent

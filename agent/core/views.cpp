@@ -93,12 +93,7 @@ std::vector<ServiceView> Core::services(Now now) const {
 std::optional<ServiceView> Core::resolve(Now now, const std::string& name) const {
   const auto host = trust::Fqdn::parse(name);
   if (!host) return std::nullopt;
-  const auto known = parts_->evidence.sites();
-  const Right* best = nullptr;
-  for (const auto& [id, right] : parts_->rights) {
-    if (!covers(right.live.service, *host, known)) continue;
-    if (best == nullptr || best->live.ends < right.live.ends) best = &right;
-  }
+  const Right* best = right_to(parts_->rights, *host, parts_->evidence.sites());
   if (best == nullptr) return std::nullopt;
   return parts_->view_of(now, *best);
 }

@@ -62,6 +62,31 @@ TEST_CASE("rights: a grant covers its service and, with TLS, hosts below it") {
   }
 }
 
+TEST_CASE("rights: of nested services the nearest answers for a name, of its grants the last") {
+  SeededRng rng{5};
+  Rights rights;
+  const auto granted = [&](const char* service, std::int64_t ends) {
+    Right right;
+    right.live.service = {*trust::Fqdn::parse(service), trust::Protocol::kTls, 443, {}};
+    right.live.ends = WallTime{ends};
+    rights.emplace(trust::GrantId::generate({}, rng), right);
+  };
+  const auto found = [&](const char* name) {
+    const Right* right = right_to(rights, *trust::Fqdn::parse(name), {});
+    return right == nullptr
+               ? ""
+               : right->live.service.name.str() + std::to_string(right->live.ends.seconds);
+  };
+  granted("api.acme.example", 9);
+  granted("admin.api.acme.example", 3);
+  granted("admin.api.acme.example", 4);
+  CHECK(found("api.acme.example") == "api.acme.example9");
+  CHECK(found("x.api.acme.example") == "api.acme.example9");
+  CHECK(found("admin.api.acme.example") == "admin.api.acme.example4");
+  CHECK(found("x.admin.api.acme.example") == "admin.api.acme.example4");
+  CHECK(found("acme.example").empty());
+}
+
 TEST_CASE("rights: a laptop keeps its publisher, and leaves a silent one for another") {
   const Instant later{1'000'000'000};
   const auto all = published_by({1, 2, 3});
