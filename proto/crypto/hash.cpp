@@ -62,13 +62,32 @@ struct MacFree {
   void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
 };
 
-EVP_MAC_CTX* blake2s_mac_context() {
+EVP_MAC_CTX* new_blake2s_mac_context() {
   static const std::unique_ptr<EVP_MAC, MacFree> mac(EVP_MAC_fetch(nullptr, "BLAKE2SMAC", nullptr));
   require(mac != nullptr);
-  static thread_local const std::unique_ptr<EVP_MAC_CTX, MacFree> reused(
-      EVP_MAC_CTX_new(mac.get()));
-  require(reused != nullptr);
+  auto* const context = EVP_MAC_CTX_new(mac.get());
+  require(context != nullptr);
+  return context;
+}
+
+EVP_MAC_CTX* blake2s_mac_context() {
+  static thread_local const std::unique_ptr<EVP_MAC_CTX, MacFree> reused(new_blake2s_mac_context());
   return reused.get();
+}
+
+void begin_mac16(EVP_MAC_CTX* context, ByteView key) {
+  std::size_t size = 16;
+  const std::array<OSSL_PARAM, 2> params = {OSSL_PARAM_construct_size_t("size", &size),
+                                            OSSL_PARAM_construct_end()};
+  require(EVP_MAC_init(context, key.data(), key.size(), params.data()) == 1);
+}
+
+std::array<std::uint8_t, 16> finish_mac16(EVP_MAC_CTX* context, ByteView message) {
+  std::array<std::uint8_t, 16> out{};
+  std::size_t size = out.size();
+  require(EVP_MAC_update(context, message.data(), message.size()) == 1);
+  require(EVP_MAC_final(context, out.data(), &size, out.size()) == 1);
+  return out;
 }
 
 }  // namespace
@@ -84,16 +103,22 @@ std::array<std::uint8_t, 32> blake2s(std::initializer_list<ByteView> parts) {
 }
 
 std::array<std::uint8_t, 16> blake2s_mac16(ByteView key, ByteView message) {
-  std::array<std::uint8_t, 16> out{};
-  std::size_t size = out.size();
-  auto* ctx = blake2s_mac_context();
-  const std::array<OSSL_PARAM, 2> params = {OSSL_PARAM_construct_size_t("size", &size),
-                                            OSSL_PARAM_construct_end()};
-  require(EVP_MAC_init(ctx, key.data(), key.size(), params.data()) == 1);
-  require(EVP_MAC_update(ctx, message.data(), message.size()) == 1);
-  require(EVP_MAC_final(ctx, out.data(), &size, out.size()) == 1);
-  return out;
+  auto* const context = blake2s_mac_context();
+  begin_mac16(context, key);
+  return finish_mac16(context, message);
 }
+
+Blake2sMac16::Blake2sMac16(ByteView key) : context_(new_blake2s_mac_context()) {
+  begin_mac16(context_.get(), key);
+}
+
+std::array<std::uint8_t, 16> Blake2sMac16::operator()(ByteView message) {
+  // Without a key and parameters: begins anew with those that it has.
+  require(EVP_MAC_init(context_.get(), nullptr, 0, nullptr) == 1);
+  return finish_mac16(context_.get(), message);
+}
+
+void Blake2sMac16::Free::operator()(evp_mac_ctx_st* context) const { EVP_MAC_CTX_free(context); }
 
 std::array<std::uint8_t, 32> hmac(HashKind kind, ByteView key,
                                   std::initializer_list<ByteView> parts) {

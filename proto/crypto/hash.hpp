@@ -5,9 +5,12 @@
 #include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 
 #include "proto/core/bytes.hpp"
 #include "proto/crypto/keys.hpp"
+
+struct evp_mac_ctx_st;
 
 namespace culvert::crypto {
 
@@ -18,6 +21,19 @@ inline Hash sha256(ByteView message) { return sha256({message}); }
 std::array<std::uint8_t, 32> blake2s(std::initializer_list<ByteView> parts);
 // Keyed BLAKE2s with a 16-byte digest (WireGuard's Mac); key of 1 to 32 bytes.
 std::array<std::uint8_t, 16> blake2s_mac16(ByteView key, ByteView message);
+
+// The same for many messages under one key, which is set up once.
+class Blake2sMac16 {
+ public:
+  explicit Blake2sMac16(ByteView key);
+  std::array<std::uint8_t, 16> operator()(ByteView message);
+
+ private:
+  struct Free {
+    void operator()(evp_mac_ctx_st* context) const;
+  };
+  std::unique_ptr<evp_mac_ctx_st, Free> context_;
+};
 
 enum class HashKind { kSha256, kBlake2s };
 

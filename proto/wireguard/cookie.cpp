@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "proto/crypto/aead.hpp"
-#include "proto/crypto/hash.hpp"
 
 namespace culvert::wireguard {
 namespace {
@@ -33,19 +32,21 @@ crypto::Secret32 cookie_key_for(const crypto::WireGuardKey& key) {
 }  // namespace
 
 CookieChecker::CookieChecker(const crypto::WireGuardKey& ours, Rng& rng)
-    : rng_(rng), mac1_key_(mac1_key_for(ours)), cookie_key_(cookie_key_for(ours)) {}
+    : rng_(rng), mac1_(mac1_key_for(ours)), cookie_key_(cookie_key_for(ours)) {}
 
 void CookieChecker::set_key(const crypto::WireGuardKey& ours) {
-  mac1_key_ = mac1_key_for(ours);
+  mac1_ = crypto::Blake2sMac16(mac1_key_for(ours));
   cookie_key_ = cookie_key_for(ours);
 }
 
-bool CookieChecker::mac1_is_right(ByteView message) const {
-  return equal_secretly(crypto::blake2s_mac16(mac1_key_, before_mac1(message)), mac1_of(message));
+bool CookieChecker::mac1_is_right(ByteView message) {
+  return equal_secretly(mac1_(before_mac1(message)), mac1_of(message));
 }
 
 bool CookieChecker::mac2_is_right(Instant now, ByteView message, const Endpoint& from) const {
+  constexpr Mac kNone{};  // of a sender without a cookie: nothing to compute
   if (!secret_made_ || now - *secret_made_ >= kCookieLifetime) return false;
+  if (std::equal(kNone.begin(), kNone.end(), mac2_of(message).begin())) return false;
   return equal_secretly(crypto::blake2s_mac16(cookie_of(from), before_mac2(message)),
                         mac2_of(message));
 }

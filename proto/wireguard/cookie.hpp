@@ -14,6 +14,7 @@
 #include "proto/core/endpoint.hpp"
 #include "proto/core/rng.hpp"
 #include "proto/core/time.hpp"
+#include "proto/crypto/hash.hpp"
 #include "proto/crypto/keys.hpp"
 #include "proto/wireguard/messages.hpp"
 
@@ -27,7 +28,7 @@ class CookieChecker {
   CookieChecker(const crypto::WireGuardKey& ours, Rng& rng);
   void set_key(const crypto::WireGuardKey& ours);
 
-  bool mac1_is_right(ByteView message) const;
+  bool mac1_is_right(ByteView message);
   bool mac2_is_right(Instant now, ByteView message, const Endpoint& from) const;
   // The answer to a message with a right mac1 and no right mac2.
   CookieReply reply(Instant now, ByteView message, const Endpoint& from);
@@ -36,7 +37,7 @@ class CookieChecker {
   Mac cookie_of(const Endpoint& from) const;
 
   Rng& rng_;
-  std::array<std::uint8_t, 32> mac1_key_;
+  crypto::Blake2sMac16 mac1_;
   crypto::Secret32 cookie_key_;
   crypto::Secret32 secret_;
   std::optional<Instant> secret_made_;

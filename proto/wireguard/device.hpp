@@ -103,7 +103,7 @@ class Device {
   Tai64nSource labels_;
   CookieChecker checker_;
   HandshakeLoad load_;
-  SourceLimiter sources_;
+  SourceLimiter sources_, cookie_sources_;  // proven ones; and claimed, perhaps forged ones
   std::unordered_map<crypto::WireGuardKey, std::unique_ptr<Peer>> peers_;
   std::uint64_t next_serial_ = 0;
   std::unordered_map<SessionIndex, IndexEntry> indices_;

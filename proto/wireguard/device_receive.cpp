@@ -131,6 +131,10 @@ bool Device::admit_handshake(Instant now, const Incoming& incoming, Output& out)
   }
   if (!load_.under_load(now)) return true;
   if (!checker_.mac2_is_right(now, message, incoming.from)) {
+    if (!cookie_sources_.allow(now, incoming.from.address)) {
+      ++counters_.cookies_limited;
+      return false;
+    }
     const auto datagram = out.allocate(kCookieReplySize);
     encode(checker_.reply(now, message, incoming.from), datagram);
     out.datagrams.push_back({{}, incoming.from, datagram, true});

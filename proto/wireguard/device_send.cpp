@@ -154,6 +154,7 @@ void Device::handle_timeout(Now now, Output& out) {
 }
 
 void Device::expire(Now now, Peer& peer, Output& out) {
+  ++counters_.timers_expired;
   const auto expired = peer.timers.expire(now.steady);
   touch(peer);
   if (expired.give_up) {

@@ -62,7 +62,8 @@ struct Counters {
   std::uint64_t datagram_malformed = 0;  // type, reserved bytes or size
   std::uint64_t index_unknown = 0;
   std::uint64_t mac1_wrong = 0;
-  std::uint64_t cookies_sent = 0;  // under load, without a right mac2
+  std::uint64_t cookies_sent = 0;     // under load, without a right mac2
+  std::uint64_t cookies_limited = 0;  // … and the source was sent enough of them
   std::uint64_t source_limited = 0;
   std::uint64_t initiation_forged = 0;
   std::uint64_t initiation_unknown_peer = 0;
@@ -84,6 +85,7 @@ struct Counters {
   std::uint64_t responses_sent = 0;
   std::uint64_t sessions = 0;  // keys derived
   std::uint64_t handshakes_given_up = 0;
+  std::uint64_t timers_expired = 0;  // peers that handle_timeout looked at
 };
 
 }  // namespace culvert::wireguard

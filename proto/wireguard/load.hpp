@@ -5,6 +5,8 @@
 // is under load, until a second has passed without being so: then a message must carry a cookie
 // (mac2), which proves its address, and each address gets kSourceRate a second. Sources are not
 // limited before: without a cookie they can be forged, and a limit would shut out whom they name.
+// Cookies themselves, dearer than all checks before them, are: as many a second for each address
+// that is claimed. Who is named by a flood's sender has to wait for one between theirs.
 #pragma once
 
 #include <cstdint>

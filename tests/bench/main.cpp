@@ -10,6 +10,7 @@
 #include "proto/crypto/aead.hpp"
 #include "proto/ip/build.hpp"
 #include "proto/wireguard/device.hpp"
+#include "tests/bench/peers_bench.hpp"
 
 using namespace culvert;
 
@@ -170,5 +171,6 @@ int main() {
   for (const std::size_t size : {64U, 576U, 1420U}) bench_aead(size);
   for (const std::size_t size : {64U, 576U, 1420U}) bench_tunnel(size);
   bench_handshakes();
+  bench_peers();
   return 0;
 }

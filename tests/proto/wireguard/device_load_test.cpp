@@ -83,3 +83,21 @@ TEST_CASE("under load a source with a cookie still has a limit") {
   CHECK(b.device.counters().initiation_forged - before == SourceLimiter::kSourceBurst);
   CHECK(b.device.counters().source_limited == 50 - SourceLimiter::kSourceBurst);
 }
+
+TEST_CASE("under load an address is sent a few cookies a second, whoever claims it") {
+  Host b(2, {.handshakes_per_second = 0});
+  CookieJar anybody(b.device.public_key());
+  const auto ask = [&](const Endpoint& from, Now now) {
+    Bytes datagram(kInitiationSize);
+    encode(Initiation{}, datagram);
+    anybody.add_macs(now.steady, datagram);
+    return b.receive(now, from, std::move(datagram)).size();
+  };
+  const Endpoint loud{IpAddress::v4(198, 51, 100, 1), 1};
+  std::size_t cookies = 0;
+  for (int i = 0; i < 1000; ++i) cookies += ask(loud, at(1s));
+  CHECK(cookies == SourceLimiter::kSourceBurst);
+  CHECK(b.device.counters().cookies_limited == 1000 - SourceLimiter::kSourceBurst);
+  CHECK(ask({IpAddress::v4(198, 51, 100, 2), 1}, at(1s)) == 1);  // another is not concerned
+  CHECK(ask(loud, at(2s)) == 1);                                 // nor is this one for long
+}
