@@ -1,9 +1,12 @@
-// Many packets in one piece of storage: no allocation a packet once the batch has grown.
+// Many packets: what was made for the batch lies in its own memory, what lies elsewhere is only
+// referred to. No allocation a packet once the batch has grown.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
+#include "proto/core/arena.hpp"
 #include "proto/core/bytes.hpp"
 #include "proto/core/endpoint.hpp"
 
@@ -11,36 +14,30 @@ namespace culvert::agent {
 
 class PacketBatch {
  public:
-  struct Item {
-    Endpoint to;  // unspecified for mesh packets, which carry their own destination
-    std::size_t offset = 0;
-    std::size_t size = 0;
-    std::uint8_t ecn = 0;  // for the outer header of a datagram
-  };
-
-  void add(const Endpoint& to, ByteView bytes, std::uint8_t ecn = 0) {
-    items_.push_back({to, storage_.size(), bytes.size(), ecn});
-    append(storage_, bytes);
+  void add(const Endpoint& to, ByteView bytes) { refer(to, memory_.copy(bytes)); }
+  void refer(const Endpoint& to, ByteView bytes, std::uint8_t ecn = 0) {
+    items_.push_back({to, bytes, ecn});
   }
   bool empty() const { return items_.empty(); }
   std::size_t size() const { return items_.size(); }
+  // Unspecified for mesh packets, which carry their own destination.
   const Endpoint& to(std::size_t i) const { return items_[i].to; }
   std::uint8_t ecn(std::size_t i) const { return items_[i].ecn; }
-  // Valid until the next add or clear.
-  ByteView bytes(std::size_t i) const {
-    return ByteView(storage_).subspan(items_[i].offset, items_[i].size);
-  }
-  MutableByteView writable(std::size_t i) {
-    return MutableByteView(storage_).subspan(items_[i].offset, items_[i].size);
-  }
+  ByteView bytes(std::size_t i) const { return items_[i].bytes; }
   void clear() {
     items_.clear();
-    storage_.clear();
+    memory_.clear();
   }
 
  private:
+  struct Item {
+    Endpoint to;
+    ByteView bytes;
+    std::uint8_t ecn = 0;  // for the outer header of a datagram
+  };
+
   std::vector<Item> items_;
-  Bytes storage_;
+  Arena memory_;
 };
 
 }  // namespace culvert::agent

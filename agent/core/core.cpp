@@ -82,7 +82,7 @@ void Core::Parts::settle(Now now) {
 
 void Core::Parts::timeout(Now now) {
   if (client && client->next_deadline() <= now.steady) client->handle_timeout(now.steady);
-  if (device.next_deadline() <= now.steady) device.handle_timeout(now, wire);
+  if (device.next_deadline() <= now.steady) device.handle_timeout(now, effects.sealed);
   if (prober.next_deadline() <= now.steady) prober.handle_timeout(now.steady);
   Relays::Inbox inbox;
   relays.handle_timeout(now, inbox, effects);

@@ -51,9 +51,9 @@ void Core::Parts::relayed(Now now, Relays::Inbox& inbox) {
 
 void Core::Parts::receive(Now now) {
   if (incoming.empty()) return;
+  wireguard::Output& wire = effects.sealed;
   device.receive(now, incoming, wire);
   incoming.clear();
-  // A received packet lies in the caller's bytes: it is filtered and copied before the call ends.
   for (const wireguard::Received& received : wire.packets) {
     const Verdict verdict = options.role == Role::kSite
                                 ? filter.from_grantee(now.steady, received.packet)
@@ -65,14 +65,17 @@ void Core::Parts::receive(Now now) {
       const std::size_t size = prober.status(now.steady, received.peer).size;
       clamped = ip::clamp_mss(received.packet, size - kSealing);
     }
-    effects.mesh.add({}, clamped ? ByteView(*clamped) : received.packet);
+    if (clamped) {
+      effects.mesh.add({}, *clamped);
+    } else {
+      effects.mesh.refer({}, received.packet);
+    }
   }
   wire.packets.clear();
 }
 
 void Core::Parts::mesh(Now now, std::span<const ByteView> packets) {
-  std::vector<ByteView> passed;
-  passed.reserve(packets.size());
+  passed.clear();
   Filter::Gate gate;
   if (options.host_stack) {
     gate = [this, now](const Endpoint& to) { return host_flow(now, to); };
@@ -89,7 +92,7 @@ void Core::Parts::mesh(Now now, std::span<const ByteView> packets) {
   }
   if (passed.empty()) return;
   if (prober.smallest() < path::kFullSize) tell_too_big(now, passed);
-  device.send(now, passed, wire);
+  device.send(now, passed, effects.sealed);
 }
 
 // What a direct path does not carry goes through the relay, and our stack is told to send less. A
@@ -141,12 +144,13 @@ void Core::Parts::transmit(Now now) {
   crypto::WireGuardKey last;
   path::Route route;
   const crypto::RelayKey* relay_key = nullptr;
-  for (const wireguard::Transmit& datagram : wire.datagrams) {
+  auto& sealed = effects.sealed.datagrams;
+  for (const wireguard::Transmit& datagram : sealed) {
     if (datagram.peer.is_zero()) {  // a cookie: back to where the handshake came from
       if (const auto relay = by_made_up.find(datagram.to.address); relay != by_made_up.end()) {
         relays.send(relay->second, datagram.datagram);
       } else {
-        effects.datagrams.add(datagram.to, datagram.datagram);
+        effects.datagrams.refer(datagram.to, datagram.datagram);
       }
       continue;
     }
@@ -161,10 +165,10 @@ void Core::Parts::transmit(Now now) {
     const bool relayed = (route.relay_too || !fits) && relays.send(*relay_key, datagram.datagram);
     // Too large and no relay: then it is tried, it is lost otherwise.
     if (route.direct && (fits || !relayed)) {
-      effects.datagrams.add(*route.direct, datagram.datagram, datagram.ecn);
+      effects.datagrams.refer(*route.direct, datagram.datagram, datagram.ecn);
     }
   }
-  wire.clear();
+  sealed.clear();  // the memory stays until the effects are cleared
   prober.drain(paths);
   for (const path::PathDatagram& datagram : paths.datagrams) {
     effects.datagrams.add(datagram.to, datagram.bytes);

@@ -1,5 +1,9 @@
 // What the core asks of its shell. The shell drains Effects after each call into the core: first
 // `events` in order, then the packets.
+//
+// Whose memory: `datagrams` lie in the Effects, until they are cleared. `mesh` packets lie where
+// they were opened, in the bytes that the last call (handle_datagrams, handle_relay_bytes) was
+// given: they are used before those bytes go.
 #pragma once
 
 #include <string>
@@ -10,6 +14,7 @@
 #include "proto/core/strong.hpp"
 #include "proto/core/time.hpp"
 #include "proto/crypto/keys.hpp"
+#include "proto/wireguard/output.hpp"
 
 namespace culvert::agent {
 
@@ -88,12 +93,14 @@ using Effect = std::variant<OpenControl, SendControl, CloseControl, OpenRelay, S
 
 struct Effects {
   std::vector<Effect> events;
-  PacketBatch datagrams;  // to UDP endpoints
-  PacketBatch mesh;       // opened, filtered packets for this node's stack
+  wireguard::Output sealed;  // what most of `datagrams` refer to; the core's own
+  PacketBatch datagrams;     // to UDP endpoints
+  PacketBatch mesh;          // opened, filtered packets for this node's stack
 
   bool empty() const { return events.empty() && datagrams.empty() && mesh.empty(); }
   void clear() {
     events.clear();
+    sealed.clear();
     datagrams.clear();
     mesh.clear();
   }

@@ -57,34 +57,34 @@ Verdict Filter::pass_from(Instant now, ByteView packet, const Gate& gate) {
   Segment segment;
   if (const Verdict bad = parse(packet, true, segment); bad != Verdict::kPass) return bad;
   const bool opens = (segment.flags & (ip::kSyn | ip::kAck | ip::kRst)) == ip::kSyn;
-  auto flow = flows_.find(segment.key);
-  if (flow != flows_.end() && opens && flow->second.over()) {
-    forget(flow);  // the port is used again
-    flow = flows_.end();
+  Flow* flow = find(segment.key);
+  if (flow != nullptr && opens && flow->over()) {
+    forget(flows_.find(segment.key));  // the port is used again
+    flow = nullptr;
   }
-  if (flow == flows_.end()) {
+  if (flow == nullptr) {
     if (!allowed_.contains({segment.key.grantee.address, segment.key.service})) {
       return Verdict::kNotGranted;
     }
     return opens ? open(now, segment.key, gate) : Verdict::kNoFlow;
   }
-  flow->second.last = now;
-  if ((segment.flags & ip::kAck) != 0) flow->second.expected = segment.acknowledged;
-  flow->second.fin_from = flow->second.fin_from || (segment.flags & ip::kFin) != 0;
-  flow->second.reset = flow->second.reset || (segment.flags & ip::kRst) != 0;
+  flow->last = now;
+  if ((segment.flags & ip::kAck) != 0) flow->expected = segment.acknowledged;
+  flow->fin_from = flow->fin_from || (segment.flags & ip::kFin) != 0;
+  flow->reset = flow->reset || (segment.flags & ip::kRst) != 0;
   return Verdict::kPass;
 }
 
 Verdict Filter::pass_to(Instant now, ByteView packet) {
   Segment segment;
   if (const Verdict bad = parse(packet, false, segment); bad != Verdict::kPass) return bad;
-  const auto flow = flows_.find(segment.key);
-  if (flow == flows_.end()) return Verdict::kNoFlow;
+  Flow* flow = find(segment.key);
+  if (flow == nullptr) return Verdict::kNoFlow;
   if ((segment.flags & (ip::kSyn | ip::kAck)) == ip::kSyn) return Verdict::kNoFlow;
-  flow->second.last = now;
-  flow->second.answered = true;
-  flow->second.fin_to = flow->second.fin_to || (segment.flags & ip::kFin) != 0;
-  flow->second.reset = flow->second.reset || (segment.flags & ip::kRst) != 0;
+  flow->last = now;
+  flow->answered = true;
+  flow->fin_to = flow->fin_to || (segment.flags & ip::kFin) != 0;
+  flow->reset = flow->reset || (segment.flags & ip::kRst) != 0;
   return Verdict::kPass;
 }
 
@@ -101,7 +101,16 @@ Verdict Filter::open(Instant now, const FlowKey& key, const Gate& gate) {
   return Verdict::kPass;
 }
 
+Filter::Flow* Filter::find(const FlowKey& key) {
+  if (last_ != nullptr && last_->first == key) return &last_->second;
+  const auto found = flows_.find(key);
+  if (found == flows_.end()) return nullptr;
+  last_ = &*found;
+  return &found->second;
+}
+
 Filter::Flows::iterator Filter::forget(Flows::iterator flow) {
+  if (last_ == &*flow) last_ = nullptr;
   const auto owner = flows_of_.find(flow->first.grantee.address);
   if (owner != flows_of_.end() && --owner->second == 0) flows_of_.erase(owner);
   return flows_.erase(flow);

@@ -86,11 +86,13 @@ class Filter {
   Verdict pass_from(Instant now, ByteView packet, const Gate& gate);
   Verdict pass_to(Instant now, ByteView packet);
   Verdict open(Instant now, const FlowKey& key, const Gate& gate);
+  Flow* find(const FlowKey& key);
   Flows::iterator forget(Flows::iterator flow);
   bool expired(const Flow& flow, Instant now) const;
 
   std::set<std::pair<IpAddress, Endpoint>> allowed_;
   Flows flows_;
+  Flows::value_type* last_ = nullptr;  // the flow found last: bursts belong to one
   std::unordered_map<IpAddress, std::size_t> flows_of_;
   std::array<std::uint64_t, kVerdicts> counts_{};
 };

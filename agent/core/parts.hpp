@@ -103,8 +103,8 @@ struct Core::Parts {
   std::map<Endpoint, std::string> listening;
 
   wireguard::Device device;
-  wireguard::Output wire;
   std::vector<wireguard::Incoming> incoming;
+  std::vector<ByteView> passed;  // of one call of mesh(), a member to reuse its memory
   path::Prober prober;
   path::ProberOutput paths;
   Relays relays;

@@ -1,6 +1,7 @@
 #include "agent/device/connection.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "agent/device/port.hpp"
@@ -11,6 +12,7 @@ namespace {
 constexpr std::size_t kChunkSize = 64U << 10U;  // small writes of one turn share a chunk
 constexpr std::size_t kLeastMss = 536;          // RFC 9293 §3.7.1
 constexpr std::size_t kMaxStep = 0xFFFF;        // lwIP's calls take 16-bit sizes
+constexpr std::size_t kGather = 64U << 10U;     // a pbuf chain is smaller
 
 class ConnectionStream final : public runtime::ByteStream {
  public:
@@ -97,7 +99,7 @@ err_t Connection::on_sent(void* self, tcp_pcb* /*pcb*/, u16_t size) {
   while (!chunks.empty() && connection.acked_ >= chunks.front().size()) {
     if (connection.next_chunk_ == 0) break;  // its last byte is not even handed over
     connection.acked_ -= chunks.front().size();
-    chunks.pop_front();
+    chunks.erase(chunks.begin());
     --connection.next_chunk_;
   }
   connection.settle();
@@ -198,19 +200,26 @@ void Connection::deliver() {
   }
 }
 
+// What is unread, up to kGather bytes, as one piece: each call costs its reader something (a
+// system call, a TLS record).
+ByteView Connection::gather() {
+  thread_local std::array<std::uint8_t, kGather> memory;
+  std::size_t size = 0;
+  std::size_t used = 0;
+  for (; used < unread_.size() && size + unread_[used]->tot_len <= kGather; ++used) {
+    size += pbuf_copy_partial(unread_[used], memory.data() + size, unread_[used]->tot_len, 0);
+    pbuf_free(unread_[used]);
+  }
+  unread_.erase(unread_.begin(), unread_.begin() + static_cast<std::ptrdiff_t>(used));
+  return {memory.data(), size};
+}
+
 void Connection::deliver_data() {
   std::size_t taken = 0;
   while (!unread_.empty() && !paused_ && events_.is_set()) {
-    pbuf* buffer = unread_.front();
-    if (buffer->next != nullptr) {  // the rest of the chain waits for its own turn
-      pbuf_ref(buffer->next);
-      unread_.front() = buffer->next;
-    } else {
-      unread_.pop_front();
-    }
-    taken += buffer->len;
-    events_.data({static_cast<const std::uint8_t*>(buffer->payload), buffer->len});
-    pbuf_free(buffer);
+    const ByteView bytes = gather();
+    taken += bytes.size();
+    events_.data(bytes);
   }
   for (; taken > 0 && pcb_ != nullptr; taken -= std::min(taken, kMaxStep)) {
     tcp_recved(pcb_, static_cast<u16_t>(std::min(taken, kMaxStep)));

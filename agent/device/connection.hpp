@@ -5,11 +5,11 @@
 // in `chunks_` until it is acknowledged: lwIP refers to it and copies nothing.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "lwip/tcp.h"
 #include "proto/core/endpoint.hpp"
@@ -67,6 +67,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void deliver();
   void deliver_data();
   bool may_write();
+  ByteView gather();
   void settle();
   void release();  // no callback any more
   void abort();    // RST
@@ -82,8 +83,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Instant deadline_;
 
   runtime::EventPort events_;
-  std::deque<pbuf*> unread_;
-  std::deque<Bytes> chunks_;     // written and not yet acknowledged, oldest first
+  std::vector<pbuf*> unread_;    // oldest first
+  std::vector<Bytes> chunks_;    // written and not yet acknowledged, oldest first
   std::size_t acked_ = 0;        // bytes of the first chunk
   std::size_t next_chunk_ = 0;   // the first with bytes that lwIP does not have yet …
   std::size_t next_offset_ = 0;  // … and where they begin

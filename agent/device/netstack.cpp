@@ -13,6 +13,8 @@
 #include "lwip/ip6.h"
 #include "lwip/netif.h"
 #include "lwip/priv/tcp_priv.h"
+#include "proto/core/arena.hpp"
+#include "proto/ip/checksum.hpp"
 #include "proto/ip/packet.hpp"
 #include "proto/ip/path_mtu.hpp"
 #include "proto/runtime/timer.hpp"
@@ -24,6 +26,7 @@ constexpr Duration kTick = std::chrono::milliseconds(TCP_TMR_INTERVAL);
 constexpr int kPortAttempts = 32;  // ports tried before a connection is refused
 constexpr std::uint16_t kFirstPort = 32768;
 constexpr std::size_t kHeaders = ip::kIpv6HeaderSize + ip::kTcpHeaderSize;
+constexpr std::size_t kChecksumOffset = 16;  // in the TCP header
 
 static_assert(kMaxAddresses + 1 == LWIP_IPV6_NUM_ADDRESSES);
 static_assert(kMaxConnections == MEMP_NUM_TCP_PCB);
@@ -56,6 +59,14 @@ Kind kind_of(ByteView packet) {
     return Kind::kRefused;
   }
   return tcp.size() > header ? Kind::kData : Kind::kBare;
+}
+
+// lwIP sums no packet (CHECKSUM_GEN_TCP): here it lies in one piece and in the cache.
+void add_checksum(MutableByteView packet) {
+  const auto tcp = packet.subspan(ip::kIpv6HeaderSize);
+  const auto addresses = ip::Addresses::parse(packet);
+  store_be(tcp.data() + kChecksumOffset,
+           ip::transport_checksum(addresses->source, addresses->destination, ip::kTcp, tcp));
 }
 
 }  // namespace
@@ -91,6 +102,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
   }
 
   void input(std::span<const ByteView> packets) {
+    const auto self = shared_from_this();  // events may drop every other reference
     for (const auto& packet : packets) {
       ++counters_.packets_in;
       const auto kind = kind_of(packet);
@@ -101,6 +113,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
       }
       ip6_input(copy_packet(packet), &netif_);
     }
+    if (scheduled_) turn();  // what came together is answered together, and at once
   }
 
   Status add_address(const IpAddress& address) {
@@ -195,6 +208,16 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
   }
 
  private:
+  struct Packets {
+    Arena memory;
+    std::vector<ByteView> packets;
+
+    void swap(Packets& other) { std::swap(*this, other); }
+    void clear() {
+      packets.clear();
+      memory.clear();
+    }
+  };
   struct Listener {
     Impl* stack;
     tcp_pcb* pcb;
@@ -210,14 +233,14 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
 
   static err_t on_output(netif* self, pbuf* packet, const ip6_addr_t* /*next_hop*/) {
     auto& stack = *static_cast<Impl*>(self->state);
-    if (stack.sizes_.size() >= kMaxQueuedPackets) {
+    if (stack.outgoing_.packets.size() >= kMaxQueuedPackets) {
       ++stack.counters_.dropped_out;
       return ERR_OK;
     }
-    const auto offset = stack.outgoing_.size();
-    stack.outgoing_.resize(offset + packet->tot_len);
-    pbuf_copy_partial(packet, stack.outgoing_.data() + offset, packet->tot_len, 0);
-    stack.sizes_.push_back(packet->tot_len);
+    const auto bytes = stack.outgoing_.memory.allocate(packet->tot_len);
+    pbuf_copy_partial(packet, bytes.data(), packet->tot_len, 0);
+    add_checksum(bytes);
+    stack.outgoing_.packets.emplace_back(bytes);
     stack.schedule();
     return ERR_OK;
   }
@@ -294,29 +317,29 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
   void schedule() {
     if (std::exchange(scheduled_, true)) return;
     loop_.defer([weak = weak_from_this()] {
-      if (const auto self = weak.lock()) self->turn();
+      if (const auto self = weak.lock(); self && self->scheduled_) self->turn();
     });
   }
 
   // Everything that happened since the last one: first the streams, then the packets they caused.
   void turn() {
+    if (turning_) return;
+    turning_ = true;
     scheduled_ = false;
     const auto now = loop_.now().steady;
-    for (const auto& connection : std::exchange(awake_, {})) {
+    turned_.swap(awake_);
+    for (const auto& connection : turned_) {
       connection->handle_turn(now);
       if (connection->over()) connections_.erase(connection.get());
     }
-    if (sizes_.empty() || stopped_) return;
-    const auto bytes = std::exchange(outgoing_, {});
-    std::vector<ByteView> packets;
-    packets.reserve(sizes_.size());
-    std::size_t offset = 0;
-    for (const auto size : std::exchange(sizes_, {})) {
-      packets.push_back(ByteView(bytes).subspan(offset, size));
-      offset += size;
+    turned_.clear();
+    leaving_.swap(outgoing_);
+    if (!leaving_.packets.empty() && !stopped_) {
+      counters_.packets_out += leaving_.packets.size();
+      output_(leaving_.packets);
     }
-    counters_.packets_out += packets.size();
-    output_(packets);
+    leaving_.clear();
+    turning_ = false;
   }
 
   void tick() {
@@ -338,9 +361,11 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;
   std::vector<std::shared_ptr<Connection>> awake_;
   std::map<Endpoint, std::shared_ptr<Listener>> listeners_;
-  Bytes outgoing_;                    // packets made in this turn, one after the other …
-  std::vector<std::uint16_t> sizes_;  // … and their sizes
+  std::vector<std::shared_ptr<Connection>> turned_;  // of a turn, a member to reuse its memory
+  Packets outgoing_;                                 // made and not yet handed over
+  Packets leaving_;                                  // handed over in this turn
   bool scheduled_ = false;
+  bool turning_ = false;
   bool stopped_ = false;
 };
 

@@ -1,10 +1,16 @@
 #include "agent/shell/agent_shell.hpp"
 
+#include <algorithm>
+
 #include "proto/runtime/log.hpp"
 #include "proto/trust/names.hpp"
 
 namespace culvert::agent {
 namespace {
+
+// Datagrams handled together. One wake-up may bring a whole TCP window: its sender must hear of the
+// first part while the rest is still being worked on, and the packets stay in the cache.
+constexpr std::size_t kBatch = 64;
 
 void write_log(const LogLine& line) {
   using runtime::log::Level;
@@ -92,12 +98,16 @@ LinkEvents Shell::relay_events() {
 
 void Shell::received(std::span<runtime::Datagram> batch) {
   if (core_ == nullptr) return;
-  in_.clear();
-  for (const runtime::Datagram& datagram : batch) {
-    in_.push_back({datagram.from, datagram.bytes, datagram.ecn});
+  while (!batch.empty()) {
+    const auto some = batch.first(std::min(batch.size(), kBatch));
+    batch = batch.subspan(some.size());
+    in_.clear();
+    for (const runtime::Datagram& datagram : some) {
+      in_.push_back({datagram.from, datagram.bytes, datagram.ecn});
+    }
+    core_->handle_datagrams(now(), in_);
+    pump();
   }
-  core_->handle_datagrams(now(), in_);
-  pump();
 }
 
 // Carrying out an effect may call into the core again (the stack answers at once): the outer

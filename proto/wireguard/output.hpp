@@ -3,10 +3,10 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <vector>
 
+#include "proto/core/arena.hpp"
 #include "proto/core/bytes.hpp"
 #include "proto/core/endpoint.hpp"
 #include "proto/crypto/keys.hpp"
@@ -41,16 +41,15 @@ struct Output {
   std::vector<Received> packets;
   std::vector<Transmit> datagrams;
 
-  void clear();
-  MutableByteView allocate(std::size_t size);  // stays where it is until clear()
+  void clear() {
+    packets.clear();
+    datagrams.clear();
+    memory_.clear();
+  }
+  MutableByteView allocate(std::size_t size) { return memory_.allocate(size); }
 
  private:
-  static constexpr std::size_t kChunkSize = 256 * 1024;
-  static constexpr std::size_t kKeptChunks = 16;  // over a clear(); more are given back
-
-  std::vector<std::unique_ptr<std::uint8_t[]>> chunks_;
-  std::size_t chunk_ = 0;  // the one in use
-  std::size_t used_ = 0;   // of it
+  Arena memory_;
 };
 
 }  // namespace culvert::wireguard

@@ -75,10 +75,10 @@
 #define TCP_MAXRTX 10
 #define TCP_SYNMAXRTX 12
 
-/* WireGuard has authenticated what comes in. What goes out may meet a kernel that checks. */
+/* WireGuard has authenticated what comes in. What goes out may meet a kernel that checks: it is
+   summed by netstack.cpp, which copies it anyway. */
 #define CHECKSUM_CHECK_TCP 0
-#define CHECKSUM_GEN_TCP 1
-#define LWIP_CHKSUM_ALGORITHM 3
+#define CHECKSUM_GEN_TCP 0
 
 /* Initial sequence numbers that a stranger cannot guess (RFC 6528); netstack.cpp. */
 struct ip6_addr;

@@ -274,6 +274,7 @@ void World::drain(Agent& agent) {
       if (!other.core) return;
       const Core::Datagram datagram{from, bytes, congested && ecn != 0 ? std::uint8_t{3} : ecn};
       other.core->handle_datagrams(now, {&datagram, 1});
+      drain(other);  // while the bytes that its packets lie in are there
     });
   }
   for (std::size_t i = 0; i < agent.effects.mesh.size(); ++i) {
@@ -313,7 +314,9 @@ void World::drain_relay() {
     for (const auto& [ours, theirs] : agent->relay) {
       if (theirs != id) continue;
       queue_.emplace_back([this, agent, ours = ours, out] {
-        if (agent->core) agent->core->handle_relay_bytes(now, ours, out);
+        if (!agent->core) return;
+        agent->core->handle_relay_bytes(now, ours, out);
+        drain(*agent);
       });
     }
   }

@@ -1,0 +1,33 @@
+#include "proto/core/arena.hpp"
+
+#include <cassert>
+
+namespace culvert {
+
+MutableByteView Arena::allocate(std::size_t size) {
+  assert(size <= kChunkSize);
+  if (!chunks_.empty() && used_ + size > kChunkSize) {
+    ++chunk_;
+    used_ = 0;
+  }
+  if (chunk_ == chunks_.size()) {
+    chunks_.push_back(std::make_unique_for_overwrite<std::uint8_t[]>(kChunkSize));
+  }
+  auto* at = chunks_[chunk_].get() + used_;
+  used_ += size;
+  return {at, size};
+}
+
+ByteView Arena::copy(ByteView bytes) {
+  const auto out = allocate(bytes.size());
+  if (!bytes.empty()) std::memcpy(out.data(), bytes.data(), bytes.size());
+  return out;
+}
+
+void Arena::clear() {
+  if (chunks_.size() > kKeptChunks) chunks_.resize(kKeptChunks);
+  chunk_ = 0;
+  used_ = 0;
+}
+
+}  // namespace culvert

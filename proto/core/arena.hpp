@@ -1,0 +1,29 @@
+// Memory for many pieces that are given up together. Once it has grown to the traffic, nothing is
+// allocated any more.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "proto/core/bytes.hpp"
+
+namespace culvert {
+
+class Arena {
+ public:
+  static constexpr std::size_t kChunkSize = 256 * 1024;  // the largest piece
+
+  MutableByteView allocate(std::size_t size);  // not zeroed; stays where it is until clear()
+  ByteView copy(ByteView bytes);
+  void clear();
+
+ private:
+  static constexpr std::size_t kKeptChunks = 16;  // over a clear(); more are given back
+
+  std::vector<std::unique_ptr<std::uint8_t[]>> chunks_;
+  std::size_t chunk_ = 0;  // the one in use
+  std::size_t used_ = 0;   // of it
+};
+
+}  // namespace culvert
