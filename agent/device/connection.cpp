@@ -117,13 +117,20 @@ void Connection::on_error(void* self, err_t error) {
 void Connection::handle_turn(Instant now) {
   const auto self = shared_from_this();  // events may drop every other reference
   awake_ = false;
+  if (pcb_ != nullptr) pcb_->output_later = 0;
   if (opened_) open();
   if (!attached_ && !opened_ && pcb_ != nullptr) {
     if (unwanted_data_) return abort();
     if (deadline_ == Instant::never()) deadline_ = now + kDetachedTime;
   }
+  deliver_data();  // first: the window that it opens, and what is written in it, go out at once
   pump();
   deliver();
+}
+
+void Connection::wake() {
+  if (pcb_ != nullptr) pcb_->output_later = 1;  // by pump()
+  if (wake_ && !std::exchange(awake_, true)) wake_(*this);
 }
 
 void Connection::handle_tick(Instant now) {
@@ -184,7 +191,6 @@ void Connection::deliver() {
     attached_ = false;
     return events_.closed(*error_);
   }
-  deliver_data();
   if (peer_finished_ && unread_.empty() && !paused_ && !end_raised_) {
     end_raised_ = true;
     events_.end();
@@ -215,6 +221,7 @@ ByteView Connection::gather() {
 }
 
 void Connection::deliver_data() {
+  if (error_ && !error_->message.empty()) return;
   std::size_t taken = 0;
   while (!unread_.empty() && !paused_ && events_.is_set()) {
     const ByteView bytes = gather();
@@ -300,6 +307,7 @@ void Connection::release() {
   tcp_recv(pcb_, nullptr);
   tcp_sent(pcb_, nullptr);
   tcp_err(pcb_, nullptr);
+  pcb_->output_later = 0;
   pcb_ = nullptr;
 }
 

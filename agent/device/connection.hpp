@@ -42,6 +42,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void handle_turn(Instant now);
   void lower_mss(std::size_t size);  // segments from now on; those that lwIP has leave as they are
   void handle_tick(Instant now);     // deadlines, and another try where lwIP had no memory
+  bool wants_tick() const {
+    return pcb_ != nullptr &&
+           (deadline_ != Instant::never() || unsent_ > 0 || (finish_ && !finished_));
+  }
   bool over() const { return pcb_ == nullptr && !attached_ && !opened_; }
 
   void cut(Error why);  // RST now, `closed` in the next turn
@@ -72,9 +76,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void release();  // no callback any more
   void abort();    // RST
   void drop_unread();
-  void wake() {
-    if (wake_ && !std::exchange(awake_, true)) wake_(*this);
-  }
+  void wake();
 
   tcp_pcb* pcb_;  // null once lwIP has freed it or we let it go
   Endpoint local_, remote_;

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -95,6 +96,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     timer_.cancel();
     for (const auto& [key, connection] : std::exchange(connections_, {})) connection->orphan();
     while (tcp_active_pcbs != nullptr) tcp_abort(tcp_active_pcbs);
+    while (tcp_resting_pcbs != nullptr) tcp_abort(tcp_resting_pcbs);
     while (tcp_tw_pcbs != nullptr) tcp_abort(tcp_tw_pcbs);
     for (const auto& [endpoint, listener] : listeners_) tcp_close(listener->pcb);
     netif_remove(&netif_);
@@ -176,7 +178,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
       return refuse(ErrorCode::kInvalid, "not an address of the mesh");
     }
     auto* pcb = connections_.size() < kMaxConnections ? tcp_new() : nullptr;
-    const std::uint16_t port = pcb == nullptr ? std::uint16_t{0} : bind_next_port(pcb, source);
+    const std::uint16_t port = pcb == nullptr ? std::uint16_t{0} : choose_port(pcb, source, to);
     if (port == 0) {
       if (pcb != nullptr) tcp_close(pcb);
       return refuse(ErrorCode::kExhausted, "too many connections are open");
@@ -189,6 +191,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
         });
     connections_.emplace(connection.get(), connection);
     if (const auto started = connection->connect(); !started) connection->cut(started.error());
+    watch(connection);
     schedule();
   }
 
@@ -293,15 +296,19 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
 
   // In turn, from a random start: the other side remembers a port in TIME_WAIT and refuses a SYN
   // from it, so each is used again as late as possible.
-  std::uint16_t bind_next_port(tcp_pcb* pcb, const IpAddress& source) {
-    const auto address = to_lwip(source);
+  std::uint16_t choose_port(tcp_pcb* pcb, const IpAddress& source, const Endpoint& to) {
+    const auto local = to_lwip(source);
+    const auto remote = to_lwip(to.address);
     if (!next_port_) {
       next_port_ = static_cast<std::uint16_t>(kFirstPort + port_.rng->below(65536 - kFirstPort));
     }
     for (int attempt = 0; attempt < kPortAttempts; ++attempt) {
       const std::uint16_t port = *next_port_;
       next_port_ = port == 65535 ? kFirstPort : static_cast<std::uint16_t>(port + 1);
-      if (tcp_bind(pcb, &address, port) == ERR_OK) return port;
+      if (tcp_find(&local, port, &remote, to.port) != nullptr) continue;
+      pcb->local_ip = local;
+      pcb->local_port = port;
+      return port;
     }
     return 0;
   }
@@ -331,6 +338,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     for (const auto& connection : turned_) {
       connection->handle_turn(now);
       if (connection->over()) connections_.erase(connection.get());
+      watch(connection);
     }
     turned_.clear();
     leaving_.swap(outgoing_);
@@ -342,11 +350,17 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     turning_ = false;
   }
 
+  void watch(const std::shared_ptr<Connection>& connection) {
+    if (!connection->wants_tick() || !watched_.insert(connection).second) return;
+    if (!timer_.armed()) timer_.arm_in(kTick);
+  }
+
   void tick() {
     tcp_tmr();
     const auto now = loop_.now().steady;
-    for (const auto& [key, connection] : std::unordered_map(connections_)) {
+    for (const auto& connection : std::exchange(watched_, {})) {
       connection->handle_tick(now);
+      watch(connection);
     }
     if (tcp_active_pcbs != nullptr || tcp_tw_pcbs != nullptr) timer_.arm_in(kTick);
   }
@@ -359,6 +373,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
   netif netif_{};
   NetstackCounters counters_;
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;
+  std::unordered_set<std::shared_ptr<Connection>> watched_;  // those that want ticks
   std::vector<std::shared_ptr<Connection>> awake_;
   std::map<Endpoint, std::shared_ptr<Listener>> listeners_;
   std::vector<std::shared_ptr<Connection>> turned_;  // of a turn, a member to reuse its memory

@@ -19,8 +19,8 @@
 
 namespace culvert::device {
 
-constexpr std::size_t kMaxAddresses = 120;     // service addresses of this process
-constexpr std::size_t kMaxConnections = 1024;  // open, half-open and in TIME_WAIT together
+constexpr std::size_t kMaxAddresses = 120;      // service addresses of this process
+constexpr std::size_t kMaxConnections = 16384;  // open, half-open and in TIME_WAIT together
 constexpr std::size_t kMaxListeners = 256;
 constexpr std::uint16_t kMeshMtu = 1420;
 

@@ -1,7 +1,6 @@
 // In-process benchmarks: what the cores cost without any socket. Each figure is the median of
 // kRounds rounds. Comparisons with other programs: tunnel.py.
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <functional>
 #include <memory>
@@ -11,19 +10,16 @@
 #include "proto/ip/build.hpp"
 #include "proto/wireguard/device.hpp"
 #include "tests/bench/peers_bench.hpp"
+#include "tests/bench/bench.hpp"
 
 using namespace culvert;
+using bench::seconds;
 
 namespace {
 
 constexpr int kRounds = 5;
 constexpr std::size_t kBatch = 64;
 
-double seconds(const std::function<void()>& work) {
-  const auto begin = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
 double median_seconds(const std::function<void()>& work) {
   std::vector<double> times;
   for (int i = 0; i < kRounds; ++i) times.push_back(seconds(work));
@@ -172,5 +168,6 @@ int main() {
   for (const std::size_t size : {64U, 576U, 1420U}) bench_tunnel(size);
   bench_handshakes();
   bench_peers();
+  bench::bench_stack();
   return 0;
 }

@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
-"""The whole mesh with the real programs on loopback: mesh_bench.py BIN-FOLDER [--runs 3] [--json F]
+"""The whole mesh with the real programs: mesh_bench.py BIN-FOLDER [--runs 3] [--json F]
 
-For both stacks of the agents ("stack": "lwip" and "kernel"), one after the other in each run: access
-(approve → first byte, revoke → cut), throughput of a raw TCP service directly and by the relay, and
-the memory that each idle program keeps (with the kernel's stack: and its helper process).
+For both stacks of the agents ("stack": "lwip" and "kernel"), one after the other in each run. On
+loopback: access (approve → first byte, revoke → cut), throughput of a raw TCP service directly and by
+the relay, and the memory that each idle program keeps (with the kernel's stack: and its helper
+process). In two namespaces, as root: the same service from a laptop in TUN mode, by veth; and by a link
+of 20 ms and 1 % loss (culvert_lossy_link), beside the kernel's TCP with Reno on the same link.
 """
 import argparse
 import json
 import os
 import re
+import shutil
 import socket
 import statistics
 import subprocess
@@ -52,6 +55,10 @@ def cpu_seconds(stage):
 
 
 class QuietStage(Stage):
+    def __init__(self, binaries):
+        super().__init__(binaries)
+        shutil.copy(os.path.join(binaries, "culvert_lossy_link"), self.bin)
+
     def show(self, words):
         pass
 
@@ -59,9 +66,8 @@ class QuietStage(Stage):
         return super().run(*words, **options)
 
 
-def set_up(stage, direct, stack):
-    here = Place("here")
-    mesh = Mesh(stage, here, here, here, loopback=True)
+def set_up(stage, direct, stack, places=None, flags=()):
+    mesh = Mesh(stage, *(places or [Place("here")] * 3), loopback=places is None)
     mesh.extra = {"agent": {"stack": stack}, "laptop": {"stack": stack}}
     mesh.vendor_keys()
     mesh.site_keys()
@@ -71,9 +77,45 @@ def set_up(stage, direct, stack):
     mesh.start_upstreams()
     mesh.direct = direct
     mesh.start_agent()
-    mesh.start_laptop()
+    mesh.start_laptop(flags=flags)
     mesh.admit()
     return mesh
+
+
+class Net:
+    """Two namespaces, `near` (operator, site) and `far` (laptop), joined by veth or a lossy link."""
+
+    def __init__(self, stage, lossy=None):
+        self.near, self.far = ("cm%d-%s" % (os.getpid(), end) for end in ("near", "far"))
+        stage.on_close.append(self.remove)
+        for name in (self.near, self.far):
+            ip("netns", "add", name)
+            ip("-n", name, "link", "set", "lo", "up")
+        device = "lossy0" if lossy else "up0"
+        if lossy:
+            link = stage.start("link", Place("here"), stage.path("bin", "culvert_lossy_link"), self.near,
+                               self.far, *lossy, show=False)
+            stage.until(10, "the link is there", lambda: "ready" in stage.log("link") and link)
+        else:
+            ip("link", "add", device, "netns", self.near, "type", "veth", "peer", "name", device, "netns",
+               self.far)
+        for name, address in ((self.near, "10.94.0.1/24"), (self.far, "10.94.0.2/24")):
+            ip("-n", name, "addr", "add", address, "dev", device)
+            ip("-n", name, "link", "set", device, "up", "mtu", "1500")
+
+    def places(self):
+        def inside(name):
+            return ["ip", "netns", "exec", name]
+        here = Place("near", inside(self.near), "10.94.0.1")
+        return here, here, Place("far", inside(self.far), "10.94.0.2")
+
+    def remove(self):
+        for name in (self.near, self.far):
+            subprocess.run(["ip", "netns", "del", name], stderr=subprocess.DEVNULL, check=False)
+
+
+def ip(*words):
+    subprocess.run(["ip", *words], check=True)
 
 
 def seconds_until(test, limit=20):
@@ -115,16 +157,52 @@ def access(stage, mesh):
     return usable, ended[0] - start
 
 
-def throughput(stage, mesh, seconds=5):
+def throughput(stage, mesh, seconds=5, address=None):
     """Downloads through the raw TCP service, one after the other, for `seconds`: Gbit/s."""
-    port = free_port()
-    mesh.alice("forward", "%d:%s" % (port, DB))
+    if address is None:
+        port = free_port()
+        mesh.alice("forward", "%d:%s" % (port, DB))
+        address = "127.0.0.1:%d" % port
     start, size = time.monotonic(), 0
     while time.monotonic() - start < seconds:
         size += int(subprocess.run(
-            ["curl", "-s", "-o", os.devnull, "-w", "%{size_download}", "--max-time", "30",
-             "http://127.0.0.1:%d/large.bin" % port], stdout=subprocess.PIPE, check=True).stdout)
+            [*mesh.laptop.prefix, "curl", "-s", "-g", "-o", os.devnull, "-w", "%{size_download}",
+             "--max-time", str(max(1, seconds)), "http://%s/large.bin" % address],
+            stdout=subprocess.PIPE, check=False).stdout)
     return size * 8 / (time.monotonic() - start) / 1e9
+
+
+def until_direct(stage, mesh):
+    stage.until(20, "the path is direct", lambda: any(
+        peer["path"] == "direct" for peer in mesh.status()["peers"]))
+
+
+def from_tun(binaries, stack, row):
+    with QuietStage(binaries) as stage:
+        mesh = set_up(stage, True, stack, Net(stage).places(), ("--tun", "--no-dns"))
+        mesh.grant(DB)
+        service = next(each for each in json.loads(mesh.alice("--json", "services"))["services"]
+                       if each["fqdn"] == DB)
+        address = service["endpoint"]
+        throughput(stage, mesh, 0.1, address)
+        until_direct(stage, mesh)
+        row["from TUN mode Gbit/s"] = throughput(stage, mesh, 5, address)
+
+
+def with_loss(binaries, stack, row, seconds=10):
+    with QuietStage(binaries) as stage:
+        net = Net(stage, ("10", "1"))  # ms each way, percent
+        mesh = set_up(stage, True, stack, net.places())
+        mesh.grant(DB)
+        throughput(stage, mesh, 0.1)
+        until_direct(stage, mesh)
+        row["20 ms, 1 % loss Mbit/s"] = throughput(stage, mesh, seconds) * 1000
+        stage.start("iperf3", mesh.cluster, "iperf3", "-s", "-1", "--forceflush",
+                    show=False)
+        stage.until(10, "iperf3 listens", lambda: "listening" in stage.log("iperf3"))
+        report = json.loads(stage.run(mesh.laptop, "iperf3", "-c", mesh.cluster.host, "-R", "-J", "-C",
+                                      "reno", "-t", str(seconds), timeout=seconds + 30))
+        row["… kernel's Reno, no tunnel Mbit/s"] = report["end"]["sum_received"]["bits_per_second"] / 1e6
 
 
 def one_run(binaries, stack):
@@ -137,8 +215,7 @@ def one_run(binaries, stack):
         row["approve → first byte s"], row["revoke → cut s"] = access(stage, mesh)
         mesh.grant(DB)
         throughput(stage, mesh, 0.1)
-        stage.until(20, "the path is direct", lambda: any(
-            peer["path"] == "direct" for peer in mesh.status()["peers"]))
+        until_direct(stage, mesh)
         before, start = cpu_seconds(stage), time.monotonic()
         row["direct Gbit/s"] = throughput(stage, mesh)
         gigabytes = row["direct Gbit/s"] / 8 * (time.monotonic() - start)
@@ -150,6 +227,8 @@ def one_run(binaries, stack):
         row["by the relay Gbit/s"] = throughput(stage, mesh)
         if any(peer["path"] == "direct" for peer in mesh.status()["peers"]):
             raise RuntimeError("the path is direct, it should be relayed")
+    from_tun(binaries, stack, row)
+    with_loss(binaries, stack, row)
     return row
 
 

@@ -314,14 +314,14 @@ http {{
         s.start(agent, self.cluster, *words)
         s.until(15, "the site's agent is up", lambda: s.log(agent).count("culvert is up") > before)
 
-    def start_laptop(self, token=True):
+    def start_laptop(self, token=True, flags=()):
         s = self.s
         config = {"proxy": "127.0.0.1:%d" % self.proxy_port,
                   "path": {"allow_loopback": self.loopback, "direct": self.direct},
                   **self.extra.get("laptop", {})}
         s.write("laptop.json", json.dumps(config, indent=2))
         words = ["culvert", "up", "--state", s.path("laptop"), "--config", s.path("laptop.json"),
-                 "--name", "alice-laptop"]
+                 "--name", "alice-laptop", *flags]
         if token:
             s.run(self.operator, "culvert", "device", "token", "--dir", s.path("vendor"),
                   "--person", ALICE, "--group", "oncall", "--out", s.path("laptop.token"), show=True)

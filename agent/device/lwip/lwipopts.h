@@ -41,13 +41,14 @@
 #define LWIP_SINGLE_NETIF 1
 #define LWIP_IPV6_NUM_ADDRESSES 121 /* kMaxAddresses, and slot 0, which stays empty */
 
-/* Memory. The pools are lwIP's bounds; payload comes from malloc, bounded by the windows. */
+/* Memory. The pools are lwIP's bounds and take memory only as it is used (patches/01-pools.patch);
+   payload comes from malloc, bounded by the windows. */
 #define MEM_LIBC_MALLOC 1
 #define MEM_ALIGNMENT 8
-#define MEMP_NUM_TCP_PCB 1024 /* kMaxConnections */
+#define MEMP_NUM_TCP_PCB 16384 /* kMaxConnections */
 #define MEMP_NUM_TCP_PCB_LISTEN 256 /* kMaxListeners */
-#define MEMP_NUM_TCP_SEG 16384 /* in flight and out of order, all connections: 22 MB at most */
-#define MEMP_NUM_PBUF 16384 /* references to bytes in flight */
+#define MEMP_NUM_TCP_SEG 65535 /* in flight and out of order, all connections: 89 MB at most */
+#define MEMP_NUM_PBUF 65535 /* references to bytes in flight */
 #define PBUF_POOL_SIZE 1 /* unused: packets are custom pbufs */
 #define PBUF_LINK_HLEN 0
 #define LWIP_SUPPORT_CUSTOM_PBUF 1

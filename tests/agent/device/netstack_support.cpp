@@ -41,6 +41,7 @@ void World::carry(std::span<const ByteView> packets) {
   for (const auto& packet : packets) {
     if (on_packet) on_packet(packet);
     if (!sum_is_right(packet)) ++wire.wrong_sums;
+    if (!ip::PacketView::parse(packet)->payload().empty()) ++wire.with_data;
     if (wire.cut || rng.below(100) < wire.loss_percent) {
       ++wire.lost;
     } else if (rng.below(100) < wire.reorder_percent) {

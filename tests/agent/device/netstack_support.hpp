@@ -19,6 +19,7 @@ struct Wire {
   std::uint64_t loss_percent = 0;
   std::uint64_t reorder_percent = 0;
   std::uint64_t lost = 0, reordered = 0, batches = 0, packets = 0;
+  std::uint64_t with_data = 0;   // of the packets
   std::uint64_t wrong_sums = 0;  // of TCP checksums
   bool cut = false;
 };
