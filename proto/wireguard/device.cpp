@@ -201,8 +201,7 @@ void Device::settle(Now now, Output& out) {
     deadlines_.watch(peer);
   }
   touched_.clear();
-  crypto::seal_batch(seals_);
-  seals_.clear();
+  seals_.seal();
   bury();
 }
 

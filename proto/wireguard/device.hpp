@@ -17,7 +17,6 @@
 #include "proto/core/prefix.hpp"
 #include "proto/core/result.hpp"
 #include "proto/core/roomy_packet.hpp"
-#include "proto/crypto/aead.hpp"
 #include "proto/ip/packet.hpp"
 #include "proto/wireguard/allowed_ips.hpp"
 #include "proto/wireguard/device_types.hpp"
@@ -25,6 +24,7 @@
 #include "proto/wireguard/output.hpp"
 #include "proto/wireguard/peer.hpp"
 #include "proto/wireguard/tombstones.hpp"
+#include "proto/wireguard/transport.hpp"
 
 namespace culvert::wireguard {
 
@@ -87,7 +87,7 @@ class Device {
   void expire(Now now, Peer& peer, Output& out);
   // device_receive.cpp
   bool queue_openings(Instant now, std::span<Incoming> datagrams);
-  void deliver(Now now, const Opening& opening, const crypto::AeadJob& job, Output& out);
+  void deliver(Now now, const Opening& opening, MutableByteView plain, Output& out);
   void deliver_inner(Peer& peer, MutableByteView plain, std::uint8_t ecn, Output& out);
   bool admit_handshake(Instant now, const Incoming& incoming, Output& out);
   void receive_initiation(Now now, const Incoming& incoming, Output& out);
@@ -110,8 +110,8 @@ class Device {
   AllowedIps allowed_ips_;
   Tombstones tombstones_;
   Deadlines deadlines_;
-  std::vector<crypto::AeadJob> seals_;  // from here: of one call, members to reuse their memory
-  std::vector<crypto::AeadJob> opens_;
+  SealBatch seals_;  // from here: of one call, members to reuse their memory
+  OpenBatch opens_;
   std::vector<Opening> openings_;
   std::vector<Peer*> touched_;
   Retired retired_;

@@ -7,9 +7,9 @@
 namespace culvert::wireguard {
 namespace {
 
-std::unique_ptr<Keypair> keypair_of(SessionKeys keys, Instant now, bool initiator,
+std::shared_ptr<Keypair> keypair_of(SessionKeys keys, Instant now, bool initiator,
                                     SessionIndex remote) {
-  auto out = std::make_unique<Keypair>();
+  auto out = std::make_shared<Keypair>();
   out->keys = std::move(keys);
   out->created = now;
   out->initiator = initiator;
@@ -30,8 +30,10 @@ bool is_fresh(const Tai64n& label, const Tai64n& last, WallTime wall, std::chron
 // batch, since the other side must hear from us in between.
 void Device::receive(Now now, std::span<Incoming> datagrams, Output& out) {
   const bool handshakes = queue_openings(now.steady, datagrams);
-  crypto::open_batch(opens_);
-  for (std::size_t i = 0; i < opens_.size(); ++i) deliver(now, openings_[i], opens_[i], out);
+  opens_.open(counters_);
+  for (std::size_t i = 0; i < opens_.size(); ++i) {
+    if (opens_.ok(i)) deliver(now, openings_[i], opens_.plain(i), out);
+  }
   opens_.clear();
   openings_.clear();
   for (std::size_t i = 0; handshakes && i < datagrams.size(); ++i) {
@@ -55,35 +57,23 @@ bool Device::queue_openings(Instant now, std::span<Incoming> datagrams) {
       handshakes |= type.has_value();
       continue;
     }
-    const auto header = decode_transport(incoming.datagram);
-    if (last != header.receiver) {
-      const auto at = indices_.find(header.receiver);
+    const auto index = decode_transport(incoming.datagram).receiver;
+    if (last != index) {
+      const auto at = indices_.find(index);
       entry = at == indices_.end() ? IndexEntry{} : at->second;
-      last = header.receiver;
+      last = index;
     }
     if (entry.keypair == nullptr) {
       ++counters_.index_unknown;
-    } else if (entry.keypair->expired(now) || header.counter >= kRejectAfterMessages) {
-      ++counters_.transport_expired;
-    } else {
-      opens_.push_back({&entry.keypair->keys.receive, header.counter,
-                        incoming.datagram.subspan(kTransportHeaderSize), false});
+    } else if (opens_.add(*entry.keypair, now, incoming.datagram, counters_)) {
       openings_.push_back({entry, &incoming});
     }
   }
   return handshakes;
 }
 
-void Device::deliver(Now now, const Opening& opening, const crypto::AeadJob& job, Output& out) {
+void Device::deliver(Now now, const Opening& opening, MutableByteView plain, Output& out) {
   auto& [peer, keypair] = opening.entry;
-  if (!job.ok) {
-    ++counters_.transport_forged;
-    return;
-  }
-  if (!keypair->replay.accept(job.counter)) {
-    ++counters_.transport_replayed;
-    return;
-  }
   ++counters_.packets_opened;
   came_from(*peer, *opening.incoming);
   if (peer->keypairs.confirm(keypair, retired_)) {
@@ -92,7 +82,6 @@ void Device::deliver(Now now, const Opening& opening, const crypto::AeadJob& job
     peer->last_minute_handshake = false;
     flush_staged(now, *peer, out);
   }
-  const auto plain = job.buffer.first(job.buffer.size() - crypto::kAeadTagSize);
   if (plain.empty()) {
     ++counters_.keepalives_received;
     return;

@@ -1,20 +1,10 @@
 // The way out: packets to datagrams, handshakes that we begin, and what timers ask for.
-#include <algorithm>
 #include <utility>
 
 #include "proto/ip/ecn.hpp"
 #include "proto/wireguard/device.hpp"
 
 namespace culvert::wireguard {
-namespace {
-
-// To a multiple of 16, but not beyond the MTU (paper, section 5.4.6; the kernel's send.c).
-std::size_t padded_size(std::size_t size, std::size_t mtu) {
-  const std::size_t rounded = (size + kPaddingMultiple - 1) / kPaddingMultiple * kPaddingMultiple;
-  return std::min(rounded, std::max(size, mtu));
-}
-
-}  // namespace
 
 void Device::send(Now now, std::span<const ByteView> packets, Output& out) {
   Routed last;
@@ -56,21 +46,8 @@ void Device::send_one(Now now, ByteView packet, const RoomyPacket* place, Routed
 // Lays the datagram out, around the packet where there is room; settle() seals it with the others.
 void Device::seal(Peer& peer, Keypair& keypair, ByteView packet, const RoomyPacket* place,
                   Output& out) {
-  const std::size_t padded = padded_size(packet.size(), options_.mtu);
-  const bool in_place = place != nullptr && place->before >= kTransportHeaderSize &&
-                        place->behind() >= kTransportTail;
-  const auto datagram = in_place ? place->memory.subspan(place->before - kTransportHeaderSize,
-                                                         padded + kTransportOverhead)
-                                 : out.allocate(padded + kTransportOverhead);
-  const TransportHeader header{keypair.remote, keypair.send_counter++};
-  encode(header, datagram.first(kTransportHeaderSize));
-  const auto body = datagram.subspan(kTransportHeaderSize);
-  if (!packet.empty()) {
-    if (!in_place) std::memcpy(body.data(), packet.data(), packet.size());
-    std::memset(body.data() + packet.size(), 0, padded - packet.size());
-    peer.sent_data = true;
-  }
-  seals_.push_back({&keypair.keys.send, header.counter, body, false});
+  const auto datagram = seals_.add(keypair, packet, place, options_.mtu, out);
+  if (!packet.empty()) peer.sent_data = true;
   ++counters_.packets_sealed;
   transmit(peer, datagram, false, out);
   if (!packet.empty()) out.datagrams.back().ecn = ip::ecn_of(packet);
@@ -108,7 +85,7 @@ void Device::keep_fresh(Now now, Peer& peer, Output& out) {
   if (keypair == nullptr) return;
   const Duration age = now.steady - keypair->created;
   const bool aged = keypair->initiator && age >= options_.rekey_after_time;
-  if (peer.sent_any && (aged || keypair->send_counter > kRekeyAfterMessages)) {
+  if (peer.sent_any && (aged || keypair->sent.next() > kRekeyAfterMessages)) {
     start_handshake(now, peer, false, out);
   } else if (peer.received_any && keypair->initiator && !peer.last_minute_handshake &&
              age >= kRejectAfterTime - kKeepaliveTimeout - kRekeyTimeout) {

@@ -1,17 +1,24 @@
 #include "proto/wireguard/keypairs.hpp"
 
+#include <cstdlib>
 #include <utility>
 
 namespace culvert::wireguard {
 namespace {
 
-void retire(std::unique_ptr<Keypair>& slot, Retired& retired) {
+void retire(std::shared_ptr<Keypair>& slot, Retired& retired) {
   if (slot) retired.push_back(std::move(slot));
 }
 
 }  // namespace
 
-void Keypairs::install_initiator(std::unique_ptr<Keypair> fresh, bool keep_next, Retired& retired) {
+std::uint64_t SendCounter::reserve(std::uint64_t count) {
+  const auto first = next_.fetch_add(count, std::memory_order_relaxed);
+  if (first >= kRejectAfterMessages || count > kRejectAfterMessages - first) std::abort();
+  return first;
+}
+
+void Keypairs::install_initiator(std::shared_ptr<Keypair> fresh, bool keep_next, Retired& retired) {
   if (next_ && !keep_next) {
     retire(aside_, retired);
     aside_ = std::move(next_);
@@ -21,7 +28,7 @@ void Keypairs::install_initiator(std::unique_ptr<Keypair> fresh, bool keep_next,
   current_ = std::move(fresh);
 }
 
-void Keypairs::install_responder(std::unique_ptr<Keypair> fresh, Retired& retired) {
+void Keypairs::install_responder(std::shared_ptr<Keypair> fresh, Retired& retired) {
   retire(next_, retired);
   next_ = std::move(fresh);
 }

@@ -3,8 +3,12 @@
 // that waits for the first packet, which proves that the initiator has the keys too. One more than
 // the kernel: `aside`, a `next` that a session of our own overtook. The peer may send with it, so
 // it opens, but it never becomes current.
+//
+// A keypair is all that the lanes of a device share (lane.hpp): its keys do not change, its send
+// counter is atomic, its replay window has a lock. It goes when the last of them lets go.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -15,22 +19,38 @@
 
 namespace culvert::wireguard {
 
+// The next counter to seal with. Never goes back; none is given out twice, whatever the threads.
+class SendCounter {
+ public:
+  // The first of `count` in a row. Ends the program rather than pass kRejectAfterMessages.
+  std::uint64_t reserve(std::uint64_t count);
+  std::uint64_t next() const { return next_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> next_ = 0;
+};
+
 struct Keypair {
-  SessionKeys keys;
+  // Counters that may_seal() leaves to batches under way: more than memory has room for.
+  static constexpr std::uint64_t kUnderWay = 1ULL << 32U;
+
+  SessionKeys keys;  // to `remote`: set before the keypair is shared
   Instant created;
   bool initiator = false;
   SessionIndex local;
   SessionIndex remote;
-  std::uint64_t send_counter = 0;  // the next to use; never goes back
-  ReplayWindow replay;
+  alignas(64) SendCounter sent;  // written by those that seal, the window by those that open
+  alignas(64) SharedReplayWindow replay;
 
   bool expired(Instant now) const { return now - created >= kRejectAfterTime; }
-  bool may_seal(Instant now) const { return !expired(now) && send_counter < kRejectAfterMessages; }
+  bool may_seal(Instant now) const {
+    return !expired(now) && sent.next() < kRejectAfterMessages - kUnderWay;
+  }
 };
 
-// Keypairs that fall out of use. The device frees their indices and destroys them at the end of a
-// call, since jobs of the call may still point to them.
-using Retired = std::vector<std::unique_ptr<Keypair>>;
+// Keypairs that fall out of use. The device frees their indices and lets go of them at the end of
+// a call, since jobs of the call may still point to them.
+using Retired = std::vector<std::shared_ptr<Keypair>>;
 
 class Keypairs {
  public:
@@ -38,17 +58,17 @@ class Keypairs {
   Keypair* next() const { return next_.get(); }
 
   // `keep_next`: the peer's own handshake crossed ours and will win (Device says when).
-  void install_initiator(std::unique_ptr<Keypair> fresh, bool keep_next, Retired& retired);
-  void install_responder(std::unique_ptr<Keypair> fresh, Retired& retired);
+  void install_initiator(std::shared_ptr<Keypair> fresh, bool keep_next, Retired& retired);
+  void install_responder(std::shared_ptr<Keypair> fresh, Retired& retired);
   // A genuine packet came with this keypair. True if that made it the current one.
   bool confirm(const Keypair* used, Retired& retired);
   void clear(Retired& retired);
 
  private:
-  std::unique_ptr<Keypair> previous_;
-  std::unique_ptr<Keypair> current_;
-  std::unique_ptr<Keypair> next_;
-  std::unique_ptr<Keypair> aside_;
+  std::shared_ptr<Keypair> previous_;
+  std::shared_ptr<Keypair> current_;
+  std::shared_ptr<Keypair> next_;
+  std::shared_ptr<Keypair> aside_;
 };
 
 }  // namespace culvert::wireguard

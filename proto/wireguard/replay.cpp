@@ -20,4 +20,15 @@ bool ReplayWindow::accept(std::uint64_t counter) {
   return is_new;
 }
 
+std::size_t SharedReplayWindow::accept(std::span<crypto::AeadJob> opened) {
+  const MutexLock lock(mutex_);
+  std::size_t replayed = 0;
+  for (auto& job : opened) {
+    if (!job.ok || window_.accept(job.counter)) continue;
+    job.ok = false;
+    ++replayed;
+  }
+  return replayed;
+}
+
 }  // namespace culvert::wireguard

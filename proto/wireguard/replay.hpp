@@ -4,6 +4,10 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
+
+#include "proto/core/mutex.hpp"
+#include "proto/crypto/aead.hpp"
 
 namespace culvert::wireguard {
 
@@ -20,6 +24,18 @@ class ReplayWindow {
 
   std::uint64_t greatest_ = 0;
   std::array<std::uint64_t, kWords> words_{};
+};
+
+// The same for a session that several lanes open: locked once a batch, not once a packet.
+class SharedReplayWindow {
+ public:
+  // `opened` has been through open_batch(). A genuine packet that is not new is no longer `ok`;
+  // returns how many those were.
+  std::size_t accept(std::span<crypto::AeadJob> opened);
+
+ private:
+  Mutex mutex_;
+  ReplayWindow window_ CULVERT_GUARDED_BY(mutex_);
 };
 
 }  // namespace culvert::wireguard
