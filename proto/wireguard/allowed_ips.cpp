@@ -21,47 +21,63 @@ IpAddress masked(const IpAddress& address, std::uint64_t high, std::uint64_t low
 
 }  // namespace
 
-void AllowedIps::insert(const Prefix& prefix, Peer* peer) {
+template <class Owner>
+void PrefixTable<Owner>::insert(const Prefix& prefix, Owner* peer) {
   auto& all = tables(prefix.address);
   auto at = std::find_if(all.begin(), all.end(),
-                         [&prefix](const Table& table) { return table.length <= prefix.length; });
+                         [&prefix](const auto& table) { return table.length <= prefix.length; });
   if (at == all.end() || at->length != prefix.length) {
     const unsigned bits = prefix.length + (prefix.address.is_v4() ? kMappedBits : 0);
     at = all.insert(
         at, Table{mask_of_word(bits), mask_of_word(bits > 64 ? bits - 64 : 0), prefix.length, {}});
   }
   const Prefix whole{masked(prefix.address, at->high_mask, at->low_mask), prefix.length};
-  Peer*& owner = at->peers[whole.address];
+  Owner*& owner = at->peers[whole.address];
   if (owner == peer) return;
   if (owner != nullptr) owned_[owner].erase(whole);
   owner = peer;
   owned_[peer].insert(whole);
 }
 
-void AllowedIps::erase(const Prefix& prefix) {
+template <class Owner>
+void PrefixTable<Owner>::erase(const Prefix& prefix) {
   auto& all = tables(prefix.address);
-  const auto at = std::find_if(all.begin(), all.end(), [&prefix](const Table& table) {
+  const auto at = std::find_if(all.begin(), all.end(), [&prefix](const auto& table) {
     return table.length == prefix.length;
   });
   at->peers.erase(prefix.address);
   if (at->peers.empty()) all.erase(at);
 }
 
-void AllowedIps::remove(const Prefix& prefix, const Peer* peer) {
+template <class Owner>
+bool PrefixTable<Owner>::remove(const Prefix& prefix, const Owner* peer) {
   const auto whole = Prefix::of(prefix.address, prefix.length);
   const auto owned = owned_.find(peer);
-  if (!whole || owned == owned_.end() || owned->second.erase(*whole) == 0) return;
+  if (!whole || owned == owned_.end() || owned->second.erase(*whole) == 0) return false;
   erase(*whole);
+  return true;
 }
 
-void AllowedIps::remove_all(const Peer* peer) {
+template <class Owner>
+void PrefixTable<Owner>::remove(const Prefix& prefix) {
+  for (const auto& table : tables(prefix.address)) {
+    if (table.length != prefix.length) continue;
+    const auto at = table.peers.find(prefix.address);
+    if (at != table.peers.end()) remove(prefix, at->second);
+    return;
+  }
+}
+
+template <class Owner>
+void PrefixTable<Owner>::remove_all(const Owner* peer) {
   const auto owned = owned_.find(peer);
   if (owned == owned_.end()) return;
   for (const auto& prefix : owned->second) erase(prefix);
   owned_.erase(owned);
 }
 
-Peer* AllowedIps::lookup(const IpAddress& address) const {
+template <class Owner>
+Owner* PrefixTable<Owner>::lookup(const IpAddress& address) const {
   for (const auto& table : address.is_v4() ? v4_ : v6_) {
     const auto at = table.peers.find(masked(address, table.high_mask, table.low_mask));
     if (at != table.peers.end()) return at->second;
@@ -69,8 +85,9 @@ Peer* AllowedIps::lookup(const IpAddress& address) const {
   return nullptr;
 }
 
-std::map<const Peer*, std::vector<Prefix>> AllowedIps::prefixes(const Peer* of) const {
-  std::map<const Peer*, std::vector<Prefix>> out;
+template <class Owner>
+std::map<const Owner*, std::vector<Prefix>> PrefixTable<Owner>::prefixes(const Owner* of) const {
+  std::map<const Owner*, std::vector<Prefix>> out;
   const auto list = [&out](const auto& entry) {
     if (entry.second.empty()) return;
     out[entry.first].assign(entry.second.begin(), entry.second.end());
@@ -82,5 +99,8 @@ std::map<const Peer*, std::vector<Prefix>> AllowedIps::prefixes(const Peer* of) 
   }
   return out;
 }
+
+template class PrefixTable<Peer>;
+template class PrefixTable<LanePeer>;
 
 }  // namespace culvert::wireguard

@@ -14,23 +14,27 @@
 namespace culvert::wireguard {
 
 struct Peer;
+struct LanePeer;
 
-class AllowedIps {
+// For Device's peers and for a Lane's.
+template <class Owner>
+class PrefixTable {
  public:
   // A prefix belongs to one peer; the last to claim it has it, as in every WireGuard.
-  void insert(const Prefix& prefix, Peer* peer);
-  void remove(const Prefix& prefix, const Peer* peer);  // if it is that peer's
-  void remove_all(const Peer* peer);
-  Peer* lookup(const IpAddress& address) const;  // null: nobody's
+  void insert(const Prefix& prefix, Owner* peer);
+  bool remove(const Prefix& prefix, const Owner* peer);  // if it is that peer's
+  void remove(const Prefix& prefix);                     // whosever it is
+  void remove_all(const Owner* peer);
+  Owner* lookup(const IpAddress& address) const;  // null: nobody's
   // Of one peer or (null) of all, by peer; sorted.
-  std::map<const Peer*, std::vector<Prefix>> prefixes(const Peer* of = nullptr) const;
+  std::map<const Owner*, std::vector<Prefix>> prefixes(const Owner* of = nullptr) const;
 
  private:
   struct Table {
     std::uint64_t high_mask;  // of the address as two big-endian words
     std::uint64_t low_mask;
     std::uint8_t length;  // as in Prefix, of the family
-    std::unordered_map<IpAddress, Peer*> peers;
+    std::unordered_map<IpAddress, Owner*> peers;
   };
   std::vector<Table>& tables(const IpAddress& address) { return address.is_v4() ? v4_ : v6_; }
   void erase(const Prefix& prefix);  // that is there
@@ -38,7 +42,9 @@ class AllowedIps {
   std::vector<Table> v4_;  // longest first
   std::vector<Table> v6_;
   // The same the other way round, so that a change of one peer costs what that peer has.
-  std::unordered_map<const Peer*, std::set<Prefix>> owned_;
+  std::unordered_map<const Owner*, std::set<Prefix>> owned_;
 };
+
+using AllowedIps = PrefixTable<Peer>;
 
 }  // namespace culvert::wireguard

@@ -10,7 +10,8 @@ Device::Device(Identity identity, Rng& rng, DeviceOptions options)
       rng_(rng),
       options_(options),
       checker_(identity_.public_key, rng),
-      load_(options.handshakes_per_second) {}
+      load_(options.handshakes_per_second),
+      lane_feed_(options.lanes) {}
 
 Status Device::add_peer(Now now, PeerConfig config) {
   const auto& key = config.public_key;
@@ -28,10 +29,11 @@ Status Device::add_peer(Now now, PeerConfig config) {
   peer->endpoint = config.endpoint.value_or(Endpoint{});
   peer->last_timestamp =
       std::max(tombstones_.take(key).value_or(Tai64n{}), config.last_timestamp.value_or(Tai64n{}));
-  for (const auto& prefix : config.allowed_ips) allowed_ips_.insert(prefix, peer.get());
   peer->timers.set_persistent(now.steady, config.persistent_keepalive);
   deadlines_.watch(*peer);
+  lane_feed_.update(*peer);
   peers_.emplace(key, std::move(peer));
+  set_allowed_ips(key, config.allowed_ips);
   return {};
 }
 
@@ -42,7 +44,8 @@ bool Device::remove_peer(const crypto::WireGuardKey& key) {
   drop_pending(*peer);
   peer->keypairs.clear(retired_);
   bury();
-  allowed_ips_.remove_all(peer);
+  set_allowed_ips(key, {});
+  lane_feed_.remove(*peer);
   deadlines_.forget(*peer);
   peers_.erase(crypto::WireGuardKey(key));  // a copy: `key` may be the peer's own
   return true;
@@ -51,8 +54,9 @@ bool Device::remove_peer(const crypto::WireGuardKey& key) {
 bool Device::set_allowed_ips(const crypto::WireGuardKey& key, std::span<const Prefix> prefixes) {
   Peer* peer = find(key);
   if (peer == nullptr || prefixes.size() > kMaxAllowedIps) return false;
+  lane_feed_.unroute(allowed_ips_, *peer);
   allowed_ips_.remove_all(peer);
-  for (const auto& prefix : prefixes) allowed_ips_.insert(prefix, peer);
+  for (const auto& prefix : prefixes) add_allowed_ip(key, prefix);
   return true;
 }
 
@@ -60,13 +64,14 @@ bool Device::add_allowed_ip(const crypto::WireGuardKey& key, const Prefix& prefi
   Peer* peer = find(key);
   if (peer == nullptr) return false;
   allowed_ips_.insert(prefix, peer);
+  lane_feed_.route(prefix, peer);
   return true;
 }
 
 bool Device::remove_allowed_ip(const crypto::WireGuardKey& key, const Prefix& prefix) {
   const Peer* peer = find(key);
   if (peer == nullptr) return false;
-  allowed_ips_.remove(prefix, peer);
+  if (allowed_ips_.remove(prefix, peer)) lane_feed_.route(prefix, nullptr);
   return true;
 }
 
@@ -81,7 +86,7 @@ bool Device::set_preshared_key(const crypto::WireGuardKey& key,
 bool Device::set_endpoint(const crypto::WireGuardKey& key, const Endpoint& endpoint) {
   Peer* peer = find(key);
   if (peer == nullptr) return false;
-  peer->endpoint = endpoint;
+  roam(*peer, endpoint);
   return true;
 }
 
@@ -93,6 +98,11 @@ bool Device::set_persistent_keepalive(Now now, const crypto::WireGuardKey& key, 
   return true;
 }
 
+void Device::set_mtu(std::size_t mtu) {
+  options_.mtu = mtu;
+  lane_feed_.set_mtu(mtu);
+}
+
 void Device::set_identity(Identity identity) {
   identity_ = std::move(identity);
   checker_.set_key(identity_.public_key);
@@ -102,6 +112,7 @@ void Device::set_identity(Identity identity) {
     peer->keypairs.clear(retired_);
     peer->handshake_sent.reset();
     peer->timers.sessions_ended();
+    lane_feed_.update(*peer);
     deadlines_.watch(*peer);
     // Never nothing: add_peer refused the keys for which it is.
     if (auto keys = PeerKeys::make(identity_, key)) {
@@ -190,7 +201,7 @@ void Device::settle(Now now, Output& out) {
   for (std::size_t i = 0; i < touched_.size(); ++i) {  // keep_fresh may touch a peer once more
     Peer& peer = *touched_[i];
     peer.touched = false;
-    keep_fresh(now, peer, out);
+    keep_fresh(now, peer, peer.sent_any, peer.received_any, out);
     if (std::exchange(peer.received_any, false)) {
       peer.timers.authenticated_received(now.steady);
       peer.unanswered_since.reset();

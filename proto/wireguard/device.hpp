@@ -14,15 +14,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "proto/core/prefix.hpp"
 #include "proto/core/result.hpp"
-#include "proto/core/roomy_packet.hpp"
-#include "proto/ip/packet.hpp"
-#include "proto/wireguard/allowed_ips.hpp"
 #include "proto/wireguard/device_types.hpp"
+#include "proto/wireguard/lane_feed.hpp"
 #include "proto/wireguard/load.hpp"
-#include "proto/wireguard/output.hpp"
-#include "proto/wireguard/peer.hpp"
 #include "proto/wireguard/tombstones.hpp"
 #include "proto/wireguard/transport.hpp"
 
@@ -30,10 +25,6 @@ namespace culvert::wireguard {
 
 class Device {
  public:
-  static constexpr std::size_t kMaxPeers = 1U << 20U;
-  static constexpr std::size_t kMaxAllowedIps = 1U << 16U;  // a peer
-  static constexpr std::size_t kMaxStaged = 128;            // packets a peer
-  static constexpr std::size_t kMaxPacket = 65'472;         // inner; the datagram fits in UDP
   Device(Identity identity, Rng& rng, DeviceOptions options = {});  // `rng` outlives the device
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
@@ -48,7 +39,7 @@ class Device {
   bool set_preshared_key(const crypto::WireGuardKey& key, std::optional<crypto::Secret32> secret);
   bool set_endpoint(const crypto::WireGuardKey& key, const Endpoint& endpoint);
   bool set_persistent_keepalive(Now now, const crypto::WireGuardKey& key, Duration every);
-  void set_mtu(std::size_t mtu) { options_.mtu = mtu; }
+  void set_mtu(std::size_t mtu);
   // Ends all sessions; a peer that has the new public key goes. The same one: start afresh.
   void set_identity(Identity identity);
 
@@ -68,6 +59,11 @@ class Device {
   void handle_timeout(Now now, Output& out);
   Instant next_deadline() const { return deadlines_.next(); }  // never() if there is none
 
+  // With DeviceOptions::lanes. What every lane is to know, since the last call: it must reach them
+  // before what the same call put out is sent.
+  LaneChanges take_changes() { return lane_feed_.take(); }
+  void apply(Now now, const LaneReports& reports, Output& out);
+
  private:
   Peer* find(const crypto::WireGuardKey& key) const;
   SessionIndex new_index(IndexEntry entry);
@@ -75,13 +71,14 @@ class Device {
   void touch(Peer& peer);
   void settle(Now now, Output& out);  // ends every call
   void bury();
+  void apply(Now now, Peer& peer, const LaneReport& report, Output& out);  // device_lanes.cpp
   // device_send.cpp
   void send_one(Now now, ByteView packet, const RoomyPacket* place, Routed& last, Output& out);
   void seal(Peer& peer, Keypair& keypair, ByteView packet, const RoomyPacket* place, Output& out);
   void stage(Peer& peer, ByteView packet);
   void flush_staged(Now now, Peer& peer, Output& out);
   void send_keepalive(Now now, Peer& peer, Output& out);
-  void keep_fresh(Now now, Peer& peer, Output& out);
+  void keep_fresh(Now now, Peer& peer, bool sent, bool received, Output& out);
   void start_handshake(Now now, Peer& peer, bool retry, Output& out);
   void transmit(Peer& peer, ByteView datagram, bool is_handshake, Output& out);
   void expire(Now now, Peer& peer, Output& out);
@@ -95,6 +92,8 @@ class Device {
   void receive_response(Now now, const Incoming& incoming, Output& out);
   void receive_cookie(Instant now, const Incoming& incoming);
   void came_from(Peer& peer, const Incoming& incoming);
+  void roam(Peer& peer, const Endpoint& to);
+  void confirm(Now now, Peer& peer, const Keypair* used, Output& out);
 
   Identity identity_;
   Rng& rng_;
@@ -110,6 +109,7 @@ class Device {
   AllowedIps allowed_ips_;
   Tombstones tombstones_;
   Deadlines deadlines_;
+  LaneFeed lane_feed_;
   SealBatch seals_;  // from here: of one call, members to reuse their memory
   OpenBatch opens_;
   std::vector<Opening> openings_;

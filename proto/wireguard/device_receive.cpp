@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "proto/ip/ecn.hpp"
+#include "proto/ip/packet.hpp"
 #include "proto/wireguard/device.hpp"
 
 namespace culvert::wireguard {
@@ -76,18 +77,23 @@ void Device::deliver(Now now, const Opening& opening, MutableByteView plain, Out
   auto& [peer, keypair] = opening.entry;
   ++counters_.packets_opened;
   came_from(*peer, *opening.incoming);
-  if (peer->keypairs.confirm(keypair, retired_)) {
-    peer->timers.handshake_complete();
-    peer->last_handshake = now;
-    peer->last_minute_handshake = false;
-    flush_staged(now, *peer, out);
-  }
+  confirm(now, *peer, keypair, out);
   if (plain.empty()) {
     ++counters_.keepalives_received;
     return;
   }
   peer->received_data = true;
   deliver_inner(*peer, plain, opening.incoming->ecn, out);
+}
+
+// The first packet with a responder's keys: the initiator has them too.
+void Device::confirm(Now now, Peer& peer, const Keypair* used, Output& out) {
+  if (!peer.keypairs.confirm(used, retired_)) return;
+  peer.timers.handshake_complete();
+  peer.last_handshake = now;
+  peer.last_minute_handshake = false;
+  lane_feed_.update(peer);
+  flush_staged(now, peer, out);
 }
 
 void Device::deliver_inner(Peer& peer, MutableByteView plain, std::uint8_t ecn, Output& out) {
@@ -105,10 +111,16 @@ void Device::deliver_inner(Peer& peer, MutableByteView plain, std::uint8_t ecn, 
 
 // An authenticated datagram of this peer.
 void Device::came_from(Peer& peer, const Incoming& incoming) {
-  if (options_.roaming) peer.endpoint = incoming.from;
+  if (options_.roaming) roam(peer, incoming.from);
   peer.received_bytes += incoming.datagram.size();
   peer.received_any = true;
   touch(peer);
+}
+
+void Device::roam(Peer& peer, const Endpoint& to) {
+  if (peer.endpoint == to) return;
+  peer.endpoint = to;
+  lane_feed_.update(peer);
 }
 
 // The cheap checks before a handshake message costs anything (section 5.3).
@@ -172,6 +184,7 @@ void Device::answer(Now now, Peer& peer, OpenedInitiation opened, Output& out) {
   auto keypair = keypair_of(std::move(*keys), now.steady, false, remote);
   keypair->local = message.sender = new_index({&peer, keypair.get()});
   peer.keypairs.install_responder(std::move(keypair), retired_);
+  lane_feed_.update(peer);
   peer.handshake_sent = now.steady;
   peer.timers.session_derived(now.steady, rng_);
   ++counters_.sessions;
@@ -213,6 +226,7 @@ void Device::receive_response(Now now, const Incoming& incoming, Output& out) {
   at->second.keypair = keypair.get();
   peer.pending.reset();
   peer.keypairs.install_initiator(std::move(keypair), crossed(peer.keypairs.next()), retired_);
+  lane_feed_.update(peer);
   peer.timers.session_derived(now.steady, rng_);
   peer.last_handshake = now;
   peer.last_minute_handshake = false;

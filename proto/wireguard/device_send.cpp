@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "proto/ip/ecn.hpp"
+#include "proto/ip/packet.hpp"
 #include "proto/wireguard/device.hpp"
 
 namespace culvert::wireguard {
@@ -80,14 +81,14 @@ void Device::send_keepalive(Now now, Peer& peer, Output& out) {
 
 // Section 6.2: new keys before the old ones end. Only the initiator goes by age, so that the two do
 // not both begin; on reception it does so once, in the last seconds, when it has nothing to send.
-void Device::keep_fresh(Now now, Peer& peer, Output& out) {
+void Device::keep_fresh(Now now, Peer& peer, bool sent, bool received, Output& out) {
   const Keypair* keypair = peer.keypairs.current();
   if (keypair == nullptr) return;
   const Duration age = now.steady - keypair->created;
   const bool aged = keypair->initiator && age >= options_.rekey_after_time;
-  if (peer.sent_any && (aged || keypair->sent.next() > kRekeyAfterMessages)) {
+  if (sent && (aged || keypair->sent.next() > kRekeyAfterMessages)) {
     start_handshake(now, peer, false, out);
-  } else if (peer.received_any && keypair->initiator && !peer.last_minute_handshake &&
+  } else if (received && keypair->initiator && !peer.last_minute_handshake &&
              age >= kRejectAfterTime - kKeepaliveTimeout - kRekeyTimeout) {
     peer.last_minute_handshake = true;
     start_handshake(now, peer, false, out);
@@ -139,10 +140,12 @@ void Device::expire(Now now, Peer& peer, Output& out) {
     counters_.packet_staged_out += peer.staged.size();
     peer.staged.clear();
     drop_pending(peer);
+    lane_feed_.update(peer, true);
   }
   if (expired.zero_keys) {
     drop_pending(peer);
     peer.keypairs.clear(retired_);
+    lane_feed_.update(peer);
   }
   if (expired.retransmit || expired.new_handshake) {
     start_handshake(now, peer, expired.retransmit, out);

@@ -27,7 +27,13 @@ struct DeviceOptions {
   // passed. Where not zero: a label this near to our clock beats one that is further ahead of it.
   // Old initiations stay useless; one of the last seconds can at most be answered once more.
   std::chrono::seconds label_skew{0};
+  bool lanes = false;  // there are Lanes: collect changes for them
 };
+
+inline constexpr std::size_t kMaxPeers = 1U << 20U;
+inline constexpr std::size_t kMaxAllowedIps = 1U << 16U;  // a peer
+inline constexpr std::size_t kMaxStaged = 128;            // packets a peer that wait for a session
+inline constexpr std::size_t kMaxPacket = 65'472;         // inner; the datagram fits in UDP
 
 struct PeerConfig {
   crypto::WireGuardKey public_key;

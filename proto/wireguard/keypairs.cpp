@@ -41,6 +41,14 @@ bool Keypairs::confirm(const Keypair* used, Retired& retired) {
   return true;
 }
 
+std::vector<std::shared_ptr<Keypair>> Keypairs::all() const {
+  std::vector<std::shared_ptr<Keypair>> out;
+  for (const auto& each : {previous_, current_, next_, aside_}) {
+    if (each) out.push_back(each);
+  }
+  return out;
+}
+
 void Keypairs::clear(Retired& retired) {
   retire(previous_, retired);
   retire(current_, retired);

@@ -56,6 +56,9 @@ class Keypairs {
  public:
   Keypair* current() const { return current_.get(); }
   Keypair* next() const { return next_.get(); }
+  const std::shared_ptr<Keypair>& shared_current() const { return current_; }
+  const std::shared_ptr<Keypair>& shared_next() const { return next_; }
+  std::vector<std::shared_ptr<Keypair>> all() const;
 
   // `keep_next`: the peer's own handshake crossed ours and will win (Device says when).
   void install_initiator(std::shared_ptr<Keypair> fresh, bool keep_next, Retired& retired);

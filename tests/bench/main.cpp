@@ -11,6 +11,7 @@
 #include "proto/wireguard/device.hpp"
 #include "tests/bench/peers_bench.hpp"
 #include "tests/bench/bench.hpp"
+#include "tests/bench/lanes_bench.hpp"
 
 using namespace culvert;
 using bench::seconds;
@@ -169,5 +170,6 @@ int main() {
   bench_handshakes();
   bench_peers();
   bench::bench_stack();
+  bench::lanes();
   return 0;
 }

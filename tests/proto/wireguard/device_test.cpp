@@ -184,15 +184,15 @@ TEST_CASE("device: what waits for a session is bounded, the oldest goes") {
   Host b(2);
   introduce(at(0s), a, b);
   std::vector<Bytes> packets;
-  for (std::size_t i = 0; i < Device::kMaxStaged + 10; ++i) {
+  for (std::size_t i = 0; i < kMaxStaged + 10; ++i) {
     packets.push_back(a.packet_to(b, Bytes{static_cast<std::uint8_t>(i)}));
   }
   const auto initiation = a.send(at(0s), packets);
   REQUIRE(initiation.size() == 1);
   CHECK(a.device.counters().packet_staged_out == 10);
-  CHECK(a.device.peer(b.device.public_key())->staged_packets == Device::kMaxStaged);
+  CHECK(a.device.peer(b.device.public_key())->staged_packets == kMaxStaged);
   exchange(at(0s), a, b, initiation);
-  REQUIRE(b.inbox.size() == Device::kMaxStaged);
+  REQUIRE(b.inbox.size() == kMaxStaged);
   CHECK(b.inbox.front() == packets[10]);
   CHECK(b.inbox.back() == packets.back());
 }

@@ -1,0 +1,196 @@
+#include "proto/wireguard/lane.hpp"
+
+#include <utility>
+
+#include "proto/ip/ecn.hpp"
+#include "proto/ip/packet.hpp"
+
+namespace culvert::wireguard {
+
+void Lane::send(Instant now, std::span<const RoomyPacket> packets, Output& out) {
+  LanePeer* peer = nullptr;
+  std::optional<IpAddress> routed;  // what `peer` was looked up for: bursts go to one address
+  for (const auto& place : packets) {
+    const ByteView packet = place.packet();
+    const auto addresses = ip::Addresses::parse(packet);
+    if (!addresses || addresses->total_length > kMaxPacket) {
+      ++counters_.packet_malformed;
+      continue;
+    }
+    if (routed != addresses->destination) {
+      routed = addresses->destination;
+      peer = routes_.lookup(*routed);
+    }
+    if (peer == nullptr) {
+      ++counters_.packet_unroutable;
+      continue;
+    }
+    const auto whole = packet.first(addresses->total_length);
+    if (peer->now.current != nullptr && peer->now.current->may_seal(now)) {
+      seal(now, *peer, whole, &place, out);
+    } else {
+      stage(*peer, whole);
+    }
+  }
+  seals_.seal();
+}
+
+// Lays the datagram out; the end of the call seals it with the others.
+void Lane::seal(Instant now, LanePeer& peer, ByteView packet, const RoomyPacket* place,
+                Output& out) {
+  const auto datagram = seals_.add(*peer.now.current, packet, place, options_.mtu, out);
+  out.datagrams.push_back(
+      {peer.now.public_key, peer.now.endpoint, datagram, false, ip::ecn_of(packet)});
+  ++counters_.packets_sealed;
+  auto& happened = report(peer);
+  happened.sent = happened.sent_data = now;
+  happened.sent_bytes += datagram.size();
+}
+
+void Lane::stage(LanePeer& peer, ByteView packet) {
+  if (peer.staged.size() == kMaxStaged) {
+    peer.staged.pop_front();
+    ++counters_.packet_staged_out;
+  }
+  peer.staged.push_back(to_bytes(packet));
+  report(peer).wants_session = true;
+}
+
+void Lane::flush_staged(Instant now, LanePeer& peer, Output& out) {
+  while (!peer.staged.empty() && peer.now.current != nullptr && peer.now.current->may_seal(now)) {
+    seal(now, peer, peer.staged.front(), nullptr, out);
+    peer.staged.pop_front();
+  }
+}
+
+void Lane::receive(Instant now, std::span<Incoming> datagrams, Output& out,
+                   std::vector<Incoming>& rest) {
+  queue_openings(now, datagrams, rest);
+  opens_.open(counters_);
+  for (std::size_t i = 0; i < opens_.size(); ++i) {
+    if (opens_.ok(i)) deliver(now, openings_[i], opens_.plain(i), out);
+  }
+  opens_.clear();
+  openings_.clear();
+}
+
+// An index that is unknown here is so to the device as well: see above.
+void Lane::queue_openings(Instant now, std::span<Incoming> datagrams, std::vector<Incoming>& rest) {
+  std::optional<SessionIndex> last;  // bursts come from one session
+  Entry entry{};
+  for (const auto& incoming : datagrams) {
+    const auto type = message_type(incoming.datagram);
+    if (type != MessageType::kTransport) {
+      if (type) {
+        rest.push_back(incoming);
+      } else {
+        ++counters_.datagram_malformed;
+      }
+      continue;
+    }
+    const auto index = decode_transport(incoming.datagram).receiver;
+    if (last != index) {
+      const auto at = indices_.find(index);
+      entry = at == indices_.end() ? Entry{} : at->second;
+      last = index;
+    }
+    if (entry.keypair == nullptr) {
+      ++counters_.index_unknown;
+    } else if (opens_.add(*entry.keypair, now, incoming.datagram, counters_)) {
+      openings_.push_back({entry, &incoming});
+    }
+  }
+}
+
+void Lane::deliver(Instant now, const Opening& opening, MutableByteView plain, Output& out) {
+  auto& [peer, keypair] = opening.entry;
+  auto& happened = report(*peer);
+  ++counters_.packets_opened;
+  happened.received = now;
+  happened.received_bytes += opening.incoming->datagram.size();
+  if (options_.roaming && peer->now.endpoint != opening.incoming->from) {
+    peer->now.endpoint = opening.incoming->from;
+    happened.came_from = opening.incoming->from;
+  }
+  if (keypair == peer->now.next.get()) happened.proven = keypair->local;
+  if (plain.empty()) {
+    ++counters_.keepalives_received;
+    return;
+  }
+  happened.received_data = now;
+  const auto addresses = ip::Addresses::parse(plain);
+  if (!addresses) {
+    ++counters_.inner_malformed;
+  } else if (routes_.lookup(addresses->source) != peer) {
+    ++counters_.inner_source_denied;
+  } else if (!ip::ecn_decapsulate(plain, opening.incoming->ecn)) {
+    ++counters_.inner_ecn_dropped;
+  } else {
+    out.packets.push_back({peer->now.public_key, plain.first(addresses->total_length)});
+  }
+}
+
+void Lane::apply(Instant now, const LaneChanges& changes, Output& out) {
+  if (changes.mtu) options_.mtu = *changes.mtu;
+  for (const auto& [id, state] : changes.peers) {
+    if (state) update(now, id, *state, out);
+  }
+  for (const auto& [prefix, owner] : changes.routes) {
+    const auto at = owner ? peers_.find(*owner) : peers_.end();
+    if (at == peers_.end()) {
+      routes_.remove(prefix);
+    } else {
+      routes_.insert(prefix, at->second.get());
+    }
+  }
+  for (const auto& [id, state] : changes.peers) {
+    if (!state) remove(id);
+  }
+  seals_.seal();
+}
+
+void Lane::update(Instant now, PeerId id, const LanePeerState& state, Output& out) {
+  auto& peer = peers_[id];
+  if (!peer) {
+    peer = std::make_unique<LanePeer>();
+    peer->id = id;
+  }
+  forget_indices(*peer);
+  peer->now = state;
+  for (const auto& keypair : state.opens) indices_[keypair->local] = {peer.get(), keypair.get()};
+  if (state.given_up) {
+    counters_.packet_staged_out += peer->staged.size();
+    peer->staged.clear();
+  }
+  flush_staged(now, *peer, out);
+}
+
+void Lane::remove(PeerId id) {
+  const auto at = peers_.find(id);
+  if (at == peers_.end()) return;
+  LanePeer* peer = at->second.get();
+  forget_indices(*peer);
+  routes_.remove_all(peer);
+  std::erase(reported_, peer);
+  peers_.erase(at);
+}
+
+void Lane::forget_indices(const LanePeer& peer) {
+  for (const auto& keypair : peer.now.opens) indices_.erase(keypair->local);
+}
+
+LaneReport& Lane::report(LanePeer& peer) {
+  if (!std::exchange(peer.reported, true)) reported_.push_back(&peer);
+  return peer.report;
+}
+
+void Lane::take_reports(LaneReports& into) {
+  for (LanePeer* peer : reported_) {
+    peer->report.peer = peer->now.public_key;
+    into.merge(peer->id, std::exchange(peer->report, {}));
+    peer->reported = false;
+  }
+  reported_.clear();
+}
+
+}  // namespace culvert::wireguard

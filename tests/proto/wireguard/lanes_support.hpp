@@ -1,0 +1,42 @@
+// A device with lanes in one thread, its messages carried by hand as threads would.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "proto/wireguard/lane.hpp"
+#include "tests/proto/wireguard/wireguard_support.hpp"
+
+namespace culvert::wireguard::test {
+
+// Without room around them: they stay as they are.
+std::vector<RoomyPacket> roomless(std::span<Bytes> packets);
+
+// Queue 0 is the device's own; queue n the n-th lane's.
+struct LanedHost : Host {
+  LanedHost(std::uint8_t number, std::size_t lanes, std::uint64_t seed = 0);
+
+  std::size_t width() const { return lanes_.size() + 1; }
+  Lane& lane(std::size_t queue) { return *lanes_.at(queue - 1); }
+
+  // Each collects what is to be sent, and keeps opened packets in `inbox`.
+  std::vector<Datagram> send(Now now, std::size_t queue, const std::vector<Bytes>& packets);
+  std::vector<Datagram> receive(Now now, std::vector<Datagram> datagrams);  // at queue `steer`
+  std::vector<Datagram> timeout(Now now);
+  std::vector<Datagram> settle(Now now);  // after changes of the device
+
+  std::size_t steer = 0;
+
+ private:
+  void take(std::vector<Datagram>& into);
+  void carry_changes(Now now, std::vector<Datagram>& into);
+  void carry_reports(Now now, std::vector<Datagram>& into);
+
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  Output out_;
+};
+
+// Carries datagrams between the hosts without a fault until there are none.
+void carry(Now now, const std::vector<LanedHost*>& hosts, std::vector<Datagram> underway);
+
+}  // namespace culvert::wireguard::test
