@@ -48,7 +48,8 @@ Status set_mtu(const std::string& name, std::size_t mtu) {
 Status attach(int descriptor, TunOptions& options) {
   ifreq request{};
   std::memcpy(request.ifr_name, options.name.data(), options.name.size());
-  const int flags = IFF_TUN | IFF_NO_PI | (options.offloads.vnet ? IFF_VNET_HDR : 0);
+  const int flags = IFF_TUN | IFF_NO_PI | (options.offloads.vnet ? IFF_VNET_HDR : 0) |
+                    (options.queue == TunQueue::kOnly ? 0 : IFF_MULTI_QUEUE);
   request.ifr_flags = static_cast<short>(flags);
   if (::ioctl(descriptor, TUNSETIFF, &request) != 0) {
     const int error = errno;
@@ -62,6 +63,7 @@ Status attach(int descriptor, TunOptions& options) {
     return fail_with(failed("cannot create " + options.name, error));
   }
   options.name = request.ifr_name;
+  if (options.queue == TunQueue::kFurther) return {};
   return set_mtu(options.name, options.mtu);
 }
 
@@ -71,7 +73,8 @@ Result<int> make_tun(TunOptions& options) {
   if (options.name.empty() || options.name.size() >= IFNAMSIZ) {
     return fail(ErrorCode::kInvalid, "an interface name has 1 to 15 characters: " + options.name);
   }
-  if (if_nametoindex(options.name.c_str()) != 0) {
+  const bool there = if_nametoindex(options.name.c_str()) != 0;
+  if (there && options.queue != TunQueue::kFurther) {
     return fail(ErrorCode::kConflict, "there is an interface " + options.name + " already");
   }
   const int descriptor = ::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);

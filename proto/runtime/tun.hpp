@@ -18,10 +18,18 @@
 
 namespace culvert::runtime {
 
+// Several queues of one device, one a thread: the system gives each flow to one of them.
+enum class TunQueue : std::uint8_t {
+  kOnly,
+  kFirst,    // makes the device
+  kFurther,  // of a device that has its first
+};
+
 struct TunOptions {
-  std::string name;                 // at most 15 bytes; with %d the kernel counts up
-  std::size_t mtu = 1420;           // set on the device
-  Offloads offloads = {};           // of them vnet, tso and uso
+  std::string name;        // at most 15 bytes; with %d the kernel counts up
+  std::size_t mtu = 1420;  // set on the device
+  Offloads offloads = {};  // of them vnet, tso and uso
+  TunQueue queue = TunQueue::kOnly;
   std::function<void()> gone = {};  // somebody deleted the device; nothing comes after
 };
 

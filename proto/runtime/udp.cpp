@@ -77,8 +77,11 @@ Status UdpSocket::Impl::open(Loop& loop, const Endpoint& at, const UdpOptions& o
   }
   gro = options.offloads.gro && try_option(descriptor, SOL_UDP, UDP_GRO, 1);
   gso = options.offloads.gso && try_option(descriptor, SOL_UDP, UDP_SEGMENT, 0);
+  if (options.share == PortShare::kFurther) set_option(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
   auto address = to_sockaddr(bind_to, mapped);
   if (::bind(descriptor, address.raw(), address.size) != 0) return failed();
+  // Only now, so that a port that another program shares is not taken for free.
+  if (options.share == PortShare::kFirst) set_option(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
   if (::getsockname(descriptor, address.raw(), &address.size) != 0) return failed();
   local = from_sockaddr(address.raw());
   memory.resize(kReceiveBatch * kReceiveSize);

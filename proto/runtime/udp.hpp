@@ -29,11 +29,19 @@ struct OutDatagram {
   std::uint8_t ecn = 0;
 };
 
+// Several sockets of one port, one a thread: the system gives each remote endpoint to one of them.
+enum class PortShare : std::uint8_t {
+  kAlone,
+  kFirst,    // must find the port free; others may join it then
+  kFurther,  // joins
+};
+
 struct UdpOptions {
   Offloads offloads = {};  // of them gro and gso
   // The owner measures what the path carries: no fragments, and no belief in ICMP about it
   // (IP_PMTUDISC_PROBE, ip(7)). What the interface does not take whole counts as dropped.
   bool whole = false;
+  PortShare share = PortShare::kAlone;
 };
 
 struct UdpSent {
