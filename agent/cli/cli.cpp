@@ -295,6 +295,8 @@ void add_wireguard(CLI::App& app, Parsed& p) {
   auto* wireguard =
       app.add_subcommand("wireguard", "one WireGuard interface for wg and wg-quick; no agent");
   wireguard->add_flag("-f,--foreground", p.wireguard.foreground, "stay in the foreground");
+  wireguard->add_option("--lanes", p.wireguard.lanes, "threads that carry packets")
+      ->type_name("NUMBER");
   wireguard->add_option("IFNAME", p.wireguard.interface, "its name")->required();
   wireguard->callback([&p] { p.action = [&p] { return agent::run_wireguard(p.wireguard); }; });
 }

@@ -23,6 +23,7 @@ runtime::UnixClient Tunnel::serve() {
 
 Bytes Tunnel::answer(uapi::Request request) {
   if (std::holds_alternative<uapi::GetRequest>(request)) {
+    mail_came(true);
     return uapi::render_get(device_, {private_key_ ? &*private_key_ : nullptr, port_, mark_});
   }
   auto error = uapi::Errno::kInvalid;
@@ -64,28 +65,34 @@ bool Tunnel::set_port(std::uint16_t port) {
 Status Tunnel::open_udp(std::uint16_t port) {
   auto udp = runtime::UdpSocket::open(
       loop_, {IpAddress{}, port},
-      [this](std::span<runtime::Datagram> datagrams) { from_udp(datagrams); }, {offloads_});
+      [this](std::span<runtime::Datagram> datagrams) { from_udp(datagrams); },
+      {.offloads = offloads_,
+       .share = lanes_.empty() ? runtime::PortShare::kAlone : runtime::PortShare::kFirst});
   if (!udp) return fail_with(udp.error());
   if (mark_ != 0) {
     if (auto marked = (*udp)->set_mark(mark_); !marked) return marked;
   }
+  if (auto opened = open_lane_sockets((*udp)->local_endpoint()); !opened) return opened;
   udp_ = std::move(*udp);
   port_ = udp_->local_endpoint().port;
   return {};
 }
 
 bool Tunnel::set_mark(std::uint32_t mark) {
-  if (udp_) {
-    if (const auto marked = udp_->set_mark(mark); !marked) {
-      log::error("no mark", {{"interface", name()}, {"why", marked.error()}});
-      return false;
-    }
+  auto marked = udp_ ? udp_->set_mark(mark) : Status{};
+  for (auto& lane : lanes_) {
+    if (marked) marked = lane->set_mark(mark);
+  }
+  if (!marked) {
+    log::error("no mark", {{"interface", name()}, {"why", marked.error()}});
+    return false;
   }
   mark_ = mark;
   return true;
 }
 
 void Tunnel::set_private_key(crypto::Secret32 key) {
+  for (auto& lane : lanes_) lane->set_working(!key.is_zero());
   if (key.is_zero()) {
     private_key_.reset();
     device_.set_identity(wireguard::Identity::generate(rng_));

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -39,34 +40,51 @@ void set_log_level() {
   }
 }
 
-// An error names the variable that it came from.
-Error in_environment(const std::string& name, Error error) {
+// An error names the variable or option that it came from.
+Error about(const std::string& name, Error error) {
   error.message = name + ": " + error.message;
   return error;
 }
 
-Result<runtime::Offloads> read_environment() {
+Result<std::size_t> parse_lanes(std::string_view text) {
+  std::size_t count = 1;
+  const auto* end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, count);
+  if (text.empty()) return count;
+  if (read.ec == std::errc() && read.ptr == end && count >= 1 && count <= Tunnel::kMaxLanes) {
+    return count;
+  }
+  return fail(ErrorCode::kInvalid, "a number from 1 to " + std::to_string(Tunnel::kMaxLanes));
+}
+
+Result<TunnelOptions> read_options(const WireguardOptions& options) {
   if (const auto chosen = runtime::choose_aead(environment("CULVERT_AEAD")); !chosen) {
-    return fail_with(in_environment("CULVERT_AEAD", chosen.error()));
+    return fail_with(about("CULVERT_AEAD", chosen.error()));
   }
   auto offloads = runtime::Offloads::parse(environment("CULVERT_OFFLOAD"));
-  if (!offloads) return fail_with(in_environment("CULVERT_OFFLOAD", offloads.error()));
-  return offloads;
+  if (!offloads) return fail_with(about("CULVERT_OFFLOAD", offloads.error()));
+  const bool asked = !options.lanes.empty();
+  auto lanes = parse_lanes(asked ? options.lanes : environment("CULVERT_LANES"));
+  if (!lanes) {
+    return fail_with(about(asked ? "--lanes" : "CULVERT_LANES", lanes.error()));
+  }
+  return TunnelOptions{options.interface, *offloads, *lanes};
 }
 
 // Says once how the start went: to the process that waits, or on standard error.
 using Report = std::function<void(const Status&)>;
 
-int serve(const std::string& interface, const Report& report) {
+int serve(const WireguardOptions& wanted, const Report& report) {
   set_log_level();
-  const auto offloads = read_environment();
-  if (!offloads) {
-    report(fail_with(offloads.error()));
+  const auto options = read_options(wanted);
+  if (!options) {
+    report(fail_with(options.error()));
     return kExitFailed;
   }
+  const auto& interface = options->interface;
   crypto::SystemRng rng;
   runtime::Loop loop;
-  auto tunnel = Tunnel::open(loop, rng, {interface, *offloads}, [&](const std::string& why) {
+  auto tunnel = Tunnel::open(loop, rng, *options, [&](const std::string& why) {
     log::debug("ends", {{"interface", interface}, {"why", why}});
     loop.stop();
   });
@@ -121,7 +139,7 @@ int wait_for_start(int pipe) {
 
 int run_wireguard(const WireguardOptions& options) {
   if (options.foreground || environment("WG_PROCESS_FOREGROUND") == "1") {
-    return serve(options.interface, [](const Status& started) {
+    return serve(options, [](const Status& started) {
       if (!started) failed(started.error().message);
     });
   }
@@ -135,7 +153,7 @@ int run_wireguard(const WireguardOptions& options) {
   }
   ::close(pipe[0]);
   leave_terminal();
-  return serve(options.interface, [end = pipe[1]](const Status& started) {
+  return serve(options, [end = pipe[1]](const Status& started) {
     const std::string said = started ? std::string(1, kStarted) : started.error().message;
     if (::write(end, said.data(), said.size()) < 0) return;  // nobody waits any more
     ::close(end);

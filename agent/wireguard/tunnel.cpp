@@ -13,29 +13,40 @@ std::string wireguard_socket_path(const std::string& interface) {
 
 Result<std::unique_ptr<Tunnel>> Tunnel::open(runtime::Loop& loop, Rng& rng,
                                              const TunnelOptions& options, Ended ended) {
-  std::unique_ptr<Tunnel> tunnel(new Tunnel(loop, rng, options.offloads, std::move(ended)));
-  if (auto opened = tunnel->open(options.interface); !opened) return fail_with(opened.error());
+  std::unique_ptr<Tunnel> tunnel(new Tunnel(loop, rng, options, std::move(ended)));
+  if (auto opened = tunnel->open(options); !opened) return fail_with(opened.error());
   return tunnel;
 }
 
-Tunnel::Tunnel(runtime::Loop& loop, Rng& rng, runtime::Offloads offloads, Ended ended)
+namespace {
+
+wireguard::DeviceOptions device_options(const TunnelOptions& options) {
+  return {.mtu = Tunnel::kDefaultMtu, .lanes = options.lanes > 1};
+}
+
+}  // namespace
+
+Tunnel::Tunnel(runtime::Loop& loop, Rng& rng, const TunnelOptions& options, Ended ended)
     : loop_(loop),
       rng_(rng),
-      offloads_(offloads),
+      offloads_(options.offloads),
       ended_(std::move(ended)),
-      device_(wireguard::Identity::generate(rng), rng, {.mtu = kDefaultMtu}),
-      timer_(loop, [this] { on_timer(); }) {}
+      device_(wireguard::Identity::generate(rng), rng, device_options(options)),
+      timer_(loop, [this] { on_timer(); }),
+      reports_timer_(loop, [this] { mail_came(true); }) {}
 
-Status Tunnel::open(const std::string& interface) {
-  runtime::TunOptions options;
-  options.name = interface;
-  options.mtu = kDefaultMtu;
-  options.offloads = offloads_;
-  options.gone = [this] { ended_("the interface was deleted"); };
+Status Tunnel::open(const TunnelOptions& options) {
+  runtime::TunOptions device;
+  device.name = options.interface;
+  device.mtu = kDefaultMtu;
+  device.offloads = offloads_;
+  device.queue = options.lanes > 1 ? runtime::TunQueue::kFirst : runtime::TunQueue::kOnly;
+  device.gone = [this] { ended_("the interface was deleted"); };
   auto tun = runtime::Tun::open(
-      loop_, [this](std::span<const RoomyPacket> packets) { from_tun(packets); }, options);
+      loop_, [this](std::span<const RoomyPacket> packets) { from_tun(packets); }, device);
   if (!tun) return fail_with(tun.error());
   tun_ = std::move(*tun);
+  if (auto opened = open_lanes(options.lanes - 1, device_options(options)); !opened) return opened;
   auto link = runtime::LinkWatch::open(
       loop_, name(), [this](const runtime::LinkState& state) { link_changed(state); });
   if (!link) return fail_with(link.error());
@@ -56,34 +67,28 @@ void Tunnel::from_tun(std::span<const RoomyPacket> packets) {
 
 void Tunnel::from_udp(std::span<runtime::Datagram> datagrams) {
   if (!working()) return;
-  incoming_.clear();
-  for (const auto& each : datagrams) incoming_.push_back({each.from, each.bytes, each.ecn});
-  device_.receive(loop_.now(), incoming_, out_);
+  device_.receive(loop_.now(), carrier_.incoming(datagrams), out_);
   flush();
 }
 
 void Tunnel::on_timer() {
-  if (!working()) return;
-  device_.handle_timeout(loop_.now(), out_);
+  if (working()) {
+    take_mail();
+    device_.handle_timeout(loop_.now(), out_);
+  }
   flush();
 }
 
-// All that a call of the device gave, in one write and one send.
+// Lanes are told before a peer can know: see wireguard/lane.hpp.
 void Tunnel::flush() {
-  packets_.clear();
-  for (const auto& each : out_.packets) packets_.push_back(each.packet);
-  if (!packets_.empty()) tun_->write(packets_);
-  outgoing_.clear();
-  for (const auto& each : out_.datagrams) {
-    if (each.to != Endpoint{}) outgoing_.push_back({each.to, each.datagram, each.ecn});
-  }
-  if (!outgoing_.empty()) udp_->send(outgoing_);
-  out_.clear();
-  timer_.arm_at(device_.next_deadline());
+  tell_lanes();
+  carrier_.flush(out_, *tun_, udp_.get());
+  if (working()) timer_.arm_at(device_.next_deadline());
 }
 
 void Tunnel::link_changed(const runtime::LinkState& link) {
   if (link.mtu != 0) device_.set_mtu(link.mtu);
+  tell_lanes();
   // In another namespace it is taken as up: it is of no use down, and the socket stays in this one.
   const bool up = link.up || link.left;
   if (std::exchange(up_, up) == up) return;
@@ -96,9 +101,11 @@ void Tunnel::link_changed(const runtime::LinkState& link) {
   } else {
     log::debug("interface down", {{"interface", name()}});
     udp_.reset();
+    for (auto& lane : lanes_) lane->close_udp();
     timer_.cancel();
     // What was agreed on ends with it, as in every WireGuard.
     if (private_key_) set_private_key(private_key_->clone());
+    tell_lanes();
   }
 }
 

@@ -1,5 +1,7 @@
 // A WireGuard interface of the system: a TUN device, a UDP socket, and between them a
-// wireguard::Device that `wg` configures through a Unix socket. One loop, one thread.
+// wireguard::Device that `wg` configures through a Unix socket. One loop, one thread; with further
+// lanes (tunnel_lane.hpp) each of those a queue, a socket and a thread more, while sessions, timers
+// and configuration stay here.
 //
 // Packets stay in batches from end to end: what one wake-up of the TUN device gives is sealed as
 // one batch and leaves in one send; what one wake-up of the UDP socket gives is opened as one batch
@@ -14,6 +16,8 @@
 #include <string>
 #include <vector>
 
+#include "agent/wireguard/carrier.hpp"
+#include "agent/wireguard/tunnel_lane.hpp"
 #include "proto/core/rng.hpp"
 #include "proto/runtime/link_watch.hpp"
 #include "proto/runtime/timer.hpp"
@@ -31,11 +35,15 @@ std::string wireguard_socket_path(const std::string& interface);
 struct TunnelOptions {
   std::string interface;
   runtime::Offloads offloads = {};
+  std::size_t lanes = 1;
 };
 
 class Tunnel {
  public:
   static constexpr std::size_t kDefaultMtu = 1420;
+  static constexpr std::size_t kMaxLanes = 64;
+  // What lanes report of traffic may be so old; `wg show` asks for it.
+  static constexpr Duration kReportDelay = 100ms;
 
   // `ended`: the interface or its socket was removed by somebody; the reason. May come repeatedly.
   using Ended = std::function<void(const std::string& why)>;
@@ -48,8 +56,8 @@ class Tunnel {
   const std::string& name() const { return tun_->name(); }
 
  private:
-  Tunnel(runtime::Loop& loop, Rng& rng, runtime::Offloads offloads, Ended ended);
-  Status open(const std::string& interface);
+  Tunnel(runtime::Loop& loop, Rng& rng, const TunnelOptions& options, Ended ended);
+  Status open(const TunnelOptions& options);
   // tunnel.cpp: packets
   bool working() const { return udp_ != nullptr && private_key_.has_value(); }
   void from_tun(std::span<const RoomyPacket> packets);
@@ -57,6 +65,12 @@ class Tunnel {
   void on_timer();
   void flush();
   void link_changed(const runtime::LinkState& link);
+  // lanes.cpp: further lanes
+  Status open_lanes(std::size_t count, const wireguard::DeviceOptions& device);
+  Status open_lane_sockets(const Endpoint& at);
+  void mail_came(bool urgent);
+  void take_mail();
+  void tell_lanes();
   // control.cpp: configuration
   runtime::UnixClient serve();
   Bytes answer(wireguard::uapi::Request request);
@@ -82,11 +96,11 @@ class Tunnel {
   std::unique_ptr<runtime::UnixSocket> control_;
   runtime::Timer timer_;
 
-  // Of one batch; members so that their memory is reused.
+  runtime::Timer reports_timer_;
   wireguard::Output out_;
-  std::vector<wireguard::Incoming> incoming_;
-  std::vector<runtime::OutDatagram> outgoing_;
-  std::vector<ByteView> packets_;
+  Carrier carrier_;
+  std::shared_ptr<int> here_ = std::make_shared<int>();  // for what lanes post: not after our end
+  std::vector<std::unique_ptr<TunnelLane>> lanes_;
 };
 
 }  // namespace culvert::agent
