@@ -94,7 +94,7 @@ class Core {
   std::vector<ServiceView> services(Now now) const;
   std::vector<RequestView> requests(Now now) const;
   // Where a laptop connects for a granted service, by its name or, where it speaks TLS, by one
-  // below it (decision 7); nothing for what is not granted or does not exist.
+  // below it (decision 10); nothing for what is not granted or does not exist.
   std::optional<ServiceView> resolve(Now now, const std::string& name) const;
   std::vector<std::string> sites() const;  // names of the sites that this node knows
   IpAddress address() const;               // of this node in the mesh

@@ -34,7 +34,8 @@ Result<std::unique_ptr<Shell>> Shell::open(runtime::Loop& loop, Rng& rng, ShellO
       loop, rng, std::move(stack),
       [raw = shell.get()](std::span<const ByteView> packets) { raw->from_device(packets); });
   if (!made) return fail_with(made.error());
-  shell->stack_ = std::move(*made);
+  shell->stack_ = std::move(made->stack);
+  shell->why_stack_ = std::move(made->why);
   auto udp = runtime::UdpSocket::open(
       loop, Endpoint{{}, options.udp_port},
       [raw = shell.get()](std::span<runtime::Datagram> batch) { raw->received(batch); },

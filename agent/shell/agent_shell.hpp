@@ -42,6 +42,7 @@ class Shell {
   void run(Core& core, FlowEvents events);  // from now on; the core outlives the shell's use
   void pump();                              // after any call into the core
   device::Stack& stack() { return *stack_; }
+  const std::string& why_stack() const { return why_stack_; }  // it is this one
   // From now on mesh packets go to the host's own stack instead of ours; its packets come here.
   using Device = std::function<void(std::span<const ByteView> packets)>;
   void use_device(Device write) { device_ = std::move(write); }
@@ -67,6 +68,7 @@ class Shell {
   FlowEvents flows_;
   std::unique_ptr<runtime::UdpSocket> udp_;
   std::unique_ptr<device::Stack> stack_;
+  std::string why_stack_;
   Device device_;
   ControlLink control_;
   RelayLinks relays_;

@@ -346,6 +346,10 @@ int Daemon::run() {
   const runtime::SignalWatch terminate(loop_, SIGTERM, [this] { loop_.stop(); });
   const runtime::SignalWatch hangup(loop_, SIGHUP, [this] { loop_.stop(); });
   print_ready();
+  if (!tun_) {
+    runtime::log::info("TCP of the mesh",
+                       {{"stack", shell_->stack().name()}, {"why", shell_->why_stack()}});
+  }
   loop_.run();
   if (site_) site_->cut_all("the agent stops");
   if (tun_) {

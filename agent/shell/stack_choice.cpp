@@ -2,7 +2,6 @@
 
 #include "agent/device/kernel_stack.hpp"
 #include "agent/device/netstack.hpp"
-#include "proto/runtime/log.hpp"
 
 namespace culvert::agent {
 namespace {
@@ -16,27 +15,28 @@ Result<std::unique_ptr<device::KernelStack>> open_kernel_stack(
 
 }  // namespace
 
-Result<std::unique_ptr<device::Stack>> make_stack(runtime::Loop& loop, Rng& rng,
-                                                  StackOptions options,
-                                                  device::Stack::Output output) {
+Result<ChosenStack> make_stack(runtime::Loop& loop, Rng& rng, StackOptions options,
+                               device::Stack::Output output) {
   const auto choice = options.choice;
-  std::string why = "configured";
+  ChosenStack out;
+  out.why = "configured";
   if (choice != StackChoice::kLwip) {
     auto kernel = open_kernel_stack(loop, std::move(options), output);
     if (kernel) {
-      runtime::log::info("mesh TCP runs in the kernel, in a namespace of its own");
-      return std::unique_ptr<device::Stack>(std::move(*kernel));
+      if (choice == StackChoice::kAuto) out.why = "the system allows it";
+      out.stack = std::move(*kernel);
+      return out;
     }
     if (choice == StackChoice::kKernel) {
       return fail(kernel.error().code,
                   R"("stack": "kernel" is not possible here ("auto" takes lwip then): )" +
                       kernel.error().message);
     }
-    why = kernel.error().message;
+    out.why = kernel.error().message;
   }
-  runtime::log::info("mesh TCP runs in this process (lwip)", {{"why", why}});
-  return std::unique_ptr<device::Stack>(
-      std::make_unique<device::Netstack>(loop, rng, device::NetstackOptions{}, std::move(output)));
+  out.stack =
+      std::make_unique<device::Netstack>(loop, rng, device::NetstackOptions{}, std::move(output));
+  return out;
 }
 
 }  // namespace culvert::agent

@@ -20,9 +20,13 @@ struct StackOptions {
   std::function<void()> ended;  // the kernel's stack has lost its helper or device; flows are cut
 };
 
-// Says in one log line which one it is. Fails for kKernel where that is refused.
-Result<std::unique_ptr<device::Stack>> make_stack(runtime::Loop& loop, Rng& rng,
-                                                  StackOptions options,
-                                                  device::Stack::Output output);
+struct ChosenStack {
+  std::unique_ptr<device::Stack> stack;
+  std::string why;  // this one
+};
+
+// Fails for kKernel where that is refused.
+Result<ChosenStack> make_stack(runtime::Loop& loop, Rng& rng, StackOptions options,
+                               device::Stack::Output output);
 
 }  // namespace culvert::agent

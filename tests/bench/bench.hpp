@@ -12,6 +12,8 @@ inline double seconds(const std::function<void()>& work) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-void bench_stack();  // stack.cpp
+void lanes();  // how much more two lanes on two threads carry than one
+void peers();  // what a packet and a peer cost where 10,000 peers are configured
+void stack();  // the userspace TCP stack
 
 }  // namespace culvert::bench

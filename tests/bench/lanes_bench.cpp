@@ -1,4 +1,4 @@
-#include "tests/bench/lanes_bench.hpp"
+#include "tests/bench/bench.hpp"
 
 #include <algorithm>
 #include <array>

@@ -9,9 +9,7 @@
 #include "proto/crypto/aead.hpp"
 #include "proto/ip/build.hpp"
 #include "proto/wireguard/device.hpp"
-#include "tests/bench/peers_bench.hpp"
 #include "tests/bench/bench.hpp"
-#include "tests/bench/lanes_bench.hpp"
 
 using namespace culvert;
 using bench::seconds;
@@ -168,8 +166,8 @@ int main() {
   for (const std::size_t size : {64U, 576U, 1420U}) bench_aead(size);
   for (const std::size_t size : {64U, 576U, 1420U}) bench_tunnel(size);
   bench_handshakes();
-  bench_peers();
-  bench::bench_stack();
+  bench::peers();
   bench::lanes();
+  bench::stack();
   return 0;
 }

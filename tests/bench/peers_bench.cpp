@@ -1,4 +1,4 @@
-#include "tests/bench/peers_bench.hpp"
+#include "tests/bench/bench.hpp"
 
 #include <malloc.h>
 
@@ -145,6 +145,6 @@ void bench_active(std::size_t active) {
 
 }  // namespace
 
-void bench_peers() {
+void culvert::bench::peers() {
   for (const std::size_t active : {1U, 100U, 1000U}) bench_active(active);
 }

@@ -103,7 +103,7 @@ double round_trips_a_second(std::size_t connections) {
 
 }  // namespace
 
-void bench_stack() {
+void stack() {
   bench_idle();  // first: nothing is in the heap yet
   double few = 0;
   for (const std::size_t connections : {100U, 1000U, 5000U}) {

@@ -144,6 +144,8 @@ class Reader:
             self.stage.until(20, "the coordinator is ready",
                              lambda: "culvert-coordinator ready" in self.stage.log("operator"))
         if "laptop request" in block:
+            self.stage.until(20, "the site's agent is connected",
+                             lambda: "coordinator connected" in self.stage.log("customer"))
             self.stage.until(20, "the laptop is admitted", lambda: self.laptop("status")["admitted"])
         if "curl " in block:
             self.stage.until(30, API + " is usable", lambda: any(
