@@ -8,9 +8,8 @@ namespace {
 // While no path is trusted: probes after 0, 250 ms, 750 ms, 1.75 s, then every kHeartbeat.
 constexpr std::array<Duration, 3> kProbeSteps = {250ms, 500ms, 1s};
 constexpr Duration kHelpTime = 2s;
-constexpr Duration kJustProved = 1s;  // a pong this recent weighs more than a call that crossed it
-constexpr Duration kRepingAfter = 200ms;  // an endpoint heard from is not pinged more often
-constexpr std::size_t kMaxAsked = 16;     // Prober::ping calls waiting; the oldest is forgotten
+constexpr Duration kJustProved = 1s;   // a pong this recent weighs more than a call that crossed it
+constexpr std::size_t kMaxAsked = 16;  // Prober::ping calls waiting; the oldest is forgotten
 
 // A challenger must be this much quicker than a trusted path.
 bool clearly_quicker(Duration challenger, Duration best) {
@@ -19,9 +18,9 @@ bool clearly_quicker(Duration challenger, Duration best) {
 
 }  // namespace
 
-bool CallLimit::take(Instant now) {
+bool RateLimit::take(Instant now) {
   if (now < next()) return false;
-  full_ = std::max(full_, now) + kMinCallInterval;
+  full_ = std::max(full_, now) + interval_;
   return true;
 }
 
@@ -122,7 +121,9 @@ void PeerPaths::on(Instant now, const Source& from, const Ping& ping) {
   send(*endpoint, Pong{ping.transaction, *endpoint});
   auto* candidate = add_candidate(now, *endpoint);
   if (candidate == nullptr || !active(now) || trusted(now)) return;
-  if (!candidate->pinged || now - *candidate->pinged >= kRepingAfter) probe(now, *candidate, true);
+  if (candidate->pinged && now - *candidate->pinged < kRepingAfter) return;
+  // Behind two NATs that give every Ping an address of its own, each would bring forth the next.
+  if (pings_back_.take(now)) probe(now, *candidate, true);
 }
 
 // Only an answer to a Ping of ours, from where that Ping went, makes a path.

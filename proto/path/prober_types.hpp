@@ -28,6 +28,7 @@ inline constexpr Duration kEndpointsFresh = 27s;   // reflexive endpoints are as
 inline constexpr Duration kMinRestun = 20s;        // … or earlier while there is use: 20 to 26 s
 inline constexpr Duration kMaxRestun = 26s;
 inline constexpr Duration kMinCallInterval = 1s;  // CallMeMaybes to or from one peer
+inline constexpr Duration kRepingAfter = 200ms;   // an endpoint heard from is not pinged more often
 
 // Limits.
 inline constexpr std::size_t kMaxPeers = 4096;         // add_peer fails beyond

@@ -102,16 +102,27 @@ void Network::pump(Node& node) {
   node.answers.insert(node.answers.end(), output.answers.begin(), output.answers.end());
 }
 
+Endpoint Network::source(Node& from, const Endpoint& to) {
+  const auto own = *from.sockets.begin();
+  if (!mapping_varies) return own;
+  const auto [mapping, fresh] = mappings_.try_emplace({own, to}, own);
+  if (fresh) {
+    mapping->second.port = static_cast<std::uint16_t>(10'000 + mappings_.size() % 50'000);
+    from.sockets.insert(mapping->second);
+  }
+  return mapping->second;
+}
+
 void Network::send_datagram(Node& from, const Endpoint& to, const Bytes& bytes) {
   heard.emplace_back(to, bytes);
   if (from.sockets.empty() || blocked.contains(to) || bytes.size() > carried) return;
-  const auto source = *from.sockets.begin();
+  const auto mapped = source(from, to);
   const int copies = rng_.below(100) < duplicate_percent ? 2 : 1;
   for (int i = 0; i < copies; ++i) {
     if (rng_.below(100) < loss_percent) continue;
     const auto extra =
         static_cast<std::int64_t>(rng_.below(static_cast<std::uint64_t>(jitter.count()) + 1));
-    later(delay + Duration{extra}, [this, source, to, bytes] { deliver(source, to, bytes); });
+    later(delay + Duration{extra}, [this, mapped, to, bytes] { deliver(mapped, to, bytes); });
   }
 }
 

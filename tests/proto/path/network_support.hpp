@@ -54,6 +54,7 @@ class Network {
   unsigned duplicate_percent = 0;
   std::set<Endpoint> blocked;    // datagrams to these vanish
   std::size_t carried = 65'507;  // bytes of a datagram; longer ones vanish
+  bool mapping_varies = false;   // each destination sees another address (RFC 4787 §4.1)
   bool relay_up = true;
   std::vector<Endpoint> stun_servers;
   std::set<std::uint64_t> received;
@@ -68,11 +69,13 @@ class Network {
   void deliver(const Endpoint& from, const Endpoint& to, const Bytes& bytes);
   void later(Duration in, std::function<void()> action);
   Node* owner(const Endpoint& endpoint);
+  Endpoint source(Node& from, const Endpoint& to);
   Instant next_event() const;
 
   SeededRng rng_;
   std::vector<std::unique_ptr<Node>> nodes_;
   std::multimap<Instant, std::function<void()>> events_;
+  std::map<std::pair<Endpoint, Endpoint>, Endpoint> mappings_;  // by own address and destination
 };
 
 }  // namespace culvert::path
