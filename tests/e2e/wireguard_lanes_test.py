@@ -103,7 +103,7 @@ def many_peers(tunnels, check):
     for number in range(PEERS):
         add_peer(tunnels, number)
     streams = [background(lambda to="10.78.%d.2" % number: tunnels.run(
-        "a", "/usr/bin/python3", "-B", TRAFFIC, "tcp", to, timeout=120))
+        "a", "/usr/bin/python3", "-B", TRAFFIC, "tcp", to, "20000000", timeout=120))
                for number in range(PEERS)]
     check("%d peers at once: all bytes arrive" % PEERS, all([wait() for wait in streams]))
     pid = [process.pid for name, process in tunnels.s.processes if name.startswith("b-")][-1]

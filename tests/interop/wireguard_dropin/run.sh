@@ -206,20 +206,22 @@ wg_ours listen-port 51001
 # ── marks, MTU, down and up ─────────────────────────────────────────────────────────────────────
 in_ours nft -f - <<'RULES'
 table inet marked {
+  counter marks { }
   chain output {
     type filter hook output priority 0;
-    meta mark 0x77 counter
+    meta mark 0x77 counter name marks
   }
 }
 RULES
 wg_ours fwmark 0x77
 check "fwmark is said" equal "$(wg show "$cwo" fwmark)" 0x77
 ping_theirs >/dev/null
-marked() { in_ours nft list table inet marked | grep -q 'counter packets [1-9]'; }
+marked() { [[ $(in_ours nft list counter inet marked marks) == *"packets "[1-9]* ]]; }
 check "fwmark is on the packets" marked
 wg_ours listen-port 51006  # a new socket
-in_ours nft reset counters table inet marked >/dev/null 2>&1 || true
-check "… of the next socket too" ping_theirs
+in_ours nft reset counter inet marked marks >/dev/null
+ping_theirs >/dev/null
+check "… of the next socket too" marked
 wg_ours listen-port 51001 fwmark off
 in_ours ip link set "$cwo" mtu 1280
 check "another MTU" in_ours ping -n -q -i 0.2 -c 3 -w 10 -s 1252 -M "do" 10.77.0.2
