@@ -26,22 +26,29 @@ namespace {
 
 // A packet lies at ip::kRoomBefore of its place, behind the virtio_net_hdr where there is one.
 constexpr std::size_t kReadMost = ip::kRoomBefore + ip::kMaxSuperPacket + ip::kRoomBehind;
-constexpr std::size_t kReadMemory = 8 * kReadMost;  // of one batch
-constexpr std::size_t kReadBatch = 64;              // reads a batch
-constexpr std::size_t kReadRounds = 4;              // batches a wake-up
+// What a wake-up reads: little, so that what came meanwhile from the peers need not wait for much.
+constexpr std::size_t kReadMemory = 2 * kReadMost;
+constexpr std::size_t kReadBatch = 64;  // packets or super-packets
+// Packets that the device holds for us. The system's 500 are full when we are kept from the
+// processor for as little as 5 ms.
+constexpr int kQueueLength = 4000;
 
 Error failed(const std::string& doing, int error) { return uv_error(doing, -error); }
 
 // The ioctl of an interface by name needs some socket.
-Status set_mtu(const std::string& name, std::size_t mtu) {
+Status set_up(const std::string& name, std::size_t mtu) {
   const int any = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   ifreq request{};
   std::memcpy(request.ifr_name, name.data(), name.size());
   request.ifr_mtu = static_cast<int>(mtu);
-  const int status = any < 0 ? -1 : ::ioctl(any, SIOCSIFMTU, &request);
+  int status = any < 0 ? -1 : ::ioctl(any, SIOCSIFMTU, &request);
+  request.ifr_qlen = kQueueLength;
+  if (status == 0) status = ::ioctl(any, SIOCSIFTXQLEN, &request);
   const int error = errno;
   if (any >= 0) ::close(any);
-  if (status != 0) return fail_with(failed("cannot set the MTU of " + name, error));
+  if (status != 0) {
+    return fail_with(failed("cannot set the MTU and queue length of " + name, error));
+  }
   return {};
 }
 
@@ -64,7 +71,7 @@ Status attach(int descriptor, TunOptions& options) {
   }
   options.name = request.ifr_name;
   if (options.queue == TunQueue::kFurther) return {};
-  return set_mtu(options.name, options.mtu);
+  return set_up(options.name, options.mtu);
 }
 
 }  // namespace
@@ -97,7 +104,6 @@ struct Tun::Impl {
   Status watch(Loop& loop, const Offloads& wanted);
   void probe_offload(const Offloads& wanted);
   void on_readable();
-  bool read_batch();
   void take(MutableByteView place, std::size_t size);
   void write_plain(std::span<const ByteView> packets);
   void write_joined(std::span<const ByteView> packets);
@@ -153,18 +159,11 @@ Status Tun::Impl::watch(Loop& loop, const Offloads& wanted) {
   return {};
 }
 
+// Packets lie one behind the other.
 void Tun::Impl::on_readable() {
   const auto held = self.lock();
-  for (std::size_t round = 0; round < kReadRounds && poll; ++round) {
-    if (!read_batch()) return;
-  }
-}
-
-// Packets lie one behind the other; false: nothing is left.
-bool Tun::Impl::read_batch() {
   packets.clear();
   splitter.clear();
-  bool more = true;
   bool deleted = false;
   std::size_t used = 0;
   const std::size_t header = virtio ? ip::kVirtioHeaderSize : 0;
@@ -172,7 +171,6 @@ bool Tun::Impl::read_batch() {
     auto* const to = memory.data() + used + ip::kRoomBefore - header;
     const ssize_t size = ::read(descriptor, to, header + ip::kMaxSuperPacket);
     if (size <= 0) {
-      more = size < 0 && errno == EINTR;
       deleted = size < 0 && errno == EBADFD;  // the descriptor has lost its device
       break;
     }
@@ -187,7 +185,6 @@ bool Tun::Impl::read_batch() {
     poll.reset();
     if (gone) gone();
   }
-  return more;
 }
 
 // `size` bytes were read into `place`: a virtio_net_hdr, if any, that ends at ip::kRoomBefore, and

@@ -100,18 +100,12 @@ Status UdpSocket::Impl::open(Loop& loop, const Endpoint& at, const UdpOptions& o
 
 void UdpSocket::Impl::on_readable() {
   const auto held = self.lock();
-  for (std::size_t round = 0; round < kReceiveRounds && poll; ++round) {
-    if (!receive_batch()) return;
-  }
-}
-
-bool UdpSocket::Impl::receive_batch() {
   constexpr std::size_t kControl = 2 * CMSG_SPACE(sizeof(int));  // ECN, segment size
   std::array<mmsghdr, kReceiveBatch> headers{};
   std::array<iovec, kReceiveBatch> vectors{};
   std::array<sockaddr_in6, kReceiveBatch> sources{};
   alignas(cmsghdr) std::array<std::array<char, kControl>, kReceiveBatch> control{};
-  for (std::size_t i = 0; i < kReceiveBatch; ++i) {
+  for (std::size_t i = 0; i < receive_batch; ++i) {
     vectors[i] = {memory.data() + i * kReceiveSize, kReceiveSize};
     auto& header = headers[i].msg_hdr;
     header.msg_name = &sources[i];
@@ -121,26 +115,30 @@ bool UdpSocket::Impl::receive_batch() {
     header.msg_control = control[i].data();
     header.msg_controllen = kControl;
   }
-  const int count = ::recvmmsg(descriptor, headers.data(), kReceiveBatch, 0, nullptr);
+  const int count =
+      ::recvmmsg(descriptor, headers.data(), static_cast<unsigned>(receive_batch), 0, nullptr);
   ++counters.receive_calls;
   if (count <= 0) {
     // ECONNREFUSED and the like: an ICMP error of an earlier send, cleared by this call.
     if (errno != EAGAIN && errno != EINTR) ++counters.errors;
-    return count < 0 && errno != EAGAIN && errno != EBADF;
+    return;
   }
   datagrams.clear();
+  std::size_t total = 0;
   for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
     auto& header = headers[i].msg_hdr;
     if ((static_cast<unsigned>(header.msg_flags) & MSG_TRUNC) != 0) {
       ++counters.truncated;
       continue;
     }
+    total += headers[i].msg_len;
     const auto ancillary = read_ancillary(header);
     const MutableByteView bytes{memory.data() + i * kReceiveSize, headers[i].msg_len};
     split(ancillary.segment, {from_sockaddr(header.msg_name), bytes, ancillary.ecn});
   }
+  const auto fit = kReceiveBytes * static_cast<std::size_t>(count) / std::max(total, kReceiveSize);
+  receive_batch = std::clamp<std::size_t>(fit, 4, kReceiveBatch);
   if (!datagrams.empty()) received(datagrams);
-  return static_cast<std::size_t>(count) == kReceiveBatch;
 }
 
 void UdpSocket::Impl::split(std::size_t segment, Datagram whole) {
