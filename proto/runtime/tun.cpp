@@ -41,14 +41,12 @@ Status set_up(const std::string& name, std::size_t mtu) {
   ifreq request{};
   std::memcpy(request.ifr_name, name.data(), name.size());
   request.ifr_mtu = static_cast<int>(mtu);
-  int status = any < 0 ? -1 : ::ioctl(any, SIOCSIFMTU, &request);
-  request.ifr_qlen = kQueueLength;
-  if (status == 0) status = ::ioctl(any, SIOCSIFTXQLEN, &request);
+  const int status = any < 0 ? -1 : ::ioctl(any, SIOCSIFMTU, &request);
   const int error = errno;
+  request.ifr_qlen = kQueueLength;
+  if (any >= 0) ::ioctl(any, SIOCSIFTXQLEN, &request);  // refused in a user namespace
   if (any >= 0) ::close(any);
-  if (status != 0) {
-    return fail_with(failed("cannot set the MTU and queue length of " + name, error));
-  }
+  if (status != 0) return fail_with(failed("cannot set the MTU of " + name, error));
   return {};
 }
 
