@@ -157,7 +157,8 @@ void PeerPaths::on(Instant now, const Source& from, const Pong& pong) {
 }
 
 // A larger path replaces a trusted one, a clearly quicker one does unless it is smaller.
-void PeerPaths::consider(Instant now, const Candidate& candidate, Duration latency) {
+void PeerPaths::consider(Instant now, const Candidate& candidate) {
+  const auto latency = candidate.latency;
   const auto size = candidate.size.proven();
   if (size == 0) return;
   const bool same = best_ && best_->at == candidate.at;

@@ -41,6 +41,7 @@ class PeerPaths {
     Instant alive;                    // added, or last pong
     std::optional<Instant> pinged{};  // so far
     bool called = false;              // from the last CallMeMaybe
+    Duration latency{};               // round trip of the last pong
     PathSize size{};
     Instant judge_at = Instant::never();  // what was sent until `judged` and not answered is lost
     Instant judged{};
@@ -77,7 +78,7 @@ class PeerPaths {
   void send(const std::optional<Endpoint>& to, const DiscoMessage& message);
   bool replayed(ByteView nonce);
   Candidate* add_candidate(Instant now, const Endpoint& at);
-  void consider(Instant now, const Candidate& candidate, Duration latency);
+  void consider(Instant now, const Candidate& candidate);
   void report(Instant now);
   // peer_sizes.cpp
   void probe(Instant now, Candidate& candidate, bool padded);

@@ -1,6 +1,4 @@
 // What the paths to a peer carry: padded Pings, and what their answers and their loss mean.
-#include <algorithm>
-
 #include "proto/path/peer_paths.hpp"
 
 namespace culvert::path {
@@ -33,17 +31,22 @@ void PeerPaths::search(Instant now, Candidate& candidate) {
   send_ping(now, candidate.at, 0);
 }
 
-// Others that were sent no later may still come, after about as much time again.
+// Others that were sent no later may still come, after about as much time again. While that may be
+// larger ones a path is not taken up: connections would be told of a hole that is not there.
 void PeerPaths::answered(Instant now, Candidate& candidate, const Sent& sent) {
-  const auto round_trip = now - sent.at;
   candidate.alive = now;
+  candidate.latency = now - sent.at;
   candidate.size.answered(sent.size);
-  consider(now, candidate, round_trip);
-  const bool waiting = std::any_of(sent_.begin(), sent_.end(), [&](const Sent& s) {
-    return s.to == candidate.at && s.size != 0 && !s.lost && s.at <= sent.at;
-  });
+  bool waiting = false;
+  bool larger = false;
+  for (const auto& s : sent_) {
+    if (s.to != candidate.at || s.size == 0 || s.lost || s.at > sent.at) continue;
+    waiting = true;
+    larger = larger || s.size > candidate.size.proven();
+  }
+  if (!larger || (trusted(now) && best_->at == candidate.at)) consider(now, candidate);
   if (candidate.judge_at != Instant::never() || (!waiting && candidate.size.proven() != 0)) return;
-  candidate.judge_at = now + round_trip + kSizePatience;
+  candidate.judge_at = now + candidate.latency + kSizePatience;
   candidate.judged = sent.at;
 }
 
@@ -57,7 +60,7 @@ void PeerPaths::judge(Instant now, Candidate& candidate) {
     doubt = candidate.size.lost(sent.size) || doubt;
   }
   if (doubt && candidate.size.may_search(now)) search(now, candidate);
-  if (!best_ || best_->at != candidate.at) return;
+  if (!trusted(now) || best_->at != candidate.at) return consider(now, candidate);
   best_->size = candidate.size.proven();
   if (best_->size != 0) return;
   best_.reset();
