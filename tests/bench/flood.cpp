@@ -62,7 +62,7 @@ std::vector<Bytes> initiations(Rng& rng, const std::string& base64) {
                         nullptr, sodium_base64_VARIANT_ORIGINAL) != 0) {
     give_up("no key: " + base64);
   }
-  key = crypto::WireGuardKey(raw);
+  key = crypto::WireGuardKey{raw};
   std::vector<Bytes> out;
   wireguard::CookieJar jar(key);
   for (std::size_t i = 0; i < kMade; ++i) {
