@@ -7,6 +7,7 @@
 #include "proto/ip/build.hpp"
 #include "proto/ip/packet.hpp"
 #include "proto/ip/path_mtu.hpp"
+#include "proto/path/path_size.hpp"
 #include "tests/sim/ceremony.hpp"
 
 namespace culvert::sim {
@@ -380,10 +381,11 @@ void AgentHost::receive(ByteView bytes) {
   }
 }
 
-// Of a network where nothing is lost but for its length, and that long since, it is true.
+// Of a network where nothing is lost but for its length, and that long since, it is true. What bad
+// weather made of a path stays until the next search; it is over 25 s before all is calm.
 void AgentHost::told_too_big(std::size_t mtu) {
   say("is told that packets may be " + std::to_string(mtu) + " bytes long");
-  if (now().steady < context_.calm) return;
+  if (now().steady < context_.calm + path::kSizeInterval - 20s) return;
   if (!context_.network.has_hole(id())) {
     context_.oracle.violation(name() + " is told of a hole that is not there");
   }
