@@ -137,7 +137,7 @@ void UdpSocket::Impl::on_readable() {
     split(ancillary.segment, {from_sockaddr(header.msg_name), bytes, ancillary.ecn});
   }
   const auto fit = kReceiveBytes * static_cast<std::size_t>(count) / std::max(total, kReceiveSize);
-  receive_batch = std::clamp<std::size_t>(fit, 4, kReceiveBatch);
+  receive_batch = std::min(fit, kReceiveBatch);
   if (!datagrams.empty()) received(datagrams);
 }
 
