@@ -184,6 +184,10 @@ void Core::handle_relay_bytes(Now now, ConnectionId id, ByteView bytes) {
   parts_->settle(now);
 }
 
+void Core::pull_relay(Now now, ConnectionId id, std::size_t room, Bytes& out) {
+  parts_->relays.pull(now, id, room, out);
+}
+
 void Core::handle_relay_closed(Now now, ConnectionId id, const std::string& reason) {
   parts_->log(LogLevel::kWarning, "relay lost", reason);
   parts_->relays.handle_closed(now, id, parts_->effects);

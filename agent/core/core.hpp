@@ -74,6 +74,8 @@ class Core {
   void handle_relay_open(Now now, ConnectionId id);
   void handle_relay_bytes(Now now, ConnectionId id, ByteView bytes);
   void handle_relay_closed(Now now, ConnectionId id, const std::string& reason);
+  // Whole frames, while `out` holds less than `room`: at FlushRelay, and when there is room again.
+  void pull_relay(Now now, ConnectionId id, std::size_t room, Bytes& out);
   Instant next_deadline() const;
   void handle_timeout(Now now);
   void drain(Effects& into);  // `into` is cleared first; swaps storage

@@ -148,7 +148,7 @@ void Core::Parts::transmit(Now now) {
   for (const wireguard::Transmit& datagram : sealed) {
     if (datagram.peer.is_zero()) {  // a cookie: back to where the handshake came from
       if (const auto relay = by_made_up.find(datagram.to.address); relay != by_made_up.end()) {
-        relays.send(relay->second, datagram.datagram);
+        relays.send(now, relay->second, datagram.datagram);
       } else {
         effects.datagrams.refer(datagram.to, datagram.datagram);
       }
@@ -162,7 +162,8 @@ void Core::Parts::transmit(Now now) {
     }
     if (relay_key == nullptr) continue;
     const bool fits = datagram.datagram.size() <= route.size;
-    const bool relayed = (route.relay_too || !fits) && relays.send(*relay_key, datagram.datagram);
+    const bool relayed =
+        (route.relay_too || !fits) && relays.send(now, *relay_key, datagram.datagram);
     // Too large and no relay: then it is tried, it is lost otherwise.
     if (route.direct && (fits || !relayed)) {
       effects.datagrams.refer(*route.direct, datagram.datagram, datagram.ecn);
@@ -173,7 +174,8 @@ void Core::Parts::transmit(Now now) {
   for (const path::PathDatagram& datagram : paths.datagrams) {
     effects.datagrams.add(datagram.to, datagram.bytes);
   }
-  for (const path::RelayedDisco& message : paths.relayed) relays.send(message.to, message.bytes);
+  for (const path::RelayedDisco& message : paths.relayed)
+    relays.send(now, message.to, message.bytes);
   for (const path::PathChanged& change : paths.changes) {
     const auto peer = peers.find(change.peer);
     if (peer == peers.end()) continue;
@@ -182,7 +184,7 @@ void Core::Parts::transmit(Now now) {
         peer->second.node.name.str() + (direct ? describe(change.status) : ""));
   }
   finish_pings();
-  relays.flush(effects);
+  relays.flush(now, effects);
 }
 
 // In the discard prefix of RFC 6666, so that it is never mistaken for a place to send to.

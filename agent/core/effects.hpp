@@ -44,9 +44,8 @@ struct OpenRelay {
   ConnectionId id = 0;
   RelayTarget relay;
 };
-struct SendRelay {  // DERP bytes
+struct FlushRelay {  // it has DERP bytes for its relay: Core::pull_relay()
   ConnectionId id = 0;
-  Bytes bytes;
 };
 struct CloseRelay {
   ConnectionId id = 0;
@@ -87,7 +86,7 @@ struct LogLine {
   std::string detail;
 };
 
-using Effect = std::variant<OpenControl, SendControl, CloseControl, OpenRelay, SendRelay,
+using Effect = std::variant<OpenControl, SendControl, CloseControl, OpenRelay, FlushRelay,
                             CloseRelay, AddAddress, RemoveAddress, ListenService, UnlistenService,
                             CutFlows, ResolveStun, LogLine>;
 

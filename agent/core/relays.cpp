@@ -72,7 +72,7 @@ void Relays::ticket(Now now, const std::string& id, std::string note, WallTime u
   if (relay->ready()) {
     relay->client->renew_ticket(relay->ticket, relay->output);
     relay->not_here.clear();
-    flush(out);
+    flush(now, out);
   } else if (wanted_ && relay->state == State::kIdle) {
     connect(now, *relay, out);
   }
@@ -98,6 +98,8 @@ void Relays::drop(Relay& relay, Effects& out) {
   relay.connection = 0;
   relay.client.reset();
   relay.output.clear();
+  relay.disco = {};
+  relay.data = {};
   relay.not_here.clear();
 }
 
@@ -110,23 +112,42 @@ void Relays::wait(Now now, Relay& relay) {
                    std::min(std::exchange(relay.restart, {}), kMaxRestart);
 }
 
-bool Relays::send(const crypto::RelayKey& to, ByteView packet) {
-  Relay* fallback = nullptr;
+bool Relays::send(Now now, const crypto::RelayKey& to, ByteView packet) {
+  Relay* best = nullptr;
   for (const auto& relay : relays_) {
     if (!relay->ready()) continue;
-    if (fallback == nullptr) fallback = relay.get();
-    if (relay->not_here.contains(to)) continue;
-    return relay->client->send(to, packet, relay->output).has_value();
+    const bool here = !relay->not_here.contains(to);
+    if (here || best == nullptr) best = relay.get();
+    if (here) break;
   }
-  return fallback != nullptr && fallback->client->send(to, packet, fallback->output).has_value();
+  if (best == nullptr || packet.size() > derp::kMaxPacketSize) return false;
+  if (derp::is_disco(packet)) {
+    if (best->disco.count() == kMaxDisco) best->disco.drop_oldest();
+    best->disco.push(derp::FrameType::kSendPacket, {to.view(), packet});
+  } else {
+    best->data.push(now.steady, kMaxData, derp::FrameType::kSendPacket, {to.view(), packet});
+  }
+  return true;
 }
 
-void Relays::flush(Effects& out) {
+void Relays::flush(Now now, Effects& out) {
   for (const auto& relay : relays_) {
-    if (relay->output.wire.empty()) continue;
-    out.events.emplace_back(SendRelay{relay->connection, std::move(relay->output.wire)});
-    relay->output.wire.clear();
+    if (relay->output.wire.size() > kMaxOwn) {
+      drop(*relay, out);
+      wait(now, *relay);
+    } else if (!relay->output.wire.empty() || !relay->disco.empty() || !relay->data.empty()) {
+      out.events.emplace_back(FlushRelay{relay->connection});
+    }
   }
+}
+
+void Relays::pull(Now now, ConnectionId id, std::size_t room, Bytes& out) {
+  Relay* relay = by_connection(id);
+  if (relay == nullptr || room == 0) return;
+  append(out, relay->output.wire);
+  relay->output.wire.clear();
+  relay->disco.pull(room, out);
+  relay->data.pull(now.steady, room, out);
 }
 
 bool Relays::handle_open(Now now, ConnectionId id, Effects& out) {
@@ -135,7 +156,7 @@ bool Relays::handle_open(Now now, ConnectionId id, Effects& out) {
   relay->state = State::kOpen;
   derp::ClientOptions options{relay->info.key, key_.clone(), [relay] { return relay->ticket; }};
   relay->client = std::make_unique<derp::Client>(std::move(options), rng_, now);
-  flush(out);
+  flush(now, out);
   return true;
 }
 
@@ -174,7 +195,7 @@ void Relays::take(Now now, Relay& relay, Inbox& inbox, Effects& out) {
     }
   }
   relay.output.events.clear();
-  flush(out);
+  flush(now, out);
   if (closed) {
     drop(relay, out);
     wait(now, relay);

@@ -16,14 +16,18 @@
 #include "proto/core/backoff.hpp"
 #include "proto/core/rng.hpp"
 #include "proto/derp/client.hpp"
+#include "proto/derp/frame_queue.hpp"
 
 namespace culvert::agent {
 
 class Relays {
  public:
   static constexpr std::size_t kKept = 2;
-  static constexpr std::size_t kMaxNotHere = 1024;  // peers remembered as absent, a relay
-  static constexpr Duration kMaxRestart = 30s;      // the longest wait that a relay may ask for
+  static constexpr std::size_t kMaxNotHere = 1024;      // peers remembered as absent, a relay
+  static constexpr std::size_t kMaxOwn = 64 * 1024;     // bytes; a relay that takes nothing is left
+  static constexpr std::size_t kMaxDisco = 32;          // packets, as at the relay
+  static constexpr std::size_t kMaxData = 1024 * 1024;  // bytes a relay; the oldest packets go
+  static constexpr Duration kMaxRestart = 30s;          // the longest wait that a relay may ask for
   static constexpr Duration kTicketRetry = 3s;  // an answer that does not come is asked for again
 
   struct Packet {  // bytes live until the next call
@@ -48,9 +52,11 @@ class Relays {
 
   // Every relay that is ready says that the peer is not there, and there is one.
   bool says_gone(const crypto::RelayKey& peer) const;
-  // Through the best relay that is ready and does not say that the peer is not there.
-  bool send(const crypto::RelayKey& to, ByteView packet);
-  void flush(Effects& out);  // what send() has queued
+  // Queues it for the best relay that is ready and does not say that the peer is not there.
+  bool send(Now now, const crypto::RelayKey& to, ByteView packet);
+  void flush(Now now, Effects& out);  // says which relays have something to pull
+  // Appends frames while `out` holds less than `room` bytes: the client's own, disco, then data.
+  void pull(Now now, ConnectionId id, std::size_t room, Bytes& out);
 
   bool handle_open(Now now, ConnectionId id, Effects& out);  // false: not ours
   void handle_bytes(Now now, ConnectionId id, ByteView bytes, Inbox& inbox, Effects& out);
@@ -71,7 +77,9 @@ class Relays {
     State state = State::kIdle;
     ConnectionId connection = 0;
     std::unique_ptr<derp::Client> client;
-    derp::ClientOutput output;
+    derp::ClientOutput output;  // its `wire` waits here until it is pulled
+    derp::FrameQueue disco;
+    derp::PacketQueue data;
     std::string ticket;
     WallTime ticket_until;
     bool ticket_stale = true;  // pairs have changed since, or it ends soon

@@ -52,7 +52,12 @@ Shell::Shell(runtime::Loop& loop, Rng& rng, ShellOptions options)
     : loop_(loop),
       options_(options),
       control_(loop, rng, control_events(), options.proxies),
-      relays_(loop, relay_events(), options.proxies),
+      relays_(
+          loop, relay_events(),
+          [this](ConnectionId id, std::size_t room, Bytes& out) {
+            core_->pull_relay(now(), id, room, out);
+          },
+          options.proxies),
       deadline_(loop,
                 [this] {
                   core_->handle_timeout(now());
@@ -168,8 +173,8 @@ void Shell::carry_out(const Effect& effect) {
     control_.close(*close);
   } else if (const auto* open_relay = std::get_if<OpenRelay>(&effect)) {
     relays_.open(*open_relay);
-  } else if (const auto* bytes = std::get_if<SendRelay>(&effect)) {
-    relays_.send(*bytes);
+  } else if (const auto* waits = std::get_if<FlushRelay>(&effect)) {
+    relays_.flush(waits->id);
   } else if (const auto* close_relay = std::get_if<CloseRelay>(&effect)) {
     relays_.close(*close_relay);
   } else if (const auto* resolve = std::get_if<ResolveStun>(&effect)) {

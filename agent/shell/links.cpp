@@ -71,8 +71,12 @@ void ControlLink::close(const CloseControl& what) {
   stream_.reset();
 }
 
-RelayLinks::RelayLinks(runtime::Loop& loop, LinkEvents events, runtime::ProxyRules proxies)
-    : loop_(loop), events_(std::move(events)), proxies_(std::move(proxies)) {}
+RelayLinks::RelayLinks(runtime::Loop& loop, LinkEvents events, Pull pull,
+                       runtime::ProxyRules proxies)
+    : loop_(loop),
+      events_(std::move(events)),
+      pull_(std::move(pull)),
+      proxies_(std::move(proxies)) {}
 
 void RelayLinks::open(const OpenRelay& what) {
   Link& link = links_[what.id];
@@ -117,9 +121,11 @@ void RelayLinks::upgraded(ConnectionId id, Result<runtime::Upgraded> answer) {
   link->second.upgrading.reset();
   if (!answer) return fail(id, answer.error().message);
   link->second.stream = std::move(answer->stream);
+  link->second.low_water = link->second.stream->hold_little();
   runtime::StreamEvents events;
   events.data = [this, id](ByteView bytes) { events_.bytes(id, bytes); };
   events.end = [this, id] { fail(id, "the relay closed the connection"); };
+  events.drained = [this, id] { flush(id); };
   events.closed = [this, id](const Error& why) {
     fail(id, why.message.empty() ? "the relay closed the connection" : why.message);
   };
@@ -131,10 +137,18 @@ void RelayLinks::fail(ConnectionId id, const std::string& reason) {
   if (links_.erase(id) != 0) events_.closed(id, reason);
 }
 
-void RelayLinks::send(const SendRelay& what) {
-  const auto link = links_.find(what.id);
+// The queues are the core's: it knows what is urgent, and drops what has waited too long.
+void RelayLinks::flush(ConnectionId id) {
+  const auto link = links_.find(id);
   if (link == links_.end() || !link->second.stream) return;
-  link->second.stream->write(what.bytes);
+  auto& stream = *link->second.stream;
+  const std::size_t low_water = link->second.low_water;
+  do {
+    const std::size_t unsent = stream.unsent();
+    buffer_.clear();
+    if (unsent < 2 * low_water) pull_(id, 2 * low_water - unsent, buffer_);
+    if (!buffer_.empty()) stream.write(buffer_);
+  } while (!buffer_.empty() && stream.unsent() <= low_water);  // above: `drained` comes
 }
 
 void RelayLinks::close(const CloseRelay& what) { links_.erase(what.id); }

@@ -48,10 +48,13 @@ class ControlLink {
 
 class RelayLinks {
  public:
-  RelayLinks(runtime::Loop& loop, LinkEvents events, runtime::ProxyRules proxies);
+  // Appends bytes for the relay while there are less than `room` (Core::pull_relay).
+  using Pull = std::function<void(ConnectionId, std::size_t room, Bytes& out)>;
+
+  RelayLinks(runtime::Loop& loop, LinkEvents events, Pull pull, runtime::ProxyRules proxies);
 
   void open(const OpenRelay& what);
-  void send(const SendRelay& what);
+  void flush(ConnectionId id);
   void close(const CloseRelay& what);
 
  private:
@@ -60,6 +63,7 @@ class RelayLinks {
     std::unique_ptr<runtime::StreamConnect> connecting;
     std::unique_ptr<runtime::HttpUpgrade> upgrading;
     std::unique_ptr<runtime::ByteStream> stream;
+    std::size_t low_water = runtime::kLowWater;
   };
 
   void connected(ConnectionId id, Result<std::unique_ptr<runtime::ByteStream>> stream);
@@ -68,8 +72,10 @@ class RelayLinks {
 
   runtime::Loop& loop_;
   LinkEvents events_;
+  Pull pull_;
   runtime::ProxyRules proxies_;
   std::map<ConnectionId, Link> links_;
+  Bytes buffer_;
 };
 
 }  // namespace culvert::agent

@@ -94,6 +94,7 @@ void ReplayStream::start(StreamEvents events) {
 
 void ReplayStream::write(ByteView bytes) { impl_->inner->write(bytes); }
 std::size_t ReplayStream::unsent() const { return impl_->inner->unsent(); }
+std::size_t ReplayStream::hold_little() { return impl_->inner->hold_little(); }
 void ReplayStream::finish() { impl_->inner->finish(); }
 
 void ReplayStream::close() {

@@ -23,6 +23,7 @@ class ReplayStream final : public ByteStream {
   void close() override;
   void pause() override;
   void resume() override;
+  std::size_t hold_little() override;
 
  private:
   struct Impl;

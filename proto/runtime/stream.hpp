@@ -23,12 +23,13 @@ class Loop;
 inline constexpr std::size_t kMaxUnsent = 4U << 20U;    // beyond: closed with kExhausted
 inline constexpr std::size_t kHighWater = 256U << 10U;  // a polite writer stops here …
 inline constexpr std::size_t kLowWater = 64U << 10U;    // … and goes on at `drained`
+inline constexpr std::size_t kLittle = 16U << 10U;
 inline constexpr Duration kLingerTime = 2s;
 
 struct StreamEvents {
-  std::function<void(ByteView)> data;        // valid during the call only
-  std::function<void()> end;                 // the peer has half-closed: no more data
-  std::function<void()> drained;             // unsent() was above kLowWater and has fallen to it
+  std::function<void(ByteView)> data;  // valid during the call only
+  std::function<void()> end;           // the peer has half-closed: no more data
+  std::function<void()> drained;       // unsent() was above the low water and has fallen to it
   std::function<void(const Error&)> closed;  // clean (both sides finished): empty message
 };
 
@@ -46,6 +47,10 @@ class ByteStream {
   virtual void close() = 0;                     // now; unsent bytes are lost
   virtual void pause() = 0;                     // no `data` nor `end` until resume()
   virtual void resume() = 0;
+  // For a writer with a queue of its own: what waits here, and in the system behind, is in nobody's
+  // order any more and should be little. Returns the low water from now on: kLittle, or, of a
+  // stream that cannot, still kLowWater.
+  virtual std::size_t hold_little() { return kLowWater; }
 };
 
 // What an implementation calls its events through: the closures stay alive while one of them runs,

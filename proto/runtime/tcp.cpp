@@ -1,5 +1,8 @@
 #include "proto/runtime/tcp.hpp"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
 #include "proto/runtime/sockaddr.hpp"
 #include "proto/runtime/tcp_impl.hpp"
 
@@ -77,6 +80,12 @@ void TcpStream::Impl::on_read(ssize_t count, const uv_buf_t* buffer) {
   }
 }
 
+int TcpStream::Impl::descriptor() const {
+  uv_os_fd_t out = -1;
+  uv_fileno(reinterpret_cast<const uv_handle_t*>(handle.get()), &out);
+  return out;
+}
+
 std::size_t TcpStream::Impl::unsent() const {
   return handle ? queue.size() + uv_stream_get_write_queue_size(as_stream(handle)) : 0;
 }
@@ -102,7 +111,7 @@ void TcpStream::Impl::on_written(int status) {
   }
   flush();
   if (!writing && finish_wanted) send_fin();
-  if (above_low && unsent() <= kLowWater) {
+  if (above_low && unsent() <= low_water) {
     above_low = false;
     events.drained();
   }
@@ -176,7 +185,7 @@ void TcpStream::write(ByteView bytes) {
   }
   append(self.queue, bytes);
   self.flush();
-  if (self.unsent() > kLowWater) self.above_low = true;
+  if (self.unsent() > self.low_water) self.above_low = true;
   if (self.unsent() > kMaxUnsent) {
     self.fail_later({ErrorCode::kExhausted, "connection to " + format(self.peer) +
                                                 ": the peer does not read what is sent"});
@@ -202,12 +211,17 @@ void TcpStream::resume() {
   impl_->set_reading();
 }
 
+std::size_t TcpStream::hold_little() {
+  if (!impl_->handle) return kLittle;
+  const int unsent = kLittle;  // tcp(7): TCP_NOTSENT_LOWAT
+  ::setsockopt(impl_->descriptor(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
+  return impl_->low_water = kLittle;
+}
+
 void TcpStream::abort(Error why) {
   if (!impl_->handle) return;
-  uv_os_fd_t descriptor = -1;
-  uv_fileno(reinterpret_cast<const uv_handle_t*>(impl_->handle.get()), &descriptor);
   const struct ::linger at_once { 1, 0 };  // the close that follows is a reset
-  ::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  ::setsockopt(impl_->descriptor(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   impl_->queue.clear();
   impl_->fail_later(std::move(why));
 }

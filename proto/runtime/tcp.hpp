@@ -28,6 +28,7 @@ class TcpStream final : public ByteStream {
   void close() override;
   void pause() override;
   void resume() override;
+  std::size_t hold_little() override;
 
   // A reset to the peer, `closed` with `why` to the owner, both at the end of the iteration.
   void abort(Error why);

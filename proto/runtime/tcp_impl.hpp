@@ -14,8 +14,9 @@ struct TcpStream::Impl : std::enable_shared_from_this<Impl> {
   Loop& loop;
   HandlePtr<uv_tcp_t> handle;  // null: closed
   EventPort events;
-  Bytes queue;             // not yet given to libuv
-  bool writing = false;    // one uv_write at a time; what it holds counts as unsent
+  Bytes queue;           // not yet given to libuv
+  bool writing = false;  // one uv_write at a time; what it holds counts as unsent
+  std::size_t low_water = kLowWater;
   bool above_low = false;  // `drained` is owed
   bool paused = false;
   bool read_ended = false;  // the peer's FIN
@@ -34,6 +35,7 @@ struct TcpStream::Impl : std::enable_shared_from_this<Impl> {
   void maybe_done();
   void fail(Error why);        // from the loop
   void fail_later(Error why);  // from a call
+  int descriptor() const;
   std::size_t unsent() const;
   void close();
 };

@@ -305,6 +305,10 @@ std::size_t TlsStream::unsent() const {
   return impl_->inner ? impl_->inner->unsent() + impl_->early.size() : 0;
 }
 
+std::size_t TlsStream::hold_little() {
+  return impl_->inner ? impl_->inner->hold_little() : kLittle;
+}
+
 void TlsStream::finish() {
   if (!impl_->inner || std::exchange(impl_->finish_wanted, true)) return;
   if (!impl_->established) return;

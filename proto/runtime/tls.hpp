@@ -104,6 +104,7 @@ class TlsStream final : public ByteStream {
   void close() override;  // without close_notify: the peer sees that it was cut
   void pause() override;
   void resume() override;
+  std::size_t hold_little() override;
 
  private:
   friend class TlsServerContext;

@@ -1,7 +1,8 @@
 // A TUN device (linux/if_tun.h): IP packets between the kernel and this process, in batches. With
 // offloads (IFF_VNET_HDR, TUNSETOFFLOAD; probed) both sides exchange super-packets, which are split
-// and joined here (proto/ip/offload). Creating one needs CAP_NET_ADMIN; it goes when its descriptor
-// closes, at a crash too. Addresses, routes and link state are proto/runtime/interface.hpp's.
+// and joined here (proto/ip/offload). What the kernel has for us waits flow by flow, and not for
+// long (proto/ip/flow_queue). Creating one needs CAP_NET_ADMIN; it goes when its descriptor closes,
+// at a crash too. Addresses, routes and link state are proto/runtime/interface.hpp's.
 #pragma once
 
 #include <cstdint>
@@ -41,6 +42,7 @@ struct TunCounters {
   std::uint64_t packets_in = 0, bytes_in = 0, reads = 0;  // from the kernel
   std::uint64_t packets_out = 0, bytes_out = 0, writes = 0;
   std::uint64_t dropped_in = 0;   // malformed super-packets
+  std::uint64_t thinned_in = 0;   // packets dropped, or marked, for having waited (CoDel)
   std::uint64_t dropped_out = 0;  // the kernel would not take them
 };
 

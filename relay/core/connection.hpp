@@ -10,9 +10,9 @@
 
 #include "proto/core/time.hpp"
 #include "proto/crypto/keys.hpp"
+#include "proto/derp/frame_queue.hpp"
 #include "proto/derp/payload.hpp"
 #include "relay/core/core.hpp"
-#include "relay/core/frame_queue.hpp"
 #include "relay/core/token_bucket.hpp"
 
 namespace culvert::relay {
@@ -34,9 +34,9 @@ struct Connection {
   WallTime until;
   TokenBucket bucket;
 
-  FrameQueue own;    // the relay's own frames
-  FrameQueue disco;  // at most kMaxDisco
-  FrameQueue data;   // at most Options::queue_bytes
+  derp::FrameQueue own;    // the relay's own frames
+  derp::FrameQueue disco;  // at most kMaxDisco
+  derp::PacketQueue data;  // at most Options::queue_bytes
 
   std::unordered_set<crypto::RelayKey> correspondents;          // at most kMaxCorrespondents
   std::unordered_map<crypto::RelayKey, Instant> told_not_here;  // likewise

@@ -82,8 +82,10 @@ void Core::pull(ConnectionId id, std::size_t room, Now now, Bytes& out) {
   auto& p = *parts_;
   auto* connection = p.find(id);
   if (connection == nullptr) return;
-  const auto moved = connection->own.pull(room, out) + connection->disco.pull(room, out) +
-                     connection->data.pull(room, out);
+  auto moved = connection->own.pull(room, out) + connection->disco.pull(room, out);
+  const auto data = connection->data.pull(now.steady, room, out);
+  moved += data.bytes;
+  p.counters.dropped_late += data.dropped;
   p.counters.bytes_sent += moved;
   if (connection->queues_empty()) {
     connection->stalled = Instant::never();

@@ -10,8 +10,8 @@
 //   …when a transport has room again: core.pull(id, room(id), now, out)
 //
 // Queues stay here, bounded, while a transport is slow: the relay's own frames first, then disco
-// (kMaxDisco packets), then data (queue_bytes); a full queue drops its oldest packet. A transport
-// that takes nothing for kWriteStall while something waits is closed.
+// (kMaxDisco packets), then data (queue_bytes; derp::PacketQueue); a full queue drops its oldest
+// packet. A transport that takes nothing for kWriteStall while something waits is closed.
 //
 // Pairs. With tickets, A reaches B when both hold a ticket that names the other. Sending to a key
 // that one's ticket does not name has no visible effect, whether it is here or not. For a key that

@@ -22,7 +22,8 @@ struct Counters {
   std::uint64_t bytes_sent = 0;      // of frames, to transports
   std::uint64_t dropped_not_pair = 0;
   std::uint64_t dropped_not_here = 0;
-  std::uint64_t dropped_queue = 0;
+  std::uint64_t dropped_queue = 0;  // it was full
+  std::uint64_t dropped_late = 0;   // CoDel
   std::uint64_t dropped_rate = 0;
   std::uint64_t silent = 0;   // connections closed for kDeadAfter
   std::uint64_t stalled = 0;  // connections closed for kWriteStall

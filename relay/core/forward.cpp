@@ -34,7 +34,7 @@ void Core::Parts::forward(Connection& from, const derp::Packet& packet, Now now)
   }
   from.remember(packet.peer);
   to->remember(from.key);
-  queue_packet(*to, from.key, packet.bytes);
+  queue_packet(*to, from.key, packet.bytes, now);
 }
 
 void Core::Parts::tell_not_here(Connection& to, const crypto::RelayKey& peer, Now now) {
@@ -47,18 +47,18 @@ void Core::Parts::tell_not_here(Connection& to, const crypto::RelayKey& peer, No
   queue_own(to, derp::FrameType::kPeerGone, {peer.view(), why});
 }
 
-void Core::Parts::queue_packet(Connection& to, const crypto::RelayKey& source, ByteView packet) {
-  const bool disco = derp::is_disco(packet);
-  auto& queue = disco ? to.disco : to.data;
-  const auto size = derp::kHeaderSize + derp::kKeySize + packet.size();
-  const auto full = [&] {
-    return disco ? queue.count() >= kMaxDisco : queue.bytes() + size > options.queue_bytes;
-  };
-  while (!queue.empty() && full()) {
-    queue.drop_oldest();
-    ++counters.dropped_queue;
+void Core::Parts::queue_packet(Connection& to, const crypto::RelayKey& source, ByteView packet,
+                               Now now) {
+  if (derp::is_disco(packet)) {
+    if (to.disco.count() >= kMaxDisco) {
+      to.disco.drop_oldest();
+      ++counters.dropped_queue;
+    }
+    to.disco.push(derp::FrameType::kRecvPacket, {source.view(), packet});
+  } else {
+    counters.dropped_queue += to.data.push(now.steady, options.queue_bytes,
+                                           derp::FrameType::kRecvPacket, {source.view(), packet});
   }
-  queue.push(derp::FrameType::kRecvPacket, {source.view(), packet});
   ++counters.packets_queued;
   list(to);
 }

@@ -54,7 +54,7 @@ struct Core::Parts {
   void make_active(const Connection& connection);
   void forward(Connection& from, const derp::Packet& packet, Now now);
   void tell_not_here(Connection& to, const crypto::RelayKey& peer, Now now);
-  void queue_packet(Connection& to, const crypto::RelayKey& source, ByteView packet);
+  void queue_packet(Connection& to, const crypto::RelayKey& source, ByteView packet, Now now);
   void queue_own(Connection& to, derp::FrameType type, std::initializer_list<ByteView> parts);
   void leave(const Connection& connection);  // out of `clients`; its correspondents are told
 };

@@ -28,9 +28,8 @@ constexpr Line kLines[] = {
     {"stalled", "connections closed because they took nothing", &Counters::stalled},
 };
 constexpr Line kDropped[] = {
-    {"not_pair", "", &Counters::dropped_not_pair},
-    {"not_here", "", &Counters::dropped_not_here},
-    {"queue", "", &Counters::dropped_queue},
+    {"not_pair", "", &Counters::dropped_not_pair}, {"not_here", "", &Counters::dropped_not_here},
+    {"queue", "", &Counters::dropped_queue},       {"late", "", &Counters::dropped_late},
     {"rate", "", &Counters::dropped_rate},
 };
 

@@ -1,5 +1,7 @@
 #include "relay/shell/sessions.hpp"
 
+#include <algorithm>
+
 namespace culvert::relay {
 
 Sessions::Sessions(runtime::Loop& loop, Core& core)
@@ -15,7 +17,8 @@ Sessions::Sessions(runtime::Loop& loop, Core& core)
 
 void Sessions::add(std::unique_ptr<runtime::ByteStream> stream) {
   const auto id = next_id_++;
-  auto& held = *streams_.emplace(id, std::move(stream)).first->second;
+  const std::size_t low_water = stream->hold_little();
+  auto& held = *streams_.emplace(id, Held{std::move(stream), low_water}).first->second.stream;
   core_.opened(id, loop_.now());
   settle();
   if (!streams_.contains(id)) return;  // refused: `held` is gone
@@ -52,16 +55,19 @@ void Sessions::settle() {
 void Sessions::flush(ConnectionId id) {
   const auto found = streams_.find(id);
   if (found == streams_.end()) return;
-  const auto unsent = found->second->unsent();
-  buffer_.clear();
-  core_.pull(id, unsent < kStreamRoom ? kStreamRoom - unsent : 0, loop_.now(), buffer_);
-  if (!buffer_.empty()) found->second->write(buffer_);
+  auto& [stream, low_water] = found->second;
+  do {
+    const std::size_t unsent = stream->unsent();
+    buffer_.clear();
+    core_.pull(id, 2 * low_water - std::min(unsent, 2 * low_water), loop_.now(), buffer_);
+    if (!buffer_.empty()) stream->write(buffer_);
+  } while (!buffer_.empty() && stream->unsent() <= low_water);  // above: `drained` comes
 }
 
 void Sessions::end(Close close) {
   const auto found = streams_.find(close.id);
   if (found == streams_.end()) return;
-  auto stream = std::move(found->second);
+  auto stream = std::move(found->second.stream);
   streams_.erase(found);
   if (close.last.empty()) return;  // stalled, silent or superseded: cut
   stream->write(close.last);

@@ -14,10 +14,6 @@
 
 namespace culvert::relay {
 
-// How much is handed to a stream before it is pulled for again. Small, so that disco overtakes data
-// in the core's queues; above kLowWater, so that `drained` comes.
-inline constexpr std::size_t kStreamRoom = 2 * runtime::kLowWater;
-
 class Sessions {
  public:
   Sessions(runtime::Loop& loop, Core& core);  // both outlive it
@@ -28,6 +24,13 @@ class Sessions {
   void on_empty(std::function<void()> call) { on_empty_ = std::move(call); }
 
  private:
+  // What a stream holds and its low water: it is pulled for again from there, up to twice as much.
+  // Little, so that disco overtakes data in the core's queues and CoDel knows how long they are.
+  struct Held {
+    std::unique_ptr<runtime::ByteStream> stream;
+    std::size_t low_water = runtime::kLowWater;
+  };
+
   void flush(ConnectionId id);
   void end(Close close);
   void arm();
@@ -35,7 +38,7 @@ class Sessions {
   runtime::Loop& loop_;
   Core& core_;
   ConnectionId next_id_ = 1;
-  std::unordered_map<ConnectionId, std::unique_ptr<runtime::ByteStream>> streams_;
+  std::unordered_map<ConnectionId, Held> streams_;
   // Closed by the core, with last words under way; each lives kLingerTime longer, in this order.
   std::deque<std::pair<Instant, std::unique_ptr<runtime::ByteStream>>> lingering_;
   Effects effects_;

@@ -191,11 +191,8 @@ void AgentHost::act(const agent::Effect& effect) {
     if (const auto node = controls_.extract(end->id)) context_.network.close(node.mapped(), id());
   } else if (const auto* relay = std::get_if<agent::OpenRelay>(&effect)) {
     open_relay(*relay);
-  } else if (const auto* bytes = std::get_if<agent::SendRelay>(&effect)) {
-    const auto found = relays_.find(bytes->id);
-    if (found == relays_.end()) return;
-    watch_relay(found->second, bytes->bytes);
-    context_.network.write(found->second.stream, id(), bytes->bytes);
+  } else if (const auto* waits = std::get_if<agent::FlushRelay>(&effect)) {
+    flush_relay(waits->id);
   } else if (const auto* close = std::get_if<agent::CloseRelay>(&effect)) {
     if (const auto node = relays_.extract(close->id)) {
       context_.network.close(node.mapped().stream, id());
@@ -257,6 +254,23 @@ void AgentHost::open_relay(const agent::OpenRelay& open) {
     pump();
   };
   relays_[connection].stream = context_.network.connect(id(), relay_, std::move(events));
+}
+
+void AgentHost::flush_relay(agent::ConnectionId connection) {
+  const auto found = relays_.find(connection);
+  if (found == relays_.end() || found->second.busy) return;
+  Bytes bytes;
+  core_->pull_relay(now(), connection, kRelayRoom, bytes);
+  if (bytes.empty()) return;
+  watch_relay(found->second, bytes);
+  context_.network.write(found->second.stream, id(), bytes);
+  found->second.busy = true;
+  context_.network.after(kRelayTime, [this, connection, stream = found->second.stream] {
+    const auto again = relays_.find(connection);
+    if (again == relays_.end() || again->second.stream != stream) return;  // of another process
+    again->second.busy = false;
+    flush_relay(connection);
+  });
 }
 
 void AgentHost::watch_relay(Relayed& relayed, ByteView bytes) {

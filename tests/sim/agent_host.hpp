@@ -21,6 +21,9 @@ namespace culvert::sim {
 inline constexpr std::uint16_t kAgentPort = 41641;
 inline constexpr Duration kTalkEvery = 500ms;
 inline constexpr Duration kFlowDead = 3s;
+// What the way to the relay takes, and how long for it: 1.6 Mbit/s.
+inline constexpr std::size_t kRelayRoom = 4096;
+inline constexpr Duration kRelayTime = 20ms;
 
 struct KnownService {  // that exists somewhere
   std::string fqdn;
@@ -77,6 +80,7 @@ class AgentHost final : public Host {
   struct Relayed {
     StreamId stream = 0;
     derp::FrameReader reader;  // of what goes out, for the oracle
+    bool busy = false;         // the transport has what it takes for now
   };
 
   void listen();
@@ -85,6 +89,7 @@ class AgentHost final : public Host {
   void act(const agent::Effect& effect);
   void open_control(const agent::OpenControl& open);
   void open_relay(const agent::OpenRelay& open);
+  void flush_relay(agent::ConnectionId connection);
   void watch_relay(Relayed& relayed, ByteView bytes);
   void receive(ByteView packet);
   void receive_at_site(const Endpoint& from, const Endpoint& to, std::uint8_t flags, bool full);

@@ -240,9 +240,12 @@ void World::carry(Agent& agent, const Effect& effect) {
       relay_->opened(last_connection_, now);
       agent.core->handle_relay_open(now, id);
     });
-  } else if (const auto* bytes = std::get_if<SendRelay>(&effect)) {
-    const auto known = agent.relay.find(bytes->id);
-    if (relay_up && known != agent.relay.end()) relay_->bytes(known->second, bytes->bytes, now);
+  } else if (const auto* waits = std::get_if<FlushRelay>(&effect)) {
+    const auto known = agent.relay.find(waits->id);
+    if (!relay_up || known == agent.relay.end()) return;
+    Bytes bytes;
+    agent.core->pull_relay(now, waits->id, std::numeric_limits<std::size_t>::max(), bytes);
+    relay_->bytes(known->second, bytes, now);
   } else if (const auto* close_relay = std::get_if<CloseRelay>(&effect)) {
     const auto known = agent.relay.find(close_relay->id);
     if (known == agent.relay.end()) return;

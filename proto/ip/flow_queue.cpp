@@ -1,0 +1,152 @@
+#include "proto/ip/flow_queue.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "proto/ip/packet.hpp"
+
+namespace culvert::ip {
+namespace {
+
+std::uint64_t mix(std::uint64_t sum, const std::uint8_t* from, std::size_t words) {
+  for (std::size_t i = 0; i < words; ++i) {
+    sum = (sum ^ load_be<std::uint32_t>(from + 4 * i)) * 0x9E3779B97F4A7C15U;
+    sum ^= sum >> 32U;
+  }
+  return sum;
+}
+
+// Packets begin on a cache line.
+std::size_t round_up(std::size_t size) { return (size + 63U) & ~std::size_t{63}; }
+
+}  // namespace
+
+std::uint32_t flow_hash(ByteView packet) {
+  std::uint64_t sum = 0;
+  std::size_t ports = 0;
+  std::uint8_t protocol = 0;
+  if (packet.size() >= kIpv6HeaderSize && packet[0] >> 4U == 6) {
+    protocol = packet[6];
+    ports = kIpv6HeaderSize;
+    sum = mix(protocol, packet.data() + 8, 8);
+  } else if (packet.size() >= kIpv4HeaderSize && packet[0] >> 4U == 4) {
+    protocol = packet[9];
+    const bool whole = (load_be<std::uint16_t>(packet.data() + 6) & 0x3FFFU) == 0;
+    ports = whole ? (packet[0] & 15U) * std::size_t{4} : packet.size();
+    sum = mix(protocol, packet.data() + 12, 2);
+  }
+  const bool has_ports = protocol == kTcp || protocol == kUdp;
+  if (has_ports && packet.size() >= ports + 4) sum = mix(sum, packet.data() + ports, 1);
+  return static_cast<std::uint32_t>(sum);
+}
+
+FlowQueue::FlowQueue(std::size_t bytes, std::size_t packets)
+    : memory_(round_up(bytes)), packets_(packets), flows_(kFlows) {}
+
+void FlowQueue::append(List& list, std::uint32_t flow) {
+  flows_[flow].next = kNone;
+  (list.last == kNone ? list.first : flows_[list.last].next) = flow;
+  list.last = flow;
+}
+
+std::uint32_t FlowQueue::take_first(List& list) {
+  const std::uint32_t flow = list.first;
+  list.first = flows_[flow].next;
+  if (list.first == kNone) list.last = kNone;
+  return flow;
+}
+
+FlowQueue::Packet& FlowQueue::unlink(Flow& flow) {
+  Packet& packet = packets_[flow.first];
+  flow.first = packet.next;
+  if (flow.first == kNone) flow.last = kNone;
+  flow.bytes -= packet.size;
+  packet.waits = false;
+  --waiting_;
+  return packet;
+}
+
+void FlowQueue::release() {
+  while (count_ > 0 && !packets_[oldest_].waits) {
+    oldest_ = static_cast<std::uint32_t>((oldest_ + 1) % packets_.size());
+    --count_;
+  }
+  if (count_ == 0) {  // stay in the memory that is warm
+    oldest_ = 0;
+    used_ = 0;
+  }
+}
+
+// Packets lie one behind the other, none across the end.
+bool FlowQueue::make_room(std::size_t size) {
+  if (count_ == packets_.size()) return false;
+  const std::size_t start = count_ == 0 ? memory_.size() : packets_[oldest_].at;
+  if (used_ <= start) return start - used_ >= size;
+  if (memory_.size() - used_ >= size) return true;
+  if (start < size) return false;
+  used_ = 0;
+  return true;
+}
+
+MutableByteView FlowQueue::room(Instant now, std::size_t size) {
+  release();
+  while (!make_room(size)) {
+    if (count_ == 0) return {};
+    const Packet& oldest = packets_[oldest_];
+    if (oldest.size > kOnePacket || now - oldest.since < kPatience) return {};
+    unlink(flows_[oldest.flow]);  // the oldest of all is the oldest of its flow
+    ++dropped_;
+    release();
+  }
+  return MutableByteView(memory_).subspan(used_, size);
+}
+
+void FlowQueue::push(Instant now, std::size_t size, std::uint32_t flow_of) {
+  const auto index = static_cast<std::uint32_t>((oldest_ + count_) % packets_.size());
+  const auto number = static_cast<std::uint32_t>(flow_of % kFlows);
+  packets_[index] = {static_cast<std::uint32_t>(used_),
+                     static_cast<std::uint32_t>(size),
+                     kNone,
+                     number,
+                     now,
+                     true};
+  used_ += round_up(size);
+  ++count_;
+  ++waiting_;
+  largest_ = std::max(largest_, size);
+  Flow& flow = flows_[number];
+  (flow.last == kNone ? flow.first : packets_[flow.last].next) = index;
+  flow.last = index;
+  flow.bytes += size;
+  if (flow.listed) return;
+  flow.listed = true;
+  flow.deficit = kQuantum;
+  append(new_, number);
+}
+
+std::optional<FlowQueue::Taken> FlowQueue::pop(Instant now) {
+  while (waiting_ > 0) {
+    List& list = new_.first != kNone ? new_ : old_;
+    Flow& flow = flows_[list.first];
+    if (flow.deficit <= 0) {
+      flow.deficit += kQuantum;
+      append(old_, take_first(list));
+    } else if (flow.first == kNone) {
+      // A new one goes through the old ones once, or it could always be new (RFC 8290, 4.1.3).
+      const std::uint32_t number = take_first(list);
+      if (&list == &new_) {
+        append(old_, number);
+      } else {
+        flow.listed = false;
+      }
+    } else {
+      const Packet& packet = unlink(flow);
+      flow.deficit -= packet.size;
+      return Taken{MutableByteView(memory_).subspan(packet.at, packet.size),
+                   flow.codel.drop(now, now - packet.since, flow.bytes < largest_)};
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace culvert::ip

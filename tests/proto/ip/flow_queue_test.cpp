@@ -1,0 +1,159 @@
+#include "proto/ip/flow_queue.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <deque>
+#include <map>
+
+#include "proto/core/rng.hpp"
+#include "proto/ip/build.hpp"
+
+using namespace culvert;
+using namespace culvert::ip;
+
+namespace {
+
+constexpr Instant kStart{1'000'000'000};
+
+bool push(FlowQueue& queue, Instant now, std::uint32_t flow, const Bytes& bytes) {
+  const auto room = queue.room(now, bytes.size());
+  if (room.empty()) return false;
+  std::copy(bytes.begin(), bytes.end(), room.begin());
+  queue.push(now, bytes.size(), flow);
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE("flow queue: what leaves is what came, in order within a flow", "[ip][flow_queue]") {
+  SeededRng rng(GENERATE(range(0U, 20U)));
+  FlowQueue queue(64 * 1024, 200);
+  std::map<std::uint32_t, std::deque<Bytes>> model;
+  Instant now = kStart;
+  std::uint64_t pushed = 0;
+  std::uint64_t popped = 0;
+  std::uint32_t next = 0;
+  for (int round = 0; round < 20'000; ++round) {
+    now += Duration(static_cast<std::int64_t>(rng.below(300'000)));
+    if (rng.below(100) < 52) {
+      const auto flow = static_cast<std::uint32_t>(rng.below(7));
+      Bytes bytes(8 + rng.below(rng.below(10) == 0 ? 9000 : 1400));
+      store_be(bytes.data(), flow);
+      store_be(bytes.data() + 4, next++);
+      if (!push(queue, now, flow, bytes)) continue;
+      ++pushed;
+      model[flow].push_back(bytes);
+    } else if (const auto taken = queue.pop(now)) {
+      ++popped;
+      const auto flow = load_be<std::uint32_t>(taken->bytes.data());
+      auto& expected = model[flow];
+      // Those in between made room.
+      while (!expected.empty() && expected.front() != to_bytes(taken->bytes)) expected.pop_front();
+      REQUIRE_FALSE(expected.empty());
+      expected.pop_front();
+    }
+    REQUIRE(pushed == popped + queue.waiting() + queue.dropped());
+  }
+  CHECK(popped > 5000);
+  CHECK(queue.dropped() > 0);
+}
+
+TEST_CASE("flow queue: one that sends little does not wait for those that send much",
+          "[ip][flow_queue]") {
+  FlowQueue queue(4 << 20, 4096);
+  for (int i = 0; i < 20; ++i) {
+    REQUIRE(push(queue, kStart, 1, Bytes(60'000, 1)));
+    REQUIRE(push(queue, kStart, 2, Bytes(60'000, 2)));
+  }
+  for (int i = 0; i < 4; ++i) REQUIRE(queue.pop(kStart));  // both are old flows now
+  REQUIRE(push(queue, kStart, 3, Bytes(84, 3)));
+  CHECK(queue.pop(kStart)->bytes.size() == 84);
+}
+
+TEST_CASE("flow queue: flows get the same bytes, whatever the size of their packets",
+          "[ip][flow_queue]") {
+  FlowQueue queue(4 << 20, 4096);
+  for (int i = 0; i < 1000; ++i) REQUIRE(push(queue, kStart, 1, Bytes(600, 1)));
+  for (int i = 0; i < 10; ++i) REQUIRE(push(queue, kStart, 2, Bytes(60'000, 2)));
+  std::map<std::uint8_t, std::size_t> bytes;
+  for (std::size_t sum = 0; sum < 600'000;) {
+    const auto taken = queue.pop(kStart);
+    bytes[taken->bytes[0]] += taken->bytes.size();
+    sum += taken->bytes.size();
+  }
+  CHECK(bytes[1] > 240'000);
+  CHECK(bytes[2] > 240'000);
+}
+
+TEST_CASE("flow queue: a full one waits, then what has waited longest makes room",
+          "[ip][flow_queue]") {
+  FlowQueue queue(64 * 1024, 1000);
+  std::size_t count = 0;
+  while (push(queue, kStart, 1, Bytes(1000, 1))) ++count;
+  CHECK(count == 64);
+  CHECK(queue.dropped() == 0);
+  const Instant later = kStart + FlowQueue::kPatience;
+  CHECK(queue.room(later - 1ns, 1000).empty());
+  CHECK(push(queue, later, 2, Bytes(1000, 2)));
+  CHECK(queue.dropped() == 1);
+  CHECK(queue.waiting() == 64);
+  CHECK(queue.pop(later)->bytes[0] == 1);  // both are new, this one is before it
+}
+
+TEST_CASE("flow queue: super-packets never make room; the rest waits elsewhere",
+          "[ip][flow_queue]") {
+  FlowQueue queue(256 * 1024, 1000);
+  std::size_t count = 0;
+  while (push(queue, kStart, 1, Bytes(60'000, 1))) ++count;
+  CHECK(count == 4);
+  CHECK(queue.room(kStart + 10s, 1000).size() == 1000);  // behind them
+  CHECK(queue.room(kStart + 10s, 60'000).empty());
+  CHECK(queue.dropped() == 0);
+  REQUIRE(queue.pop(kStart));
+  CHECK(queue.room(kStart + 10s, 60'000).size() == 60'000);
+}
+
+TEST_CASE("flow queue: one flow that stays long is thinned, one beside it that does not is not",
+          "[ip][flow_queue]") {
+  FlowQueue queue(4 << 20, 4096);
+  std::size_t thinned = 0;
+  Instant now = kStart;
+  for (int i = 0; i < 20; ++i) REQUIRE(push(queue, now, 1, Bytes(30'000, 1)));
+  for (int ms = 0; ms < 1000; ++ms) {  // one in, one out: it has waited 20 ms
+    now += 1ms;
+    REQUIRE(push(queue, now, 1, Bytes(30'000, 1)));
+    if (ms % 10 == 0) REQUIRE(push(queue, now, 2, Bytes(100, 2)));
+    auto taken = queue.pop(now);
+    if (taken->bytes[0] == 2) {
+      CHECK_FALSE(taken->thin);
+      taken = queue.pop(now);
+    }
+    CHECK(taken->bytes[0] == 1);
+    thinned += taken->thin ? 1U : 0U;
+  }
+  CHECK(thinned > 10);
+  CHECK(thinned < 50);
+}
+
+TEST_CASE("flow hash: addresses, protocol and ports; of a fragment not the ports",
+          "[ip][flow_queue]") {
+  const Endpoint a{*parse_address("fd77::1"), 1000};
+  const Endpoint b{*parse_address("fd77::2"), 2000};
+  const Bytes one = udp_packet(a, b, Bytes(100, 1));
+  CHECK(flow_hash(one) == flow_hash(udp_packet(a, b, Bytes(5, 9))));
+  CHECK(flow_hash(one) != flow_hash(udp_packet(a, {b.address, 2001}, {})));
+  CHECK(flow_hash(one) != flow_hash(udp_packet(b, a, {})));
+  const Endpoint c{IpAddress::v4(10, 0, 0, 1), 1000};
+  const Endpoint d{IpAddress::v4(10, 0, 0, 2), 2000};
+  Bytes whole = udp_packet(c, d, Bytes(100, 1));
+  Bytes other = udp_packet(c, {d.address, 2001}, Bytes(100, 1));
+  CHECK(flow_hash(whole) != flow_hash(other));
+  for (Bytes* each : {&whole, &other}) store_be(each->data() + 6, std::uint16_t{0x2000});
+  CHECK(flow_hash(whole) == flow_hash(other));
+  for (std::size_t size = 0; size < one.size(); ++size) flow_hash(ByteView(one).first(size));
+  std::map<std::uint32_t, int> places;
+  for (std::uint16_t port = 1; port <= 1000; ++port) {
+    ++places[flow_hash(udp_packet({a.address, port}, b, {})) % FlowQueue::kFlows];
+  }
+  CHECK(places.size() > 550);  // of 1,024 places, 637 are expected
+}
