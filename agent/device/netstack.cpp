@@ -78,7 +78,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
       : loop_(loop), output_(std::move(output)), timer_(loop, [this] { tick(); }) {
     port_.rng = &rng;
     rng.fill(port_.sequence_key);
-    port_.now = [this] { return loop_.now().steady; };
+    port_.now = options.clock ? std::move(options.clock) : [this] { return loop_.now().steady; };
     port_.timer_needed = [this] {
       if (!timer_.armed()) timer_.arm_in(kTick);
     };
@@ -105,6 +105,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
 
   void input(std::span<const ByteView> packets) {
     const auto self = shared_from_this();  // events may drop every other reference
+    tell_time();
     for (const auto& packet : packets) {
       ++counters_.packets_in;
       const auto kind = kind_of(packet);
@@ -184,7 +185,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
       return refuse(ErrorCode::kExhausted, "too many connections are open");
     }
     auto connection = std::make_shared<Connection>(
-        pcb, Endpoint{source, port}, to, false, loop_.now().steady + timeout, waker(),
+        pcb, Endpoint{source, port}, to, false, tell_time() + timeout, waker(),
         [weak = weak_from_this(), done](Result<std::unique_ptr<runtime::ByteStream>> stream) {
           if (const auto self = weak.lock(); self && stream) ++self->counters_.connected;
           done(std::move(stream));
@@ -333,7 +334,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     if (turning_) return;
     turning_ = true;
     scheduled_ = false;
-    const auto now = loop_.now().steady;
+    const auto now = tell_time();
     turned_.swap(awake_);
     for (const auto& connection : turned_) {
       connection->handle_turn(now);
@@ -355,9 +356,16 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     if (!timer_.armed()) timer_.arm_in(kTick);
   }
 
+  // lwIP reads no clock.
+  Instant tell_time() {
+    const auto now = port_.now();
+    tcp_clock = static_cast<u32_t>(now.nanoseconds / 1000);
+    return now;
+  }
+
   void tick() {
+    const auto now = tell_time();
     tcp_tmr();
-    const auto now = loop_.now().steady;
     for (const auto& connection : std::exchange(watched_, {})) {
       connection->handle_tick(now);
       watch(connection);

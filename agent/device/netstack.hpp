@@ -24,7 +24,8 @@ constexpr std::size_t kMaxHeldBytes = 64U << 20U;  // received packets not yet r
 constexpr std::size_t kMaxQueuedPackets = 8192;    // made and not yet handed to `output`
 
 struct NetstackOptions {
-  std::uint16_t mtu = kMeshMtu;  // 1280 at least (RFC 8200 §5)
+  std::uint16_t mtu = kMeshMtu;    // 1280 at least (RFC 8200 §5)
+  std::function<Instant()> clock;  // steady; null: the loop's
 };
 
 struct NetstackCounters {

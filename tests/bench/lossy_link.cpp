@@ -62,7 +62,8 @@ class Direction {
   void give() {
     for (; !queue_.empty() && queue_.front().due <= Clock::now(); queue_.pop_front()) {
       const auto& bytes = queue_.front().bytes;
-      if (::write(to_, bytes.data(), bytes.size()) < 0 && errno != EAGAIN) give_up("write");
+      if (::write(to_, bytes.data(), bytes.size()) >= 0 || errno == EAGAIN) continue;
+      if (errno != EIO) give_up("write");  // which says: not up yet
     }
   }
   Clock::time_point due() const {
