@@ -4,8 +4,9 @@
 For both stacks of the agents ("stack": "lwip" and "kernel"), one after the other in each run. On
 loopback: access (approve → first byte, revoke → cut), throughput of a raw TCP service directly and by
 the relay, and the memory that each idle program keeps (with the kernel's stack: and its helper
-process). In two namespaces, as root: the same service from a laptop in TUN mode, by veth; and by a link
-of 20 ms and 1 % loss (culvert_lossy_link), beside the kernel's TCP with Reno on the same link.
+process). In two namespaces, as root: the same service from a laptop in TUN mode, by veth; a small request
+while four downloads fill a way to the relay of 20 Mbit/s; and by a link of 20 ms and 1 % loss
+(culvert_lossy_link), beside the kernel's TCP with Reno on the same link.
 """
 import argparse
 import json
@@ -205,6 +206,33 @@ def with_loss(binaries, stack, row, seconds=10):
         row["… kernel's Reno, no tunnel Mbit/s"] = report["end"]["sum_received"]["bits_per_second"] / 1e6
 
 
+def by_slow_relay(binaries, stack, row):
+    with QuietStage(binaries) as stage:
+        net = Net(stage)
+        for name in (net.near, net.far):
+            ip("netns", "exec", name, "tc", "qdisc", "add", "dev", "up0", "root", "tbf", "rate", "20mbit",
+               "burst", "16kb", "latency", "30ms")
+        mesh = set_up(stage, False, stack, net.places())
+        mesh.grant(DB)
+        port = free_port()
+        mesh.alice("forward", "%d:%s" % (port, DB))
+        url = "http://127.0.0.1:%d" % port
+
+        def small():
+            return float(stage.run(mesh.laptop, "curl", "-s", "-o", os.devnull, "-w", "%{time_total}",
+                                   url)) * 1000
+
+        row["20 Mbit/s relay: request idle ms"] = statistics.median(small() for _ in range(20))
+        loads = [stage.start("load%d" % i, mesh.laptop, "curl", "-s", "-o", os.devnull,
+                             url + "/large.bin", show=False) for i in range(4)]
+        for i in range(len(loads)):
+            stage.release("load%d" % i)
+        time.sleep(3)
+        row["… while 4 downloads run ms"] = statistics.median(small() for _ in range(40))
+        for load in loads:
+            load.terminate()
+
+
 def one_run(binaries, stack):
     row = {}
     with QuietStage(binaries) as stage:
@@ -228,6 +256,7 @@ def one_run(binaries, stack):
         if any(peer["path"] == "direct" for peer in mesh.status()["peers"]):
             raise RuntimeError("the path is direct, it should be relayed")
     from_tun(binaries, stack, row)
+    by_slow_relay(binaries, stack, row)
     with_loss(binaries, stack, row)
     return row
 
