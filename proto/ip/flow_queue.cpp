@@ -40,8 +40,12 @@ std::uint32_t flow_hash(ByteView packet) {
   return static_cast<std::uint32_t>(sum);
 }
 
-FlowQueue::FlowQueue(std::size_t bytes, std::size_t packets)
-    : memory_(round_up(bytes)), packets_(packets), flows_(kFlows) {}
+// The memory is not touched before it is used.
+FlowQueue::FlowQueue(std::size_t blocks, std::size_t packets)
+    : memory_(new std::uint8_t[blocks * kBlock]), live_(blocks), packets_(packets), flows_(kFlows) {
+  for (std::size_t i = blocks; i > 1; --i) free_.push_back(static_cast<std::uint32_t>(i - 1));
+  left_.reserve(packets);
+}
 
 void FlowQueue::append(List& list, std::uint32_t flow) {
   flows_[flow].next = kNone;
@@ -62,28 +66,34 @@ FlowQueue::Packet& FlowQueue::unlink(Flow& flow) {
   if (flow.first == kNone) flow.last = kNone;
   flow.bytes -= packet.size;
   packet.waits = false;
+  left_.push_back(packet.block);
   --waiting_;
   return packet;
 }
 
 void FlowQueue::release() {
+  for (const std::uint32_t block : left_) {
+    if (--live_[block] > 0) continue;
+    if (block == block_) {
+      used_ = 0;
+    } else {
+      free_.push_back(block);
+    }
+  }
+  left_.clear();
   while (count_ > 0 && !packets_[oldest_].waits) {
     oldest_ = static_cast<std::uint32_t>((oldest_ + 1) % packets_.size());
     --count_;
   }
-  if (count_ == 0) {  // stay in the memory that is warm
-    oldest_ = 0;
-    used_ = 0;
-  }
+  if (count_ == 0) oldest_ = 0;
 }
 
-// Packets lie one behind the other, none across the end.
 bool FlowQueue::make_room(std::size_t size) {
   if (count_ == packets_.size()) return false;
-  const std::size_t start = count_ == 0 ? memory_.size() : packets_[oldest_].at;
-  if (used_ <= start) return start - used_ >= size;
-  if (memory_.size() - used_ >= size) return true;
-  if (start < size) return false;
+  if (kBlock - used_ >= size) return true;
+  if (free_.empty() || size > kBlock) return false;
+  block_ = free_.back();
+  free_.pop_back();
   used_ = 0;
   return true;
 }
@@ -98,19 +108,21 @@ MutableByteView FlowQueue::room(Instant now, std::size_t size) {
     ++dropped_;
     release();
   }
-  return MutableByteView(memory_).subspan(used_, size);
+  return {memory_.get() + block_ * kBlock + used_, size};
 }
 
 void FlowQueue::push(Instant now, std::size_t size, std::uint32_t flow_of) {
   const auto index = static_cast<std::uint32_t>((oldest_ + count_) % packets_.size());
   const auto number = static_cast<std::uint32_t>(flow_of % kFlows);
-  packets_[index] = {static_cast<std::uint32_t>(used_),
+  packets_[index] = {block_,
+                     static_cast<std::uint32_t>(used_),
                      static_cast<std::uint32_t>(size),
                      kNone,
                      number,
                      now,
                      true};
-  used_ += round_up(size);
+  used_ = std::min(used_ + round_up(size), kBlock);
+  ++live_[block_];
   ++count_;
   ++waiting_;
   largest_ = std::max(largest_, size);
@@ -142,7 +154,7 @@ std::optional<FlowQueue::Taken> FlowQueue::pop(Instant now) {
     } else {
       const Packet& packet = unlink(flow);
       flow.deficit -= packet.size;
-      return Taken{MutableByteView(memory_).subspan(packet.at, packet.size),
+      return Taken{{memory_.get() + packet.block * kBlock + packet.at, packet.size},
                    flow.codel.drop(now, now - packet.since, flow.bytes < largest_)};
     }
   }

@@ -2,14 +2,15 @@
 // each flow (by a hash, so some share one), served in turn by bytes, those that have just begun or
 // send little first; each one that does not get short is thinned by CoDel. Pure.
 //
-// Memory is one ring for all, and a bound: packets lie where they were written until they have
-// left. When it is full, the packet that has waited longest makes room once it has for kPatience;
-// until then there is none, and the rest waits where it is. A super-packet never does: that would
-// be fifty losses in a row, to a flow that heeds one.
+// Memory is bounded and one for all: packets lie where they were written until they have left. When
+// it is full, the packets that have waited longest make room once they have for kPatience; until
+// then there is none, and the rest waits where it is. A super-packet never does: that would be fifty
+// losses in a row, to a flow that heeds one. The block that got free last is used first, so that a
+// short queue stays in the cache.
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -34,7 +35,9 @@ class FlowQueue {
     bool thin = false;      // CoDel: drop one packet of it, or mark it
   };
 
-  FlowQueue(std::size_t bytes, std::size_t packets);  // at most these wait
+  static constexpr std::size_t kBlock = 256 * 1024;  // bytes; the longest packet
+
+  FlowQueue(std::size_t blocks, std::size_t packets);  // at most these wait
 
   MutableByteView room(Instant now, std::size_t size);  // for one packet; empty: there is none
   void push(Instant now, std::size_t size, std::uint32_t flow);  // the front of what room() gave
@@ -47,6 +50,7 @@ class FlowQueue {
  private:
   static constexpr std::uint32_t kNone = UINT32_MAX;
   struct Packet {
+    std::uint32_t block = 0;
     std::uint32_t at = 0;
     std::uint32_t size = 0;
     std::uint32_t next = kNone;  // of its flow
@@ -72,9 +76,13 @@ class FlowQueue {
   bool make_room(std::size_t size);
   void release();  // the memory of what has left
 
-  std::vector<std::uint8_t> memory_;
-  std::size_t used_ = 0;         // where the next packet goes
-  std::vector<Packet> packets_;  // in order of arrival: a ring
+  std::unique_ptr<std::uint8_t[]> memory_;
+  std::vector<std::uint32_t> live_;  // packets in each block
+  std::vector<std::uint32_t> free_;  // blocks; the last goes first
+  std::vector<std::uint32_t> left_;  // blocks of packets that pop() gave
+  std::uint32_t block_ = 0;          // of the next packet …
+  std::size_t used_ = 0;             // … and where in it
+  std::vector<Packet> packets_;      // in order of arrival: a ring
   std::uint32_t oldest_ = 0;
   std::uint32_t count_ = 0;  // with those that have left before others
   std::size_t waiting_ = 0;

@@ -33,8 +33,8 @@ constexpr std::size_t kMaxReads = 1024;  // a turn
 // What a turn hands on: little, so that what came meanwhile from the peers need not wait for much.
 constexpr std::size_t kBatchBytes = 128 * 1024;
 constexpr std::size_t kBatch = 64;  // packets or super-packets
-// What waits here, flow by flow: 5 ms at 6 Gbit/s.
-constexpr std::size_t kWaitingBytes = 4 * 1024 * 1024;
+// What waits here, flow by flow: 4 MiB, which are 5 ms at 6 Gbit/s.
+constexpr std::size_t kWaitingBlocks = 16;
 constexpr std::size_t kWaitingPackets = 4096;
 // Packets that the device holds for us. The system's 500 are full when we are kept from the
 // processor for as little as 5 ms.
@@ -130,7 +130,7 @@ struct Tun::Impl {
   HandlePtr<uv_idle_t> busy;  // in the place of `poll` while something waits
   std::weak_ptr<Impl> self;
 
-  ip::FlowQueue queue{kWaitingBytes, kWaitingPackets};
+  ip::FlowQueue queue{kWaitingBlocks, kWaitingPackets};
   std::vector<RoomyPacket> packets;
   ip::Splitter splitter;
   ip::Coalescer coalescer;
