@@ -374,10 +374,13 @@ for library in sodium libcrypto; do
 done
 
 # ── throughput ──────────────────────────────────────────────────────────────────────────────────
-in_theirs iperf3 -s -D -I "$work/iperf.pid"
-until_true 5 test -s "$work/iperf.pid"
-iperf() {
-  in_ours iperf3 -c 10.77.0.2 "$@" >"$work/iperf.log" || return 1
+port=5200
+listening() { [[ -n $(in_theirs ss -Hlnt "sport = :$port") ]]; }
+iperf() {  # each with a server of its own: one that has just served may not take the next yet
+  port=$((port + 1))
+  in_theirs iperf3 -s -1 -p "$port" >/dev/null &
+  until_true 10 listening || return 1
+  in_ours iperf3 -c 10.77.0.2 -p "$port" "$@" >"$work/iperf.log" || return 1
   awk '/receiver/ {print "      " $7 " " $8}' "$work/iperf.log" >&3
 }
 exec 3>&1
