@@ -116,7 +116,7 @@ def both(to4, to6, *sizes):
 
 def tos(to, *values):
     connection = udp_socket(to)
-    connection.settimeout(1)
+    connection.settimeout(3)  # on a busy machine too
     six = ":" in to
     for value in values:
         level, option = ((socket.IPPROTO_IPV6, socket.IPV6_TCLASS) if six

@@ -82,11 +82,10 @@ def busy_threads(pid):
 
 def add_peer(tunnels, number):
     """A further interface at `a` with its own port, to `b`, which has 10.78.N.2 for it."""
-    name = "cp%d-%d" % (number, tunnels.id)
+    name = "cp%d" % number
     tunnels.s.start(name, tunnels.place["a"], *OURS, name, show=False)
     tunnels.running.append(name)
-    tunnels.s.until(10, "%s answers" % name, lambda: name in tunnels.run(
-        "a", "wg", "show", "interfaces").split())
+    tunnels.until_answers("a", name)
     private = tool("wg", "genkey").strip()
     tool("wg", "set", name, "private-key", "/dev/stdin", "peer", tunnels.public["b"],
          "allowed-ips", "10.78.%d.2/32" % number, "endpoint",
