@@ -18,12 +18,6 @@ bool clearly_quicker(Duration challenger, Duration best) {
 
 }  // namespace
 
-bool RateLimit::take(Instant now) {
-  if (now < next()) return false;
-  full_ = std::max(full_, now) + interval_;
-  return true;
-}
-
 PeerPaths::PeerPaths(PathContext& context, PeerInfo info, crypto::BoxKey box)
     : context_(context), info_(std::move(info)), box_(std::move(box)) {}
 

@@ -5,11 +5,11 @@
 #include <optional>
 #include <vector>
 
+#include "proto/core/rate_limit.hpp"
 #include "proto/crypto/box.hpp"
 #include "proto/path/disco.hpp"
 #include "proto/path/path_context.hpp"
 #include "proto/path/prober_types.hpp"
-#include "proto/path/rate_limit.hpp"
 
 namespace culvert::path {
 
@@ -102,9 +102,9 @@ class PeerPaths {
   std::optional<Instant> probed_;
   std::optional<Instant> called_;
   bool call_wanted_ = false;
-  RateLimit calls_out_{3, kMinCallInterval};
-  RateLimit calls_in_{6, kMinCallInterval};  // more than a peer sends: the network bunches
-  RateLimit pings_back_{8, kRepingAfter};    // to where the peer's Pings come from
+  RateLimit calls_out_{kMinCallInterval, 3};
+  RateLimit calls_in_{kMinCallInterval, 6};  // more than a peer sends: the network bunches
+  RateLimit pings_back_{kRepingAfter, 8};    // to where the peer's Pings come from
   PathStatus reported_;
   std::array<std::uint64_t, kReplayMemory> nonces_{};
   std::size_t next_nonce_ = 0;

@@ -5,7 +5,6 @@
 namespace culvert::wireguard {
 namespace {
 
-constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
 constexpr Duration kSweepInterval = 1s;
 
 // RFC 6177: a site has a /64 at the least, so its single addresses are no sources of their own.
@@ -16,29 +15,8 @@ IpAddress source_of(IpAddress address) {
 
 }  // namespace
 
-TokenBucket::TokenBucket(std::uint32_t per_second, std::uint32_t burst)
-    : cost_(kNanosecondsPerSecond / std::max(per_second, 1U)),
-      capacity_(cost_ * burst),
-      credit_(capacity_) {}
-
-bool TokenBucket::take(Instant now) {
-  if (is_full(now)) {
-    credit_ = capacity_;
-  } else {
-    credit_ += (now - updated_).count();
-  }
-  updated_ = now;
-  if (credit_ < cost_) return false;
-  credit_ -= cost_;
-  return true;
-}
-
-bool TokenBucket::is_full(Instant now) const {
-  return (now - updated_).count() >= capacity_ - credit_;
-}
-
 bool HandshakeLoad::under_load(Instant now) {
-  if (!bucket_.take(now)) loaded_until_ = now + kLoadLinger;
+  if (!calm_.take(now)) loaded_until_ = now + kLoadLinger;
   return now < loaded_until_;
 }
 
@@ -48,7 +26,7 @@ bool SourceLimiter::allow(Instant now, const IpAddress& source) {
   if (at == sources_.end()) {
     if (sources_.size() >= kMaxSources) forget_quiet(now);
     if (sources_.size() >= kMaxSources) return false;
-    at = sources_.emplace(key, TokenBucket(kSourceRate, kSourceBurst)).first;
+    at = sources_.emplace(key, RateLimit(Duration(1s) / kSourceRate, kSourceBurst)).first;
   }
   return at->second.take(now);
 }

@@ -9,27 +9,14 @@
 // that is claimed. Who is named by a flood's sender has to wait for one between theirs.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <unordered_map>
 
 #include "proto/core/endpoint.hpp"
-#include "proto/core/time.hpp"
+#include "proto/core/rate_limit.hpp"
 
 namespace culvert::wireguard {
-
-// A token bucket in nanoseconds of credit.
-class TokenBucket {
- public:
-  TokenBucket(std::uint32_t per_second, std::uint32_t burst);
-  bool take(Instant now);
-  bool is_full(Instant now) const;
-
- private:
-  std::int64_t cost_;
-  std::int64_t capacity_;
-  std::int64_t credit_;
-  Instant updated_{};
-};
 
 class HandshakeLoad {
  public:
@@ -39,12 +26,12 @@ class HandshakeLoad {
 
   // 0 a second: always under load.
   explicit HandshakeLoad(std::uint32_t per_second)
-      : bucket_(per_second, per_second == 0 ? 0 : kBurst) {}
+      : calm_(Duration(1s) / std::max(per_second, 1U), per_second == 0 ? 0 : kBurst) {}
   // Counts one message with a right mac1; true: under load, ask for a cookie.
   bool under_load(Instant now);
 
  private:
-  TokenBucket bucket_;
+  RateLimit calm_;
   Instant loaded_until_{};
 };
 
@@ -62,7 +49,7 @@ class SourceLimiter {
  private:
   void forget_quiet(Instant now);
 
-  std::unordered_map<IpAddress, TokenBucket> sources_;
+  std::unordered_map<IpAddress, RateLimit> sources_;
   Instant swept_{};
 };
 

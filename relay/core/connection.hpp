@@ -12,8 +12,8 @@
 #include "proto/crypto/keys.hpp"
 #include "proto/derp/frame_queue.hpp"
 #include "proto/derp/payload.hpp"
+#include "relay/core/byte_rate.hpp"
 #include "relay/core/core.hpp"
-#include "relay/core/token_bucket.hpp"
 
 namespace culvert::relay {
 
@@ -32,7 +32,7 @@ struct Connection {
   bool any_peer = false;
   std::vector<crypto::RelayKey> peers;  // sorted
   WallTime until;
-  TokenBucket bucket;
+  ByteRate rate;
 
   derp::FrameQueue own;    // the relay's own frames
   derp::FrameQueue disco;  // at most kMaxDisco

@@ -19,7 +19,7 @@ void Core::Parts::forward(Connection& from, const derp::Packet& packet, Now now)
   ++counters.packets_received;
   counters.bytes_received += packet.bytes.size();
   make_active(from);
-  if (!from.bucket.take(packet.bytes.size(), derp::is_disco(packet.bytes), now.steady)) {
+  if (!from.rate.take(packet.bytes.size(), derp::is_disco(packet.bytes), now.steady)) {
     ++counters.dropped_rate;
     return;
   }

@@ -33,7 +33,7 @@ Status Core::Parts::admit(Connection& connection, const derp::OpenedClientInfo& 
   connection.answers_pings = opened.info.can_ack_pings;
   if (options.open) {
     connection.any_peer = true;
-    limit(connection, 0, now);
+    limit(connection, 0);
     return {};
   }
   if (opened.info.ticket.empty()) {
@@ -62,15 +62,15 @@ Status Core::Parts::apply_ticket(Connection& connection, std::string_view ticket
   connection.peers = std::move(facts->peers);
   std::sort(connection.peers.begin(), connection.peers.end());
   connection.until = facts->until;
-  limit(connection, facts->bytes_per_second, now);
+  limit(connection, facts->bytes_per_second);
   connection.ticket_check = next_check(connection, now);
   return {};
 }
 
-void Core::Parts::limit(Connection& connection, std::uint64_t bytes_per_second, Now now) {
+void Core::Parts::limit(Connection& connection, std::uint64_t bytes_per_second) {
   const auto rate = bytes_per_second != 0 ? bytes_per_second : options.bytes_per_second;
-  if (connection.bucket.rate() != rate) {  // a renewal at the same rate does not refill it
-    connection.bucket = TokenBucket(rate, now.steady);
+  if (connection.rate.per_second() != rate) {  // a renewal at the same rate does not refill it
+    connection.rate = ByteRate(rate);
   }
 }
 
@@ -88,9 +88,9 @@ void Core::Parts::enter(Connection& connection, Now now) {
     close(*find(same_key.front()), {ErrorCode::kConflict, "the key has logged in too often"});
   }
   derp::ServerInfo info;
-  if (connection.bucket.limited()) {
-    info.bytes_per_second = connection.bucket.rate();
-    info.burst_bytes = static_cast<std::uint64_t>(connection.bucket.burst());
+  if (connection.rate.limited()) {
+    info.bytes_per_second = connection.rate.per_second();
+    info.burst_bytes = connection.rate.burst();
   }
   const auto sealed = derp::seal_server_info(info, options.key, connection.key, rng);
   queue_own(connection, derp::FrameType::kServerInfo, {sealed});

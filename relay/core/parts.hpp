@@ -44,7 +44,7 @@ struct Core::Parts {
   void log_in(Connection& connection, const derp::Frame& frame, Now now);
   Status admit(Connection& connection, const derp::OpenedClientInfo& opened, Now now);
   Status apply_ticket(Connection& connection, std::string_view ticket, Now now);
-  void limit(Connection& connection, std::uint64_t bytes_per_second, Now now);
+  void limit(Connection& connection, std::uint64_t bytes_per_second);
   void enter(Connection& connection, Now now);
   void renew(Connection& connection, std::string_view ticket, Now now);
   void check_ticket_time(Connection& connection, Now now);

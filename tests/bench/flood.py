@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
-from mesh import Stage  # noqa: E402
+from mesh import Stage, enter_own_machine  # noqa: E402
 from tunnels import GO, INNER, OURS, PORT, UNDER, Tunnels  # noqa: E402
 from wireguard_flood_test import kinds, up_and_captured  # noqa: E402
 
@@ -74,6 +74,7 @@ def main():
     options = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("flood.py: needs root for network namespaces")
+    enter_own_machine()
     binaries = os.path.abspath(options.binaries)
     with Stage(binaries) as stage:
         bench = Bench(stage, binaries, options.rate, options.seconds)

@@ -3,8 +3,10 @@
 A Place says where a command runs: on this machine, or in a network namespace. Everything lives in
 one temporary folder; Stage ends every process it started and removes the folder, also on failure.
 """
+import ctypes
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -18,6 +20,9 @@ SITE = "acme.us-east-1.aws.byoc.example.com"
 API = "api." + SITE
 DB = "db." + SITE
 ALICE = "alice@vendor.example"
+# Below what the system gives to connections (ip_local_port_range) while a test still wants them.
+PORTS = range(10_000, 32_000)
+ports_given = set()  # none twice: it may be that nobody has bound it yet
 
 
 class Failed(Exception):
@@ -158,11 +163,36 @@ class Checks:
         print("  ok  %s" % what, flush=True)
 
 
+def enter_own_machine():
+    """Goes on in a child with mounts, a network and processes of its own: tests that run beside one
+    another do not meet, and the kernel clears away what a killed one leaves."""
+    clone_newns, clone_newpid, clone_newnet = 0x00020000, 0x20000000, 0x40000000  # sched.h
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(clone_newns | clone_newpid | clone_newnet) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    child = os.fork()
+    if child:
+        for number in (signal.SIGINT, signal.SIGTERM):  # for the child, which clears up
+            signal.signal(number, lambda number, _: os.kill(child, number))
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    pr_set_pdeathsig = 1
+    libc.prctl(pr_set_pdeathsig, signal.SIGKILL)
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    subprocess.run(["mount", "-t", "proc", "proc", "/proc"], check=True)
+    # What stands for the whole machine: names of namespaces, their files (ip-netns(8)), wg's sockets,
+    # and where sshd drops its privileges.
+    for folder in ("/run/netns", "/etc/netns", "/run/wireguard", "/run/sshd"):
+        os.makedirs(folder, exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=0755", "none", folder], check=True)
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
 def play_and_count(play, checks=Checks):
     """The whole of a test: play(stage, check) with the programs of argv[1] → exit code."""
     if os.geteuid() != 0:
-        print("%s: needs root for network namespaces" % sys.argv[0], file=sys.stderr)
+        print("%s: needs root for namespaces" % sys.argv[0], file=sys.stderr)
         return 1
+    enter_own_machine()
     check = checks()
     try:
         with Stage(os.path.abspath(sys.argv[1])) as stage:
@@ -195,9 +225,16 @@ def indent(text):
 
 
 def free_port(kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    while True:
+        port = random.choice(PORTS)
+        with socket.socket(socket.AF_INET, kind) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in ports_given:
+            ports_given.add(port)
+            return port
 
 
 class Mesh:

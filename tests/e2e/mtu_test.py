@@ -1,51 +1,30 @@
 #!/usr/bin/env python3
 """A router that silently drops long packets, with the real binaries. mtu_test.py BIN-FOLDER, as root.
 
-   cm-cluster 10.94.1.2 ───── cm-net: 10.94.x.1 ───── cm-laptop 10.94.2.2
-                              forwards, and where a hole is,
-                              nothing longer than 1,300 bytes
-                              coordinator, relay on 10.94.3.1
+   cluster 10.91.1.2 ───── hub: 10.91.x.1 ───── laptop 10.91.2.2
+                           forwards, and where a hole is,
+                           nothing longer than 1,300 bytes
+                           coordinator, relay on 10.91.3.1
 
 Played with lwIP at both ends, with the kernel's stack, and with a TUN device on the laptop. Each
 time the hole appears in the middle of a download; then transfers both ways begin behind it.
 """
 import os
 import re
-import subprocess
 import sys
 
-from mesh import API, Mesh, Place, play_and_count
-from netns import ip
+from mesh import API, Mesh, play_and_count
+from netns import HUB, NETS, ip, lay_out, nft, place
 
-TAG = "cm%d-" % os.getpid()
-HUB = TAG + "net"
-NETS = {"cluster": "10.94.1", "laptop": "10.94.2"}
-HUB_ADDRESS = "10.94.3.1"
 LIMITED = r"path is direct.*packets up to 1232 bytes"
 SIZE = 8 << 20  # of a transfer
 
 
-def remove_namespaces():
-    for name in [HUB, *(TAG + name for name in NETS)]:
-        subprocess.run(["ip", "netns", "del", name], stderr=subprocess.DEVNULL, check=False)
-
-
-def make_namespaces():
-    for name in [HUB, *(TAG + name for name in NETS)]:
-        ip("netns", "add", name)
-        ip("-n", name, "link", "set", "lo", "up")
-    ip("-n", HUB, "addr", "add", HUB_ADDRESS + "/32", "dev", "lo")
-    for name, net in NETS.items():
-        space = TAG + name
-        ip("link", "add", "up0", "netns", space, "type", "veth", "peer", "name", name, "netns", HUB)
-        ip("-n", space, "addr", "add", net + ".2/24", "dev", "up0")
-        ip("-n", HUB, "addr", "add", net + ".1/24", "dev", name)
-        # One packet on the wire is one datagram, as the router's rule counts them.
-        ip("-n", space, "link", "set", "up0", "gso_max_segs", "1", "up")
-        ip("-n", HUB, "link", "set", name, "up")
-        ip("-n", space, "route", "add", "default", "via", net + ".1")
-    subprocess.run(["ip", "netns", "exec", HUB, "sysctl", "-qw", "net.ipv4.ip_forward=1"], check=True)
-    nft("""table inet way {
+def make_way():
+    lay_out()
+    for name in NETS:  # one packet on the wire is one datagram, as the router's rule counts them
+        ip("-n", name, "link", "set", "up0", "gso_max_segs", "1")
+    nft(HUB, """table inet way {
       counter direct { }
       chain hole { type filter hook forward priority 0; }
       chain count {
@@ -55,14 +34,10 @@ def make_namespaces():
     }""")
 
 
-def nft(rules):
-    subprocess.run(["ip", "netns", "exec", HUB, "nft", "-f", "-"], input=rules.encode(), check=True)
-
-
 def set_hole(present):
-    nft("flush chain inet way hole")
+    nft(HUB, "flush chain inet way hole")
     if present:
-        nft("add rule inet way hole meta length gt 1300 drop")
+        nft(HUB, "add rule inet way hole meta length gt 1300 drop")
 
 
 class Way:
@@ -79,11 +54,8 @@ class Way:
 
 
 def play(stage, check):
-    stage.on_close.append(remove_namespaces)
-    make_namespaces()
-    hub = Place("operator", ["ip", "netns", "exec", HUB], HUB_ADDRESS)
-    cluster = Place("cluster", ["ip", "netns", "exec", TAG + "cluster"])
-    laptop = Place("laptop", ["ip", "netns", "exec", TAG + "laptop"])
+    make_way()
+    hub, cluster, laptop = place(HUB), place("cluster"), place("laptop")
     mesh = Mesh(stage, hub, cluster, laptop, loopback=False)
     mesh.vendor_keys()
     mesh.site_keys()

@@ -138,9 +138,6 @@ def start_sshd(stage, mesh):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", stage.path(name)], check=True)
     with open(stage.path("host.pub")) as file:
         stage.write("known_hosts", "%s %s" % (SSH, file.read()))
-    if not os.path.isdir("/run/sshd"):  # where sshd wants to drop its privileges
-        os.mkdir("/run/sshd")
-        stage.on_close.append(lambda: os.rmdir("/run/sshd"))
     at = mesh.services["ssh"][1]["upstream"]
     settings = {"ListenAddress": at, "HostKey": stage.path("host"), "PidFile": "none", "UsePAM": "no",
                 "AuthorizedKeysFile": stage.path("login.pub"), "StrictModes": "no"}

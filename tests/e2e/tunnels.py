@@ -30,26 +30,23 @@ def tool(*words, **options):
 
 class Tunnels:
     def __init__(self, stage):
-        self.s, self.id = stage, os.getpid()
-        self.name = {end: "cw%s-%d" % (end, self.id) for end in "abr"}
-        self.interface = {end: "cw%s%d" % (end, self.id) for end in "ab"}
-        self.place = {end: Place(end, ["ip", "netns", "exec", name])
-                      for end, name in self.name.items()}
+        self.s = stage
+        self.interface = {end: "cw" + end for end in "ab"}
+        self.place = {end: Place(end, ["ip", "netns", "exec", end]) for end in "abr"}
         self.private = {end: tool("wg", "genkey").strip() for end in "ab"}
         self.public = {end: tool("wg", "pubkey", input=key).strip()
                        for end, key in self.private.items()}
         self.running = []
-        stage.on_close.append(self.remove)
         self.make()
 
     def make(self):
-        for name in self.name.values():
-            tool("ip", "netns", "add", name)
-            tool("ip", "-n", name, "link", "set", "lo", "up")
+        for end in "abr":
+            tool("ip", "netns", "add", end)
+            tool("ip", "-n", end, "link", "set", "lo", "up")
         self.run("r", "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
         for end, (v4, v6) in UNDER.items():
-            tool("ip", "link", "add", "up0", "netns", self.name[end], "type", "veth", "peer",
-                 "name", end, "netns", self.name["r"])
+            tool("ip", "link", "add", "up0", "netns", end, "type", "veth", "peer", "name", end,
+                 "netns", "r")
             router4, router6 = v4.rsplit(".", 1)[0] + ".254", v6.rsplit("::", 1)[0] + "::fe"
             for where, link, addresses in ((end, "up0", (v4, v6)), ("r", end, (router4, router6))):
                 self.ip(where, "address", "add", addresses[0] + "/24", "dev", link)
@@ -58,12 +55,8 @@ class Tunnels:
             self.ip(end, "route", "add", "default", "via", router4)
             self.ip(end, "-6", "route", "add", "default", "via", router6)
 
-    def remove(self):
-        for name in self.name.values():
-            subprocess.run(["ip", "netns", "del", name], stderr=subprocess.DEVNULL, check=False)
-
     def ip(self, end, *words):
-        tool("ip", "-n", self.name[end], *words)
+        tool("ip", "-n", end, *words)
 
     def run(self, end, *words, **options):
         return self.s.run(self.place[end], *words, **options)
@@ -86,9 +79,7 @@ class Tunnels:
             self.s.env = dict(before)
             self.running.append(name)
         for end in "ab":
-            interface = self.interface[end]
-            self.s.until(10, "%s answers" % interface, lambda: interface in self.run(
-                end, "wg", "show", "interfaces").split())
+            self.until_answers(end, self.interface[end])
         for end in "ab":
             self.configure(end, family)
             self.ip(end, "address", "add", INNER[end][0] + "/24", "dev", self.interface[end])
@@ -101,6 +92,11 @@ class Tunnels:
             self.running.append("echo-" + end)
             self.s.until(10, "the echo of %s listens" % end, lambda: ":7777" in self.run(
                 end, "ss", "-Hlnt"))
+
+    def until_answers(self, end, interface):
+        """wg is not asked before the socket listens: it removes one that refuses."""
+        self.s.until(10, "%s answers" % interface, lambda: "/%s.sock " % interface in self.run(
+            end, "ss", "-Hlx") and interface in self.run(end, "wg", "show", "interfaces").split())
 
     def configure(self, end, family):
         other = OTHER[end]

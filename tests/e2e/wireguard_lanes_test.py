@@ -9,7 +9,7 @@ import sys
 import threading
 
 from mesh import play_and_count
-from tunnels import GO, INNER, OURS, PORT, TRAFFIC, UNDER, Tunnels, tool
+from tunnels import GO, INNER, OTHER, OURS, PORT, TRAFFIC, UNDER, Tunnels, tool
 
 LANES = OURS + ("--lanes", "3")
 PEERS = 8
@@ -57,15 +57,25 @@ def change_everything(tunnels):
     tunnels.ip("a", "address", "replace", INNER["a"][1] + "/64", "dev", ours, "nodad")
 
 
+def start_streams(tunnels, name):
+    """Two from each end; all are connected."""
+    names = ["%s, from %s, %d" % (name, end, i) for end in "ab" for i in range(2)]
+    for stream, end in zip(names, "aabb"):
+        tunnels.s.start(stream, tunnels.place[end], "/usr/bin/python3", "-B", TRAFFIC, "tcp",
+                        INNER[OTHER[end]][0], "30000000", show=False)
+    for stream in names:
+        tunnels.s.until(30, stream + " is connected", lambda s=stream: "connected" in tunnels.s.log(s))
+    return [tunnels.s.release(stream) for stream in names]
+
+
 def changes(tunnels, check, other, name):
     tunnels.up({"a": LANES, "b": other})
     tunnels.all_traffic("a", "1400", "9000")
     tunnels.all_traffic("b", "1400", "9000")
-    streams = [background(lambda end=end: tunnels.traffic("tcp", end, 4, "30000000", timeout=120))
-               for end in "ab" for _ in range(2)]
+    streams = start_streams(tunnels, name)
     for _ in range(3):
         change_everything(tunnels)
-    check("%s: streams outlive every change" % name, all([wait() for wait in streams]))
+    check("%s: streams outlive every change" % name, all(s.wait(120) == 0 for s in streams))
     tunnels.all_traffic("a", "1400", "9000")
     received, sent = tool("wg", "show", tunnels.interface["a"], "transfer").split()[1:]
     check("%s: the lanes' bytes are counted" % name, min(int(received), int(sent)) > 100_000)
@@ -82,11 +92,10 @@ def busy_threads(pid):
 
 def add_peer(tunnels, number):
     """A further interface at `a` with its own port, to `b`, which has 10.78.N.2 for it."""
-    name = "cp%d-%d" % (number, tunnels.id)
+    name = "cp%d" % number
     tunnels.s.start(name, tunnels.place["a"], *OURS, name, show=False)
     tunnels.running.append(name)
-    tunnels.s.until(10, "%s answers" % name, lambda: name in tunnels.run(
-        "a", "wg", "show", "interfaces").split())
+    tunnels.until_answers("a", name)
     private = tool("wg", "genkey").strip()
     tool("wg", "set", name, "private-key", "/dev/stdin", "peer", tunnels.public["b"],
          "allowed-ips", "10.78.%d.2/32" % number, "endpoint",

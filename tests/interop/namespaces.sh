@@ -4,7 +4,17 @@
 #
 # $tag names the namespaces. At the end every process in $namespaces and every one of $processes is
 # ended, and the namespaces, $work and $leftovers are removed: a script adds what it makes.
+#
+# Runs in mounts of its own: the names of namespaces and wg's control sockets stand for the whole
+# machine, and wg removes a socket of anybody's that refuses it.
 set -Eeuo pipefail
+
+if [[ -z ${CULVERT_OWN_MOUNTS:-} ]]; then
+  CULVERT_OWN_MOUNTS=1 exec unshare --mount "$0" "$@"
+fi
+mkdir -p /run/netns /run/wireguard
+mount -t tmpfs none /run/netns
+mount -t tmpfs none /run/wireguard
 
 work=$(mktemp -d)
 ours=$tag-o-$$

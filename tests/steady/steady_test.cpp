@@ -4,6 +4,8 @@
 
 #include <catch2/catch.hpp>
 #include <cstdio>
+#include <fstream>
+#include <string>
 #include <thread>
 
 #include "proto/core/rng.hpp"
@@ -152,6 +154,18 @@ void swap_ends(ByteView packet) {
   std::swap_ranges(raw + 40, raw + 42, raw + 42);  // ports; the checksum does not mind
 }
 
+// An IPv6 address is not the system's own before its local route is there, a moment after it was
+// added.
+void wait_for_local_route(const IpAddress& own) {
+  for (;;) {
+    std::ifstream routes("/proc/thread-self/net/ipv6_route");
+    for (std::string line; std::getline(routes, line);) {
+      if (line.starts_with(to_hex(own.bytes)) && line.find(" 80200001 ") != line.npos) return;
+    }
+    std::this_thread::yield();
+  }
+}
+
 struct TunResult {
   bool tried = false;
   std::uint64_t allocations = 0;
@@ -180,6 +194,7 @@ void through_device(TunResult& result) {
       !add_route({"steady0", *Prefix::of(own, 64), kMainTable, own})) {
     return;
   }
+  wait_for_local_route(own);
   std::size_t came = 0;
   std::size_t wanted = 0;
   auto udp = UdpSocket::open(loop, {own, 4000}, [&](std::span<Datagram> batch) {

@@ -55,6 +55,10 @@ gone() {  # IFNAME: process, socket and interface
   [[ -z $(our_pids "$1") && ! -e $sockets/$1.sock ]] && ! in_ours ip link show "$1" >/dev/null 2>&1
 }
 
+serves() {  # IFNAME; wg is not asked before the socket listens: it removes one that refuses
+  [[ $(in_ours ss -Hlx) == *"/$1.sock "* ]] && in_ours wg show "$1"
+}
+
 ping_ours() { in_theirs ping -n -q -i 0.2 -c 3 -w 20 10.77.0.1; }
 ping_theirs() { in_ours ping -n -q -i 0.2 -c 3 -w 20 10.77.0.2; }
 wg_ours() { in_ours wg set "$cwo" "$@"; }
@@ -363,7 +367,7 @@ rm "$sockets/$another.sock"
 check "socket removed: nothing is left" until_true 5 gone "$another"
 ip netns exec "$ours" "$program" -f "$another" >"$work/foreground.log" 2>&1 &
 foreground=$!
-check "-f: it answers" until_true 5 in_ours wg show "$another"
+check "-f: it answers" until_true 5 serves "$another"
 kill -INT "$(our_pids "$another")"
 check "-f: SIGINT ends it" wait "$foreground"
 check "a library that is not there: refused" fails env CULVERT_AEAD=none ip netns exec "$ours" "$program" "$another"
@@ -374,10 +378,13 @@ for library in sodium libcrypto; do
 done
 
 # ── throughput ──────────────────────────────────────────────────────────────────────────────────
-in_theirs iperf3 -s -D -I "$work/iperf.pid"
-until_true 5 test -s "$work/iperf.pid"
-iperf() {
-  in_ours iperf3 -c 10.77.0.2 "$@" >"$work/iperf.log" || return 1
+port=5200
+listening() { [[ -n $(in_theirs ss -Hlnt "sport = :$port") ]]; }
+iperf() {  # each with a server of its own: one that has just served may not take the next yet
+  port=$((port + 1))
+  in_theirs iperf3 -s -1 -p "$port" >/dev/null &
+  until_true 10 listening || return 1
+  in_ours iperf3 -c 10.77.0.2 -p "$port" "$@" >"$work/iperf.log" || return 1
   awk '/receiver/ {print "      " $7 " " $8}' "$work/iperf.log" >&3
 }
 exec 3>&1

@@ -1,0 +1,88 @@
+#include "agent/cli/parsed.hpp"
+
+namespace culvert::cli {
+
+void add_vendor(CLI::App& app, Parsed& p) {
+  auto* vendor = app.add_subcommand("vendor", "the vendor's root: init, collect, site");
+  vendor->require_subcommand(1);
+  auto* init = vendor->add_subcommand("init", "make the vendor's root and keys");
+  init->add_option("--dir", p.vendor_init.folder, "new folder for them")
+      ->type_name("DIR")
+      ->required();
+  init->add_option("--name", p.vendor_init.name, "the vendor's domain name")->required();
+  init->add_option("--person", p.vendor_init.person, "who holds the keys, user@domain")->required();
+  on_run(init, p, [&p] { return vendor_init(p.vendor_init); });
+  auto* collect =
+      vendor->add_subcommand("collect", "next epoch of the root, with a coordinator's keys");
+  collect->add_option("--dir", p.collect.folder, "the vendor's folder")
+      ->type_name("DIR")
+      ->required();
+  collect->add_option("FILE", p.collect.coordinator_pub, "coordinator.pub")->required();
+  on_run(collect, p, [&p] { return vendor_collect(p.collect); });
+  auto* site = vendor->add_subcommand("site", "sign that a name is the site with this root hash");
+  site->add_option("--dir", p.vendor_site.folder, "the vendor's folder")
+      ->type_name("DIR")
+      ->required();
+  site->add_option("FILE", p.vendor_site.site_bundle, "the customer's site.bundle")->required();
+  site->add_option("--hash", p.vendor_site.hash, "root hash, as the customer told it")->required();
+  site->add_option("--out", p.vendor_site.out, "file to write (default: SITE.site in the folder)")
+      ->type_name("FILE");
+  on_run(site, p, [&p] { return vendor_site(p.vendor_site); });
+}
+
+void add_site(CLI::App& app, Parsed& p) {
+  auto* site = app.add_subcommand("site", "the customer's root, policy and tokens: init, token");
+  site->require_subcommand(1);
+  auto* init = site->add_subcommand("init", "make a site's root, policy and first agent token");
+  init->add_option("NAME", p.site_init.name, "the site's domain name")->required();
+  init->add_option("--vendor", p.site_init.vendor_bundle, "the vendor's vendor.bundle")
+      ->type_name("FILE")
+      ->required();
+  init->add_option("--vendor-hash", p.site_init.vendor_hash, "its genesis hash, out of band")
+      ->required();
+  init->add_option("--person", p.site_init.person, "who holds the keys, user@domain")->required();
+  init->add_option("--dir", p.site_init.folder, "new folder for them (default: NAME)")
+      ->type_name("DIR");
+  init->add_option("--service", p.site_init.services, "LABEL=tls:PORT or LABEL=tcp:PORT; repeat");
+  init->add_option("--allow-group", p.site_init.group, "group that may ask")->default_val("oncall");
+  init->add_option("--max", p.site_init.maximum, "longest grant")
+      ->type_name("TIME")
+      ->default_val("1h");
+  init->add_option("--lease", p.site_init.lease, "how long a lease lasts")
+      ->type_name("TIME")
+      ->default_val("30s");
+  on_run(init, p, [&p] { return site_init(p.site_init); });
+  auto* token = site->add_subcommand("token", "make another agent token");
+  token->add_option("--dir", p.site_token.folder, "the site's folder")
+      ->type_name("DIR")
+      ->required();
+  token->add_option("--out", p.site_token.out, "file to write (default: agent.token there)")
+      ->type_name("FILE");
+  token->add_option("--for", p.site_token.lifetime, "how long it may enrol")
+      ->type_name("TIME")
+      ->default_val("1h");
+  on_run(token, p, [&p] { return site_token(p.site_token); });
+}
+
+void add_device(CLI::App& app, Parsed& p) {
+  auto* device = app.add_subcommand("device", "laptops: token, admit, list");
+  device->require_subcommand(1);
+  auto* token = device->add_subcommand("token", "make a laptop's token");
+  token->add_option("--dir", p.device_token.folder, "the vendor's folder")
+      ->type_name("DIR")
+      ->required();
+  token->add_option("--person", p.device_token.person, "whose laptop, user@domain")->required();
+  token->add_option("--group", p.device_token.groups, "group of that person; repeat");
+  token->add_option("--out", p.device_token.out, "file to write")->type_name("FILE")->required();
+  on_run(token, p, [&p] { return device_token(p.device_token); });
+  auto* admit = device->add_subcommand("admit", "sign that a waiting laptop is its person's");
+  add_key(admit, p, true);
+  admit->add_option("--device", p.device, "its identity, ed25519:…, as its person told it")
+      ->required();
+  on_run(admit, p, [&p] { return admit_device(p.by, p.device); });
+  auto* list = device->add_subcommand("list", "laptops that wait or are admitted");
+  add_key(list, p, true);
+  on_run(list, p, [&p] { return list_devices(p.by); });
+}
+
+}  // namespace culvert::cli

@@ -1,0 +1,47 @@
+// What the command line may say, and the parts that declare it to CLI11.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+
+#include "agent/cli/options.hpp"
+#include "agent/shell/daemon.hpp"
+#include "agent/wireguard/program.hpp"
+
+namespace culvert::cli {
+
+std::string default_state();  // of this user
+
+// All that may be parsed, and what was chosen: the action of the one subcommand that ran.
+struct Parsed {
+  Common common{default_state(), false};
+  agent::DaemonOptions daemon;
+  std::string token_file, root_hash, node_name, owner;
+  VendorInit vendor_init;
+  VendorCollect collect;
+  VendorSite vendor_site;
+  SiteInit site_init;
+  SiteToken site_token;
+  DeviceToken device_token;
+  ByKey by;
+  Request request;
+  RunCommand run;
+  agent::WireguardOptions wireguard;
+  std::string device, grant, reason = "ended by an approver", site, target, spec, kind;
+  int count = 0, port = 0;
+  bool watch = false;
+  std::function<int()> action;
+};
+
+// `act` is what runs when the command is chosen. agent: it is a command of the running agent when
+// no key is given, and no agent is an exit code of its own.
+void on_run(CLI::App* command, Parsed& parsed, std::function<Status()> act, bool agent = false);
+void add_key(CLI::App* command, Parsed& p, bool required);
+
+// key_holders.cpp: commands of those who hold keys, for which no agent has to run.
+void add_vendor(CLI::App& app, Parsed& p);
+void add_site(CLI::App& app, Parsed& p);
+void add_device(CLI::App& app, Parsed& p);
+
+}  // namespace culvert::cli
