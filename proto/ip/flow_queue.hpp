@@ -4,9 +4,9 @@
 //
 // Memory is bounded and one for all: packets lie where they were written until they have left. When
 // it is full, the packets that have waited longest make room once they have for kPatience; until
-// then there is none, and the rest waits where it is. A super-packet never does: that would be fifty
-// losses in a row, to a flow that heeds one. The block that got free last is used first, so that a
-// short queue stays in the cache.
+// then there is none, and the rest waits where it is. A super-packet never does: that would be
+// fifty losses in a row, to a flow that heeds one. The block that got free last is used first, so
+// that a short queue stays in the cache.
 #pragma once
 
 #include <cstdint>
