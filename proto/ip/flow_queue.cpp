@@ -88,25 +88,14 @@ void FlowQueue::release() {
   if (count_ == 0) oldest_ = 0;
 }
 
-bool FlowQueue::make_room(std::size_t size) {
-  if (count_ == packets_.size()) return false;
-  if (kBlock - used_ >= size) return true;
-  if (free_.empty() || size > kBlock) return false;
-  block_ = free_.back();
-  free_.pop_back();
-  used_ = 0;
-  return true;
-}
-
-MutableByteView FlowQueue::room(Instant now, std::size_t size) {
+MutableByteView FlowQueue::room(std::size_t size) {
   release();
-  while (!make_room(size)) {
-    if (count_ == 0) return {};
-    const Packet& oldest = packets_[oldest_];
-    if (oldest.size > kOnePacket || now - oldest.since < kPatience) return {};
-    unlink(flows_[oldest.flow]);  // the oldest of all is the oldest of its flow
-    ++dropped_;
-    release();
+  if (count_ == packets_.size()) return {};
+  if (kBlock - used_ < size) {
+    if (free_.empty() || size > kBlock) return {};
+    block_ = free_.back();
+    free_.pop_back();
+    used_ = 0;
   }
   return {memory_.get() + block_ * kBlock + used_, size};
 }

@@ -3,10 +3,8 @@
 // send little first; each one that does not get short is thinned by CoDel. Pure.
 //
 // Memory is bounded and one for all: packets lie where they were written until they have left. When
-// it is full, the packets that have waited longest make room once they have for kPatience; until
-// then there is none, and the rest waits where it is. A super-packet never does: that would be
-// fifty losses in a row, to a flow that heeds one. The block that got free last is used first, so
-// that a short queue stays in the cache.
+// it is full the rest waits where it is. The block that got free last is used first, so that a
+// short queue stays in the cache.
 #pragma once
 
 #include <cstdint>
@@ -27,9 +25,6 @@ class FlowQueue {
  public:
   static constexpr std::size_t kFlows = 1024;
   static constexpr std::int64_t kQuantum = 8 * 1024;  // bytes a flow and turn
-  static constexpr Duration kPatience = 2 * Codel::kTarget;
-  static constexpr std::size_t kOnePacket = 2048;  // more: a super-packet
-
   struct Taken {
     MutableByteView bytes;  // until the next call of room()
     bool thin = false;      // CoDel: drop one packet of it, or mark it
@@ -39,13 +34,12 @@ class FlowQueue {
 
   FlowQueue(std::size_t blocks, std::size_t packets);  // at most these wait
 
-  MutableByteView room(Instant now, std::size_t size);  // for one packet; empty: there is none
+  MutableByteView room(std::size_t size);  // for one packet; empty: there is none
   void push(Instant now, std::size_t size, std::uint32_t flow);  // the front of what room() gave
   std::optional<Taken> pop(Instant now);
 
   bool empty() const { return waiting_ == 0; }
-  std::size_t waiting() const { return waiting_; }    // packets
-  std::uint64_t dropped() const { return dropped_; }  // to make room
+  std::size_t waiting() const { return waiting_; }  // packets
 
  private:
   static constexpr std::uint32_t kNone = UINT32_MAX;
@@ -73,8 +67,7 @@ class FlowQueue {
   void append(List& list, std::uint32_t flow);
   std::uint32_t take_first(List& list);
   Packet& unlink(Flow& flow);  // its first packet
-  bool make_room(std::size_t size);
-  void release();  // the memory of what has left
+  void release();              // the memory of what has left
 
   std::unique_ptr<std::uint8_t[]> memory_;
   std::vector<std::uint32_t> live_;  // packets in each block
@@ -89,7 +82,6 @@ class FlowQueue {
   std::vector<Flow> flows_;
   List new_, old_;
   std::size_t largest_ = 0;
-  std::uint64_t dropped_ = 0;
 };
 
 }  // namespace culvert::ip

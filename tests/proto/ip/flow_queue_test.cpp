@@ -16,7 +16,7 @@ namespace {
 constexpr Instant kStart{1'000'000'000};
 
 bool push(FlowQueue& queue, Instant now, std::uint32_t flow, const Bytes& bytes) {
-  const auto room = queue.room(now, bytes.size());
+  const auto room = queue.room(bytes.size());
   if (room.empty()) return false;
   std::copy(bytes.begin(), bytes.end(), room.begin());
   queue.push(now, bytes.size(), flow);
@@ -32,6 +32,7 @@ TEST_CASE("flow queue: what leaves is what came, in order within a flow", "[ip][
   Instant now = kStart;
   std::uint64_t pushed = 0;
   std::uint64_t popped = 0;
+  std::uint64_t refused = 0;
   std::uint32_t next = 0;
   for (int round = 0; round < 20'000; ++round) {
     now += Duration(static_cast<std::int64_t>(rng.below(300'000)));
@@ -40,22 +41,24 @@ TEST_CASE("flow queue: what leaves is what came, in order within a flow", "[ip][
       Bytes bytes(8 + rng.below(rng.below(10) == 0 ? 9000 : 1400));
       store_be(bytes.data(), flow);
       store_be(bytes.data() + 4, next++);
-      if (!push(queue, now, flow, bytes)) continue;
+      if (!push(queue, now, flow, bytes)) {
+        ++refused;
+        continue;
+      }
       ++pushed;
       model[flow].push_back(bytes);
     } else if (const auto taken = queue.pop(now)) {
       ++popped;
       const auto flow = load_be<std::uint32_t>(taken->bytes.data());
       auto& expected = model[flow];
-      // Those in between made room.
-      while (!expected.empty() && expected.front() != to_bytes(taken->bytes)) expected.pop_front();
       REQUIRE_FALSE(expected.empty());
+      REQUIRE(expected.front() == to_bytes(taken->bytes));
       expected.pop_front();
     }
-    REQUIRE(pushed == popped + queue.waiting() + queue.dropped());
+    REQUIRE(pushed == popped + queue.waiting());
   }
   CHECK(popped > 5000);
-  CHECK(queue.dropped() > 0);
+  CHECK(refused > 0);
 }
 
 TEST_CASE("flow queue: one that sends little does not wait for those that send much",
@@ -85,32 +88,24 @@ TEST_CASE("flow queue: flows get the same bytes, whatever the size of their pack
   CHECK(bytes[2] > 240'000);
 }
 
-TEST_CASE("flow queue: a full one waits, then what has waited longest makes room",
-          "[ip][flow_queue]") {
-  FlowQueue queue(2, 1000);
-  std::size_t count = 0;
-  while (push(queue, kStart, 1, Bytes(1000, 1))) ++count;
-  CHECK(count == 512);
-  CHECK(queue.dropped() == 0);
-  const Instant later = kStart + FlowQueue::kPatience;
-  CHECK(queue.room(later - 1ns, 1000).empty());
-  CHECK(push(queue, later, 2, Bytes(1000, 2)));
-  CHECK(queue.dropped() == 256);  // a block of them
-  CHECK(queue.waiting() == 512 - 256 + 1);
-  CHECK(queue.pop(later)->bytes[0] == 1);  // both are new, this one is before it
-}
-
-TEST_CASE("flow queue: super-packets never make room; the rest waits elsewhere",
-          "[ip][flow_queue]") {
+TEST_CASE("flow queue: a full one has no room before a block of it has left", "[ip][flow_queue]") {
   FlowQueue queue(2, 1000);
   std::size_t count = 0;
   while (push(queue, kStart, 1, Bytes(60'000, 1))) ++count;
   CHECK(count == 8);
-  CHECK(queue.room(kStart + 10s, 1000).size() == 1000);  // behind them
-  CHECK(queue.room(kStart + 10s, 60'000).empty());
-  CHECK(queue.dropped() == 0);
-  for (int i = 0; i < 4; ++i) REQUIRE(queue.pop(kStart));
-  CHECK(queue.room(kStart + 10s, 60'000).size() == 60'000);
+  CHECK(queue.room(1000).size() == 1000);  // behind them
+  for (int i = 0; i < 4; ++i) {
+    CHECK(queue.room(60'000).empty());
+    REQUIRE(queue.pop(kStart));
+  }
+  CHECK(queue.room(60'000).size() == 60'000);
+  CHECK(queue.room(FlowQueue::kBlock + 1).empty());
+
+  FlowQueue few(2, 3);
+  for (int i = 0; i < 3; ++i) REQUIRE(push(few, kStart, 1, Bytes(100, 1)));
+  CHECK(few.room(100).empty());
+  REQUIRE(few.pop(kStart));
+  CHECK(few.room(100).size() == 100);
 }
 
 TEST_CASE("flow queue: one flow that stays long is thinned, one beside it that does not is not",
