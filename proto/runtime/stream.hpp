@@ -23,7 +23,7 @@ class Loop;
 inline constexpr std::size_t kMaxUnsent = 4U << 20U;    // beyond: closed with kExhausted
 inline constexpr std::size_t kHighWater = 256U << 10U;  // a polite writer stops here …
 inline constexpr std::size_t kLowWater = 64U << 10U;    // … and goes on at `drained`
-inline constexpr std::size_t kLittle = 16U << 10U;
+inline constexpr std::size_t kLittle = 32U << 10U;
 inline constexpr Duration kLingerTime = 2s;
 
 struct StreamEvents {
