@@ -213,7 +213,13 @@ int TcpListener::listen(Impl& impl) {
 }
 
 TcpListener::TcpListener(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-TcpListener::~TcpListener() = default;
+// Not by closing alone: who made an adopted descriptor may not have closed his yet.
+TcpListener::~TcpListener() {
+  uv_os_fd_t descriptor = -1;
+  if (uv_fileno(reinterpret_cast<const uv_handle_t*>(impl_->handle.get()), &descriptor) == 0) {
+    ::shutdown(descriptor, SHUT_RDWR);
+  }
+}
 Endpoint TcpListener::local_endpoint() const { return impl_->local; }
 
 }  // namespace culvert::runtime

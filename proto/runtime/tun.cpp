@@ -33,8 +33,8 @@ constexpr std::size_t kMaxReads = 256;  // a turn
 // What a turn hands on: little, so that what came meanwhile from the peers need not wait for much.
 constexpr std::size_t kBatchBytes = 128 * 1024;
 constexpr std::size_t kBatch = 64;  // packets or super-packets
-// What waits here, flow by flow: 1.25 MiB, which the cache holds, 2 ms at 5 Gbit/s. The rest waits in
-// the device.
+// What waits here, flow by flow: 1.25 MiB, which the cache holds, 2 ms at 5 Gbit/s. The rest waits
+// in the device.
 constexpr std::size_t kWaitingBlocks = 5;
 constexpr std::size_t kWaitingPackets = 4096;
 // Packets that the device holds for us. The system's 500 are full when we are kept from the

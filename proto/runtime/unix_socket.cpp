@@ -76,6 +76,7 @@ struct UnixSocket::Impl : std::enable_shared_from_this<Impl> {
 
   Status open();
   Status bind();
+  Status listen_as(const std::string& unnamed);
   void watch_file();
   bool is_ours() const;
   void accept();
@@ -165,25 +166,39 @@ struct UnixSocket::Impl::Client {
   bool hang_up = false;
 };
 
+// It listens before it has its name: wg(8) takes one that does not answer away, as we do.
 Status UnixSocket::Impl::bind() {
-  if (path.size() >= sizeof(sockaddr_un::sun_path)) {
+  const std::string unnamed = path + "." + std::to_string(::getpid());
+  if (unnamed.size() >= sizeof(sockaddr_un::sun_path)) {
     return fail(ErrorCode::kInvalid, "too long a name for a Unix socket: " + path);
   }
   descriptor = unix_socket();
   if (descriptor < 0) return fail_with(uv_error("cannot open a Unix socket", -errno));
-  int error = bind_private(descriptor, path);
-  if (error == EADDRINUSE) {
+  ::unlink(unnamed.c_str());  // of a process that has died, and had our number
+  if (const int error = bind_private(descriptor, unnamed); error != 0) {
+    return fail_with(uv_error("cannot make " + path, -error));
+  }
+  const Status named = listen_as(unnamed);
+  ::unlink(unnamed.c_str());
+  return named;
+}
+
+Status UnixSocket::Impl::listen_as(const std::string& unnamed) {
+  if (::listen(descriptor, kBacklog) != 0) {
+    return fail_with(uv_error("cannot listen at " + path, -errno));
+  }
+  int error = ::link(unnamed.c_str(), path.c_str()) == 0 ? 0 : errno;
+  if (error == EEXIST) {
     if (answers(path)) {
       return fail(ErrorCode::kConflict, path + " is in use: another process answers there");
     }
     ::unlink(path.c_str());  // of a process that has died
-    error = bind_private(descriptor, path);
+    error = ::link(unnamed.c_str(), path.c_str()) == 0 ? 0 : errno;
   }
   if (error != 0) return fail_with(uv_error("cannot make " + path, -error));
   struct stat file {};
-  if (::lstat(path.c_str(), &file) == 0) inode = file.st_ino;
-  if (::listen(descriptor, kBacklog) == 0) return {};
-  return fail_with(uv_error("cannot listen at " + path, -errno));
+  if (::lstat(unnamed.c_str(), &file) == 0) inode = file.st_ino;
+  return {};
 }
 
 Status UnixSocket::Impl::open() {

@@ -1,5 +1,9 @@
 #include "proto/runtime/tcp.hpp"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 
 #include "proto/runtime/net.hpp"
@@ -196,4 +200,26 @@ TEST_CASE("names resolve, and unknown ones say so", "[runtime][net]") {
   const auto addresses = interface_addresses();
   CHECK(std::find(addresses.begin(), addresses.end(), IpAddress::v4(127, 0, 0, 1)) !=
         addresses.end());
+}
+
+TEST_CASE("a listener that goes refuses, though somebody still has its descriptor",
+          "[runtime][tcp]") {
+  Loop loop;
+  const int made = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  sockaddr_in any{};
+  any.sin_family = AF_INET;
+  any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  REQUIRE(::bind(made, reinterpret_cast<const sockaddr*>(&any), sizeof any) == 0);
+  const int held = ::dup(made);
+  auto listener = TcpListener::adopt(loop, made, [](auto, const Endpoint&) {});
+  REQUIRE(listener);
+  const Endpoint at = (*listener)->local_endpoint();
+  listener->reset();
+  std::optional<ErrorCode> refused;
+  TcpConnect connect(loop, at, {}, [&](auto stream) {
+    refused = stream ? ErrorCode::kInternal : stream.error().code;
+  });
+  RUN_UNTIL(loop, refused.has_value());
+  CHECK(refused == ErrorCode::kUnavailable);
+  ::close(held);
 }

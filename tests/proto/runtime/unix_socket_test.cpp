@@ -138,6 +138,8 @@ TEST_CASE("Unix socket: what a dead process left is replaced, a live one is not"
     ::close(left);
   }
   auto socket = listen(loop, path);
+  const std::filesystem::directory_iterator files(folder.path);
+  CHECK(std::distance(begin(files), end(files)) == 1);  // not the one that it had before its name
   const auto second = UnixSocket::listen(loop, path, {[] { return echo; }, {}});
   REQUIRE_FALSE(second);
   CHECK(second.error().code == ErrorCode::kConflict);
