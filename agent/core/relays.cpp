@@ -133,6 +133,8 @@ bool Relays::send(Now now, const crypto::RelayKey& to, ByteView packet) {
 void Relays::flush(Now now, Effects& out) {
   for (const auto& relay : relays_) {
     if (relay->output.wire.size() > kMaxOwn) {
+      out.events.emplace_back(LogLine{LogLevel::kWarning, "relay closed",
+                                      relay->info.id + ": it asks and takes no answers"});
       drop(*relay, out);
       wait(now, *relay);
     } else if (!relay->output.wire.empty() || !relay->disco.empty() || !relay->data.empty()) {

@@ -138,13 +138,6 @@ void Client::close(Error reason, ClientOutput& out) {
   out.events.emplace_back(Closed{std::move(reason)});
 }
 
-Status Client::send(const crypto::RelayKey& destination, ByteView packet, ClientOutput& out) {
-  if (!ready()) return fail(ErrorCode::kUnavailable, "not logged in to the relay");
-  if (packet.size() > kMaxPacketSize) return fail(ErrorCode::kInvalid, "packet above 64 KiB");
-  write_frame(out.wire, FrameType::kSendPacket, {destination.view(), packet});
-  return {};
-}
-
 void Client::renew_ticket(std::string_view ticket, ClientOutput& out) {
   if (!ready() || ticket.empty() || ticket.size() > kMaxTicketSize) return;
   write_frame(out.wire, FrameType::kTicket, {view(ticket)});

@@ -1,6 +1,8 @@
 // One connection to a relay, without its socket: bytes and time in; bytes for the relay and events
-// out. Begins after the HTTP upgrade (or WebSocket) with the relay's ServerKey and lives as long as
-// the connection; after a Closed event it does nothing more and a new Client takes its place.
+// out. Packets are sent by the owner, as kSendPacket frames of at most kMaxPacketSize, once
+// ready(). Begins after the HTTP upgrade (or WebSocket) with the relay's ServerKey and lives as
+// long as the connection; after a Closed event it does nothing more and a new Client takes its
+// place.
 //
 //   greeting → (ServerKey: pinned key) → login → (ServerInfo) → ready
 //
@@ -79,8 +81,6 @@ class Client {
   void handle_timeout(Now now, ClientOutput& out);
   Instant next_deadline() const;
 
-  // kUnavailable before Ready or after Closed; kInvalid above kMaxPacketSize.
-  Status send(const crypto::RelayKey& destination, ByteView packet, ClientOutput& out);
   // A new ticket for the present connection; before Ready nothing (the login fetches the latest).
   void renew_ticket(std::string_view ticket, ClientOutput& out);
   void note_preferred(bool preferred, ClientOutput& out);  // this relay is our home

@@ -75,7 +75,8 @@ void SocketClient::flush() {
 }
 
 void SocketClient::send(const crypto::RelayKey& to, ByteView packet) {
-  REQUIRE(client_->send(to, packet, out_));
+  REQUIRE(client_->ready());
+  derp::write_frame(out_.wire, derp::FrameType::kSendPacket, {to.view(), packet});
   flush();
 }
 

@@ -57,7 +57,7 @@ struct Bench {
 TEST_CASE("derp client: the login carries ticket and challenge") {
   Bench b;
   CHECK(b.client.next_deadline() == b.now.steady + kLoginTimeout);
-  CHECK_FALSE(b.client.send(b.relay.public_key, view("x"), b.out));
+  CHECK_FALSE(b.client.ready());
   b.greet();
   REQUIRE(b.out.wire.size() > kHeaderSize);
   CHECK(b.out.wire[0] == 0x02);
@@ -128,15 +128,11 @@ TEST_CASE("derp client: other frames before the login end it") {
   CHECK(c.closed() == ErrorCode::kInvalid);
 }
 
-TEST_CASE("derp client: packets both ways") {
+TEST_CASE("derp client: a packet comes") {
   Bench b;
   b.log_in();
   crypto::RelayKey peer;
   peer.bytes.fill(0xBB);
-  REQUIRE(b.client.send(peer, view("hi"), b.out));
-  CHECK(to_hex(b.out.wire) == "0400000022" + std::string(64, 'b') + "6869");
-  CHECK(b.client.send(peer, Bytes(kMaxPacketSize + 1), b.out).error().code == ErrorCode::kInvalid);
-  b.out.clear();
   Bytes payload = to_bytes(peer.view());
   append(payload, view("hello"));
   b.frame(FrameType::kRecvPacket, payload);
