@@ -70,16 +70,8 @@ class QuietStage(Stage):
 def set_up(stage, direct, stack, places=None, flags=()):
     mesh = Mesh(stage, *(places or [Place("here")] * 3), loopback=places is None)
     mesh.extra = {"agent": {"stack": stack}, "laptop": {"stack": stack}}
-    mesh.vendor_keys()
-    mesh.site_keys()
-    mesh.start_relay()
-    mesh.setup_coordinator()
-    mesh.start_coordinator()
-    mesh.start_upstreams()
     mesh.direct = direct
-    mesh.start_agent()
-    mesh.start_laptop(flags=flags)
-    mesh.admit()
+    mesh.bring_up(flags)
     return mesh
 
 

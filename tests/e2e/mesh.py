@@ -253,6 +253,18 @@ class Mesh:
         self.extra = {}  # more configuration, by program
 
     # --- who runs what ---
+    def bring_up(self, flags=()):
+        """All of it, until the laptop is admitted."""
+        self.vendor_keys()
+        self.site_keys()
+        self.start_relay()
+        self.setup_coordinator()
+        self.start_coordinator()
+        self.start_upstreams()
+        self.start_agent()
+        self.start_laptop(flags=flags)
+        self.admit()
+
     def vendor_keys(self):
         s, place = self.s, self.operator
         out = s.run(place, "culvert", "vendor", "init", "--dir", s.path("vendor"), "--name",

@@ -57,16 +57,8 @@ def play(stage, check):
     make_way()
     hub, cluster, laptop = place(HUB), place("cluster"), place("laptop")
     mesh = Mesh(stage, hub, cluster, laptop, loopback=False)
-    mesh.vendor_keys()
-    mesh.site_keys()
-    mesh.start_relay()
-    mesh.setup_coordinator()
-    mesh.start_coordinator()
-    mesh.start_upstreams()
     mesh.extra = {"agent": {"stack": "lwip"}, "laptop": {"stack": "lwip"}}
-    mesh.start_agent()
-    mesh.start_laptop()
-    mesh.admit()
+    mesh.bring_up()
     mesh.grant(length="1h")
     stage.write("upload", "x" * 900_000)  # nginx takes a megabyte
     way = Way(stage, hub)

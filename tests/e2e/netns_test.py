@@ -28,15 +28,7 @@ def play(stage, check):
     mesh = Mesh(stage, hub, cluster, laptop, loopback=False)
     if len(sys.argv) > 2:
         mesh.extra = {"agent": {"stack": sys.argv[2]}, "laptop": {"stack": sys.argv[2]}}
-    mesh.vendor_keys()
-    mesh.site_keys()
-    mesh.start_relay()
-    mesh.setup_coordinator()
-    mesh.start_coordinator()
-    mesh.start_upstreams()
-    mesh.start_agent()
-    mesh.start_laptop()
-    mesh.admit()
+    mesh.bring_up()
     if len(sys.argv) > 2:
         check("the stack is " + sys.argv[2], mesh.status()["stack"] == sys.argv[2])
     agent = dict(stage.processes)["agent"]

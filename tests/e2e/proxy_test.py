@@ -68,15 +68,7 @@ def play(stage, check):
         return int(re.search(r"^%s (\d+)" % name, out, re.MULTILINE).group(1))
 
     start_proxy(stage, hub, [mesh.control_port, mesh.relay_port])
-    mesh.vendor_keys()
-    mesh.site_keys()
-    mesh.start_relay()
-    mesh.setup_coordinator()
-    mesh.start_coordinator()
-    mesh.start_upstreams()
-    mesh.start_agent()
-    mesh.start_laptop()
-    mesh.admit()
+    mesh.bring_up()
     mesh.grant(show=True)  # the customer's approver goes through the proxy too
     check("through the proxy alone: curl reaches the API",
           "hello from the cluster" in mesh.curl("https://%s/" % API))

@@ -53,15 +53,7 @@ def play(stage, check):
     mesh.services["sink"] = ("tcp:9", {"upstream": "127.0.0.1:%d" % sink})
     mesh.extra = {"agent": {"stack": "lwip"}, "laptop": {"stack": "lwip"}}
     relay = Relay(mesh)
-    mesh.vendor_keys()
-    mesh.site_keys()
-    mesh.start_relay()
-    mesh.setup_coordinator()
-    mesh.start_coordinator()
-    mesh.start_upstreams()
-    mesh.start_agent()
-    mesh.start_laptop()
-    mesh.admit()
+    mesh.bring_up()
     for service in (API, DB, DB.replace("db", "sink", 1)):
         mesh.grant(service, length="1h")
     slow_down()

@@ -106,15 +106,7 @@ def check_helper(stage, mesh, check):
 def play(stage, check):
     here = Place("here")
     mesh = Mesh(stage, here, here, here, loopback=True)
-    mesh.vendor_keys()
-    mesh.site_keys()
-    mesh.start_relay()
-    mesh.setup_coordinator()
-    mesh.start_coordinator()
-    mesh.start_upstreams()
-    mesh.start_agent()
-    mesh.start_laptop()
-    mesh.admit()
+    mesh.bring_up()
     check_refusals(stage, mesh, check)
     if mesh.status()["stack"] != "kernel":
         print("no user namespace on this machine: the rest is not tried")

@@ -56,7 +56,7 @@ gone() {  # IFNAME: process, socket and interface
 }
 
 serves() {  # IFNAME; wg is not asked before the socket listens: it removes one that refuses
-  [[ $(in_ours ss -Hlx) == *"/$1.sock "* ]] && in_ours wg show "$1"
+  [[ $(in_ours ss -Hlx) == *"/$1.sock"* ]] && in_ours wg show "$1"
 }
 
 ping_ours() { in_theirs ping -n -q -i 0.2 -c 3 -w 20 10.77.0.1; }
