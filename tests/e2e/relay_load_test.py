@@ -13,7 +13,7 @@ from mesh import API, DB, Mesh, free_port, play_and_count
 from netns import HUB, lay_out, place
 
 RATE = ("root", "tbf", "rate", "20mbit", "burst", "16kb", "latency", "30ms")
-COUNT, SIZE = 12, 2 << 20  # a window of each connection is 512 KiB
+COUNT, SIZE = 12, 3 << 20  # a window of each connection is 512 KiB
 
 
 def slow_down():
