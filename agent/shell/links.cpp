@@ -1,5 +1,7 @@
 #include "agent/shell/links.hpp"
 
+#include "proto/runtime/refill.hpp"
+
 namespace culvert::agent {
 
 using runtime::ByteStream;
@@ -141,14 +143,8 @@ void RelayLinks::fail(ConnectionId id, const std::string& reason) {
 void RelayLinks::flush(ConnectionId id) {
   const auto link = links_.find(id);
   if (link == links_.end() || !link->second.stream) return;
-  auto& stream = *link->second.stream;
-  const std::size_t low_water = link->second.low_water;
-  do {
-    const std::size_t unsent = stream.unsent();
-    buffer_.clear();
-    if (unsent < 2 * low_water) pull_(id, 2 * low_water - unsent, buffer_);
-    if (!buffer_.empty()) stream.write(buffer_);
-  } while (!buffer_.empty() && stream.unsent() <= low_water);  // above: `drained` comes
+  runtime::refill(*link->second.stream, link->second.low_water, buffer_,
+                  [&](std::size_t room, Bytes& out) { pull_(id, room, out); });
 }
 
 void RelayLinks::close(const CloseRelay& what) { links_.erase(what.id); }

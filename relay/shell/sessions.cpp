@@ -1,6 +1,6 @@
 #include "relay/shell/sessions.hpp"
 
-#include <algorithm>
+#include "proto/runtime/refill.hpp"
 
 namespace culvert::relay {
 
@@ -55,13 +55,8 @@ void Sessions::settle() {
 void Sessions::flush(ConnectionId id) {
   const auto found = streams_.find(id);
   if (found == streams_.end()) return;
-  auto& [stream, low_water] = found->second;
-  do {
-    const std::size_t unsent = stream->unsent();
-    buffer_.clear();
-    core_.pull(id, 2 * low_water - std::min(unsent, 2 * low_water), loop_.now(), buffer_);
-    if (!buffer_.empty()) stream->write(buffer_);
-  } while (!buffer_.empty() && stream->unsent() <= low_water);  // above: `drained` comes
+  runtime::refill(*found->second.stream, found->second.low_water, buffer_,
+                  [&](std::size_t room, Bytes& out) { core_.pull(id, room, loop_.now(), out); });
 }
 
 void Sessions::end(Close close) {
