@@ -3,7 +3,7 @@
 
 #ifdef CULVERT_IPSEC_MB
 #include <intel-ipsec-mb.h>
-#include <sodium.h>
+#include <openssl/crypto.h>
 
 #include <cstdlib>
 #include <memory>
@@ -94,7 +94,7 @@ void open(std::span<AeadJob> jobs) {
     finish(engine);
     for (std::size_t i = 0; i < now.size(); ++i) {
       const auto& buffer = now[i].buffer;
-      now[i].ok = sodium_memcmp(scratch.tags[i].data(),
+      now[i].ok = CRYPTO_memcmp(scratch.tags[i].data(),
                                 buffer.data() + (buffer.size() - kAeadTagSize), kAeadTagSize) == 0;
     }
     jobs = jobs.subspan(now.size());

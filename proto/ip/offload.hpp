@@ -50,8 +50,8 @@ inline constexpr std::size_t kRoomBehind = 32;  // of its padding and tag
 
 // Appends the packets to `out`; they lie in `super` itself or in the arena, and live until the next
 // clear() and as long as `super`. Those in the arena have kRoomBefore and kRoomBehind around them,
-// one that is not split has what `super` has. False: a header that lies or that we did not ask for;
-// the packet is dropped.
+// one that is not split has what `super` has; the headers of one that is split are spent. False: a
+// header that lies or that we did not ask for; the packet is dropped.
 class Splitter {
  public:
   bool split(const VirtioHeader& header, const RoomyPacket& super, std::vector<RoomyPacket>& out);

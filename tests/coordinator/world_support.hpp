@@ -58,7 +58,7 @@ struct Party {
   trust::Node node;
   std::unique_ptr<control::Client> client;
   std::optional<ConnectionId> connection;
-  bool reachable = true;  // false: cannot connect
+  bool reachable = true;                      // false: cannot connect
   std::optional<std::uint64_t> records_left;  // it gets so many more, then its connection breaks
   std::map<control::NoteId, std::string> view;
   std::vector<control::Event> events;

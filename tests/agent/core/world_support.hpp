@@ -76,7 +76,7 @@ class World {
   Now now{{3'600'000'000'000}, {}};
   bool relay_up = true;
   bool direct_up = true;
-  bool congested = false;  // direct datagrams that are ECN-capable are marked CE on the way
+  bool congested = false;        // direct datagrams that are ECN-capable are marked CE on the way
   std::size_t carried = 65'507;  // bytes of a direct datagram; longer ones vanish
   Agent site;
   Agent laptop;

@@ -316,8 +316,9 @@ TEST_CASE("destroying the terminator closes its flows and calls nobody", "[termi
 TEST_CASE("a bad CA bundle is refused when the service is set", "[terminator]") {
   Loop loop;
   House house(loop);
-  const auto set = house.terminator.set_service(
-      {kApi, Mode::kTls, {"db", 1}, UpstreamTls{"no PEM", ""}, kIdleTimeout});
+  Service service{kApi, Mode::kTls, {"db", 1}, std::nullopt, kIdleTimeout};
+  service.upstream_tls = UpstreamTls{"no PEM", ""};
+  const auto set = house.terminator.set_service(service);
   REQUIRE_FALSE(set);
   CHECK(set.error().message == std::string(kApi) + ": TLS: no certificate in the CA bundle");
 }
