@@ -45,6 +45,28 @@ class PrefixTable {
   std::unordered_map<const Owner*, std::set<Prefix>> owned_;
 };
 
+// Of a table that does not change meanwhile; bursts have one address, so the last look-up is kept.
+template <class Owner>
+class BurstLookup {
+ public:
+  explicit BurstLookup(const PrefixTable<Owner>& table) : table_(table) {}
+  Owner* operator()(const IpAddress& address) {
+    if (!any_ || last_ != address) {
+      any_ = true;
+      last_ = address;
+      owner_ = table_.lookup(address);
+    }
+    return owner_;
+  }
+
+ private:
+  const PrefixTable<Owner>& table_;
+  bool any_ = false;
+  IpAddress last_;
+  Owner* owner_ = nullptr;
+};
+
 using AllowedIps = PrefixTable<Peer>;
+using Routes = BurstLookup<Peer>;
 
 }  // namespace culvert::wireguard

@@ -73,7 +73,7 @@ class Device {
   void bury();
   void apply(Now now, Peer& peer, const LaneReport& report, Output& out);  // device_lanes.cpp
   // device_send.cpp
-  void send_one(Now now, ByteView packet, const RoomyPacket* place, Routed& last, Output& out);
+  void send_one(Now now, ByteView packet, const RoomyPacket* place, Routes& routes, Output& out);
   void seal(Peer& peer, Keypair& keypair, ByteView packet, const RoomyPacket* place, Output& out);
   void stage(Peer& peer, ByteView packet);
   void flush_staged(Now now, Peer& peer, Output& out);
@@ -84,8 +84,8 @@ class Device {
   void expire(Now now, Peer& peer, Output& out);
   // device_receive.cpp
   bool queue_openings(Instant now, std::span<Incoming> datagrams);
-  void deliver(Now now, const Opening& opening, MutableByteView plain, Output& out);
-  void deliver_inner(Peer& peer, MutableByteView plain, std::uint8_t ecn, Output& out);
+  void deliver(Now now, const Opening& opening, MutableByteView plain, Routes& routes, Output& out);
+  void deliver_inner(Peer& from, MutableByteView plain, std::uint8_t ecn, Routes&, Output& out);
   bool admit_handshake(Instant now, const Incoming& incoming, Output& out);
   void receive_initiation(Now now, const Incoming& incoming, Output& out);
   void answer(Now now, Peer& peer, OpenedInitiation opened, Output& out);

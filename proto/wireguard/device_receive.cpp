@@ -32,8 +32,9 @@ bool is_fresh(const Tai64n& label, const Tai64n& last, WallTime wall, std::chron
 void Device::receive(Now now, std::span<Incoming> datagrams, Output& out) {
   const bool handshakes = queue_openings(now.steady, datagrams);
   opens_.open(counters_);
+  Routes routes(allowed_ips_);
   for (std::size_t i = 0; i < opens_.size(); ++i) {
-    if (opens_.ok(i)) deliver(now, openings_[i], opens_.plain(i), out);
+    if (opens_.ok(i)) deliver(now, openings_[i], opens_.plain(i), routes, out);
   }
   opens_.clear();
   openings_.clear();
@@ -73,7 +74,8 @@ bool Device::queue_openings(Instant now, std::span<Incoming> datagrams) {
   return handshakes;
 }
 
-void Device::deliver(Now now, const Opening& opening, MutableByteView plain, Output& out) {
+void Device::deliver(Now now, const Opening& opening, MutableByteView plain, Routes& routes,
+                     Output& out) {
   auto& [peer, keypair] = opening.entry;
   ++counters_.packets_opened;
   came_from(*peer, *opening.incoming);
@@ -83,7 +85,7 @@ void Device::deliver(Now now, const Opening& opening, MutableByteView plain, Out
     return;
   }
   peer->received_data = true;
-  deliver_inner(*peer, plain, opening.incoming->ecn, out);
+  deliver_inner(*peer, plain, opening.incoming->ecn, routes, out);
 }
 
 // The first packet with a responder's keys: the initiator has them too.
@@ -96,11 +98,12 @@ void Device::confirm(Now now, Peer& peer, const Keypair* used, Output& out) {
   flush_staged(now, peer, out);
 }
 
-void Device::deliver_inner(Peer& peer, MutableByteView plain, std::uint8_t ecn, Output& out) {
+void Device::deliver_inner(Peer& peer, MutableByteView plain, std::uint8_t ecn, Routes& routes,
+                           Output& out) {
   const auto addresses = ip::Addresses::parse(plain);
   if (!addresses) {
     ++counters_.inner_malformed;
-  } else if (allowed_ips_.lookup(addresses->source) != &peer) {
+  } else if (routes(addresses->source) != &peer) {
     ++counters_.inner_source_denied;
   } else if (!ip::ecn_decapsulate(plain, ecn)) {
     ++counters_.inner_ecn_dropped;

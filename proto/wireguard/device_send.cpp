@@ -8,32 +8,30 @@
 namespace culvert::wireguard {
 
 void Device::send(Now now, std::span<const ByteView> packets, Output& out) {
-  Routed last;
-  for (const ByteView packet : packets) send_one(now, packet, nullptr, last, out);
+  Routes routes(allowed_ips_);
+  for (const ByteView packet : packets) send_one(now, packet, nullptr, routes, out);
   settle(now, out);
 }
 
 void Device::send_in_place(Now now, std::span<const RoomyPacket> packets, Output& out) {
-  Routed last;
-  for (const RoomyPacket& each : packets) send_one(now, each.packet(), &each, last, out);
+  Routes routes(allowed_ips_);
+  for (const RoomyPacket& each : packets) send_one(now, each.packet(), &each, routes, out);
   settle(now, out);
 }
 
-void Device::send_one(Now now, ByteView packet, const RoomyPacket* place, Routed& last,
+void Device::send_one(Now now, ByteView packet, const RoomyPacket* place, Routes& routes,
                       Output& out) {
   const auto addresses = ip::Addresses::parse(packet);
   if (!addresses || addresses->total_length > kMaxPacket) {
     ++counters_.packet_malformed;
     return;
   }
-  if (last.to != addresses->destination) {
-    last = {addresses->destination, allowed_ips_.lookup(addresses->destination)};
-  }
-  if (last.peer == nullptr) {
+  Peer* const to = routes(addresses->destination);
+  if (to == nullptr) {
     ++counters_.packet_unroutable;
     return;
   }
-  Peer& peer = *last.peer;
+  Peer& peer = *to;
   const auto whole = packet.first(addresses->total_length);
   Keypair* keypair = peer.keypairs.current();
   if (keypair != nullptr && keypair->may_seal(now.steady)) {

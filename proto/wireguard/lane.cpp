@@ -8,8 +8,7 @@
 namespace culvert::wireguard {
 
 void Lane::send(Instant now, std::span<const RoomyPacket> packets, Output& out) {
-  LanePeer* peer = nullptr;
-  std::optional<IpAddress> routed;  // what `peer` was looked up for: bursts go to one address
+  BurstLookup routes(routes_);
   for (const auto& place : packets) {
     const ByteView packet = place.packet();
     const auto addresses = ip::Addresses::parse(packet);
@@ -17,10 +16,7 @@ void Lane::send(Instant now, std::span<const RoomyPacket> packets, Output& out) 
       ++counters_.packet_malformed;
       continue;
     }
-    if (routed != addresses->destination) {
-      routed = addresses->destination;
-      peer = routes_.lookup(*routed);
-    }
+    LanePeer* const peer = routes(addresses->destination);
     if (peer == nullptr) {
       ++counters_.packet_unroutable;
       continue;
@@ -67,8 +63,9 @@ void Lane::receive(Instant now, std::span<Incoming> datagrams, Output& out,
                    std::vector<Incoming>& rest) {
   queue_openings(now, datagrams, rest);
   opens_.open(counters_);
+  BurstLookup routes(routes_);
   for (std::size_t i = 0; i < opens_.size(); ++i) {
-    if (opens_.ok(i)) deliver(now, openings_[i], opens_.plain(i), out);
+    if (opens_.ok(i)) deliver(now, openings_[i], opens_.plain(i), routes, out);
   }
   opens_.clear();
   openings_.clear();
@@ -102,7 +99,8 @@ void Lane::queue_openings(Instant now, std::span<Incoming> datagrams, std::vecto
   }
 }
 
-void Lane::deliver(Instant now, const Opening& opening, MutableByteView plain, Output& out) {
+void Lane::deliver(Instant now, const Opening& opening, MutableByteView plain,
+                   BurstLookup<LanePeer>& routes, Output& out) {
   auto& [peer, keypair] = opening.entry;
   auto& happened = report(*peer);
   ++counters_.packets_opened;
@@ -121,7 +119,7 @@ void Lane::deliver(Instant now, const Opening& opening, MutableByteView plain, O
   const auto addresses = ip::Addresses::parse(plain);
   if (!addresses) {
     ++counters_.inner_malformed;
-  } else if (routes_.lookup(addresses->source) != peer) {
+  } else if (routes(addresses->source) != peer) {
     ++counters_.inner_source_denied;
   } else if (!ip::ecn_decapsulate(plain, opening.incoming->ecn)) {
     ++counters_.inner_ecn_dropped;

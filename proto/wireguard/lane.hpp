@@ -64,7 +64,8 @@ class Lane {
   };
 
   void queue_openings(Instant now, std::span<Incoming> datagrams, std::vector<Incoming>& rest);
-  void deliver(Instant now, const Opening& opening, MutableByteView plain, Output& out);
+  void deliver(Instant now, const Opening& opening, MutableByteView plain,
+               BurstLookup<LanePeer>& routes, Output& out);
   void seal(Instant now, LanePeer& peer, ByteView packet, const RoomyPacket* place, Output& out);
   void stage(LanePeer& peer, ByteView packet);
   void flush_staged(Instant now, LanePeer& peer, Output& out);

@@ -61,11 +61,6 @@ struct IndexEntry {
   Peer* peer = nullptr;
   Keypair* keypair = nullptr;
 };
-// Where an inner packet goes: bursts have one address, so the last look-up is kept.
-struct Routed {
-  std::optional<IpAddress> to;
-  Peer* peer = nullptr;
-};
 // A datagram to open and what it is for.
 struct Opening {
   IndexEntry entry;
