@@ -70,7 +70,8 @@ struct End {
     peer.public_key = other.device.public_key();
     peer.allowed_ips = {Prefix::host(other.inner)};
     peer.endpoint = other.udp->local_endpoint();
-    REQUIRE(device.add_peer(loop.now(), std::move(peer)));
+    const auto added = device.add_peer(loop.now(), std::move(peer));
+    REQUIRE(added);
   }
   void send(Bytes& raw) {
     split.clear();

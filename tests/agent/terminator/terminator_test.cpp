@@ -50,7 +50,8 @@ struct House {
   }
   void serve_api(Mode mode, const HostPort& upstream,
                  std::optional<UpstreamTls> tls = std::nullopt) {
-    REQUIRE(terminator.set_service({kApi, mode, upstream, std::move(tls), kIdleTimeout}));
+    const auto set = terminator.set_service({kApi, mode, upstream, std::move(tls), kIdleTimeout});
+    REQUIRE(set);
   }
   // A raw client of the service; TLS is put on top where wanted.
   std::unique_ptr<ByteStream> connect(const std::string& fqdn = kApi) {
