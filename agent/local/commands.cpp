@@ -93,7 +93,7 @@ class Commands::Impl {
     return [this](const Answer& answer) {
       auto shown = show(core_.status(now()));
       shown["stack"] = hooks_.stack;
-      answer(Reply::ok(std::move(shown)));
+      answer(Reply::ok(shown));
     };
   }
   Run services(Arguments&) {
