@@ -178,7 +178,7 @@ Status UnixSocket::Impl::bind() {
   if (const int error = bind_private(descriptor, unnamed); error != 0) {
     return fail_with(uv_error("cannot make " + path, -error));
   }
-  const Status named = listen_as(unnamed);
+  Status named = listen_as(unnamed);
   ::unlink(unnamed.c_str());
   return named;
 }
