@@ -14,7 +14,7 @@ void Carrier::flush(wireguard::Output& out, runtime::Tun& tun, runtime::UdpSocke
   if (!packets_.empty()) tun.write(packets_);
   outgoing_.clear();
   for (const auto& each : out.datagrams) {
-    if (each.to.port != 0) outgoing_.push_back({each.to, each.datagram, each.ecn});
+    if (each.to != Endpoint{}) outgoing_.push_back({each.to, each.datagram, each.ecn});
   }
   if (udp != nullptr && !outgoing_.empty()) udp->send(outgoing_);
   out.clear();

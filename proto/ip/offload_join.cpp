@@ -58,13 +58,8 @@ bool same_headers(ByteView a, ByteView b, const SegmentLayout& layout) {
 }
 
 bool transport_checksum_right(ByteView packet, const SegmentLayout& layout) {
-  const std::size_t length = packet.size() - layout.ip_size;
-  if (layout.v6 || layout.ip_size == kIpv4HeaderSize) {  // the addresses are the header's end
-    const auto summed = packet.subspan(layout.v6 ? 8 : 12);
-    return checksum_fold(checksum_add(layout.protocol + length, summed)) == 0;
-  }
   const auto transport = packet.subspan(layout.ip_size);
-  return checksum_fold(checksum_add(pseudo_sum(packet, layout, length), transport)) == 0;
+  return checksum_fold(checksum_add(pseudo_sum(packet, layout, transport.size()), transport)) == 0;
 }
 
 }  // namespace

@@ -85,7 +85,7 @@ class Device {
   // device_receive.cpp
   bool queue_openings(Instant now, std::span<Incoming> datagrams);
   void deliver(Now now, const Opening& opening, MutableByteView plain, Routes& routes, Output& out);
-  void deliver_inner(Peer& from, MutableByteView plain, std::uint8_t ecn, Routes&, Output& out);
+  void deliver_inner(Peer& peer, MutableByteView plain, std::uint8_t ecn, Routes&, Output& out);
   bool admit_handshake(Instant now, const Incoming& incoming, Output& out);
   void receive_initiation(Now now, const Incoming& incoming, Output& out);
   void answer(Now now, Peer& peer, OpenedInitiation opened, Output& out);
