@@ -1,11 +1,11 @@
 #include "proto/core/arena.hpp"
 
-#include <cassert>
+#include "proto/core/check.hpp"
 
 namespace culvert {
 
 MutableByteView Arena::allocate(std::size_t size) {
-  assert(size <= kChunkSize);
+  CULVERT_CHECK(size <= kChunkSize);
   if (!chunks_.empty() && used_ + size > kChunkSize) {
     ++chunk_;
     used_ = 0;
