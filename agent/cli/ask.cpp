@@ -19,7 +19,7 @@ using nlohmann::json;
 
 constexpr std::chrono::milliseconds kPoll{100};
 constexpr int kMaxLooks = 5;             // 0.5 s to be judged by a policy that is known here
-constexpr int kMaxPolls = 15 * 60 * 10;  // 15 min: claim-by is not later
+constexpr int kMaxPolls = 15 * 60 * 10;  // 15 min of waiting; the request itself stands longer
 
 volatile std::sig_atomic_t interrupted = 0;
 void note_interrupt(int) { interrupted = 1; }
@@ -131,6 +131,25 @@ Status wait_for(const Common& common, const std::string& grant) {
   return fail(ErrorCode::kTimeout, "nobody approved in time; culvert requests shows its state");
 }
 
+// The times that were given with --claim and --start, as arguments of the local API.
+Result<json> times_of(const Request& request) {
+  json out = json::object();
+  if (!request.claim.empty()) {
+    const auto claim = parse_duration(request.claim);
+    if (!claim || claim->count() == 0) {
+      return fail(ErrorCode::kInvalid, "--claim: write a time such as 15m or 4h");
+    }
+    out["claim_seconds"] = claim->count();
+  }
+  if (!request.start.empty()) {
+    if (!parse_time(request.start)) {
+      return fail(ErrorCode::kInvalid, "--start: write a time such as 2026-11-21T15:00:00Z");
+    }
+    out["start"] = request.start;
+  }
+  return out;
+}
+
 }  // namespace
 
 Status agent_request(const Common& common, const Request& request) {
@@ -139,9 +158,12 @@ Status agent_request(const Common& common, const Request& request) {
   if (!trust::valid_reason(request.reason)) {
     return fail(ErrorCode::kInvalid, "--reason: write 1 to 200 visible characters on one line");
   }
-  const auto answer = call(
-      common, "request",
-      {{"service", request.service}, {"reason", request.reason}, {"seconds", length->count()}});
+  auto arguments = times_of(request);
+  if (!arguments) return fail_with(arguments.error());
+  (*arguments)["service"] = request.service;
+  (*arguments)["reason"] = request.reason;
+  (*arguments)["seconds"] = length->count();
+  const auto answer = call(common, "request", *arguments);
   if (!answer && answer.error().code == ErrorCode::kInvalid) {
     return with_next(fail_with(answer.error()),
                      "write the service's full name, such as api.acme.byoc.example.com");

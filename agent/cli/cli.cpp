@@ -117,6 +117,12 @@ void add_use(CLI::App& app, Parsed& p) {
   request->add_option("SERVICE", p.request.service, "its full name")->required();
   request->add_option("--reason", p.request.reason, "what for; approvers read it")->required();
   request->add_option("--for", p.request.length, "how long")->type_name("TIME")->default_val("1h");
+  request
+      ->add_option("--claim", p.request.claim,
+                   "how long the grant waits for its first use; else as the policy says")
+      ->type_name("TIME");
+  request->add_option("--start", p.request.start, "begin then, such as 2026-11-21T15:00:00Z")
+      ->type_name("WHEN");
   request->add_flag("--wait", p.request.wait,
                     "until it is usable or refused; Ctrl-C leaves it standing");
   on_run(

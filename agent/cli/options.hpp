@@ -58,6 +58,8 @@ Status coordinator_audit(const Common& common, const ByKey& by, const std::strin
 // Through the running agent (agent_commands.cpp, ask.cpp, ping.cpp, run.cpp).
 struct Request {
   std::string service, reason, length;
+  std::string claim;  // how long the grant waits for its first use; empty: the policy's time
+  std::string start;  // a scheduled start; empty: now
   bool wait = false;
 };
 struct RunCommand {

@@ -18,6 +18,7 @@ namespace fs = std::filesystem;
 using trust::Group;
 
 constexpr std::chrono::seconds kRootLife{365 * 24 * 3600};
+constexpr std::chrono::seconds kPolicyLife{365LL * 24 * 3600};  // signed by the root
 constexpr const char* kAgentTag = "agent";
 
 struct Role {
@@ -46,9 +47,9 @@ Result<trust::PolicyService> parse_service(const std::string& text, const trust:
       (protocol != "tls" && protocol != "tcp")) {
     return bad();
   }
-  return trust::PolicyService{*name,
-                              protocol == "tls" ? trust::Protocol::kTls : trust::Protocol::kTcp,
-                              port, *trust::Label::parse(kAgentTag)};
+  return trust::PolicyService::of(*name,
+                                  protocol == "tls" ? trust::Protocol::kTls : trust::Protocol::kTcp,
+                                  port, *trust::Label::parse(kAgentTag));
 }
 
 Result<trust::Policy> first_policy(const SiteInit& options, const trust::SiteRef& site,
@@ -56,6 +57,7 @@ Result<trust::Policy> first_policy(const SiteInit& options, const trust::SiteRef
   trust::Policy policy;
   policy.site = site;
   policy.issued = now;
+  policy.expires = now + kPolicyLife;
   const auto group = trust::Label::parse(options.group);
   const auto maximum = parse_duration(options.maximum);
   const auto lease = parse_duration(options.lease);

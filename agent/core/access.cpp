@@ -56,7 +56,12 @@ void Core::Parts::update_access(Now now) {
   ask_leases(now);
   Rights next = desired_rights(now, live);
   next.swap(rights);  // `next` is what was
-  for (const auto& [id, right] : rights) filter.allow(right.grantee, right.service);
+  unclaimed = false;
+  for (const auto& [id, right] : rights) {
+    filter.allow(right.grantee, right.service);
+    const bool waits = !right.live.standing && !right.live.claimed;
+    unclaimed = unclaimed || (options.role == Role::kDevice && waits);
+  }
   for (const auto& [id, old] : next) {
     const auto still = rights.find(id);
     if (still != rights.end() && same_way(still->second, old) && same_peer(still->second, old)) {
@@ -119,7 +124,9 @@ Rights Core::Parts::desired_rights(Now now, const std::vector<trust::LiveGrant>&
       if (!store_ok || !journal.opening(now, entry_of(audit::Kind::kGrantActive, *right))) continue;
       log(LogLevel::kInfo, "grant in force",
           one.grant.id.str() + " " + one.grant.requester.str() + " " + one.service.name.str() +
-              " until " + format_time(one.ends));
+              (one.claimed || one.standing
+                   ? " until " + format_time(one.ends)
+                   : ", to be claimed by " + format_time(one.grant.claim_by)));
     }
     next.emplace(one.grant.id, std::move(*right));
   }
@@ -227,7 +234,7 @@ void Core::Parts::sync_listeners() {
   std::map<Endpoint, bool> tls;
   for (const auto& [id, right] : rights) {
     needed[right.service] = right.live.service.name.str();
-    tls[right.service] = right.live.service.protocol == trust::Protocol::kTls;
+    tls[right.service] = right.live.service.is(trust::Protocol::kTls);
   }
   for (const auto& [endpoint, fqdn] : listening) {
     if (needed.contains(endpoint)) continue;

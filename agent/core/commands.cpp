@@ -1,5 +1,6 @@
 // What people ask for: requests, their end, locks, pings; and the gate before each flow.
 #include "agent/core/parts.hpp"
+#include "proto/ip/packet.hpp"
 #include "proto/trust/sign.hpp"
 
 namespace culvert::agent {
@@ -79,6 +80,12 @@ Result<note::Note> Core::Parts::build_request(Now now, const RequestOptions& wis
   request.service = name;
   request.reason = wish.reason;
   request.length = wish.duration;
+  request.not_before = wish.start;
+  // A policy that is not known here yet (services stay dark before a first grant) may let a grant
+  // wait for less than the default: the approvers then see so, and --claim asks for less.
+  const trust::Policy* rules = evidence.policy(site->id);
+  request.claim =
+      wish.claim.value_or(rules == nullptr ? trust::kDefaultClaim : rules->claim_time());
   request.policy = policy;
   return trust::make_grant_request(request, *self, keys.identity, now.wall, env.rng);
 }
@@ -175,7 +182,7 @@ void Core::reset_clock(Now now, Done<void> done) {
   if (auto written = p.journal.opening(now, std::move(entry)); !written) {
     return done(fail_with(written.error()));
   }
-  p.evidence.reset_clock(now.wall);
+  p.evidence.reset_clock(now);
   p.due.wall_save = p.due.renew = now.steady;
   if (p.client && p.client->connected()) {  // what the wrong clock refused is told again
     p.client->stop();
@@ -242,9 +249,22 @@ Result<FlowContext> Core::authorize_flow(Now now, const IpAddress& peer, const s
                      p.journal.newest()};
 }
 
+// On a laptop: the service has answered with data, so the site's agent has accepted the opening.
+void Core::Parts::claim_answered(Now now, ByteView packet) {
+  const auto view = ip::PacketView::parse(packet);
+  if (!view || view->protocol != ip::kTcp || view->payload().empty()) return;
+  const Endpoint from{view->source, view->source_port().value_or(0)};
+  for (const auto& [id, right] : rights) {
+    if (right.service != from || right.live.standing || right.live.claimed) continue;
+    evidence.claim(id, now);
+    access_dirty = true;
+  }
+}
+
 // Claimed and in the audit log, both durable, or refused.
 Status Core::Parts::open_flow(Now now, const Right& right) {
-  if (!right.live.standing && !right.live.claimed) {
+  // The site's agent decides what a first use is; a laptop waits for its answer (claim_answered).
+  if (options.role == Role::kSite && !right.live.standing && !right.live.claimed) {
     evidence.claim(right.live.grant.id, now);
     persist(now);
     access_dirty = true;

@@ -97,7 +97,10 @@ void Core::Parts::on_event(Now now, control::Event event) {
     const auto note = note::parse(*leased->note);
     if (!note) return;
     const auto lease = evidence.verify_lease(*note);
-    if (lease && leases.accept(now, *lease)) access_dirty = true;
+    if (lease && leases.accept(now, lease->lease)) {
+      evidence.heed(lease->lease);
+      access_dirty = true;
+    }
   } else if (auto* ticketed = std::get_if<control::Ticketed>(&event)) {
     if (!ticketed->note) return;
     // The relay verifies it; here only its end matters.

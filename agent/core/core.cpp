@@ -36,7 +36,7 @@ Core::Parts::Parts(Options given, Environment world, Memory kept, Beginning begi
 }
 
 Result<std::unique_ptr<Core>> Core::start(Options options, Environment environment, Now now) {
-  Memory memory(environment.site_store, environment.node_store);
+  Memory memory(environment.site_store, environment.node_store, environment.boot);
   auto beginning = begin(options, memory, environment.rng, now);
   if (!beginning) return fail_with(beginning.error());
   auto parts =

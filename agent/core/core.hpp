@@ -10,6 +10,7 @@
 #include "agent/core/effects.hpp"
 #include "agent/core/views.hpp"
 #include "proto/core/rng.hpp"
+#include "proto/trust/store_clock.hpp"
 
 namespace culvert::trust {
 class StateStore;
@@ -49,6 +50,7 @@ struct Environment {
   trust::StateStore& node_store;  // this node's keys and serial; per agent
   audit::Sink& audit;
   Rng& rng;
+  trust::BootId boot = {};  // of this machine; zero: unknown
 };
 
 class Core {

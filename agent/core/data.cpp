@@ -59,6 +59,7 @@ void Core::Parts::receive(Now now) {
                                 ? filter.from_grantee(now.steady, received.packet)
                                 : filter.to_grantee(now.steady, received.packet);
     if (verdict != Verdict::kPass) continue;
+    if (unclaimed) claim_answered(now, received.packet);
     // A connection that begins hears what the path carries, where that is not the usual.
     std::optional<Bytes> clamped;
     if (prober.smallest() < path::kFullSize) {

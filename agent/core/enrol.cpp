@@ -151,7 +151,7 @@ Result<trust::Evidence> recall(Memory& memory, const Origin& origin, Now now) {
   if (!floors) return fail_with(floors.error());
   auto notes = memory.notes();
   if (!notes) return fail_with(notes.error());
-  trust::Evidence evidence(origin.pins(), std::move(*floors));
+  trust::Evidence evidence(origin.pins(), std::move(*floors), memory.boot());
   evidence.offer_all(*notes, now);  // what does not verify any more is simply not known
   return evidence;
 }

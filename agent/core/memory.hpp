@@ -31,7 +31,9 @@ struct Origin {  // the stored `pins`
 
 class Memory {
  public:
-  Memory(trust::StateStore& site, trust::StateStore& node) : site_(site), node_(node) {}
+  // `boot`: this boot of the machine, for the age of the site store.
+  Memory(trust::StateStore& site, trust::StateStore& node, trust::BootId boot)
+      : site_(site), node_(node), boot_(boot) {}
 
   Result<std::optional<Origin>> origin();
   Status save(const Origin& origin);
@@ -46,10 +48,12 @@ class Memory {
   Status save_uploaded(std::uint64_t count);
 
   trust::StateStore& node_store() { return node_; }
+  trust::BootId boot() const { return boot_; }
 
  private:
   trust::StateStore& site_;
   trust::StateStore& node_;
+  trust::BootId boot_;
 };
 
 }  // namespace culvert::agent

@@ -65,6 +65,7 @@ struct Core::Parts {
   RequestView view_of(Now now, const trust::GrantId& id, const note::Note& note) const;
   ServiceView view_of(Now now, const Right& right) const;
   Status open_flow(Now now, const Right& right);
+  void claim_answered(Now now, ByteView packet);
   bool host_flow(Now now, const Endpoint& to);
   void end_grant(Now now, const std::string& grant, bool for_all, Done<void> done);
   void settle(Now now);  // after every input: access, control, packets, deadlines
@@ -96,6 +97,7 @@ struct Core::Parts {
   Leases leases;
   Filter filter;
   Rights rights;
+  bool unclaimed = false;  // a laptop's: some right waits for the site's first answer
   Silent silent;
   std::map<crypto::WireGuardKey, PeerNeed> peers;
   std::map<crypto::RelayKey, crypto::WireGuardKey> by_relay_key;

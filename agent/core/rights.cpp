@@ -94,7 +94,7 @@ std::optional<Right> right_of(const trust::LiveGrant& live, Role role,
   right.live = live;
   right.grantee = live.device.address();
   right.service = {trust::service_address(live.grant.site.id, live.service.name),
-                   live.service.port};
+                   live.service.port()};
   if (role == Role::kSite) {
     right.other = live.device;
     return right;
@@ -121,7 +121,7 @@ std::optional<Right> right_of(const trust::LiveGrant& live, Role role,
 bool covers(const trust::PolicyService& service, const trust::Fqdn& name,
             const std::vector<trust::SiteRef>& sites) {
   if (name == service.name) return true;
-  if (service.protocol != trust::Protocol::kTls || !is_below(name, service.name)) return false;
+  if (!service.is(trust::Protocol::kTls) || !is_below(name, service.name)) return false;
   return std::none_of(sites.begin(), sites.end(), [&](const trust::SiteRef& site) {
     return (site.name == service.name || is_below(site.name, service.name)) &&
            (name == site.name || is_below(name, site.name));

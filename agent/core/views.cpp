@@ -40,11 +40,17 @@ RequestView Core::Parts::view_of(Now now, const trust::GrantId& id, const note::
     view.service = grant->service.str();
     view.reason = grant->reason;
     view.ends = grant->not_after;
+    view.claim_by = grant->claim_by;
+    view.duration = grant->duration;
     if (grant->not_after <= now.wall) view.state = "EXPIRED";
   }
   const trust::RequestState state = evidence.state(id, now);
   if (evidence.grant(id) != nullptr) {
     view.state = describe(state);
+    if (state.phase != trust::RequestPhase::kApproved &&
+        state.phase != trust::RequestPhase::kPending)
+      view.claim_by.reset();
+    if (state.ends) view.ends = state.ends;
   } else if (state.phase == trust::RequestPhase::kRevoked) {
     view.state = trust::phase_name(trust::RequestPhase::kDenied);  // it never was complete here
   } else if (state.phase == trust::RequestPhase::kDenied) {
@@ -74,11 +80,12 @@ ServiceView Core::Parts::view_of(Now now, const Right& right) const {
   ServiceView view;
   view.fqdn = right.live.service.name.str();
   view.site = right.live.grant.site.name.str();
-  view.protocol = std::string(trust::protocol_name(right.live.service.protocol));
+  view.protocol = right.live.service.protocol.str();
   view.endpoint = right.service;
   view.publisher = options.role == Role::kSite ? node.name.str() : right.other.name.str();
   view.grant = right.live.grant.id.str();
   view.ends = right.live.ends;
+  if (!right.live.standing && !right.live.claimed) view.claim_by = right.live.grant.claim_by;
   view.issuer = right.issuer;
   view.ready = !relays.home().empty() || is_direct(now, right.other.wireguard);
   return view;

@@ -24,7 +24,9 @@ using Done = std::function<void(Result<T>)>;
 struct RequestOptions {
   std::string service;  // FQDN; a grant is for one service
   std::string reason;
-  std::chrono::seconds duration{};
+  std::chrono::seconds duration{};            // from the first use
+  std::optional<std::chrono::seconds> claim;  // how long the grant may wait for it; nothing: policy
+  std::optional<WallTime> start;              // a scheduled start; nothing: now
 };
 
 struct RequestView {  // one grant note, from its request to its end
@@ -34,8 +36,10 @@ struct RequestView {  // one grant note, from its request to its end
   std::string service;
   std::string reason;
   std::string state;  // PENDING (vendor, customer), APPROVED, ACTIVE, EXPIRED, REVOKED, DENIED, …
-  std::optional<WallTime> ends;
-  std::string note;  // the signed text
+  std::optional<WallTime> ends;      // unclaimed: the latest end
+  std::optional<WallTime> claim_by;  // unclaimed: when the grant ends unused
+  std::chrono::seconds duration{};   // how long the grant lasts from its first use
+  std::string note;                  // the signed text
 };
 
 // A service that this agent may use now (laptop), or publishes (site agent).
@@ -46,7 +50,8 @@ struct ServiceView {
   Endpoint endpoint;      // the service's mesh address and port
   std::string publisher;  // name of the node that answers for it
   std::string grant;
-  std::optional<WallTime> ends;
+  std::optional<WallTime> ends;      // unclaimed: the latest end
+  std::optional<WallTime> claim_by;  // unclaimed: when the grant ends unused
   Bytes issuer;        // certificate (DER) of its publisher's server issuer, for protocol tls
   bool ready = false;  // there is a way to its publisher: a relay, or a direct path
 };

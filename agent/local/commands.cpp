@@ -111,6 +111,9 @@ class Commands::Impl {
     options.service = arguments.text("service");
     options.reason = arguments.text("reason");
     options.duration = std::chrono::seconds(arguments.number("seconds"));
+    const auto claim = arguments.number_if("claim_seconds", 0);
+    if (claim != 0) options.claim = std::chrono::seconds(claim);
+    options.start = arguments.time_if("start");
     return [this, options](Answer answer) {
       core_.request(now(), options, shown<agent::RequestView>(std::move(answer)));
     };

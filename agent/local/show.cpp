@@ -78,6 +78,7 @@ json show(const agent::ServiceView& service) {
           {"publisher", service.publisher},
           {"grant", service.grant},
           {"ends", time_or_null(service.ends)},
+          {"claim_by", time_or_null(service.claim_by)},
           {"ready", service.ready}};
 }
 
@@ -89,6 +90,8 @@ json show(const agent::RequestView& request) {
           {"reason", request.reason},
           {"state", request.state},
           {"ends", time_or_null(request.ends)},
+          {"claim_by", time_or_null(request.claim_by)},
+          {"seconds", request.duration.count()},
           {"note", request.note}};
 }
 

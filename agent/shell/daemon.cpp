@@ -16,6 +16,7 @@
 #include "agent/shell/laptop.hpp"
 #include "agent/shell/site_services.hpp"
 #include "proto/runtime/audit_file.hpp"
+#include "proto/runtime/boot.hpp"
 #include "proto/runtime/directory_store.hpp"
 #include "proto/runtime/files.hpp"
 #include "proto/runtime/log.hpp"
@@ -203,8 +204,9 @@ Status Daemon::start_core() {
       loop_, rng_, {config_.udp_port, config_.allow_loopback, config_.offloads, config_.proxies},
       stack_options());
   if (!shell) return fail_with(shell.error());
-  auto core =
-      Core::start(std::move(options), {*site_store_, *node_store_, *audit_, rng_}, loop_.now());
+  auto core = Core::start(std::move(options),
+                          {*site_store_, *node_store_, *audit_, rng_, runtime::read_boot_id()},
+                          loop_.now());
   if (!core) return fail_with(core.error());
   core_ = std::move(*core);
   shell_ = std::move(*shell);

@@ -125,6 +125,7 @@ Result<control::Message> Core::Impl::lease(Now now, const Connection& connection
   lease.site = *site;
   lease.agent = agent->identity;
   lease.nonce.bytes = request.nonce;
+  lease.documents = ledger_.evidence().documents(site->id);
   std::set<trust::GrantId> wanted;
   for (const auto& text : request.grants) {
     const auto id = trust::GrantId::parse(text);

@@ -23,7 +23,7 @@
 
 namespace culvert::note {
 
-constexpr std::size_t kMaxTextSize = 16 * 1024;
+constexpr std::size_t kMaxTextSize = 256 * 1024;
 constexpr std::size_t kMaxSignatures = 32;
 constexpr std::size_t kMaxNameSize = 255;
 constexpr std::size_t kMaxSignatureSize = 256;  // of any type, without the key id

@@ -30,6 +30,7 @@ enum class ChangeKind {
   kSite,
   kSiteRoot,
   kPolicy,
+  kFresh,
   kEnrolment,
   kNode,
   kService,
@@ -65,6 +66,8 @@ struct RequestState {
   std::vector<Person> customer;
   std::uint32_t vendor_missing = 0;
   std::uint32_t customer_missing = 0;
+  std::optional<WallTime> ends;  // of a known grant: from its claim, or the latest end
+  bool pre_approved = false;
   std::string why;  // kInvalid, and why a complete one is not in force: one line
 };
 
@@ -81,9 +84,11 @@ struct LiveGrant {
   std::vector<Publisher> publishers;  // in force and entitled; may be empty
   bool standing = false;
   bool needs_lease = true;
-  bool claimed = false;            // has been used here
+  bool claimed = false;            // has been used
   std::chrono::seconds lease{30};  // how long a lease covers, by the site's policy
-  WallTime ends;
+  LeaseBy lease_by = LeaseBy::kVendor;
+  bool pre_approved = false;               // opens by a line of the policy, without an approver
+  WallTime ends;                           // unclaimed: the latest end
   Instant ends_steady = Instant::never();  // ends at the earlier of the two
 };
 

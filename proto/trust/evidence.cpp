@@ -21,8 +21,8 @@ std::string_view phase_name(RequestPhase phase) {
   return kNames[static_cast<std::size_t>(phase)];
 }
 
-Evidence::Evidence(Pins pins, Floors floors)
-    : state_(std::make_unique<State>(pins, std::move(floors))) {
+Evidence::Evidence(Pins pins, Floors floors, BootId boot)
+    : state_(std::make_unique<State>(pins, std::move(floors), boot)) {
   for (const auto& [identity, floor] : state_->floors.nodes) {
     state_->wireguard[floor.wireguard] = identity;
   }
@@ -84,7 +84,7 @@ const Policy* Evidence::policy(const SiteId& id) const {
 
 std::optional<Hash> Evidence::policy_hash(const SiteId& id) const {
   if (policy(id) == nullptr) return std::nullopt;
-  return note::hash(state_->sites.at(id).policy->note);
+  return state_->floors.sites.at(id).policy;
 }
 
 std::vector<SiteRef> Evidence::sites() const {
@@ -171,6 +171,7 @@ std::vector<note::Note> Evidence::chain_notes(const SiteId& id) const {
   if (found->second.entry) out.push_back(found->second.entry->note);
   add(out, found->second.chain.notes());
   if (found->second.policy) out.push_back(found->second.policy->note);
+  if (found->second.fresh) out.push_back(found->second.fresh->note);
   return out;
 }
 

@@ -16,29 +16,19 @@
 #include "proto/trust/access.hpp"
 #include "proto/trust/enrolment.hpp"
 #include "proto/trust/floors.hpp"
+#include "proto/trust/fresh.hpp"
 #include "proto/trust/lease.hpp"
+#include "proto/trust/limits.hpp"
 #include "proto/trust/revocation.hpp"
 #include "proto/trust/root.hpp"
 #include "proto/trust/site.hpp"
 
 namespace culvert::trust {
 
-constexpr std::size_t kMaxGrants = 4096;
-constexpr std::size_t kMaxGrantsPerDevice = 256;  // ended ones included, until they are forgotten
-constexpr std::size_t kMaxSites = 4096;
-constexpr std::size_t kMaxEnrolments = 1024;
-constexpr std::chrono::seconds kStartSkew{
-    60};  // a grant may start this much early, never ends late
-constexpr std::chrono::seconds kMaxAhead{
-    24 * 3600};  // a grant begins at most this far ahead: what ends one is kept long enough
-constexpr std::chrono::seconds kIssuedSkew{
-    300};  // statements issued further in the future: not in force
-constexpr std::chrono::seconds kClockStep{
-    5};  // a wall clock further back than this denies new grants
-
 class Evidence {
  public:
-  Evidence(Pins pins, Floors floors);
+  // `boot`: this boot of the machine, for the store's age; zero where nothing is stored.
+  Evidence(Pins pins, Floors floors, BootId boot = {});
   ~Evidence();
   Evidence(Evidence&&) noexcept;
   Evidence& operator=(Evidence&&) noexcept;
@@ -93,20 +83,26 @@ class Evidence {
   // A leaked enrolment key must not enrol after its time by backdating: who sees a node first (the
   // coordinator, which has a clock of its own) refuses it when its enrolment is over by then.
   Status check_enrolment_open(const note::Note& node, Now now) const;
-  Result<Lease> verify_lease(
-      const note::Note& note) const;  // signed by a lease key, right vendor, known site
+  // Signed by a lease key of the vendor or of the site, right vendor, known site.
+  Result<VerifiedLease> verify_lease(const note::Note& note) const;
+
+  // The newest lease of a site, once verified: where it names documents that are not held here, no
+  // grant of that site begins. Forgotten with the next lease, never stored.
+  void heed(const Lease& verified);
+  KnownDocuments documents(const SiteId& id) const;  // what is held here, for a lease
 
   // --- local decisions; they win over every note ---
-  void claim(const GrantId& id, Now now);  // first use
+  // First use: at the site, of its first accepted opening; at the laptop, of the site's answer.
+  void claim(const GrantId& id, Now now);
   void deny(const GrantId& id, Now now);
   void set_lock(bool locked);
   bool locked() const;
   bool clock_went_back(Now now) const;
-  void reset_clock(WallTime now);  // `culvert clock-reset`
-  bool forked() const;             // some root has two texts for one epoch: alarm
+  void reset_clock(Now now);  // `culvert clock-reset`
+  bool forked() const;        // some root has two texts for one epoch: alarm
 
   const Floors& floors() const;
-  std::uint64_t floors_revision() const;  // changes when floors() does, wall_high alone aside
+  std::uint64_t floors_revision() const;  // changes when floors() does, its clock alone aside
 
  private:
   struct State;

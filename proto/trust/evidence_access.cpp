@@ -6,8 +6,9 @@
 
 namespace culvert::trust {
 namespace {
+bool kPreApprovals(const Root&) { return false; }
 
-constexpr std::chrono::seconds kPruneEvery{60};
+constexpr std::uint64_t kPruneEvery = 60;  // seconds of the store's age
 
 std::uint32_t missing(const Approval& approval) {
   return approval.vendor_missing() + approval.customer_missing();
@@ -19,14 +20,35 @@ bool lists_approver(const Root& root, const Person& person) {
   });
 }
 
-bool fits(const Allow& allow, const Grant& grant, const Node& device) {
-  return allow.service == grant.service && allow.scope == grant.scope &&
-         device.in_group(allow.group) && grant.not_after - grant.not_before <= allow.max;
+// For `allow` and `pre-approved` lines.
+template <class Line>
+bool fits(const Line& line, const Grant& grant, const Node& device) {
+  return line.service == grant.service && device.in_group(line.group) &&
+         grant.duration <= line.max && scope_fits(grant.scope, line.scope);
+}
+
+// A pre-approved line opens until its own end, also where the grant's claim comes late.
+bool pre_approves(const PreApproved& line, const Grant& grant, const Node& device) {
+  return fits(line, grant, device) && grant.not_after <= line.until;
 }
 
 // Of the policy's lines that fit the grant, the one that is nearest to complete.
 Approval nearest(const Approval& base, const Policy& policy, const Root& root, const Grant& grant,
                  const Node& device) {
+  if (grant.claim_by - grant.not_before > policy.claim_time()) {
+    Approval late = base;
+    late.why = "the policy lets a grant wait " + format_duration(policy.claim_time()) +
+               " for its first use, not longer";
+    return late;
+  }
+  const auto& lines = policy.pre_approvals;
+  if (kPreApprovals(root) && std::any_of(lines.begin(), lines.end(), [&](const PreApproved& line) {
+        return pre_approves(line, grant, device);
+      })) {
+    Approval open = base;
+    open.pre_approved = true;
+    return open;
+  }
   std::optional<Approval> best;
   for (const auto& allow : policy.allows) {
     if (!fits(allow, grant, device)) continue;
@@ -43,8 +65,9 @@ Approval nearest(const Approval& base, const Policy& policy, const Root& root, c
 }
 
 GrantId standing_id(const SiteId& site, const Standing& line) {
-  const auto digest = crypto::sha256(
-      {view("culvert standing v1\n"), site.view(), line.identity.view(), view(line.service.str())});
+  const auto digest =
+      crypto::sha256({view("culvert standing v1\n"), site.view(), line.identity.view(),
+                      view(line.service.str() + "\n" + line.scope)});
   GrantId out;
   std::copy_n(digest.bytes.begin(), out.bytes.size(), out.bytes.begin());
   return out;
@@ -56,11 +79,15 @@ Approval Evidence::State::assess(const Grant& grant, const note::Note& note) con
   Approval out;
   const auto* site = usable(grant.site);
   const auto* rules = site == nullptr ? nullptr : policy(*site);
+  const auto* service = rules == nullptr ? nullptr : rules->service(grant.service);
   const auto device = nodes.find(grant.device);
   if (rules == nullptr) {
     out.why = "the site or its policy is not (or no longer) vouched for";
-  } else if (rules->service(grant.service) == nullptr) {
+  } else if (service == nullptr) {
     out.why = "the site's policy lists no such service";
+  } else if (!known_protocol(service->protocol)) {
+    out.why = "the service's protocol '" + service->protocol.str() +
+              "' is not carried yet; upgrade, or list the service as tls or tcp";
   } else if (grant.recording) {
     out.why = "it requires recording, which this version cannot do";
   } else if (device == nodes.end() || !device->second.vouched ||
@@ -99,8 +126,8 @@ void Evidence::State::assess_grants(const std::optional<SiteId>& site,
 bool Evidence::State::in_window(const GrantRecord& record, Now now) const {
   const auto time = clock(now);
   const bool running = !record.steady_end || now.steady < *record.steady_end;
-  return running && time + kStartSkew >= record.grant.not_before && time < record.grant.not_after &&
-         (pins.observer || record.claimed || time < record.grant.claim_by);
+  return running && time + kStartSkew >= record.grant.not_before && time < record.ends() &&
+         (pins.observer || record.claimed() || time < record.grant.claim_by);
 }
 
 // What keeps a grant from beginning; one that has begun goes on.
@@ -110,7 +137,14 @@ std::string Evidence::State::start_barred(const GrantRecord& record, Now now) co
   if (vendor->forked() || site.chain.forked()) return "a root has two texts for one epoch";
   if (clock(now) >= vendor_root()->expires) return "the vendor's root has expired";
   if (clock(now) >= site.chain.current()->expires) return "the site's root has expired";
-  return {};
+  const auto* rules = policy(site);
+  const auto* device = node(record.grant.device, clock(now));
+  if (rules != nullptr && rules->device_age && device != nullptr &&
+      clock(now) >= device->issued + *rules->device_age) {
+    return "the device statement is older than " + std::to_string(rules->device_age->count()) +
+           " h, the most that the policy allows; next: culvert device renew";
+  }
+  return documents_barred(site, now);
 }
 
 std::string Evidence::State::held_back(const GrantRecord& record, Now now) const {
@@ -126,38 +160,50 @@ std::string Evidence::State::held_back(const GrantRecord& record, Now now) const
   return {};
 }
 
-void Evidence::State::end(const GrantId& id, WallTime not_after, EndCause cause) {
-  floors.tombstones[id] = {not_after + kTombstoneKeep, cause};
+void Evidence::State::end(const GrantId& id, WallTime not_after, EndCause cause, Now now) {
+  const auto held = grants.find(id);
+  floors.tombstones[id] = {not_after, store_clock.forget_at(not_after, now, kTombstoneKeep), cause,
+                           held == grants.end() ? IdentityKey{} : held->second.grant.device};
   ++revision;
 }
 
 void Evidence::State::advance(Now now) {
-  floors.wall_high = clock(now);
+  store_clock.advance(now);
+  floors.clock = store_clock.stored();
+  time_standings(now);
   for (auto& [id, record] : grants) {
     if (floors.tombstones.count(id) != 0) continue;
     const auto& grant = record.grant;
     const bool over =
-        clock(now) >= grant.not_after || (record.steady_end && now.steady >= *record.steady_end);
+        clock(now) >= record.ends() || (record.steady_end && now.steady >= *record.steady_end);
     if (over) {
-      end(id, grant.not_after, EndCause::kExpired);
-    } else if (!pins.observer && !record.claimed && clock(now) >= grant.claim_by) {
-      end(id, grant.not_after, EndCause::kUnclaimed);
+      end(id, grant.not_after, EndCause::kExpired, now);
+    } else if (!pins.observer && !record.claimed() && clock(now) >= grant.claim_by) {
+      end(id, grant.not_after, EndCause::kUnclaimed, now);
     } else if (!record.steady_end && held_back(record, now).empty()) {
-      record.steady_end = now.steady + (grant.not_after - clock(now));
+      record.steady_end = now.steady + (record.ends() - clock(now));
     }
   }
-  if (clock(now) >= pruned + kPruneEvery) prune(clock(now));
+  if (floors.clock.age.seconds >= pruned.seconds + kPruneEvery) prune(now);
 }
 
-void Evidence::State::prune(WallTime now) {
-  pruned = now;
+// What must be remembered goes at its age. A full table also drops what the wall clock calls long
+// over.
+void Evidence::State::prune(Now time) {
+  const auto age = floors.clock.age;
+  const auto now = clock(time);
+  pruned = age;
+  const bool full = floors.tombstones.size() >= kMaxTombstones;
   const auto count = floors.tombstones.size() + floors.claims.size() + floors.nodes.size();
+  const auto forgotten = [&](const Tombstone& ended) {
+    return ended.forget <= age || (full && ended.until + kLongOver <= now);
+  };
   std::erase_if(grants, [&](const auto& entry) {
     const auto ended = floors.tombstones.find(entry.first);
-    return ended != floors.tombstones.end() && ended->second.until <= now;
+    return ended != floors.tombstones.end() && forgotten(ended->second);
   });
-  std::erase_if(floors.tombstones, [&](const auto& entry) { return entry.second.until <= now; });
-  std::erase_if(floors.claims, [&](const auto& entry) { return entry.second <= now; });
+  std::erase_if(floors.tombstones, [&](const auto& entry) { return forgotten(entry.second); });
+  std::erase_if(floors.claims, [&](const auto& entry) { return entry.second.forget <= age; });
   for (auto it = floors.nodes.begin(); it != floors.nodes.end();) {
     if (it->second.keep_until > now) {
       ++it;
@@ -186,7 +232,24 @@ WallTime Evidence::State::end_of(const GrantId& id, Now now) const {
       if (standing_id(site_id, line) == id) return line.until;
     }
   }
-  return clock(now) + kMaxAhead + kMaxGrantTime;
+  return clock(now) + kMaxAhead + kMaxClaim + kMaxGrantTime;
+}
+
+// A standing line also ends at a moment of CLOCK_BOOTTIME, set when the line is first seen, so that
+// a wall clock that goes back prolongs nothing.
+void Evidence::State::time_standings(Now now) {
+  std::map<GrantId, Instant> next;
+  for (const auto& [id, site] : sites) {
+    const auto* rules = usable(id) == nullptr ? nullptr : policy(site);
+    if (rules == nullptr) continue;
+    for (const auto& line : rules->standings) {
+      const auto key = standing_id(id, line);
+      const auto known = standing_ends.find(key);
+      next[key] =
+          known != standing_ends.end() ? known->second : now.steady + (line.until - clock(now));
+    }
+  }
+  standing_ends = std::move(next);
 }
 
 // Standing access needs no grant and no approval; its id is derived so that it can be denied by
@@ -194,7 +257,7 @@ WallTime Evidence::State::end_of(const GrantId& id, Now now) const {
 std::vector<LiveGrant> Evidence::State::standing(const SiteRecord& site, Now now) const {
   std::vector<LiveGrant> out;
   const auto* rules = policy(site);
-  if (rules == nullptr || floors.locked) return out;
+  if (rules == nullptr || floors.locked || clock_went_back(now)) return out;
   for (const auto& line : rules->standings) {
     const auto* device = node(line.identity, clock(now));
     if (device == nullptr || clock(now) >= line.until || revoked(line.identity, site.id)) continue;
@@ -202,22 +265,28 @@ std::vector<LiveGrant> Evidence::State::standing(const SiteRecord& site, Now now
     live.grant.site = rules->site;
     live.grant.id = standing_id(site.id, line);
     if (floors.tombstones.count(live.grant.id) != 0) continue;
+    const auto ends = standing_ends.find(live.grant.id);
+    if (ends == standing_ends.end() || now.steady >= ends->second) continue;
+    const auto& service = *rules->service(line.service);
+    if (!known_protocol(service.protocol)) continue;
     live.grant.requester = device->person;
     live.grant.device = line.identity;
     live.grant.service = line.service;
-    live.grant.scope = std::string(kScopeConnect);
+    live.grant.scope = line.scope;
     live.grant.reason = "standing access";
     live.grant.not_before = rules->issued;
     live.grant.not_after = line.until;
     live.grant.claim_by = line.until;
-    live.grant.policy = note::hash(site.policy->note);
+    live.grant.policy = floors.sites.at(site.id).policy;
     live.device = *device;
-    live.service = *rules->service(line.service);
+    live.service = service;
     live.publishers = publishers(live.service, site, clock(now));
     live.standing = true;
     live.needs_lease = line.lease_required;
     live.lease = rules->lease;
+    live.lease_by = rules->lease_by;
     live.ends = line.until;
+    live.ends_steady = ends->second;
     out.push_back(std::move(live));
   }
   return out;

@@ -69,21 +69,23 @@ RequestState Evidence::state(const GrantId& id, Now now) const {
   out.customer = record.approval.customer;
   out.vendor_missing = record.approval.vendor_missing();
   out.customer_missing = record.approval.customer_missing();
+  out.ends = record.ends();
+  out.pre_approved = record.approval.pre_approved;
   if (ended != floors.tombstones.end()) return out;
   const auto time = state_->clock(now);
   const bool complete = record.approval.complete();
   // An observer cannot know whether a complete one was used; an incomplete one cannot have been.
   const bool unclaimed =
-      !record.claimed && time >= record.grant.claim_by && (!state_->pins.observer || !complete);
-  if (time >= record.grant.not_after || unclaimed) {
-    out.phase = record.claimed ? RequestPhase::kCompleted : RequestPhase::kExpired;
+      !record.claimed() && time >= record.grant.claim_by && (!state_->pins.observer || !complete);
+  if (time >= record.ends() || unclaimed) {
+    out.phase = record.claimed() ? RequestPhase::kCompleted : RequestPhase::kExpired;
   } else if (!record.approval.why.empty()) {
     out.phase = RequestPhase::kInvalid;
     out.why = record.approval.why;
   } else if (!complete) {
     out.phase = RequestPhase::kPending;
   } else {
-    out.phase = record.claimed ? RequestPhase::kActive : RequestPhase::kApproved;
+    out.phase = record.claimed() ? RequestPhase::kActive : RequestPhase::kApproved;
     out.why = state_->held_back(record, now);
   }
   return out;
@@ -100,9 +102,11 @@ std::vector<LiveGrant> Evidence::live(Now now) const {
     live.device = *state_->node(record.grant.device, state_->clock(now));
     live.service = *rules.service(record.grant.service);
     live.publishers = state_->publishers(live.service, site, state_->clock(now));
-    live.claimed = record.claimed;
+    live.claimed = record.claimed();
     live.lease = rules.lease;
-    live.ends = record.grant.not_after;
+    live.lease_by = rules.lease_by;
+    live.pre_approved = record.approval.pre_approved;
+    live.ends = record.ends();
     live.ends_steady = *record.steady_end;
     out.push_back(std::move(live));
   }
@@ -118,8 +122,8 @@ Instant Evidence::next_change(Now now) const {
   Earliest out(now, state_->clock(now));
   for (const auto& [id, record] : state_->grants) {
     if (state_->floors.tombstones.count(id) != 0) continue;
-    out.at(record.grant.not_after);
-    if (!state_->pins.observer && !record.claimed) out.at(record.grant.claim_by);
+    out.at(record.ends());
+    if (!state_->pins.observer && !record.claimed()) out.at(record.grant.claim_by);
     if (record.steady_end) {
       out.at(*record.steady_end);
     } else {
@@ -136,7 +140,9 @@ Instant Evidence::next_change(Now now) const {
     const auto* rules = policy(id);
     if (rules == nullptr) continue;
     for (const auto& standing : rules->standings) out.at(standing.until);
+    if (rules->fresh && site.fresh) out.at(site.fresh->statement.issued + *rules->fresh);
   }
+  for (const auto& [id, ends] : state_->standing_ends) out.at(ends);
   return out.first();
 }
 
@@ -155,7 +161,7 @@ Status Evidence::check_request(const note::Note& note, Now now) const {
   if (state_->floors.tombstones.count(grant->id) != 0 || time >= grant->claim_by) {
     return fail(ErrorCode::kStale, "grant: it is over; ask again");
   }
-  const GrantRecord record{*grant, note, state_->assess(*grant, note), {}, false};
+  const GrantRecord record{*grant, note, state_->assess(*grant, note), {}, {}};
   if (!record.approval.why.empty()) return fail(ErrorCode::kDenied, record.approval.why);
   const auto barred = state_->start_barred(record, now);
   if (!barred.empty()) return fail(ErrorCode::kDenied, barred);
@@ -179,33 +185,38 @@ Status Evidence::check_enrolment_open(const note::Note& note, Now now) const {
                                      "; ask for a new token");
 }
 
-Result<Lease> Evidence::verify_lease(const note::Note& note) const {
+Result<VerifiedLease> Evidence::verify_lease(const note::Note& note) const {
   auto lease = Lease::parse(note.text);
-  if (!lease) return lease;
+  if (!lease) return fail_with(lease.error());
   const auto* site = state_->usable(lease->site);
   if (site == nullptr || lease->vendor_id != state_->vendor_id()) {
     return unverified("lease: of a site or vendor not known here");
   }
   const auto by = state_->signers(note, site);
   if (!by) return fail_with(by.error());
-  if (persons(*state_->vendor_root(), Group::kLease, *by).empty()) {
-    return unverified("lease: no lease key signed it");
-  }
-  return lease;
+  const bool vendor = !persons(*state_->vendor_root(), Group::kLease, *by).empty();
+  const bool customer = !persons(*site->chain.current(), Group::kLease, *by).empty();
+  if (!vendor && !customer) return unverified("lease: no lease key signed it");
+  return VerifiedLease{std::move(*lease), vendor, customer};
 }
 
 void Evidence::claim(const GrantId& id, Now now) {
   const auto found = state_->grants.find(id);
-  if (found == state_->grants.end() || found->second.claimed) return;
-  if (!state_->held_back(found->second, now).empty()) return;
-  found->second.claimed = true;
-  state_->floors.claims[id] = found->second.grant.not_after + kTombstoneKeep;
+  if (found == state_->grants.end() || found->second.claimed()) return;
+  auto& record = found->second;
+  if (!state_->held_back(record, now).empty()) return;
+  record.claimed_at = state_->clock(now);
+  const auto left = now.steady + (record.ends() - *record.claimed_at);
+  record.steady_end = std::min(record.steady_end.value_or(left), left);
+  state_->floors.claims[id] = {
+      *record.claimed_at,
+      state_->store_clock.forget_at(record.grant.not_after, now, kTombstoneKeep)};
   ++state_->revision;
 }
 
 void Evidence::deny(const GrantId& id, Now now) {
   if (state_->floors.tombstones.count(id) != 0) return;
-  state_->end(id, state_->end_of(id, now), EndCause::kDenied);
+  state_->end(id, state_->end_of(id, now), EndCause::kDenied, now);
 }
 
 void Evidence::set_lock(bool locked) {
@@ -214,15 +225,16 @@ void Evidence::set_lock(bool locked) {
 }
 
 // The clock was wrong, so nothing that was granted by it can be told from a replay: ask again.
-void Evidence::reset_clock(WallTime now) {
-  state_->floors.wall_high = now;
-  state_->floors.grants_from = now;
-  state_->pruned = {};
+// What must be remembered stays: it goes by age.
+void Evidence::reset_clock(Now now) {
   for (const auto& [id, record] : state_->grants) {
     if (state_->floors.tombstones.count(id) == 0) {
-      state_->end(id, record.grant.not_after, EndCause::kExpired);
+      state_->end(id, record.grant.not_after, EndCause::kExpired, now);
     }
   }
+  state_->store_clock.reset(now.wall);
+  state_->floors.clock = state_->store_clock.stored();
+  state_->floors.grants_from = now.wall;
   ++state_->revision;
 }
 

@@ -21,9 +21,9 @@ Status Evidence::State::grant_bears(const Grant& grant, const note::Note& note,
   const auto* site = usable(grant.site);
   if (site == nullptr) return unverified("grant: its site is not known here");
   // No policy can bear either; refused here, it does not stand in the tables for years.
-  if (grant.not_before > now + kMaxAhead || grant.not_after - grant.not_before > kMaxGrantTime) {
+  if (grant.not_before > now + kMaxAhead || grant.claim_by - grant.not_before > kMaxClaim) {
     return fail(ErrorCode::kInvalid,
-                "grant: begins more than a day ahead, or lasts longer than one");
+                "grant: begins more than a day ahead, or waits more than 168 h for its first use");
   }
   if (policy(*site) == nullptr) return unverified("grant: the site's policy is not known here");
   const auto* device = node(grant.device, now);
@@ -51,7 +51,10 @@ Result<Change> Evidence::State::offer_grant(const note::Note& note, Now now) {
   if (held != grants.end() && held->second.note.text != note.text) {
     return fail(ErrorCode::kConflict, "grant: " + id.str() + " has another text already");
   }
-  if (floors.tombstones.count(id) != 0 || clock(now) >= grant->not_after ||
+  const auto used = floors.claims.find(id);
+  const bool used_up =
+      used != floors.claims.end() && clock(now) >= used->second.at + grant->duration;
+  if (floors.tombstones.count(id) != 0 || clock(now) >= grant->not_after || used_up ||
       grant->not_before < floors.grants_from) {
     return fail(ErrorCode::kStale, "grant: " + id.str() + " is over");
   }
@@ -76,17 +79,46 @@ Result<Change> Evidence::State::offer_grant(const note::Note& note, Now now) {
     held->second.approval = assess(held->second.grant, held->second.note);
     return change;
   }
-  const auto of_device = std::count_if(grants.begin(), grants.end(), [&](const auto& entry) {
-    return entry.second.grant.device == grant->device;
-  });
-  if (grants.size() + floors.tombstones.size() >= kMaxTombstones || grants.size() >= kMaxGrants ||
-      static_cast<std::size_t>(of_device) >= kMaxGrantsPerDevice) {
-    return fail(ErrorCode::kExhausted, "grant: too many requests");
-  }
-  GrantRecord record{std::move(*grant), std::move(*kept), {}, {}, floors.claims.count(id) != 0};
+  if (auto status = room_for(*grant); !status) return fail_with(status.error());
+  GrantRecord record{std::move(*grant), std::move(*kept), {}, {}, {}};
+  if (used != floors.claims.end()) record.claimed_at = used->second.at;
   record.approval = assess(record.grant, record.note);
   grants.emplace(id, std::move(record));
   return change;
+}
+
+// What a device has pending or in force is bounded, and so is what must be remembered of its ended
+// grants: a full share refuses the next request of that device, or of that site, alone.
+Status Evidence::State::room_for(const Grant& grant) const {
+  std::size_t of_device = 0;
+  std::size_t of_site = 0;
+  std::size_t running = 0;
+  for (const auto& [id, record] : grants) {
+    if (floors.tombstones.count(id) != 0) continue;
+    ++running;
+    if (record.grant.device == grant.device) ++of_device;
+    if (record.grant.site.id == grant.site.id) ++of_site;
+  }
+  const auto ended =
+      std::count_if(floors.tombstones.begin(), floors.tombstones.end(),
+                    [&](const auto& entry) { return entry.second.device == grant.device; });
+  if (of_device >= kMaxGrantsPerDevice) {
+    return fail(ErrorCode::kExhausted,
+                "grant: this device has " + std::to_string(kMaxGrantsPerDevice) +
+                    " requests that are not over; withdraw some (culvert requests lists them)");
+  }
+  if (static_cast<std::size_t>(ended) >= kMaxEndedPerDevice) {
+    return fail(ErrorCode::kExhausted,
+                "grant: this device has asked too often; its ended requests are remembered for a "
+                "day after their latest end");
+  }
+  if (of_site >= kMaxGrantsPerSite) {
+    return fail(ErrorCode::kExhausted, "grant: the site has too many requests that are not over");
+  }
+  if (running >= kMaxGrants || floors.tombstones.size() >= kMaxTombstones) {
+    return fail(ErrorCode::kExhausted, "grant: too many requests are held here");
+  }
+  return {};
 }
 
 // Who may end what. `signers` are verified; the thresholds and scopes are those of the table.
@@ -133,7 +165,7 @@ Result<std::optional<EndCause>> Evidence::State::grant_revoked_by(const Revocati
   return std::optional(complete ? EndCause::kRevoked : EndCause::kWithdrawn);
 }
 
-Result<Change> Evidence::State::offer_revocation(const note::Note& note, WallTime now) {
+Result<Change> Evidence::State::offer_revocation(const note::Note& note, Now now) {
   const auto revocation = Revocation::parse(note.text);
   if (!revocation) return fail_with(revocation.error());
   if (vendor_root() == nullptr || revocation->vendor_id != vendor_id()) {
@@ -143,7 +175,7 @@ Result<Change> Evidence::State::offer_revocation(const note::Note& note, WallTim
   if (revocation->site && site == nullptr) {
     return unverified("revocation: its site is not known here");
   }
-  if (revocation->issued > now + kIssuedSkew) {
+  if (revocation->issued > clock(now) + kIssuedSkew) {
     return fail(ErrorCode::kStale, "revocation: issued in the future; check the clocks");
   }
   if (revocation->what == Revokes::kGrant) return revoke_grant(*revocation, note, now);
@@ -178,7 +210,7 @@ Result<Change> Evidence::State::offer_revocation(const note::Note& note, WallTim
 }
 
 Result<Change> Evidence::State::revoke_grant(const Revocation& revocation, const note::Note& note,
-                                             WallTime now) {
+                                             Now now) {
   const auto id = revocation.grant;
   Change change{ChangeKind::kRevocation, note::hash(note), revocation.site->id, id, {}};
   const auto held = grants.find(id);
@@ -193,14 +225,16 @@ Result<Change> Evidence::State::revoke_grant(const Revocation& revocation, const
     change.kind = ChangeKind::kNone;
     return change;
   }
-  if (now >= revocation.not_after) return fail(ErrorCode::kStale, "revocation: the grant is over");
-  if (held == grants.end() && revocation.not_after > now + kMaxAhead + kMaxGrantTime) {
+  if (clock(now) >= revocation.not_after)
+    return fail(ErrorCode::kStale, "revocation: the grant is over");
+  if (held == grants.end() &&
+      revocation.not_after > clock(now) + kMaxAhead + kMaxClaim + kMaxGrantTime) {
     return fail(ErrorCode::kInvalid, "revocation: no grant ends so late");
   }
-  if (held == grants.end() && grants.size() + floors.tombstones.size() >= kMaxTombstones) {
+  if (held == grants.end() && floors.tombstones.size() >= kMaxTombstones) {
     return fail(ErrorCode::kExhausted, "revocation: too many ended grants");
   }
-  end(id, revocation.not_after, **cause);
+  end(id, revocation.not_after, **cause, now);
   return change;
 }
 

@@ -45,6 +45,8 @@ Result<Change> Evidence::State::offer(const note::Note& note, Now now) {
       return offer_site(note);
     case Kind::kPolicy:
       return offer_policy(note);
+    case Kind::kFresh:
+      return offer_fresh(note, clock(now));
     case Kind::kEnrolment:
       return offer_enrolment(note, clock(now));
     case Kind::kNode:
@@ -54,7 +56,7 @@ Result<Change> Evidence::State::offer(const note::Note& note, Now now) {
     case Kind::kGrant:
       return offer_grant(note, now);
     case Kind::kRevocation:
-      return offer_revocation(note, clock(now));
+      return offer_revocation(note, now);
     case Kind::kLease:
     case Kind::kTicket:
       return fail(ErrorCode::kInvalid, "note: leases and tickets are checked where they are used");

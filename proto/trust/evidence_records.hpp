@@ -1,6 +1,7 @@
 // What Evidence holds of each statement. Not for other folders.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 #include "proto/trust/access.hpp"
 #include "proto/trust/chain.hpp"
 #include "proto/trust/enrolment.hpp"
+#include "proto/trust/fresh.hpp"
 #include "proto/trust/site.hpp"
 
 namespace culvert::trust {
@@ -27,7 +29,8 @@ struct Approval {
   std::vector<Person> customer;
   std::uint32_t vendor_needed = 0;
   std::uint32_t customer_needed = 0;
-  std::string why;  // not empty: no number of signatures would open it
+  bool pre_approved = false;  // a line of the policy opens the grant without approvers
+  std::string why;            // not empty: no number of signatures would open it
 
   std::uint32_t vendor_missing() const { return missing(vendor_needed, vendor.size()); }
   std::uint32_t customer_missing() const { return missing(customer_needed, customer.size()); }
@@ -43,8 +46,13 @@ struct GrantRecord {
   Grant grant;
   note::Note note;
   Approval approval;
-  std::optional<Instant> steady_end;  // set once, when it came into force here
-  bool claimed = false;
+  std::optional<Instant> steady_end;   // set when the grant came into force here; a claim nears it
+  std::optional<WallTime> claimed_at;  // its first use
+
+  bool claimed() const { return claimed_at.has_value(); }
+  WallTime ends() const {
+    return claimed() ? std::min(grant.not_after, *claimed_at + grant.duration) : grant.not_after;
+  }
 };
 
 struct SiteRecord {
@@ -56,6 +64,7 @@ struct SiteRecord {
   std::optional<Held<Site>> entry;  // the vendor directory's statement
   RootChain chain;
   std::optional<Held<Policy>> policy;
+  std::optional<Held<Fresh>> fresh;  // the newest one
   std::map<Hash, Held<Enrolment>> enrolments;
 };
 

@@ -12,16 +12,20 @@
 namespace culvert::trust {
 
 struct Evidence::State {
-  State(Pins with, Floors from) : pins(with), floors(std::move(from)) {}
+  State(Pins with, Floors from, BootId boot)
+      : pins(with), floors(std::move(from)), store_clock(floors.clock, boot) {}
 
   Pins pins;
   Floors floors;
+  StoreClock store_clock;  // floors.clock is its stored part
   std::uint64_t revision = 1;
   std::optional<RootChain> vendor;  // once it is known which vendor
   std::map<SiteId, SiteRecord> sites;
   std::map<IdentityKey, Held<Node>> nodes;
   std::map<IdentityKey, Held<Service>> services;
   std::map<GrantId, GrantRecord> grants;
+  std::map<GrantId, Instant> standing_ends;  // of standing lines, set when a line is first seen
+  std::map<SiteId, KnownDocuments> leased;   // what the newest lease of a site names
   std::map<crypto::WireGuardKey, IdentityKey> wireguard;  // index of floors.nodes
 
   // evidence_state.cpp: lookups and signatures
@@ -34,8 +38,8 @@ struct Evidence::State {
   bool revoked(const IdentityKey& identity, const SiteId& site) const;
   bool in_force(const Node& node, WallTime now) const;
   const Node* node(const IdentityKey& identity, WallTime now) const;
-  WallTime clock(Now now) const { return std::max(now.wall, floors.wall_high); }
-  bool clock_went_back(Now now) const { return now.wall + kClockStep < floors.wall_high; }
+  WallTime clock(Now now) const { return store_clock.clock(now); }
+  bool clock_went_back(Now now) const { return store_clock.went_back(now); }
   // Verified signers among the current keys of the vendor, the site and `more`; suspended ones left
   // out.
   Result<std::vector<note::KnownKey>> signers(const note::Note& note, const SiteRecord* site,
@@ -52,6 +56,7 @@ struct Evidence::State {
   // evidence_vouch.cpp: whether a held statement stands under the current documents
   Status vouch(const Site& site, const note::Note& note) const;
   Status vouch(const SiteRecord& site, const Policy& policy, const note::Note& note) const;
+  Status vouch(const SiteRecord& site, const Fresh& fresh, const note::Note& note) const;
   Status vouch(const SiteRecord& site, const Enrolment& enrolment, const note::Note& note) const;
   Status vouch(const Node& node, const note::Note& note) const;
   Status vouch(const Service& service, const note::Note& note) const;
@@ -64,16 +69,18 @@ struct Evidence::State {
   Result<Change> offer_root(const note::Note& note);
   Result<Change> offer_site(const note::Note& note);
   Result<Change> offer_policy(const note::Note& note);
+  Result<Change> offer_fresh(const note::Note& note, WallTime now);
   Result<Change> offer_enrolment(const note::Note& note, WallTime now);
   Status admit(const Node& node, const Hash& hash, WallTime now) const;
   Result<Change> offer_node(const note::Note& note, WallTime now);
   Result<Change> offer_service(const note::Note& note, WallTime now);
   // evidence_grants.cpp
   Result<Change> offer_grant(const note::Note& note, Now now);
-  Result<Change> offer_revocation(const note::Note& note, WallTime now);
+  Result<Change> offer_revocation(const note::Note& note, Now now);
+  Status room_for(const Grant& grant) const;  // the shares of its device and of its site
   Result<std::optional<EndCause>> grant_revoked_by(const Revocation& revocation,
                                                    const note::Note& note) const;
-  Result<Change> revoke_grant(const Revocation& revocation, const note::Note& note, WallTime now);
+  Result<Change> revoke_grant(const Revocation& revocation, const note::Note& note, Now now);
   void revoke_identity(const IdentityKey& key, const SiteId& site, WallTime at);
   void suspend(const crypto::VerifyKey& key);
   bool may_revoke(const Revocation& revocation, const SiteRecord* site,
@@ -86,11 +93,13 @@ struct Evidence::State {
   bool in_window(const GrantRecord& record, Now now) const;
   std::string held_back(const GrantRecord& record, Now now) const;     // empty: in force
   std::string start_barred(const GrantRecord& record, Now now) const;  // empty: it may begin
-  void end(const GrantId& id, WallTime not_after, EndCause cause);
+  std::string documents_barred(const SiteRecord& site, Now now) const;
+  void end(const GrantId& id, WallTime not_after, EndCause cause, Now now);
   WallTime end_of(const GrantId& id, Now now) const;  // of what is not known: the latest possible
   void advance(Now now);
-  void prune(WallTime now);
-  WallTime pruned;
+  void prune(Now now);
+  StoreAge pruned;
+  void time_standings(Now now);
   std::vector<LiveGrant> standing(const SiteRecord& site, Now now) const;
 };
 

@@ -50,6 +50,15 @@ Status Evidence::State::vouch(const SiteRecord& site, const Policy& policy,
                     std::string(group_name(root.policy_by)) + ", has " + std::to_string(count));
 }
 
+Status Evidence::State::vouch(const SiteRecord& site, const Fresh&, const note::Note& note) const {
+  const auto& root = *site.chain.current();
+  const auto by = signers(note, &site);
+  if (!by) return fail_with(by.error());
+  if (any_in(root, Group::kLease, *by)) return {};
+  if (persons(root, Group::kApprovers, *by).size() >= root.approver_threshold) return {};
+  return unverified("fresh: neither a lease key of the site nor its approvers signed it");
+}
+
 Status Evidence::State::vouch(const SiteRecord& site, const Enrolment& enrolment,
                               const note::Note& note) const {
   const auto by = signers(note, &site);
@@ -139,6 +148,9 @@ void Evidence::State::revouch(const std::optional<SiteId>& only) {
     if (usable(id) == nullptr) continue;
     if (site.policy) {
       site.policy->vouched = vouch(site, site.policy->statement, site.policy->note).has_value();
+    }
+    if (site.fresh) {
+      site.fresh->vouched = vouch(site, site.fresh->statement, site.fresh->note).has_value();
     }
     for (auto& [hash, held] : site.enrolments) {
       held.vouched = vouch(site, held.statement, held.note).has_value();

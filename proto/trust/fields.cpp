@@ -9,7 +9,6 @@ namespace culvert::trust {
 namespace {
 
 constexpr std::size_t kMaxReasonPoints = 200;
-constexpr std::size_t kMaxScope = 200;
 
 bool printable(std::string_view value) {
   return !value.empty() && value.front() != ' ' && value.back() != ' ' &&
@@ -26,11 +25,25 @@ std::optional<std::uint64_t> parse_number(std::string_view text) {
   return value;
 }
 
-std::optional<std::chrono::seconds> parse_seconds(std::string_view text) {
-  if (text.empty() || text.back() != 's') return std::nullopt;
+namespace {
+
+std::optional<std::int64_t> parse_count(std::string_view text, char unit) {
+  if (text.empty() || text.back() != unit) return std::nullopt;
   const auto count = parse_number(text.substr(0, text.size() - 1));
   if (!count || *count > 1'000'000'000) return std::nullopt;
-  return std::chrono::seconds{static_cast<std::int64_t>(*count)};
+  return static_cast<std::int64_t>(*count);
+}
+
+}  // namespace
+
+std::optional<std::chrono::seconds> parse_seconds(std::string_view text) {
+  const auto count = parse_count(text, 's');
+  return count ? std::optional(std::chrono::seconds{*count}) : std::nullopt;
+}
+
+std::optional<std::chrono::hours> parse_hours(std::string_view text) {
+  const auto count = parse_count(text, 'h');
+  return count ? std::optional(std::chrono::hours{*count}) : std::nullopt;
 }
 
 bool valid_reason(std::string_view text) {
@@ -45,15 +58,6 @@ bool valid_reason(std::string_view text) {
     after_starter = starter;
   }
   return true;
-}
-
-bool valid_scope(std::string_view text) {
-  if (text.size() > kMaxScope || !printable(text)) return false;
-  if (text.find("  ") != std::string_view::npos) return false;
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-           std::string_view("-=.:/_ ").find(c) != std::string_view::npos;
-  });
 }
 
 std::vector<std::string_view> split_words(std::string_view text, std::size_t count) {

@@ -20,14 +20,15 @@ std::optional<std::uint64_t> parse_number(std::string_view text);
 std::optional<std::chrono::seconds> parse_seconds(std::string_view text);  // 900s
 // NFC UTF-8 of 1 to 200 code points, none of Cc Cf Zl Zp Co Cn, no space at either end.
 bool valid_reason(std::string_view text);
-// Lower-case words: a-z 0-9 - = . : / _ and single inner spaces; at most 200 bytes.
-bool valid_scope(std::string_view text);
+std::optional<std::chrono::hours> parse_hours(std::string_view text);  // 24h
 // "a b c" at single spaces into exactly `count` words; the last takes the rest. Empty: too few.
 std::vector<std::string_view> split_words(std::string_view text, std::size_t count);
 
+constexpr std::size_t kMaxStatementSize = 16 * 1024;  // of a text; a policy may be larger
+
 class FieldReader {
  public:
-  FieldReader(std::string_view text, std::string_view type, std::size_t most = note::kMaxTextSize);
+  FieldReader(std::string_view text, std::string_view type, std::size_t most = kMaxStatementSize);
 
   bool next_is(std::string_view name) const;  // the next line is this field, and all is well so far
   std::string_view raw(std::string_view name);  // its value; it must be the next line

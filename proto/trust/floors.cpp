@@ -7,7 +7,7 @@
 namespace culvert::trust {
 namespace {
 
-constexpr std::size_t kMaxFloorsSize = 8 * 1024 * 1024;
+constexpr std::size_t kMaxFloorsSize = 16 * 1024 * 1024;
 constexpr std::size_t kAnyNumber = kMaxFloorsSize;
 constexpr std::array<std::string_view, 5> kCauses = {"expired", "unclaimed", "revoked", "denied",
                                                      "withdrawn"};
@@ -100,23 +100,54 @@ std::optional<EndCause> parse_cause(std::string_view text) {
   return std::nullopt;
 }
 
+std::optional<StoreAge> parse_age(std::string_view text) {
+  const auto seconds = parse_number(text);
+  return seconds ? std::optional(StoreAge{*seconds}) : std::nullopt;
+}
+
 std::optional<Entry<GrantId, Tombstone>> parse_tombstone(std::string_view text) {
+  const auto words = split_words(text, 5);
+  if (words.empty()) return std::nullopt;
+  const auto id = GrantId::parse(words[0]);
+  const auto until = parse_time(words[1]);
+  const auto forget = parse_age(words[2]);
+  const auto cause = parse_cause(words[3]);
+  const auto device = crypto::parse_ed25519(words[4]);
+  if (!id || !until || !forget || !cause || !device) return std::nullopt;
+  return Entry<GrantId, Tombstone>{*id, {*until, *forget, *cause, *device}};
+}
+std::string format(const Tombstone& ended) {
+  return format_time(ended.until) + " " + std::to_string(ended.forget.seconds) + " " +
+         std::string(kCauses[static_cast<std::size_t>(ended.cause)]) + " " +
+         crypto::format_ed25519(ended.device);
+}
+
+std::optional<Entry<GrantId, Claim>> parse_claim(std::string_view text) {
   const auto words = split_words(text, 3);
   if (words.empty()) return std::nullopt;
   const auto id = GrantId::parse(words[0]);
-  const auto until = parse_time(words[1]);
-  const auto cause = parse_cause(words[2]);
-  if (!id || !until || !cause) return std::nullopt;
-  return Entry<GrantId, Tombstone>{*id, {*until, *cause}};
+  const auto at = parse_time(words[1]);
+  const auto forget = parse_age(words[2]);
+  if (!id || !at || !forget) return std::nullopt;
+  return Entry<GrantId, Claim>{*id, {*at, *forget}};
 }
 
-std::optional<Entry<GrantId, WallTime>> parse_claim(std::string_view text) {
-  const auto words = split_words(text, 2);
+// `<kept time> <age> <boot id> <CLOCK_BOOTTIME> <anchored>`
+std::optional<StoredClock> parse_clock(std::string_view text) {
+  const auto words = split_words(text, 5);
   if (words.empty()) return std::nullopt;
-  const auto id = GrantId::parse(words[0]);
-  const auto until = parse_time(words[1]);
-  if (!id || !until) return std::nullopt;
-  return Entry<GrantId, WallTime>{*id, *until};
+  const auto kept = parse_time(words[0]);
+  const auto age = parse_age(words[1]);
+  const auto raw_boot = from_hex(words[2]);
+  const auto boot = raw_boot ? BootId::from(*raw_boot) : std::nullopt;
+  const auto boot_seconds = parse_number(words[3]);
+  const auto anchored = parse_yes(words[4]);
+  if (!kept || !age || !boot || !boot_seconds || !anchored) return std::nullopt;
+  return StoredClock{*kept, *age, *boot, *boot_seconds, *anchored};
+}
+std::string format(const StoredClock& clock) {
+  return format_time(clock.kept) + " " + std::to_string(clock.age.seconds) + " " +
+         clock.boot.hex() + " " + std::to_string(clock.boot_seconds) + " " + yes(clock.anchored);
 }
 
 using RevokedKey = std::pair<IdentityKey, SiteId>;
@@ -144,7 +175,7 @@ std::optional<Entry<crypto::VerifyKey, std::uint64_t>> parse_suspended(std::stri
 Result<Floors> Floors::parse(std::string_view text) {
   FieldReader in(text, kType, kMaxFloorsSize);
   Floors out;
-  out.wall_high = in.time("wall-high");
+  out.clock = in.field("clock", parse_clock);
   out.grants_from = in.time("grants-from");
   out.locked = in.field("locked", parse_yes);
   fill(out.vendors, in.sorted("vendor", 0, kAnyNumber, parse_vendor));
@@ -159,7 +190,7 @@ Result<Floors> Floors::parse(std::string_view text) {
 
 std::string Floors::render() const {
   FieldWriter out(kType);
-  out.time("wall-high", wall_high).time("grants-from", grants_from).line("locked", yes(locked));
+  out.line("clock", format(clock)).time("grants-from", grants_from).line("locked", yes(locked));
   for (const auto& [id, floor] : vendors) {
     out.line("vendor", format_hash(id.view()) + " " + format(floor));
   }
@@ -169,11 +200,11 @@ std::string Floors::render() const {
   for (const auto& [key, floor] : nodes) {
     out.line("node", crypto::format_ed25519(key) + " " + format(floor));
   }
-  for (const auto& [id, ended] : tombstones) {
-    out.line("ended", id.str() + " " + format_time(ended.until) + " " +
-                          std::string(kCauses[static_cast<std::size_t>(ended.cause)]));
+  for (const auto& [id, ended] : tombstones) out.line("ended", id.str() + " " + format(ended));
+  for (const auto& [id, claim] : claims) {
+    out.line("claim",
+             id.str() + " " + format_time(claim.at) + " " + std::to_string(claim.forget.seconds));
   }
-  for (const auto& [id, until] : claims) out.line("claim", id.str() + " " + format_time(until));
   for (const auto& [key, at] : revoked) {
     out.line("revoked", crypto::format_ed25519(key.first) + " " + format_hash(key.second.view()) +
                             " " + format_time(at));

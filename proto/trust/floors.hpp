@@ -1,7 +1,6 @@
 // What must survive a restart so that nothing goes back: the lowest epochs and serials to believe,
-// ended grants, claims, revocations, the lock, and the highest wall time seen on the store's own
-// clock. A value; Evidence keeps it and the program stores it (StateStore) whenever Evidence says
-// it changed.
+// ended grants, claims, revocations, the lock, and the store's clock. A value; Evidence keeps it
+// and the program stores it (StateStore) whenever Evidence says it changed.
 #pragma once
 
 #include <map>
@@ -12,16 +11,19 @@
 
 #include "proto/core/result.hpp"
 #include "proto/trust/names.hpp"
+#include "proto/trust/store_clock.hpp"
 
 namespace culvert::trust {
 
 enum class EndCause { kExpired, kUnclaimed, kRevoked, kDenied, kWithdrawn };
 
-// Bounds. A full table refuses what would add to it: fail closed, except revocations (see revoked).
-constexpr std::size_t kMaxTombstones = 8192;
+// Bounds. What must be remembered is never replaced: a full share refuses its own party.
+constexpr std::size_t kMaxTombstones = 32768;
+constexpr std::size_t kMaxEndedPerDevice = 256;  // tombstones charged to one device
 constexpr std::size_t kMaxNodes = 8192;
 constexpr std::size_t kMaxRevoked = 4096;
-constexpr std::chrono::seconds kTombstoneKeep{24 * 3600};       // past the grant's not-after
+constexpr std::chrono::seconds kTombstoneKeep{24 * 3600};  // past the grant's not-after
+constexpr std::chrono::seconds kLongOver{400LL * 24 * 3600};
 constexpr std::chrono::seconds kNodeFloorKeep{31 * 24 * 3600};  // past the last statement's end
 
 struct ChainFloor {
@@ -49,23 +51,34 @@ struct NodeFloor {
   friend bool operator==(const NodeFloor&, const NodeFloor&) = default;
 };
 
+// An ended grant. Forgotten at an age of the store; `until` only serves a full table, which may
+// drop what the wall clock too calls over for kLongOver.
 struct Tombstone {
-  WallTime until;
+  WallTime until;  // the latest end that the grant could have had
+  StoreAge forget;
   EndCause cause = EndCause::kExpired;
+  IdentityKey device;  // charged for the tombstone; zero: not known
   friend bool operator==(const Tombstone&, const Tombstone&) = default;
+};
+
+// A grant's first use. The grant ends `duration` after it.
+struct Claim {
+  WallTime at;
+  StoreAge forget;
+  friend bool operator==(const Claim&, const Claim&) = default;
 };
 
 struct Floors {
   static constexpr std::string_view kType = "culvert/floors/v1";
 
-  WallTime wall_high;    // highest time of one's own wall clock
+  StoredClock clock;
   WallTime grants_from;  // a grant with an earlier not-before is over (set when the clock is reset)
   bool locked = false;
   std::map<VendorId, ChainFloor> vendors;
   std::map<SiteId, SiteFloor> sites;
   std::map<IdentityKey, NodeFloor> nodes;
   std::map<GrantId, Tombstone> tombstones;
-  std::map<GrantId, WallTime> claims;  // first use was made; kept until the grant's tombstone goes
+  std::map<GrantId, Claim> claims;
   // Revoked identities, everywhere (zero site) or at one site, and when; full: the oldest makes
   // room.
   std::map<std::pair<IdentityKey, SiteId>, WallTime> revoked;

@@ -2,6 +2,8 @@
 
 #include "proto/note/utf8.hpp"
 #include "proto/trust/fields.hpp"
+#include "proto/trust/policy.hpp"
+#include "proto/trust/scope.hpp"
 
 namespace culvert::trust {
 namespace {
@@ -11,7 +13,7 @@ constexpr std::string_view kReasonField = "reason: ";
 constexpr std::string_view kReasonPrefix = "  | ";
 
 std::optional<std::string> parse_scope(std::string_view text) {
-  if (!valid_scope(text)) return std::nullopt;
+  if (!valid_grant_scope(text)) return std::nullopt;
   return std::string(text);
 }
 
@@ -51,9 +53,12 @@ Result<Grant> Grant::parse(std::string_view text) {
   out.not_before = in.time("not-before");
   out.not_after = in.time("not-after");
   out.claim_by = in.time("claim-by");
-  in.require(out.not_before < out.not_after, "not-after", "is not after not-before");
-  in.require(out.not_before <= out.claim_by && out.claim_by <= out.not_after, "claim-by",
-             "is not between not-before and not-after");
+  out.duration = in.field("duration", parse_seconds);
+  in.require(out.not_before <= out.claim_by, "claim-by", "is before not-before");
+  in.require(out.duration.count() >= 1 && out.duration <= kMaxGrantTime, "duration",
+             "must be 1s to 86400s");
+  in.require(out.not_after == out.claim_by + out.duration, "not-after",
+             "is not claim-by + duration");
   out.policy = in.hash("policy");
   return in.finish(std::move(out));
 }
@@ -66,6 +71,7 @@ std::string Grant::render() const {
   out.line("service", service.str()).line("scope", scope).line("reason", reason);
   out.line("recording", recording ? "required" : "none");
   out.time("not-before", not_before).time("not-after", not_after).time("claim-by", claim_by);
+  out.line("duration", std::to_string(duration.count()) + "s");
   out.hash("policy", policy.view());
   return out.take();
 }

@@ -1,5 +1,5 @@
 // A grant: this device may use that service from then to then. The requesting device signs first,
-// then approvers; with all of them it opens.
+// then approvers; with all of their signatures the grant opens.
 //
 //   culvert/grant/v1
 //   site: <fqdn>
@@ -9,12 +9,13 @@
 //   requester: <person>
 //   device: ed25519:…                identity key of the device that may use it
 //   service: <fqdn>
-//   scope: <scope>
+//   scope: <scope>                   scope.hpp, without `*`
 //   reason: <NFC UTF-8, 1 to 200 code points>
 //   recording: required | none
 //   not-before: <time>
-//   not-after: <time>
-//   claim-by: <time>                 between the two; an unused grant ends here
+//   not-after: <time>                claim-by + duration: the latest end
+//   claim-by: <time>                 an unused grant ends here
+//   duration: <1 to 86400>s          how long the grant lasts from its claim (its first use)
 //   policy: sha256:…                 the policy that the approvers saw
 #pragma once
 
@@ -41,6 +42,7 @@ struct Grant {
   WallTime not_before;
   WallTime not_after;
   WallTime claim_by;
+  std::chrono::seconds duration{0};
   Hash policy;
 
   static Result<Grant> parse(std::string_view text);

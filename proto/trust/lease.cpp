@@ -20,6 +20,9 @@ Result<Lease> Lease::parse(std::string_view text) {
   out.site = in.site();
   out.agent = in.ed25519("agent");
   out.nonce = in.field("nonce", parse_nonce);
+  out.documents.vendor_root = in.field("vendor-root", parse_mark);
+  out.documents.site_root = in.field("site-root", parse_mark);
+  out.documents.policy = in.field("policy", parse_mark);
   out.grants = in.sorted("grant", 0, kMaxLeaseGrants, GrantId::parse);
   return in.finish(std::move(out));
 }
@@ -28,6 +31,8 @@ std::string Lease::render() const {
   FieldWriter out(kType);
   out.hash("vendor-id", vendor_id.view()).site(site);
   out.line("agent", crypto::format_ed25519(agent)).line("nonce", nonce.hex());
+  out.line("vendor-root", format(documents.vendor_root));
+  out.line("site-root", format(documents.site_root)).line("policy", format(documents.policy));
   out.each("grant", grants, [](const GrantId& id) { return id.str(); });
   return out.take();
 }

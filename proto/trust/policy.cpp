@@ -3,85 +3,62 @@
 #include <algorithm>
 
 #include "proto/trust/fields.hpp"
-#include "proto/trust/root.hpp"
 
 namespace culvert::trust {
 namespace {
 
-std::optional<Protocol> parse_protocol(std::string_view text) {
-  if (text == "tls") return Protocol::kTls;
-  if (text == "tcp") return Protocol::kTcp;
+constexpr std::uint64_t kMaxClaimHours = 168;
+constexpr std::uint64_t kMaxAgeHours = 720;
+
+struct LeaseLine {
+  std::chrono::seconds length{0};
+  LeaseBy by = LeaseBy::kVendor;
+};
+
+std::optional<LeaseLine> parse_lease(std::string_view text) {
+  const auto words = split_words(text, 2);
+  if (words.empty()) return std::nullopt;
+  const auto length = parse_seconds(words[0]);
+  if (!length || length->count() == 0 || *length > kMaxLease) return std::nullopt;
+  if (words[1] == "by=vendor") return LeaseLine{*length, LeaseBy::kVendor};
+  if (words[1] == "by=customer") return LeaseLine{*length, LeaseBy::kCustomer};
+  if (words[1] == "by=both") return LeaseLine{*length, LeaseBy::kBoth};
   return std::nullopt;
 }
 
-std::optional<PolicyService> parse_service(std::string_view text) {
-  const auto words = split_words(text, 4);
-  if (words.empty()) return std::nullopt;
-  const auto name = Fqdn::parse(words[0]);
-  const auto protocol = parse_protocol(words[1]);
-  const auto port = parse_number(words[2]);
-  const auto tag = Label::parse(words[3]);
-  if (!name || !protocol || !port || *port == 0 || *port > 65535 || !tag) return std::nullopt;
-  return PolicyService{*name, *protocol, static_cast<std::uint16_t>(*port), *tag};
-}
-
-std::string format_service(const PolicyService& service) {
-  return service.name.str() + " " + std::string(protocol_name(service.protocol)) + " " +
-         std::to_string(service.port) + " " + service.tag.str();
-}
-
-// "group=engineers" → "engineers"; nothing where the word is another.
-std::string_view value_of(std::string_view word, std::string_view key) {
-  return word.starts_with(key) ? word.substr(key.size()) : std::string_view{};
-}
-
-std::optional<Allow> parse_allow(std::string_view text) {
-  const auto words = split_words(text, 6);
-  if (words.empty()) return std::nullopt;
-  const auto service = Fqdn::parse(words[0]);
-  const auto group = Label::parse(value_of(words[1], "group="));
-  const auto max = parse_seconds(value_of(words[2], "max="));
-  const auto vendor = parse_number(value_of(words[3], "vendor="));
-  const auto customer = parse_number(value_of(words[4], "customer="));
-  const auto scope = value_of(words[5], "scope=");
-  if (!service || !group || !max || !vendor || !customer || !valid_scope(scope)) {
-    return std::nullopt;
+std::string format_lease(const Policy& policy) {
+  const std::string length = std::to_string(policy.lease.count()) + "s by=";
+  switch (policy.lease_by) {
+    case LeaseBy::kVendor:
+      return length + "vendor";
+    case LeaseBy::kCustomer:
+      return length + "customer";
+    case LeaseBy::kBoth:
+      return length + "both";
   }
-  if (max->count() == 0 || *max > kMaxGrantTime || *vendor > kMaxRootKeys ||
-      *customer > kMaxRootKeys || *vendor + *customer == 0) {
-    return std::nullopt;
+  return length;
+}
+
+std::optional<std::chrono::hours> hours(FieldReader& in, std::string_view name,
+                                        std::uint64_t most) {
+  if (!in.next_is(name)) return std::nullopt;
+  const auto value = in.field(name, parse_hours);
+  in.require(value.count() >= 1 && static_cast<std::uint64_t>(value.count()) <= most, name,
+             "is out of range");
+  return value;
+}
+
+void put_hours(FieldWriter& out, std::string_view name,
+               const std::optional<std::chrono::hours>& value) {
+  if (value) out.line(name, std::to_string(value->count()) + "h");
+}
+
+template <class Line>
+void require_listed(FieldReader& in, const Policy& policy, const std::vector<Line>& lines,
+                    std::string_view field) {
+  for (const auto& line : lines) {
+    in.require(policy.service(line.service) != nullptr, field, "names an unlisted service");
   }
-  return Allow{*service,
-               *group,
-               *max,
-               static_cast<std::uint32_t>(*vendor),
-               static_cast<std::uint32_t>(*customer),
-               std::string(scope)};
-}
-
-std::string format_allow(const Allow& allow) {
-  return allow.service.str() + " group=" + allow.group.str() +
-         " max=" + std::to_string(allow.max.count()) + "s vendor=" + std::to_string(allow.vendor) +
-         " customer=" + std::to_string(allow.customer) + " scope=" + allow.scope;
-}
-
-std::optional<Standing> parse_standing(std::string_view text) {
-  const auto words = split_words(text, 4);
-  if (words.empty()) return std::nullopt;
-  const auto service = Fqdn::parse(words[0]);
-  const auto identity = crypto::parse_ed25519(words[1]);
-  const auto until = parse_time(value_of(words[2], "until="));
-  const auto lease = value_of(words[3], "lease=");
-  if (!service || !identity || !until || (lease != "required" && lease != "waived")) {
-    return std::nullopt;
-  }
-  return Standing{*service, *identity, *until, lease == "required"};
-}
-
-std::string format_standing(const Standing& standing) {
-  return standing.service.str() + " " + crypto::format_ed25519(standing.identity) +
-         " until=" + format_time(standing.until) +
-         " lease=" + (standing.lease_required ? "required" : "waived");
 }
 
 // Every service belongs to this site and stands once; every rule speaks of a service that stands
@@ -92,59 +69,83 @@ void check(FieldReader& in, const Policy& policy) {
     in.require(name.site() == policy.site.name, "service", "is not one label under the site");
     in.require(i == 0 || policy.services[i - 1].name != name, "service", "stands twice");
   }
-  for (const auto& allow : policy.allows) {
-    in.require(policy.service(allow.service) != nullptr, "allow", "names an unlisted service");
+  require_listed(in, policy, policy.allows, "allow");
+  require_listed(in, policy, policy.pre_approvals, "pre-approved");
+  require_listed(in, policy, policy.standings, "standing");
+  for (std::size_t i = 1; i < policy.exports.size(); ++i) {
+    in.require(policy.exports[i - 1].listener != policy.exports[i].listener, "export",
+               "uses one listener twice");
   }
-  for (const auto& standing : policy.standings) {
-    in.require(policy.service(standing.service) != nullptr, "standing",
-               "names an unlisted service");
-  }
+}
+
+template <class T>
+void sort_all(std::vector<T>& lines) {
+  std::sort(lines.begin(), lines.end());
 }
 
 }  // namespace
 
-std::string_view protocol_name(Protocol protocol) {
-  return protocol == Protocol::kTls ? "tls" : "tcp";
-}
-
 Result<Policy> Policy::parse(std::string_view text) {
-  FieldReader in(text, kType);
+  FieldReader in(text, kType, kMaxPolicySize);
   Policy out;
   out.site = in.site();
   out.serial = in.number("serial", 1, UINT64_MAX);
   out.previous = in.hash_or("previous", "none");
   in.require(out.previous.has_value() == (out.serial > 1), "previous", "does not fit the serial");
   out.issued = in.time("issued");
-  out.lease = in.field("lease", parse_seconds);
-  in.require(out.lease.count() >= 1 && out.lease <= kMaxLease, "lease", "must be 1s to 30s");
-  out.services = in.sorted("service", 0, kMaxPolicyServices, parse_service);
+  out.expires = in.time("expires");
+  in.require(out.issued < out.expires && out.expires - out.issued <= kMaxPolicyLife, "expires",
+             "is more than 400 days after issued, or not after it");
+  out.claim = hours(in, "claim", kMaxClaimHours);
+  const auto lease = in.field("lease", parse_lease);
+  out.lease = lease.length;
+  out.lease_by = lease.by;
+  out.device_age = hours(in, "device-age", kMaxAgeHours);
+  out.fresh = hours(in, "fresh", kMaxAgeHours);
+  out.relays = in.sorted("relay", 0, kMaxPolicyRelays, parse_policy_relay);
+  out.privates = in.sorted("private", 0, kMaxPrivate, parse_prefix);
+  out.services = in.sorted("service", 0, kMaxPolicyServices, parse_policy_service);
   out.allows = in.sorted("allow", 0, kMaxAllows, parse_allow);
+  out.pre_approvals = in.sorted("pre-approved", 0, kMaxPreApprovals, parse_pre_approved);
   out.standings = in.sorted("standing", 0, kMaxStandings, parse_standing);
+  out.exports = in.sorted("export", 0, kMaxExports, parse_export);
   check(in, out);
   return in.finish(std::move(out));
 }
 
 std::string Policy::render() const {
+  const auto line = [](const auto& value) { return format(value); };
   FieldWriter out(kType);
   out.site(site).number("serial", serial);
-  out.line("previous", previous ? format_hash(previous->view()) : "none").time("issued", issued);
-  out.line("lease", std::to_string(lease.count()) + "s");
-  out.each("service", services, format_service);
-  out.each("allow", allows, format_allow);
-  out.each("standing", standings, format_standing);
+  out.line("previous", previous ? format_hash(previous->view()) : "none");
+  out.time("issued", issued).time("expires", expires);
+  put_hours(out, "claim", claim);
+  out.line("lease", format_lease(*this));
+  put_hours(out, "device-age", device_age);
+  put_hours(out, "fresh", fresh);
+  out.each("relay", relays, line).each("private", privates, line);
+  out.each("service", services, line).each("allow", allows, line);
+  out.each("pre-approved", pre_approvals, line).each("standing", standings, line);
+  out.each("export", exports, line);
   return out.take();
 }
 
 void Policy::sort() {
-  std::sort(services.begin(), services.end());
-  std::sort(allows.begin(), allows.end());
-  std::sort(standings.begin(), standings.end());
+  sort_all(relays);
+  sort_all(privates);
+  sort_all(services);
+  sort_all(allows);
+  sort_all(pre_approvals);
+  sort_all(standings);
+  sort_all(exports);
 }
 
+// Services are sorted by name: the text says so, and parse() checks it.
 const PolicyService* Policy::service(const Fqdn& name) const {
-  const auto found = std::find_if(services.begin(), services.end(),
-                                  [&](const PolicyService& s) { return s.name == name; });
-  return found == services.end() ? nullptr : &*found;
+  const auto found =
+      std::lower_bound(services.begin(), services.end(), name,
+                       [](const PolicyService& s, const Fqdn& wanted) { return s.name < wanted; });
+  return found == services.end() || found->name != name ? nullptr : &*found;
 }
 
 }  // namespace culvert::trust

@@ -32,9 +32,10 @@ Result<note::Note> make_grant_request(const GrantRequest& request, const Node& d
   grant.service = request.service;
   grant.scope = request.scope;
   grant.reason = request.reason;
-  grant.not_before = now;
-  grant.not_after = now + request.length;
-  grant.claim_by = now + std::min(request.length, kDefaultClaim);
+  grant.not_before = request.not_before.value_or(now);
+  grant.claim_by = grant.not_before + request.claim;
+  grant.duration = request.length;
+  grant.not_after = grant.claim_by + grant.duration;
   grant.policy = request.policy;
   return sign_statement(grant, Signer{device.name.str(), device_key});
 }
@@ -78,9 +79,10 @@ std::optional<Kind> kind_of(std::string_view text) {
     std::string_view type;
     Kind kind;
   };
-  constexpr std::array<Named, 10> kKinds = {{{Root::kType, Kind::kRoot},
+  constexpr std::array<Named, 11> kKinds = {{{Root::kType, Kind::kRoot},
                                              {Site::kType, Kind::kSite},
                                              {Policy::kType, Kind::kPolicy},
+                                             {Fresh::kType, Kind::kFresh},
                                              {Enrolment::kType, Kind::kEnrolment},
                                              {Node::kType, Kind::kNode},
                                              {Service::kType, Kind::kService},

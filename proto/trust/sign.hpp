@@ -9,6 +9,7 @@
 #include "proto/core/time.hpp"
 #include "proto/note/note.hpp"
 #include "proto/trust/enrolment.hpp"
+#include "proto/trust/fresh.hpp"
 #include "proto/trust/grant.hpp"
 #include "proto/trust/lease.hpp"
 #include "proto/trust/node.hpp"
@@ -45,18 +46,19 @@ Result<note::Note> sign_statement(const Statement& statement, const Signer& sign
 // One more line, at the end: an approval, an admission, a co-signature.
 Result<note::Note> add_signature(note::Note note, const Signer& signer);
 
-// A new request. The policy is the one that the approvers will see; not-before is `now`, claim-by
-// at most 15 minutes later. Checks nothing against the policy: Evidence::check_request does.
+// A new request. The policy is the one that the approvers will see. Checks nothing against the
+// policy: Evidence::check_request does.
 struct GrantRequest {
   SiteRef site;
   Fqdn service;
   std::string scope{kScopeConnect};
   std::string reason;
-  std::chrono::seconds length{3600};
+  std::chrono::seconds length{3600};          // from the first use
+  std::chrono::seconds claim{kDefaultClaim};  // how long the grant waits for its first use
+  std::optional<WallTime> not_before;         // a scheduled start; nothing: now
   std::optional<GrantId> extends;
   Hash policy;
 };
-constexpr std::chrono::seconds kDefaultClaim{900};
 Result<note::Note> make_grant_request(const GrantRequest& request, const Node& device,
                                       const crypto::SigningKey& device_key, WallTime now, Rng& rng);
 
@@ -76,6 +78,7 @@ enum class Kind {
   kRoot,
   kSite,
   kPolicy,
+  kFresh,
   kEnrolment,
   kNode,
   kService,

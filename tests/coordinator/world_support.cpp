@@ -109,9 +109,11 @@ TestSite& World::add_site(const std::string& name) {
   trust::Policy policy;
   policy.site = site.ref;
   policy.issued = now.wall;
+  policy.expires = now.wall + std::chrono::hours(24 * 365);
   for (const std::string service : {"api", "db"}) {
     const auto service_name = fqdn(service + "." + name);
-    policy.services.push_back({service_name, trust::Protocol::kTcp, 443, label("cluster")});
+    policy.services.push_back(
+        trust::PolicyService::of(service_name, trust::Protocol::kTcp, 443, label("cluster")));
     policy.allows.push_back({service_name, label("engineers"), std::chrono::hours(1), 1, 1,
                              std::string(trust::kScopeConnect)});
   }

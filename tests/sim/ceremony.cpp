@@ -89,13 +89,14 @@ SiteDocuments make_site(const Vendor& vendor, const std::string& name,
 
   site.policy.site = site.ref;
   site.policy.issued = now;
+  site.policy.expires = now + std::chrono::hours{24 * 365};
   site.policy.lease = lease;
   const auto group = must(trust::Label::parse(kGroup));
   for (std::size_t i = 0; i < services.size(); ++i) {
     const auto fqdn = must(trust::Fqdn::parse(services[i] + "." + name));
-    site.policy.services.push_back({fqdn, trust::Protocol::kTcp,
-                                    static_cast<std::uint16_t>(5000 + i),
-                                    must(trust::Label::parse(kTag))});
+    site.policy.services.push_back(trust::PolicyService::of(fqdn, trust::Protocol::kTcp,
+                                                            static_cast<std::uint16_t>(5000 + i),
+                                                            must(trust::Label::parse(kTag))));
     site.policy.allows.push_back(
         {fqdn, group, std::chrono::hours(1), 1, 1, std::string(trust::kScopeConnect)});
   }

@@ -80,8 +80,8 @@ World::World(std::uint64_t seed, bool verbose)
 
   for (const auto& site : sites_) {
     for (const auto& service : site.policy.services) {
-      services_.push_back(
-          {service.name.str(), {trust::service_address(site.ref.id, service.name), service.port}});
+      services_.push_back({service.name.str(),
+                           {trust::service_address(site.ref.id, service.name), service.port()}});
     }
   }
   hosts_ = {coordinator_.get(), relay_.get()};

@@ -35,7 +35,7 @@ std::uint8_t chosen(const trust::LiveGrant& live, std::optional<std::uint8_t> so
 
 TEST_CASE("rights: a grant covers its service and, with TLS, hosts below it") {
   const auto name = [](const char* text) { return *trust::Fqdn::parse(text); };
-  trust::PolicyService api{name("api.acme.example"), trust::Protocol::kTls, 443, {}};
+  auto api = trust::PolicyService::of(name("api.acme.example"), trust::Protocol::kTls, 443, {});
   const std::vector<trust::SiteRef> one{{name("acme.example"), {}}};
   CHECK(covers(api, name("api.acme.example"), one));
   CHECK(covers(api, name("a.api.acme.example"), one));
@@ -46,7 +46,7 @@ TEST_CASE("rights: a grant covers its service and, with TLS, hosts below it") {
   CHECK_FALSE(covers(api, name("acme.example"), one));
   CHECK_FALSE(covers(api, name("a.api.acme.example.org"), one));
   SECTION("raw TCP knows no hosts") {
-    api.protocol = trust::Protocol::kTcp;
+    api.protocol = trust::protocol_label(trust::Protocol::kTcp);
     CHECK(covers(api, name("api.acme.example"), one));
     CHECK_FALSE(covers(api, name("a.api.acme.example"), one));
   }
@@ -67,7 +67,8 @@ TEST_CASE("rights: of nested services the nearest answers for a name, of its gra
   Rights rights;
   const auto granted = [&](const char* service, std::int64_t ends) {
     Right right;
-    right.live.service = {*trust::Fqdn::parse(service), trust::Protocol::kTls, 443, {}};
+    right.live.service =
+        trust::PolicyService::of(*trust::Fqdn::parse(service), trust::Protocol::kTls, 443, {});
     right.live.ends = WallTime{ends};
     rights.emplace(trust::GrantId::generate({}, rng), right);
   };

@@ -112,11 +112,13 @@ void World::make_site() {
   trust::Policy policy;
   policy.site = site_ref;
   policy.issued = now.wall;
+  policy.expires = now.wall + std::chrono::hours(24 * 365);
   policy.lease = 6s;
   const auto tag = *trust::Label::parse("agent");
   const auto group = *trust::Label::parse("oncall");
-  policy.services = {{*trust::Fqdn::parse(kApi), trust::Protocol::kTls, 443, tag},
-                     {*trust::Fqdn::parse(kDb), trust::Protocol::kTcp, 5432, tag}};
+  policy.services = {
+      trust::PolicyService::of(*trust::Fqdn::parse(kApi), trust::Protocol::kTls, 443, tag),
+      trust::PolicyService::of(*trust::Fqdn::parse(kDb), trust::Protocol::kTcp, 5432, tag)};
   for (const auto& service : policy.services) {
     policy.allows.push_back({service.name, group, std::chrono::hours(1), 1, 1, "connect"});
   }

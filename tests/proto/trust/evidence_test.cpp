@@ -26,13 +26,16 @@ TEST_CASE("evidence: the main story, seen by the agent and by the laptop") {
     REQUIRE(live[0].publishers.size() == 1);
     CHECK(live[0].publishers[0].node == w.agent);
     CHECK(live[0].publishers[0].service == w.service);
-    CHECK(live[0].ends == w.now.wall + minutes{15});
-    CHECK(live[0].ends_steady == w.now.steady + minutes{15});
+    // Unclaimed: the latest end. From its claim the grant has its duration.
+    CHECK(live[0].ends == w.now.wall + kDefaultClaim + minutes{15});
+    CHECK(live[0].ends_steady == w.now.steady + kDefaultClaim + minutes{15});
     CHECK(live[0].lease == seconds{30});
     CHECK(live[0].needs_lease);
     CHECK(side->state(id, w.now).phase == RequestPhase::kApproved);
     side->claim(id, w.now);
     CHECK(side->state(id, w.now).phase == RequestPhase::kActive);
+    CHECK(side->live(w.now)[0].ends == w.now.wall + minutes{15});
+    CHECK(side->live(w.now)[0].ends_steady == w.now.steady + minutes{15});
     CHECK(must(side->offer(grant, w.now)).kind == ChangeKind::kNone);
     // Ends by time alone, at the moment that was announced, and stays ended.
     const auto wake = side->next_change(w.now);
@@ -476,7 +479,7 @@ TEST_CASE("evidence: standing access needs no grant") {
   REQUIRE(live.size() == 1);
   CHECK(live[0].standing);
   CHECK_FALSE(live[0].needs_lease);
-  CHECK(live[0].service.port == 5432);
+  CHECK(live[0].service.port() == 5432);
   CHECK(live[0].publishers.size() == 1);
   CHECK(evidence.next_change(w.now) == w.now.steady + hours{2} - seconds{1});
   evidence.set_lock(true);
@@ -515,7 +518,7 @@ TEST_CASE("evidence: denied standing access stays denied until its line ends") {
 TEST_CASE("evidence: leases are verified against the current lease key") {
   World w;
   const auto evidence = w.agent_evidence();
-  const Lease lease{w.vendor_id, w.site, w.agent.identity, {}, {}};
+  const Lease lease{w.vendor_id, w.site, w.agent.identity, {}, {}, {}};
   const auto by = [&](const Lease& l, const crypto::SigningKey& key) {
     return evidence.verify_lease(must(sign_statement(l, Signer{"x", key}))).has_value();
   };

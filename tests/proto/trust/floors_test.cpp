@@ -55,7 +55,7 @@ TEST_CASE("floors: the revision tells when to store them, not on every tick") {
   w.pass(std::chrono::seconds{30});
   evidence.advance(w.now);
   CHECK_FALSE(changed());
-  CHECK(evidence.floors().wall_high == w.now.wall);
+  CHECK(evidence.floors().clock.kept == w.now.wall);
   const auto grant = w.approved();
   must(evidence.offer(grant, w.now));
   CHECK_FALSE(changed());  // a grant is no floor until it is used or ends

@@ -54,12 +54,23 @@ TEST_CASE("grants: what an approver's check refuses before anything is shown") {
       {"an unlisted scope", [](Grant& g) { g.scope = "kubernetes group=admin"; },
        ErrorCode::kDenied},
       {"longer than the policy allows",
-       [](Grant& g) { g.not_after = g.not_before + seconds{3601}; }, ErrorCode::kDenied},
+       [](Grant& g) {
+         g.duration = seconds{3601};
+         g.not_after = g.claim_by + g.duration;
+       },
+       ErrorCode::kDenied},
+      {"waits longer for its claim than the policy allows",
+       [](Grant& g) {
+         g.claim_by = g.claim_by + seconds{1};
+         g.not_after = g.claim_by + g.duration;
+       },
+       ErrorCode::kDenied},
       {"recording, which nobody can do", [](Grant& g) { g.recording = true; }, ErrorCode::kDenied},
       {"over already",
        [](Grant& g) {
          g.not_before = g.not_before - hours{2};
-         g.not_after = g.claim_by = g.not_before + hours{1};
+         g.claim_by = g.not_before + hours{1};
+         g.not_after = g.claim_by + g.duration;
        },
        ErrorCode::kStale},
   };
@@ -123,8 +134,8 @@ TEST_CASE("grants: the window, early by a minute of skew, never late") {
   auto evidence = w.agent_evidence();
   const auto asked = edited(w, [](Grant& g) {
     g.not_before = kStart + minutes{10};
-    g.not_after = kStart + minutes{20};
     g.claim_by = kStart + minutes{15};
+    g.not_after = g.claim_by + g.duration;
   });
   const auto grant = w.approve(w.approve(asked, w.bob), w.carol);
   must(evidence.offer(grant, w.now));
@@ -149,7 +160,7 @@ TEST_CASE("grants: claim-by ends nothing for those who cannot see the use") {
   const auto pending = w.ask(hours{1});
   must(observer.offer(grant, w.now));
   must(observer.offer(pending, w.now));
-  w.pass(minutes{16});
+  w.pass(kDefaultClaim + minutes{1});
   observer.advance(w.now);
   CHECK(is_live(observer, id_of(grant), w.now));
   CHECK(observer.state(id_of(pending), w.now).phase == RequestPhase::kExpired);
@@ -273,24 +284,26 @@ TEST_CASE(
     "grants: neither years ahead nor years long, so that what ends them is kept long enough") {
   World w;
   auto evidence = w.agent_evidence();
-  const auto moved = [&](seconds ahead, seconds length) {
+  const auto moved = [&](seconds ahead, seconds claim, seconds length) {
     return edited(w, [&](Grant& g) {
-      g.not_before = g.claim_by = w.now.wall + ahead;
-      g.not_after = g.not_before + length;
+      g.not_before = w.now.wall + ahead;
+      g.claim_by = g.not_before + claim;
+      g.duration = length;
+      g.not_after = g.claim_by + length;
     });
   };
-  CHECK(evidence.offer(moved(kMaxAhead, kMaxGrantTime), w.now));
-  for (const auto& far :
-       {moved(kMaxAhead + seconds{1}, hours{1}), moved(seconds{0}, kMaxGrantTime + seconds{1})}) {
+  CHECK(evidence.offer(moved(kMaxAhead, kMaxClaim, kMaxGrantTime), w.now));
+  for (const auto& far : {moved(kMaxAhead + seconds{1}, hours{1}, hours{1}),
+                          moved(seconds{0}, kMaxClaim + seconds{1}, hours{1})}) {
     CHECK(refusal(evidence, far, w.now) == ErrorCode::kInvalid);
     CHECK(evidence.check_request(far, w.now).error().code == ErrorCode::kInvalid);
-    CHECK(refusal(evidence, revoked_by(w, moved(hours{24 * 400}, hours{1}), w.bob), w.now) ==
-          ErrorCode::kInvalid);
+    CHECK(refusal(evidence, revoked_by(w, moved(hours{24 * 400}, hours{1}, hours{1}), w.bob),
+                  w.now) == ErrorCode::kInvalid);
   }
   // Denied before it is known, it stays denied for as long as it could begin.
-  const auto latest = moved(kMaxAhead, kMaxGrantTime);
+  const auto latest = moved(kMaxAhead, kMaxClaim, kMaxGrantTime);
   evidence.deny(id_of(latest), w.now);
-  w.pass(kMaxAhead + kMaxGrantTime);
+  w.pass(kMaxAhead + kMaxClaim + kMaxGrantTime);
   evidence.advance(w.now);
   CHECK(refusal(evidence, latest, w.now) == ErrorCode::kStale);
   CHECK(evidence.floors().tombstones.count(id_of(latest)) == 1);
@@ -401,7 +414,7 @@ TEST_CASE("grants: a clock that went back denies new grants until it is right or
     CHECK(is_live(evidence, id_of(next), w.now));
   }
   SECTION("it is reset: what was granted by the old clock is over, new requests work") {
-    evidence.reset_clock(w.now.wall);
+    evidence.reset_clock(w.now);
     evidence.advance(w.now);
     CHECK_FALSE(evidence.clock_went_back(w.now));
     CHECK_FALSE(is_live(evidence, id_of(running), w.now));
@@ -444,7 +457,7 @@ TEST_CASE("grants: ended ids are forgotten a day after their end, then time itse
   const auto grant = w.approved(minutes{15});
   must(evidence.offer(grant, w.now));
   must(evidence.offer(revoked_by(w, grant, w.bob), w.now));
-  w.pass(hours{24});
+  w.pass(hours{24} + kDefaultClaim);
   evidence.advance(w.now);
   CHECK(evidence.floors().tombstones.size() == 1);
   w.pass(minutes{16});
@@ -454,14 +467,53 @@ TEST_CASE("grants: ended ids are forgotten a day after their end, then time itse
   CHECK(refusal(evidence, grant, w.now) == ErrorCode::kStale);
 }
 
-TEST_CASE("grants: a device cannot fill the table") {
+TEST_CASE("grants: a device fills its own share alone, and ended requests do not count") {
   World w;
   auto evidence = w.observer_evidence();
+  std::vector<note::Note> requests;
   for (std::size_t i = 0; i < kMaxGrantsPerDevice; ++i) {
-    const auto request = w.ask();
-    must(evidence.offer(request, w.now));
-    if (i % 2 == 0) must(evidence.offer(revoked_by(w, request, w.laptop_key), w.now));
+    requests.push_back(w.ask());
+    must(evidence.offer(requests.back(), w.now));
   }
-  // Withdrawn ones count, too.
   CHECK(refusal(evidence, w.ask(), w.now) == ErrorCode::kExhausted);
+  must(evidence.offer(revoked_by(w, requests[0], w.laptop_key), w.now));
+  CHECK_FALSE(refusal(evidence, w.ask(), w.now));
+  // Another device is not hurt by the full share.
+  const auto bobs = crypto::SigningKey::generate(w.rng);
+  auto other = w.laptop;
+  other.name = label("other-laptop");
+  other.identity = bobs.public_key();
+  other.wireguard = x25519<crypto::WireGuardKey>(w.rng);
+  other.control = x25519<crypto::ControlKey>(w.rng);
+  other.relay = x25519<crypto::RelayKey>(w.rng);
+  other.disco = x25519<crypto::DiscoKey>(w.rng);
+  const std::vector<Signer> by = {{"other-laptop", bobs}, {"admission", w.admission}};
+  must(evidence.offer(must(sign_statement(other, by)), w.now));
+  must(
+      evidence.offer(must(make_grant_request(w.request(), other, bobs, w.now.wall, w.rng)), w.now));
+}
+
+TEST_CASE("grants: what must be remembered of a device is bounded, and refuses that device alone") {
+  World w;
+  auto evidence = w.observer_evidence();
+  std::size_t taken = 0;
+  while (taken <= kMaxEndedPerDevice) {
+    const auto request = w.ask();
+    if (refusal(evidence, request, w.now)) break;
+    ++taken;
+    must(evidence.offer(revoked_by(w, request, w.laptop_key), w.now));
+  }
+  CHECK(taken == kMaxEndedPerDevice);
+  CHECK(evidence.floors().tombstones.size() == kMaxEndedPerDevice);
+  w.pass(hours{24} + kDefaultClaim + hours{1});
+  must(evidence.offer(w.sign_laptop([&] {
+    auto renewed = w.laptop;
+    ++renewed.serial;
+    renewed.issued = w.now.wall;
+    renewed.expires = w.now.wall + hours{24};
+    w.laptop = renewed;
+    return renewed;
+  }()),
+                      w.now));
+  CHECK_FALSE(refusal(evidence, w.ask(), w.now));
 }

@@ -20,7 +20,7 @@ struct Fixture {
   GrantId b = GrantId::generate(kStart, rng);
 
   Lease answer(const LeaseRequest& request) {
-    return {w.vendor_id, request.site, w.agent.identity, request.nonce, request.grants};
+    return {w.vendor_id, request.site, w.agent.identity, request.nonce, {}, request.grants};
   }
 };
 

@@ -64,14 +64,24 @@ Policy random_policy(Random& r) {
   out.serial = 1 + r.rng.below(3);
   if (out.serial > 1) out.previous = r.hash();
   out.issued = r.time();
+  out.expires = out.issued + r.upto(kMaxPolicyLife);
+  if (r.rng.below(2) == 0) out.claim = std::chrono::hours(1 + r.rng.below(168));
+  if (r.rng.below(2) == 0) out.device_age = std::chrono::hours(1 + r.rng.below(720));
+  if (r.rng.below(2) == 0) out.fresh = std::chrono::hours(1 + r.rng.below(720));
   out.lease = r.upto(kMaxLease);
+  out.lease_by = static_cast<LeaseBy>(r.rng.below(3));
   for (const auto& name : r.sorted(0, 8, [&] { return r.service(); })) {
-    out.services.push_back({name, r.rng.below(2) == 0 ? Protocol::kTls : Protocol::kTcp,
-                            static_cast<std::uint16_t>(1 + r.rng.below(65535)), r.tag()});
+    out.services.push_back(
+        {name, r.tag(), {static_cast<std::uint16_t>(1 + r.rng.below(65535))}, r.tag()});
+    if (r.rng.below(3) == 0) {
+      out.services.back().ports.push_back(
+          static_cast<std::uint16_t>(out.services.back().port() % 65535 + 1));
+    }
     out.allows.push_back({name, r.tag(), r.upto(kMaxGrantTime),
                           static_cast<std::uint32_t>(1 + r.rng.below(3)),
                           static_cast<std::uint32_t>(r.rng.below(3)), r.word() + " x=" + r.word()});
-    out.standings.push_back({name, r.identity(), r.time(), r.rng.below(2) == 0});
+    out.standings.push_back({name, r.identity(), r.time(), r.rng.below(2) == 0, r.word()});
+    out.pre_approvals.push_back({name, r.tag(), r.upto(kMaxPreApproved), r.time(), "connect a=*"});
   }
   out.sort();
   return out;
@@ -110,12 +120,13 @@ Grant random_grant(Random& r) {
   out.requester = r.anyone();
   out.device = r.identity();
   out.service = r.service();
-  out.scope = r.word() + " " + r.word();
+  out.scope = "w" + r.word() + " k=" + r.word();
   out.reason = r.reason();
   out.recording = r.rng.below(2) == 0;
   out.not_before = r.time();
-  out.not_after = out.not_before + r.upto(kMaxGrantTime);
-  out.claim_by = out.not_before + std::min(out.not_after - out.not_before, r.upto(kMaxGrantTime));
+  out.claim_by = out.not_before + r.upto(kMaxClaim);
+  out.duration = r.upto(kMaxGrantTime);
+  out.not_after = out.claim_by + out.duration;
   out.policy = r.hash();
   return out;
 }
@@ -141,6 +152,7 @@ TEST_CASE("property: random statements render and parse to themselves") {
                 r.site(),
                 r.identity(),
                 {r.rng.array<32>()},
+                {{r.rng.next(), r.hash()}, {r.rng.next(), r.hash()}, {r.rng.next(), r.hash()}},
                 r.sorted(0, kMaxLeaseGrants, [&] { return GrantId::generate(kStart, r.rng); })};
     check(lease, seed);
     Ticket ticket{to_vendor_id(r.hash()),

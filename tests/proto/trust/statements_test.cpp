@@ -41,13 +41,30 @@ std::vector<Sample> samples() {
   auto vendor = w.vendor2;
   vendor.coordinators.push_back({"http://10.0.0.1:7443", x25519<crypto::ControlKey>(w.rng)});
   auto policy = w.policy;
-  policy.standings = {{policy.services[0].name, w.laptop.identity, kStart, true},
-                      {policy.services[1].name, w.laptop.identity, kStart, false}};
+  policy.standings = {{policy.services[0].name, w.laptop.identity, kStart, true, "connect"},
+                      {policy.services[1].name, w.laptop.identity, kStart, false, "read a=b,c"}};
+  policy.claim = std::chrono::hours{8};
+  policy.lease_by = LeaseBy::kBoth;
+  policy.device_age = std::chrono::hours{24};
+  policy.fresh = std::chrono::hours{2};
+  policy.relays = {
+      {"relay.acme.example", 7444, x25519<crypto::RelayKey>(w.rng), {w.rng.array<32>()}}};
+  policy.privates = {*parse_prefix("10.0.0.0/8"), *parse_prefix("fd00::/8")};
+  policy.services[1].ports.push_back(9440);
+  policy.pre_approvals = {{policy.services[0].name, label("oncall"), std::chrono::seconds{900},
+                           kStart, "kubernetes ns=* verbs=get,list"}};
+  policy.exports = {{label("metrics"), fqdn("prometheus.vendor.example"), 100000, 1000000}};
   auto grant = must(Grant::parse(w.ask().text));
   auto extension = grant;
   extension.extends = grant_id(5);
   extension.reason = "Ürsache: naïve 日本語 🔑";
-  Lease lease{w.vendor_id, w.site, w.agent.identity, {}, {grant_id(1), grant_id(2)}};
+  const DocumentMark mark{3, note::hash(w.policy_note)};
+  Lease lease{w.vendor_id,
+              w.site,
+              w.agent.identity,
+              {},
+              {mark, {1, mark.hash}, {}},
+              {grant_id(1), grant_id(2)}};
   std::sort(lease.grants.begin(), lease.grants.end());
   Ticket ticket{
       w.vendor_id, x25519<crypto::RelayKey>(w.rng), x25519<crypto::RelayKey>(w.rng), {}, 125000,
@@ -64,7 +81,10 @@ std::vector<Sample> samples() {
   return {sample("site root", w.site1, {"key"}),
           sample("vendor root", vendor, {"key", "coordinator"}, {"coordinator"}),
           sample("site", Site{w.vendor_id, w.site, kStart}),
-          sample("policy", policy, {"allow", "standing"}),
+          sample("policy", policy,
+                 {"allow", "standing", "claim", "device-age", "fresh", "relay", "private",
+                  "pre-approved", "export"}),
+          sample("fresh", Fresh{w.site, mark, {7, mark.hash}, kStart}),
           sample("enrolment", w.enrolment, {"tag"}),
           sample("agent", w.agent),
           sample("device", laptop, {"group"}),
@@ -242,6 +262,12 @@ TEST_CASE("statements: what each type refuses by its own rules") {
       {"service two labels down", grant, "service: ", "service: x."},
       {"requester is no person", grant, "requester: alice@", "requester: alice"},
       {"ends before it begins", grant, "not-after: 2026-11-21", "not-after: 2026-11-20"},
+      {"ends later than claim-by and duration say", grant, "duration: 900s", "duration: 899s"},
+      {"no duration", grant, "duration: 900s", "duration: 0s"},
+      {"an open list in a grant", grant, "scope: connect", "scope: connect a=*"},
+      {"keys of the scope not sorted", grant, "scope: connect", "scope: connect b=1 a=1"},
+      {"values of the scope not sorted", grant, "scope: connect", "scope: connect a=2,1"},
+      {"a value of the scope twice", grant, "scope: connect", "scope: connect a=1,1"},
       {"claim-by after the end", grant, "claim-by: 2026-11-21", "claim-by: 2026-11-22"},
       {"claim-by before the start", grant, "claim-by: 2026-11-21", "claim-by: 2026-11-20"},
       {"unknown recording", grant, "recording: none", "recording: maybe"},
@@ -255,7 +281,14 @@ TEST_CASE("statements: what each type refuses by its own rules") {
       {"lease in minutes", policy, "lease: 30s", "lease: 1m"},
       {"port 0", policy, "tls 443", "tls 0"},
       {"port 65536", policy, "tls 443", "tls 65536"},
-      {"unknown protocol", policy, "tls 443", "udp 443"},
+      {"three ports", policy, "tls 443", "tls 443,444,445"},
+      {"one port twice", policy, "tls 443", "tls 443,443"},
+      {"an empty port", policy, "tls 443", "tls 443,"},
+      {"lease by nobody", policy, "by=vendor", "by=nobody"},
+      {"expires before it is issued", policy, "expires: 2027", "expires: 2025"},
+      {"expires in more than 400 days", policy, "expires: 2027", "expires: 2028"},
+      {"claim of no time", policy, "lease: 30s", "claim: 0h\nlease: 30s"},
+      {"claim over a week", policy, "lease: 30s", "claim: 169h\nlease: 30s"},
       {"no tag", policy, " tls 443 cluster", " tls 443"},
       {"service of another site", policy, "service: api.acme", "service: api.evil"},
       {"rule for an unlisted service", policy, "allow: api", "allow: apj"},

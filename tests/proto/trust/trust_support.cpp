@@ -88,8 +88,9 @@ World::World(std::uint64_t seed)
   const auto db = fqdn("db." + site.name.str());
   policy.site = site;
   policy.issued = kStart;
-  policy.services = {{api, Protocol::kTls, 443, label("cluster")},
-                     {db, Protocol::kTcp, 5432, label("cluster")}};
+  policy.expires = kStart + std::chrono::hours{24 * 365};
+  policy.services = {PolicyService::of(api, Protocol::kTls, 443, label("cluster")),
+                     PolicyService::of(db, Protocol::kTcp, 5432, label("cluster"))};
   policy.allows = {{api, label("engineers"), std::chrono::seconds{3600}, 1, 1, "connect"},
                    {db, label("engineers"), std::chrono::seconds{3600}, 2, 1, "connect"}};
   policy_note = must(sign_statement(policy, Signer{"root@acme.example", site_root}));

@@ -1,0 +1,60 @@
+#include "proto/trust/store_clock.hpp"
+
+#include <algorithm>
+
+namespace culvert::trust {
+namespace {
+
+std::uint64_t seconds_of(Instant at) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, at.nanoseconds) / 1'000'000'000);
+}
+
+}  // namespace
+
+void StoreClock::advance(Now now) {
+  const auto boot_seconds = seconds_of(now.steady);
+  const bool same_boot =
+      begun_ || (!boot_.is_zero() && stored_.boot == boot_ && boot_seconds >= stored_.boot_seconds);
+  const auto elapsed =
+      same_boot && boot_seconds > stored_.boot_seconds ? boot_seconds - stored_.boot_seconds : 0;
+  if (!same_boot) stored_.anchored = false;
+  begun_ = true;
+  stored_.boot = boot_;
+  stored_.boot_seconds = std::max(boot_seconds, same_boot ? stored_.boot_seconds : 0);
+  stored_.age.seconds += elapsed;
+  rise(now, elapsed);
+}
+
+void StoreClock::rise(Now now, std::uint64_t elapsed) {
+  if (stored_.kept == WallTime{}) {
+    stored_.kept = now.wall;
+    stored_.anchored = true;
+    return;
+  }
+  if (!stored_.anchored && agree(now)) {
+    stored_.anchored = true;
+    stored_.kept = std::max(stored_.kept, now.wall);
+    return;
+  }
+  const auto most = stored_.kept + std::chrono::seconds(static_cast<std::int64_t>(elapsed));
+  stored_.kept = std::max(stored_.kept, std::min(now.wall, most));
+}
+
+bool StoreClock::agree(Now now) {
+  if (agreed_) {
+    const auto by_boot =
+        std::chrono::duration_cast<std::chrono::seconds>(now.steady - agreed_->steady);
+    const auto apart = (now.wall - agreed_->wall) - by_boot;
+    if (apart <= kAgreement && apart >= -kAgreement) return by_boot >= kAgreeFor;
+  }
+  agreed_ = now;
+  return false;
+}
+
+StoreAge StoreClock::forget_at(WallTime end, Now now, std::chrono::seconds margin) const {
+  const auto ahead =
+      std::max(end - std::min(now.wall, stored_.kept), std::chrono::seconds{0}) + margin;
+  return {stored_.age.seconds + static_cast<std::uint64_t>(ahead.count())};
+}
+
+}  // namespace culvert::trust
