@@ -48,10 +48,10 @@ TEST_CASE("attack: coordinator taken over: widens no grant") {
   const std::string api = w.policy.services[0].name.str();
   const std::string db = w.policy.services[1].name.str();
   for (const auto& wider :
-       {replaced(text, "not-after: 2026-11-21T19:15", "not-after: 2026-11-21T15:55"),
+       {replaced(text, "not-after: 2026-11-21T19:15", "not-after: 2026-11-21T19:55"),
         replaced(text, "service: " + api, "service: " + db),
         replaced(text, w.laptop.identity.hex(), w.agent.identity.hex()),
-        replaced(text, "claim-by: 2026-11-21T15:15:00", "claim-by: 2026-11-21T15:14:59"),
+        replaced(text, "claim-by: 2026-11-21T19:00:00", "claim-by: 2026-11-21T19:14:59"),
         replaced(text, "reason: INC-123", "reason: INC-124")}) {
     auto forged = good;
     forged.text = wider;
