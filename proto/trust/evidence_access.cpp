@@ -121,7 +121,7 @@ std::string Evidence::State::held_back(const GrantRecord& record, Now now) const
   if (!record.approval.complete()) return "approvals are missing";
   if (!in_window(record, now)) return "not in its time";
   if (node(grant.device, clock(now)) == nullptr) return "the device statement is not in force";
-  if (revoked(grant.device, grant.site.id)) return "the device is revoked at this site";
+  if (device_revoked(grant.device, grant.site.id)) return "the device is revoked at this site";
   if (!record.steady_end) return start_barred(record, now);
   return {};
 }
@@ -146,7 +146,10 @@ void Evidence::State::advance(Now now) {
       record.steady_end = now.steady + (grant.not_after - clock(now));
     }
   }
-  if (clock(now) >= pruned + kPruneEvery) prune(clock(now));
+  if (clock(now) >= pruned + kPruneEvery) {
+    prune(clock(now));
+    prune_revocations(clock(now));
+  }
 }
 
 void Evidence::State::prune(WallTime now) {
@@ -197,7 +200,8 @@ std::vector<LiveGrant> Evidence::State::standing(const SiteRecord& site, Now now
   if (rules == nullptr || floors.locked) return out;
   for (const auto& line : rules->standings) {
     const auto* device = node(line.identity, clock(now));
-    if (device == nullptr || clock(now) >= line.until || revoked(line.identity, site.id)) continue;
+    if (device == nullptr || clock(now) >= line.until || device_revoked(line.identity, site.id))
+      continue;
     LiveGrant live;
     live.grant.site = rules->site;
     live.grant.id = standing_id(site.id, line);

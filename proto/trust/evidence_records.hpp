@@ -9,6 +9,7 @@
 #include "proto/trust/access.hpp"
 #include "proto/trust/chain.hpp"
 #include "proto/trust/enrolment.hpp"
+#include "proto/trust/places.hpp"
 #include "proto/trust/site.hpp"
 
 namespace culvert::trust {
@@ -57,6 +58,22 @@ struct SiteRecord {
   RootChain chain;
   std::optional<Held<Policy>> policy;
   std::map<Hash, Held<Enrolment>> enrolments;
+};
+
+// Everything that is held.
+struct Records {
+  Pins pins;
+  Floors floors;
+  std::uint64_t revision = 1;
+  WallTime pruned;
+  std::optional<RootChain> vendor;  // once it is known which vendor
+  std::map<SiteId, SiteRecord> sites;
+  std::map<IdentityKey, Held<Node>> nodes;
+  std::map<IdentityKey, Held<Service>> services;
+  std::map<GrantId, GrantRecord> grants;
+  std::map<crypto::WireGuardKey, IdentityKey> wireguard;  // index of floors.nodes
+  std::optional<Held<Places>> places;                     // the newest one
+  std::map<RevokedId, note::Note> revocations;            // signed notes of floors.revoked
 };
 
 }  // namespace culvert::trust

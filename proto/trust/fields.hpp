@@ -25,9 +25,10 @@ bool valid_scope(std::string_view text);
 // "a b c" at single spaces into exactly `count` words; the last takes the rest. Empty: too few.
 std::vector<std::string_view> split_words(std::string_view text, std::size_t count);
 
+constexpr std::size_t kMaxStatementSize = 16 * 1024;  // of a text; a policy may be larger
 class FieldReader {
  public:
-  FieldReader(std::string_view text, std::string_view type, std::size_t most = note::kMaxTextSize);
+  FieldReader(std::string_view text, std::string_view type, std::size_t most = kMaxStatementSize);
 
   bool next_is(std::string_view name) const;  // the next line is this field, and all is well so far
   std::string_view raw(std::string_view name);  // its value; it must be the next line
@@ -96,7 +97,6 @@ class FieldReader {
 class FieldWriter {
  public:
   explicit FieldWriter(std::string_view type) { out_.append(type).append("\n"); }
-
   FieldWriter& line(std::string_view name, std::string_view value);
   FieldWriter& number(std::string_view name, std::uint64_t value) {
     return line(name, std::to_string(value));
