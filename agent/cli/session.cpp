@@ -28,13 +28,12 @@ Result<std::unique_ptr<Session>> Session::open(const ByKey& by) {
   const auto folder = std::filesystem::absolute(by.key_file).parent_path();
   auto evidence = read_evidence(folder, key->pins(), runtime::read_clocks());
   if (!evidence) return fail_with(evidence.error());
-  const auto* vendor = evidence->vendor_root();
-  if (vendor == nullptr || vendor->coordinators.empty()) {
-    return fail(ErrorCode::kNotFound, "no vendor root that names a coordinator beside " +
-                                          by.key_file + "; put a newer " + kVendorBundle +
-                                          " there");
+  const auto* places = evidence->places();
+  if (places == nullptr) {
+    return fail(ErrorCode::kNotFound, "no list of the vendor's coordinators beside " + by.key_file +
+                                          "; put a newer " + kVendorBundle + " there");
   }
-  const auto coordinator = vendor->coordinators.front();
+  const auto coordinator = places->coordinators.front();
   const auto url = by.coordinator.empty() ? coordinator.url : by.coordinator;
   auto proxies = runtime::ProxyRules::from_environment();
   if (!proxies) return fail_with(proxies.error());

@@ -9,6 +9,7 @@
 #include "proto/runtime/files.hpp"
 #include "proto/runtime/loop.hpp"
 #include "proto/trust/sign.hpp"
+#include "proto/trust/step.hpp"
 #include "proto/trust/token.hpp"
 
 namespace culvert::cli {
@@ -32,6 +33,8 @@ constexpr Role kRoles[] = {{Group::kRoot, "root.key"},
 struct Current {
   std::vector<note::Note> notes;
   trust::Root root;
+  crypto::Hash hash;  // of the root
+  std::optional<trust::Places> places;
 };
 Result<Current> current_vendor_root(const fs::path& folder, const crypto::Hash& pin, Now now) {
   auto notes = read_bundle(folder / kVendorBundle);
@@ -40,7 +43,25 @@ Result<Current> current_vendor_root(const fs::path& folder, const crypto::Hash& 
   for (const auto& result : evidence.offer_all(*notes, now)) {
     if (!result) return fail_with(result.error());
   }
-  return Current{std::move(*notes), *evidence.vendor_root()};
+  Current out{std::move(*notes), *evidence.vendor_root(), {}, {}};
+  for (const auto& note : evidence.chain_notes()) {
+    if (trust::kind_of(note.text) == trust::Kind::kRoot) out.hash = note::hash(note);
+  }
+  if (const auto* places = evidence.places()) out.places = *places;
+  return out;
+}
+
+// The next list of addresses: the coordinator that has just been collected.
+Result<note::Note> sign_places(const Current& current, const control::CoordinatorPub& pub,
+                               const KeyFile& directory, WallTime now) {
+  trust::Places next;
+  next.vendor_id = trust::to_vendor_id(directory.pin);
+  next.serial = current.places ? current.places->serial + 1 : 1;
+  next.issued = now;
+  next.expires = now + kRootLife;
+  for (const auto& url : pub.urls) next.coordinators.push_back({url, pub.control});
+  if (current.places) next.relays = current.places->relays;
+  return trust::sign_statement(next, {directory.person.str(), directory.key});
 }
 
 }  // namespace
@@ -60,6 +81,7 @@ Status vendor_init(const VendorInit& options) {
   root.name = *name;
   root.issued = now;
   root.expires = now + kRootLife;
+  root.domains = {trust::domain_of(*person)};
   std::vector<crypto::SigningKey> keys;
   for (const auto& role : kRoles) {
     keys.push_back(crypto::SigningKey::generate(rng));
@@ -95,11 +117,9 @@ Status vendor_collect(const VendorCollect& options) {
   auto current = current_vendor_root(folder, key->pin, now);
   if (!current) return fail_with(current.error());
 
-  auto next = trust::next_epoch(current->root, note::hash(current->notes.back()));
+  auto next = trust::next_epoch(current->root, current->hash);
   next.issued = now.wall;
   next.expires = now.wall + kRootLife;
-  next.coordinators.clear();
-  for (const auto& url : pub->urls) next.coordinators.push_back({url, pub->control});
   const auto machine = [&](const char* user) {
     return trust::Person::parse(std::string(user) + "@" + next.name.str());
   };
@@ -114,10 +134,18 @@ Status vendor_collect(const VendorCollect& options) {
   std::sort(next.keys.begin(), next.keys.end());
   const auto signed_root = trust::sign_statement(next, {key->person.str(), key->key});
   if (!signed_root) return fail_with(signed_root.error());
+  const auto directory = read_key(folder / "directory.key");
+  if (!directory) return fail_with(directory.error());
+  auto signed_places = sign_places(*current, *pub, *directory, now.wall);
+  if (!signed_places) return fail_with(signed_places.error());
   current->notes.push_back(*signed_root);
+  std::erase_if(current->notes, [](const note::Note& note) {
+    return trust::kind_of(note.text) == trust::Kind::kPlaces;
+  });
+  current->notes.push_back(*signed_places);
   if (auto written = write_bundle(folder / kVendorBundle, current->notes); !written) return written;
-  print("vendor root epoch " + std::to_string(next.epoch) + " lists the coordinator at " +
-        pub->urls.front());
+  print("vendor root epoch " + std::to_string(next.epoch) +
+        " lists the coordinator's keys; the list of addresses names " + pub->urls.front());
   hint_next("hand " + (folder / kVendorBundle).string() +
             " to customers and to culvert-coordinator vendor add");
   return {};
@@ -162,14 +190,14 @@ Status device_token(const DeviceToken& options) {
   if (!key) return fail_with(key.error());
   auto current = current_vendor_root(folder, key->pin, runtime::read_clocks());
   if (!current) return fail_with(current.error());
-  if (current->root.coordinators.empty()) {
+  if (!current->places) {
     return fail(ErrorCode::kNotFound,
-                "the vendor root names no coordinator yet; run: culvert vendor collect --dir " +
+                "the vendor names no coordinator yet; run: culvert vendor collect --dir " +
                     folder.string() + " coordinator.pub");
   }
   trust::Token token;
   token.kind = trust::NodeKind::kDevice;
-  for (const auto& entry : current->root.coordinators) token.coordinators.push_back(entry.url);
+  for (const auto& entry : current->places->coordinators) token.coordinators.push_back(entry.url);
   token.pin = key->pin;
   token.person = *person;
   for (const auto& group : options.groups) {

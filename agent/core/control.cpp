@@ -5,16 +5,17 @@
 namespace culvert::agent {
 
 void Core::Parts::start_control(Now now) {
-  const trust::Root* vendor = evidence.vendor_root();
-  if (vendor == nullptr || vendor->coordinators.empty()) {
-    log(LogLevel::kError, "no coordinator is known", "the vendor root names none");
+  const trust::Places* places = evidence.places();
+  if (places == nullptr) {
+    log(LogLevel::kError, "no coordinator is known",
+        "the vendor's list of addresses (culvert/places/v1) is missing; ask for a new token");
     return;
   }
-  const trust::CoordinatorEntry* chosen = &vendor->coordinators.front();
+  const trust::CoordinatorEntry* chosen = &places->coordinators.front();
   control_url = options.coordinator;
   if (control_url.empty() && !origin.coordinators.empty())
     control_url = origin.coordinators.front();
-  for (const trust::CoordinatorEntry& entry : vendor->coordinators) {
+  for (const trust::CoordinatorEntry& entry : places->coordinators) {
     if (entry.url == control_url) chosen = &entry;
   }
   if (control_url.empty()) control_url = chosen->url;

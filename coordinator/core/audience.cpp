@@ -132,13 +132,17 @@ void Audience::add_revocation(const trust::Revocation& revocation, const crypto:
     }
     return;
   }
+  if (revocation.what == trust::Revokes::kEnrolment) {
+    sites_[revocation.site->id].insert(id);
+    return;
+  }
   // A device or a node: itself, and the other end of every approved grant that is still held.
-  tell(revocation.key, id);
+  tell(revocation.identity(), id);
   for (const auto& grant_id : evidence.grants()) {
     const auto* held = evidence.grant(grant_id);
     if (held == nullptr || !complete(evidence.state(grant_id, now_))) continue;
     const auto grant = *held;
-    if (revocation.what == trust::Revokes::kDevice && grant.device == revocation.key) {
+    if (revocation.what == trust::Revokes::kDevice && grant.device == revocation.identity()) {
       for (const auto& publisher : evidence.publishers(grant.service, now_)) {
         tell(publisher.node.identity, id);
       }

@@ -42,6 +42,8 @@ WallTime forget_after(Kind kind, std::string_view text) {
       case Kind::kPolicy:
       case Kind::kLease:
       case Kind::kTicket:
+      case Kind::kPlaces:
+      case Kind::kState:
         break;
     }
     return std::nullopt;
@@ -53,7 +55,7 @@ WallTime forget_after(Kind kind, std::string_view text) {
 std::uint64_t rank_of(std::string_view text) {
   const auto kind = trust::kind_of(text).value_or(Kind::kTicket);
   constexpr std::uint64_t kStep = std::uint64_t{1} << 32U;
-  if (kind == Kind::kSite) return kStep;
+  if (kind == Kind::kSite || kind == Kind::kPlaces) return kStep;
   if (kind != Kind::kRoot) return (2 + static_cast<std::uint64_t>(kind)) * kStep;
   const auto root = trust::Root::parse(text);
   if (!root) return 0;
@@ -119,8 +121,8 @@ Status Ledger::may_take(Kind kind, const note::Note& note, Now now) const {
   if (held_.size() >= kMaxStoredNotes) {
     return fail(ErrorCode::kExhausted, "the coordinator holds as many statements as it may");
   }
-  if (kind == Kind::kLease || kind == Kind::kTicket) {
-    return fail(ErrorCode::kDenied, "leases and tickets are not stored");
+  if (kind == Kind::kLease || kind == Kind::kTicket || kind == Kind::kState) {
+    return fail(ErrorCode::kDenied, "leases, tickets and states are not stored");
   }
   if (kind == Kind::kNode) {
     const auto node = trust::Node::parse(note.text);
@@ -157,9 +159,7 @@ Result<trust::Change> Ledger::take(const note::Note& note, Now now) {
   if (!change || change->kind == trust::ChangeKind::kNone) return change;
 
   const note::Note* kept = &note;  // with the signature lines that count, where evidence merges
-  if (change->kind == trust::ChangeKind::kGrant) kept = evidence_.grant_note(*change->grant);
-  if (change->kind == trust::ChangeKind::kNode) kept = evidence_.node_note(*change->identity);
-  if (kept == nullptr) kept = &note;
+  if (const auto* merged = evidence_.held(*change)) kept = merged;
   const auto id = note::hash(*kept);
   for (const auto& gone : old) {
     if (gone == id) continue;
@@ -186,6 +186,10 @@ std::vector<crypto::Hash> Ledger::superseded(Kind kind, const note::Note& note) 
     const auto policy = trust::Policy::parse(note.text);
     const auto old = policy ? evidence_.policy_hash(policy->site.id) : std::nullopt;
     if (old) out.push_back(*old);
+  } else if (kind == Kind::kPlaces) {
+    for (const auto& [id, held] : held_) {
+      if (held.kind == Kind::kPlaces) out.push_back(id);
+    }
   } else if (kind == Kind::kSite) {
     const auto site = trust::Site::parse(note.text);
     const auto old = site ? directory_.find(site->site.id) : directory_.end();

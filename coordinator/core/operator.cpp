@@ -85,9 +85,10 @@ Result<std::string> add_vendor(Store& store, std::string_view bundle, Now now) {
                                           known->root.name.str() +
                                           " already; another vendor needs its own coordinator");
   }
-  std::vector<note::Note> roots;
+  std::vector<note::Note> roots;  // and the list of addresses
   for (const auto& note : *added) {
-    if (trust::kind_of(note.text) == trust::Kind::kRoot) roots.push_back(note);
+    const auto kind = trust::kind_of(note.text);
+    if (kind == trust::Kind::kRoot || kind == trust::Kind::kPlaces) roots.push_back(note);
   }
   if (auto done = verify_and_commit(store, *stored, roots, now); !done) {
     return fail_with(done.error());
@@ -120,7 +121,9 @@ Result<std::string> add_site(Store& store, std::string_view bundle, Now now) {
   std::vector<note::Note> site;  // a bundle may repeat the vendor's chain
   for (const auto& note : *added) {
     const auto root = trust::Root::parse(note.text);
-    if (!root || root->kind == trust::RootKind::kSite) site.push_back(note);
+    const bool vendors = (root && root->kind == trust::RootKind::kVendor) ||
+                         trust::kind_of(note.text) == trust::Kind::kPlaces;
+    if (!vendors) site.push_back(note);
   }
   if (auto done = verify_and_commit(store, *stored, site, now); !done) {
     return fail_with(done.error());
@@ -130,7 +133,9 @@ Result<std::string> add_site(Store& store, std::string_view bundle, Now now) {
 
 namespace {
 
-void check_keys(const trust::Root& vendor, const OwnKeys& keys, std::vector<std::string>& out) {
+void check_keys(const trust::Evidence& evidence, const OwnKeys& keys,
+                std::vector<std::string>& out) {
+  const auto& vendor = *evidence.vendor_root();
   const auto missing = [&](std::string_view what) {
     out.push_back(
         "the vendor root does not list this coordinator's " + std::string(what) +
@@ -138,10 +143,14 @@ void check_keys(const trust::Root& vendor, const OwnKeys& keys, std::vector<std:
   };
   if (vendor.find(keys.lease, trust::Group::kLease) == nullptr) missing("lease");
   if (vendor.find(keys.ticket, trust::Group::kTicket) == nullptr) missing("ticket");
-  const auto& listed = vendor.coordinators;
-  if (std::none_of(listed.begin(), listed.end(),
-                   [&](const auto& entry) { return entry.key == keys.control; })) {
-    missing("control");
+  const auto* places = evidence.places();
+  const bool listed = places != nullptr &&
+                      std::any_of(places->coordinators.begin(), places->coordinators.end(),
+                                  [&](const auto& entry) { return entry.key == keys.control; });
+  if (!listed) {
+    out.emplace_back(
+        "the vendor's list of addresses does not name this coordinator: give coordinator.pub to "
+        "culvert vendor collect, then vendor add the new file");
   }
 }
 
@@ -161,7 +170,7 @@ Result<Summary> summarize(Store& store, const OwnKeys& keys, Now now) {
   out.vendor = vendor->name.str();
   out.vendor_id = trust::to_hash(evidence.vendor_id());
   out.vendor_epoch = vendor->epoch;
-  check_keys(*vendor, keys, out.warnings);
+  check_keys(evidence, keys, out.warnings);
   const auto nodes = evidence.nodes(now);
   for (const auto& node : nodes) {
     if (node.kind == trust::NodeKind::kDevice) ++out.devices;

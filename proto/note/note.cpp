@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "proto/crypto/hash.hpp"
+#include "proto/note/passkey.hpp"
 #include "proto/note/utf8.hpp"
 
 namespace culvert::note {
@@ -10,6 +11,8 @@ namespace {
 
 constexpr std::string_view kDash = "\xE2\x80\x94 ";  // U+2014 and a space
 constexpr std::uint8_t kEd25519Type = 0x01;
+constexpr std::uint8_t kOtherType = 0xff;  // the next bytes name the algorithm
+constexpr std::string_view kPasskeyAlgorithm = "culvert passkey v1";
 
 tl::unexpected<Error> invalid(const char* why) {
   return fail(ErrorCode::kInvalid, std::string("note: ") + why);
@@ -24,6 +27,7 @@ std::string_view take_line(std::string_view& rest) {
 }
 
 Result<SignatureLine> parse_line(std::string_view line) {
+  if (line.size() > kMaxLineSize) return invalid("a signature line is too long");
   if (!line.starts_with(kDash))
     return invalid("a signature line must start with U+2014 and a space");
   line.remove_prefix(kDash.size());
@@ -35,9 +39,7 @@ Result<SignatureLine> parse_line(std::string_view line) {
   if (!valid_name(out.name)) return invalid("bad signer name");
   const auto raw = from_base64(line.substr(space + 1));
   if (!raw) return invalid("signature is not canonical base64");
-  if (raw->size() <= out.id.size() || raw->size() > out.id.size() + kMaxSignatureSize) {
-    return invalid("signature has a wrong length");
-  }
+  if (raw->size() <= out.id.size()) return invalid("signature has a wrong length");
   std::copy_n(raw->begin(), out.id.size(), out.id.begin());
   out.signature.assign(raw->begin() + 4, raw->end());
   return out;
@@ -63,20 +65,28 @@ const KnownKey* claimed_key(const SignatureLine& line, std::span<const KnownKey>
   return match == known.end() ? nullptr : &*match;
 }
 
-// For each line the key that made it, or null for an unknown one.
+bool good(const SignatureLine& line, const crypto::PublicKey& key, std::string_view text) {
+  if (key.passkey() != nullptr) return verify_passkey(*key.passkey(), text, line.signature);
+  const auto signature = crypto::Signature::from(line.signature);
+  return signature && crypto::verify(*key.ed25519(), view(text), *signature);
+}
+
+// For each line the key that made it, or null for an unknown one and a passkey's further ones.
 Result<std::vector<const KnownKey*>> signers(const Note& note, std::span<const KnownKey> known) {
   std::vector<const KnownKey*> out;
   for (const auto& line : note.signatures) {
     const auto* key = claimed_key(line, known);
     if (key != nullptr) {
-      const auto signature = crypto::Signature::from(line.signature);
-      if (!signature || !crypto::verify(key->key, view(note.text), *signature)) {
+      if (!good(line, key->key, note.text)) {
         return fail(ErrorCode::kUnverified, "note: bad signature by " + key->name);
       }
       const bool twice = std::any_of(out.begin(), out.end(), [&](const KnownKey* other) {
         return other != nullptr && other->key == key->key;
       });
-      if (twice) return fail(ErrorCode::kUnverified, "note: two signatures by " + key->name);
+      if (twice && key->key.passkey() == nullptr) {
+        return fail(ErrorCode::kUnverified, "note: two signatures by " + key->name);
+      }
+      if (twice) key = nullptr;
     }
     out.push_back(key);
   }
@@ -154,9 +164,14 @@ std::string render_bundle(std::span<const Note> notes) {
   return out;
 }
 
-KeyId key_id(std::string_view name, const crypto::VerifyKey& key) {
-  const std::array<std::uint8_t, 2> infix = {'\n', kEd25519Type};
-  const auto digest = crypto::sha256({view(name), infix, key.view()});
+KeyId key_id(std::string_view name, const crypto::PublicKey& key) {
+  Bytes infix = {'\n', kEd25519Type};
+  if (key.passkey() != nullptr) {
+    infix.back() = kOtherType;
+    append(infix, view(kPasskeyAlgorithm));
+  }
+  const auto raw = key.passkey() != nullptr ? key.passkey()->view() : key.ed25519()->view();
+  const auto digest = crypto::sha256({view(name), infix, raw});
   KeyId out{};
   std::copy_n(digest.bytes.begin(), out.size(), out.begin());
   return out;

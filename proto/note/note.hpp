@@ -5,7 +5,9 @@
 //   — <name> base64(<key id, 4 bytes> ‖ <signature>)        one or more such lines
 //
 // The dash is U+2014 and one space. The signature covers the text with its last line feed, nothing
-// else. Key id = first four bytes of SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key) for Ed25519 (type 1).
+// else. Key id = first four bytes of SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key) for Ed25519 (type 1),
+// of SHA-256(name ‖ 0x0A ‖ 0xff ‖ "culvert passkey v1" ‖ point) for a passkey (passkey.hpp). Lines
+// of any other type are skipped; type 0x06 (ML-DSA-44) is reserved for checkpoints.
 // Ids and names are hints: the whole configured key verifies. Strict: render(parse(x)) == x.
 // Source: https://c2sp.org/signed-note. A bundle is several notes with one empty line between them.
 #pragma once
@@ -19,16 +21,15 @@
 
 #include "proto/core/bytes.hpp"
 #include "proto/core/result.hpp"
-#include "proto/crypto/keys.hpp"
+#include "proto/crypto/public_key.hpp"
 
 namespace culvert::note {
 
-constexpr std::size_t kMaxTextSize = 256 * 1024;
+constexpr std::size_t kMaxTextSize = 256 * 1024;  // most types say less: proto/trust/fields.hpp
 constexpr std::size_t kMaxSignatures = 32;
 constexpr std::size_t kMaxNameSize = 255;
-constexpr std::size_t kMaxSignatureSize = 256;  // of any type, without the key id
-constexpr std::size_t kMaxNoteSize =
-    kMaxTextSize + 1 + kMaxSignatures * (kMaxNameSize + kMaxSignatureSize * 4 / 3 + 16);
+constexpr std::size_t kMaxLineSize = 8 * 1024;  // of a signature line of any type, without its LF
+constexpr std::size_t kMaxNoteSize = kMaxTextSize + 1 + kMaxSignatures * (kMaxLineSize + 1);
 constexpr std::size_t kMaxBundleNotes = 256;
 
 using KeyId = std::array<std::uint8_t, 4>;
@@ -36,7 +37,7 @@ using KeyId = std::array<std::uint8_t, 4>;
 struct SignatureLine {
   std::string name;  // printable ASCII without space and '+'
   KeyId id{};
-  Bytes signature;  // 64 bytes for Ed25519; other types are carried, never counted
+  Bytes signature;  // 64 bytes for Ed25519; passkey.hpp; other types never count
 
   friend bool operator==(const SignatureLine&, const SignatureLine&) = default;
 };
@@ -54,7 +55,7 @@ std::string render(const Note& note);
 Result<std::vector<Note>> parse_bundle(std::string_view bundle);  // empty input: no notes
 std::string render_bundle(std::span<const Note> notes);
 
-KeyId key_id(std::string_view name, const crypto::VerifyKey& key);
+KeyId key_id(std::string_view name, const crypto::PublicKey& key);
 bool valid_name(std::string_view name);
 // UTF-8, ends in a line feed, no empty line, no control character, at most `most` bytes.
 Status check_text(std::string_view text, std::size_t most = kMaxTextSize);
@@ -64,17 +65,18 @@ SignatureLine sign(std::string_view text, std::string_view name, const crypto::S
 
 struct KnownKey {
   std::string name;  // whose it is, as configured; a line under another name verifies all the same
-  crypto::VerifyKey key;
+  crypto::PublicKey key;
 
   friend bool operator==(const KnownKey&, const KnownKey&) = default;
 };
 
 // Which of `known` signed the note (each once, in the order of the lines). Lines of unknown keys
-// are ignored. A bad signature by a known key, or two lines by one key: kUnverified for the whole
-// note.
+// are ignored. A bad signature by a known key, or two lines by one Ed25519 key: kUnverified for the
+// whole note. Several good lines by one passkey are one signature.
 Result<std::vector<KnownKey>> verify(const Note& note, std::span<const KnownKey> known);
 
-// The note with only those lines that a known key made; kUnverified as verify() says.
+// The note with only those lines that a known key made (of a passkey's the first); kUnverified as
+// verify() says.
 Result<Note> keep_known(const Note& note, std::span<const KnownKey> known);
 
 // The union of the lines of two notes with one text; kConflict where the texts differ, kExhausted

@@ -36,6 +36,7 @@ enum class ChangeKind {
   kService,
   kGrant,  // a new request, or more signatures for a known one
   kRevocation,
+  kPlaces,
 };
 
 // What an accepted note changed.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 
 #include "proto/trust/evidence_state.hpp"
 
@@ -50,14 +51,18 @@ Result<Change> Evidence::offer(std::string_view note, Now now) {
   return offer(*parsed, now);
 }
 
-// Each pass accepts at least one more, or is the last.
+// Roots go first, so that a step is taken as a whole. Each pass accepts at least one more, or is
+// the last.
 std::vector<Result<Change>> Evidence::offer_all(std::span<const note::Note> notes, Now now) {
-  std::vector<Result<Change>> out;
-  for (const auto& note : notes) out.push_back(state_->offer(note, now));
+  std::vector<std::size_t> order(notes.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_partition(order.begin(), order.end(),
+                        [&](std::size_t i) { return notes[i].text.starts_with(Root::kType); });
+  std::vector<Result<Change>> out(notes.size(), fail(ErrorCode::kUnverified, "note: not read yet"));
   bool moved = true;
   while (moved) {
     moved = false;
-    for (std::size_t i = 0; i < notes.size(); ++i) {
+    for (const auto i : order) {
       if (out[i] || out[i].error().code != ErrorCode::kUnverified) continue;
       out[i] = state_->offer(notes[i], now);
       moved = moved || out[i].has_value();
@@ -161,7 +166,13 @@ const note::Note* Evidence::node_note(const IdentityKey& identity) const {
 std::vector<note::Note> Evidence::chain_notes() const {
   std::vector<note::Note> out;
   if (state_->vendor) add(out, state_->vendor->notes());
+  if (state_->places) out.push_back(state_->places->note);
   return out;
+}
+
+const Places* Evidence::places() const {
+  const auto& held = state_->places;
+  return held && held->vouched ? &held->statement : nullptr;
 }
 
 std::vector<note::Note> Evidence::chain_notes(const SiteId& id) const {
@@ -209,6 +220,7 @@ std::vector<note::Note> Evidence::notes() const {
   for (const auto& [id, record] : state_->grants) {
     if (state_->floors.tombstones.count(id) == 0) out.push_back(record.note);
   }
+  for (const auto& [id, note] : state_->revocations) out.push_back(note);
   return out;
 }
 

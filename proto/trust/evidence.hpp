@@ -19,6 +19,7 @@
 #include "proto/trust/fresh.hpp"
 #include "proto/trust/lease.hpp"
 #include "proto/trust/limits.hpp"
+#include "proto/trust/places.hpp"
 #include "proto/trust/revocation.hpp"
 #include "proto/trust/root.hpp"
 #include "proto/trust/site.hpp"
@@ -53,6 +54,7 @@ class Evidence {
   const Root* vendor_root() const;
   VendorId vendor_id() const;  // zero: not known
   const Root* site_root(const SiteId& id) const;
+  const Places* places() const;  // the newest list of addresses, also when it has expired
   const Policy* policy(const SiteId& id) const;
   std::optional<Hash> policy_hash(const SiteId& id) const;
   std::optional<SiteRef> site(const Fqdn& name) const;  // by the site's name
@@ -68,12 +70,17 @@ class Evidence {
   // --- notes, for the carrier and for the store ---
   const note::Note* grant_note(const GrantId& id) const;  // with every verified signature line
   const note::Note* node_note(const IdentityKey& identity) const;
-  std::vector<note::Note> chain_notes() const;  // the vendor's root chain
+  std::vector<note::Note> chain_notes() const;  // the vendor's root chain and list of addresses
   std::vector<note::Note> chain_notes(
       const SiteId& id) const;  // site statement, root chain, policy
   // All that it takes to verify this grant elsewhere, in an order that works, the grant last.
   std::vector<note::Note> supporting_notes(const GrantId& id) const;
-  std::vector<note::Note> notes() const;  // everything held, in an order that works
+  std::vector<note::Note> notes() const;               // everything held, in an order that works
+  const note::Note* held(const Change& change) const;  // what a change was about; null: not held
+  // The signed revocations that concern a site (those of keys and of devices everywhere included),
+  // and their number and digest: SHA-256 over the sorted hashes of their texts.
+  std::vector<note::Note> revocation_notes(const SiteId& id) const;
+  DocumentMark revocations(const SiteId& id) const;
 
   // --- access ---
   RequestState state(const GrantId& id, Now now) const;
@@ -99,7 +106,11 @@ class Evidence {
   bool locked() const;
   bool clock_went_back(Now now) const;
   void reset_clock(Now now);  // `culvert clock-reset`
-  bool forked() const;        // some root has two texts for one epoch: alarm
+  bool forked() const;        // the newest epoch of some root has two texts: no new grants, alarm
+  std::vector<note::Note> rivals() const;  // other texts of roots, of any epoch: alarm
+  Status choose_fork(const Hash& text);    // `culvert fork choose`: the text to keep
+  // What the next root, not signed yet, would end that is vouched for now: one line each.
+  std::vector<std::string> what_ends(const Root& next) const;
 
   const Floors& floors() const;
   std::uint64_t floors_revision() const;  // changes when floors() does, its clock alone aside

@@ -6,7 +6,6 @@
 
 namespace culvert::trust {
 namespace {
-bool kPreApprovals(const Root&) { return false; }
 
 constexpr std::uint64_t kPruneEvery = 60;  // seconds of the store's age
 
@@ -42,7 +41,7 @@ Approval nearest(const Approval& base, const Policy& policy, const Root& root, c
     return late;
   }
   const auto& lines = policy.pre_approvals;
-  if (kPreApprovals(root) && std::any_of(lines.begin(), lines.end(), [&](const PreApproved& line) {
+  if (root.pre_approvals && std::any_of(lines.begin(), lines.end(), [&](const PreApproved& line) {
         return pre_approves(line, grant, device);
       })) {
     Approval open = base;
@@ -94,6 +93,8 @@ Approval Evidence::State::assess(const Grant& grant, const note::Note& note) con
              device->second.statement.kind != NodeKind::kDevice ||
              device->second.statement.person != grant.requester) {
     out.why = "its device is not (or no longer) admitted for the requester";
+  } else if (site->chain.current()->customers_person(grant.requester)) {
+    out.why = "the requester has a domain of the customer, so no vendor speaks for that person";
   }
   if (!out.why.empty()) return out;
   const auto& root = *site->chain.current();  // NOLINT: where there are rules there is a site
@@ -109,8 +110,11 @@ Approval Evidence::State::assess(const Grant& grant, const note::Note& note) con
   });
   out.customer = persons(root, Group::kApprovers, *by, grant.requester);
   out.vendor = persons(*vendor_root(), Group::kApprovers, *by, grant.requester);
-  // One person, one side: whom the customer lists never counts as the vendor's.
-  std::erase_if(out.vendor, [&](const Person& person) { return lists_approver(root, person); });
+  // One person, one side: whom the customer lists, or whose domain is the customer's, never counts
+  // as the vendor's.
+  std::erase_if(out.vendor, [&](const Person& person) {
+    return lists_approver(root, person) || root.customers_person(person);
+  });
   return nearest(out, *rules, root, grant, device->second.statement);
 }
 
@@ -155,7 +159,7 @@ std::string Evidence::State::held_back(const GrantRecord& record, Now now) const
   if (!record.approval.complete()) return "approvals are missing";
   if (!in_window(record, now)) return "not in its time";
   if (node(grant.device, clock(now)) == nullptr) return "the device statement is not in force";
-  if (revoked(grant.device, grant.site.id)) return "the device is revoked at this site";
+  if (device_revoked(grant.device, grant.site.id)) return "the device is revoked at this site";
   if (!record.steady_end) return start_barred(record, now);
   return {};
 }
@@ -184,7 +188,10 @@ void Evidence::State::advance(Now now) {
       record.steady_end = now.steady + (record.ends() - clock(now));
     }
   }
-  if (floors.clock.age.seconds >= pruned.seconds + kPruneEvery) prune(now);
+  if (floors.clock.age.seconds >= pruned.seconds + kPruneEvery) {
+    prune(now);
+    prune_revocations();
+  }
 }
 
 // What must be remembered goes at its age. A full table also drops what the wall clock calls long
@@ -260,7 +267,8 @@ std::vector<LiveGrant> Evidence::State::standing(const SiteRecord& site, Now now
   if (rules == nullptr || floors.locked || clock_went_back(now)) return out;
   for (const auto& line : rules->standings) {
     const auto* device = node(line.identity, clock(now));
-    if (device == nullptr || clock(now) >= line.until || revoked(line.identity, site.id)) continue;
+    if (device == nullptr || clock(now) >= line.until || device_revoked(line.identity, site.id))
+      continue;
     LiveGrant live;
     live.grant.site = rules->site;
     live.grant.id = standing_id(site.id, line);
@@ -269,6 +277,7 @@ std::vector<LiveGrant> Evidence::State::standing(const SiteRecord& site, Now now
     if (ends == standing_ends.end() || now.steady >= ends->second) continue;
     const auto& service = *rules->service(line.service);
     if (!known_protocol(service.protocol)) continue;
+    if (site.chain.current()->customers_person(device->person)) continue;
     live.grant.requester = device->person;
     live.grant.device = line.identity;
     live.grant.service = line.service;

@@ -57,86 +57,15 @@ Result<Change> Evidence::State::offer(const note::Note& note, Now now) {
       return offer_grant(note, now);
     case Kind::kRevocation:
       return offer_revocation(note, now);
+    case Kind::kPlaces:
+      return offer_places(note);
     case Kind::kLease:
     case Kind::kTicket:
-      return fail(ErrorCode::kInvalid, "note: leases and tickets are checked where they are used");
+    case Kind::kState:
+      return fail(ErrorCode::kInvalid,
+                  "note: leases, tickets and states are checked where they are used");
   }
   return fail(ErrorCode::kInternal, "note: unknown kind");
-}
-
-Result<Change> Evidence::State::offer_root(const note::Note& note) {
-  const auto root = Root::parse(note.text);
-  if (!root) return fail_with(root.error());
-  const auto hash = note::hash(note);
-  const auto genesis = root->genesis_hash(hash);
-  Change change{ChangeKind::kVendorRoot, hash, {}, {}, {}};
-  RootChain* chain = nullptr;
-  if (root->kind == RootKind::kVendor) {
-    if (!vendor || vendor->pin() != genesis) return unverified("root: of a vendor not known here");
-    chain = &*vendor;
-  } else {
-    const auto id = to_site_id(genesis);
-    const auto found = sites.find(id);
-    const bool wanted = pins.site_root == genesis ||
-                        (found != sites.end() && (found->second.pinned || found->second.entry));
-    if (!wanted) return unverified("root: of a site that nobody known here vouches for");
-    chain = &site_record(id).chain;
-    change.kind = ChangeKind::kSiteRoot;
-    change.site = id;
-  }
-  const auto before = chain->floor();
-  const auto moved = chain->offer(note);
-  if (chain->floor() != before) ++revision;
-  if (change.site) {
-    if (chain->current() != nullptr) floors.sites[*change.site].name = chain->current()->name;
-    const auto floor = floors.sites.find(*change.site);
-    if (floor != floors.sites.end()) floor->second.root = chain->floor();
-  } else if (chain->floor().epoch != 0) {
-    floors.vendors[to_vendor_id(genesis)] = chain->floor();
-  }
-  if (!moved) return fail_with(moved.error());
-  if (!*moved) return Change{ChangeKind::kNone, hash, change.site, {}, {}};
-  std::erase_if(floors.suspended, [&](const auto& entry) {
-    return root->lists(entry.first) && entry.second < root->epoch;
-  });
-  adopt_vendor();
-  revouch(change.site);
-  return change;
-}
-
-Result<Change> Evidence::State::offer_site(const note::Note& note) {
-  auto site = Site::parse(note.text);
-  if (!site) return fail_with(site.error());
-  if (auto status = vouch(*site, note); !status) return fail_with(status.error());
-  const auto hash = note::hash(note);
-  const auto id = site->site.id;
-  // One name is one site for ever, also across restarts: the first binding that was verified
-  // stands.
-  for (const auto& [known, floor] : floors.sites) {
-    if (floor.name == site->site.name && known != id) {
-      return fail(ErrorCode::kConflict, "site: " + floor.name.str() + " is another site already");
-    }
-  }
-  for (const auto& [known, record] : sites) {
-    if (record.entry && record.entry->statement.site.name == site->site.name && known != id) {
-      return fail(ErrorCode::kConflict,
-                  "site: " + site->site.name.str() + " is another site already");
-    }
-  }
-  if (sites.size() >= kMaxSites && sites.count(id) == 0) {
-    return fail(ErrorCode::kExhausted, "site: too many sites");
-  }
-  auto& record = site_record(id);
-  if (record.entry && record.entry->note.text == note.text && record.entry->vouched) {
-    return Change{ChangeKind::kNone, hash, id, {}, {}};
-  }
-  const auto* root = record.chain.current();
-  if (root != nullptr && root->name != site->site.name) {
-    return fail(ErrorCode::kConflict, "site: its own root has another name");
-  }
-  record.entry = Held<Site>{std::move(*site), note, true};
-  revouch(id);
-  return Change{ChangeKind::kSite, hash, id, {}, {}};
 }
 
 Result<Change> Evidence::State::offer_policy(const note::Note& note) {
@@ -147,8 +76,11 @@ Result<Change> Evidence::State::offer_policy(const note::Note& note) {
   auto& site = sites.at(known->id);
   const auto hash = note::hash(note);
   auto& floor = floors.sites[site.id];
-  if (site.policy && site.policy->vouched && site.policy->note.text == note.text) {
-    return Change{ChangeKind::kNone, hash, site.id, {}, {}};
+  if (site.policy && site.policy->note.text == note.text) {
+    const auto more = more_lines(site.policy->note, note, &site);
+    if (!more) return fail_with(more.error());
+    if (*more) revouch(site.id);
+    return Change{*more ? ChangeKind::kPolicy : ChangeKind::kNone, hash, site.id, {}, {}};
   }
   if (auto status = vouch(site, *policy, note); !status) return fail_with(status.error());
   if (auto status = check_serial(policy->serial, hash, floor.policy_serial, floor.policy, "policy");
@@ -162,7 +94,7 @@ Result<Change> Evidence::State::offer_policy(const note::Note& note) {
   floor.policy_serial = policy->serial;
   floor.policy = hash;
   ++revision;
-  site.policy = Held<Policy>{std::move(*policy), note, true};
+  site.policy = Held<Policy>{std::move(*policy), stripped(note, &site), true};
   assess_grants(site.id, {});
   return Change{ChangeKind::kPolicy, hash, site.id, {}, {}};
 }
@@ -175,8 +107,11 @@ Result<Change> Evidence::State::offer_enrolment(const note::Note& note, WallTime
   auto& site = sites.at(known->id);
   const auto hash = note::hash(note);
   const auto held = site.enrolments.find(hash);
-  if (held != site.enrolments.end() && held->second.vouched) {
-    return Change{ChangeKind::kNone, hash, site.id, {}, {}};
+  if (held != site.enrolments.end()) {
+    const auto more = more_lines(held->second.note, note, &site);
+    if (!more) return fail_with(more.error());
+    if (*more) revouch(site.id);
+    return Change{*more ? ChangeKind::kEnrolment : ChangeKind::kNone, hash, site.id, {}, {}};
   }
   if (auto status = vouch(site, *enrolment, note); !status) return fail_with(status.error());
   if (listed_in_a_root(enrolment->key)) {
@@ -188,7 +123,8 @@ Result<Change> Evidence::State::offer_enrolment(const note::Note& note, WallTime
   if (site.enrolments.size() >= kMaxEnrolments) {
     return fail(ErrorCode::kExhausted, "enrolment: too many of them");
   }
-  site.enrolments.insert_or_assign(hash, Held<Enrolment>{std::move(*enrolment), note, true});
+  site.enrolments.insert_or_assign(
+      hash, Held<Enrolment>{std::move(*enrolment), stripped(note, &site), true});
   revouch(site.id);
   return Change{ChangeKind::kEnrolment, hash, site.id, {}, {}};
 }
@@ -204,7 +140,7 @@ Status Evidence::State::admit(const Node& node, const Hash& hash, WallTime now) 
     return fail(ErrorCode::kExhausted, "node: too many nodes");
   }
   if (auto status = check_times(node.issued, node.expires, now, "node"); !status) return status;
-  if (revoked(node.identity, node.site.id)) return fail(ErrorCode::kDenied, "node: revoked");
+  if (revoked(node)) return fail(ErrorCode::kDenied, "node: revoked");
   if (listed_in_a_root(node.identity)) {
     return fail(ErrorCode::kConflict, "node: its identity key stands in a root");
   }
@@ -228,8 +164,11 @@ Result<Change> Evidence::State::offer_node(const note::Note& note, WallTime now)
   Change change{ChangeKind::kNode, hash, {}, {}, identity};
   if (node->kind == NodeKind::kAgent) change.site = node->site.id;
   const auto held = nodes.find(identity);
-  if (held != nodes.end() && held->second.vouched && held->second.note.text == note.text) {
-    change.kind = ChangeKind::kNone;
+  if (held != nodes.end() && held->second.note.text == note.text) {
+    const auto more = more_lines(held->second.note, note, site_of(*node), own_keys(*node));
+    if (!more) return fail_with(more.error());
+    if (!*more) change.kind = ChangeKind::kNone;
+    if (*more) revouch_node(identity);
     return change;
   }
   if (auto status = vouch(*node, note); !status) return fail_with(status.error());
@@ -242,12 +181,9 @@ Result<Change> Evidence::State::offer_node(const note::Note& note, WallTime now)
   floor.keep_until = std::max(floor.keep_until, node->expires + kNodeFloorKeep);
   wireguard[node->wireguard] = identity;
   ++revision;
-  nodes.insert_or_assign(identity, Held<Node>{std::move(*node), note, true});
-  const auto service = services.find(identity);
-  if (service != services.end()) {
-    service->second.vouched = vouch(service->second.statement, service->second.note).has_value();
-  }
-  assess_grants({}, identity);
+  auto kept = stripped(note, site_of(*node), own_keys(*node));
+  nodes.insert_or_assign(identity, Held<Node>{std::move(*node), std::move(kept), true});
+  revouch_node(identity);
   return change;
 }
 
@@ -275,7 +211,9 @@ Result<Change> Evidence::State::offer_service(const note::Note& note, WallTime n
   floor.service = hash;
   floor.keep_until = std::max(floor.keep_until, service->expires + kNodeFloorKeep);
   ++revision;
-  services.insert_or_assign(identity, Held<Service>{std::move(*service), note, true});
+  const note::KnownKey own{"node", identity};
+  auto kept = stripped(note, nullptr, std::span<const note::KnownKey>(&own, 1));
+  services.insert_or_assign(identity, Held<Service>{std::move(*service), std::move(kept), true});
   return change;
 }
 

@@ -11,6 +11,8 @@
 #include "proto/trust/chain.hpp"
 #include "proto/trust/enrolment.hpp"
 #include "proto/trust/fresh.hpp"
+#include "proto/trust/lease.hpp"
+#include "proto/trust/places.hpp"
 #include "proto/trust/site.hpp"
 
 namespace culvert::trust {
@@ -66,6 +68,24 @@ struct SiteRecord {
   std::optional<Held<Policy>> policy;
   std::optional<Held<Fresh>> fresh;  // the newest one
   std::map<Hash, Held<Enrolment>> enrolments;
+};
+
+// Everything that is held.
+struct Records {
+  Pins pins;
+  Floors floors;
+  std::uint64_t revision = 1;
+  StoreAge pruned;
+  std::optional<RootChain> vendor;  // once it is known which vendor
+  std::map<SiteId, SiteRecord> sites;
+  std::map<IdentityKey, Held<Node>> nodes;
+  std::map<IdentityKey, Held<Service>> services;
+  std::map<GrantId, GrantRecord> grants;
+  std::map<GrantId, Instant> standing_ends;  // of standing lines, set when a line is first seen
+  std::map<SiteId, KnownDocuments> leased;   // what the newest lease of a site names
+  std::map<crypto::WireGuardKey, IdentityKey> wireguard;  // index of floors.nodes
+  std::optional<Held<Places>> places;                     // the newest one
+  std::map<RevokedId, note::Note> revocations;            // signed notes of floors.revoked
 };
 
 }  // namespace culvert::trust

@@ -42,14 +42,8 @@ const Policy* Evidence::State::policy(const SiteRecord& site) const {
   return old ? nullptr : &site.policy->statement;
 }
 
-bool Evidence::State::revoked(const IdentityKey& identity, const SiteId& site) const {
-  return floors.revoked.count({identity, SiteId{}}) != 0 ||
-         (!site.is_zero() && floors.revoked.count({identity, site}) != 0);
-}
-
 bool Evidence::State::in_force(const Node& node, WallTime now) const {
-  return node.issued <= now + kIssuedSkew && now < node.expires &&
-         !revoked(node.identity, node.site.id);
+  return node.issued <= now + kIssuedSkew && now < node.expires && !revoked(node);
 }
 
 const Node* Evidence::State::node(const IdentityKey& identity, WallTime now) const {
@@ -80,7 +74,7 @@ Result<std::vector<note::KnownKey>> Evidence::State::signers(
     const note::Note& note, const SiteRecord* site, std::span<const note::KnownKey> more) const {
   auto out = note::verify(note, all_keys(vendor_root(), site, more));
   if (!out) return out;
-  std::erase_if(*out, [&](const note::KnownKey& k) { return floors.suspended.count(k.key) != 0; });
+  std::erase_if(*out, [&](const note::KnownKey& k) { return suspended(k.key); });
   return out;
 }
 
@@ -89,7 +83,29 @@ Result<note::Note> Evidence::State::keep_known(const note::Note& note, const Sit
   return note::keep_known(note, all_keys(vendor_root(), site, more));
 }
 
-bool Evidence::State::listed_in_a_root(const crypto::VerifyKey& key) const {
+note::Note Evidence::State::stripped(const note::Note& note, const SiteRecord* site,
+                                     std::span<const note::KnownKey> own) const {
+  auto kept = keep_known(note, site, own);
+  return kept ? std::move(*kept) : note;
+}
+
+Result<bool> Evidence::State::more_lines(note::Note& held, const note::Note& more,
+                                         const SiteRecord* site,
+                                         std::span<const note::KnownKey> own) const {
+  const auto known = all_keys(vendor_root(), site, own);
+  const auto kept = note::keep_known(more, known);
+  if (!kept) return fail_with(kept.error());
+  const auto base = note::keep_known(held, known);
+  if (!base) return fail_with(base.error());
+  auto merged = note::merge(*base, *kept);
+  if (merged) merged = note::keep_known(*merged, known);  // no two lines of one key
+  if (!merged) return fail_with(merged.error());
+  if (merged->signatures == base->signatures) return false;
+  held = std::move(*merged);
+  return true;
+}
+
+bool Evidence::State::listed_in_a_root(const crypto::PublicKey& key) const {
   if (vendor_root() != nullptr && vendor_root()->lists(key)) return true;
   return std::any_of(sites.begin(), sites.end(), [&](const auto& entry) {
     const auto* root = entry.second.chain.current();

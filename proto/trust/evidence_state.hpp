@@ -11,22 +11,13 @@
 
 namespace culvert::trust {
 
-struct Evidence::State {
-  State(Pins with, Floors from, BootId boot)
-      : pins(with), floors(std::move(from)), store_clock(floors.clock, boot) {}
+struct Evidence::State : Records {
+  State(Pins with, Floors from, BootId boot) : store_clock(from.clock, boot) {
+    pins = with;
+    floors = std::move(from);
+  }
 
-  Pins pins;
-  Floors floors;
   StoreClock store_clock;  // floors.clock is its stored part
-  std::uint64_t revision = 1;
-  std::optional<RootChain> vendor;  // once it is known which vendor
-  std::map<SiteId, SiteRecord> sites;
-  std::map<IdentityKey, Held<Node>> nodes;
-  std::map<IdentityKey, Held<Service>> services;
-  std::map<GrantId, GrantRecord> grants;
-  std::map<GrantId, Instant> standing_ends;  // of standing lines, set when a line is first seen
-  std::map<SiteId, KnownDocuments> leased;   // what the newest lease of a site names
-  std::map<crypto::WireGuardKey, IdentityKey> wireguard;  // index of floors.nodes
 
   // evidence_state.cpp: lookups and signatures
   SiteRecord& site_record(const SiteId& id);            // made where it is missing
@@ -35,7 +26,6 @@ struct Evidence::State {
   const Root* vendor_root() const { return vendor ? vendor->current() : nullptr; }
   VendorId vendor_id() const { return vendor ? to_vendor_id(vendor->pin()) : VendorId{}; }
   const Policy* policy(const SiteRecord& site) const;
-  bool revoked(const IdentityKey& identity, const SiteId& site) const;
   bool in_force(const Node& node, WallTime now) const;
   const Node* node(const IdentityKey& identity, WallTime now) const;
   WallTime clock(Now now) const { return store_clock.clock(now); }
@@ -46,15 +36,22 @@ struct Evidence::State {
                                               std::span<const note::KnownKey> more = {}) const;
   Result<note::Note> keep_known(const note::Note& note, const SiteRecord* site,
                                 std::span<const note::KnownKey> more) const;
-  const SiteRecord* site_listing(const crypto::VerifyKey& key) const;  // null: no site's root does
-  bool listed_in_a_root(const crypto::VerifyKey& key) const;
+  bool listed_in_a_root(const crypto::PublicKey& key) const;
   bool entitled(const Held<Service>& held, const PolicyService& service,
                 const SiteRecord& site) const;
   std::vector<Publisher> publishers(const PolicyService& service, const SiteRecord& site,
                                     WallTime now) const;
 
+  // A known text came again: takes the lines that are new and good. False: there are none.
+  Result<bool> more_lines(note::Note& held, const note::Note& more, const SiteRecord* site,
+                          std::span<const note::KnownKey> own = {}) const;
+  // Without the lines that no known key made.
+  note::Note stripped(const note::Note& note, const SiteRecord* site,
+                      std::span<const note::KnownKey> own = {}) const;
+
   // evidence_vouch.cpp: whether a held statement stands under the current documents
   Status vouch(const Site& site, const note::Note& note) const;
+  Status vouch(const Places& list, const note::Note& note) const;
   Status vouch(const SiteRecord& site, const Policy& policy, const note::Note& note) const;
   Status vouch(const SiteRecord& site, const Fresh& fresh, const note::Note& note) const;
   Status vouch(const SiteRecord& site, const Enrolment& enrolment, const note::Note& note) const;
@@ -62,12 +59,27 @@ struct Evidence::State {
   Status vouch(const Service& service, const note::Note& note) const;
   // A root, a directory entry or a suspension changed: of one site, or everywhere.
   void revouch(const std::optional<SiteId>& only);
+  void revouch_node(const IdentityKey& identity);
+  const SiteRecord* site_of(const Node& node) const;  // null: of a device
+  std::vector<note::KnownKey> own_keys(const Node& node) const;
   void adopt_vendor();  // the pinned site's root says which vendor
+
+  // evidence_roots.cpp
+  Result<Change> offer_root(const note::Note& note);
+  Result<Change> offer_site(const note::Note& note);
+  Result<Change> offer_places(const note::Note& note);
+  RootChain* chain_of(const Hash& genesis);  // null: not held
+  void keep_floor(const RootChain& chain);
+  Status choose_fork(const Hash& text);
+  // evidence_suspend.cpp
+  bool suspended(const crypto::PublicKey& key) const;  // for ever, in every chain
+  Suspensions suspensions(const Hash& chain) const;
+  bool known_key(const crypto::PublicKey& key) const;  // some epoch of some chain lists it
+  void suspend(const Revocation& revocation);
+  void settle_suspensions(const RootChain& chain);  // named roots that are known now
 
   // evidence_offer.cpp: one function a statement
   Result<Change> offer(const note::Note& note, Now now);
-  Result<Change> offer_root(const note::Note& note);
-  Result<Change> offer_site(const note::Note& note);
   Result<Change> offer_policy(const note::Note& note);
   Result<Change> offer_fresh(const note::Note& note, WallTime now);
   Result<Change> offer_enrolment(const note::Note& note, WallTime now);
@@ -76,15 +88,24 @@ struct Evidence::State {
   Result<Change> offer_service(const note::Note& note, WallTime now);
   // evidence_grants.cpp
   Result<Change> offer_grant(const note::Note& note, Now now);
-  Result<Change> offer_revocation(const note::Note& note, Now now);
   Status room_for(const Grant& grant) const;  // the shares of its device and of its site
-  Result<std::optional<EndCause>> grant_revoked_by(const Revocation& revocation,
-                                                   const note::Note& note) const;
+  // evidence_revoke.cpp
+  Result<Change> offer_revocation(const note::Note& note, Now now);
   Result<Change> revoke_grant(const Revocation& revocation, const note::Note& note, Now now);
-  void revoke_identity(const IdentityKey& key, const SiteId& site, WallTime at);
-  void suspend(const crypto::VerifyKey& key);
-  bool may_revoke(const Revocation& revocation, const SiteRecord* site,
-                  std::span<const note::KnownKey> signers) const;
+  Result<Change> revoke_key(const Revocation& revocation, const note::Note& note);
+  Status charge(const RevokedId& id, const Revoked& entry, Now now) const;
+  void remember(const RevokedId& id, const Revoked& entry, const note::Note& note,
+                const SiteRecord* site);
+  Revoked entry_of(const Revocation& revocation, const crypto::PublicKey& signer, Now now) const;
+  WallTime remembered_until(const Revocation& revocation) const;
+  bool revoked(Revokes what, const std::array<std::uint8_t, 32>& subject, const SiteId& site) const;
+  bool revoked(const Node& node) const;
+  bool device_revoked(const IdentityKey& device, const SiteId& site) const;
+  void prune_revocations();
+  // The first, in root order, who may do this alone or with the others; nothing: nobody may.
+  std::optional<crypto::PublicKey> counting_signer(const Revocation& revocation,
+                                                   const SiteRecord* site,
+                                                   std::span<const note::KnownKey> by) const;
 
   // evidence_access.cpp: approvals and time
   Status grant_bears(const Grant& grant, const note::Note& note, WallTime now) const;
@@ -98,7 +119,6 @@ struct Evidence::State {
   WallTime end_of(const GrantId& id, Now now) const;  // of what is not known: the latest possible
   void advance(Now now);
   void prune(Now now);
-  StoreAge pruned;
   void time_standings(Now now);
   std::vector<LiveGrant> standing(const SiteRecord& site, Now now) const;
 };

@@ -15,7 +15,7 @@ bool any_in(const Root& root, Group group, std::span<const note::KnownKey> signe
   return !persons(root, group, signers).empty();
 }
 
-bool signed_by(const crypto::VerifyKey& key, std::span<const note::KnownKey> signers) {
+bool signed_by(const crypto::PublicKey& key, std::span<const note::KnownKey> signers) {
   return std::any_of(signers.begin(), signers.end(),
                      [&](const note::KnownKey& signer) { return signer.key == key; });
 }
@@ -34,6 +34,16 @@ Status Evidence::State::vouch(const Site& site, const note::Note& note) const {
   if (!by) return fail_with(by.error());
   if (!any_in(*root, Group::kDirectory, *by)) return unverified("site: no directory key signed it");
   return {};
+}
+
+Status Evidence::State::vouch(const Places& list, const note::Note& note) const {
+  const auto* root = vendor_root();
+  if (root == nullptr) return unverified("places: the vendor's root is missing");
+  if (list.vendor_id != vendor_id()) return unverified("places: of another vendor");
+  const auto by = signers(note, nullptr);
+  if (!by) return fail_with(by.error());
+  if (any_in(*root, Group::kDirectory, *by)) return {};
+  return unverified("places: no directory key signed it");
 }
 
 Status Evidence::State::vouch(const SiteRecord& site, const Policy& policy,
@@ -61,6 +71,8 @@ Status Evidence::State::vouch(const SiteRecord& site, const Fresh&, const note::
 
 Status Evidence::State::vouch(const SiteRecord& site, const Enrolment& enrolment,
                               const note::Note& note) const {
+  const auto hash = note::hash(note);
+  if (revoked(Revokes::kEnrolment, hash.bytes, site.id)) return unverified("enrolment: revoked");
   const auto by = signers(note, &site);
   if (!by) return fail_with(by.error());
   if (!any_in(*site.chain.current(), Group::kEnrolment, *by)) {
@@ -78,7 +90,6 @@ Status Evidence::State::vouch(const SiteRecord& site, const Enrolment& enrolment
 
 Status Evidence::State::vouch(const Node& node, const note::Note& note) const {
   const bool agent = node.kind == NodeKind::kAgent;
-  std::vector<note::KnownKey> own = {{node.name.str(), node.identity}};
   const SiteRecord* site = nullptr;
   const Enrolment* enrolment = nullptr;
   if (agent) {
@@ -89,10 +100,10 @@ Status Evidence::State::vouch(const Node& node, const note::Note& note) const {
       return unverified("node: its enrolment is not known here");
     }
     enrolment = &found->second.statement;
-    own.push_back({"enrolment key", enrolment->key});
   } else if (vendor_root() == nullptr || node.vendor_id != vendor_id()) {
     return unverified("node: its vendor is not known here");
   }
+  const auto own = own_keys(node);
   const auto by = signers(note, site, own);
   if (!by) return fail_with(by.error());
   if (!signed_by(node.identity, *by)) return unverified("node: not signed by itself");
@@ -139,7 +150,35 @@ void Evidence::State::adopt_vendor() {
                  floor == floors.vendors.end() ? ChainFloor{} : floor->second);
 }
 
+const SiteRecord* Evidence::State::site_of(const Node& node) const {
+  return node.kind == NodeKind::kAgent ? usable(node.site) : nullptr;
+}
+
+// The keys beside those of the roots that sign a node's statement.
+std::vector<note::KnownKey> Evidence::State::own_keys(const Node& node) const {
+  std::vector<note::KnownKey> out = {{node.name.str(), node.identity}};
+  const auto* site = site_of(node);
+  if (site == nullptr) return out;
+  const auto found = site->enrolments.find(node.enrolment);
+  if (found != site->enrolments.end())
+    out.push_back({"enrolment key", found->second.statement.key});
+  return out;
+}
+
+void Evidence::State::revouch_node(const IdentityKey& identity) {
+  const auto held = nodes.find(identity);
+  if (held != nodes.end()) {
+    held->second.vouched = vouch(held->second.statement, held->second.note).has_value();
+  }
+  const auto service = services.find(identity);
+  if (service != services.end()) {
+    service->second.vouched = vouch(service->second.statement, service->second.note).has_value();
+  }
+  assess_grants({}, identity);
+}
+
 void Evidence::State::revouch(const std::optional<SiteId>& only) {
+  if (places) places->vouched = vouch(places->statement, places->note).has_value();
   for (auto& [id, site] : sites) {
     if (only && *only != id) continue;
     if (site.entry) {

@@ -97,7 +97,6 @@ class FieldReader {
 class FieldWriter {
  public:
   explicit FieldWriter(std::string_view type) { out_.append(type).append("\n"); }
-
   FieldWriter& line(std::string_view name, std::string_view value);
   FieldWriter& number(std::string_view name, std::uint64_t value) {
     return line(name, std::to_string(value));

@@ -1,5 +1,6 @@
 #include "proto/trust/floors.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "proto/trust/fields.hpp"
@@ -32,17 +33,24 @@ std::optional<bool> parse_yes(std::string_view text) {
 }
 std::string yes(bool value) { return value ? "yes" : "no"; }
 
+constexpr std::array<std::string_view, 3> kForks = {"one", "stopped", "chosen"};
+std::optional<Fork> parse_fork(std::string_view text) {
+  const auto found = std::find(kForks.begin(), kForks.end(), text);
+  if (found == kForks.end()) return std::nullopt;
+  return static_cast<Fork>(found - kForks.begin());
+}
+
 std::optional<ChainFloor> parse_chain(std::string_view epoch, std::string_view hash,
-                                      std::string_view forked) {
+                                      std::string_view fork) {
   const auto e = parse_number(epoch);
   const auto h = parse_hash(hash);
-  const auto f = parse_yes(forked);
+  const auto f = parse_fork(fork);
   if (!e || !h || !f) return std::nullopt;
   return ChainFloor{*e, *h, *f};
 }
 std::string format(const ChainFloor& floor) {
   return std::to_string(floor.epoch) + " " + format_hash(floor.hash.view()) + " " +
-         yes(floor.forked);
+         std::string(kForks[static_cast<std::size_t>(floor.fork)]);
 }
 
 std::optional<Entry<VendorId, ChainFloor>> parse_vendor(std::string_view text) {
@@ -150,24 +158,60 @@ std::string format(const StoredClock& clock) {
          clock.boot.hex() + " " + std::to_string(clock.boot_seconds) + " " + yes(clock.anchored);
 }
 
-using RevokedKey = std::pair<IdentityKey, SiteId>;
-std::optional<Entry<RevokedKey, WallTime>> parse_revoked(std::string_view text) {
-  const auto words = split_words(text, 3);
+constexpr std::array<std::string_view, 5> kRevokes = {"grant", "device", "node", "key",
+                                                      "enrolment"};
+
+std::optional<Entry<RevokedId, Revoked>> parse_revoked(std::string_view text) {
+  const auto words = split_words(text, 6);
   if (words.empty()) return std::nullopt;
-  const auto identity = crypto::parse_ed25519(words[0]);
-  const auto site = parse_hash(words[1]);
-  const auto at = parse_time(words[2]);
-  if (!identity || !site || !at) return std::nullopt;
-  return Entry<RevokedKey, WallTime>{{*identity, to_site_id(*site)}, *at};
+  const auto what = std::find(kRevokes.begin(), kRevokes.end(), words[0]);
+  const auto subject = parse_hash(words[1]);
+  const auto site = parse_hash(words[2]);
+  const auto until = parse_time(words[3]);
+  const auto forget = parse_age(words[4]);
+  const auto signer = crypto::parse_public_key(words[5]);
+  if (what == kRevokes.end() || !subject || !site || !until || !forget || !signer) {
+    return std::nullopt;
+  }
+  return Entry<RevokedId, Revoked>{
+      {static_cast<Revokes>(what - kRevokes.begin()), subject->bytes, to_site_id(*site)},
+      {*until, *forget, *signer}};
+}
+std::string format(const RevokedId& id, const Revoked& entry) {
+  return std::string(kRevokes[static_cast<std::size_t>(id.what)]) + " " + format_hash(id.subject) +
+         " " + format_hash(id.site.view()) + " " + format_time(entry.until) + " " +
+         std::to_string(entry.forget.seconds) + " " + crypto::format_public_key(entry.signer);
 }
 
-std::optional<Entry<crypto::VerifyKey, std::uint64_t>> parse_suspended(std::string_view text) {
+using SuspendedKey = std::pair<crypto::PublicKey, Hash>;
+std::optional<SuspendedKey> parse_suspended_at(std::string_view text) {
   const auto words = split_words(text, 2);
   if (words.empty()) return std::nullopt;
-  const auto key = crypto::parse_ed25519(words[0]);
-  const auto epoch = parse_number(words[1]);
+  const auto key = crypto::parse_public_key(words[0]);
+  const auto root = parse_hash(words[1]);
+  if (!key || !root) return std::nullopt;
+  return SuspendedKey{*key, *root};
+}
+std::string format(const SuspendedKey& key) {
+  return crypto::format_public_key(key.first) + " " + format_hash(key.second.view());
+}
+
+std::optional<Entry<SuspendedKey, std::uint64_t>> parse_suspended(std::string_view text) {
+  const auto space = text.rfind(' ');
+  if (space == std::string_view::npos) return std::nullopt;
+  const auto key = parse_suspended_at(text.substr(0, space));
+  const auto epoch = parse_number(text.substr(space + 1));
   if (!key || !epoch) return std::nullopt;
-  return Entry<crypto::VerifyKey, std::uint64_t>{*key, *epoch};
+  return Entry<SuspendedKey, std::uint64_t>{*key, *epoch};
+}
+
+std::optional<Entry<VendorId, DocumentMark>> parse_places_floor(std::string_view text) {
+  const auto words = split_words(text, 2);
+  if (words.empty()) return std::nullopt;
+  const auto id = parse_hash(words[0]);
+  const auto mark = parse_mark(words[1]);
+  if (!id || !mark) return std::nullopt;
+  return Entry<VendorId, DocumentMark>{to_vendor_id(*id), *mark};
 }
 
 }  // namespace
@@ -185,6 +229,10 @@ Result<Floors> Floors::parse(std::string_view text) {
   fill(out.claims, in.sorted("claim", 0, kAnyNumber, parse_claim));
   fill(out.revoked, in.sorted("revoked", 0, kAnyNumber, parse_revoked));
   fill(out.suspended, in.sorted("suspended", 0, kAnyNumber, parse_suspended));
+  for (auto& key : in.sorted("suspended-at", 0, kAnyNumber, parse_suspended_at)) {
+    out.suspended_at.insert(std::move(key));
+  }
+  fill(out.places, in.sorted("places", 0, kAnyNumber, parse_places_floor));
   return in.finish(std::move(out));
 }
 
@@ -205,12 +253,13 @@ std::string Floors::render() const {
     out.line("claim",
              id.str() + " " + format_time(claim.at) + " " + std::to_string(claim.forget.seconds));
   }
-  for (const auto& [key, at] : revoked) {
-    out.line("revoked", crypto::format_ed25519(key.first) + " " + format_hash(key.second.view()) +
-                            " " + format_time(at));
-  }
+  for (const auto& [id, entry] : revoked) out.line("revoked", format(id, entry));
   for (const auto& [key, epoch] : suspended) {
-    out.line("suspended", crypto::format_ed25519(key) + " " + std::to_string(epoch));
+    out.line("suspended", format(key) + " " + std::to_string(epoch));
+  }
+  for (const auto& key : suspended_at) out.line("suspended-at", format(key));
+  for (const auto& [id, mark] : places) {
+    out.line("places", format_hash(id.view()) + " " + format(mark));
   }
   return out.take();
 }

@@ -3,14 +3,19 @@
 // and the program stores it (StateStore) whenever Evidence says it changed.
 #pragma once
 
+#include <array>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "proto/core/result.hpp"
+#include "proto/crypto/public_key.hpp"
+#include "proto/trust/document_mark.hpp"
 #include "proto/trust/names.hpp"
+#include "proto/trust/revocation.hpp"
 #include "proto/trust/store_clock.hpp"
 
 namespace culvert::trust {
@@ -21,15 +26,22 @@ enum class EndCause { kExpired, kUnclaimed, kRevoked, kDenied, kWithdrawn };
 constexpr std::size_t kMaxTombstones = 32768;
 constexpr std::size_t kMaxEndedPerDevice = 256;  // tombstones charged to one device
 constexpr std::size_t kMaxNodes = 8192;
-constexpr std::size_t kMaxRevoked = 4096;
+constexpr std::size_t kMaxRevocations = 1024;              // of one signer that are not over
 constexpr std::chrono::seconds kTombstoneKeep{24 * 3600};  // past the grant's not-after
 constexpr std::chrono::seconds kLongOver{400LL * 24 * 3600};
 constexpr std::chrono::seconds kNodeFloorKeep{31 * 24 * 3600};  // past the last statement's end
 
+// Whether the newest epoch of a chain has two signed texts.
+enum class Fork {
+  kNone,
+  kStopped,  // no new grants
+  kChosen,   // an operator has chosen the text that is kept
+};
+
 struct ChainFloor {
   std::uint64_t epoch = 0;  // 0: nothing seen yet
   Hash hash;                // of that epoch
-  bool forked = false;  // two texts of one epoch were signed: no new grants until an operator looks
+  Fork fork = Fork::kNone;
   friend bool operator==(const ChainFloor&, const ChainFloor&) = default;
 };
 
@@ -68,6 +80,20 @@ struct Claim {
   friend bool operator==(const Claim&, const Claim&) = default;
 };
 
+// What a signed revocation ended: everywhere (zero site) or at one site.
+struct RevokedId {
+  Revokes what = Revokes::kDevice;
+  std::array<std::uint8_t, 32> subject{};  // identity key, hash of an enrolment or of a key's text
+  SiteId site;
+  friend auto operator<=>(const RevokedId&, const RevokedId&) = default;
+};
+struct Revoked {
+  WallTime until;  // as long as anything that was revoked could come again
+  StoreAge forget;
+  crypto::PublicKey signer;  // whose share it is in
+  friend bool operator==(const Revoked&, const Revoked&) = default;
+};
+
 struct Floors {
   static constexpr std::string_view kType = "culvert/floors/v1";
 
@@ -79,10 +105,12 @@ struct Floors {
   std::map<IdentityKey, NodeFloor> nodes;
   std::map<GrantId, Tombstone> tombstones;
   std::map<GrantId, Claim> claims;
-  // Revoked identities, everywhere (zero site) or at one site, and when; full: the oldest makes
-  // room.
-  std::map<std::pair<IdentityKey, SiteId>, WallTime> revoked;
-  std::map<crypto::VerifyKey, std::uint64_t> suspended;  // root-listed key → epoch of the root then
+  std::map<RevokedId, Revoked> revoked;  // a grant's for the share alone: its end is a tombstone
+  // A suspended key, and a chain that listed it, by its first root → the newest epoch then.
+  std::map<std::pair<crypto::PublicKey, Hash>, std::uint64_t> suspended;
+  // A suspended key, and a root that its holder named and that is not known here yet.
+  std::set<std::pair<crypto::PublicKey, Hash>> suspended_at;
+  std::map<VendorId, DocumentMark> places;  // serial and hash of the newest list of addresses
 
   // Canonical text, one entry a line; parse is as strict as a statement's.
   std::string render() const;

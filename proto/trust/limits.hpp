@@ -12,8 +12,7 @@ constexpr std::size_t kMaxGrantsPerSite = 1024;
 constexpr std::size_t kMaxGrantsPerDevice = 64;
 constexpr std::size_t kMaxSites = 4096;
 constexpr std::size_t kMaxEnrolments = 1024;
-constexpr std::chrono::seconds kStartSkew{
-    60};  // a grant may start this much early, never ends late
+constexpr std::chrono::seconds kStartSkew{60};  // a grant starts this much early, never ends late
 constexpr std::chrono::seconds kMaxAhead{
     24 * 3600};  // a grant begins at most this far ahead: what ends one is kept long enough
 constexpr std::chrono::seconds kIssuedSkew{

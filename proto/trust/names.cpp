@@ -92,6 +92,11 @@ std::optional<Person> Person::parse(std::string_view text) {
   return out;
 }
 
+std::string_view Person::domain() const {
+  const auto at = text_.find('@');
+  return at == std::string::npos ? std::string_view{} : std::string_view(text_).substr(at + 1);
+}
+
 GrantId GrantId::generate(WallTime now, Rng& rng) {
   GrantId out;
   rng.fill(out.bytes);

@@ -66,6 +66,7 @@ class Person {
   Person() = default;
   static std::optional<Person> parse(std::string_view text);
   const std::string& str() const { return text_; }
+  std::string_view domain() const;  // what follows the '@'
   bool empty() const { return text_.empty(); }
   friend auto operator<=>(const Person&, const Person&) = default;
 

@@ -1,50 +1,57 @@
 #include "proto/trust/revocation.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include "proto/trust/fields.hpp"
 
 namespace culvert::trust {
 namespace {
 
-struct Subject {
-  Revokes what = Revokes::kGrant;
-  GrantId grant;
-  crypto::VerifyKey key;
-};
+constexpr std::array<std::string_view, 5> kWords = {"grant", "device", "node", "key", "enrolment"};
 
-std::optional<Subject> parse_subject(std::string_view text) {
+std::optional<Revocation> parse_subject(std::string_view text) {
   const auto words = split_words(text, 2);
   if (words.empty()) return std::nullopt;
-  if (words[0] == "grant") {
-    const auto id = GrantId::parse(words[1]);
-    if (!id) return std::nullopt;
-    return Subject{Revokes::kGrant, *id, {}};
+  const auto word = std::find(kWords.begin(), kWords.end(), words[0]);
+  if (word == kWords.end()) return std::nullopt;
+  Revocation out;
+  out.what = static_cast<Revokes>(word - kWords.begin());
+  bool good = false;
+  const auto take = [&](auto parsed, auto& into) {
+    good = parsed.has_value();
+    if (good) into = *parsed;
+  };
+  switch (out.what) {
+    case Revokes::kGrant:
+      take(GrantId::parse(words[1]), out.grant);
+      break;
+    case Revokes::kDevice:
+    case Revokes::kNode:
+      take(crypto::parse_ed25519(words[1]), out.key);
+      break;
+    case Revokes::kKey:
+      take(crypto::parse_public_key(words[1]), out.key);
+      break;
+    case Revokes::kEnrolment:
+      take(parse_hash(words[1]), out.enrolment);
+      break;
   }
-  const auto key = crypto::parse_ed25519(words[1]);
-  if (!key) return std::nullopt;
-  if (words[0] == "device") return Subject{Revokes::kDevice, {}, *key};
-  if (words[0] == "node") return Subject{Revokes::kNode, {}, *key};
-  if (words[0] == "key") return Subject{Revokes::kKey, {}, *key};
-  return std::nullopt;
+  return good ? std::optional(std::move(out)) : std::nullopt;
 }
 
 std::string format_subject(const Revocation& r) {
-  switch (r.what) {
-    case Revokes::kGrant:
-      return "grant " + r.grant.str();
-    case Revokes::kDevice:
-      return "device " + crypto::format_ed25519(r.key);
-    case Revokes::kNode:
-      return "node " + crypto::format_ed25519(r.key);
-    case Revokes::kKey:
-      return "key " + crypto::format_ed25519(r.key);
-  }
-  return {};
+  const auto word = std::string(kWords[static_cast<std::size_t>(r.what)]) + " ";
+  if (r.what == Revokes::kGrant) return word + r.grant.str();
+  if (r.what == Revokes::kEnrolment) return word + format_hash(r.enrolment.view());
+  return word + crypto::format_public_key(r.key);
 }
 
 bool site_fits(const Revocation& r) {
   switch (r.what) {
     case Revokes::kGrant:
     case Revokes::kNode:
+    case Revokes::kEnrolment:
       return r.site.has_value();
     case Revokes::kDevice:
       return true;
@@ -56,6 +63,11 @@ bool site_fits(const Revocation& r) {
 
 }  // namespace
 
+IdentityKey Revocation::identity() const {
+  const bool has_one = what == Revokes::kDevice || what == Revokes::kNode;
+  return has_one && key.ed25519() != nullptr ? *key.ed25519() : IdentityKey{};
+}
+
 Result<Revocation> Revocation::parse(std::string_view text) {
   FieldReader in(text, kType);
   Revocation out;
@@ -65,7 +77,9 @@ Result<Revocation> Revocation::parse(std::string_view text) {
   out.what = subject.what;
   out.grant = subject.grant;
   out.key = subject.key;
+  out.enrolment = subject.enrolment;
   in.require(site_fits(out), "revokes", "does not fit the site lines");
+  if (out.what == Revokes::kKey) out.roots = in.sorted("root", 1, kMaxNamedRoots, parse_hash);
   if (out.what == Revokes::kGrant) out.not_after = in.time("not-after");
   out.reason = in.reason();
   out.issued = in.time("issued");
@@ -77,6 +91,7 @@ std::string Revocation::render() const {
   out.hash("vendor-id", vendor_id.view());
   if (site) out.site(*site);
   out.line("revokes", format_subject(*this));
+  out.each("root", roots, [](const Hash& root) { return format_hash(root.view()); });
   if (what == Revokes::kGrant) out.time("not-after", not_after);
   out.line("reason", reason).time("issued", issued);
   return out.take();

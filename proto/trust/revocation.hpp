@@ -2,25 +2,33 @@
 //
 //   culvert/revocation/v1
 //   vendor-id: sha256:…
-//   site: <fqdn>                     with the next line: grant and node always; device where a
-//   customer site-id: sha256:…                ends it for this site alone; absent for key revokes:
-//   grant <ULID>            or: device ed25519:… | node ed25519:… | key ed25519:… not-after: <time>
-//   grant only: the end that the grant itself states reason: <as in a grant> issued: <time>
+//   site: <fqdn>              with the next line: of grants, nodes and enrolments always; of a
+//   device site-id: sha256:…         where a customer ends it for this site alone; never of a key
+//   revokes: grant <ULID> | device ed25519:… | node ed25519:… | key <key> | enrolment sha256:…
+//   root: sha256:…            of a key only: 1 to 16, sorted: the newest roots that its holder
+//   knows not-after: <time>         of a grant only: the end that the grant itself states reason:
+//   <as in a grant> issued: <time>
 //
-// Signed: grant: any one approver (either root) or the requester's device. device: any vendor
-// approver or device-admission key (everywhere), or a customer approver (with site lines: that
-// site). node: customer approvers at their threshold. key: that key itself, until the next root.
+// <key> is ed25519:… or passkey:…. Signed: of a grant, by any one approver of either root or the
+// requester's device; of a device, by any vendor approver or device-admission key (everywhere), or
+// a customer approver (with site lines: at that site); of a node, by customer approvers at their
+// threshold; of an enrolment, by any enrolment key of the site; of a key, by that key itself: it
+// never counts again.
 #pragma once
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "proto/core/result.hpp"
+#include "proto/crypto/public_key.hpp"
 #include "proto/trust/names.hpp"
 
 namespace culvert::trust {
 
-enum class Revokes { kGrant, kDevice, kNode, kKey };
+enum class Revokes { kGrant, kDevice, kNode, kKey, kEnrolment };
+
+constexpr std::size_t kMaxNamedRoots = 16;
 
 struct Revocation {
   static constexpr std::string_view kType = "culvert/revocation/v1";
@@ -30,9 +38,13 @@ struct Revocation {
   Revokes what = Revokes::kGrant;
   GrantId grant;          // kGrant
   WallTime not_after;     // kGrant
-  crypto::VerifyKey key;  // the others
+  crypto::PublicKey key;  // kDevice, kNode: an identity key; kKey
   std::string reason;
   WallTime issued;
+  Hash enrolment;           // kEnrolment: of its text
+  std::vector<Hash> roots;  // kKey
+
+  IdentityKey identity() const;  // of kDevice and kNode; otherwise zero
 
   static Result<Revocation> parse(std::string_view text);
   std::string render() const;

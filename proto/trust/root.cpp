@@ -1,7 +1,6 @@
 #include "proto/trust/root.hpp"
 
 #include <algorithm>
-#include <array>
 #include <set>
 
 #include "proto/trust/fields.hpp"
@@ -10,34 +9,6 @@ namespace culvert::trust {
 namespace {
 
 constexpr std::uint64_t kMaxEpoch = 1'000'000'000;
-constexpr std::array<std::string_view, 9> kGroupNames = {
-    "root",      "approvers", "enrolment", "break-glass", "device-admission",
-    "directory", "lease",     "ticket",    "log"};
-
-std::optional<Group> parse_group(std::string_view text) {
-  const auto found = std::find(kGroupNames.begin(), kGroupNames.end(), text);
-  if (found == kGroupNames.end()) return std::nullopt;
-  return static_cast<Group>(found - kGroupNames.begin());
-}
-
-bool group_fits(Group group, RootKind kind) {
-  switch (group) {
-    case Group::kRoot:
-    case Group::kApprovers:
-    case Group::kLog:
-      return true;
-    case Group::kEnrolment:
-    case Group::kBreakGlass:
-      return kind == RootKind::kSite;
-    case Group::kDeviceAdmission:
-    case Group::kDirectory:
-    case Group::kLease:
-    case Group::kTicket:
-      return kind == RootKind::kVendor;
-  }
-  return false;
-}
-
 std::optional<RootKind> parse_kind(std::string_view text) {
   if (text == "site") return RootKind::kSite;
   if (text == "vendor") return RootKind::kVendor;
@@ -50,27 +21,18 @@ std::optional<Group> parse_policy_by(std::string_view text) {
   return std::nullopt;
 }
 
-std::optional<RootKey> parse_key(std::string_view text) {
-  const auto words = split_words(text, 3);
-  if (words.empty()) return std::nullopt;
-  const auto group = parse_group(words[0]);
-  const auto person = Person::parse(words[1]);
-  const auto key = crypto::parse_ed25519(words[2]);
-  if (!group || !person || !key) return std::nullopt;
-  return RootKey{*group, *person, *key};
+std::optional<bool> parse_yes(std::string_view text) {
+  if (text == "yes") return true;
+  if (text == "no") return false;
+  return std::nullopt;
 }
 
-std::string format_key(const RootKey& key) {
-  return std::string(group_name(key.group)) + " " + key.person.str() + " " +
-         crypto::format_ed25519(key.key);
-}
-
-std::optional<CoordinatorEntry> parse_coordinator(std::string_view text) {
-  const auto words = split_words(text, 2);
-  if (words.empty() || !valid_url(words[0])) return std::nullopt;
-  const auto key = crypto::parse_x25519(words[1]);
-  if (!key) return std::nullopt;
-  return CoordinatorEntry{std::string(words[0]), {*key}};
+std::optional<std::chrono::hours> parse_device_life(std::string_view text) {
+  if (!text.ends_with('h')) return std::nullopt;
+  const auto hours = parse_number(text.substr(0, text.size() - 1));
+  if (!hours || *hours == 0 || *hours > static_cast<std::uint64_t>(kMaxDeviceLifeOfRoot.count()))
+    return std::nullopt;
+  return std::chrono::hours{*hours};
 }
 
 std::uint32_t threshold(FieldReader& in, Group group) {
@@ -93,8 +55,8 @@ std::size_t count_persons(const Root& root, Group group) {
 
 // A key stands once, the root group aside (and there once, too).
 bool keys_are_single(const Root& root) {
-  std::set<crypto::VerifyKey> in_root;
-  std::set<crypto::VerifyKey> elsewhere;
+  std::set<crypto::PublicKey> in_root;
+  std::set<crypto::PublicKey> elsewhere;
   return std::all_of(root.keys.begin(), root.keys.end(), [&](const RootKey& key) {
     return (key.group == Group::kRoot ? in_root : elsewhere).insert(key.key).second;
   });
@@ -112,28 +74,29 @@ void check_keys(FieldReader& in, const Root& root) {
              "threshold", "is more than the approvers group has persons");
 }
 
-void read_coordinators(FieldReader& in, Root& root) {
-  std::set<std::string> urls;
-  while (in.next_is("coordinator")) {
-    root.coordinators.push_back(in.field("coordinator", parse_coordinator));
-    in.require(urls.insert(root.coordinators.back().url).second, "coordinator", "stands twice");
-    in.require(root.coordinators.size() <= kMaxCoordinators, "coordinator", "stands too often");
+void read_domains(FieldReader& in, Root& root) {
+  root.domains = in.sorted("domain", 1, kMaxDomains, parse_domain);
+  const auto twice =
+      std::adjacent_find(root.domains.begin(), root.domains.end(),
+                         [](const Domain& a, const Domain& b) { return a.name == b.name; });
+  in.require(twice == root.domains.end(), "domain", "stands twice");
+}
+
+bool has_domain(const Root& root, const Person& person, bool unless_shared) {
+  return std::any_of(root.domains.begin(), root.domains.end(), [&](const Domain& domain) {
+    return domain.name.str() == person.domain() && !(unless_shared && domain.shared);
+  });
+}
+
+void check_domains(FieldReader& in, const Root& root) {
+  for (const auto& key : root.keys) {
+    if (key.group != Group::kRoot && key.group != Group::kApprovers) continue;
+    in.require(has_domain(root, key.person, false), "key",
+               "is of a root or approver person outside this root's domains");
   }
 }
 
 }  // namespace
-
-std::string_view group_name(Group group) { return kGroupNames[static_cast<std::size_t>(group)]; }
-
-bool valid_url(std::string_view url) {
-  const auto scheme = url.starts_with("https://") ? 8U : url.starts_with("http://") ? 7U : 0U;
-  if (scheme == 0 || url.size() > 255) return false;
-  const auto authority = url.substr(scheme);
-  return !authority.empty() && std::all_of(authority.begin(), authority.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-           std::string_view("-.:[]").find(c) != std::string_view::npos;
-  });
-}
 
 Result<Root> Root::parse(std::string_view text) {
   FieldReader in(text, kType);
@@ -149,18 +112,21 @@ Result<Root> Root::parse(std::string_view text) {
   out.issued = in.time("issued");
   out.expires = in.time("expires");
   in.require(out.issued < out.expires, "expires", "is not after issued");
+  read_domains(in, out);
   if (site) {
     out.vendor_id = in.vendor_id();
     out.vendor_approvals =
         static_cast<std::uint32_t>(in.number("vendor-approvals", 0, kMaxRootKeys));
     out.policy_by = in.field("policy-by", parse_policy_by);
+    out.pre_approvals = in.field("pre-approvals", parse_yes);
   } else {
-    read_coordinators(in, out);
+    out.device_life = in.field("device-life", parse_device_life);
   }
   out.root_threshold = threshold(in, Group::kRoot);
   if (site) out.approver_threshold = threshold(in, Group::kApprovers);
-  out.keys = in.sorted("key", 1, kMaxRootKeys, parse_key);
+  out.keys = in.sorted("key", 1, kMaxRootKeys, parse_root_key);
   check_keys(in, out);
+  check_domains(in, out);
   return in.finish(std::move(out));
 }
 
@@ -171,28 +137,33 @@ std::string Root::render() const {
   out.line(site ? "site-id" : "vendor-id", genesis ? format_hash(genesis->view()) : "self");
   out.number("epoch", epoch).line("previous", previous ? format_hash(previous->view()) : "none");
   out.time("issued", issued).time("expires", expires);
+  out.each("domain", domains, format_domain);
   if (site) {
     out.hash("vendor-id", vendor_id.view()).number("vendor-approvals", vendor_approvals);
     out.line("policy-by", group_name(policy_by));
+    out.line("pre-approvals", pre_approvals ? "yes" : "no");
+  } else {
+    out.line("device-life", std::to_string(device_life.count()) + "h");
   }
-  out.each("coordinator", coordinators, [](const CoordinatorEntry& entry) {
-    return entry.url + " " + crypto::format_x25519(entry.key.view());
-  });
   out.line("threshold", "root " + std::to_string(root_threshold));
   if (site) out.line("threshold", "approvers " + std::to_string(approver_threshold));
-  out.each("key", keys, format_key);
+  out.each("key", keys, format_root_key);
   return out.take();
 }
 
-const RootKey* Root::find(const crypto::VerifyKey& key, Group group) const {
+const RootKey* Root::find(const crypto::PublicKey& key, Group group) const {
   const auto found = std::find_if(keys.begin(), keys.end(), [&](const RootKey& candidate) {
     return candidate.group == group && candidate.key == key;
   });
   return found == keys.end() ? nullptr : &*found;
 }
 
-bool Root::lists(const crypto::VerifyKey& key) const {
+bool Root::lists(const crypto::PublicKey& key) const {
   return std::any_of(keys.begin(), keys.end(), [&](const RootKey& k) { return k.key == key; });
+}
+
+bool Root::customers_person(const Person& person) const {
+  return kind == RootKind::kSite && has_domain(*this, person, true);
 }
 
 std::vector<note::KnownKey> Root::known_keys() const {
@@ -219,8 +190,8 @@ std::vector<Person> persons(const Root& root, Group group, std::span<const note:
   return {out.begin(), out.end()};
 }
 
-std::vector<crypto::VerifyKey> doubled_keys(const Root& site, const Root& vendor) {
-  std::vector<crypto::VerifyKey> out;
+std::vector<crypto::PublicKey> doubled_keys(const Root& site, const Root& vendor) {
+  std::vector<crypto::PublicKey> out;
   for (const auto& key : site.keys) {
     if (key.group == Group::kRoot) continue;
     const bool doubled = std::any_of(vendor.keys.begin(), vendor.keys.end(), [&](const RootKey& k) {

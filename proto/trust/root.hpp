@@ -8,19 +8,23 @@
 //   previous: none | sha256:…                      previous: none | sha256:…
 //   issued: <time>                                 issued: <time>
 //   expires: <time>                                expires: <time>
-//   vendor-id: sha256:…                            coordinator: <url> x25519:…      0 to 8
+//   domain: <fqdn>[ shared]           1 to 16      domain: <fqdn>[ shared]           1 to 16
+//   vendor-id: sha256:…                            device-life: <1 to 720>h
 //   vendor-approvals: <n>                          threshold: root <n>
-//   policy-by: root | approvers                    key: <group> <person> ed25519:…  1 to 64
+//   policy-by: root | approvers                    key: <group> <person> ed25519:…   1 to 64
+//   pre-approvals: yes | no
 //   threshold: root <n>
 //   threshold: approvers <n>
-//   key: <group> <person> ed25519:…   1 to 64
+//   key: <group> <person> ed25519:…   1 to 64      (root and approvers: or passkey:<66 hex>)
 //
-// `self` and `none` at epoch 1 and only there. Keys stand in the order of the groups below, within
-// a group by person, then key. A key stands once, the root group aside. Every threshold is at most
-// the number of persons in its group. Signed by the root threshold of the previous epoch and of its
-// own.
+// `self` and `none` at epoch 1 and only there. Domains are sorted, each once; a person of the
+// groups root and approvers has one of them. Keys stand in the order of the groups (groups.hpp),
+// within a group by person, then key. A key stands once, the root group aside. Every threshold is
+// at most the number of persons in its group. Signed by the root threshold of the previous epoch
+// and of its own (step.hpp).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -29,40 +33,14 @@
 
 #include "proto/core/result.hpp"
 #include "proto/note/note.hpp"
+#include "proto/trust/groups.hpp"
 #include "proto/trust/names.hpp"
 
 namespace culvert::trust {
 
-enum class RootKind { kSite, kVendor };
-
-enum class Group {  // in the order in which keys stand in a root
-  kRoot,
-  kApprovers,
-  kEnrolment,        // site
-  kBreakGlass,       // site
-  kDeviceAdmission,  // vendor
-  kDirectory,        // vendor
-  kLease,            // vendor
-  kTicket,           // vendor
-  kLog,
-};
-std::string_view group_name(Group group);
-
-struct RootKey {
-  Group group = Group::kRoot;
-  Person person;
-  crypto::VerifyKey key;
-  friend auto operator<=>(const RootKey&, const RootKey&) = default;
-};
-
-struct CoordinatorEntry {
-  std::string url;  // https://host[:port] or http://host[:port], as connected to
-  crypto::ControlKey key;
-  friend bool operator==(const CoordinatorEntry&, const CoordinatorEntry&) = default;
-};
-
 constexpr std::size_t kMaxRootKeys = 64;
-constexpr std::size_t kMaxCoordinators = 8;
+constexpr std::size_t kMaxDomains = 16;
+constexpr std::chrono::hours kMaxDeviceLifeOfRoot{720};
 
 struct Root {
   static constexpr std::string_view kType = "culvert/root/v1";
@@ -74,10 +52,12 @@ struct Root {
   std::optional<Hash> previous;  // nothing at epoch 1
   WallTime issued;
   WallTime expires;
+  std::vector<Domain> domains;
   VendorId vendor_id;                  // site: the vendor that it deals with
   std::uint32_t vendor_approvals = 0;  // site: least number of vendor approvers of any grant
   Group policy_by = Group::kRoot;      // site: kRoot or kApprovers, at its threshold
-  std::vector<CoordinatorEntry> coordinators;  // vendor
+  bool pre_approvals = false;          // site: whether the policy's pre-approved lines count
+  std::chrono::hours device_life{24};  // vendor: the longest life of a device statement
   std::uint32_t root_threshold = 1;
   std::uint32_t approver_threshold = 1;  // site: approvers that every grant needs
   std::vector<RootKey> keys;
@@ -86,9 +66,12 @@ struct Root {
   std::string render() const;
   Hash genesis_hash(const Hash& own_hash) const { return genesis ? *genesis : own_hash; }
 
-  const RootKey* find(const crypto::VerifyKey& key, Group group) const;  // null: not in that group
-  bool lists(const crypto::VerifyKey& key) const;                        // in any group
-  std::vector<note::KnownKey> known_keys() const;                        // of every group
+  const RootKey* find(const crypto::PublicKey& key, Group group) const;  // null: not in that group
+  bool lists(const crypto::PublicKey& key) const;                        // in any group
+  // Whoever has a domain that a site root lists without `shared` is the customer's: at that site
+  // the person counts for nothing as requester, device or vendor approver.
+  bool customers_person(const Person& person) const;
+  std::vector<note::KnownKey> known_keys() const;  // of every group
   std::vector<note::KnownKey> known_keys(Group group) const;
 };
 
@@ -96,14 +79,7 @@ struct Root {
 std::vector<Person> persons(const Root& root, Group group, std::span<const note::KnownKey> signers,
                             const Person& except = {});
 
-// The first root of a chain: epoch 1, whose own hash is `pin`, signed by its own root threshold.
-Result<Root> verify_genesis(const note::Note& note, const Hash& pin);
-// The step from `current` to `next`: epoch + 1, previous hash, same kind, name and genesis, and the
-// root threshold of both. Expiry plays no part in the walk.
-Result<Root> verify_step(const Root& current, const Hash& current_hash, const note::Note& next);
 // Keys that stand in both roots, the root groups aside: they count for nothing in either.
-std::vector<crypto::VerifyKey> doubled_keys(const Root& site, const Root& vendor);
-
-bool valid_url(std::string_view url);
+std::vector<crypto::PublicKey> doubled_keys(const Root& site, const Root& vendor);
 
 }  // namespace culvert::trust

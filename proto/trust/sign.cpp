@@ -74,12 +74,38 @@ Result<note::Note> revoke_identity(Revokes what, const IdentityKey& key, const V
   return sign_statement(out, signer);
 }
 
+Result<note::Note> suspend_key(std::vector<Hash> roots, const VendorId& vendor,
+                               std::string_view reason, WallTime now, const Signer& holder) {
+  Revocation out;
+  out.vendor_id = vendor;
+  out.what = Revokes::kKey;
+  out.key = holder.key.public_key();
+  out.roots = std::move(roots);
+  std::sort(out.roots.begin(), out.roots.end());
+  out.reason = std::string(reason);
+  out.issued = now;
+  return sign_statement(out, holder);
+}
+
+Result<note::Note> revoke_enrolment(const Hash& enrolment, const VendorId& vendor,
+                                    const SiteRef& site, std::string_view reason, WallTime now,
+                                    const Signer& signer) {
+  Revocation out;
+  out.vendor_id = vendor;
+  out.site = site;
+  out.what = Revokes::kEnrolment;
+  out.enrolment = enrolment;
+  out.reason = std::string(reason);
+  out.issued = now;
+  return sign_statement(out, signer);
+}
+
 std::optional<Kind> kind_of(std::string_view text) {
   struct Named {
     std::string_view type;
     Kind kind;
   };
-  constexpr std::array<Named, 11> kKinds = {{{Root::kType, Kind::kRoot},
+  constexpr std::array<Named, 13> kKinds = {{{Root::kType, Kind::kRoot},
                                              {Site::kType, Kind::kSite},
                                              {Policy::kType, Kind::kPolicy},
                                              {Fresh::kType, Kind::kFresh},
@@ -89,7 +115,9 @@ std::optional<Kind> kind_of(std::string_view text) {
                                              {Grant::kType, Kind::kGrant},
                                              {Lease::kType, Kind::kLease},
                                              {Revocation::kType, Kind::kRevocation},
-                                             {Ticket::kType, Kind::kTicket}}};
+                                             {Ticket::kType, Kind::kTicket},
+                                             {Places::kType, Kind::kPlaces},
+                                             {SiteState::kType, Kind::kState}}};
   const auto first = text.substr(0, text.find('\n'));
   const auto* found = std::find_if(kKinds.begin(), kKinds.end(),
                                    [&](const Named& named) { return named.type == first; });

@@ -13,11 +13,13 @@
 #include "proto/trust/grant.hpp"
 #include "proto/trust/lease.hpp"
 #include "proto/trust/node.hpp"
+#include "proto/trust/places.hpp"
 #include "proto/trust/policy.hpp"
 #include "proto/trust/revocation.hpp"
 #include "proto/trust/root.hpp"
 #include "proto/trust/service.hpp"
 #include "proto/trust/site.hpp"
+#include "proto/trust/site_state.hpp"
 #include "proto/trust/ticket.hpp"
 
 namespace culvert::trust {
@@ -66,12 +68,18 @@ Result<note::Note> make_grant_request(const GrantRequest& request, const Node& d
 // and times and signs with enough root keys of both.
 Root next_epoch(const Root& current, const Hash& current_hash);
 
-// The revocation of a grant, a device, a node or of one's own key.
+// The revocation of a grant, a device, a node or of one's own key. `roots`: hashes of the newest
+// root of each chain that the key's holder knows, 1 to 16.
 Result<note::Note> revoke_grant(const Grant& grant, const VendorId& vendor, std::string_view reason,
                                 WallTime now, const Signer& signer);
 Result<note::Note> revoke_identity(Revokes what, const IdentityKey& key, const VendorId& vendor,
                                    const std::optional<SiteRef>& site, std::string_view reason,
                                    WallTime now, const Signer& signer);
+Result<note::Note> suspend_key(std::vector<Hash> roots, const VendorId& vendor,
+                               std::string_view reason, WallTime now, const Signer& holder);
+Result<note::Note> revoke_enrolment(const Hash& enrolment, const VendorId& vendor,
+                                    const SiteRef& site, std::string_view reason, WallTime now,
+                                    const Signer& signer);
 
 // What type of statement a text or note is: its first line, or nothing for unknown ones.
 enum class Kind {
@@ -85,7 +93,9 @@ enum class Kind {
   kGrant,
   kLease,
   kRevocation,
-  kTicket
+  kTicket,
+  kPlaces,
+  kState
 };
 std::optional<Kind> kind_of(std::string_view text);
 

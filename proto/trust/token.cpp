@@ -3,7 +3,7 @@
 #include <set>
 
 #include "proto/trust/fields.hpp"
-#include "proto/trust/root.hpp"
+#include "proto/trust/places.hpp"
 
 namespace culvert::trust {
 namespace {

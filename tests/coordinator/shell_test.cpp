@@ -162,7 +162,7 @@ TEST_CASE(
 
   // Another process adds the vendor; the running server notices by itself.
   auto other = state.store().value();
-  REQUIRE(add_vendor(*other, world.vendor_note, loop.now()).has_value());
+  REQUIRE(add_vendor(*other, world.vendor_bundle, loop.now()).has_value());
   CHECK(loop.run_until([&] { return server->counters().notes > 0; }, kLimit));
 
   std::vector<crypto::SigningKey> proofs;

@@ -73,7 +73,7 @@ void World::make_vendor() {
   root.name = fqdn("vendor.example");
   root.issued = now.wall - std::chrono::hours(1);
   root.expires = now.wall + std::chrono::hours(24 * 365);
-  root.coordinators = {{"https://control.example:7443", control_key.public_key}};
+  root.domains = {{root.name, false}};
   root.keys = {root_key(trust::Group::kRoot, vendor_root),
                root_key(trust::Group::kApprovers, vendor_approver),
                root_key(trust::Group::kDeviceAdmission, admission),
@@ -82,7 +82,13 @@ void World::make_vendor() {
                {trust::Group::kTicket, person("ticket@vendor.example"), ticket_key.public_key()}};
   vendor_note = sign(root, {vendor_root.signer()});
   vendor_id = trust::to_vendor_id(id_of(vendor_note));
-  must(add_vendor(store, vendor_note, now));
+  trust::Places places;
+  places.vendor_id = vendor_id;
+  places.issued = root.issued;
+  places.expires = root.expires;
+  places.coordinators = {{"https://control.example:7443", control_key.public_key}};
+  vendor_bundle = vendor_note + "\n" + sign(places, {directory.signer()});
+  must(add_vendor(store, vendor_bundle, now));
 }
 
 CoreOptions World::options() const {
@@ -99,6 +105,7 @@ TestSite& World::add_site(const std::string& name) {
   root.expires = now.wall + std::chrono::hours(24 * 365);
   root.vendor_id = vendor_id;
   root.vendor_approvals = 1;
+  root.domains = {{fqdn("customer.example"), false}};
   root.keys = {root_key(trust::Group::kRoot, site.root),
                root_key(trust::Group::kApprovers, site.approver),
                root_key(trust::Group::kEnrolment, site.enroller)};

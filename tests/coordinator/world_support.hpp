@@ -107,6 +107,7 @@ class World {
   crypto::SigningKey lease_key, ticket_key;
   crypto::KeyPair<crypto::RelayKey> relay_key;
   std::string vendor_note;
+  std::string vendor_bundle;  // with the list of addresses
   trust::VendorId vendor_id;
   MemoryStore store;
   std::unique_ptr<Core> core;

@@ -20,6 +20,7 @@ trust::Root empty_root(trust::RootKind kind, const std::string& name, WallTime n
   root.name = must(trust::Fqdn::parse(name));
   root.issued = now;
   root.expires = now + kRootLife;
+  root.domains = {{root.name, false}};
   return root;
 }
 
@@ -54,13 +55,18 @@ Vendor make_vendor(Rng& rng, WallTime now) {
   auto next = trust::next_epoch(root, vendor.genesis);
   next.issued = now;
   next.expires = now + kRootLife;
-  next.coordinators.push_back({kCoordinatorUrl, vendor.control.public_key});
   next.keys.push_back({trust::Group::kLease, must(trust::Person::parse(at_vendor("lease"))),
                        vendor.lease.public_key()});
   next.keys.push_back({trust::Group::kTicket, must(trust::Person::parse(at_vendor("ticket"))),
                        vendor.ticket.public_key()});
   std::sort(next.keys.begin(), next.keys.end());
   vendor.chain.push_back(must(trust::sign_statement(next, vendor.root.signer())));
+  trust::Places places;
+  places.vendor_id = vendor.id();
+  places.issued = now;
+  places.expires = now + kRootLife;
+  places.coordinators.push_back({kCoordinatorUrl, vendor.control.public_key});
+  vendor.chain.push_back(must(trust::sign_statement(places, vendor.directory.signer())));
   return vendor;
 }
 

@@ -33,7 +33,7 @@ struct Vendor {
   control::noise::KeyPair control;
   crypto::SigningKey lease;
   crypto::SigningKey ticket;
-  std::vector<note::Note> chain;  // epochs 1 and 2
+  std::vector<note::Note> chain;  // epochs 1 and 2, and the list of addresses
   crypto::Hash genesis;
 
   trust::VendorId id() const { return trust::to_vendor_id(genesis); }

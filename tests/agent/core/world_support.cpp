@@ -84,7 +84,7 @@ void World::make_vendor() {
   root.name = *trust::Fqdn::parse("vendor.example");
   root.issued = now.wall;
   root.expires = now.wall + std::chrono::hours(24 * 365);
-  root.coordinators = {{kUrl, control_key_.public_key}};
+  root.domains = {{root.name, false}};
   root.keys = {root_key(Group::kRoot, vendor_root_),
                root_key(Group::kApprovers, carol_),
                root_key(Group::kDeviceAdmission, admission_),
@@ -93,6 +93,12 @@ void World::make_vendor() {
                root_key(Group::kTicket, ticket_)};
   vendor_note_ = must_sign(root, {&vendor_root_});
   vendor_id = trust::to_vendor_id(note::hash(vendor_note_));
+  trust::Places places;
+  places.vendor_id = vendor_id;
+  places.issued = now.wall;
+  places.expires = root.expires;
+  places.coordinators = {{kUrl, control_key_.public_key}};
+  places_note_ = must_sign(places, {&directory_});
 }
 
 void World::make_site() {
@@ -103,6 +109,7 @@ void World::make_site() {
   root.expires = now.wall + std::chrono::hours(24 * 365);
   root.vendor_id = vendor_id;
   root.vendor_approvals = 1;
+  root.domains = {{*trust::Fqdn::parse("acme.example"), false}};
   root.keys = {root_key(Group::kRoot, site_root_), root_key(Group::kApprovers, bob_),
                root_key(Group::kEnrolment, enrolment_)};
   site_root_note_ = must_sign(root, {&site_root_});
@@ -141,7 +148,8 @@ void World::make_tokens() {
   token.coordinators = {kUrl};
   token.pin = trust::to_hash(site_ref.id);
   token.secret = one_time.seed().clone();
-  token.notes = {vendor_note_, site_root_note_, policy_note_, must_sign(enrolment, {&enrolment_})};
+  token.notes = {vendor_note_, places_note_, site_root_note_, policy_note_,
+                 must_sign(enrolment, {&enrolment_})};
   agent_token_ = token.render();
 
   trust::Token device;
@@ -150,7 +158,7 @@ void World::make_tokens() {
   device.pin = trust::to_hash(vendor_id);
   device.person = *trust::Person::parse("alice@vendor.example");
   device.groups = {*trust::Label::parse("oncall")};
-  device.notes = {vendor_note_};
+  device.notes = {vendor_note_, places_note_};
   device_token_ = device.render();
 }
 
@@ -169,7 +177,8 @@ void World::start_coordinator() {
         ticket_.key.clone(),
         {{"relay-1", "relay.vendor.example", 7444, 0, relay_key_.public_key, {}}}};
     coordinator = std::make_unique<coordinator::Core>(std::move(options), store, rng);
-    for (const note::Note* note : {&vendor_note_, &site_root_note_, &site_note_, &policy_note_}) {
+    for (const note::Note* note :
+         {&vendor_note_, &places_note_, &site_root_note_, &site_note_, &policy_note_}) {
       put(*note);
     }
     REQUIRE(coordinator->load(now));

@@ -102,7 +102,7 @@ class World {
   Person site_root_, bob_, enrolment_;
   control::noise::KeyPair control_key_;
   derp::RelayKeyPair relay_key_;
-  note::Note vendor_note_, site_root_note_, site_note_, policy_note_;
+  note::Note vendor_note_, places_note_, site_root_note_, site_note_, policy_note_;
   std::unique_ptr<relay::Core> relay_;
   std::uint64_t last_connection_ = 0;
   std::deque<std::function<void()>> queue_;

@@ -111,9 +111,9 @@ TEST_CASE("note: every way the envelope can be wrong") {
       {"base64 without padding", text + "\n— PeterNeumann x08go/ZJkg\n"},
       {"base64 with tail bits", text + "\n— PeterNeumann x08go/ZJkv==\n"},
       {"base64 of the other alphabet", text + "\n— PeterNeumann x08go_ZJ\n"},
-      {"signature too long", text + "\n— PeterNeumann " + to_base64(Bytes(261, 1)) + "\n"},
+      {"signature too long", text + "\n— PeterNeumann " + to_base64(Bytes(6200, 1)) + "\n"},
       {"33 signature lines", many},
-      {"text over 16 KiB", std::string(16384, 'a') + "\n\n" + line},
+      {"text over 256 KiB", std::string(262144, 'a') + "\n\n" + line},
   };
   for (const auto& row : rows) {
     INFO(row.why);
@@ -121,9 +121,30 @@ TEST_CASE("note: every way the envelope can be wrong") {
     REQUIRE_FALSE(note);
     CHECK(note.error().code == ErrorCode::kInvalid);
   }
-  CHECK(note::parse(std::string(16383, 'a') + "\n\n" + line));  // exactly at the limit
+  CHECK(note::parse(std::string(262143, 'a') + "\n\n" + line));  // exactly at the limit
   many.resize(many.size() - line.size());
   CHECK(note::parse(many));
+}
+
+TEST_CASE("note: lines of unknown types are skipped, up to 8 KiB each") {
+  Fixture f;
+  auto note = f.signed_by({&f.alice});
+  // "\u2014 other " is 10 bytes; a multiple of three bytes needs no padding: 8,180 digits.
+  note.signatures.push_back({"other", {1, 2, 3, 4}, Bytes(6131, 0xAB)});
+  note.signatures.push_back({"post-quantum", {5, 6, 7, 8}, Bytes(2420, 0xCD)});  // ML-DSA-44
+  const auto text = note::render(note);
+  const auto parsed_note = parsed(text);
+  CHECK(parsed_note == note);
+  CHECK(note::render(parsed_note) == text);
+  CHECK(note::verify(parsed_note, f.known)->size() == 1);
+  CHECK(note::keep_known(parsed_note, f.known)->signatures.size() == 1);
+  note.signatures[1].signature.push_back(1);
+  CHECK_FALSE(note::parse(note::render(note)));
+  // 32 of the longest lines and the longest text are one note.
+  Note full{std::string(note::kMaxTextSize - 1, 'a') + "\n", {}};
+  for (int i = 0; i < 32; ++i) full.signatures.push_back({"other", {1, 2, 3, 4}, Bytes(6131, 1)});
+  CHECK(note::render(full).size() <= note::kMaxNoteSize);
+  CHECK(note::parse(note::render(full)));
 }
 
 TEST_CASE("note: unknown signers are ignored, a bad one by a known key spoils the note") {

@@ -222,6 +222,7 @@ TEST_CASE("attack: vendor root taken over: opens nothing without the customer") 
     const auto next = w.step(
         w.vendor2, w.vendor2_note,
         [&](Root& root) {
+          root.domains = {{fqdn("acme.example"), false}, {fqdn("vendor.example"), false}};
           root.keys.push_back(
               {Group::kApprovers, person("fred@vendor.example"), w.bob.public_key()});
           root.keys.push_back({Group::kApprovers, person("erin@acme.example"), eve.public_key()});
@@ -258,6 +259,7 @@ TEST_CASE("attack: rogue approver: no threshold alone") {
   const auto third = crypto::SigningKey::generate(w.rng);
   // bob holds two approver keys, and carol sits on both sides.
   w.site1.approver_threshold = 2;
+  w.site1.domains = {{fqdn("acme.example"), false}, {fqdn("vendor.example"), true}};
   w.site1.keys.push_back({Group::kApprovers, person("bob@acme.example"), second.public_key()});
   w.site1.keys.push_back({Group::kApprovers, person("carol@vendor.example"), third.public_key()});
   std::sort(w.site1.keys.begin(), w.site1.keys.end());

@@ -100,7 +100,7 @@ TEST_CASE("evidence: queries") {
   World w;
   const auto evidence = w.laptop_evidence();
   CHECK(evidence.vendor_root()->epoch == 2);
-  CHECK(evidence.vendor_root()->coordinators.size() == 1);
+  CHECK(evidence.places()->coordinators.size() == 1);
   CHECK(evidence.vendor_id() == w.vendor_id);
   CHECK(evidence.site_root(w.site.id)->epoch == 1);
   CHECK(evidence.site(w.site.name) == w.site);
@@ -113,7 +113,7 @@ TEST_CASE("evidence: queries") {
   CHECK(*evidence.node_by_name(label("alice-laptop"), w.now) == w.laptop);
   CHECK(evidence.node_by_name(label("nobody"), w.now) == nullptr);
   CHECK(evidence.nodes(w.now).size() == 2);
-  CHECK(evidence.chain_notes().size() == 2);
+  CHECK(evidence.chain_notes().size() == 3);
   CHECK(evidence.chain_notes(w.site.id).size() == 3);
 }
 
@@ -166,7 +166,7 @@ TEST_CASE("evidence: two texts for one epoch: the current one stays, alarm, no n
   CHECK(refusal(evidence, rival, w.now) == ErrorCode::kConflict);
   CHECK(evidence.forked());
   CHECK(evidence.floors_revision() != revision);
-  CHECK(evidence.vendor_root()->coordinators.size() == 1);
+  CHECK(evidence.vendor_root()->issued == kStart);
   const auto next = w.approved();
   must(evidence.offer(next, w.now));
   CHECK(is_live(evidence, id_of(running), w.now));

@@ -21,8 +21,8 @@ TEST_CASE("floors: one strict text") {
   must(evidence.offer(must(revoke_identity(Revokes::kDevice, w.laptop.identity, w.vendor_id, w.site,
                                            "x", w.now.wall, Signer{"x", w.bob})),
                       w.now));
-  must(evidence.offer(must(revoke_identity(Revokes::kKey, w.bob.public_key(), w.vendor_id, {}, "x",
-                                           w.now.wall, Signer{"x", w.bob})),
+  const std::vector<Hash> named = {to_hash(w.site.id), Hash{}};
+  must(evidence.offer(must(suspend_key(named, w.vendor_id, "x", w.now.wall, Signer{"x", w.bob})),
                       w.now));
   const auto& floors = evidence.floors();
   CHECK(floors.vendors.size() == 1);
@@ -32,12 +32,14 @@ TEST_CASE("floors: one strict text") {
   CHECK(floors.claims.size() == 1);
   CHECK(floors.revoked.size() == 1);
   CHECK(floors.suspended.size() == 1);
+  CHECK(floors.suspended_at.size() == 1);
+  CHECK(floors.places.size() == 1);
   const auto text = floors.render();
   CHECK(must(Floors::parse(text)) == floors);
   for (const auto& bad :
        {text + "\n", text + "x: y\n", replaced(text, "locked: yes", "locked: YES"),
         replaced(text, "locked: yes\n", ""), replaced(text, "denied", "bored"),
-        replaced(text, " no\n", " \n"), text.substr(0, text.size() - 1),
+        replaced(text, " one\n", " \n"), text.substr(0, text.size() - 1),
         replaced(text, "/v1", "/v2")}) {
     CHECK_FALSE(Floors::parse(bad));
   }
@@ -71,24 +73,6 @@ TEST_CASE("floors: the revision tells when to store them, not on every tick") {
   CHECK_FALSE(changed());
   must(evidence.offer(w.next_policy([](Policy&) {}), w.now));
   CHECK(changed());
-}
-
-TEST_CASE("floors: revocations make room for each other, oldest first") {
-  World w;
-  auto floors = w.agent_evidence().floors();
-  IdentityKey oldest;
-  for (std::size_t i = 0; i < kMaxRevoked; ++i) {
-    const auto key = IdentityKey{w.rng.array<32>()};
-    if (i == 0) oldest = key;
-    floors.revoked[{key, SiteId{}}] = kStart + std::chrono::seconds{static_cast<int>(i)};
-  }
-  auto evidence = w.agent_evidence(floors);
-  must(evidence.offer(must(revoke_identity(Revokes::kDevice, w.laptop.identity, w.vendor_id, {},
-                                           "x", w.now.wall, Signer{"x", w.carol})),
-                      w.now));
-  CHECK(evidence.floors().revoked.size() == kMaxRevoked);
-  CHECK(evidence.floors().revoked.count({w.laptop.identity, SiteId{}}) == 1);
-  CHECK(evidence.floors().revoked.count({oldest, SiteId{}}) == 0);
 }
 
 TEST_CASE("store: in memory, replaced only by who saw the last version") {

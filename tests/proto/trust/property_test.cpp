@@ -163,7 +163,7 @@ TEST_CASE("property: random statements render and parse to themselves") {
                   r.time()};
     check(ticket, seed);
     Revocation revocation{to_vendor_id(r.hash()), r.site(),   Revokes::kNode, {}, {},
-                          r.identity(),           r.reason(), r.time()};
+                          r.identity(),           r.reason(), r.time(),       {}, {}};
     check(revocation, seed);
   }
 }

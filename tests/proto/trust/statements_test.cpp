@@ -39,7 +39,22 @@ GrantId grant_id(std::uint64_t n) {
 std::vector<Sample> samples() {
   World w;
   auto vendor = w.vendor2;
-  vendor.coordinators.push_back({"http://10.0.0.1:7443", x25519<crypto::ControlKey>(w.rng)});
+  vendor.domains.push_back({fqdn("vendor.test"), true});
+  auto site1 = w.site1;
+  SeededRng points(7);
+  auto point = points.array<33>();
+  point[0] = 2;
+  site1.keys.push_back(
+      {Group::kApprovers, person("zoe@acme.example"), crypto::PublicKey(crypto::P256Point{point})});
+  site1.keys.push_back({Group::kLease, person("lease@acme.example"), w.agent.identity});
+  std::sort(site1.keys.begin(), site1.keys.end());
+  auto places = w.places;
+  places.coordinators.push_back({"http://10.0.0.1:7443", x25519<crypto::ControlKey>(w.rng)});
+  places.relays = {
+      {"10.0.0.1", 443, x25519<crypto::RelayKey>(w.rng), to_hash(w.site.id)},
+      {"relay.vendor.example", 7444, x25519<crypto::RelayKey>(w.rng), to_hash(w.site.id)}};
+  const DocumentMark mark{3, to_hash(w.site.id)};
+  const SiteState state{w.site, w.agent.identity, mark, mark, mark, {0, Hash{}}, kStart};
   auto policy = w.policy;
   policy.standings = {{policy.services[0].name, w.laptop.identity, kStart, true, "connect"},
                       {policy.services[1].name, w.laptop.identity, kStart, false, "read a=b,c"}};
@@ -71,15 +86,29 @@ std::vector<Sample> samples() {
       kStart};
   for (int i = 0; i < 3; ++i) ticket.peers.push_back(x25519<crypto::RelayKey>(w.rng));
   std::sort(ticket.peers.begin(), ticket.peers.end());
-  Revocation ends_grant{w.vendor_id,     w.site, Revokes::kGrant, grant.id,
-                        grant.not_after, {},     "done",          kStart};
-  Revocation ends_device{w.vendor_id, {},    Revokes::kDevice, {}, {}, w.laptop.identity,
-                         "lost",      kStart};
+  Revocation ends_grant{w.vendor_id, w.site, Revokes::kGrant, grant.id, grant.not_after,
+                        {},          "done", kStart,          {},       {}};
+  Revocation ends_device{w.vendor_id,       {},     Revokes::kDevice, {}, {},
+                         w.laptop.identity, "lost", kStart,           {}, {}};
+  Revocation ends_key;
+  ends_key.vendor_id = w.vendor_id;
+  ends_key.what = Revokes::kKey;
+  ends_key.key = crypto::PublicKey(crypto::P256Point{point});
+  ends_key.roots = {Hash{}, to_hash(w.site.id)};
+  ends_key.reason = "stolen";
+  ends_key.issued = kStart;
+  Revocation ends_enrolment = ends_key;
+  ends_enrolment.what = Revokes::kEnrolment;
+  ends_enrolment.site = w.site;
+  ends_enrolment.roots = {};
+  ends_enrolment.enrolment = to_hash(w.site.id);
   auto laptop = w.laptop;
   laptop.groups = {label("engineers"), label("sre")};
   const std::set<std::string> none;
-  return {sample("site root", w.site1, {"key"}),
-          sample("vendor root", vendor, {"key", "coordinator"}, {"coordinator"}),
+  return {sample("site root", site1, {"key"}),
+          sample("vendor root", vendor, {"key", "domain"}),
+          sample("places", places, {"coordinator", "relay"}, {"coordinator"}),
+          sample("state", state),
           sample("site", Site{w.vendor_id, w.site, kStart}),
           sample("policy", policy,
                  {"allow", "standing", "claim", "device-age", "fresh", "relay", "private",
@@ -94,7 +123,9 @@ std::vector<Sample> samples() {
           sample("lease", lease, {"grant"}),
           sample("ticket", ticket, {"peer"}),
           sample("revocation of a grant", ends_grant),
-          sample("revocation of a device", ends_device)};
+          sample("revocation of a device", ends_device),
+          sample("revocation of a key", ends_key, {"root"}),
+          sample("revocation of an enrolment", ends_enrolment)};
 }
 
 std::vector<std::string> lines_of(std::string_view text) {
@@ -245,6 +276,7 @@ TEST_CASE("statements: what each type refuses by its own rules") {
   const auto grant = w.ask().text;
   const auto policy = w.policy.render();
   const auto root = w.site1.render();
+  const auto vendor_root = w.vendor1.render();
   const auto agent = w.agent.render();
   const auto laptop = w.laptop.render();
   const auto service = w.service.render();
@@ -311,7 +343,24 @@ TEST_CASE("statements: what each type refuses by its own rules") {
       {"threshold of an unknown group", root, "threshold: root", "threshold: boss"},
       {"thresholds in another order", root, "threshold: root 1\nthreshold: approvers 1",
        "threshold: approvers 1\nthreshold: root 1"},
-      {"vendor's group in a site root", root, "key: enrolment", "key: lease"},
+      {"vendor's group in a site root", root, "key: enrolment", "key: ticket"},
+      {"no domain", root, "domain: acme.example\n", ""},
+      {"a root person outside the domains", root, "root root@acme", "root root@evil"},
+      {"an approver outside the domains", root, "approvers erin@acme", "approvers erin@other"},
+      {"a domain twice", root, "domain: acme.example\n",
+       "domain: acme.example\ndomain: acme.example shared\n"},
+      {"shared by another word", root, "domain: acme.example", "domain: acme.example common"},
+      {"a passkey that enrols", root,
+       "enrolment bob@acme.example " + crypto::format_ed25519(w.enroller.public_key()),
+       "enrolment bob@acme.example passkey:02" + w.enroller.public_key().hex()},
+      {"a passkey that is no compressed point", root, crypto::format_ed25519(w.erin.public_key()),
+       "passkey:04" + w.erin.public_key().hex()},
+      {"pre-approvals unsaid", root, "pre-approvals: no\n", ""},
+      {"pre-approvals perhaps", root, "pre-approvals: no", "pre-approvals: perhaps"},
+      {"a device life of no time", vendor_root, "device-life: 24h", "device-life: 0h"},
+      {"a device life over 30 days", vendor_root, "device-life: 24h", "device-life: 721h"},
+      {"a coordinator in the root", vendor_root, "device-life: 24h",
+       "coordinator: https://a.example x25519:" + w.agent.relay.hex()},
       {"unknown group", root, "key: enrolment", "key: janitors"},
       {"policy by nobody", root, "policy-by: root", "policy-by: enrolment"},
       {"one key in two groups", root, w.bob.public_key().hex(), w.enroller.public_key().hex()},
@@ -343,10 +392,15 @@ TEST_CASE("statements: what each type refuses by its own rules") {
     CHECK_FALSE(Enrolment::parse(text));
   }
   auto revocation =
-      Revocation{w.vendor_id, {}, Revokes::kNode, {}, {}, w.agent.identity, "x", kStart};
+      Revocation{w.vendor_id, {}, Revokes::kNode, {}, {}, w.agent.identity, "x", kStart, {}, {}};
   CHECK_FALSE(Revocation::parse(revocation.render()));  // a node's needs its site
   revocation.what = Revokes::kKey;
+  CHECK_FALSE(Revocation::parse(revocation.render()));  // it names no root
+  revocation.roots = {to_hash(w.site.id)};
   CHECK(Revocation::parse(revocation.render()));
+  revocation.roots = {to_hash(w.site.id), to_hash(w.site.id)};
+  CHECK_FALSE(Revocation::parse(revocation.render()));
+  revocation.roots = {to_hash(w.site.id)};
   revocation.site = w.site;
   CHECK_FALSE(Revocation::parse(revocation.render()));
 }

@@ -51,6 +51,7 @@ World::World(std::uint64_t seed)
   vendor1.name = fqdn("vendor.example");
   vendor1.issued = kStart;
   vendor1.expires = kStart + std::chrono::hours{24 * 365};
+  vendor1.domains = {{fqdn("vendor.example"), false}};
   vendor1.keys = {entry(Group::kRoot, "root@vendor.example", vendor_root),
                   entry(Group::kApprovers, "carol@vendor.example", carol),
                   entry(Group::kApprovers, "dave@vendor.example", dave),
@@ -61,18 +62,23 @@ World::World(std::uint64_t seed)
   vendor2_note =
       step(vendor1, vendor1_note,
            [&](Root& root) {
-             root.coordinators = {
-                 {"https://coordinator.vendor.example:7443", x25519<crypto::ControlKey>(rng)}};
              root.keys.push_back(entry(Group::kLease, "coordinator@vendor.example", lease));
              root.keys.push_back(entry(Group::kTicket, "coordinator@vendor.example", ticket));
            },
            {&vendor_root});
   vendor2 = must(Root::parse(vendor2_note.text));
+  places.vendor_id = vendor_id;
+  places.issued = kStart;
+  places.expires = kStart + std::chrono::hours{24 * 365};
+  places.coordinators = {
+      {"https://coordinator.vendor.example:7443", x25519<crypto::ControlKey>(rng)}};
+  places_note = must(sign_statement(places, Signer{"directory@vendor.example", directory}));
 
   site1.kind = RootKind::kSite;
   site1.name = fqdn("acme.us-east-1.byoc.example.com");
   site1.issued = kStart;
   site1.expires = kStart + std::chrono::hours{24 * 365};
+  site1.domains = {{fqdn("acme.example"), false}};
   site1.vendor_id = vendor_id;
   site1.vendor_approvals = 1;
   site1.keys = {entry(Group::kRoot, "root@acme.example", site_root),
@@ -184,8 +190,8 @@ note::Note World::approved(std::chrono::seconds length) {
 }
 
 std::vector<note::Note> World::everything() const {
-  return {vendor1_note,   vendor2_note, site_note,    site1_note, policy_note,
-          enrolment_note, agent_note,   service_note, laptop_note};
+  return {vendor1_note, vendor2_note,   places_note, site_note,    site1_note,
+          policy_note,  enrolment_note, agent_note,  service_note, laptop_note};
 }
 
 Evidence World::agent_evidence(Floors floors) {

@@ -42,6 +42,8 @@ struct World {
   crypto::SigningKey one_time, agent_key, laptop_key;
 
   Root vendor1, vendor2, site1;
+  Places places;
+  note::Note places_note;
   note::Note vendor1_note, vendor2_note, site1_note, site_note;
   VendorId vendor_id;
   SiteRef site;

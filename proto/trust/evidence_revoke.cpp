@@ -1,0 +1,267 @@
+// Revocations as they arrive, and for how long they are remembered. Each is charged to its first
+// counting signer: a full share refuses that signer alone.
+#include <algorithm>
+
+#include "proto/crypto/hash.hpp"
+#include "proto/trust/evidence_state.hpp"
+
+namespace culvert::trust {
+namespace {
+
+constexpr std::chrono::hours kKeep{31 * 24};             // past the end of what was revoked
+constexpr std::chrono::hours kLongestRenewal{400 * 24};  // of an enrolment that is not known here
+
+tl::unexpected<Error> unverified(std::string why) {
+  return fail(ErrorCode::kUnverified, std::move(why));
+}
+
+RevokedId id_of(const Revocation& revocation) {
+  RevokedId out{revocation.what, {}, revocation.site ? revocation.site->id : SiteId{}};
+  switch (revocation.what) {
+    case Revokes::kGrant:
+      std::copy(revocation.grant.bytes.begin(), revocation.grant.bytes.end(), out.subject.begin());
+      break;
+    case Revokes::kDevice:
+    case Revokes::kNode:
+      out.subject = revocation.identity().bytes;
+      break;
+    case Revokes::kKey:
+      out.subject = crypto::sha256(view(crypto::format_public_key(revocation.key))).bytes;
+      break;
+    case Revokes::kEnrolment:
+      out.subject = revocation.enrolment.bytes;
+      break;
+  }
+  return out;
+}
+
+// The first key of the group, in the order of the root, that has signed.
+std::optional<crypto::PublicKey> first_of(const Root* root, Group group,
+                                          std::span<const note::KnownKey> by) {
+  if (root == nullptr) return std::nullopt;
+  for (const auto& key : root->keys) {
+    if (key.group != group) continue;
+    const bool signed_it = std::any_of(
+        by.begin(), by.end(), [&](const note::KnownKey& signer) { return signer.key == key.key; });
+    if (signed_it) return key.key;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<crypto::PublicKey> Evidence::State::counting_signer(
+    const Revocation& revocation, const SiteRecord* site,
+    std::span<const note::KnownKey> by) const {
+  const auto* root = site == nullptr ? nullptr : site->chain.current();
+  const auto customer = first_of(root, Group::kApprovers, by);
+  switch (revocation.what) {
+    case Revokes::kGrant: {
+      const auto approver = first_of(vendor_root(), Group::kApprovers, by);
+      return approver ? approver : customer;
+    }
+    case Revokes::kDevice: {
+      const auto approver = first_of(vendor_root(), Group::kApprovers, by);
+      if (approver) return approver;
+      const auto admission = first_of(vendor_root(), Group::kDeviceAdmission, by);
+      return admission ? admission : customer;
+    }
+    case Revokes::kNode:
+      if (root == nullptr ||
+          persons(*root, Group::kApprovers, by).size() < root->approver_threshold) {
+        return std::nullopt;
+      }
+      return customer;
+    case Revokes::kEnrolment:
+      return first_of(root, Group::kEnrolment, by);
+    case Revokes::kKey:
+      break;  // it revokes itself: offer_revocation
+  }
+  return std::nullopt;
+}
+
+bool Evidence::State::revoked(Revokes what, const std::array<std::uint8_t, 32>& subject,
+                              const SiteId& site) const {
+  return floors.revoked.count({what, subject, site}) != 0;
+}
+
+bool Evidence::State::device_revoked(const IdentityKey& device, const SiteId& site) const {
+  return revoked(Revokes::kDevice, device.bytes, {}) ||
+         (!site.is_zero() && revoked(Revokes::kDevice, device.bytes, site));
+}
+
+// A device's revocation acts on device statements only, a node's on agents only, whichever was
+// known first.
+bool Evidence::State::revoked(const Node& node) const {
+  if (node.kind == NodeKind::kDevice) return device_revoked(node.identity, {});
+  return revoked(Revokes::kNode, node.identity.bytes, node.site.id);
+}
+
+// As long as anything that was revoked could come again.
+WallTime Evidence::State::remembered_until(const Revocation& revocation) const {
+  const auto enrolment_end = [&](const Hash& hash) -> std::optional<WallTime> {
+    const auto site = sites.find(revocation.site->id);
+    if (site == sites.end()) return std::nullopt;
+    const auto held = site->second.enrolments.find(hash);
+    if (held == site->second.enrolments.end()) return std::nullopt;
+    return held->second.statement.not_after + kMaxAgentLife;
+  };
+  std::optional<WallTime> end;
+  if (revocation.what == Revokes::kGrant) return revocation.not_after;
+  if (revocation.what == Revokes::kDevice) return revocation.issued + kKeep;
+  if (revocation.what == Revokes::kEnrolment) end = enrolment_end(revocation.enrolment);
+  if (revocation.what == Revokes::kNode) {
+    const auto held = nodes.find(revocation.identity());
+    if (held != nodes.end()) end = enrolment_end(held->second.statement.enrolment);
+  }
+  return std::max(end.value_or(revocation.issued + kLongestRenewal), revocation.issued) + kKeep;
+}
+
+Revoked Evidence::State::entry_of(const Revocation& revocation, const crypto::PublicKey& signer,
+                                  Now now) const {
+  const auto until = remembered_until(revocation);
+  return {until, store_clock.forget_at(until, now, {}), signer};
+}
+
+Status Evidence::State::charge(const RevokedId& id, const Revoked& entry, Now now) const {
+  if (entry.until <= clock(now)) return fail(ErrorCode::kStale, "revocation: what it ends is over");
+  if (floors.revoked.count(id) != 0) return {};
+  const auto live = std::count_if(floors.revoked.begin(), floors.revoked.end(), [&](const auto& e) {
+    return e.second.signer == entry.signer && e.second.forget > floors.clock.age;
+  });
+  if (static_cast<std::size_t>(live) < kMaxRevocations) return {};
+  return fail(ErrorCode::kExhausted, "revocation: " + crypto::format_public_key(entry.signer) +
+                                         " has " + std::to_string(kMaxRevocations) +
+                                         " that are not over; another approver must sign this one");
+}
+
+void Evidence::State::remember(const RevokedId& id, const Revoked& entry, const note::Note& note,
+                               const SiteRecord* site) {
+  auto& held = floors.revoked.emplace(id, entry).first->second;
+  held.until = std::max(held.until, entry.until);
+  held.forget = std::max(held.forget, entry.forget);
+  revocations.insert_or_assign(id, stripped(note, site));
+  ++revision;
+}
+
+Result<Change> Evidence::State::offer_revocation(const note::Note& note, Now now) {
+  const auto revocation = Revocation::parse(note.text);
+  if (!revocation) return fail_with(revocation.error());
+  if (vendor_root() == nullptr || revocation->vendor_id != vendor_id()) {
+    return unverified("revocation: its vendor is not known here");
+  }
+  const auto* site = revocation->site ? usable(*revocation->site) : nullptr;
+  if (revocation->site && site == nullptr) {
+    return unverified("revocation: its site is not known here");
+  }
+  if (revocation->issued > clock(now) + kIssuedSkew) {
+    return fail(ErrorCode::kStale, "revocation: issued in the future; check the clocks");
+  }
+  if (revocation->what == Revokes::kGrant) return revoke_grant(*revocation, note, now);
+  if (revocation->what == Revokes::kKey) return revoke_key(*revocation, note);
+
+  const auto id = id_of(*revocation);
+  Change change{ChangeKind::kRevocation, note::hash(note), {}, {}, {}};
+  if (revocation->what != Revokes::kEnrolment) change.identity = revocation->identity();
+  if (revocation->site) change.site = revocation->site->id;
+  const auto held = revocations.find(id);
+  if (held != revocations.end() && held->second.text == note.text) {
+    const auto more = more_lines(held->second, note, site);
+    if (!more) return fail_with(more.error());
+    if (!*more) change.kind = ChangeKind::kNone;
+    return change;
+  }
+  const auto by = signers(note, site);
+  if (!by) return fail_with(by.error());
+  const auto signer = counting_signer(*revocation, site, *by);
+  if (!signer) return unverified("revocation: nobody who may do so has signed it");
+  const bool again = floors.revoked.count(id) != 0;
+  const Revoked entry = entry_of(*revocation, *signer, now);
+  if (auto room = charge(id, entry, now); !room) return fail_with(room.error());
+  const auto until = again ? floors.revoked.at(id).until : WallTime{};
+  if (again && held != revocations.end() && entry.until <= until) {
+    change.kind = ChangeKind::kNone;
+    return change;
+  }
+  remember(id, entry, note, site);
+  if (revocation->what == Revokes::kEnrolment) revouch(change.site);
+  return change;
+}
+
+Result<Change> Evidence::State::revoke_key(const Revocation& revocation, const note::Note& note) {
+  Change change{ChangeKind::kRevocation, note::hash(note), {}, {}, {}};
+  const note::KnownKey own{"its holder", revocation.key};
+  const auto kept = note::keep_known(note, std::span<const note::KnownKey>(&own, 1));
+  if (!kept) return fail_with(kept.error());
+  if (kept->signatures.empty()) return unverified("revocation: the key itself has not signed it");
+  if (!known_key(revocation.key)) return unverified("revocation: no root known here lists the key");
+  const auto id = id_of(revocation);
+  const bool again = suspended(revocation.key);
+  if (again && revocations.count(id) != 0) {
+    change.kind = ChangeKind::kNone;
+    return change;
+  }
+  revocations.insert_or_assign(id, *kept);
+  if (!again) suspend(revocation);
+  return change;
+}
+
+Result<Change> Evidence::State::revoke_grant(const Revocation& revocation, const note::Note& note,
+                                             Now now) {
+  const auto grant = revocation.grant;
+  const auto* site = usable(*revocation.site);
+  Change change{ChangeKind::kRevocation, note::hash(note), revocation.site->id, grant, {}};
+  const auto held = grants.find(grant);
+  if (held != grants.end() && (held->second.grant.site != *revocation.site ||
+                               held->second.grant.not_after != revocation.not_after)) {
+    return fail(ErrorCode::kConflict, "revocation: the grant has another site or end");
+  }
+  std::vector<note::KnownKey> own;
+  if (held != grants.end()) own.push_back({"device", held->second.grant.device});
+  const auto by = signers(note, site, own);
+  if (!by) return fail_with(by.error());
+  const auto approver = counting_signer(revocation, site, *by);
+  const bool requester = !own.empty() && std::any_of(by->begin(), by->end(), [&](const auto& k) {
+    return k.key == own.front().key;
+  });
+  if (!approver && !requester) return unverified("revocation: nobody who may do so has signed it");
+  const auto id = id_of(revocation);
+  const bool ended = floors.tombstones.count(grant) != 0;
+  if (ended && (revocations.count(id) != 0 || floors.revoked.count(id) == 0)) {
+    change.kind = ChangeKind::kNone;
+    return change;
+  }
+  if (held == grants.end() &&
+      revocation.not_after > clock(now) + kMaxAhead + kMaxClaim + kMaxGrantTime) {
+    return fail(ErrorCode::kInvalid, "revocation: no grant ends so late");
+  }
+  const Revoked entry =
+      entry_of(revocation, approver ? *approver : crypto::PublicKey(own.front().key), now);
+  if (auto room = charge(id, entry, now); !room) return fail_with(room.error());
+  floors.revoked.emplace(id, entry);
+  auto kept = keep_known(note, site, own);
+  if (kept) revocations.insert_or_assign(id, std::move(*kept));
+  if (ended) {
+    change.kind = ChangeKind::kNone;
+    return change;
+  }
+  const bool complete = held == grants.end() || held->second.approval.complete();
+  end(grant, revocation.not_after,
+      complete   ? EndCause::kRevoked
+      : approver ? EndCause::kDenied
+                 : EndCause::kWithdrawn,
+      now);
+  return change;
+}
+
+void Evidence::State::prune_revocations() {
+  const auto count = floors.revoked.size();
+  std::erase_if(floors.revoked,
+                [&](const auto& entry) { return entry.second.forget <= floors.clock.age; });
+  std::erase_if(revocations, [&](const auto& entry) {
+    return entry.first.what != Revokes::kKey && floors.revoked.count(entry.first) == 0;
+  });
+  if (floors.revoked.size() != count) ++revision;
+}
+
+}  // namespace culvert::trust
