@@ -31,6 +31,7 @@ enum class ChangeKind {
   kSiteRoot,
   kPolicy,
   kEnrolment,
+  kEnrolled,  // an identity of a site
   kNode,
   kService,
   kGrant,  // a new request, or more signatures for a known one

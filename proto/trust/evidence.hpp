@@ -14,6 +14,7 @@
 #include "proto/core/result.hpp"
 #include "proto/note/note.hpp"
 #include "proto/trust/access.hpp"
+#include "proto/trust/alarms.hpp"
 #include "proto/trust/enrolment.hpp"
 #include "proto/trust/floors.hpp"
 #include "proto/trust/lease.hpp"
@@ -26,7 +27,9 @@ namespace culvert::trust {
 constexpr std::size_t kMaxGrants = 4096;
 constexpr std::size_t kMaxGrantsPerDevice = 256;  // ended ones included, until they are forgotten
 constexpr std::size_t kMaxSites = 4096;
-constexpr std::size_t kMaxEnrolments = 1024;
+constexpr std::size_t kMaxEnrolments = 1024;  // of one site
+constexpr std::size_t kMaxSiteNodes = 1024;   // identities of one site, ended ones included
+constexpr std::size_t kMaxDevices = 8192;     // identities of the vendor's devices
 constexpr std::chrono::seconds kStartSkew{
     60};  // a grant may start this much early, never ends late
 constexpr std::chrono::seconds kMaxAhead{
@@ -72,12 +75,18 @@ class Evidence {
   const Node* node_by_name(const Label& name, Now now) const;
   std::vector<Node> nodes(Now now) const;
   std::vector<Publisher> publishers(const Fqdn& service, Now now) const;  // in force and entitled
+  // Who has this name at the site; nothing: it is free.
+  std::optional<IdentityKey> holder(const SiteId& site, const Label& name) const;
   const Grant* grant(const GrantId& id) const;
   std::vector<GrantId> grants() const;  // all that are held, ended ones included
 
   // --- notes, for the carrier and for the store ---
   const note::Note* grant_note(const GrantId& id) const;  // with every verified signature line
   const note::Note* node_note(const IdentityKey& identity) const;
+  // Its enrolment, the note that enrolled it and its own statement, as far as they are held.
+  std::vector<note::Note> agent_notes(const IdentityKey& identity) const;
+  // Of all identities of a site that are held: enrolments, then the notes that enrolled them.
+  std::vector<note::Note> enrolled_notes(const SiteId& id) const;
   std::vector<note::Note> chain_notes() const;  // the vendor's root chain
   std::vector<note::Note> chain_notes(
       const SiteId& id) const;  // site statement, root chain, policy
@@ -90,9 +99,10 @@ class Evidence {
   std::vector<LiveGrant> live(Now now) const;
   // Everything an approver must know before the text is displayed.
   Status check_request(const note::Note& note, Now now) const;
-  // A leaked enrolment key must not enrol after its time by backdating: who sees a node first (the
-  // coordinator, which has a clock of its own) refuses it when its enrolment is over by then.
-  Status check_enrolment_open(const note::Note& node, Now now) const;
+  // A leaked one-time key must not enrol after its time by backdating: whoever meets an `enrolled`
+  // note first (the coordinator, which has a clock of its own) refuses it when its enrolment is
+  // over by then. What is held here already is no matter of time.
+  Status check_enrolment_open(const note::Note& enrolled, Now now) const;
   Result<Lease> verify_lease(
       const note::Note& note) const;  // signed by a lease key, right vendor, known site
 
@@ -102,8 +112,10 @@ class Evidence {
   void set_lock(bool locked);
   bool locked() const;
   bool clock_went_back(Now now) const;
-  void reset_clock(WallTime now);  // `culvert clock-reset`
-  bool forked() const;             // some root has two texts for one epoch: alarm
+  void reset_clock(WallTime now);       // `culvert clock-reset`
+  bool forked() const;                  // some root has two texts for one epoch: alarm
+  std::vector<Alarm> alarms() const;    // of nodes; bounded, see alarms.hpp
+  std::uint64_t alarms_raised() const;  // the number of the last one: cheap to compare
 
   const Floors& floors() const;
   std::uint64_t floors_revision() const;  // changes when floors() does, wall_high alone aside

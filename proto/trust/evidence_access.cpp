@@ -158,21 +158,7 @@ void Evidence::State::prune(WallTime now) {
   });
   std::erase_if(floors.tombstones, [&](const auto& entry) { return entry.second.until <= now; });
   std::erase_if(floors.claims, [&](const auto& entry) { return entry.second <= now; });
-  for (auto it = floors.nodes.begin(); it != floors.nodes.end();) {
-    if (it->second.keep_until > now) {
-      ++it;
-      continue;
-    }
-    wireguard.erase(it->second.wireguard);
-    nodes.erase(it->first);
-    services.erase(it->first);
-    it = floors.nodes.erase(it);
-  }
-  for (auto& [id, site] : sites) {
-    std::erase_if(site.enrolments, [&](const auto& entry) {
-      return entry.second.statement.not_after + kMaxAgentLife <= now;
-    });
-  }
+  prune_nodes(now);
   if (floors.tombstones.size() + floors.claims.size() + floors.nodes.size() != count) ++revision;
 }
 

@@ -8,6 +8,7 @@
 
 #include "proto/trust/access.hpp"
 #include "proto/trust/chain.hpp"
+#include "proto/trust/enrolled.hpp"
 #include "proto/trust/enrolment.hpp"
 #include "proto/trust/site.hpp"
 
@@ -57,6 +58,7 @@ struct SiteRecord {
   RootChain chain;
   std::optional<Held<Policy>> policy;
   std::map<Hash, Held<Enrolment>> enrolments;
+  std::map<Hash, Held<Enrolled>> enrolled;  // by the hash of the note
 };
 
 }  // namespace culvert::trust

@@ -49,7 +49,7 @@ bool Evidence::State::revoked(const IdentityKey& identity, const SiteId& site) c
 
 bool Evidence::State::in_force(const Node& node, WallTime now) const {
   return node.issued <= now + kIssuedSkew && now < node.expires &&
-         !revoked(node.identity, node.site.id);
+         !revoked(node.identity, node.site.id) && !replaced(node.identity);
 }
 
 const Node* Evidence::State::node(const IdentityKey& identity, WallTime now) const {

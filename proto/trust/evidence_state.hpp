@@ -22,7 +22,10 @@ struct Evidence::State {
   std::map<IdentityKey, Held<Node>> nodes;
   std::map<IdentityKey, Held<Service>> services;
   std::map<GrantId, GrantRecord> grants;
-  std::map<crypto::WireGuardKey, IdentityKey> wireguard;  // index of floors.nodes
+  using KeyBytes = std::array<std::uint8_t, 32>;
+  std::map<KeyBytes, IdentityKey> keys;      // index of floors.nodes: whose each X25519 key is
+  std::map<SiteId, std::size_t> identities;  // how many are in floors.nodes; zero: devices
+  Alarms alarms;
 
   // evidence_state.cpp: lookups and signatures
   SiteRecord& site_record(const SiteId& id);            // made where it is missing
@@ -53,6 +56,7 @@ struct Evidence::State {
   Status vouch(const Site& site, const note::Note& note) const;
   Status vouch(const SiteRecord& site, const Policy& policy, const note::Note& note) const;
   Status vouch(const SiteRecord& site, const Enrolment& enrolment, const note::Note& note) const;
+  Status vouch(const Enrolled& enrolled, const note::Note& note) const;
   Status vouch(const Node& node, const note::Note& note) const;
   Status vouch(const Service& service, const note::Note& note) const;
   // A root, a directory entry or a suspension changed: of one site, or everywhere.
@@ -64,10 +68,26 @@ struct Evidence::State {
   Result<Change> offer_root(const note::Note& note);
   Result<Change> offer_site(const note::Note& note);
   Result<Change> offer_policy(const note::Note& note);
+  // evidence_nodes.cpp: agents and devices
   Result<Change> offer_enrolment(const note::Note& note, WallTime now);
-  Status admit(const Node& node, const Hash& hash, WallTime now) const;
   Result<Change> offer_node(const note::Note& note, WallTime now);
   Result<Change> offer_service(const note::Note& note, WallTime now);
+  Status admit(const Node& node, const Hash& hash, WallTime now) const;
+  Status check_keys(const Node& node) const;
+  void index_nodes();  // `keys` and `identities`, of floors.nodes
+  void forget_keys(const IdentityKey& identity);
+  void prune_nodes(WallTime now);
+  // evidence_enrolled.cpp: which identity has which name and which place
+  Result<Change> offer_enrolled(const note::Note& note, WallTime now);
+  Status admit(const Enrolled& enrolled, const Enrolment& enrolment, WallTime now) const;
+  Status check_places(const SiteRecord& site, const Enrolled& enrolled,
+                      const Enrolment& enrolment) const;
+  Status check_name(const Enrolled& enrolled, const Enrolment& enrolment) const;
+  Status check_replaced(const SiteRecord& site, const Enrolled& enrolled,
+                        const Enrolment& enrolment) const;
+  std::optional<IdentityKey> holder(const SiteId& site, const Label& name) const;
+  bool replaced(const IdentityKey& identity) const;
+  void sort_by_enrolment(std::span<const note::Note> notes, std::vector<std::size_t>& which) const;
   // evidence_grants.cpp
   Result<Change> offer_grant(const note::Note& note, Now now);
   Result<Change> offer_revocation(const note::Note& note, WallTime now);

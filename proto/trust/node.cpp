@@ -47,7 +47,7 @@ Result<Node> Node::parse(std::string_view text) {
   out.disco = in.x25519<crypto::DiscoKey>("disco");
   in.require(keys_differ(out), "disco", "or another key stands twice");
   if (agent) {
-    out.enrolment = in.hash("enrolment");
+    out.enrolled = in.hash("enrolled");
     out.tags = in.sorted("tag", 1, kMaxTags, Label::parse);
   } else {
     out.person = in.person("person");
@@ -78,7 +78,7 @@ std::string Node::render() const {
   out.line("relay", crypto::format_x25519(relay.view()));
   out.line("disco", crypto::format_x25519(disco.view()));
   if (agent) {
-    out.hash("enrolment", enrolment.view()).each("tag", tags, label);
+    out.hash("enrolled", enrolled.view()).each("tag", tags, label);
   } else {
     out.line("person", person.str()).each("group", groups, label);
   }
@@ -95,6 +95,8 @@ Result<Node> verify_self_signed(const note::Note& note) {
   if (signers->empty()) return fail(ErrorCode::kUnverified, "node: not signed by itself");
   return node;
 }
+
+std::chrono::seconds device_life(const Root* /*vendor*/) { return kDefaultDeviceLife; }
 
 bool Node::has_tag(const Label& tag) const { return holds(tags, tag); }
 bool Node::in_group(const Label& group) const { return holds(groups, group); }

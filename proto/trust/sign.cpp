@@ -78,10 +78,11 @@ std::optional<Kind> kind_of(std::string_view text) {
     std::string_view type;
     Kind kind;
   };
-  constexpr std::array<Named, 10> kKinds = {{{Root::kType, Kind::kRoot},
+  constexpr std::array<Named, 11> kKinds = {{{Root::kType, Kind::kRoot},
                                              {Site::kType, Kind::kSite},
                                              {Policy::kType, Kind::kPolicy},
                                              {Enrolment::kType, Kind::kEnrolment},
+                                             {Enrolled::kType, Kind::kEnrolled},
                                              {Node::kType, Kind::kNode},
                                              {Service::kType, Kind::kService},
                                              {Grant::kType, Kind::kGrant},

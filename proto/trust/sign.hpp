@@ -8,6 +8,7 @@
 #include "proto/core/rng.hpp"
 #include "proto/core/time.hpp"
 #include "proto/note/note.hpp"
+#include "proto/trust/enrolled.hpp"
 #include "proto/trust/enrolment.hpp"
 #include "proto/trust/grant.hpp"
 #include "proto/trust/lease.hpp"
@@ -77,6 +78,7 @@ enum class Kind {
   kSite,
   kPolicy,
   kEnrolment,
+  kEnrolled,
   kNode,
   kService,
   kGrant,
