@@ -1,4 +1,4 @@
-// What people with a key do: admit devices, read and approve requests, end grants.
+// What approvers do with their key: read and approve requests, end grants.
 #include <nlohmann/json.hpp>
 
 #include "agent/cli/options.hpp"
@@ -46,94 +46,7 @@ Result<Shown> find_request(Session& session, const std::string& grant) {
   return fail(ErrorCode::kNotFound, "no request " + grant + "; culvert requests lists them");
 }
 
-void show(std::string_view statement_text) {
-  for (std::size_t at = 0; at < statement_text.size();) {
-    const auto end = statement_text.find('\n', at);
-    print("  " + std::string(statement_text.substr(at, end - at)));
-    at = end == std::string_view::npos ? statement_text.size() : end + 1;
-  }
-}
-
-// A key in the wrong group counts for nothing; better said before it signs.
-Status check_group(const KeyFile& key, std::initializer_list<trust::Group> may) {
-  std::string wanted;
-  for (const auto group : may) {
-    if (key.group == trust::group_name(group)) return {};
-    wanted += (wanted.empty() ? "" : " or ") + std::string(trust::group_name(group));
-  }
-  return fail(ErrorCode::kDenied, "a key of the group " + key.group +
-                                      " cannot do this: use one of " + wanted + " with --key");
-}
-
-std::string fingerprint(const crypto::VerifyKey& key) { return crypto::format_ed25519(key); }
-
-struct Device {
-  note::Note note;
-  trust::Node node;
-  std::string state;
-};
-Result<std::vector<Device>> devices(Session& session) {
-  auto entries = session.list(control::ListWhat::kDevices);
-  if (!entries) return fail_with(entries.error());
-  std::vector<Device> out;
-  for (const auto& entry : *entries) {
-    auto note = note::parse(entry.note);
-    if (!note) continue;
-    auto node = trust::Node::parse(note->text);
-    if (node && node->kind == trust::NodeKind::kDevice) {
-      out.push_back({std::move(*note), std::move(*node), entry.state});
-    }
-  }
-  return out;
-}
-
 }  // namespace
-
-Status list_devices(const ByKey& by) {
-  auto session = Session::open(by);
-  if (!session) return fail_with(session.error());
-  const auto all = devices(**session);
-  if (!all) return fail_with(all.error());
-  if (all->empty()) print("no device waits for admission");
-  for (const auto& device : *all) {
-    print(bold(printable(device.state)));
-    show(device.note.text);
-  }
-  return {};
-}
-
-// Anyone with a token can wait under any person's name: which identity is whose is told out of
-// band.
-Status admit_device(const ByKey& by, const std::string& identity) {
-  auto session = Session::open(by);
-  if (!session) return fail_with(session.error());
-  if (auto ok = check_group((*session)->key(), {trust::Group::kDeviceAdmission}); !ok) return ok;
-  auto all = devices(**session);
-  if (!all) return fail_with(all.error());
-  std::erase_if(*all, [&](const Device& device) {
-    return !device.state.starts_with("WAITING") || fingerprint(device.node.identity) != identity;
-  });
-  if (all->empty()) {
-    return fail(ErrorCode::kNotFound,
-                "no such device waits for admission; see: culvert device list --key FILE");
-  }
-  const auto& key = (*session)->key();
-  for (auto& device : *all) {
-    const auto own = note::verify(
-        device.note, std::vector<note::KnownKey>{{device.node.name.str(), device.node.identity}});
-    if (!own || own->empty()) {
-      return fail(ErrorCode::kUnverified, "the device's statement is not signed by the device");
-    }
-    print("admitting, signed as shown:");
-    show(device.note.text);
-    auto admitted = trust::add_signature(std::move(device.note), {key.person.str(), key.key});
-    if (!admitted) return fail_with(admitted.error());
-    if (auto sent = (*session)->put(*admitted); !sent) return fail_with(sent.error());
-    print(green("admitted") + " " + device.node.name.str() + " of " + device.node.person.str() +
-          " until " + format_time(device.node.expires));
-  }
-  return {};
-}
 
 Status list_requests(const Common&, const ByKey& by) {
   auto session = Session::open(by);
@@ -150,7 +63,7 @@ Status list_requests(const Common&, const ByKey& by) {
       continue;
     }
     print(bold(printable(shown.state)) + "  " + dim(text_hash(shown.note)));
-    show(trust::display_text(shown.note.text));
+    print_indented(trust::display_text(shown.note.text));
   }
   return {};
 }
@@ -171,7 +84,7 @@ Status approve(const ByKey& by, const std::string& grant) {
     return fail(ErrorCode::kDenied, "a requester cannot approve their own request");
   }
   print("approving, signed as shown:");
-  show(trust::display_text(shown->note.text));
+  print_indented(trust::display_text(shown->note.text));
   auto approved = trust::add_signature(std::move(shown->note), {key.person.str(), key.key});
   if (!approved) return fail_with(approved.error());
   if (auto sent = (*session)->put(*approved); !sent) return fail_with(sent.error());

@@ -44,6 +44,8 @@ void add_site(CLI::App& app, Parsed& p) {
   init->add_option("--dir", p.site_init.folder, "new folder for them (default: NAME)")
       ->type_name("DIR");
   init->add_option("--service", p.site_init.services, "LABEL=tls:PORT or LABEL=tcp:PORT; repeat");
+  init->add_option("--tag", p.site_init.tag, "one tag for all services (default: one for each)");
+  init->add_option("--agent", p.site_init.agent, "name of the first agent")->default_val("agent");
   init->add_option("--allow-group", p.site_init.group, "group that may ask")->default_val("oncall");
   init->add_option("--max", p.site_init.maximum, "longest grant")
       ->type_name("TIME")
@@ -61,11 +63,24 @@ void add_site(CLI::App& app, Parsed& p) {
   token->add_option("--for", p.site_token.lifetime, "how long it may enrol")
       ->type_name("TIME")
       ->default_val("1h");
+  token->add_option("--name", p.site_token.name, "the agent's name; it replaces who has it now")
+      ->required();
+  token->add_option("--nodes", p.site_token.nodes, "so many agents: NAME-0, NAME-1, …")
+      ->check(CLI::Range(1, 64))
+      ->default_val(1);
+  token->add_option("--tag", p.site_token.tags,
+                    "tag of what it may publish; repeat (default: all)");
+  token->add_option("--renew-for", p.site_token.renewal, "how long it renews itself")
+      ->type_name("TIME")
+      ->default_val("365d");
+  token->add_option("--replaces", p.site_token.replaces,
+                    "ed25519:… or none (default: the coordinator is asked who has the name)");
+  token->add_option("--coordinator", p.site_token.coordinator, "its URL, if not the vendor root's");
   on_run(token, p, [&p] { return site_token(p.site_token); });
 }
 
 void add_device(CLI::App& app, Parsed& p) {
-  auto* device = app.add_subcommand("device", "laptops: token, admit, list");
+  auto* device = app.add_subcommand("device", "laptops: token, list, admit, renew, revoke");
   device->require_subcommand(1);
   auto* token = device->add_subcommand("token", "make a laptop's token");
   token->add_option("--dir", p.device_token.folder, "the vendor's folder")
@@ -75,11 +90,25 @@ void add_device(CLI::App& app, Parsed& p) {
   token->add_option("--group", p.device_token.groups, "group of that person; repeat");
   token->add_option("--out", p.device_token.out, "file to write")->type_name("FILE")->required();
   on_run(token, p, [&p] { return device_token(p.device_token); });
-  auto* admit = device->add_subcommand("admit", "sign that a waiting laptop is its person's");
+  auto* admit = device->add_subcommand("admit", "sign a waiting text that was read");
   add_key(admit, p, true);
-  admit->add_option("--device", p.device, "its identity, ed25519:…, as its person told it")
-      ->required();
-  on_run(admit, p, [&p] { return admit_device(p.by, p.device); });
+  admit->add_option("TEXT", p.device_admit.text, "its hash, sha256:…, from culvert device list");
+  admit->add_option("--device", p.device_admit.device, "or: the identity, ed25519:…, as told");
+  admit->add_option("--person", p.device_admit.person, "with --device: whose it is, user@domain");
+  admit->add_option("--group", p.device_admit.groups, "with --device: each of its groups; repeat");
+  admit->add_option("--until", p.device_admit.until, "how long it may be renewed (default: 90d)")
+      ->type_name("TIME");
+  on_run(admit, p, [&p] { return admit_device(p.by, p.device_admit); });
+  auto* renew = device->add_subcommand("renew", "sign what waits and is as it was last signed");
+  add_key(renew, p, true);
+  on_run(renew, p, [&p] { return renew_devices(p.by); });
+  auto* revoke = device->add_subcommand("revoke", "end a laptop, or a person, for ever");
+  add_key(revoke, p, true);
+  revoke->add_option("--device", p.device_revoke.device, "its identity, ed25519:…");
+  revoke->add_option("--person", p.device_revoke.person, "or a person with all laptops");
+  revoke->add_option("--reason", p.device_revoke.reason, "why, for the audit log")
+      ->default_val("revoked");
+  on_run(revoke, p, [&p] { return revoke_device(p.by, p.device_revoke); });
   auto* list = device->add_subcommand("list", "laptops that wait or are admitted");
   add_key(list, p, true);
   on_run(list, p, [&p] { return list_devices(p.by); });

@@ -77,6 +77,16 @@ Status write_key(const std::filesystem::path& path, const KeyFile& key) {
   return written;
 }
 
+Status check_group(const KeyFile& key, std::initializer_list<trust::Group> may) {
+  std::string wanted;
+  for (const auto group : may) {
+    if (key.group == trust::group_name(group)) return {};
+    wanted += (wanted.empty() ? "" : " or ") + std::string(trust::group_name(group));
+  }
+  return fail(ErrorCode::kDenied, "a key of the group " + key.group +
+                                      " cannot do this: use one of " + wanted + " with --key");
+}
+
 Result<std::vector<note::Note>> read_bundle(const std::filesystem::path& path) {
   const auto bytes = runtime::read_file(path.string());
   if (!bytes) return fail_with(bytes.error());

@@ -38,6 +38,9 @@ constexpr const char* kSiteBundle = "site.bundle";
 Result<KeyFile> read_key(const std::filesystem::path& path);
 Status write_key(const std::filesystem::path& path, const KeyFile& key);
 
+// A key in the wrong group counts for nothing; better said before it signs.
+Status check_group(const KeyFile& key, std::initializer_list<trust::Group> may);
+
 Result<std::vector<note::Note>> read_bundle(const std::filesystem::path& path);
 Status write_bundle(const std::filesystem::path& path, const std::vector<note::Note>& notes);
 

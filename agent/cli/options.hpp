@@ -26,11 +26,15 @@ struct VendorSite {
   std::string folder, site_bundle, hash, out;
 };
 struct SiteInit {
-  std::string name, vendor_bundle, vendor_hash, folder, person, group, maximum, lease;
+  std::string name, vendor_bundle, vendor_hash, folder, person, group, maximum, lease, agent;
+  std::string tag;                    // of every service; empty: each has its own
   std::vector<std::string> services;  // LABEL=tls:PORT or LABEL=tcp:PORT
 };
 struct SiteToken {
-  std::string folder, out, lifetime;
+  std::string folder, out, lifetime, name, renewal, coordinator;
+  std::string replaces;  // ed25519:… or none; empty: the coordinator is asked who has the name
+  int nodes = 1;
+  std::vector<std::string> tags;  // empty: of all services
 };
 struct DeviceToken {
   std::string folder, person, out;
@@ -48,12 +52,25 @@ struct ByKey {
   std::string key_file;
   std::string coordinator;  // URL; empty: the first of the vendor root
 };
-Status admit_device(const ByKey& by, const std::string& device);
-Status list_devices(const ByKey& by);
 Status list_requests(const Common& common, const ByKey& by);
 Status approve(const ByKey& by, const std::string& grant);
 Status end_grant(const ByKey& by, const std::string& grant, const std::string& reason, bool deny);
 Status coordinator_audit(const Common& common, const ByKey& by, const std::string& site);
+
+// Laptops, with a device-admission key (devices.cpp).
+struct DeviceAdmit {
+  std::string text;  // sha256:… of the waiting text; or:
+  std::string device, person;
+  std::vector<std::string> groups;
+  std::string until;  // how long it may be renewed
+};
+struct DeviceRevoke {
+  std::string device, person, reason;
+};
+Status list_devices(const ByKey& by);
+Status admit_device(const ByKey& by, const DeviceAdmit& options);
+Status renew_devices(const ByKey& by);
+Status revoke_device(const ByKey& by, const DeviceRevoke& options);
 
 // Through the running agent (agent_commands.cpp, ask.cpp, ping.cpp, run.cpp).
 struct Request {

@@ -90,6 +90,14 @@ std::string yellow(std::string_view text) { return coloured("33", text); }
 std::string dim(std::string_view text) { return coloured("2", text); }
 
 void print(std::string_view line) { std::cout << line << std::endl; }
+void print_indented(std::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const auto end = text.find('\n', at);
+    print("  " + std::string(text.substr(at, end - at)));
+    at = end == std::string_view::npos ? text.size() : end + 1;
+  }
+}
+
 void overwrite(std::string_view text) { std::cout << "\r\x1b[K" << text << std::flush; }
 // In one piece: other programs write to the same terminal or file.
 void hint(std::string_view line) { std::cerr << std::string(line) + "\n"; }

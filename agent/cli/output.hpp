@@ -33,7 +33,8 @@ std::string green(std::string_view text);
 std::string yellow(std::string_view text);
 std::string dim(std::string_view text);
 
-void print(std::string_view line);      // to standard output, with a line feed
+void print(std::string_view line);           // to standard output, with a line feed
+void print_indented(std::string_view text);  // each line two spaces in
 void overwrite(std::string_view text);  // the terminal's line, with what may be overwritten again
 void hint(std::string_view line);       // to standard error: progress and hints
 void hint_next(std::string_view line);  // "next: …", dimmed, to standard error

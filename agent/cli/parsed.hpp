@@ -24,11 +24,13 @@ struct Parsed {
   SiteInit site_init;
   SiteToken site_token;
   DeviceToken device_token;
+  DeviceAdmit device_admit;
+  DeviceRevoke device_revoke;
   ByKey by;
   Request request;
   RunCommand run;
   agent::WireguardOptions wireguard;
-  std::string device, grant, reason = "ended by an approver", site, target, spec, kind;
+  std::string grant, reason = "ended by an approver", site, target, spec, kind;
   int count = 0, port = 0;
   bool watch = false;
   std::function<int()> action;

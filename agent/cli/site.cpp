@@ -1,4 +1,4 @@
-// The customer's side of the ceremony: root, policy, tokens for agents.
+// The customer's side of the ceremony: root and first policy.
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
@@ -9,7 +9,6 @@
 #include "proto/runtime/files.hpp"
 #include "proto/runtime/loop.hpp"
 #include "proto/trust/sign.hpp"
-#include "proto/trust/token.hpp"
 
 namespace culvert::cli {
 namespace {
@@ -19,7 +18,6 @@ using trust::Group;
 
 constexpr std::chrono::seconds kRootLife{365 * 24 * 3600};
 constexpr std::chrono::seconds kPolicyLife{365LL * 24 * 3600};  // signed by the root
-constexpr const char* kAgentTag = "agent";
 
 struct Role {
   Group group;
@@ -30,7 +28,8 @@ constexpr Role kRoles[] = {{Group::kRoot, "root.key"},
                            {Group::kEnrolment, "enrolment.key"}};
 
 // LABEL=tls:PORT or LABEL=tcp:PORT
-Result<trust::PolicyService> parse_service(const std::string& text, const trust::Fqdn& site) {
+Result<trust::PolicyService> parse_service(const std::string& text, const trust::Fqdn& site,
+                                           const std::string& tag) {
   const auto bad = [&] {
     return fail(ErrorCode::kInvalid,
                 "--service " + text + ": write it as LABEL=tls:PORT or LABEL=tcp:PORT");
@@ -47,9 +46,10 @@ Result<trust::PolicyService> parse_service(const std::string& text, const trust:
       (protocol != "tls" && protocol != "tcp")) {
     return bad();
   }
-  return trust::PolicyService::of(*name,
-                                  protocol == "tls" ? trust::Protocol::kTls : trust::Protocol::kTcp,
-                                  port, *trust::Label::parse(kAgentTag));
+  const auto label = tag.empty() ? name->label() : trust::Label::parse(tag);
+  if (!label) return fail(ErrorCode::kInvalid, "--tag: not a label: " + tag);
+  return trust::PolicyService::of(
+      *name, protocol == "tls" ? trust::Protocol::kTls : trust::Protocol::kTcp, port, *label);
 }
 
 Result<trust::Policy> first_policy(const SiteInit& options, const trust::SiteRef& site,
@@ -70,7 +70,7 @@ Result<trust::Policy> first_policy(const SiteInit& options, const trust::SiteRef
   }
   policy.lease = *lease;
   for (const auto& text : options.services) {
-    const auto service = parse_service(text, site.name);
+    const auto service = parse_service(text, site.name, options.tag);
     if (!service) return fail_with(service.error());
     policy.services.push_back(*service);
     policy.allows.push_back(
@@ -80,85 +80,20 @@ Result<trust::Policy> first_policy(const SiteInit& options, const trust::SiteRef
   return policy;
 }
 
-struct SiteState {
-  std::vector<note::Note> site_notes;    // root chain and policy
-  std::vector<note::Note> vendor_notes;  // the vendor's root chain
-  trust::SiteRef site;
-  crypto::Hash root;  // of the current epoch
-  std::uint64_t policy_serial = 0;
-  std::vector<std::string> coordinators;
-};
-
-Result<SiteState> read_site(const fs::path& folder, const crypto::Hash& pin, Now now) {
-  auto site_notes = read_bundle(folder / kSiteBundle);
-  if (!site_notes) return fail_with(site_notes.error());
-  auto vendor_notes = read_bundle(folder / kVendorBundle);
-  if (!vendor_notes) return fail_with(vendor_notes.error());
-  auto evidence = read_evidence(folder, trust::Pins{pin, std::nullopt}, now);
-  if (!evidence) return fail_with(evidence.error());
-  const auto id = trust::to_site_id(pin);
-  const auto* root = evidence->site_root(id);
-  const auto* policy = evidence->policy(id);
-  const auto* vendor = evidence->vendor_root();
-  if (root == nullptr || policy == nullptr || vendor == nullptr) {
-    return fail(ErrorCode::kUnverified, folder.string() +
-                                            " lacks a root, a policy or the vendor's "
-                                            "root; make the site anew");
-  }
-  SiteState state{
-      std::move(*site_notes), std::move(*vendor_notes), {root->name, id}, {}, policy->serial, {}};
-  for (const auto& note : state.site_notes) {
-    if (trust::kind_of(note.text) == trust::Kind::kRoot) state.root = note::hash(note);
-  }
-  const auto* places = evidence->places();
-  if (places == nullptr) {
-    return fail(ErrorCode::kNotFound,
-                "the vendor's file names no coordinator yet; ask the vendor for a newer " +
-                    std::string(kVendorBundle));
-  }
-  for (const auto& entry : places->coordinators) state.coordinators.push_back(entry.url);
-  return state;
-}
-
-Status write_agent_token(const SiteState& state, const KeyFile& enrolment_key,
-                         std::chrono::seconds lifetime, const fs::path& out, WallTime now) {
-  crypto::SystemRng rng;
-  const auto one_time = crypto::SigningKey::generate(rng);
-  trust::Enrolment enrolment;
-  enrolment.site = state.site;
-  enrolment.key = one_time.public_key();
-  enrolment.tags = {*trust::Label::parse(kAgentTag)};
-  enrolment.root = state.root;
-  enrolment.policy_serial = state.policy_serial;
-  enrolment.not_after = now + lifetime;
-  // The agent's clock may be behind this one.
-  enrolment.not_before =
-      std::max(now - trust::kIssuedSkew, enrolment.not_after - trust::kMaxEnrolment);
-  const auto note =
-      trust::sign_statement(enrolment, {enrolment_key.person.str(), enrolment_key.key});
-  if (!note) return fail_with(note.error());
-
-  trust::Token token;
-  token.kind = trust::NodeKind::kAgent;
-  token.coordinators = state.coordinators;
-  token.pin = trust::to_hash(state.site.id);
-  token.secret = one_time.seed().clone();
-  token.notes = state.vendor_notes;
-  token.notes.insert(token.notes.end(), state.site_notes.begin(), state.site_notes.end());
-  token.notes.push_back(*note);
-  auto rendered = token.render();
-  auto written = runtime::write_secret_file(out.string(), view(rendered));
-  crypto::wipe({reinterpret_cast<std::uint8_t*>(rendered.data()), rendered.size()});
-  if (!written) return written;
-  print("agent token in " + out.string() + ", good for " + format_duration(lifetime));
-  return {};
-}
-
 }  // namespace
 
 Status site_init(const SiteInit& options) {
   const auto name = trust::Fqdn::parse(options.name);
   if (!name) return fail(ErrorCode::kInvalid, "not a domain name: " + options.name);
+  if (options.services.empty()) {
+    return fail(ErrorCode::kInvalid,
+                "a site without a service opens nothing: name one, --service LABEL=tls:PORT");
+  }
+  if (options.tag.empty() && options.services.size() > trust::kMaxTags) {
+    return fail(ErrorCode::kInvalid, "more than " + std::to_string(trust::kMaxTags) +
+                                         " services, each with a tag of its own, are too many for "
+                                         "one agent's token: give them one tag with --tag LABEL");
+  }
   const auto person = trust::Person::parse(options.person);
   if (!person) return fail(ErrorCode::kInvalid, "--person: write it as user@domain");
   const auto vendor_hash = trust::parse_hash(options.vendor_hash);
@@ -216,22 +151,13 @@ Status site_init(const SiteInit& options) {
   print("site " + bold(name->str()) + " in " + folder.string());
   print("root hash, to be pinned by every agent and told to the vendor out of band:");
   print("  " + trust::format_hash(hash.view()));
-  return site_token({folder.string(), "", "1h"});
-}
-
-Status site_token(const SiteToken& options) {
-  const fs::path folder = options.folder;
-  const auto key = read_key(folder / "enrolment.key");
-  if (!key) return fail_with(key.error());
-  const auto lifetime = parse_duration(options.lifetime);
-  if (!lifetime || *lifetime > trust::kMaxEnrolment) {
-    return fail(ErrorCode::kInvalid, "--for: a time up to 24h, such as 1h");
-  }
-  const auto now = runtime::read_clocks();
-  const auto state = read_site(folder, key->pin, now);
-  if (!state) return fail_with(state.error());
-  const auto out = options.out.empty() ? folder / "agent.token" : fs::path(options.out);
-  return write_agent_token(*state, *key, *lifetime, out, now.wall);
+  SiteToken token;
+  token.folder = folder.string();
+  token.lifetime = "1h";
+  token.renewal = "365d";
+  token.name = options.agent;
+  token.replaces = "none";
+  return site_token(token);
 }
 
 }  // namespace culvert::cli

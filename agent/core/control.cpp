@@ -33,11 +33,12 @@ void Core::Parts::offer_own(Now now) {
       if (trust::kind_of(note.text) == trust::Kind::kPolicy) bundle.push_back(note);
     }
     bundle.push_back(*enrolment);
+    if (enrolled) bundle.push_back(*enrolled);
     rests_on = note::render_bundle(bundle);
   }
   if (client) client->set_node(note::render(node_note), rests_on);
   std::vector<note::Note> own{node_note};
-  if (enrolment) own.insert(own.begin(), *enrolment);
+  if (enrolment && enrolled) own.insert(own.begin(), {*enrolment, *enrolled});
   evidence.offer_all(own, now);  // a device's waits for its admission: not known yet
 }
 
@@ -145,6 +146,7 @@ void Core::Parts::learn(Now now, std::vector<note::Note> notes) {
     }
     log(LogLevel::kDebug, "statement not taken", results[i].error().message);
   }
+  say_alarms(now);
   notes_dirty = true;
   access_dirty = true;
 }
@@ -173,7 +175,7 @@ void Core::Parts::publish(Now now) {
     });
     if (ours && self->has_tag(listed.tag)) next.services.push_back(listed.name);
   }
-  const bool half_over = service.expires <= now.wall + trust::kMaxAgentLife / 2;
+  const bool half_over = service.expires <= now.wall + trust::kMaxAgentLife / 2 + renew_early;
   if (service_note && !half_over && service.services == next.services &&
       service.issuer == next.issuer) {
     return;
@@ -192,38 +194,6 @@ void Core::Parts::publish(Now now) {
   service_note = std::move(*note);
   notes_dirty = access_dirty = true;
   if (client) static_cast<void>(client->put({note::render(*service_note)}));  // kept until answered
-}
-
-// A device's statement lives for a day: the next one is offered for admission before it ends.
-void Core::Parts::renew(Now now) {
-  access_dirty = true;  // what is published may be half over
-  due.renew = now.steady + kRenewRetry;
-  const auto left = node.expires - now.wall;
-  const auto early = std::chrono::seconds(trust::kMaxDeviceLife) / 12;
-  if (options.role == Role::kSite) {
-    if (left <= std::chrono::hours(24 * 3)) {
-      log(LogLevel::kWarning, "this agent's enrolment ends " + format_time(node.expires),
-          "restart it with a new token: culvert up --token-file FILE");
-    }
-    due.renew = now.steady + std::chrono::hours(6);
-    return;
-  }
-  // A statement from a clock that was ahead would be refused until that time has come.
-  const bool ahead = node.issued > now.wall + trust::kIssuedSkew && !evidence.clock_went_back(now);
-  if (left <= early || ahead) {
-    auto next = renew_device(node, keys, now);
-    auto parsed = next ? trust::Node::parse(next->text) : fail_with(next.error());
-    if (!parsed) return log(LogLevel::kError, "cannot renew", parsed.error().message);
-    if (auto saved = memory.save_own("node", {*next}); !saved) {
-      return log(LogLevel::kError, "cannot store the node statement", saved.error().message);
-    }
-    node = std::move(*parsed);
-    node_note = std::move(*next);
-    offer_own(now);
-    log(LogLevel::kInfo, "waiting for admission", "the vendor runs: culvert device admit");
-  }
-  const auto until = std::max<std::chrono::seconds>(node.expires - now.wall - early, 1s);
-  due.renew = now.steady + std::min<Duration>(until, std::chrono::minutes(10));
 }
 
 void Core::Parts::ask_leases(Now now) {

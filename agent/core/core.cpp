@@ -17,6 +17,8 @@ Core::Parts::Parts(Options given, Environment world, Memory kept, Beginning begi
       node(std::move(beginning.node)),
       node_note(std::move(beginning.node_note)),
       enrolment(std::move(beginning.enrolment)),
+      enrolled(std::move(beginning.enrolled)),
+      renew_early(static_cast<std::int64_t>(world.rng.below(kMaxRenewEarly))),
       journal(world.audit, node.name.str(), node.site.name.str(), memory.uploaded()),
       leases(keys.identity.public_key(), world.rng),
       device(keys.wireguard.clone(), world.rng, {.roaming = false, .label_skew = kLabelSkew}),
@@ -26,7 +28,10 @@ Core::Parts::Parts(Options given, Environment world, Memory kept, Beginning begi
       stored_revision(evidence.floors_revision()) {
   due.wall_save = due.renew = now.steady;
   due.sweep = now.steady + kSweep;
-  options.token.reset();
+  if (options.token) {  // an agent's holds the one-time key
+    crypto::wipe({reinterpret_cast<std::uint8_t*>(options.token->data()), options.token->size()});
+    options.token.reset();
+  }
   if (auto notes = memory.own("service"); notes && !notes->empty()) {
     if (auto last = trust::Service::parse(notes->front().text)) {
       service = std::move(*last);

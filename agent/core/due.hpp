@@ -13,7 +13,8 @@ inline constexpr Duration kStoreRetry = 2s;          // after a failed write
 inline constexpr Duration kWallSave = 60s;           // how often the wall clock's floor is stored
 inline constexpr Duration kSweep = 60s;
 inline constexpr Duration kRenewRetry = 30s;
-inline constexpr Duration kUploadRetry = 10s;          // after a refusal
+inline constexpr std::uint64_t kMaxRenewEarly = 3 * 24 * 3600;  // seconds, before half of a life
+inline constexpr Duration kUploadRetry = 10s;                   // after a refusal
 inline constexpr std::chrono::seconds kLabelSkew{30};  // of a handshake's label, see DeviceOptions
 inline constexpr Duration kRecheck = 5s;  // rights are looked at again: the wall clock may jump
 inline constexpr Duration kTooBigEvery = 10ms;       // "packet too big" to our own stack …

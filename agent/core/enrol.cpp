@@ -1,11 +1,15 @@
 #include "agent/core/enrol.hpp"
 
+#include <algorithm>
+
 #include "proto/trust/sign.hpp"
 
 namespace culvert::agent {
 namespace {
 
 using trust::NodeKind;
+
+constexpr std::string_view kNewKeys = "keys-new";  // of a start that has not ended
 
 NodeKind kind_of(Role role) { return role == Role::kSite ? NodeKind::kAgent : NodeKind::kDevice; }
 
@@ -70,61 +74,98 @@ Result<trust::Label> node_name(const Options& options) {
   return *name;
 }
 
-Result<note::Note> sign_agent(trust::Node node, const note::Note& enrolment_note,
-                              const crypto::Secret32& secret, const NodeKeys& keys, Now now) {
-  const auto enrolment = trust::Enrolment::parse(enrolment_note.text);
-  if (!enrolment) return fail_with(enrolment.error());
+// Its name: the enrolment's for one node; this node's own for one of several.
+Result<trust::Label> agent_name(const Options& options, const trust::Enrolment& enrolment) {
+  if (enrolment.nodes == 1) return enrolment.name;
+  auto name = node_name(options);
+  if (!name || enrolment.names(*name)) return name;
+  const auto& first = enrolment.name.str();
+  return fail(ErrorCode::kInvalid, "the token is for the nodes " + first + "-0 to " + first + "-" +
+                                       std::to_string(enrolment.nodes - 1) + ", not for " +
+                                       name->str() +
+                                       " (set \"name\" in the configuration, or --name)");
+}
+
+// The one time that the one-time key signs.
+Result<note::Note> sign_enrolled(const note::Note& enrolment_note,
+                                 const trust::Enrolment& enrolment, const trust::Label& name,
+                                 const crypto::Secret32& secret, const NodeKeys& keys, Now now) {
+  const trust::Enrolled enrolled{enrolment.site, note::hash(enrolment_note),
+                                 keys.identity.public_key(), name, now.wall};
+  const auto one_time = crypto::SigningKey::from_seed(secret.clone());
+  const trust::Signer signers[] = {{name.str(), keys.identity},
+                                   {name.str() + "-enrolment", one_time}};
+  return trust::sign_statement(enrolled, signers);
+}
+
+Result<note::Note> sign_agent(trust::Node node, const NodeKeys& keys, Now now) {
   node.kind = NodeKind::kAgent;
-  node.site = enrolment->site;
-  node.enrolment = note::hash(enrolment_note);
-  node.tags = enrolment->tags;
   node.issued = now.wall;
   node.expires = now.wall + trust::kMaxAgentLife;
   keys.name_in(node);
-  const auto one_time = crypto::SigningKey::from_seed(secret.clone());
-  const trust::Signer signers[] = {{node.name.str(), keys.identity},
-                                   {node.name.str() + "-enrolment", one_time}};
-  return trust::sign_statement(node, signers);
+  return trust::sign_statement(node, trust::Signer{node.name.str(), keys.identity});
 }
 
-Result<note::Note> sign_device(trust::Node node, const NodeKeys& keys, Now now) {
+Result<note::Note> sign_device(trust::Node node, const NodeKeys& keys, std::chrono::seconds life,
+                               Now now) {
   node.kind = NodeKind::kDevice;
   node.issued = now.wall;
-  node.expires = now.wall + trust::kMaxDeviceLife;
+  node.expires = now.wall + life;
   keys.name_in(node);
   return trust::sign_statement(node, trust::Signer{node.name.str(), keys.identity});
 }
 
 struct Own {
   note::Note node;
-  std::optional<note::Note> enrolment;
+  std::optional<note::Note> enrolment, enrolled;  // of an agent
 };
 
-// A first (or, with a fresh agent token, the next) statement of this node.
+Result<Own> make_agent(const Options& options, const trust::Token& token, const NodeKeys& keys,
+                       trust::Node node, Now now) {
+  auto enrolment_note = find_enrolment(token, now);
+  if (!enrolment_note) return fail_with(enrolment_note.error());
+  const auto enrolment = trust::Enrolment::parse(enrolment_note->text);
+  if (!enrolment) return fail_with(enrolment.error());
+  const auto name = agent_name(options, *enrolment);
+  if (!name) return fail_with(name.error());
+  if (!node.name.empty() && node.name != *name) {
+    return fail(ErrorCode::kConflict, "this agent is " + node.name.str() +
+                                          " and the token is for " + name->str() +
+                                          ": start with an empty --state folder for another name");
+  }
+  // The clock may be behind the one that made the token.
+  now.wall = std::max(now.wall, enrolment->not_before);
+  auto enrolled = sign_enrolled(*enrolment_note, *enrolment, *name, token.secret, keys, now);
+  if (!enrolled) return fail_with(enrolled.error());
+  node.name = *name;
+  node.site = enrolment->site;
+  node.enrolled = note::hash(*enrolled);
+  node.tags = enrolment->tags;
+  auto own = sign_agent(std::move(node), keys, now);
+  if (!own) return fail_with(own.error());
+  return Own{std::move(*own), std::move(*enrolment_note), std::move(*enrolled)};
+}
+
+// A first statement of this node, or the next one with a fresh token; `node` has the serial and, of
+// a known agent, the name.
 Result<Own> make_own(const Options& options, const trust::Token& token, const NodeKeys& keys,
-                     std::uint64_t serial, Now now) {
-  trust::Node node;
+                     trust::Node node, std::chrono::seconds device_life, Now now) {
+  if (token.kind == NodeKind::kAgent) {
+    return make_agent(options, token, keys, std::move(node), now);
+  }
   auto name = node_name(options);
   if (!name) return fail_with(name.error());
   node.name = *name;
-  node.serial = serial;
-  if (token.kind == NodeKind::kDevice) {
-    node.vendor_id = trust::to_vendor_id(token.pin);
-    node.person = token.person;
-    node.groups = token.groups;
-    auto signed_node = sign_device(std::move(node), keys, now);
-    if (!signed_node) return fail_with(signed_node.error());
-    return Own{std::move(*signed_node), std::nullopt};
-  }
-  auto enrolment = find_enrolment(token, now);
-  if (!enrolment) return fail_with(enrolment.error());
-  auto signed_node = sign_agent(std::move(node), *enrolment, token.secret, keys, now);
-  if (!signed_node) return fail_with(signed_node.error());
-  return Own{std::move(*signed_node), std::move(*enrolment)};
+  node.vendor_id = trust::to_vendor_id(token.pin);
+  node.person = token.person;
+  node.groups = token.groups;
+  auto own = sign_device(std::move(node), keys, device_life, now);
+  if (!own) return fail_with(own.error());
+  return Own{std::move(*own), std::nullopt, std::nullopt};
 }
 
 // What the token vouches for must hold together before anything is written.
-Status check_bundle(trust::Evidence& evidence, const trust::Token& token, const Own& own, Now now) {
+Status check_bundle(trust::Evidence& evidence, const trust::Token& token, Now now) {
   const auto results = evidence.offer_all(token.notes, now);
   std::string first;
   for (const auto& result : results) {
@@ -138,8 +179,14 @@ Status check_bundle(trust::Evidence& evidence, const trust::Token& token, const 
     return fail(ErrorCode::kUnverified,
                 "the token's site root does not lead to the pinned hash" + first);
   }
-  const auto taken = evidence.offer(own.node, now);
-  if (!taken) {
+  return {};
+}
+
+Status check_own(trust::Evidence& evidence, const Own& own, Now now) {
+  if (!own.enrolled) return {};  // a device waits for its admission
+  for (const note::Note& note : {*own.enrolled, own.node}) {
+    const auto taken = evidence.offer(note, now);
+    if (taken) continue;
     return fail(taken.error().code,
                 "the token does not enrol this agent: " + taken.error().message + clock_says(now));
   }
@@ -160,14 +207,17 @@ Result<std::optional<Own>> recall_own(Memory& memory) {
   auto notes = memory.own("node");
   if (!notes) return fail_with(notes.error());
   if (notes->empty()) return std::optional<Own>();
-  Own own{std::move(notes->front()), std::nullopt};
-  if (notes->size() > 1) own.enrolment = std::move(notes->back());
+  Own own{std::move((*notes)[0]), std::nullopt, std::nullopt};
+  if (notes->size() > 2) {
+    own.enrolment = std::move((*notes)[1]);
+    own.enrolled = std::move((*notes)[2]);
+  }
   return std::optional<Own>(std::move(own));
 }
 
 Status save_own(Memory& memory, const Own& own) {
   std::vector<note::Note> notes{own.node};
-  if (own.enrolment) notes.push_back(*own.enrolment);
+  if (own.enrolled) notes.insert(notes.end(), {*own.enrolment, *own.enrolled});
   return memory.save_own("node", notes);
 }
 
@@ -200,8 +250,33 @@ Status check_origin(const Options& options, const Origin& origin) {
 Result<Beginning> finish(NodeKeys keys, Origin origin, trust::Evidence evidence, Own own) {
   auto node = trust::Node::parse(own.node.text);
   if (!node) return fail_with(node.error());
-  return Beginning{std::move(keys),  std::move(origin),   std::move(evidence),
-                   std::move(*node), std::move(own.node), std::move(own.enrolment)};
+  return Beginning{std::move(keys),        std::move(origin),   std::move(evidence),
+                   std::move(*node),       std::move(own.node), std::move(own.enrolment),
+                   std::move(own.enrolled)};
+}
+
+// The keys of a new node are durable before anything is signed with them: a start that was cut
+// short goes on with the same identity, and takes one place of its enrolment only.
+Result<NodeKeys> new_keys(Memory& memory, Rng& rng) {
+  auto begun = load_keys(memory.node_store(), kNewKeys);
+  if (!begun) return fail_with(begun.error());
+  if (*begun) return std::move(**begun);
+  auto keys = NodeKeys::generate(rng);
+  if (auto ok = save_keys(memory.node_store(), keys, kNewKeys); !ok) return fail_with(ok.error());
+  return keys;
+}
+
+Status settle_keys(Memory& memory, const NodeKeys& keys) {
+  if (auto ok = save_keys(memory.node_store(), keys); !ok) return ok;
+  return memory.node_store().remove(kNewKeys);
+}
+
+Status save_all(Memory& memory, const trust::Evidence& evidence, const Origin& origin,
+                const Own& own) {
+  if (auto ok = memory.save(evidence.floors()); !ok) return ok;
+  if (auto ok = memory.save(evidence.notes()); !ok) return ok;
+  if (auto ok = memory.save(origin); !ok) return ok;
+  return save_own(memory, own);
 }
 
 // With a token: a new node, or the next statement of a known one.
@@ -213,26 +288,29 @@ Result<Beginning> with_token(const Options& options, Memory& memory, std::option
     return fail(ErrorCode::kConflict,
                 "the token is for another site or vendor than this state folder");
   }
-  std::uint64_t serial = 1;
-  if (auto old = recall_own(memory); old && *old) {
-    if (const auto node = trust::Node::parse((*old)->node.text)) serial = node->serial + 1;
+  trust::Node next;
+  if (auto old = recall_own(memory); old && *old && known) {
+    if (const auto node = trust::Node::parse((*old)->node.text)) {
+      next.serial = node->serial + 1;
+      next.name = node->name;
+    }
   }
-  const bool is_new = !known;
-  NodeKeys keys = known ? std::move(*known) : NodeKeys::generate(rng);
-  auto own = make_own(options, *token, keys, serial, now);
-  if (!own) return fail_with(own.error());
   const Origin origin{token->kind, token->pin, token->coordinators};
   auto evidence = recall(memory, origin, now);
   if (!evidence) return fail_with(evidence.error());
-  if (auto ok = check_bundle(*evidence, *token, *own, now); !ok) return fail_with(ok.error());
-  if (auto ok = memory.save(evidence->floors()); !ok) return fail_with(ok.error());
-  if (auto ok = memory.save(evidence->notes()); !ok) return fail_with(ok.error());
-  if (auto ok = memory.save(origin); !ok) return fail_with(ok.error());
-  if (auto ok = save_own(memory, *own); !ok) return fail_with(ok.error());
+  if (auto ok = check_bundle(*evidence, *token, now); !ok) return fail_with(ok.error());
+  const bool is_new = !known;
+  auto keys = known ? Result<NodeKeys>(std::move(*known)) : new_keys(memory, rng);
+  if (!keys) return fail_with(keys.error());
+  auto own = make_own(options, *token, *keys, std::move(next),
+                      trust::device_life(evidence->vendor_root()), now);
+  if (!own) return fail_with(own.error());
+  if (auto ok = check_own(*evidence, *own, now); !ok) return fail_with(ok.error());
+  if (auto ok = save_all(memory, *evidence, origin, *own); !ok) return fail_with(ok.error());
   if (is_new) {  // last: an identity means that everything else is there
-    if (auto ok = save_keys(memory.node_store(), keys); !ok) return fail_with(ok.error());
+    if (auto ok = settle_keys(memory, *keys); !ok) return fail_with(ok.error());
   }
-  return finish(std::move(keys), origin, std::move(*evidence), std::move(*own));
+  return finish(std::move(*keys), origin, std::move(*evidence), std::move(*own));
 }
 
 // A token that the present statement already rests on adds nothing; it is left aside.
@@ -247,17 +325,25 @@ bool token_is_news(const Options& options, const Origin& origin, const Own& own,
   }
   if (!own.enrolment) return true;
   const auto enrolment = find_enrolment(*token, now);
-  const auto node = trust::Node::parse(own.node.text);
-  if (enrolment && node) return note::hash(*enrolment) != node->enrolment;
-  return !node || node->expires <= now.wall;  // an old token is no harm while the statement lives
+  if (enrolment) return note::hash(*enrolment) != note::hash(*own.enrolment);
+  // An old token is no harm while this agent renews itself.
+  const auto rests_on = trust::Enrolment::parse(own.enrolment->text);
+  return !rests_on || rests_on->renew_until <= now.wall;
 }
 
 }  // namespace
 
-Result<note::Note> renew_device(const trust::Node& last, const NodeKeys& keys, Now now) {
+Result<note::Note> renew_device(const trust::Node& last, const NodeKeys& keys,
+                                std::chrono::seconds life, Now now) {
   trust::Node node = last;
   ++node.serial;
-  return sign_device(std::move(node), keys, now);
+  return sign_device(std::move(node), keys, life, now);
+}
+
+Result<note::Note> renew_agent(const trust::Node& last, const NodeKeys& keys, Now now) {
+  trust::Node node = last;
+  ++node.serial;
+  return sign_agent(std::move(node), keys, now);
 }
 
 Result<Who> who_is(const std::optional<std::string>& token_file, Memory& memory) {

@@ -2,7 +2,7 @@
 // store" and the ceremony).
 //
 //   site store   identity    start
-//   present      present     normal; a new agent token renews the node statement
+//   present      present     normal; a new agent token enrols the same identity again
 //   present      absent      another agent of the site: needs a token
 //   absent       present     refused: the floors are gone, nothing may be believed
 //   absent       absent      needs a token
@@ -27,14 +27,17 @@ struct Beginning {
   NodeKeys keys;
   Origin origin;
   trust::Evidence evidence;
-  trust::Node node;                     // our own statement
-  note::Note node_note;                 // … as signed so far
-  std::optional<note::Note> enrolment;  // agents
+  trust::Node node;                               // our own statement
+  note::Note node_note;                           // … as signed so far
+  std::optional<note::Note> enrolment, enrolled;  // agents
 };
 
 Result<Beginning> begin(const Options& options, Memory& memory, Rng& rng, Now now);
 
 // A device's next statement, signed by itself: it waits for admission again.
-Result<note::Note> renew_device(const trust::Node& last, const NodeKeys& keys, Now now);
+Result<note::Note> renew_device(const trust::Node& last, const NodeKeys& keys,
+                                std::chrono::seconds life, Now now);
+// An agent's next statement, which counts until its enrolment's renew-until.
+Result<note::Note> renew_agent(const trust::Node& last, const NodeKeys& keys, Now now);
 
 }  // namespace culvert::agent

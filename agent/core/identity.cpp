@@ -5,7 +5,6 @@ namespace {
 
 // "culvert/keys/v1\n" ‖ identity seed ‖ WireGuard ‖ control ‖ relay ‖ disco, 32 bytes each.
 constexpr std::string_view kMagic = "culvert/keys/v1\n";
-constexpr std::string_view kName = "keys";
 
 template <class Pair>
 Pair read_pair(Reader& reader) {
@@ -29,8 +28,8 @@ void NodeKeys::name_in(trust::Node& node) const {
   node.disco = disco.public_key;
 }
 
-Result<std::optional<NodeKeys>> load_keys(trust::StateStore& store) {
-  auto stored = store.get(kName);
+Result<std::optional<NodeKeys>> load_keys(trust::StateStore& store, std::string_view name) {
+  auto stored = store.get(name);
   if (!stored) return fail_with(stored.error());
   if (!*stored) return std::optional<NodeKeys>();
   Bytes& bytes = **stored;
@@ -49,14 +48,14 @@ Result<std::optional<NodeKeys>> load_keys(trust::StateStore& store) {
   return std::optional<NodeKeys>(std::move(keys));
 }
 
-Status save_keys(trust::StateStore& store, const NodeKeys& keys) {
+Status save_keys(trust::StateStore& store, const NodeKeys& keys, std::string_view name) {
   Bytes bytes = to_bytes(kMagic);
   for (const crypto::Secret32* secret :
        {&keys.identity.seed(), &keys.wireguard.secret, &keys.control.secret, &keys.relay.secret,
         &keys.disco.secret}) {
     append(bytes, secret->reveal());
   }
-  auto done = store.put(kName, bytes);
+  auto done = store.put(name, bytes);
   crypto::wipe(bytes);
   return done;
 }

@@ -23,7 +23,7 @@ struct NodeKeys {
 };
 
 // Nothing: none stored yet.
-Result<std::optional<NodeKeys>> load_keys(trust::StateStore& store);
-Status save_keys(trust::StateStore& store, const NodeKeys& keys);
+Result<std::optional<NodeKeys>> load_keys(trust::StateStore& store, std::string_view name = "keys");
+Status save_keys(trust::StateStore& store, const NodeKeys& keys, std::string_view name = "keys");
 
 }  // namespace culvert::agent

@@ -3,8 +3,9 @@
 //   site store   pins     what this agent was told to trust, and where its coordinator is
 //                floors   trust::Floors
 //                notes    the last verified notes, so that it starts while the coordinator is down
-//   node store   keys     identity.hpp
-//                node     this node's own statement, as signed so far, and its enrolment
+//   node store   keys     identity.hpp; keys-new: of a start that was cut short
+//                node     this node's own statement, as signed so far; an agent's enrolment and
+//                         the note that enrolled it
 //                service  what it last said that it serves
 //                uploaded how many audit entries the coordinator has
 #pragma once

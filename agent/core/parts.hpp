@@ -51,6 +51,10 @@ struct Core::Parts {
   void learn(Now now, std::vector<note::Note> notes);
   void publish(Now now);
   void renew(Now now);
+  void renew_agent(Now now);
+  void renew_device(Now now);
+  bool replace_own(Now now, Result<note::Note> next);
+  void say_alarms(Now now);
   void ask_leases(Now now);
   void ask_tickets(Now now);
   void upload(Now now);
@@ -80,8 +84,10 @@ struct Core::Parts {
   trust::Evidence evidence;
   trust::Node node;
   note::Note node_note;
-  std::optional<note::Note> enrolment, service_note;
-  trust::Service service;  // as last published
+  std::optional<note::Note> enrolment, enrolled, service_note;
+  std::chrono::seconds renew_early;  // drawn once: agents do not renew all at once
+  std::uint64_t alarms_said = 0;     // evidence's alarms up to this number are in the journal
+  trust::Service service;            // as last published
   bool is_admitted = false;
   Effects effects;
   ConnectionId last_connection = 0, control_connection = 0;

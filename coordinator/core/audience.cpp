@@ -36,6 +36,10 @@ View Audience::view_of(const trust::Node& node) const {
     if (const auto site = sites_.find(node.site.id); site != sites_.end()) {
       out.insert(site->second.begin(), site->second.end());
     }
+    // Each agent of a site hears of every other: a new node is an alarm for all of them.
+    if (const auto all = enrolled_.find(node.site.id); all != enrolled_.end()) {
+      out.insert(all->second.begin(), all->second.end());
+    }
   }
   if (const auto own = own_.find(node.identity); own != own_.end()) out.insert(own->second);
   if (const auto told = told_.find(node.identity); told != told_.end()) {
@@ -61,6 +65,9 @@ void Audience::add_chains() {
     for (const auto& note : evidence.chain_notes(site.id)) {
       sites_[site.id].insert(note::hash(note));
     }
+    for (const auto& note : evidence.enrolled_notes(site.id)) {
+      enrolled_[site.id].insert(note::hash(note));
+    }
   }
 }
 
@@ -70,10 +77,15 @@ std::vector<crypto::Hash> Audience::chain_of(const trust::SiteId& site) const {
   return {found->second.begin(), found->second.end()};
 }
 
-// What a device needs to believe one publisher: its enrolment, its node and its service statement.
+// What a device needs to believe one publisher: its enrolment, the note that enrolled it, its node
+// and its service statement.
 std::vector<crypto::Hash> Audience::publisher_notes(const trust::Publisher& publisher) const {
-  return {publisher.node.enrolment, note::hash(publisher.node.render()),
-          note::hash(publisher.service.render())};
+  std::vector<crypto::Hash> out;
+  for (const auto& note : ledger_->evidence().agent_notes(publisher.node.identity)) {
+    out.push_back(note::hash(note));
+  }
+  out.push_back(note::hash(publisher.service.render()));
+  return out;
 }
 
 void Audience::add_live(const trust::LiveGrant& live) {

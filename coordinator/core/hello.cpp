@@ -97,9 +97,10 @@ Status Core::Impl::enrol(Now now, const note::Note& note, const trust::Node& nod
     if (!bundle) return fail_with(bundle.error());
     for (const auto& part : *bundle) {
       const auto kind = trust::kind_of(part.text);
-      if (kind != trust::Kind::kEnrolment && kind != trust::Kind::kPolicy) continue;
+      const bool own = kind == trust::Kind::kEnrolment || kind == trust::Kind::kEnrolled;
+      if (!own && kind != trust::Kind::kPolicy) continue;
       const auto given = ledger_.take(part, now);
-      if (!given && kind == trust::Kind::kEnrolment) rests = fail_with(given.error());
+      if (!given && own && rests) rests = fail_with(given.error());
     }
   }
   const auto taken = ledger_.take(note, now);

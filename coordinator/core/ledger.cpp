@@ -34,8 +34,14 @@ WallTime forget_after(Kind kind, std::string_view text) {
       }
       case Kind::kEnrolment:
         // Agents that it enrolled rest on it for as long as they may live.
-        if (const auto e = trust::Enrolment::parse(text))
-          return e->not_after + trust::kMaxAgentLife;
+        if (const auto e = trust::Enrolment::parse(text)) {
+          return e->renew_until + trust::kMaxAgentLife;
+        }
+        break;
+      case Kind::kEnrolled:
+        if (const auto e = trust::Enrolled::parse(text)) {
+          return e->issued + trust::kMaxRenewal + trust::kMaxAgentLife;
+        }
         break;
       case Kind::kRoot:
       case Kind::kSite:
@@ -129,10 +135,8 @@ Status Ledger::may_take(Kind kind, const note::Note& note, Now now) const {
     if (!node) return fail_with(node.error());
     const bool agent = node->kind == trust::NodeKind::kAgent;
     if (agent && !sites_.contains(node->site.id)) return unknown();
-    if (agent && evidence_.node_note(node->identity) == nullptr) {
-      return evidence_.check_enrolment_open(note, now);
-    }
   }
+  if (kind == Kind::kEnrolled) return evidence_.check_enrolment_open(note, now);
   if (kind == Kind::kSite) {
     const auto site = trust::Site::parse(note.text);
     if (!site) return fail_with(site.error());

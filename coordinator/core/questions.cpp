@@ -196,6 +196,16 @@ Result<control::Message> Core::Impl::list(Now now, const Connection& connection,
     return reply;
   }
   if (!sees.any()) return fail(ErrorCode::kDenied, "an approver's key must be proven");
+  if (question.what == control::ListWhat::kNodes) {
+    for (const auto& site : evidence.sites()) {
+      if (!sees.sees(site.id)) continue;
+      if (!bundle.add(evidence.chain_notes(site.id), reply)) break;
+      for (const auto& note : evidence.enrolled_notes(site.id)) {
+        if (!bundle.add(std::span(&note, 1), reply)) break;
+      }
+    }
+    return reply;
+  }
   const auto add = [&](bool pending) {
     for (const auto& id : evidence.grants()) {
       const auto* grant = evidence.grant(id);

@@ -51,6 +51,7 @@ class JsonWriter {
     return value.hex();
   }
   static Json to_json(ListWhat value) {
+    if (value == ListWhat::kNodes) return "nodes";
     return value == ListWhat::kRequests ? "requests" : "devices";
   }
   static Json to_json(ErrorCode value) { return name(value); }
@@ -128,8 +129,10 @@ class JsonReader {
     return hex(json, value.bytes);
   }
   static bool from_json(const Json& json, ListWhat& value, Limit) {
-    value = json == "devices" ? ListWhat::kDevices : ListWhat::kRequests;
-    return json == "devices" || json == "requests";
+    value = json == "devices" ? ListWhat::kDevices
+            : json == "nodes" ? ListWhat::kNodes
+                              : ListWhat::kRequests;
+    return json == "devices" || json == "requests" || json == "nodes";
   }
   static bool from_json(const Json& json, ErrorCode& value, Limit) {
     for (const auto& [code, code_name] : kCodes) {

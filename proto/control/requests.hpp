@@ -70,8 +70,9 @@ struct TicketRequest {
   std::string relay;  // Relay::id
   friend bool operator==(const TicketRequest&, const TicketRequest&) = default;
 };
-enum class ListWhat { kRequests, kDevices };
-// → Reply{entries, notes}: what the proven key may see. `site`: that site's requests only.
+enum class ListWhat { kRequests, kDevices, kNodes };
+// → Reply{entries, notes}: what the proven key may see. `site`: that site's requests only. Nodes:
+// no entries, the notes that enrolled them.
 struct List {
   RequestId id = 0;
   ListWhat what = ListWhat::kRequests;

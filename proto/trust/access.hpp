@@ -32,6 +32,7 @@ enum class ChangeKind {
   kPolicy,
   kFresh,
   kEnrolment,
+  kEnrolled,  // an identity of a site
   kNode,
   kService,
   kGrant,  // a new request, or more signatures for a known one

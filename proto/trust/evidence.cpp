@@ -24,9 +24,7 @@ std::string_view phase_name(RequestPhase phase) {
 
 Evidence::Evidence(Pins pins, Floors floors, BootId boot)
     : state_(std::make_unique<State>(pins, std::move(floors), boot)) {
-  for (const auto& [identity, floor] : state_->floors.nodes) {
-    state_->wireguard[floor.wireguard] = identity;
-  }
+  state_->index_nodes();
   if (pins.site_root) state_->site_record(to_site_id(*pins.site_root));
   state_->adopt_vendor();
 }
@@ -49,27 +47,6 @@ Result<Change> Evidence::offer(std::string_view note, Now now) {
   const auto parsed = note::parse(note);
   if (!parsed) return fail_with(parsed.error());
   return offer(*parsed, now);
-}
-
-// Roots go first, so that a step is taken as a whole. Each pass accepts at least one more, or is
-// the last.
-std::vector<Result<Change>> Evidence::offer_all(std::span<const note::Note> notes, Now now) {
-  std::vector<std::size_t> order(notes.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_partition(order.begin(), order.end(),
-                        [&](std::size_t i) { return notes[i].text.starts_with(Root::kType); });
-  std::vector<Result<Change>> out(notes.size(), fail(ErrorCode::kUnverified, "note: not read yet"));
-  bool moved = true;
-  while (moved) {
-    moved = false;
-    for (const auto i : order) {
-      if (out[i] || out[i].error().code != ErrorCode::kUnverified) continue;
-      out[i] = state_->offer(notes[i], now);
-      moved = moved || out[i].has_value();
-    }
-  }
-  state_->advance(now);
-  return out;
 }
 
 void Evidence::advance(Now now) { state_->advance(now); }
@@ -113,8 +90,9 @@ const Node* Evidence::node(const IdentityKey& identity, Now now) const {
 }
 
 const Node* Evidence::node_by_wireguard(const crypto::WireGuardKey& key, Now now) const {
-  const auto found = state_->wireguard.find(key);
-  return found == state_->wireguard.end() ? nullptr : node(found->second, now);
+  const auto found = state_->keys.find(key.bytes);
+  const auto* known = found == state_->keys.end() ? nullptr : node(found->second, now);
+  return known != nullptr && known->wireguard == key ? known : nullptr;
 }
 
 const Node* Evidence::node_by_name(const Label& name, Now now) const {
@@ -199,10 +177,7 @@ std::vector<note::Note> Evidence::supporting_notes(const GrantId& id) const {
   const auto* listed = rules == nullptr ? nullptr : rules->service(grant.service);
   for (const auto& [identity, held] : state_->services) {
     if (listed == nullptr || !state_->entitled(held, *listed, *site)) continue;
-    const auto& publisher = state_->nodes.at(identity);
-    const auto enrolment = site->enrolments.find(publisher.statement.enrolment);
-    if (enrolment != site->enrolments.end()) out.push_back(enrolment->second.note);
-    out.push_back(publisher.note);
+    add(out, agent_notes(identity));
     out.push_back(held.note);
   }
   out.push_back(found->second.note);
@@ -213,7 +188,7 @@ std::vector<note::Note> Evidence::notes() const {
   auto out = chain_notes();
   for (const auto& [id, site] : state_->sites) {
     add(out, chain_notes(id));
-    for (const auto& [hash, held] : site.enrolments) out.push_back(held.note);
+    add(out, enrolled_notes(id));
   }
   for (const auto& [identity, held] : state_->nodes) out.push_back(held.note);
   for (const auto& [identity, held] : state_->services) out.push_back(held.note);

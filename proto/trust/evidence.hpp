@@ -14,6 +14,7 @@
 #include "proto/core/result.hpp"
 #include "proto/note/note.hpp"
 #include "proto/trust/access.hpp"
+#include "proto/trust/alarms.hpp"
 #include "proto/trust/enrolment.hpp"
 #include "proto/trust/floors.hpp"
 #include "proto/trust/fresh.hpp"
@@ -64,12 +65,18 @@ class Evidence {
   const Node* node_by_name(const Label& name, Now now) const;
   std::vector<Node> nodes(Now now) const;
   std::vector<Publisher> publishers(const Fqdn& service, Now now) const;  // in force and entitled
+  // Who has this name at the site; nothing: it is free.
+  std::optional<IdentityKey> holder(const SiteId& site, const Label& name) const;
   const Grant* grant(const GrantId& id) const;
   std::vector<GrantId> grants() const;  // all that are held, ended ones included
 
   // --- notes, for the carrier and for the store ---
   const note::Note* grant_note(const GrantId& id) const;  // with every verified signature line
   const note::Note* node_note(const IdentityKey& identity) const;
+  // Its enrolment, the note that enrolled it and its own statement, as far as they are held.
+  std::vector<note::Note> agent_notes(const IdentityKey& identity) const;
+  // Of all identities of a site that are held: enrolments, then the notes that enrolled them.
+  std::vector<note::Note> enrolled_notes(const SiteId& id) const;
   std::vector<note::Note> chain_notes() const;  // the vendor's root chain and list of addresses
   std::vector<note::Note> chain_notes(
       const SiteId& id) const;  // site statement, root chain, policy
@@ -87,9 +94,10 @@ class Evidence {
   std::vector<LiveGrant> live(Now now) const;
   // Everything an approver must know before the text is displayed.
   Status check_request(const note::Note& note, Now now) const;
-  // A leaked enrolment key must not enrol after its time by backdating: who sees a node first (the
-  // coordinator, which has a clock of its own) refuses it when its enrolment is over by then.
-  Status check_enrolment_open(const note::Note& node, Now now) const;
+  // A leaked one-time key must not enrol after its time by backdating: whoever meets an `enrolled`
+  // note first (the coordinator, which has a clock of its own) refuses it when its enrolment is
+  // over by then. What is held here already is no matter of time.
+  Status check_enrolment_open(const note::Note& enrolled, Now now) const;
   // Signed by a lease key of the vendor or of the site, right vendor, known site.
   Result<VerifiedLease> verify_lease(const note::Note& note) const;
 
@@ -111,6 +119,8 @@ class Evidence {
   Status choose_fork(const Hash& text);    // `culvert fork choose`: the text to keep
   // What the next root, not signed yet, would end that is vouched for now: one line each.
   std::vector<std::string> what_ends(const Root& next) const;
+  std::vector<Alarm> alarms() const;    // of nodes; bounded, see alarms.hpp
+  std::uint64_t alarms_raised() const;  // the number of the last one: cheap to compare
 
   const Floors& floors() const;
   std::uint64_t floors_revision() const;  // changes when floors() does, its clock alone aside

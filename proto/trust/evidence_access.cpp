@@ -211,21 +211,7 @@ void Evidence::State::prune(Now time) {
   });
   std::erase_if(floors.tombstones, [&](const auto& entry) { return forgotten(entry.second); });
   std::erase_if(floors.claims, [&](const auto& entry) { return entry.second.forget <= age; });
-  for (auto it = floors.nodes.begin(); it != floors.nodes.end();) {
-    if (it->second.keep_until > now) {
-      ++it;
-      continue;
-    }
-    wireguard.erase(it->second.wireguard);
-    nodes.erase(it->first);
-    services.erase(it->first);
-    it = floors.nodes.erase(it);
-  }
-  for (auto& [id, site] : sites) {
-    std::erase_if(site.enrolments, [&](const auto& entry) {
-      return entry.second.statement.not_after + kMaxAgentLife <= now;
-    });
-  }
+  prune_nodes();
   if (floors.tombstones.size() + floors.claims.size() + floors.nodes.size() != count) ++revision;
 }
 

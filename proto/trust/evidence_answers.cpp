@@ -168,23 +168,6 @@ Status Evidence::check_request(const note::Note& note, Now now) const {
   return {};
 }
 
-Status Evidence::check_enrolment_open(const note::Note& note, Now now) const {
-  const auto node = Node::parse(note.text);
-  if (!node) return fail_with(node.error());
-  const auto* site = state_->usable(node->site);
-  if (node->kind != NodeKind::kAgent || site == nullptr) {
-    return unverified("node: no agent of a site that is known here");
-  }
-  const auto held = site->enrolments.find(node->enrolment);
-  if (held == site->enrolments.end() || !held->second.vouched) {
-    return unverified("node: its enrolment is not known here");
-  }
-  if (now.wall < held->second.statement.not_after) return {};
-  return fail(ErrorCode::kStale, "node: its enrolment ended at " +
-                                     format_time(held->second.statement.not_after) +
-                                     "; ask for a new token");
-}
-
 Result<VerifiedLease> Evidence::verify_lease(const note::Note& note) const {
   auto lease = Lease::parse(note.text);
   if (!lease) return fail_with(lease.error());

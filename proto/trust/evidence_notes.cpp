@@ -44,6 +44,9 @@ const note::Note* Evidence::held(const Change& change) const {
     case ChangeKind::kEnrolment:
       if (has_site) out = note_at(site->second.enrolments, change.statement);
       break;
+    case ChangeKind::kEnrolled:
+      if (has_site) out = note_at(site->second.enrolled, change.statement);
+      break;
     case ChangeKind::kNode:
       if (change.identity) out = note_at(state_->nodes, *change.identity);
       break;

@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "proto/trust/access.hpp"
+#include "proto/trust/alarms.hpp"
 #include "proto/trust/chain.hpp"
+#include "proto/trust/enrolled.hpp"
 #include "proto/trust/enrolment.hpp"
 #include "proto/trust/fresh.hpp"
 #include "proto/trust/lease.hpp"
@@ -68,6 +70,7 @@ struct SiteRecord {
   std::optional<Held<Policy>> policy;
   std::optional<Held<Fresh>> fresh;  // the newest one
   std::map<Hash, Held<Enrolment>> enrolments;
+  std::map<Hash, Held<Enrolled>> enrolled;  // by the hash of the note
 };
 
 // Everything that is held.
@@ -83,9 +86,12 @@ struct Records {
   std::map<GrantId, GrantRecord> grants;
   std::map<GrantId, Instant> standing_ends;  // of standing lines, set when a line is first seen
   std::map<SiteId, KnownDocuments> leased;   // what the newest lease of a site names
-  std::map<crypto::WireGuardKey, IdentityKey> wireguard;  // index of floors.nodes
-  std::optional<Held<Places>> places;                     // the newest one
-  std::map<RevokedId, note::Note> revocations;            // signed notes of floors.revoked
+  using KeyBytes = std::array<std::uint8_t, 32>;
+  std::map<KeyBytes, IdentityKey> keys;      // index of floors.nodes: whose each X25519 key is
+  std::map<SiteId, std::size_t> identities;  // how many are in floors.nodes; zero: devices
+  Alarms alarms;
+  std::optional<Held<Places>> places;           // the newest one
+  std::map<RevokedId, note::Note> revocations;  // signed notes of floors.revoked
 };
 
 }  // namespace culvert::trust

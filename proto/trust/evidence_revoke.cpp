@@ -104,15 +104,16 @@ WallTime Evidence::State::remembered_until(const Revocation& revocation) const {
     if (site == sites.end()) return std::nullopt;
     const auto held = site->second.enrolments.find(hash);
     if (held == site->second.enrolments.end()) return std::nullopt;
-    return held->second.statement.not_after + kMaxAgentLife;
+    return held->second.statement.renew_until;
   };
   std::optional<WallTime> end;
   if (revocation.what == Revokes::kGrant) return revocation.not_after;
   if (revocation.what == Revokes::kDevice) return revocation.issued + kKeep;
   if (revocation.what == Revokes::kEnrolment) end = enrolment_end(revocation.enrolment);
   if (revocation.what == Revokes::kNode) {
-    const auto held = nodes.find(revocation.identity());
-    if (held != nodes.end()) end = enrolment_end(held->second.statement.enrolment);
+    // The floor of the identity names the enrolment that let it in.
+    const auto floor = floors.nodes.find(revocation.identity());
+    if (floor != floors.nodes.end()) end = enrolment_end(floor->second.enrolment);
   }
   return std::max(end.value_or(revocation.issued + kLongestRenewal), revocation.issued) + kKeep;
 }

@@ -43,7 +43,8 @@ const Policy* Evidence::State::policy(const SiteRecord& site) const {
 }
 
 bool Evidence::State::in_force(const Node& node, WallTime now) const {
-  return node.issued <= now + kIssuedSkew && now < node.expires && !revoked(node);
+  return node.issued <= now + kIssuedSkew && now < node.expires && !revoked(node) &&
+         !replaced(node.identity);
 }
 
 const Node* Evidence::State::node(const IdentityKey& identity, WallTime now) const {

@@ -55,6 +55,7 @@ struct Evidence::State : Records {
   Status vouch(const SiteRecord& site, const Policy& policy, const note::Note& note) const;
   Status vouch(const SiteRecord& site, const Fresh& fresh, const note::Note& note) const;
   Status vouch(const SiteRecord& site, const Enrolment& enrolment, const note::Note& note) const;
+  Status vouch(const Enrolled& enrolled, const note::Note& note) const;
   Status vouch(const Node& node, const note::Note& note) const;
   Status vouch(const Service& service, const note::Note& note) const;
   // A root, a directory entry or a suspension changed: of one site, or everywhere.
@@ -82,10 +83,27 @@ struct Evidence::State : Records {
   Result<Change> offer(const note::Note& note, Now now);
   Result<Change> offer_policy(const note::Note& note);
   Result<Change> offer_fresh(const note::Note& note, WallTime now);
+  // evidence_nodes.cpp: agents and devices
   Result<Change> offer_enrolment(const note::Note& note, WallTime now);
+  Result<Change> offer_node(const note::Note& note, Now now);
+  Result<Change> offer_service(const note::Note& note, Now now);
   Status admit(const Node& node, const Hash& hash, WallTime now) const;
-  Result<Change> offer_node(const note::Note& note, WallTime now);
-  Result<Change> offer_service(const note::Note& note, WallTime now);
+  Status check_keys(const Node& node) const;
+  void index_nodes();  // `keys` and `identities`, of floors.nodes
+  void forget_keys(const IdentityKey& identity);
+  void keep(NodeFloor& floor, WallTime end, Now now) const;  // at least until then
+  void prune_nodes();
+  // evidence_enrolled.cpp: which identity has which name and which place
+  Result<Change> offer_enrolled(const note::Note& note, Now now);
+  Status admit(const Enrolled& enrolled, const Enrolment& enrolment, WallTime now) const;
+  Status check_places(const SiteRecord& site, const Enrolled& enrolled,
+                      const Enrolment& enrolment) const;
+  Status check_name(const Enrolled& enrolled, const Enrolment& enrolment) const;
+  Status check_replaced(const SiteRecord& site, const Enrolled& enrolled,
+                        const Enrolment& enrolment) const;
+  std::optional<IdentityKey> holder(const SiteId& site, const Label& name) const;
+  bool replaced(const IdentityKey& identity) const;
+  void sort_by_enrolment(std::span<const note::Note> notes, std::vector<std::size_t>& which) const;
   // evidence_grants.cpp
   Result<Change> offer_grant(const note::Note& note, Now now);
   Status room_for(const Grant& grant) const;  // the shares of its device and of its site

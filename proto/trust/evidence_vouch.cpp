@@ -15,15 +15,6 @@ bool any_in(const Root& root, Group group, std::span<const note::KnownKey> signe
   return !persons(root, group, signers).empty();
 }
 
-bool signed_by(const crypto::PublicKey& key, std::span<const note::KnownKey> signers) {
-  return std::any_of(signers.begin(), signers.end(),
-                     [&](const note::KnownKey& signer) { return signer.key == key; });
-}
-
-bool within(const std::vector<Label>& tags, const std::vector<Label>& allowed) {
-  return std::includes(allowed.begin(), allowed.end(), tags.begin(), tags.end());
-}
-
 }  // namespace
 
 Status Evidence::State::vouch(const Site& site, const note::Note& note) const {
@@ -69,72 +60,6 @@ Status Evidence::State::vouch(const SiteRecord& site, const Fresh&, const note::
   return unverified("fresh: neither a lease key of the site nor its approvers signed it");
 }
 
-Status Evidence::State::vouch(const SiteRecord& site, const Enrolment& enrolment,
-                              const note::Note& note) const {
-  const auto hash = note::hash(note);
-  if (revoked(Revokes::kEnrolment, hash.bytes, site.id)) return unverified("enrolment: revoked");
-  const auto by = signers(note, &site);
-  if (!by) return fail_with(by.error());
-  if (!any_in(*site.chain.current(), Group::kEnrolment, *by)) {
-    return unverified("enrolment: no enrolment key of the site signed it");
-  }
-  if (!site.chain.knows(enrolment.root)) {
-    return unverified("enrolment: made under a site root that is not known here");
-  }
-  const auto floor = floors.sites.find(site.id);
-  if (floor == floors.sites.end() || enrolment.policy_serial > floor->second.policy_serial) {
-    return unverified("enrolment: made under a newer policy than is known here");
-  }
-  return {};
-}
-
-Status Evidence::State::vouch(const Node& node, const note::Note& note) const {
-  const bool agent = node.kind == NodeKind::kAgent;
-  const SiteRecord* site = nullptr;
-  const Enrolment* enrolment = nullptr;
-  if (agent) {
-    site = usable(node.site);
-    if (site == nullptr) return unverified("node: its site is not known here");
-    const auto found = site->enrolments.find(node.enrolment);
-    if (found == site->enrolments.end() || !found->second.vouched) {
-      return unverified("node: its enrolment is not known here");
-    }
-    enrolment = &found->second.statement;
-  } else if (vendor_root() == nullptr || node.vendor_id != vendor_id()) {
-    return unverified("node: its vendor is not known here");
-  }
-  const auto own = own_keys(node);
-  const auto by = signers(note, site, own);
-  if (!by) return fail_with(by.error());
-  if (!signed_by(node.identity, *by)) return unverified("node: not signed by itself");
-  if (!agent) {
-    if (any_in(*vendor_root(), Group::kDeviceAdmission, *by)) return {};
-    return unverified("node: no device-admission key signed it");
-  }
-  if (!signed_by(enrolment->key, *by)) return unverified("node: not signed by its enrolment key");
-  if (node.issued < enrolment->not_before || node.issued > enrolment->not_after) {
-    return unverified("node: issued outside its enrolment's time");
-  }
-  if (!within(node.tags, enrolment->tags)) return unverified("node: a tag was not granted to it");
-  return {};
-}
-
-Status Evidence::State::vouch(const Service& service, const note::Note& note) const {
-  const auto held = nodes.find(service.node);
-  if (held == nodes.end() || !held->second.vouched) {
-    return unverified("service: its node is not known here");
-  }
-  const auto& node = held->second.statement;
-  if (node.kind != NodeKind::kAgent || node.site != service.site) {
-    return unverified("service: its node is no agent of that site");
-  }
-  const note::KnownKey own{node.name.str(), node.identity};
-  const auto by = signers(note, nullptr, std::span<const note::KnownKey>(&own, 1));
-  if (!by) return fail_with(by.error());
-  if (!signed_by(service.node, *by)) return unverified("service: not signed by its node");
-  return {};
-}
-
 void Evidence::State::adopt_vendor() {
   if (vendor) return;
   auto genesis = pins.vendor_genesis;
@@ -156,13 +81,7 @@ const SiteRecord* Evidence::State::site_of(const Node& node) const {
 
 // The keys beside those of the roots that sign a node's statement.
 std::vector<note::KnownKey> Evidence::State::own_keys(const Node& node) const {
-  std::vector<note::KnownKey> out = {{node.name.str(), node.identity}};
-  const auto* site = site_of(node);
-  if (site == nullptr) return out;
-  const auto found = site->enrolments.find(node.enrolment);
-  if (found != site->enrolments.end())
-    out.push_back({"enrolment key", found->second.statement.key});
-  return out;
+  return {{node.name.str(), node.identity}};
 }
 
 void Evidence::State::revouch_node(const IdentityKey& identity) {
@@ -193,6 +112,9 @@ void Evidence::State::revouch(const std::optional<SiteId>& only) {
     }
     for (auto& [hash, held] : site.enrolments) {
       held.vouched = vouch(site, held.statement, held.note).has_value();
+    }
+    for (auto& [hash, held] : site.enrolled) {
+      held.vouched = vouch(held.statement, held.note).has_value();
     }
   }
   for (auto& [id, held] : nodes) {

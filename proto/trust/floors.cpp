@@ -53,6 +53,11 @@ std::string format(const ChainFloor& floor) {
          std::string(kForks[static_cast<std::size_t>(floor.fork)]);
 }
 
+std::optional<StoreAge> parse_age(std::string_view text) {
+  const auto seconds = parse_number(text);
+  return seconds ? std::optional(StoreAge{*seconds}) : std::nullopt;
+}
+
 std::optional<Entry<VendorId, ChainFloor>> parse_vendor(std::string_view text) {
   const auto words = split_words(text, 4);
   if (words.empty()) return std::nullopt;
@@ -78,27 +83,65 @@ std::string format(const SiteFloor& floor) {
          " " + format_hash(floor.policy.view());
 }
 
+// identity serial statement wireguard control relay disco service-serial service site name
+// enrolment replaced keep-until; a device has no name and no enrolment: "-" and zeros.
+constexpr std::size_t kNodeWords = 14;
+constexpr std::string_view kNoName = "-";
+
+bool parse_keys(NodeFloor& out, const std::vector<std::string_view>& words) {
+  const auto wireguard = crypto::parse_x25519(words[3]);
+  const auto control = crypto::parse_x25519(words[4]);
+  const auto relay = crypto::parse_x25519(words[5]);
+  const auto disco = crypto::parse_x25519(words[6]);
+  if (!wireguard || !control || !relay || !disco) return false;
+  out.wireguard = {*wireguard};
+  out.control = {*control};
+  out.relay = {*relay};
+  out.disco = {*disco};
+  return true;
+}
+
 std::optional<Entry<IdentityKey, NodeFloor>> parse_node(std::string_view text) {
-  const auto words = split_words(text, 7);
+  const auto words = split_words(text, kNodeWords);
   if (words.empty()) return std::nullopt;
   const auto identity = crypto::parse_ed25519(words[0]);
   const auto serial = parse_number(words[1]);
   const auto statement = parse_hash(words[2]);
-  const auto wireguard = crypto::parse_x25519(words[3]);
-  const auto service_serial = parse_number(words[4]);
-  const auto service = parse_hash(words[5]);
-  const auto keep = parse_time(words[6]);
-  if (!identity || !serial || !statement || !wireguard || !service_serial || !service || !keep) {
+  const auto service_serial = parse_number(words[7]);
+  const auto service = parse_hash(words[8]);
+  const auto site = parse_hash(words[9]);
+  const auto name = Label::parse(words[10]);
+  const auto enrolment = parse_hash(words[11]);
+  const auto replaced = parse_yes(words[12]);
+  const auto forget = parse_age(words[13]);
+  NodeFloor out;
+  if (!parse_keys(out, words) || !identity || !serial || !statement || !service_serial ||
+      !service || !site || !enrolment || !replaced || !forget ||
+      site->is_zero() == name.has_value()) {
     return std::nullopt;
   }
-  return Entry<IdentityKey, NodeFloor>{
-      *identity, {*serial, *statement, {*wireguard}, *service_serial, *service, *keep}};
+  out.serial = *serial;
+  out.statement = *statement;
+  out.service_serial = *service_serial;
+  out.service = *service;
+  out.site = to_site_id(*site);
+  if (name) out.name = *name;
+  out.enrolment = *enrolment;
+  out.replaced = *replaced;
+  out.forget = *forget;
+  return Entry<IdentityKey, NodeFloor>{*identity, std::move(out)};
 }
 std::string format(const NodeFloor& floor) {
-  return std::to_string(floor.serial) + " " + format_hash(floor.statement.view()) + " " +
-         crypto::format_x25519(floor.wireguard.view()) + " " +
-         std::to_string(floor.service_serial) + " " + format_hash(floor.service.view()) + " " +
-         format_time(floor.keep_until);
+  std::string out = std::to_string(floor.serial) + " " + format_hash(floor.statement.view());
+  for (const ByteView key :
+       {floor.wireguard.view(), floor.control.view(), floor.relay.view(), floor.disco.view()}) {
+    out += " " + crypto::format_x25519(key);
+  }
+  out += " " + std::to_string(floor.service_serial) + " " + format_hash(floor.service.view());
+  out += " " + format_hash(floor.site.view()) + " ";
+  out += floor.name.empty() ? std::string(kNoName) : floor.name.str();
+  out += " " + format_hash(floor.enrolment.view()) + " " + yes(floor.replaced);
+  return out + " " + std::to_string(floor.forget.seconds);
 }
 
 std::optional<EndCause> parse_cause(std::string_view text) {
@@ -106,11 +149,6 @@ std::optional<EndCause> parse_cause(std::string_view text) {
     if (kCauses[i] == text) return static_cast<EndCause>(i);
   }
   return std::nullopt;
-}
-
-std::optional<StoreAge> parse_age(std::string_view text) {
-  const auto seconds = parse_number(text);
-  return seconds ? std::optional(StoreAge{*seconds}) : std::nullopt;
 }
 
 std::optional<Entry<GrantId, Tombstone>> parse_tombstone(std::string_view text) {

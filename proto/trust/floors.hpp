@@ -24,8 +24,7 @@ enum class EndCause { kExpired, kUnclaimed, kRevoked, kDenied, kWithdrawn };
 
 // Bounds. What must be remembered is never replaced: a full share refuses its own party.
 constexpr std::size_t kMaxTombstones = 32768;
-constexpr std::size_t kMaxEndedPerDevice = 256;  // tombstones charged to one device
-constexpr std::size_t kMaxNodes = 8192;
+constexpr std::size_t kMaxEndedPerDevice = 256;            // tombstones charged to one device
 constexpr std::size_t kMaxRevocations = 1024;              // of one signer that are not over
 constexpr std::chrono::seconds kTombstoneKeep{24 * 3600};  // past the grant's not-after
 constexpr std::chrono::seconds kLongOver{400LL * 24 * 3600};
@@ -53,13 +52,21 @@ struct SiteFloor {
   friend bool operator==(const SiteFloor&, const SiteFloor&) = default;
 };
 
+// What a known identity may not go back behind, and what belongs to it.
 struct NodeFloor {
-  std::uint64_t serial = 0;
+  std::uint64_t serial = 0;  // 0: enrolled, no statement of its own seen yet
   Hash statement;
-  crypto::WireGuardKey wireguard;  // belongs to this identity, whoever claims it later
+  crypto::WireGuardKey wireguard;  // these belong to this identity, whoever claims them later
+  crypto::ControlKey control;
+  crypto::RelayKey relay;
+  crypto::DiscoKey disco;
   std::uint64_t service_serial = 0;
   Hash service;
-  WallTime keep_until;
+  SiteId site;            // zero: a device
+  Label name;             // of an agent: no other identity of the site may have it
+  Hash enrolment;         // of an agent: it fills a place of that enrolment
+  bool replaced = false;  // of an agent: another identity took over its name; ended for ever
+  StoreAge forget;
   friend bool operator==(const NodeFloor&, const NodeFloor&) = default;
 };
 

@@ -5,6 +5,7 @@
 
 #include "proto/trust/enrolment.hpp"
 #include "proto/trust/fields.hpp"
+#include "proto/trust/root.hpp"
 
 namespace culvert::trust {
 namespace {
@@ -47,7 +48,7 @@ Result<Node> Node::parse(std::string_view text) {
   out.disco = in.x25519<crypto::DiscoKey>("disco");
   in.require(keys_differ(out), "disco", "or another key stands twice");
   if (agent) {
-    out.enrolment = in.hash("enrolment");
+    out.enrolled = in.hash("enrolled");
     out.tags = in.sorted("tag", 1, kMaxTags, Label::parse);
   } else {
     out.person = in.person("person");
@@ -78,7 +79,7 @@ std::string Node::render() const {
   out.line("relay", crypto::format_x25519(relay.view()));
   out.line("disco", crypto::format_x25519(disco.view()));
   if (agent) {
-    out.hash("enrolment", enrolment.view()).each("tag", tags, label);
+    out.hash("enrolled", enrolled.view()).each("tag", tags, label);
   } else {
     out.line("person", person.str()).each("group", groups, label);
   }
@@ -94,6 +95,10 @@ Result<Node> verify_self_signed(const note::Note& note) {
   if (!signers) return fail_with(signers.error());
   if (signers->empty()) return fail(ErrorCode::kUnverified, "node: not signed by itself");
   return node;
+}
+
+std::chrono::seconds device_life(const Root* vendor) {
+  return vendor == nullptr ? kDefaultDeviceLife : std::chrono::seconds(vendor->device_life);
 }
 
 bool Node::has_tag(const Label& tag) const { return holds(tags, tag); }

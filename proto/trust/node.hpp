@@ -1,5 +1,6 @@
-// A node: an agent in a site, or a person's device. Signed by itself and, for an agent, by the
-// one-time key of its enrolment; for a device, by a device-admission key of the vendor root.
+// A node: an agent in a site, or a person's device. Signed by itself; a device also by a
+// device-admission key of the vendor root. An agent names the note that enrolled it (enrolled.hpp)
+// and issues its next statement by itself until the enrolment's renew-until.
 //
 //   culvert/node/v1                       culvert/node/v1
 //   kind: agent                           kind: device
@@ -12,13 +13,13 @@
 //   control: x25519:…                     relay: x25519:…
 //   relay: x25519:…                       disco: x25519:…
 //   disco: x25519:…                       person: <person>
-//   enrolment: sha256:…                   group: <label>      0 to 16, sorted
+//   enrolled: sha256:…                    group: <label>      0 to 16, sorted
 //   tag: <label>       1 to 8, sorted     issued: <time>
-//   issued: <time>                        expires: <time>     at most 24 h later
+//   issued: <time>                        expires: <time>     at most 720 h later
 //   expires: <time>    at most 30 d later
 //
-// Highest serial wins. All keys of a node differ. A WireGuard key belongs to the first identity
-// that held it.
+// Highest serial wins. All keys of a node differ. Each of its five keys belongs to the first
+// identity that had it.
 #pragma once
 
 #include <vector>
@@ -31,7 +32,10 @@ namespace culvert::trust {
 
 constexpr std::size_t kMaxGroups = 16;
 constexpr std::chrono::seconds kMaxAgentLife{30 * 24 * 3600};
-constexpr std::chrono::seconds kMaxDeviceLife{24 * 3600};
+constexpr std::chrono::seconds kMaxDeviceLife{720 * 3600};     // what the format allows
+constexpr std::chrono::seconds kDefaultDeviceLife{24 * 3600};  // what a laptop asks for
+
+struct Root;
 
 enum class NodeKind { kAgent, kDevice };
 
@@ -48,7 +52,7 @@ struct Node {
   crypto::ControlKey control;
   crypto::RelayKey relay;
   crypto::DiscoKey disco;
-  Hash enrolment;             // agent: hash of its enrolment statement
+  Hash enrolled;              // agent: hash of the note that enrolled it
   std::vector<Label> tags;    // agent
   Person person;              // device
   std::vector<Label> groups;  // device
@@ -63,6 +67,9 @@ struct Node {
   bool in_group(const Label& group) const;
   friend bool operator==(const Node&, const Node&) = default;
 };
+
+// How long a device's statement may live under this vendor root; null: none is known yet.
+std::chrono::seconds device_life(const Root* vendor);
 
 // A node statement that its own identity key signed; whoever admits it has signed or is yet to
 // sign.

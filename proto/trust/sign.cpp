@@ -105,11 +105,12 @@ std::optional<Kind> kind_of(std::string_view text) {
     std::string_view type;
     Kind kind;
   };
-  constexpr std::array<Named, 13> kKinds = {{{Root::kType, Kind::kRoot},
+  constexpr std::array<Named, 14> kKinds = {{{Root::kType, Kind::kRoot},
                                              {Site::kType, Kind::kSite},
                                              {Policy::kType, Kind::kPolicy},
                                              {Fresh::kType, Kind::kFresh},
                                              {Enrolment::kType, Kind::kEnrolment},
+                                             {Enrolled::kType, Kind::kEnrolled},
                                              {Node::kType, Kind::kNode},
                                              {Service::kType, Kind::kService},
                                              {Grant::kType, Kind::kGrant},

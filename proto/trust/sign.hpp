@@ -8,6 +8,7 @@
 #include "proto/core/rng.hpp"
 #include "proto/core/time.hpp"
 #include "proto/note/note.hpp"
+#include "proto/trust/enrolled.hpp"
 #include "proto/trust/enrolment.hpp"
 #include "proto/trust/fresh.hpp"
 #include "proto/trust/grant.hpp"
@@ -88,6 +89,7 @@ enum class Kind {
   kPolicy,
   kFresh,
   kEnrolment,
+  kEnrolled,
   kNode,
   kService,
   kGrant,

@@ -180,7 +180,6 @@ TEST_CASE("coordinator: a request travels, gathers signatures and reaches exactl
     std::vector<note::Note> told;
     for (const auto& [key, text] : party->view) told.push_back(note::parse(text).value());
     if (party == world.cluster) {
-      told.push_back(note::parse(world.site->enrolment_note).value());
       told.push_back(note::parse(world.service_note).value());
     }
     (void)at_party.offer_all(told, world.now);

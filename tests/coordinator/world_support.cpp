@@ -43,12 +43,11 @@ TestSite::TestSite(const std::string& name, Rng& rng)
     : root(holder("root@customer.example", rng)),
       approver(holder("bob@customer.example", rng)),
       enroller(holder("enrol@customer.example", rng)),
-      one_time(crypto::SigningKey::generate(rng)) {
+      made() {
   ref.name = fqdn(name);
 }
 
 std::string TestSite::bundle() const { return root_note + "\n" + site_note + "\n" + policy_note; }
-std::string TestSite::enrolment_bundle() const { return policy_note + "\n" + enrolment_note; }
 
 bool Party::hears(const std::string& note) const { return view.contains(id_of(note)); }
 
@@ -127,15 +126,7 @@ TestSite& World::add_site(const std::string& name) {
   site.policy_note = sign(policy, {site.root.signer()});
   site.policy = id_of(site.policy_note);
 
-  trust::Enrolment enrolment;
-  enrolment.site = site.ref;
-  enrolment.key = site.one_time.public_key();
-  enrolment.tags = {label("cluster")};
-  enrolment.root = id_of(site.root_note);
-  enrolment.policy_serial = 1;
-  enrolment.not_before = now.wall - std::chrono::minutes(1);
-  enrolment.not_after = now.wall + std::chrono::hours(1);
-  site.enrolment_note = sign(enrolment, {site.enroller.signer()});
+  site.made = now.wall;
   must(coordinator::add_site(store, site.root_note + "\n" + site.site_note, now));
   if (core) reload();
   return site;
@@ -153,6 +144,27 @@ Party& World::connect(Party party) {
   return kept;
 }
 
+// The notes with which a node of that name comes in: policy, enrolment and `enrolled`.
+std::vector<std::string> World::enrol(const TestSite& site, const std::string& name,
+                                      const crypto::SigningKey& identity) {
+  const auto one_time = crypto::SigningKey::generate(rng);
+  trust::Enrolment enrolment;
+  enrolment.site = site.ref;
+  enrolment.key = one_time.public_key();
+  enrolment.name = label(name);
+  enrolment.tags = {label("cluster")};
+  enrolment.root = id_of(site.root_note);
+  enrolment.policy_serial = 1;
+  enrolment.not_before = site.made - std::chrono::minutes(1);
+  enrolment.not_after = site.made + std::chrono::hours(1);
+  enrolment.renew_until = site.made + trust::kDefaultRenewal;
+  const auto enrolment_note = sign(enrolment, {site.enroller.signer()});
+  const trust::Enrolled enrolled{site.ref, id_of(enrolment_note), identity.public_key(),
+                                 enrolment.name, site.made};
+  return {site.policy_note, enrolment_note,
+          sign(enrolled, {{name, identity}, {"one-time", one_time}})};
+}
+
 Party& World::agent(TestSite& site, const std::string& name) {
   Party party;
   party.name = name;
@@ -166,14 +178,16 @@ Party& World::agent(TestSite& site, const std::string& name) {
   node.control = party.keys->control.public_key;
   node.relay = party.keys->relay.public_key;
   node.disco = party.keys->disco.public_key;
-  node.enrolment = id_of(site.enrolment_note);
+  party.enrolment = enrol(site, name, party.keys->identity);
+  node.enrolled = id_of(party.enrolment.back());
   node.tags = {label("cluster")};
   node.issued = now.wall;
   node.expires = now.wall + std::chrono::hours(24 * 20);
-  const auto note = sign(node, {{name, party.keys->identity}, {"one-time", site.one_time}});
+  const auto note = sign(node, {{name, party.keys->identity}});
   party.client = std::make_unique<control::Client>(
       control::ClientOptions{party.keys->control.clone(), control_key.public_key, {}}, rng);
-  party.client->set_node(note, site.enrolment_bundle());
+  party.client->set_node(
+      note, party.enrolment[0] + "\n" + party.enrolment[1] + "\n" + party.enrolment[2]);
   auto& connected = connect(std::move(party));
   pump();
   return connected;

@@ -44,11 +44,10 @@ struct TestSite {
   Holder root;
   Holder approver;
   Holder enroller;
-  crypto::SigningKey one_time;
-  std::string root_note, site_note, policy_note, enrolment_note;
+  WallTime made;
+  std::string root_note, site_note, policy_note;
   crypto::Hash policy;
   std::string bundle() const;
-  std::string enrolment_bundle() const;
 };
 
 // One client and what it learned.
@@ -56,6 +55,7 @@ struct Party {
   std::string name;
   std::unique_ptr<NodeKeys> keys;  // absent: a person
   trust::Node node;
+  std::vector<std::string> enrolment;  // of an agent: policy, enrolment, enrolled
   std::unique_ptr<control::Client> client;
   std::optional<ConnectionId> connection;
   bool reachable = true;                      // false: cannot connect
@@ -78,6 +78,8 @@ class World {
   explicit World(std::uint64_t seed = 1);
 
   TestSite& add_site(const std::string& name);  // and to the store, as the operator does
+  std::vector<std::string> enrol(const TestSite& site, const std::string& name,
+                                 const crypto::SigningKey& identity);
   Party& agent(TestSite& site, const std::string& name);
   Party& device(const std::string& name, const std::string& who, bool admit = true);
   Party& person_with(const Holder& holder);

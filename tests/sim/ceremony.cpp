@@ -123,6 +123,7 @@ std::string agent_token(const Vendor& vendor, const SiteDocuments& site, Rng& rn
   enrolment.policy_serial = site.policy.serial;
   enrolment.not_before = now;
   enrolment.not_after = now + trust::kDefaultEnrolment;
+  enrolment.renew_until = now + trust::kDefaultRenewal;
 
   trust::Token token;
   token.kind = trust::NodeKind::kAgent;

@@ -138,11 +138,13 @@ void World::make_tokens() {
   trust::Enrolment enrolment;
   enrolment.site = site_ref;
   enrolment.key = one_time.public_key();
+  enrolment.name = *trust::Label::parse("agent-1");
   enrolment.tags = {*trust::Label::parse("agent")};
   enrolment.root = trust::to_hash(site_ref.id);
   enrolment.policy_serial = 1;
   enrolment.not_before = now.wall;
   enrolment.not_after = now.wall + std::chrono::hours(1);
+  enrolment.renew_until = now.wall + trust::kDefaultRenewal;
   trust::Token token;
   token.kind = trust::NodeKind::kAgent;
   token.coordinators = {kUrl};

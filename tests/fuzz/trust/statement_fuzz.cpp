@@ -23,10 +23,10 @@ int parses(std::string_view input) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto input = text(ByteView(data, size));
   const int count = parses<Root>(input) + parses<Site>(input) + parses<Policy>(input) +
-                    parses<Enrolment>(input) + parses<Node>(input) + parses<Service>(input) +
-                    parses<Grant>(input) + parses<Lease>(input) + parses<Revocation>(input) +
-                    parses<Ticket>(input) + parses<Places>(input) + parses<SiteState>(input) +
-                    parses<Floors>(input);
+                    parses<Fresh>(input) + parses<Enrolment>(input) + parses<Enrolled>(input) +
+                    parses<Node>(input) + parses<Service>(input) + parses<Grant>(input) +
+                    parses<Lease>(input) + parses<Revocation>(input) + parses<Ticket>(input) +
+                    parses<Places>(input) + parses<SiteState>(input) + parses<Floors>(input);
   if (count > 1) std::abort();
   (void)display_text(input);
 

@@ -48,10 +48,12 @@ TEST_CASE("attack: coordinator taken over: widens no grant") {
   const std::string api = w.policy.services[0].name.str();
   const std::string db = w.policy.services[1].name.str();
   for (const auto& wider :
-       {replaced(text, "not-after: 2026-11-21T19:15", "not-after: 2026-11-21T19:55"),
+       {replaced(replaced(text, "not-after: 2026-11-21T19:15", "not-after: 2026-11-21T19:25"),
+                 "duration: 900s", "duration: 1500s"),
         replaced(text, "service: " + api, "service: " + db),
         replaced(text, w.laptop.identity.hex(), w.agent.identity.hex()),
-        replaced(text, "claim-by: 2026-11-21T19:00:00", "claim-by: 2026-11-21T19:14:59"),
+        replaced(replaced(text, "claim-by: 2026-11-21T19:00:00", "claim-by: 2026-11-21T19:10:00"),
+                 "not-after: 2026-11-21T19:15:00", "not-after: 2026-11-21T19:25:00"),
         replaced(text, "reason: INC-123", "reason: INC-124")}) {
     auto forged = good;
     forged.text = wider;
@@ -316,37 +318,6 @@ TEST_CASE("attack: a key that stands in a root is no node's identity") {
   device.wireguard = x25519<crypto::WireGuardKey>(w.rng);
   const std::vector<Signer> by = {{"x", w.bob}, {"x", w.admission}};
   CHECK(refusal(evidence, must(sign_statement(device, by)), w.now) == ErrorCode::kConflict);
-}
-
-TEST_CASE("attack: leaked token: only its tags, only its time, no service of others") {
-  World w;
-  auto laptop = w.laptop_evidence();
-  const auto thief = crypto::SigningKey::generate(w.rng);
-  Node node = w.agent;
-  node.name = label("thief");
-  node.identity = thief.public_key();
-  node.wireguard = x25519<crypto::WireGuardKey>(w.rng);
-  node.tags = {label("edge")};
-  const auto enrol = [&] {
-    const std::vector<Signer> by = {{"thief", thief}, {"x", w.one_time}};
-    return must(sign_statement(node, by));
-  };
-  must(laptop.offer(enrol(), w.now));  // within T and tags: that is the stated bound
-  Service service = w.service;
-  service.node = node.identity;
-  must(laptop.offer(must(sign_statement(service, Signer{"thief", thief})), w.now));
-  const auto publishers = laptop.publishers(w.policy.services[0].name, w.now);
-  REQUIRE(publishers.size() == 1);
-  CHECK(publishers[0].node == w.agent);
-  node.serial = 2;
-  node.tags = {label("admin")};
-  CHECK(refusal(laptop, enrol(), w.now) == ErrorCode::kUnverified);
-  node.tags = {label("edge")};
-  w.pass(hours{2});
-  node.issued = w.now.wall;
-  CHECK(refusal(laptop, enrol(), w.now) == ErrorCode::kUnverified);
-  node.issued = kStart;  // backdated: whoever meets it first refuses it by the enrolment's end
-  CHECK(laptop.check_enrolment_open(enrol(), w.now).error().code == ErrorCode::kStale);
 }
 
 TEST_CASE("attack: a WireGuard key is not taken over by a second identity, also after a restart") {

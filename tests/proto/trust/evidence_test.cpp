@@ -183,7 +183,7 @@ TEST_CASE("evidence: an expired root lets nothing new begin") {
   w.pass(hours{24 * 364} + hours{23});
   w.laptop.serial = 2;
   w.laptop.issued = w.now.wall;
-  w.laptop.expires = w.now.wall + kMaxDeviceLife;
+  w.laptop.expires = w.now.wall + kDefaultDeviceLife;
   must(evidence.offer(w.sign_laptop(w.laptop), w.now));
   const auto running = w.approved(hours{1});
   must(evidence.offer(running, w.now));
@@ -329,7 +329,7 @@ TEST_CASE("evidence: nodes") {
   };
   CHECK_FALSE(try_agent([](Node&) {}));
   CHECK(try_agent([](Node& n) { n.serial = 1; }) == ErrorCode::kStale);
-  CHECK(try_agent([](Node& n) { n.name = label("other"); }) == ErrorCode::kConflict);
+  CHECK(try_agent([](Node& n) { n.tags = {label("edge")}; }) == ErrorCode::kConflict);
   const auto third = [&](const std::function<void(Node&)>& edit) {
     return try_agent([&](Node& n) {
       n.serial = 3;
@@ -337,43 +337,49 @@ TEST_CASE("evidence: nodes") {
     });
   };
   CHECK(third([](Node& n) { n.tags = {label("admin")}; }) == ErrorCode::kUnverified);
-  CHECK(third([](Node& n) { n.enrolment = n.site.id.is_zero() ? Hash{} : to_hash(n.site.id); }) ==
-        ErrorCode::kUnverified);
+  CHECK(third([](Node& n) { n.enrolled = to_hash(n.site.id); }) == ErrorCode::kUnverified);
+  CHECK(third([](Node& n) { n.name = label("cluster-2"); }) == ErrorCode::kUnverified);
   CHECK(third([](Node& n) { n.site.name = fqdn("other.example.com"); }) == ErrorCode::kUnverified);
   CHECK(third([](Node& n) { n.site.id = {}; }) == ErrorCode::kUnverified);
   CHECK(third([](Node& n) {
-          n.issued = kStart + hours{2};
+          n.issued = kStart + kDefaultRenewal + seconds{1};
           n.expires = n.issued + hours{1};
-        }) == ErrorCode::kUnverified);  // after its enrolment's time
+        }) == ErrorCode::kUnverified);  // after its time to renew
   CHECK(third([](Node& n) {
           n.issued = kStart - seconds{1};
           n.expires = kStart + hours{1};
         }) == ErrorCode::kUnverified);
   CHECK(third([](Node& n) { n.issued = kStart + minutes{10}; }) == ErrorCode::kStale);  // future
   CHECK(third([&](Node& n) { n.wireguard = w.laptop.wireguard; }) == ErrorCode::kConflict);
+  CHECK(third([&](Node& n) { n.disco = w.laptop.disco; }) == ErrorCode::kConflict);
   CHECK_FALSE(third([&](Node& n) { n.wireguard = x25519<crypto::WireGuardKey>(w.rng); }));
 
-  auto unsigned_by_itself = w.sign_agent(w.agent);
-  unsigned_by_itself.signatures.erase(unsigned_by_itself.signatures.begin());
-  auto unsigned_by_key = w.sign_agent(w.agent);
+  auto unsigned_by_itself = w.agent_note;
+  unsigned_by_itself.signatures = {note::sign(w.agent_note.text, "enrolment", w.one_time)};
+  auto unsigned_by_key = w.enrolled_note;
   unsigned_by_key.signatures.pop_back();
-  Evidence fresh({note::hash(w.site1_note), {}, false}, {});
-  for (const auto& r : fresh.offer_all(w.everything(), w.now)) must(r);
+  auto unsigned_by_node = w.enrolled_note;
+  unsigned_by_node.signatures.erase(unsigned_by_node.signatures.begin());
   Evidence without({note::hash(w.site1_note), {}, false}, {});
   auto notes = w.everything();
-  std::erase(notes, w.agent_note);
-  std::erase(notes, w.service_note);
+  for (const auto& gone : {w.enrolled_note, w.agent_note, w.service_note}) std::erase(notes, gone);
   for (const auto& r : without.offer_all(notes, w.now)) must(r);
-  CHECK(refusal(without, unsigned_by_itself, w.now) == ErrorCode::kUnverified);
+  CHECK(refusal(without, w.agent_note, w.now) == ErrorCode::kUnverified);
   CHECK(refusal(without, unsigned_by_key, w.now) == ErrorCode::kUnverified);
-  CHECK(verify_self_signed(unsigned_by_key));
+  CHECK(refusal(without, unsigned_by_node, w.now) == ErrorCode::kUnverified);
+  CHECK(without.check_enrolment_open(w.enrolled_note, w.now));
+  const auto later = Now{w.now.steady + hours{1}, w.now.wall + hours{1}};
+  CHECK(without.check_enrolment_open(w.enrolled_note, later).error().code == ErrorCode::kStale);
+  CHECK_FALSE(refusal(without, w.enrolled_note, w.now));
+  CHECK(without.check_enrolment_open(w.enrolled_note, later));  // known here: no matter of time
+  CHECK(refusal(without, unsigned_by_itself, w.now) == ErrorCode::kUnverified);
+  CHECK(verify_self_signed(w.agent_note));
   CHECK_FALSE(verify_self_signed(unsigned_by_itself));
   CHECK(refusal(without, w.service_note, w.now) == ErrorCode::kUnverified);
   CHECK_FALSE(refusal(without, w.agent_note, w.now));
   CHECK_FALSE(refusal(without, w.service_note, w.now));
-  CHECK(without.check_enrolment_open(w.agent_note, w.now));
-  w.pass(hours{1});
-  CHECK(without.check_enrolment_open(w.agent_note, w.now).error().code == ErrorCode::kStale);
+  const auto of_agent = without.agent_notes(w.agent.identity);
+  CHECK(of_agent == std::vector{w.enrolment_note, w.enrolled_note, w.agent_note});
 }
 
 TEST_CASE("evidence: devices") {
@@ -508,7 +514,7 @@ TEST_CASE("evidence: denied standing access stays denied until its line ends") {
     w.pass(hours{24});
     ++w.laptop.serial;
     w.laptop.issued = w.now.wall;
-    w.laptop.expires = w.now.wall + kMaxDeviceLife;
+    w.laptop.expires = w.now.wall + kDefaultDeviceLife;
     must(evidence.offer(w.sign_laptop(w.laptop), w.now));
     INFO("day " << day);
     CHECK(evidence.live(w.now).empty());

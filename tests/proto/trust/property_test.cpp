@@ -100,7 +100,7 @@ Node random_node(Random& r) {
   out.issued = r.time();
   if (out.kind == NodeKind::kAgent) {
     out.site = r.site();
-    out.enrolment = r.hash();
+    out.enrolled = r.hash();
     out.tags = r.sorted(1, kMaxTags, [&] { return r.tag(); });
     out.expires = out.issued + r.upto(kMaxAgentLife);
   } else {

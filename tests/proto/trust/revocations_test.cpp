@@ -87,7 +87,7 @@ TEST_CASE("revocations: remembered for as long as what they end could come again
   CHECK(until(Revokes::kDevice, w.laptop.identity, {}) == w.now.wall + hours{24 * 31});
   must(evidence.offer(end_node(w, w.bob), w.now));
   CHECK(until(Revokes::kNode, w.agent.identity, w.site.id) ==
-        w.enrolment.not_after + kMaxAgentLife + hours{24 * 31});
+        w.enrolment.renew_until + hours{24 * 31});
   const IdentityKey unknown{w.rng.array<32>()};
   must(evidence.offer(must(revoke_identity(Revokes::kNode, unknown, w.vendor_id, w.site, "x",
                                            w.now.wall, Signer{"x", w.bob})),

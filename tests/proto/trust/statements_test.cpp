@@ -73,7 +73,6 @@ std::vector<Sample> samples() {
   auto extension = grant;
   extension.extends = grant_id(5);
   extension.reason = "Ürsache: naïve 日本語 🔑";
-  const DocumentMark mark{3, note::hash(w.policy_note)};
   Lease lease{w.vendor_id,
               w.site,
               w.agent.identity,
@@ -105,6 +104,9 @@ std::vector<Sample> samples() {
   auto laptop = w.laptop;
   laptop.groups = {label("engineers"), label("sre")};
   const std::set<std::string> none;
+  auto replacing = w.enrolment;
+  replacing.replaces = w.agent.identity;
+  replacing.tags = {label("cluster")};
   return {sample("site root", site1, {"key"}),
           sample("vendor root", vendor, {"key", "domain"}),
           sample("places", places, {"coordinator", "relay"}, {"coordinator"}),
@@ -115,6 +117,8 @@ std::vector<Sample> samples() {
                   "pre-approved", "export"}),
           sample("fresh", Fresh{w.site, mark, {7, mark.hash}, kStart}),
           sample("enrolment", w.enrolment, {"tag"}),
+          sample("replacing enrolment", replacing, {"replaces"}),
+          sample("enrolled", w.enrolled),
           sample("agent", w.agent),
           sample("device", laptop, {"group"}),
           sample("service", w.service, {"service"}),
@@ -371,8 +375,9 @@ TEST_CASE("statements: what each type refuses by its own rules") {
        "expires: 2026-12-21T15:00:01Z"},
       {"one key for two purposes", agent, w.agent.relay.hex(), w.agent.disco.hex()},
       {"an agent with a person", agent, "tag: cluster", "person: alice@vendor.example"},
-      {"a device's life over a day", laptop, "expires: 2026-11-22T15:00:00Z",
-       "expires: 2026-11-22T15:00:01Z"},
+      {"a device's life over 30 days", laptop, "expires: 2026-11-22T15:00:00Z",
+       "expires: 2026-12-21T15:00:01Z"},
+      {"an agent that names its enrolment", agent, "enrolled: ", "enrolment: "},
       {"a device with a tag", laptop, "group: engineers", "tag: engineers"},
       {"issuer is not base64", service, "issuer: M", "issuer: !"},
       {"issuer is empty", service, "issuer: " + to_base64(w.service.issuer), "issuer: "},
@@ -380,7 +385,17 @@ TEST_CASE("statements: what each type refuses by its own rules") {
       {"an enrolment over a day", enrolment, "not-after: 2026-11-21T16",
        "not-after: 2026-11-22T16"},
       {"an enrolment that never was", enrolment, "not-after: 2026-11-21T16",
-       "not-after: 2026-11-21T14"}};
+       "not-after: 2026-11-21T14"},
+      {"an enrolment of nobody", enrolment, "nodes: 1", "nodes: 0"},
+      {"an enrolment of 65", enrolment, "nodes: 1", "nodes: 65"},
+      {"an enrolment without a name", enrolment, "name: cluster-1", "name: "},
+      {"renewed for over 400 days", enrolment, "renew-until: 2027-11-21",
+       "renew-until: 2027-12-27"},
+      {"renewed until before its end", enrolment, "renew-until: 2027", "renew-until: 2025"},
+      {"several nodes that replace one", enrolment, "nodes: 1\nname: cluster-1\n",
+       "nodes: 2\nname: cluster-1\nreplaces: " + crypto::format_ed25519(w.agent.identity) + "\n"},
+      {"no room for the numbers", enrolment, "nodes: 1\nname: cluster-1\n",
+       "nodes: 64\nname: " + std::string(61, 'x') + "\n"}};
   for (const auto& row : rows) {
     const auto text = replaced(row.text, row.what, row.with);
     INFO(row.why << "\n" << text);
@@ -390,6 +405,7 @@ TEST_CASE("statements: what each type refuses by its own rules") {
     CHECK_FALSE(Node::parse(text));
     CHECK_FALSE(Service::parse(text));
     CHECK_FALSE(Enrolment::parse(text));
+    CHECK_FALSE(Enrolled::parse(text));
   }
   auto revocation =
       Revocation{w.vendor_id, {}, Revokes::kNode, {}, {}, w.agent.identity, "x", kStart, {}, {}};
@@ -403,6 +419,31 @@ TEST_CASE("statements: what each type refuses by its own rules") {
   revocation.roots = {to_hash(w.site.id)};
   revocation.site = w.site;
   CHECK_FALSE(Revocation::parse(revocation.render()));
+}
+
+TEST_CASE("enrolled: fields in their order, and no second spelling") {
+  World w;
+  const auto text = w.enrolled.render();
+  CHECK(must(Enrolled::parse(text)) == w.enrolled);
+  CHECK(text == "culvert/enrolled/v1\nsite: " + w.site.name.str() +
+                    "\nsite-id: " + format_hash(w.site.id.view()) +
+                    "\nenrolment: " + format_hash(note::hash(w.enrolment_note).view()) +
+                    "\nidentity: " + crypto::format_ed25519(w.agent.identity) +
+                    "\nname: cluster-1\nissued: 2026-11-21T15:00:00Z\n");
+}
+
+TEST_CASE("enrolment: whose names it lets be") {
+  World w;
+  auto e = w.enrolment;
+  CHECK(e.names(label("cluster-1")));
+  CHECK_FALSE(e.names(label("cluster-1-0")));
+  e.name = label("cluster");
+  e.nodes = 3;
+  CHECK(must(Enrolment::parse(e.render())).nodes == 3);
+  for (const char* name : {"cluster-0", "cluster-2"}) CHECK(e.names(label(name)));
+  for (const char* name : {"cluster", "cluster-3", "cluster-00", "cluster-x", "other-0"}) {
+    CHECK_FALSE(e.names(label(name)));
+  }
 }
 
 TEST_CASE("reason: composed, visible, one line, 200 code points") {

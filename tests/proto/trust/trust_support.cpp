@@ -103,17 +103,22 @@ World::World(std::uint64_t seed)
 
   enrolment.site = site;
   enrolment.key = one_time.public_key();
+  enrolment.name = label("cluster-1");
   enrolment.tags = {label("cluster"), label("edge")};
   enrolment.root = note::hash(site1_note);
   enrolment.policy_serial = 1;
   enrolment.not_before = kStart;
   enrolment.not_after = kStart + kDefaultEnrolment;
+  enrolment.renew_until = kStart + kDefaultRenewal;
   enrolment_note = must(sign_statement(enrolment, Signer{"bob@acme.example", enroller}));
+
+  enrolled = {site, note::hash(enrolment_note), agent_key.public_key(), enrolment.name, kStart};
+  enrolled_note = sign_enrolled(enrolled);
 
   agent = fresh_node(rng, agent_key, "cluster-1");
   agent.kind = NodeKind::kAgent;
   agent.site = site;
-  agent.enrolment = note::hash(enrolment_note);
+  agent.enrolled = note::hash(enrolled_note);
   agent.tags = {label("cluster")};
   agent.expires = kStart + kMaxAgentLife;
   agent_note = sign_agent(agent);
@@ -121,7 +126,7 @@ World::World(std::uint64_t seed)
   laptop.vendor_id = vendor_id;
   laptop.person = person("alice@vendor.example");
   laptop.groups = {label("engineers")};
-  laptop.expires = kStart + kMaxDeviceLife;
+  laptop.expires = kStart + kDefaultDeviceLife;
   laptop_note = sign_laptop(laptop);
 
   service.site = site;
@@ -155,9 +160,12 @@ note::Note World::next_policy(const std::function<void(Policy&)>& edit) {
   return policy_note;
 }
 
+note::Note World::sign_enrolled(const Enrolled& statement) {
+  const std::vector<Signer> by = {{statement.name.str(), agent_key}, {"enrolment", one_time}};
+  return must(sign_statement(statement, by));
+}
 note::Note World::sign_agent(const Node& node) {
-  const std::vector<Signer> by = {{node.name.str(), agent_key}, {"enrolment", one_time}};
-  return must(sign_statement(node, by));
+  return must(sign_statement(node, Signer{node.name.str(), agent_key}));
 }
 note::Note World::sign_laptop(const Node& node) {
   const std::vector<Signer> by = {{node.name.str(), laptop_key},
@@ -190,8 +198,8 @@ note::Note World::approved(std::chrono::seconds length) {
 }
 
 std::vector<note::Note> World::everything() const {
-  return {vendor1_note, vendor2_note,   places_note, site_note,    site1_note,
-          policy_note,  enrolment_note, agent_note,  service_note, laptop_note};
+  return {vendor1_note,   vendor2_note,  places_note, site_note,    site1_note, policy_note,
+          enrolment_note, enrolled_note, agent_note,  service_note, laptop_note};
 }
 
 Evidence World::agent_evidence(Floors floors) {

@@ -51,6 +51,8 @@ struct World {
   note::Note policy_note;
   Enrolment enrolment;
   note::Note enrolment_note;
+  Enrolled enrolled;
+  note::Note enrolled_note;
   Node agent, laptop;
   note::Note agent_note, laptop_note;
   Service service;
@@ -61,7 +63,8 @@ struct World {
                   const std::function<void(Root&)>& edit,
                   std::vector<const crypto::SigningKey*> keys);
   note::Note next_policy(
-      const std::function<void(Policy&)>& edit);  // serial + 1, signed by site_root
+      const std::function<void(Policy&)>& edit);        // serial + 1, signed by site_root
+  note::Note sign_enrolled(const Enrolled& statement);  // by agent_key and one_time
   note::Note sign_agent(const Node& node);
   note::Note sign_laptop(const Node& node);
   note::Note sign_service(const Service& service_statement);

@@ -1,0 +1,205 @@
+// Tokens for agents: an enrolment, signed for a name, and the one-time key to it.
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "agent/cli/keyfile.hpp"
+#include "agent/cli/options.hpp"
+#include "agent/cli/output.hpp"
+#include "agent/cli/session.hpp"
+#include "proto/runtime/files.hpp"
+#include "proto/runtime/loop.hpp"
+#include "proto/trust/sign.hpp"
+#include "proto/trust/token.hpp"
+
+namespace culvert::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct SiteState {
+  std::vector<note::Note> site_notes;    // root chain and policy
+  std::vector<note::Note> vendor_notes;  // the vendor's root chain
+  trust::SiteRef site;
+  crypto::Hash root;  // of the current epoch
+  std::uint64_t policy_serial = 0;
+  std::vector<std::string> coordinators;
+  std::set<trust::Label> tags;  // of the policy's services
+};
+
+Result<SiteState> read_site(const fs::path& folder, const crypto::Hash& pin, Now now) {
+  auto site_notes = read_bundle(folder / kSiteBundle);
+  if (!site_notes) return fail_with(site_notes.error());
+  auto vendor_notes = read_bundle(folder / kVendorBundle);
+  if (!vendor_notes) return fail_with(vendor_notes.error());
+  auto evidence = read_evidence(folder, trust::Pins{pin, std::nullopt}, now);
+  if (!evidence) return fail_with(evidence.error());
+  const auto id = trust::to_site_id(pin);
+  const auto* root = evidence->site_root(id);
+  const auto* policy = evidence->policy(id);
+  const auto* vendor = evidence->vendor_root();
+  if (root == nullptr || policy == nullptr || vendor == nullptr) {
+    return fail(ErrorCode::kUnverified, folder.string() +
+                                            " lacks a root, a policy or the vendor's "
+                                            "root; make the site anew");
+  }
+  SiteState state{std::move(*site_notes),
+                  std::move(*vendor_notes),
+                  {root->name, id},
+                  {},
+                  policy->serial,
+                  {},
+                  {}};
+  for (const auto& service : policy->services) state.tags.insert(service.tag);
+  for (const auto& note : state.site_notes) {
+    if (trust::kind_of(note.text) == trust::Kind::kRoot) state.root = note::hash(note);
+  }
+  for (const auto& entry : vendor->coordinators) state.coordinators.push_back(entry.url);
+  if (state.coordinators.empty()) {
+    return fail(ErrorCode::kNotFound,
+                "the vendor's root names no coordinator yet; ask the vendor for a newer file");
+  }
+  return state;
+}
+
+// The tags that a token carries: those that were named, else all of the policy's services.
+Result<std::vector<trust::Label>> token_tags(const SiteState& state,
+                                             const std::vector<std::string>& named) {
+  auto tags = state.tags;
+  if (!named.empty()) tags.clear();
+  for (const auto& text : named) {
+    const auto tag = trust::Label::parse(text);
+    if (!tag) return fail(ErrorCode::kInvalid, "--tag: not a label: " + text);
+    if (state.tags.count(*tag) == 0) {
+      return fail(ErrorCode::kInvalid, "--tag: no service of the policy has the tag " + text);
+    }
+    tags.insert(*tag);
+  }
+  if (tags.empty() || tags.size() > trust::kMaxTags) {
+    return fail(ErrorCode::kInvalid, "a token carries 1 to " + std::to_string(trust::kMaxTags) +
+                                         " tags and the policy's services have " +
+                                         std::to_string(tags.size()) +
+                                         ": name those of this agent with --tag");
+  }
+  return std::vector<trust::Label>(tags.begin(), tags.end());
+}
+
+// The enrolment but for its one-time key and its times.
+Result<trust::Enrolment> plan(const SiteState& state, const SiteToken& options) {
+  trust::Enrolment out;
+  const auto name = trust::Label::parse(options.name);
+  if (!name) return fail(ErrorCode::kInvalid, "--name: not a label: " + options.name);
+  auto tags = token_tags(state, options.tags);
+  if (!tags) return fail_with(tags.error());
+  out.site = state.site;
+  out.nodes = static_cast<std::uint32_t>(options.nodes);
+  out.name = *name;
+  out.tags = std::move(*tags);
+  out.root = state.root;
+  out.policy_serial = state.policy_serial;
+  return out;
+}
+
+struct Times {
+  std::chrono::seconds lifetime, renewal;
+};
+Result<Times> parse_times(const SiteToken& options) {
+  const auto lifetime = parse_duration(options.lifetime);
+  if (!lifetime || *lifetime > trust::kMaxEnrolment) {
+    return fail(ErrorCode::kInvalid, "--for: a time up to 24h, such as 1h");
+  }
+  const auto renewal = parse_duration(options.renewal);
+  // The enrolment begins up to a day before its end.
+  if (!renewal || *renewal < *lifetime || *renewal > trust::kMaxRenewal - trust::kMaxEnrolment) {
+    return fail(ErrorCode::kInvalid, "--renew-for: from --for up to 399d, such as 365d");
+  }
+  return Times{*lifetime, *renewal};
+}
+
+// Who has a name of the token, as the notes say that the coordinator hands out: each is verified,
+// and what it withholds the site's other agents know and refuse loudly.
+Status find_holder(trust::Enrolment& enrolment, const SiteToken& options) {
+  if (options.replaces == "none") return {};
+  if (!options.replaces.empty()) {
+    const auto key = crypto::parse_ed25519(options.replaces);
+    if (!key) return fail(ErrorCode::kInvalid, "--replaces: ed25519:… or none");
+    enrolment.replaces = *key;
+    return {};
+  }
+  const ByKey by{(fs::path(options.folder) / "enrolment.key").string(), options.coordinator};
+  auto session = Session::open(by);
+  if (!session) return fail_with(session.error());
+  const auto listed = (*session)->list(control::ListWhat::kNodes);
+  if (!listed) {
+    return fail(listed.error().code,
+                "cannot learn who has the name " + options.name + ": " + listed.error().message +
+                    "; to say it yourself: --replaces ed25519:… or --replaces none");
+  }
+  for (std::uint32_t i = 0; i < enrolment.nodes; ++i) {
+    auto name = std::optional(enrolment.name);
+    if (enrolment.nodes > 1) name = trust::Label::parse(options.name + "-" + std::to_string(i));
+    const auto holder = name ? (*session)->evidence().holder(enrolment.site.id, *name)
+                             : std::optional<trust::IdentityKey>();
+    if (!holder) continue;
+    if (enrolment.nodes > 1) {
+      return fail(ErrorCode::kConflict, "there is a node " + name->str() +
+                                            " already; to replace it: culvert site token --name " +
+                                            name->str());
+    }
+    enrolment.replaces = *holder;
+    print("the new agent replaces " + crypto::format_ed25519(*holder));
+  }
+  return {};
+}
+
+Status write_agent_token(const SiteState& state, const KeyFile& enrolment_key,
+                         trust::Enrolment enrolment, const Times& times, const fs::path& out,
+                         WallTime now) {
+  crypto::SystemRng rng;
+  const auto one_time = crypto::SigningKey::generate(rng);
+  enrolment.key = one_time.public_key();
+  enrolment.not_after = now + times.lifetime;
+  enrolment.renew_until = now + times.renewal;
+  // The agent's clock may be behind this one.
+  enrolment.not_before =
+      std::max(now - trust::kIssuedSkew, enrolment.not_after - trust::kMaxEnrolment);
+  const auto note =
+      trust::sign_statement(enrolment, {enrolment_key.person.str(), enrolment_key.key});
+  if (!note) return fail_with(note.error());
+
+  trust::Token token;
+  token.kind = trust::NodeKind::kAgent;
+  token.coordinators = state.coordinators;
+  token.pin = trust::to_hash(state.site.id);
+  token.secret = one_time.seed().clone();
+  token.notes = state.vendor_notes;
+  token.notes.insert(token.notes.end(), state.site_notes.begin(), state.site_notes.end());
+  token.notes.push_back(*note);
+  auto rendered = token.render();
+  auto written = runtime::write_secret_file(out.string(), view(rendered));
+  crypto::wipe({reinterpret_cast<std::uint8_t*>(rendered.data()), rendered.size()});
+  if (!written) return written;
+  print("agent token in " + out.string() + ", good for " + format_duration(times.lifetime) +
+        "; its agent renews itself until " + format_time(enrolment.renew_until));
+  return {};
+}
+
+}  // namespace
+
+Status site_token(const SiteToken& options) {
+  const fs::path folder = options.folder;
+  const auto key = read_key(folder / "enrolment.key");
+  if (!key) return fail_with(key.error());
+  const auto times = parse_times(options);
+  if (!times) return fail_with(times.error());
+  const auto now = runtime::read_clocks();
+  const auto state = read_site(folder, key->pin, now);
+  if (!state) return fail_with(state.error());
+  auto enrolment = plan(*state, options);
+  if (!enrolment) return fail_with(enrolment.error());
+  if (auto ok = find_holder(*enrolment, options); !ok) return ok;
+  const auto out = options.out.empty() ? folder / "agent.token" : fs::path(options.out);
+  return write_agent_token(*state, *key, std::move(*enrolment), *times, out, now.wall);
+}
+
+}  // namespace culvert::cli
