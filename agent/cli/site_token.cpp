@@ -54,11 +54,13 @@ Result<SiteState> read_site(const fs::path& folder, const crypto::Hash& pin, Now
   for (const auto& note : state.site_notes) {
     if (trust::kind_of(note.text) == trust::Kind::kRoot) state.root = note::hash(note);
   }
-  for (const auto& entry : vendor->coordinators) state.coordinators.push_back(entry.url);
-  if (state.coordinators.empty()) {
+  const auto* places = evidence->places();
+  if (places == nullptr) {
     return fail(ErrorCode::kNotFound,
-                "the vendor's root names no coordinator yet; ask the vendor for a newer file");
+                "the vendor's file names no coordinator yet; ask the vendor for a newer " +
+                    std::string(kVendorBundle));
   }
+  for (const auto& entry : places->coordinators) state.coordinators.push_back(entry.url);
   return state;
 }
 

@@ -33,7 +33,7 @@ struct Origin {  // the stored `pins`
 class Memory {
  public:
   // `boot`: this boot of the machine, for the age of the site store.
-  Memory(trust::StateStore& site, trust::StateStore& node, trust::BootId boot)
+  Memory(trust::StateStore& site, trust::StateStore& node, trust::BootId boot = {})
       : site_(site), node_(node), boot_(boot) {}
 
   Result<std::optional<Origin>> origin();

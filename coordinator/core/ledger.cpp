@@ -43,6 +43,9 @@ WallTime forget_after(Kind kind, std::string_view text) {
           return e->issued + trust::kMaxRenewal + trust::kMaxAgentLife;
         }
         break;
+      case Kind::kFresh:
+        if (const auto fresh = trust::Fresh::parse(text)) return fresh->issued + trust::kMaxFresh;
+        break;
       case Kind::kRoot:
       case Kind::kSite:
       case Kind::kPolicy:

@@ -41,6 +41,7 @@ constexpr std::chrono::seconds kMaxGrantTime{24 * 3600};  // no `max` may be lon
 constexpr std::chrono::seconds kMaxPreApproved{4 * 3600};
 constexpr std::chrono::seconds kDefaultClaim{4 * 3600};
 constexpr std::chrono::seconds kMaxClaim{168 * 3600};
+constexpr std::chrono::seconds kMaxFresh{720 * 3600};
 constexpr std::chrono::seconds kMaxPolicyLife{400LL * 24 * 3600};
 constexpr std::size_t kMaxPolicySize = 256 * 1024;
 constexpr std::size_t kMaxPolicyServices = 1000;

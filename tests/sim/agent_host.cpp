@@ -295,7 +295,7 @@ bool AgentHost::connected() {
 void AgentHost::request(const KnownService& service, std::chrono::seconds duration) {
   if (!running()) return;
   context_.news = now().steady;
-  core_->request(now(), {service.fqdn, "INC-1", duration},
+  core_->request(now(), {service.fqdn, "INC-1", duration, {}, {}},
                  [this, then = now().steady, fqdn = service.fqdn](const auto& view) {
                    context_.news = now().steady;
                    if (view) context_.oracle.asked(then, view->grant);

@@ -169,7 +169,7 @@ void PersonHost::approve(const control::Listed& listed) {
   const auto* service = policy == nullptr ? nullptr : policy->service(grant.service);
   if (service == nullptr) return context_.oracle.violation("a request that no policy bears");
   const Pair pair{trust::node_address(grant.device),
-                  {trust::service_address(grant.site.id, grant.service), service->port}};
+                  {trust::service_address(grant.site.id, grant.service), service->port()}};
   say("approves " + grant.id.str() + " for " + grant.service.str());
   context_.oracle.requested(grant.id.str(), pair, grant.not_before, grant.not_after);
   context_.oracle.approved(now().steady, grant.id.str(), office_ == Office::kSiteApprover);

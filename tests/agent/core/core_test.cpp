@@ -276,7 +276,7 @@ TEST_CASE("core: a clock that goes back denies new grants") {
   const auto status = world.site.core->status(world.now);
   CHECK_FALSE(status.clock_ok);
   std::string refused;
-  world.laptop.core->request(world.now, {kDb, "INC-2", 900s}, [&](Result<RequestView> view) {
+  world.laptop.core->request(world.now, {kDb, "INC-2", 900s, {}, {}}, [&](Result<RequestView> view) {
     if (!view) refused = view.error().message;
   });
   world.run(2s);

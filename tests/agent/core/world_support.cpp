@@ -413,7 +413,7 @@ void World::admit_laptop() {
 std::string World::request(const std::string& fqdn, std::chrono::seconds length) {
   std::string grant;
   std::string error;
-  laptop.core->request(now, {fqdn, "INC-1", length}, [&](Result<RequestView> view) {
+  laptop.core->request(now, {fqdn, "INC-1", length, {}, {}}, [&](Result<RequestView> view) {
     if (view) grant = view->grant;
     if (!view) error = view.error().message;
   });
