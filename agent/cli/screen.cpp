@@ -40,11 +40,12 @@ std::vector<std::string> troubles(const json& status) {
         "again by itself");
   }
   if (!flag(status, "admitted")) {
-    out.push_back("not admitted yet: " +
-                  (status.value("role", "") == "site"
-                       ? "the token is checked once the coordinator is reached"
-                       : "the vendor runs: culvert device admit --key FILE --device " +
-                             cell(status, "identity")));
+    out.push_back(
+        "not admitted yet: " +
+        (status.value("role", "") == "site"
+             ? "the token is checked once the coordinator is reached"
+             : "the vendor runs: culvert device list --key FILE, then device admit, for " +
+                   cell(status, "identity")));
   }
   if (flag(status, "locked")) {
     out.emplace_back("LOCKED: nothing is let through; culvert unlock undoes it");

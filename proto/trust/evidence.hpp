@@ -73,7 +73,8 @@ class Evidence {
   // --- notes, for the carrier and for the store ---
   const note::Note* grant_note(const GrantId& id) const;  // with every verified signature line
   const note::Note* node_note(const IdentityKey& identity) const;
-  // Its enrolment, the note that enrolled it and its own statement, as far as they are held.
+  // Its enrolment, the note that enrolled it and its own statement, as far as they are held; first
+  // the same of each identity that had its name before.
   std::vector<note::Note> agent_notes(const IdentityKey& identity) const;
   // Of all identities of a site that are held: enrolments, then the notes that enrolled them.
   std::vector<note::Note> enrolled_notes(const SiteId& id) const;

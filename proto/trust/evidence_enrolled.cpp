@@ -224,20 +224,28 @@ std::optional<IdentityKey> Evidence::holder(const SiteId& site, const Label& nam
   return state_->holder(site, name);
 }
 
+// Whoever knows a node of long ago under this name needs every step that replaced it.
 std::vector<note::Note> Evidence::agent_notes(const IdentityKey& identity) const {
+  constexpr std::size_t kMaxSteps = 64;
   std::vector<note::Note> out;
   const auto node = state_->nodes.find(identity);
   if (node == state_->nodes.end()) return out;
-  const auto site = state_->sites.find(node->second.statement.site.id);
-  if (site != state_->sites.end()) {
-    const auto enrolled = site->second.enrolled.find(node->second.statement.enrolled);
-    if (enrolled != site->second.enrolled.end()) {
-      const auto rests_on = site->second.enrolments.find(enrolled->second.statement.enrolment);
-      if (rests_on != site->second.enrolments.end()) out.push_back(rests_on->second.note);
-      out.push_back(enrolled->second.note);
-    }
-  }
   out.push_back(node->second.note);
+  const auto found = state_->sites.find(node->second.statement.site.id);
+  if (found == state_->sites.end()) return out;
+  const auto& site = found->second;
+  auto enrolled = site.enrolled.find(node->second.statement.enrolled);
+  for (std::size_t i = 0; i < kMaxSteps && enrolled != site.enrolled.end(); ++i) {
+    out.push_back(enrolled->second.note);
+    const auto rests_on = site.enrolments.find(enrolled->second.statement.enrolment);
+    if (rests_on == site.enrolments.end()) break;
+    out.push_back(rests_on->second.note);
+    const auto& before = rests_on->second.statement.replaces;
+    enrolled = std::find_if(site.enrolled.begin(), site.enrolled.end(), [&](const auto& entry) {
+      return entry.second.statement.identity == before;
+    });
+  }
+  std::reverse(out.begin(), out.end());
   return out;
 }
 

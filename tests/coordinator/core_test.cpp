@@ -66,6 +66,29 @@ TEST_CASE("coordinator: an agent is enrolled, hears of its site and of nothing e
   CHECK(agent.last<control::Connected>()->relays.size() == 1);
 }
 
+TEST_CASE("coordinator: every agent of a site hears of a new one there, and no other does") {
+  World world;
+  auto& acme = world.add_site("acme.byoc.example.com");
+  auto& bolt = world.add_site("bolt.byoc.example.com");
+  auto& first = world.agent(acme, "first");
+  auto& elsewhere = world.agent(bolt, "elsewhere");
+  auto& second = world.agent(acme, "second");
+  CHECK(first.hears(second.enrolment[1]));
+  CHECK(first.hears(second.enrolment[2]));
+  CHECK_FALSE(elsewhere.hears(second.enrolment[2]));
+}
+
+TEST_CASE("coordinator: a second node of one name is refused aloud") {
+  World world;
+  auto& site = world.add_site("acme.byoc.example.com");
+  auto& first = world.agent(site, "twin");
+  auto& second = world.agent(site, "twin");
+  CHECK(first.client->connected());
+  CHECK_FALSE(second.client->connected());
+  REQUIRE(second.last<control::Disconnected>() != nullptr);
+  CHECK(second.last<control::Disconnected>()->why.code == ErrorCode::kConflict);
+}
+
 TEST_CASE("coordinator: who may not come in is told why and closed") {
   World world;
   auto& site = world.add_site("acme.byoc.example.com");

@@ -111,7 +111,8 @@ def check_ceremony(stage, mesh, check):
 
     def init(vendor, hash_):
         return culvert("site", "init", SITE, "--dir", stage.path("site"), "--vendor", vendor,
-                       "--vendor-hash", hash_, "--person", "bob@acme.example")
+                       "--vendor-hash", hash_, "--person", "bob@acme.example", "--service",
+                       "api=tls:443")
 
     with open(bundle, "rb") as file:
         broken = damages(file.read())
@@ -123,6 +124,9 @@ def check_ceremony(stage, mesh, check):
     check.line("wrong vendor hash", DENIED, "not the vendor with that hash",
                init(bundle, "sha256:" + "0" * 64))
     check.line("malformed vendor hash", USAGE, "expected sha256:", init(bundle, "abc"))
+    check.line("a site without a service", USAGE, "a site without a service.*--service", culvert(
+        "site", "init", SITE, "--dir", stage.path("site"), "--vendor", bundle, "--vendor-hash",
+        mesh.vendor_hash, "--person", "bob@acme.example"))
     check("none of it left a site folder", not os.path.exists(stage.path("site")))
 
 
@@ -131,7 +135,8 @@ def check_site_files(stage, mesh, check):
     before = {n: open(os.path.join(site, n), "rb").read() for n in os.listdir(site)}
     check.line("site init where keys are", FAILED, "already holds keys", culvert(
         "site", "init", SITE, "--dir", site, "--vendor", stage.path("vendor/vendor.bundle"),
-        "--vendor-hash", mesh.vendor_hash, "--person", "bob@acme.example"))
+        "--vendor-hash", mesh.vendor_hash, "--person", "bob@acme.example", "--service",
+        "api=tls:443"))
     check("its keys are as before",
           all(open(os.path.join(site, n), "rb").read() == c for n, c in before.items()))
     check.line("vendor site, wrong hash", DENIED, "compare it with the customer", culvert(
@@ -139,7 +144,7 @@ def check_site_files(stage, mesh, check):
         mesh.vendor_hash, "--out", stage.path("no.site")))
     check("no statement was written", not os.path.exists(stage.path("no.site")))
     check.line("site token, too long", USAGE, "24h",
-               culvert("site", "token", "--dir", site, "--for", "30d"))
+               culvert("site", "token", "--dir", site, "--name", "agent", "--for", "30d"))
     for what, content in (("a note", before["site.bundle"]), ("empty", b""),
                           ("a cut secret", before["approver.key"][:-3]),
                           ("random bytes", random.Random(8).randbytes(300))):
@@ -194,7 +199,8 @@ def check_tokens(stage, mesh, check):
                up("--token-file", token, "--root-hash", "sha256:12"))
     check.line("wrong root hash", DENIED, "another site root.*ask who gave",
                up("--token-file", token, "--root-hash", mesh.vendor_hash))
-    stage.run(HERE, "culvert", "site", "token", "--dir", stage.path("site"), "--for", "1s", "--out",
+    stage.run(HERE, "culvert", "site", "token", "--dir", stage.path("site"), "--name", "acme-agent",
+              "--replaces", "none", "--for", "1s", "--out",
               stage.path("short.token"))
     with open(stage.path("short.token")) as file:
         ends = re.search(r"not-after: (\S+)", file.read()).group(1)
@@ -380,6 +386,9 @@ def check_requests(stage, mesh, check):
         "approve", mesh.request(show=False), "--key", stage.path("vendor/directory.key")))
     check.line("admit with an approver's key", DENIED, "device-admission", culvert(
         "device", "admit", "--key", stage.path("vendor/approver.key"), "--device",
+        mesh.status()["identity"], "--person", "alice@vendor.example"))
+    check.line("admit without what was read", USAGE, "sha256.*--person", culvert(
+        "device", "admit", "--key", stage.path("vendor/admission.key"), "--device",
         mesh.status()["identity"]))
     check.line("second agent on the same state", FAILED, "already runs.*culvert down.*--state",
                culvert("up", state=laptop))
@@ -416,7 +425,11 @@ def check_own_request(stage, mesh, check):
     admission = ["--key", stage.path("vendor/admission.key")]
     stage.until_output(15, HERE, culvert("device", "list", *admission), "WAITING")
     identity = json.loads(stage.run(HERE, *culvert("--json", "status", state=state)))["identity"]
-    stage.run(HERE, *culvert("device", "admit", *admission, "--device", identity))
+    check.line("admit with groups that nobody read", DENIED, "other groups", culvert(
+        "device", "admit", *admission, "--device", identity, "--person", "carol@vendor.example",
+        "--group", "oncall", "--group", "root"))
+    stage.run(HERE, *culvert("device", "admit", *admission, "--device", identity, "--person",
+                             "carol@vendor.example", "--group", "oncall"))
     stage.until_output(15, HERE, culvert("status", state=state), "admitted +yes")
     out = stage.run(HERE, *culvert("request", API, "--reason", "x", state=state))
     grant = re.search(r"\b[0-9A-HJKMNP-TV-Z]{26}\b", out).group(0)

@@ -98,7 +98,7 @@ class Reader:
         if where not in self.terminals:
             self.terminals[where] = Terminal(self.stage, where)
         output = ""
-        for part in re.split(r"^(?=culvert approve)", block, flags=re.MULTILINE):  # of what was read
+        for part in re.split(r"^(?=culvert (?:approve|device admit))", block, flags=re.MULTILINE):  # of what was read
             part = self.put_in(part)
             last = part.replace("\\\n", " ").strip().split("\n")[-1]
             printed = self.terminals[where].type(part, stays=re.search(r"^culvert.* up\b", last))
@@ -113,13 +113,14 @@ class Reader:
     def put_in(self, text):
         text = text.replace("OPERATOR", OPERATOR).replace("GRANT", self.printed.get("GRANT", "GRANT"))
         text = text.replace("ed25519:…", self.printed.get("identity", ""))
-        return re.sub(r"(--vendor-hash|--hash|--root-hash|approve) sha256:…",
+        return re.sub(r"(--vendor-hash|--hash|--root-hash|approve|admission.key) sha256:…",
                       lambda found: "%s %s" % (found.group(1), self.printed[found.group(1)]), text)
 
     def remember(self, output):
         for key, pattern in (("--vendor-hash", r"genesis hash.*\n\s+(sha256:\w{64})"),
                              ("--hash", r"root hash.*\n\s+(sha256:\w{64})"),
                              ("--root-hash", r"root hash.*\n\s+(sha256:\w{64})"),
+                             ("admission.key", r"WAITING.* (sha256:\w{64})"),
                              ("approve", r"PENDING.* (sha256:\w{64})"),
                              ("GRANT", r"^requested (\w{26})"), ("identity", r"(ed25519:\w{64})")):
             found = re.search(pattern, output, re.MULTILINE)

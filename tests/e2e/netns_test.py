@@ -168,8 +168,8 @@ def check_restarts(stage, mesh, check):
 
 def check_second_publisher(stage, mesh, check):
     """Two agents of one site publish the same service; the one in use is killed."""
-    stage.run(mesh.cluster, "culvert", "site", "token", "--dir", stage.path("site"), "--out",
-              stage.path("second.token"))
+    stage.run(mesh.cluster, "culvert", "site", "token", "--dir", stage.path("site"), "--name",
+              "second", "--replaces", "none", "--out", stage.path("second.token"))
     mesh.start_agent(token="second.token", agent="second")
     publisher = lambda: json.loads(mesh.alice("--json", "services"))["services"][0]["publisher"]
     grants = lambda agent: stage.run(mesh.cluster, "culvert", "--state", stage.path(agent), "audit")

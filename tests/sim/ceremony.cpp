@@ -113,11 +113,14 @@ SiteDocuments make_site(const Vendor& vendor, const std::string& name,
   return site;
 }
 
-std::string agent_token(const Vendor& vendor, const SiteDocuments& site, Rng& rng, WallTime now) {
+std::string agent_token(const Vendor& vendor, const SiteDocuments& site, const std::string& name,
+                        std::optional<trust::IdentityKey> replaces, Rng& rng, WallTime now) {
   const auto one_time = crypto::SigningKey::generate(rng);
   trust::Enrolment enrolment;
   enrolment.site = site.ref;
   enrolment.key = one_time.public_key();
+  enrolment.name = must(trust::Label::parse(name));
+  enrolment.replaces = replaces;
   enrolment.tags = {must(trust::Label::parse(kTag))};
   enrolment.root = site.root_hash;
   enrolment.policy_serial = site.policy.serial;

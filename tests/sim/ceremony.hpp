@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -55,7 +56,8 @@ Vendor make_vendor(Rng& rng, WallTime now);
 SiteDocuments make_site(const Vendor& vendor, const std::string& name,
                         const std::vector<std::string>& services, std::chrono::seconds lease,
                         Rng& rng, WallTime now);
-std::string agent_token(const Vendor& vendor, const SiteDocuments& site, Rng& rng, WallTime now);
+std::string agent_token(const Vendor& vendor, const SiteDocuments& site, const std::string& name,
+                        std::optional<trust::IdentityKey> replaces, Rng& rng, WallTime now);
 std::string device_token(const Vendor& vendor, const std::string& person);
 
 // For what cannot fail here unless the simulator itself is wrong.

@@ -1,7 +1,9 @@
 #include "tests/sim/world.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
+#include "coordinator/core/ledger.hpp"
 #include "proto/trust/names.hpp"
 
 namespace culvert::sim {
@@ -55,8 +57,9 @@ World::World(std::uint64_t seed, bool verbose)
   const Endpoint relay{network_.place(relay_->id()).address, kRelayPort};
   const auto add_agent = [&](const std::string& name, const SiteDocuments& site) {
     agents_.push_back(std::make_unique<AgentHost>(
-        context_, site_options(name, site, agent_token(vendor_, site, rng_, now)), places_.draw(),
-        coordinator, relay));
+        context_,
+        site_options(name, site, agent_token(vendor_, site, name, std::nullopt, rng_, now)),
+        places_.draw(), coordinator, relay));
   };
   add_agent("acme-1", sites_[0]);
   if (chance(50)) add_agent("acme-2", sites_[0]);
@@ -148,7 +151,12 @@ WallTime World::right_time() const {
 std::string World::new_token(const AgentHost& host) {
   if (!host.is_site()) return device_token(vendor_, users_.at(host.id()));
   const auto& site = host.serves(sites_[0].policy.services[0].name.str()) ? sites_[0] : sites_[1];
-  return agent_token(vendor_, site, rng_, right_time() - 60s);
+  // As `culvert site token` does: whoever the coordinator knows under the name is replaced.
+  coordinator::Ledger known(coordinator_->store());
+  const Now now{network_.now(), right_time()};
+  if (!known.load(now)) throw std::runtime_error("the coordinator's store cannot be read");
+  const auto holder = known.evidence().holder(site.ref.id, must(trust::Label::parse(host.name())));
+  return agent_token(vendor_, site, host.name(), holder, rng_, now.wall - 60s);
 }
 
 Outcome World::run() {

@@ -159,8 +159,8 @@ TEST_CASE("cli status: what is wrong stands first, with the next step") {
   const auto text = plain(status_screen(status, json::object(), json::object(), kNow, 80));
   INFO(text);
   for (const char* part :
-       {"no coordinator: ", "culvert device admit --key FILE --device ed25519:aa", "culvert unlock",
-        "culvert clock-reset", "nothing new is opened", "the lease has lapsed",
+       {"no coordinator: ", "culvert device list --key FILE, then device admit, for ed25519:aa",
+        "culvert unlock", "culvert clock-reset", "nothing new is opened", "the lease has lapsed",
         "not connected: connection refused", "admitted      not yet"}) {
     INFO(part);
     CHECK(text.find(part) != std::string::npos);

@@ -332,7 +332,6 @@ TEST_CASE("core: what is wrong at the start is said in one line") {
       {"expired", [](World& w) { w.now.wall = w.now.wall + std::chrono::hours(2); }, "expired"},
       {"a day early", [](World& w) { w.now.wall = w.now.wall - std::chrono::hours(24); },
        "set the clock"},
-      {"bad name", [](World& w) { w.site.options.name = "Not a name"; }, "cannot name a node"},
       {"read-only store",
        [](World& w) {
          w.site.site_store.break_with(Error{ErrorCode::kUnavailable, "read-only file system"});
@@ -359,6 +358,58 @@ TEST_CASE("core: an identity without its site store does not start") {
   const auto again = world.start(world.site);
   REQUIRE_FALSE(again);
   CHECK(again.error().code == ErrorCode::kDenied);
+}
+
+TEST_CASE("core: a site's agent renews itself for a year, also after months off") {
+  World world;
+  REQUIRE(world.start(world.site));
+  const auto identity = world.site.core->status(world.now).identity;
+  world.now.wall = world.now.wall + std::chrono::hours(24 * 16);  // over half of its life
+  world.now.steady += std::chrono::hours(24 * 16);
+  world.site.core->handle_timeout(world.now);
+  REQUIRE(world.site.core->status(world.now).admitted);
+  world.now.wall = world.now.wall + std::chrono::hours(24 * 20);  // day 36: the first is over
+  world.now.steady += std::chrono::hours(24 * 20);
+  CHECK(world.site.core->status(world.now).admitted);
+  world.now.wall = world.now.wall + std::chrono::hours(24 * 90);  // off, with the old token there
+  REQUIRE(world.start(world.site));
+  world.site.core->handle_timeout(world.now);
+  CHECK(world.site.core->status(world.now).admitted);
+  CHECK(world.site.core->status(world.now).identity == identity);
+}
+
+TEST_CASE("core: a start that was cut short goes on with the same identity") {
+  World world;
+  world.site.audit.set_failing(true);  // everything else is stored by then
+  REQUIRE_FALSE(world.start(world.site));
+  const auto cut = world.site.node_store.values();
+  world.site.audit.set_failing(false);
+  REQUIRE(world.start(world.site));
+  const auto identity = world.site.core->status(world.now).identity;
+  World other;
+  other.site.node_store.break_with(Error{ErrorCode::kUnavailable, "full"});
+  REQUIRE_FALSE(other.start(other.site));  // no identity is used that is not stored
+  CHECK(other.site.site_store.values().empty());
+  CHECK(cut.count("keys") == 1);
+  CHECK(world.site.node_store.values().count("keys-new") == 0);
+  REQUIRE(world.start(world.site));
+  CHECK(world.site.core->status(world.now).identity == identity);
+}
+
+TEST_CASE("core: no one-time key stays in the state") {
+  World world;
+  REQUIRE(world.start(world.site));
+  const auto token = trust::Token::parse(world.agent_token());
+  REQUIRE(token);
+  const auto secret = token->secret.reveal();
+  for (const auto* store : {&world.site.site_store, &world.site.node_store}) {
+    for (const auto& [name, value] : store->values()) {
+      INFO(name);
+      CHECK(std::search(value.bytes.begin(), value.bytes.end(), secret.begin(), secret.end()) ==
+            value.bytes.end());
+      CHECK(text(value.bytes).find(to_hex(secret)) == std::string_view::npos);
+    }
+  }
 }
 
 TEST_CASE("core: a token used again changes nothing") {
