@@ -19,6 +19,27 @@ const note::Note* note_at(const Map& map, const Key& key) {
   return found == map.end() ? nullptr : &found->second.note;
 }
 
+// Only what a change does not name by itself, keys and enrolments, is looked for one by one.
+const note::Note* revocation_in(const std::map<RevokedId, note::Note>& held, const Change& change) {
+  const auto site = change.site.value_or(SiteId{});
+  const auto at = [&](Revokes what, ByteView subject) -> const note::Note* {
+    RevokedId id{what, {}, site};
+    std::copy(subject.begin(), subject.end(), id.subject.begin());
+    const auto found = held.find(id);
+    const bool same = found != held.end() && note::hash(found->second) == change.statement;
+    return same ? &found->second : nullptr;
+  };
+  if (change.grant) return at(Revokes::kGrant, change.grant->bytes);
+  if (change.identity) {
+    const auto* device = at(Revokes::kDevice, change.identity->view());
+    return device != nullptr ? device : at(Revokes::kNode, change.identity->view());
+  }
+  for (auto entry = held.lower_bound({Revokes::kKey, {}, {}}); entry != held.end(); ++entry) {
+    if (note::hash(entry->second) == change.statement) return &entry->second;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 const note::Note* Evidence::held(const Change& change) const {
@@ -60,9 +81,7 @@ const note::Note* Evidence::held(const Change& change) const {
       if (state_->places) out = &state_->places->note;
       break;
     case ChangeKind::kRevocation:
-      for (const auto& [id, note] : state_->revocations) {
-        if (note::hash(note) == change.statement) return &note;
-      }
+      out = revocation_in(state_->revocations, change);
       break;
     case ChangeKind::kNone:
       break;

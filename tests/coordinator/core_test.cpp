@@ -133,7 +133,7 @@ TEST_CASE("coordinator: a device waits until it is admitted, and hears of nothin
   auto& site = world.add_site("acme.byoc.example.com");
   auto& laptop = world.device("laptop", "alice@vendor.example", false);
   REQUIRE(laptop.client->connected());
-  CHECK(laptop.view.size() == 1);
+  CHECK(laptop.view.size() == 2);
   CHECK(laptop.hears(world.vendor_note));
   CHECK(world.put(laptop, world.request(laptop, site)).error().code == ErrorCode::kDenied);
   CHECK_FALSE(world.ticket(laptop).has_value());
@@ -147,7 +147,7 @@ TEST_CASE("coordinator: a device waits until it is admitted, and hears of nothin
   REQUIRE(listed->entries.size() == 1);
   CHECK(listed->entries[0].state == "WAITING");
   REQUIRE(world.put(admin, world.sign_more(listed->entries[0].note, world.admission)));
-  CHECK(laptop.view.size() == 2);  // its own statement, with the admission
+  CHECK(laptop.view.size() == 3);  // its own statement, with the admission
   CHECK(laptop.hears(listed->entries[0].note));
   const auto after = world.answer(admin, admin.client->list(control::ListWhat::kDevices, {}));
   REQUIRE(after.has_value());

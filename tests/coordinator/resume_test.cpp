@@ -110,7 +110,7 @@ TEST_CASE("views: resumed from any number that was given, a node holds exactly i
     CHECK(stranger.full_steps == now.full_steps + 1);
     stranger.check_holds(view, world.ledger);
   }
-  CHECK(differences > 100);
+  CHECK(differences > 50);
 }
 
 TEST_CASE("views: what was dropped too long ago cannot be told as a difference") {

@@ -174,7 +174,7 @@ TEST_CASE(
   REQUIRE(loop.run_until([&] { return joined.find<control::Answered>() != nullptr; }, kLimit));
   CHECK(joined.find<control::Answered>()->request == asked);
   REQUIRE(joined.find<control::Answered>()->reply.has_value());
-  CHECK(joined.find<control::Answered>()->reply->notes.size() == 1);  // the vendor's root
+  CHECK(joined.find<control::Answered>()->reply->notes.size() == 2);  // the vendor's root and list
 
   const auto admin = server->metrics().value();
   CHECK(get(loop, admin, "/healthz").head.status == 200);
