@@ -210,17 +210,18 @@ class Commands::Impl {
   Result<Forward*> open_forward(const std::string& text) {
     const auto spec = ForwardSpec::parse(text);
     if (!spec) return fail_with(spec.error());
-    if (!hooks_.dialer || !hooks_.owner) {
+    if (!hooks_.dialer || !hooks_.doors) {
       return fail(ErrorCode::kUnavailable, "this agent has no forwards: it is not a laptop's");
     }
-    if (!core_.resolve(now(), spec->host)) {
+    const auto service = core_.resolve(now(), spec->host);
+    if (!service) {
       return fail(ErrorCode::kNotFound, "no such service: " + spec->host);
     }
     if (forwards_.size() >= kMaxForwards) {
       return fail(ErrorCode::kExhausted,
                   "more than " + std::to_string(kMaxForwards) + " forwards: end one first");
     }
-    auto opened = Forward::open(loop_, *spec, hooks_.dialer, hooks_.owner);
+    auto opened = Forward::open(loop_, *spec, service->protocol, hooks_.dialer, *hooks_.doors);
     if (!opened) return fail_with(opened.error());
     const auto port = (*opened)->local_endpoint().port;
     return (forwards_[port] = std::move(*opened)).get();

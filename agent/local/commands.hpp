@@ -12,6 +12,7 @@
 #include "agent/core/core.hpp"
 #include "agent/local/api.hpp"
 #include "agent/local/forward.hpp"
+#include "agent/local/proxy.hpp"
 #include "proto/audit/entry.hpp"
 
 namespace culvert::local {
@@ -26,7 +27,7 @@ struct CommandHooks {
   std::function<Refusals(std::uint64_t after)> refusals;  // by the proxy
   std::string stack;  // which TCP stack serves the mesh: lwip, kernel or host
   Dialer dialer;      // for forwards
-  OwnerCheck owner;
+  std::optional<DoorContext> doors;
 };
 
 class Commands {
