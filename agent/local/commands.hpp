@@ -22,6 +22,7 @@ namespace culvert::local {
 struct CommandHooks {
   std::function<void()> after;  // each command has changed the core: drain its effects
   std::function<void()> down;   // stop the agent, after the answer is out
+  // Called on a thread beside the loop.
   std::function<Result<std::vector<audit::Entry>>(const audit::Query&)> audit;
   std::function<std::optional<Endpoint>()> proxy;         // where it listens
   std::function<Refusals(std::uint64_t after)> refusals;  // by the proxy

@@ -228,7 +228,9 @@ local::CommandHooks Daemon::hooks() {
   hooks.stack = config_.tun ? "host" : shell_->stack().name();
   hooks.after = [this] { shell_->pump(); };
   hooks.down = [this] { loop_.stop(); };
-  hooks.audit = [this](const audit::Query& query) { return audit_->read(query); };
+  hooks.audit = [path = folder_ + "/audit.log"](const audit::Query& query) {
+    return runtime::AuditFile::read_file(path, query);
+  };
   hooks.refusals = [this](std::uint64_t after) {
     return proxy_ ? proxy_->refusals(after) : local::Refusals{};
   };
