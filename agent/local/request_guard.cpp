@@ -111,13 +111,13 @@ RequestGuard::Line RequestGuard::first_line(ByteView bytes, bool http) {
   const auto all = text(bytes);
   const auto end = all.find_first_of("\r\n");
   const auto line = all.substr(0, end);
+  const bool binary = std::any_of(line.begin(), line.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7F;
+  });
+  if (binary) return Line::kOther;
   if (end == std::string_view::npos) {
-    const bool binary = std::any_of(line.begin(), line.end(), [](char c) {
-      const auto byte = static_cast<unsigned char>(c);
-      return byte < 0x20 || byte == 0x7F;
-    });
-    const bool possible = !binary && (http || begins_like_method(line));
-    return possible ? Line::kUnfinished : Line::kOther;
+    return http || begins_like_method(line) ? Line::kUnfinished : Line::kOther;
   }
   if (all[end] == '\r' && end + 1 == all.size()) {
     return is_request_line(line) ? Line::kUnfinished : Line::kOther;
