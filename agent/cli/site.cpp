@@ -80,6 +80,21 @@ Result<trust::Policy> first_policy(const SiteInit& options, const trust::SiteRef
   return policy;
 }
 
+// The vendor's file, once it has proven to be the vendor with that hash.
+Result<std::vector<note::Note>> read_vendor(const std::string& file, const crypto::Hash& hash,
+                                            Now now) {
+  auto notes = read_bundle(file);
+  if (!notes) return notes;
+  trust::Evidence vendor(trust::Pins{std::nullopt, hash}, {});
+  for (const auto& result : vendor.offer_all(*notes, now)) {
+    if (result) continue;
+    return fail(ErrorCode::kUnverified,
+                file + " is not the vendor with that hash; compare it out of band again (" +
+                    result.error().message + ")");
+  }
+  return notes;
+}
+
 }  // namespace
 
 Status site_init(const SiteInit& options) {
@@ -100,19 +115,8 @@ Status site_init(const SiteInit& options) {
   if (!vendor_hash)
     return fail(ErrorCode::kInvalid, "--vendor-hash: expected sha256: and 64 hex digits");
   const auto now = runtime::read_clocks();
-  const auto vendor_notes = read_bundle(options.vendor_bundle);
+  const auto vendor_notes = read_vendor(options.vendor_bundle, *vendor_hash, now);
   if (!vendor_notes) return fail_with(vendor_notes.error());
-  trust::Evidence vendor(trust::Pins{std::nullopt, *vendor_hash}, {});
-  for (const auto& result : vendor.offer_all(*vendor_notes, now)) {
-    if (!result) {
-      return fail(ErrorCode::kUnverified,
-                  options.vendor_bundle +
-                      " is not the vendor with that hash; compare it out of "
-                      "band again (" +
-                      result.error().message + ")");
-    }
-  }
-
   const fs::path folder =
       options.folder.empty() ? fs::path(options.name) : fs::path(options.folder);
   if (auto made = make_key_folder(folder, kRoles[0].file); !made) return made;

@@ -244,9 +244,11 @@ Result<FlowContext> Core::authorize_flow(Now now, const IpAddress& peer, const s
     return fail(ErrorCode::kDenied, "no grant in force");
   }
   if (auto ok = p.open_flow(now, *right); !ok) return fail_with(ok.error());
+  // The opening may have claimed the grant: its end is known from here on.
+  const auto ends = p.evidence.state(right->live.grant.id, now).ends;
   return FlowContext{right->live.grant.requester.str(), right->live.grant.id.str(),
-                     crypto::format_ed25519(right->live.device.identity), right->live.ends,
-                     p.journal.newest()};
+                     crypto::format_ed25519(right->live.device.identity),
+                     ends.value_or(right->live.ends), p.journal.newest()};
 }
 
 // On a laptop: the service has answered with data, so the site's agent has accepted the opening.

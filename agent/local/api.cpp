@@ -1,102 +1,49 @@
 #include "agent/local/api.hpp"
 
-#include <httplib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-#include <condition_variable>
-#include <deque>
-#include <mutex>
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <nlohmann/json.hpp>
-#include <optional>
-#include <thread>
-#include <vector>
 
+#include "agent/local/api_server.hpp"
 #include "proto/runtime/files.hpp"
+#include "proto/runtime/tcp.hpp"
 
 namespace culvert::local {
 namespace {
 
 constexpr std::size_t kMaxSocketPath = 107;  // sockaddr_un, less the final zero
-constexpr std::chrono::seconds kApiReadTimeout{2};
-constexpr int kApiBacklog = 128;
+constexpr std::string_view kPrefix = "/v1/";
 
-// httplib's own pool queues without a bound; here the accepting thread waits when the queue is
-// full, so that further connections stay in the kernel's backlog.
-class BoundedPool final : public httplib::TaskQueue {
- public:
-  BoundedPool() {
-    for (std::size_t i = 0; i < kApiWorkers; ++i) threads_.emplace_back([this] { work(); });
+// The command in "/v1/<command>"; empty when the path is another.
+std::string_view command_of(std::string_view path) {
+  if (!path.starts_with(kPrefix)) return {};
+  path.remove_prefix(kPrefix.size());
+  const bool ok = std::all_of(path.begin(), path.end(),
+                              [](char c) { return (c >= 'a' && c <= 'z') || c == '-'; });
+  return ok ? path : std::string_view();
+}
+
+// A bound Unix stream socket at `path`, for the owner alone.
+Result<int> bind_socket(const std::string& path) {
+  const int made = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (made < 0) return fail_with(runtime::file_error("open the socket", path, errno));
+  sockaddr_un raw{};
+  raw.sun_family = AF_UNIX;
+  std::memcpy(raw.sun_path, path.data(), path.size());
+  ::unlink(path.c_str());  // of an agent that is gone: we hold the lock
+  if (::bind(made, reinterpret_cast<const sockaddr*>(&raw), sizeof raw) != 0 ||
+      ::chmod(path.c_str(), 0600) != 0) {
+    const int error = errno;
+    ::close(made);
+    return fail_with(runtime::file_error("open the socket", path, error));
   }
-
-  void enqueue(std::function<void()> job) override {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return jobs_.size() < kApiQueue; });
-    jobs_.push_back(std::move(job));
-    changed_.notify_all();
-  }
-
-  void shutdown() override {
-    {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
-      changed_.notify_all();
-    }
-    for (auto& thread : threads_) thread.join();
-  }
-
- private:
-  void work() {
-    for (;;) {
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [&] { return !jobs_.empty() || stopping_; });
-      if (jobs_.empty()) return;
-      const auto job = std::move(jobs_.front());
-      jobs_.pop_front();
-      changed_.notify_all();
-      lock.unlock();
-      job();
-    }
-  }
-
-  std::mutex mutex_;  // guards what follows, but for threads_
-  std::condition_variable changed_;
-  std::deque<std::function<void()>> jobs_;
-  bool stopping_ = false;
-  std::vector<std::thread> threads_;
-};
-
-// Between the pool's threads and the loop's. `handler` is the loop's alone; the mutex guards
-// `stopping` and the replies of all exchanges.
-struct Desk {
-  Handler handler;
-  std::mutex mutex;
-  std::condition_variable changed;
-  bool stopping = false;
-};
-struct Exchange {
-  std::optional<Reply> reply;
-};
-
-Reply ask(runtime::Loop& loop, const std::shared_ptr<Desk>& desk, const std::string& command,
-          nlohmann::json arguments) {
-  auto exchange = std::make_shared<Exchange>();
-  std::unique_lock lock(desk->mutex);
-  if (!desk->stopping) {
-    loop.post([desk, exchange, command, arguments = std::move(arguments)] {
-      if (!desk->handler) return;
-      desk->handler(command, arguments, [desk, exchange](Reply reply) {
-        const std::lock_guard held(desk->mutex);
-        exchange->reply = std::move(reply);
-        desk->changed.notify_all();
-      });
-    });
-  }
-  const bool in_time = desk->changed.wait_for(lock, kApiAnswerTimeout,
-                                              [&] { return exchange->reply || desk->stopping; });
-  if (exchange->reply) return *exchange->reply;
-  if (in_time) return Reply::failed({ErrorCode::kUnavailable, "the agent is stopping"});
-  return Reply::failed({ErrorCode::kTimeout, "the agent did not finish this in time"});
+  return made;
 }
 
 }  // namespace
@@ -104,68 +51,52 @@ Reply ask(runtime::Loop& loop, const std::shared_ptr<Desk>& desk, const std::str
 class LocalApi::Impl {
  public:
   Impl(runtime::Loop& loop, runtime::FileLock lock, std::filesystem::path socket, Handler handler)
-      : loop_(loop), lock_(std::move(lock)), socket_(std::move(socket)) {
-    desk_->handler = std::move(handler);
-    server_.set_address_family(AF_UNIX);
-    server_.set_socket_options([this](socket_t opened) { listening_ = opened; });
-    server_.set_payload_max_length(kMaxApiBody);
-    server_.set_keep_alive_max_count(1);
-    server_.set_read_timeout(kApiReadTimeout);
-    server_.set_write_timeout(kApiReadTimeout);
-    server_.new_task_queue = [] { return new BoundedPool; };
-    server_.Post(
-        R"(/v1/([a-z-]+))", [this](const httplib::Request& request, httplib::Response& response) {
-          auto arguments =
-              nlohmann::json::parse(request.body.empty() ? "{}" : request.body, nullptr, false);
-          const auto reply =
-              arguments.is_object()
-                  ? ask(loop_, desk_, request.matches[1].str(), std::move(arguments))
-                  : Reply::failed({ErrorCode::kInvalid, "the body is not a JSON object"});
-          response.status = reply.http_status;
-          response.set_content(reply.body, "application/json");
-        });
-  }
+      : lock_(std::move(lock)),
+        socket_(std::move(socket)),
+        handler_(std::move(handler)),
+        server_(loop, [this](const std::string& path, const std::string& body, Answer answer) {
+          asked(path, body, std::move(answer));
+        }) {}
 
-  Status listen() {
-    ::unlink(socket_.c_str());  // of an agent that is gone: we hold the lock
+  Status listen(runtime::Loop& loop) {
     if (socket_.string().size() > kMaxSocketPath) {
       return fail(ErrorCode::kInvalid,
                   "the state directory's path is too long for a socket in it (" +
                       std::to_string(kMaxSocketPath) + " characters): " + socket_.string());
     }
-    if (!server_.bind_to_port(socket_.string(), 80)) {
-      return fail_with(runtime::file_error("open the socket", socket_.string(), errno));
-    }
-    ::chmod(socket_.c_str(), 0600);
-    // The library asks for a backlog of 5: one more caller at once would find "no agent".
-    ::listen(listening_, kApiBacklog);
-    thread_ = std::thread([this] { server_.listen_after_bind(); });
-    // stop() has no effect on a server that is about to start.
-    while (!server_.is_running()) std::this_thread::yield();
+    const auto bound = bind_socket(socket_.string());
+    if (!bound) return fail_with(bound.error());
+    auto listener = runtime::TcpListener::adopt(
+        loop, *bound, [this](std::unique_ptr<runtime::TcpStream> stream, const Endpoint&) {
+          server_.serve(std::move(stream));
+        });
+    if (!listener) return fail_with(listener.error());
+    listener_ = std::move(*listener);
     return {};
   }
 
   ~Impl() {
-    if (!thread_.joinable()) return;
-    desk_->handler = nullptr;
-    {
-      const std::lock_guard lock(desk_->mutex);
-      desk_->stopping = true;
-      desk_->changed.notify_all();
-    }
-    server_.stop();
-    thread_.join();
-    ::unlink(socket_.c_str());
+    if (listener_) ::unlink(socket_.c_str());
   }
 
  private:
-  runtime::Loop& loop_;
+  void asked(const std::string& path, const std::string& body, Answer answer) {
+    const std::string command(command_of(path));
+    if (command.empty()) {
+      return answer(Reply::failed({ErrorCode::kNotFound, "commands are POST /v1/COMMAND"}));
+    }
+    const auto arguments = nlohmann::json::parse(body.empty() ? "{}" : body, nullptr, false);
+    if (!arguments.is_object()) {
+      return answer(Reply::failed({ErrorCode::kInvalid, "the body is not a JSON object"}));
+    }
+    handler_(command, arguments, std::move(answer));
+  }
+
   runtime::FileLock lock_;
   std::filesystem::path socket_;
-  std::shared_ptr<Desk> desk_ = std::make_shared<Desk>();
-  int listening_ = -1;  // server_'s
-  httplib::Server server_;
-  std::thread thread_;
+  Handler handler_;
+  ApiServer server_;
+  std::unique_ptr<runtime::TcpListener> listener_;
 };
 
 std::filesystem::path socket_path(const std::filesystem::path& state_directory) {
@@ -191,7 +122,7 @@ Result<std::unique_ptr<LocalApi>> LocalApi::open(runtime::Loop& loop,
   if (!lock) return fail_with(lock.error());
   auto impl = std::make_unique<Impl>(loop, std::move(*lock), socket_path(state_directory),
                                      std::move(handler));
-  if (const auto listening = impl->listen(); !listening) return fail_with(listening.error());
+  if (const auto listening = impl->listen(loop); !listening) return fail_with(listening.error());
   return std::unique_ptr<LocalApi>(new LocalApi(std::move(impl)));
 }
 

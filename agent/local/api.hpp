@@ -1,37 +1,22 @@
 // The agent's own API: HTTP on a Unix socket in the state directory (docs/protocols/local-api.md).
 //
 // POST /v1/<command> with a JSON object; the answer is a JSON object. The directory is 0700, so the
-// file system says who may call. Commands run on the loop's thread; a small pool only moves bytes.
+// file system says who may call. Everything runs on the loop's thread (api_server.hpp).
 #pragma once
 
-#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "agent/local/reply.hpp"
 #include "proto/core/result.hpp"
 #include "proto/runtime/loop.hpp"
 
 namespace culvert::local {
 
-constexpr std::size_t kApiWorkers = 4;
-constexpr std::size_t kApiQueue = 16;  // connections waiting; further ones wait in the kernel
-constexpr std::size_t kMaxApiBody = 256U * 1024U;
-constexpr std::chrono::seconds kApiAnswerTimeout{60};  // then HTTP 504, kTimeout
-
-// `body` is the text of a JSON object; for an error {"error": code, "message": line}.
-struct Reply {
-  int http_status = 200;
-  std::string body = "{}";
-
-  static Reply ok(const nlohmann::json& object);
-  static Reply failed(const Error& error);
-};
-
-// Runs on the loop's thread. `answer` is called once, there, now or later.
-using Answer = std::function<void(Reply)>;
+// Runs on the loop's thread.
 using Handler =
     std::function<void(const std::string& command, const nlohmann::json& arguments, Answer answer)>;
 

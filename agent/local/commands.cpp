@@ -4,15 +4,18 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <system_error>
 
 #include "agent/local/arguments.hpp"
 #include "agent/local/show.hpp"
+#include "proto/runtime/loop_thread.hpp"
 #include "proto/runtime/x509.hpp"
 
 namespace culvert::local {
 namespace {
 
 constexpr std::size_t kMaxAuditEntries = 10'000;
+constexpr std::size_t kMaxAuditReads = 8;  // waiting or under way; further ones: kExhausted
 
 Reply bare() { return Reply::ok(nlohmann::json::object()); }
 Reply missing(const char* what) {
@@ -151,15 +154,42 @@ class Commands::Impl {
     query.grant = arguments.text_if("grant");
     query.service = arguments.text_if("service");
     query.limit = std::min(arguments.number_if("limit", query.limit), kMaxAuditEntries);
-    return [this, query](const Answer& answer) {
+    return [this, query](Answer answer) {
       if (!hooks_.audit) return answer(missing("audit log"));
-      const auto entries = hooks_.audit(query);
-      if (!entries) return answer(Reply::failed(entries.error()));
-      const auto node = core_.status(now()).name;  // who reports: its own log
-      auto shown = show_all(*entries);
-      for (auto& entry : shown) entry["reporter"] = node;
-      answer(Reply::ok({{"entries", std::move(shown)}}));
+      read_audit(query, std::move(answer));
     };
+  }
+
+  // Off the loop: the log may be long.
+  void read_audit(const culvert::audit::Query& query, Answer answer) {
+    if (reading_ >= kMaxAuditReads) {
+      return answer(Reply::failed({ErrorCode::kExhausted, "the audit log is being read for " +
+                                                              std::to_string(kMaxAuditReads) +
+                                                              " commands already"}));
+    }
+    try {
+      if (!reader_) reader_ = std::make_unique<runtime::LoopThread>();
+    } catch (const std::system_error& error) {
+      return answer(Reply::failed(
+          {ErrorCode::kUnavailable, std::string("no thread to read the log: ") + error.what()}));
+    }
+    ++reading_;
+    const auto node = core_.status(now()).name;  // who reports: its own log
+    reader_->loop().post([this, query, node, read = hooks_.audit, answer = std::move(answer)] {
+      const auto reply = audit_reply(read(query), node);
+      loop_.post([this, left = std::weak_ptr<int>(alive_), reply, answer] {
+        if (left.expired()) return;
+        --reading_;
+        answer(reply);
+      });
+    });
+  }
+  static Reply audit_reply(const Result<std::vector<culvert::audit::Entry>>& entries,
+                           const std::string& node) {
+    if (!entries) return Reply::failed(entries.error());
+    auto shown = show_all(*entries);
+    for (auto& entry : shown) entry["reporter"] = node;
+    return Reply::ok({{"entries", std::move(shown)}});
   }
 
   // The certificate authorities of the services that may be used now, as a client wants them.
@@ -213,17 +243,18 @@ class Commands::Impl {
   Result<Forward*> open_forward(const std::string& text) {
     const auto spec = ForwardSpec::parse(text);
     if (!spec) return fail_with(spec.error());
-    if (!hooks_.dialer || !hooks_.owner) {
+    if (!hooks_.dialer || !hooks_.doors) {
       return fail(ErrorCode::kUnavailable, "this agent has no forwards: it is not a laptop's");
     }
-    if (!core_.resolve(now(), spec->host)) {
+    const auto service = core_.resolve(now(), spec->host);
+    if (!service) {
       return fail(ErrorCode::kNotFound, "no such service: " + spec->host);
     }
     if (forwards_.size() >= kMaxForwards) {
       return fail(ErrorCode::kExhausted,
                   "more than " + std::to_string(kMaxForwards) + " forwards: end one first");
     }
-    auto opened = Forward::open(loop_, *spec, hooks_.dialer, hooks_.owner);
+    auto opened = Forward::open(loop_, *spec, service->protocol, hooks_.dialer, *hooks_.doors);
     if (!opened) return fail_with(opened.error());
     const auto port = (*opened)->local_endpoint().port;
     return (forwards_[port] = std::move(*opened)).get();
@@ -240,6 +271,9 @@ class Commands::Impl {
   agent::Core& core_;
   CommandHooks hooks_;
   std::map<std::uint16_t, std::unique_ptr<Forward>> forwards_;  // by local port
+  std::shared_ptr<int> alive_ = std::make_shared<int>();        // gone: answers are dropped
+  std::size_t reading_ = 0;
+  std::unique_ptr<runtime::LoopThread> reader_;  // made at the first reading of the audit log
 };
 
 Commands::Commands(runtime::Loop& loop, agent::Core& core, CommandHooks hooks)

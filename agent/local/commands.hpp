@@ -12,6 +12,7 @@
 #include "agent/core/core.hpp"
 #include "agent/local/api.hpp"
 #include "agent/local/forward.hpp"
+#include "agent/local/proxy.hpp"
 #include "proto/audit/entry.hpp"
 
 namespace culvert::local {
@@ -21,12 +22,13 @@ namespace culvert::local {
 struct CommandHooks {
   std::function<void()> after;  // each command has changed the core: drain its effects
   std::function<void()> down;   // stop the agent, after the answer is out
+  // Called on a thread beside the loop.
   std::function<Result<std::vector<audit::Entry>>(const audit::Query&)> audit;
   std::function<std::optional<Endpoint>()> proxy;         // where it listens
   std::function<Refusals(std::uint64_t after)> refusals;  // by the proxy
   std::string stack;  // which TCP stack serves the mesh: lwip, kernel or host
   Dialer dialer;      // for forwards
-  OwnerCheck owner;
+  std::optional<DoorContext> doors;
 };
 
 class Commands {

@@ -2,10 +2,11 @@
 
 #include <utility>
 
+#include "agent/local/guard_stream.hpp"
 #include "agent/local/request.hpp"
 #include "agent/local/tunnels.hpp"
+#include "proto/runtime/log.hpp"
 #include "proto/runtime/net.hpp"
-#include "proto/runtime/tcp.hpp"
 
 namespace culvert::local {
 
@@ -38,56 +39,101 @@ Result<ForwardSpec> ForwardSpec::parse(std::string_view text) {
   return out;
 }
 
+bool is_http_protocol(std::string_view protocol) {
+  return protocol == "http" || protocol == "https" || protocol == "h2c";
+}
+
 class Forward::Impl : public std::enable_shared_from_this<Forward::Impl> {
  public:
-  Impl(runtime::Loop& loop, ForwardSpec spec, Dialer dialer, OwnerCheck owner)
-      : spec_(std::move(spec)),
+  Impl(runtime::Loop& loop, ForwardSpec spec, std::string_view protocol, Dialer dialer,
+       const DoorContext& context)
+      : loop_(loop),
+        spec_(std::move(spec)),
+        strict_host_(is_http_protocol(protocol)),
         dialer_(std::move(dialer)),
-        owner_(std::move(owner)),
-        tunnels_(loop) {}
+        farewells_(context.farewells),
+        party_(context.room, kMaxForwardClients),
+        full_log_("forward to " + spec_.host, kMaxForwardClients),
+        tunnels_(loop, party_) {}
 
-  Status listen(runtime::Loop& loop) {
+  Status listen(OwnerCheck owner) {
+    DoorEvents events;
+    events.entered = [this](std::unique_ptr<runtime::ByteStream> stream) {
+      enter(std::move(stream));
+    };
+    events.full = [this] { return party_.full(); };
+    events.turned_away = [this](std::unique_ptr<runtime::ByteStream> stream) {
+      turn_away(std::move(stream));
+    };
+    events.foreign = [this] { ++counters_.foreign; };
     const Endpoint at{IpAddress::v4(127, 0, 0, 1), spec_.local_port};
-    auto listener = runtime::TcpListener::open(
-        loop, at, [this](std::unique_ptr<runtime::TcpStream> stream, const Endpoint& peer) {
-          accept(std::move(stream), peer);
-        });
-    if (!listener) return fail_with(listener.error());
-    listener_ = std::move(*listener);
+    auto door = Door::open(loop_, at, std::move(owner), std::move(events));
+    if (!door) return fail_with(door.error());
+    door_ = std::move(*door);
     return {};
   }
 
   const ForwardSpec& spec() const { return spec_; }
-  Endpoint local_endpoint() const { return listener_->local_endpoint(); }
-  std::size_t clients() const { return dialing_ + tunnels_.size(); }
+  Endpoint local_endpoint() const { return door_->local_endpoint(); }
+  std::size_t clients() const { return party_.size(); }
+  ForwardCounters counters() const {
+    auto now = counters_;
+    now.full = full_log_.count();
+    return now;
+  }
 
  private:
-  void accept(std::unique_ptr<runtime::TcpStream> stream, const Endpoint& peer) {
-    if (clients() >= kMaxForwardClients || !owner_(peer, local_endpoint())) return;
-    ++dialing_;
+  void enter(std::unique_ptr<runtime::ByteStream> stream) {
+    if (!party_.enter()) return turn_away(std::move(stream));
     auto client = std::make_shared<std::unique_ptr<runtime::ByteStream>>(std::move(stream));
     dialer_(
         spec_.host, spec_.port,
         [weak = weak_from_this(), client](Result<std::unique_ptr<runtime::ByteStream>> service) {
           const auto self = weak.lock();
           if (!self) return;
-          --self->dialing_;
-          if (service) self->tunnels_.add(std::move(*client), std::move(*service));
+          if (!service) return self->party_.leave();
+          self->tunnels_.add(self->guarded(std::move(*client)), std::move(*service));
         });
   }
 
+  std::unique_ptr<runtime::ByteStream> guarded(std::unique_ptr<runtime::ByteStream> client) {
+    const OwnNames names{spec_.host, local_endpoint().port, strict_host_, false};
+    return std::make_unique<GuardStream>(
+        loop_, std::move(client), names, farewells_, [this](const Refusal& refusal) {
+          if (counters_.cross_site++ > 0) return;
+          runtime::log::warn("a request through a forward was refused, and further ones will be",
+                             {{"forward", spec_.host}, {"why", refusal.text}});
+        });
+  }
+
+  // A client that speaks HTTP is answered; of any other only the connection ends.
+  void turn_away(std::unique_ptr<runtime::ByteStream> stream) {
+    full_log_.refused(loop_.now(), party_.room());
+    farewells_->say_by_first_bytes(std::move(stream), [](ByteView first) -> std::string {
+      if (!RequestGuard::begins_like_request(first)) return "";
+      return render(Refusal{503, "this forward has too many open connections: close some first"});
+    });
+  }
+
+  runtime::Loop& loop_;
   ForwardSpec spec_;
+  bool strict_host_;
   Dialer dialer_;
-  OwnerCheck owner_;
-  std::size_t dialing_ = 0;
+  std::shared_ptr<Farewells> farewells_;
+  RoomParty party_;
+  FullLog full_log_;
+  ForwardCounters counters_;
   Tunnels tunnels_;
-  std::unique_ptr<runtime::TcpListener> listener_;
+  std::unique_ptr<Door> door_;
 };
 
 Result<std::unique_ptr<Forward>> Forward::open(runtime::Loop& loop, const ForwardSpec& spec,
-                                               Dialer dialer, OwnerCheck owner) {
-  auto impl = std::make_shared<Impl>(loop, spec, std::move(dialer), std::move(owner));
-  if (const auto listening = impl->listen(loop); !listening) return fail_with(listening.error());
+                                               std::string_view protocol, Dialer dialer,
+                                               DoorContext context) {
+  auto impl = std::make_shared<Impl>(loop, spec, protocol, std::move(dialer), context);
+  if (const auto listening = impl->listen(std::move(context.owner)); !listening) {
+    return fail_with(listening.error());
+  }
   return std::unique_ptr<Forward>(new Forward(std::move(impl)));
 }
 
@@ -97,5 +143,6 @@ Forward::~Forward() = default;
 const ForwardSpec& Forward::spec() const { return impl_->spec(); }
 Endpoint Forward::local_endpoint() const { return impl_->local_endpoint(); }
 std::size_t Forward::clients() const { return impl_->clients(); }
+ForwardCounters Forward::counters() const { return impl_->counters(); }
 
 }  // namespace culvert::local

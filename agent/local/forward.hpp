@@ -1,5 +1,6 @@
 // A local port that leads to one granted service: `culvert forward 8443:api.site.example`.
-// Listens on 127.0.0.1 only and serves the agent's owner alone.
+// Listens on 127.0.0.1 and [::1] only, serves the agent's owner alone, and no web page of another
+// site (browser.hpp).
 #pragma once
 
 #include <cstdint>
@@ -7,12 +8,16 @@
 #include <string>
 #include <string_view>
 
-#include "agent/local/proxy.hpp"
+#include "agent/local/dialer.hpp"
+#include "agent/local/door.hpp"
 
 namespace culvert::local {
 
 constexpr std::size_t kMaxForwards = 64;
-constexpr std::size_t kMaxForwardClients = 256;  // of one forward
+constexpr std::size_t kMaxForwardClients = 256;  // of one forward; and see room.hpp
+
+// The protocols, as services name them, that are HTTP: a foreign Host is refused there.
+bool is_http_protocol(std::string_view protocol);
 
 // LOCALPORT:HOST[:PORT]; port 0 lets the system choose, no PORT means the service's own.
 struct ForwardSpec {
@@ -23,10 +28,18 @@ struct ForwardSpec {
   static Result<ForwardSpec> parse(std::string_view text);
 };
 
+struct ForwardCounters {
+  std::uint64_t foreign = 0;     // another user's process
+  std::uint64_t full = 0;        // refused because of a limit
+  std::uint64_t cross_site = 0;  // requests that were refused (browser.hpp, request_guard.hpp)
+};
+
 class Forward {
  public:
+  // `protocol`: the service's, as the policy names it.
   static Result<std::unique_ptr<Forward>> open(runtime::Loop& loop, const ForwardSpec& spec,
-                                               Dialer dialer, OwnerCheck owner);
+                                               std::string_view protocol, Dialer dialer,
+                                               DoorContext context);
   ~Forward();  // ends its connections
   Forward(const Forward&) = delete;
   Forward& operator=(const Forward&) = delete;
@@ -34,6 +47,7 @@ class Forward {
   const ForwardSpec& spec() const;
   Endpoint local_endpoint() const;
   std::size_t clients() const;
+  ForwardCounters counters() const;
 
  private:
   class Impl;

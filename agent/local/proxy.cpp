@@ -5,192 +5,41 @@
 #include <map>
 #include <utility>
 
-#include "agent/local/request.hpp"
+#include "agent/local/guard_stream.hpp"
+#include "agent/local/proxy_client.hpp"
 #include "agent/local/tunnels.hpp"
-#include "proto/runtime/replay_stream.hpp"
-#include "proto/runtime/tcp.hpp"
-#include "proto/runtime/timer.hpp"
 
 namespace culvert::local {
-namespace {
 
 using runtime::ByteStream;
 
-std::string http_answer(int status) {
-  const auto [line, body] = [&]() -> std::pair<std::string, std::string> {
-    switch (status) {
-      case 502:
-        return {"502 Bad Gateway", "no such service\n"};
-      case 405:
-        return {"405 Method Not Allowed\r\nAllow: CONNECT",
-                "this proxy serves CONNECT and SOCKS5 only (curl: --proxytunnel)\n"};
-      case 403:
-        return {"403 Forbidden", "web pages may not use this proxy\n"};
-      default:
-        return {"400 Bad Request", "not a CONNECT request\n"};
-    }
-  }();
-  return "HTTP/1.1 " + line +
-         "\r\nContent-Type: text/plain\r\nContent-Length: " + std::to_string(body.size()) +
-         "\r\nConnection: close\r\n\r\n" + body;
-}
-
-constexpr std::string_view kConnected = "HTTP/1.1 200 Connection established\r\n\r\n";
-
-}  // namespace
-
-// A local connection until its request is answered. What it learns goes to `asked` (once); a
-// request that cannot be served is answered and ends here.
-class ProxyClient : public std::enable_shared_from_this<ProxyClient> {
- public:
-  enum class Ending { kMalformed, kForeign, kGone };
-  struct Events {
-    std::function<void(Target)> asked;
-    std::function<void(Ending)> ended;  // the last one; not after take()
-  };
-
-  ProxyClient(runtime::Loop& loop, std::unique_ptr<ByteStream> stream, Events events)
-      : loop_(loop),
-        stream_(std::make_unique<runtime::ReplayStream>(loop, std::move(stream))),
-        timer_(loop, [this] { end(Ending::kMalformed); }),
-        events_(std::move(events)) {}
-
-  void start() {
-    timer_.arm_in(kProxyHeadTimeout);
-    runtime::StreamEvents events;
-    events.data = [self = weak_from_this()](ByteView bytes) {
-      if (const auto held = self.lock()) held->read(bytes);
-    };
-    events.end = [self = weak_from_this()] {
-      if (const auto held = self.lock()) held->end(Ending::kMalformed);
-    };
-    events.closed = [self = weak_from_this()](const Error&) {
-      if (const auto held = self.lock()) held->end(Ending::kGone);
-    };
-    stream_->start(std::move(events));
-  }
-
-  // The service is there: says so and gives the stream, with what came after the request.
-  std::unique_ptr<ByteStream> take() {
-    if (socks_) {
-      stream_->write(render_socks_reply(SocksReply::kSucceeded));
-    } else {
-      stream_->write(view(kConnected));
-    }
-    stream_->hand_over(head_);
-    return std::move(stream_);
-  }
-
-  // One answer for every target that cannot be had.
-  void refuse() {
-    if (socks_) {
-      last_words(text(render_socks_reply(SocksReply::kUnreachable)));
-    } else {
-      last_words(http_answer(502));
-    }
-  }
-
- private:
-  void read(ByteView bytes) {
-    if (!events_.asked) return;
-    append(head_, bytes);
-    if (head_[0] == kSocksVersion) {
-      read_socks();
-    } else {
-      read_http();
-    }
-  }
-
-  void read_socks() {
-    socks_ = true;
-    if (!greeted_) {
-      const auto greeting = parse_socks_greeting(head_);
-      if (!greeting) return end(Ending::kMalformed);
-      if (greeting->size == 0) return;
-      forget(greeting->size);
-      const Bytes answer = {kSocksVersion, static_cast<std::uint8_t>(greeting->value ? 0 : 0xFF)};
-      if (!greeting->value) return reject(text(answer), Ending::kMalformed);
-      stream_->write(answer);
-      greeted_ = true;
-    }
-    const auto request = parse_socks_request(head_);
-    if (!request && request.error() == SocksReply::kUnreachable) return ask({});
-    if (!request) return reject(text(render_socks_reply(request.error())), Ending::kMalformed);
-    if (request->size == 0) return;
-    forget(request->size);
-    ask(request->value);
-  }
-
-  void read_http() {
-    const auto head = runtime::parse_request_head(head_);
-    if (!head) return reject(http_answer(400), Ending::kMalformed);
-    if (head->size == 0) return;
-    const auto target = connect_target(head->head);
-    if (!target) {
-      return reject(http_answer(target.error()),
-                    target.error() == 403 ? Ending::kForeign : Ending::kMalformed);
-    }
-    forget(head->size);
-    ask(*target);
-  }
-
-  void forget(std::size_t size) {
-    head_.erase(head_.begin(), head_.begin() + static_cast<std::ptrdiff_t>(size));
-  }
-
-  void ask(Target target) {
-    timer_.cancel();
-    stream_->pause();
-    if (const auto asked = std::exchange(events_.asked, nullptr)) asked(std::move(target));
-  }
-
-  void reject(const std::string_view answer, Ending ending) {
-    last_words(answer);
-    end(ending);
-  }
-  void last_words(std::string_view answer) {
-    stream_->write(view(answer));
-    stream_->hand_over({});
-    runtime::linger(loop_, std::move(stream_));
-  }
-  void end(Ending ending) {
-    timer_.cancel();
-    events_.asked = nullptr;
-    if (const auto ended = std::exchange(events_.ended, nullptr)) ended(ending);
-  }
-
-  runtime::Loop& loop_;
-  std::unique_ptr<runtime::ReplayStream> stream_;
-  runtime::Timer timer_;
-  Events events_;
-  Bytes head_;  // at most a read past the limits of its parsers
-  bool socks_ = false;
-  bool greeted_ = false;
-};
-
 class Proxy::Impl : public std::enable_shared_from_this<Proxy::Impl> {
  public:
-  Impl(runtime::Loop& loop, Dialer dialer, OwnerCheck owner)
-      : loop_(loop), dialer_(std::move(dialer)), owner_(std::move(owner)), tunnels_(loop) {}
+  Impl(runtime::Loop& loop, Dialer dialer, const DoorContext& context)
+      : loop_(loop),
+        dialer_(std::move(dialer)),
+        farewells_(context.farewells),
+        party_(context.room, kMaxProxyClients),
+        full_log_("proxy", kMaxProxyClients),
+        heads_log_("proxy, without a request yet", kMaxProxyHeads),
+        tunnels_(loop, party_) {}
 
-  Status listen(const Endpoint& at) {
-    if (!at.address.is_loopback()) {
-      return fail(ErrorCode::kInvalid,
-                  "the proxy listens on loopback only, not on " + format(at.address));
-    }
-    auto listener = runtime::TcpListener::open(
-        loop_, at, [this](std::unique_ptr<runtime::TcpStream> stream, const Endpoint& peer) {
-          accept(std::move(stream), peer);
-        });
-    if (!listener) return fail_with(listener.error());
-    listener_ = std::move(*listener);
+  Status listen(const Endpoint& at, OwnerCheck owner) {
+    DoorEvents events;
+    events.entered = [this](std::unique_ptr<ByteStream> stream) { enter(std::move(stream)); };
+    events.foreign = [this] { ++counters_.foreign; };
+    auto door = Door::open(loop_, at, std::move(owner), std::move(events));
+    if (!door) return fail_with(door.error());
+    door_ = std::move(*door);
     return {};
   }
 
-  Endpoint local_endpoint() const { return listener_->local_endpoint(); }
+  Endpoint local_endpoint() const { return door_->local_endpoint(); }
   ProxyCounters counters() const {
     auto now = counters_;
-    now.clients = clients_.size() + tunnels_.size();
+    now.full = full_log_.count();
+    now.replaced = heads_log_.count();
+    now.clients = heads_.size() + party_.size();
     return now;
   }
 
@@ -205,27 +54,43 @@ class Proxy::Impl : public std::enable_shared_from_this<Proxy::Impl> {
  private:
   using Ending = ProxyClient::Ending;
 
-  void accept(std::unique_ptr<runtime::TcpStream> stream, const Endpoint& peer) {
+  void enter(std::unique_ptr<ByteStream> stream) {
     ++counters_.accepted;
-    if (clients_.size() + tunnels_.size() >= kMaxProxyClients) {
-      ++counters_.full;
-      return;
-    }
-    if (!owner_(peer, local_endpoint())) {
-      ++counters_.foreign;
-      return;
-    }
+    if (heads_.size() >= kMaxProxyHeads) replace_oldest();
     const auto id = next_id_++;
     ProxyClient::Events events;
-    events.asked = [this, id](const Target& target) { dial(id, target); };
+    events.asked = [this, id](const Target& target) { asked(id, target); };
     events.ended = [this, id](Ending ending) {
       if (ending == Ending::kMalformed) ++counters_.malformed;
       if (ending == Ending::kForeign) ++counters_.foreign;
       forget(id);
     };
-    auto client = std::make_shared<ProxyClient>(loop_, std::move(stream), std::move(events));
-    clients_.emplace(id, client);
+    auto client =
+        std::make_shared<ProxyClient>(loop_, std::move(stream), farewells_, std::move(events));
+    heads_.emplace(id, client);
     client->start();
+  }
+
+  // Whoever is slow with its request makes room for who comes: a program that sends its request at
+  // once is served, however many connections wait in silence.
+  void replace_oldest() {
+    const auto oldest = heads_.begin()->second;
+    heads_log_.refused(loop_.now(), party_.room());
+    oldest->refuse_full();
+    forget(heads_.begin()->first);
+  }
+
+  void asked(std::uint64_t id, const Target& target) {
+    const auto client = heads_.extract(id);
+    if (client.empty()) return;
+    if (!party_.enter()) {
+      full_log_.refused(loop_.now(), party_.room());
+      client.mapped()->refuse_full();
+      loop_.defer([held = client.mapped()] {});
+      return;
+    }
+    dialing_.emplace(id, client.mapped());
+    dial(id, target);
   }
 
   void dial(std::uint64_t id, const Target& target) {
@@ -234,31 +99,44 @@ class Proxy::Impl : public std::enable_shared_from_this<Proxy::Impl> {
       const auto self = weak.lock();
       if (!self) return;
       if (!service) self->remember_refusal(host);
-      self->answer(id, std::move(service));
+      self->answer(id, host, std::move(service));
     };
     if (target.host.empty()) return dialed(fail(ErrorCode::kNotFound, "no such name"));
     dialer_(target.host, target.port, std::move(dialed));
   }
 
   // Later, so that a refusal that is known at once takes the same path as any other.
-  void answer(std::uint64_t id, Result<std::unique_ptr<ByteStream>> service) {
+  void answer(std::uint64_t id, const std::string& host,
+              Result<std::unique_ptr<ByteStream>> service) {
     auto held = std::make_shared<Result<std::unique_ptr<ByteStream>>>(std::move(service));
-    loop_.defer([weak = weak_from_this(), id, held] {
-      if (const auto self = weak.lock()) self->answer_now(id, std::move(*held));
+    loop_.defer([weak = weak_from_this(), id, host, held] {
+      if (const auto self = weak.lock()) self->answer_now(id, host, std::move(*held));
     });
   }
-  void answer_now(std::uint64_t id, Result<std::unique_ptr<ByteStream>> service) {
-    const auto found = clients_.find(id);
-    if (found == clients_.end()) return;  // gone meanwhile
-    const auto client = found->second;
-    forget(id);
+  void answer_now(std::uint64_t id, const std::string& host,
+                  Result<std::unique_ptr<ByteStream>> service) {
+    const auto found = dialing_.extract(id);
+    if (found.empty()) return;
+    const auto client = found.mapped();
+    loop_.defer([client] {});  // destroyed later: it may be running
     if (service) {
       ++counters_.opened;
-      tunnels_.add(client->take(), std::move(*service));
+      auto stream = client->take();
+      if (client->is_single_request()) stream = single_request(std::move(stream), host);
+      tunnels_.add(std::move(stream), std::move(*service));
     } else {
       ++counters_.refused;
-      client->refuse();
+      party_.leave();
+      client->refuse_unreachable();
     }
+  }
+
+  // One request for http://: what the client sends after it may be for another service.
+  std::unique_ptr<ByteStream> single_request(std::unique_ptr<ByteStream> stream,
+                                             const std::string& host) {
+    return std::make_unique<GuardStream>(loop_, std::move(stream), OwnNames{host, 0, false, true},
+                                         farewells_,
+                                         [this](const Refusal&) { ++counters_.foreign; });
   }
 
   void remember_refusal(const std::string& host) {
@@ -269,28 +147,32 @@ class Proxy::Impl : public std::enable_shared_from_this<Proxy::Impl> {
   }
 
   void forget(std::uint64_t id) {  // destroyed later: it may be running
-    const auto found = clients_.find(id);
-    if (found == clients_.end()) return;
-    loop_.defer([client = found->second] {});
-    clients_.erase(found);
+    const auto found = heads_.extract(id);
+    if (!found.empty()) loop_.defer([client = found.mapped()] {});
   }
 
   runtime::Loop& loop_;
   Dialer dialer_;
-  OwnerCheck owner_;
+  std::shared_ptr<Farewells> farewells_;
+  RoomParty party_;
+  FullLog full_log_;
+  FullLog heads_log_;
   ProxyCounters counters_;
   std::uint64_t next_id_ = 0;
   std::deque<std::string> refused_;  // the newest has the number last_refusal_
   std::uint64_t last_refusal_ = 0;
   Tunnels tunnels_;
-  std::map<std::uint64_t, std::shared_ptr<ProxyClient>> clients_;
-  std::unique_ptr<runtime::TcpListener> listener_;
+  std::map<std::uint64_t, std::shared_ptr<ProxyClient>> heads_;    // the oldest first
+  std::map<std::uint64_t, std::shared_ptr<ProxyClient>> dialing_;  // have asked
+  std::unique_ptr<Door> door_;
 };
 
 Result<std::unique_ptr<Proxy>> Proxy::open(runtime::Loop& loop, const Endpoint& listen,
-                                           Dialer dialer, OwnerCheck owner) {
-  auto impl = std::make_shared<Impl>(loop, std::move(dialer), std::move(owner));
-  if (const auto listening = impl->listen(listen); !listening) return fail_with(listening.error());
+                                           Dialer dialer, DoorContext context) {
+  auto impl = std::make_shared<Impl>(loop, std::move(dialer), context);
+  if (const auto listening = impl->listen(listen, std::move(context.owner)); !listening) {
+    return fail_with(listening.error());
+  }
   return std::unique_ptr<Proxy>(new Proxy(std::move(impl)));
 }
 

@@ -1,7 +1,9 @@
 #include "agent/local/request.hpp"
 
 #include <algorithm>
+#include <array>
 
+#include "agent/local/browser.hpp"
 #include "proto/core/endpoint.hpp"
 #include "proto/runtime/net.hpp"
 
@@ -96,13 +98,16 @@ Bytes render_socks_reply(SocksReply reply) {
   return {kSocksVersion, static_cast<std::uint8_t>(reply), 0, kIpv4, 0, 0, 0, 0, 0, 0};
 }
 
-Result<Target, int> connect_target(const runtime::RequestHead& head) {
-  for (const auto& [name, value] : head.headers.list()) {
+Bytes render_socks4_refusal() { return {0, 0x5B, 0, 0, 0, 0, 0, 0}; }
+
+namespace {
+
+Result<ProxyRequest, int> connect_request(const runtime::RequestHead& head) {
+  for (const auto& [name, value] : head.headers.list()) {  // no browser adds them to CONNECT
     if (starts_with_fold(name, "sec-fetch-") || head.headers.count("Origin") > 0) {
       return fail_with(403);
     }
   }
-  if (head.method != "CONNECT") return fail_with(405);
   if (head.headers.count("Content-Length") + head.headers.count("Transfer-Encoding") > 0) {
     return fail_with(400);
   }
@@ -110,7 +115,50 @@ Result<Target, int> connect_target(const runtime::RequestHead& head) {
   if (!parsed || parsed->port == 0) return fail_with(400);
   const auto host = normal_host(parsed->host);
   if (!host) return fail_with(400);
-  return Target{*host, parsed->port};
+  return ProxyRequest{{*host, parsed->port}, true, ""};
+}
+
+// Headers that end at the proxy (RFC 9110 §7.6.1).
+bool ends_here(const runtime::HttpHeaders& headers, std::string_view name) {
+  constexpr std::array<std::string_view, 8> kHopByHop = {
+      "connection", "proxy-connection",    "keep-alive", "te",
+      "upgrade",    "proxy-authorization", "trailer",    "host"};
+  return std::any_of(kHopByHop.begin(), kHopByHop.end(),
+                     [&](std::string_view hop) {
+                       return name.size() == hop.size() && starts_with_fold(name, hop);
+                     }) ||
+         (headers.has_token("Connection", name) && !starts_with_fold(name, "content-length") &&
+          !starts_with_fold(name, "transfer-encoding"));
+}
+
+}  // namespace
+
+Result<ProxyRequest, int> proxy_request(const runtime::RequestHead& head, bool http10) {
+  if (head.method == "CONNECT") return connect_request(head);
+  constexpr std::string_view kScheme = "http://";
+  const bool absolute = starts_with_fold(head.target, kScheme);
+  const auto url =
+      runtime::parse_url(absolute ? std::string(kScheme) + head.target.substr(kScheme.size()) : "");
+  if (!url) {
+    // A page that finds the proxy's port sends requests in origin form.
+    const OwnNames nobody;
+    return fail_with(refuse_cross_site(head, nobody) ? 403 : absolute ? 400 : 405);
+  }
+  const auto host = normal_host(url->host);
+  if (!host || url->port == 0) return fail_with(400);
+  runtime::RequestHead own{head.method, url->target, {}};
+  const auto authority = std::string_view(head.target).substr(kScheme.size());
+  own.headers.add("Host", std::string(authority.substr(0, authority.find_first_of("/?"))));
+  for (const auto& [name, value] : head.headers.list()) {
+    if (!ends_here(head.headers, name)) own.headers.add(name, value);
+  }
+  if (const auto refusal = refuse_cross_site(own, OwnNames{*host, 0, false, false})) {
+    return fail_with(refusal->status);
+  }
+  own.headers.add("Connection", "close");
+  ProxyRequest out{{*host, url->port}, false, runtime::render(own)};
+  if (http10) out.head.replace(out.head.find(" HTTP/1.1\r\n"), 9, " HTTP/1.0");
+  return out;
 }
 
 }  // namespace culvert::local

@@ -1,5 +1,5 @@
-// What a local client asks the proxy for: strict parsers of SOCKS5 (RFC 1928) and HTTP CONNECT
-// (RFC 9110 §9.3.6) requests.
+// What a local client asks the proxy for: strict parsers of SOCKS5 (RFC 1928), HTTP CONNECT
+// (RFC 9110 §9.3.6) and requests in absolute form (RFC 9112 §3.2.2).
 //
 //   greeting  05 ‖ n ‖ n methods                          answer  05 ‖ 00 none needed, ff no
 //   request   05 ‖ 01 connect ‖ 00 ‖ kind ‖ address ‖ port 2  kind 1: IPv4 4 · 3: length 1 ‖ name ·
@@ -50,8 +50,18 @@ Result<Parsed<bool>, SocksReply> parse_socks_greeting(ByteView bytes);
 Result<Parsed<Target>, SocksReply> parse_socks_request(ByteView bytes);
 Bytes render_socks_reply(SocksReply reply);
 
-// The target of an HTTP request, or the status that refuses it: 400 malformed, 403 sent by a web
-// page (Origin, Sec-Fetch-*), 405 not CONNECT.
-Result<Target, int> connect_target(const runtime::RequestHead& head);
+// The refusal of a SOCKS4 or SOCKS4a request, whatever it asks for: 00 ‖ 5b ‖ six bytes of zero.
+constexpr std::uint8_t kSocks4Version = 4;
+Bytes render_socks4_refusal();
+
+struct ProxyRequest {
+  Target target;
+  bool connect = true;  // false: one request for http://, to be sent on as `head`
+  std::string head;     // in origin form, without what concerns the connection to the proxy alone
+};
+// What an HTTP request asks for, or the status that refuses it: 400 malformed, 403 sent by a web
+// page of another site (browser.hpp), 405 neither CONNECT nor http://. `http10`: the client's
+// version is HTTP/1.0.
+Result<ProxyRequest, int> proxy_request(const runtime::RequestHead& head, bool http10 = false);
 
 }  // namespace culvert::local

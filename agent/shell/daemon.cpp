@@ -11,7 +11,7 @@
 #include "agent/dns/resolv_conf.hpp"
 #include "agent/host/tun_host.hpp"
 #include "agent/local/commands.hpp"
-#include "agent/local/owner.hpp"
+#include "agent/local/owners.hpp"
 #include "agent/shell/config.hpp"
 #include "agent/shell/laptop.hpp"
 #include "agent/shell/site_services.hpp"
@@ -106,7 +106,6 @@ class Daemon {
   Status serve_laptop(FlowEvents& flows);
   Status open_tun();
   StackOptions stack_options();
-  local::OwnerCheck owner_check() const;
   local::CommandHooks hooks();
   void print_ready() const;
   std::string undo_folder() const { return folder_ + "/undo"; }
@@ -128,6 +127,8 @@ class Daemon {
   std::unique_ptr<Shell> shell_;
   std::unique_ptr<SiteServices> site_;
   std::uint32_t owner_ = 0;  // of a laptop: the only user, beside root, who is served
+  std::unique_ptr<local::Owners> owners_;
+  std::optional<local::DoorContext> doors_;
   std::unique_ptr<host::TunHost> tun_;
   std::unique_ptr<KernelDialer> kernel_dialer_;
   local::Dialer dialer_;
@@ -229,7 +230,9 @@ local::CommandHooks Daemon::hooks() {
   hooks.stack = config_.tun ? "host" : shell_->stack().name();
   hooks.after = [this] { shell_->pump(); };
   hooks.down = [this] { loop_.stop(); };
-  hooks.audit = [this](const audit::Query& query) { return audit_->read(query); };
+  hooks.audit = [path = folder_ + "/audit.log"](const audit::Query& query) {
+    return runtime::AuditFile::read_file(path, query);
+  };
   hooks.refusals = [this](std::uint64_t after) {
     return proxy_ ? proxy_->refusals(after) : local::Refusals{};
   };
@@ -239,15 +242,9 @@ local::CommandHooks Daemon::hooks() {
   };
   if (role_ == Role::kDevice) {
     hooks.dialer = dialer_;
-    hooks.owner = owner_check();
+    hooks.doors = doors_;
   }
   return hooks;
-}
-
-local::OwnerCheck Daemon::owner_check() const {
-  return [owner = owner_](const Endpoint& client, const Endpoint& listener) {
-    return local::owned_by(owner, client, listener);
-  };
 }
 
 Status Daemon::open_tun() {
@@ -260,9 +257,12 @@ Status Daemon::open_tun() {
   options.undo_folder = undo_folder();
   host::TunHostEvents events;
   events.packets = [this](std::span<const ByteView> packets) { shell_->from_device(packets); };
-  events.may_know = [this](const Endpoint& client, bool tcp) {
+  events.may_know = [finder = std::make_shared<local::OwnerFinder>(),
+                     rule = local::OwnerRule(owner_)](const Endpoint& client, bool tcp) {
     const Endpoint stub{*parse_address(dns::kStubAddress), dns::kDnsPort};
-    return tcp ? local::owned_by(owner_, client, stub) : local::sent_by(owner_, client);
+    const auto transport = tcp ? local::Transport::kTcp : local::Transport::kUdp;
+    const local::SocketQuestion question{transport, client, stub};
+    return rule.serves(finder->find({&question, 1}).front());
   };
   events.names = [this](bool granted) { return names_for(*shell_, granted); };
   events.gone = [this] {
@@ -288,6 +288,10 @@ Status Daemon::serve_site(FlowEvents& flows) {
 }
 
 Status Daemon::serve_laptop(FlowEvents& flows) {
+  auto owners = local::Owners::start(loop_, owner_);
+  if (!owners) return fail_with(owners.error());
+  owners_ = std::move(*owners);
+  doors_ = local::DoorContext::make(loop_, owners_->check());
   dialer_ = make_dialer(*shell_);
   if (config_.tun) {
     if (auto opened = open_tun(); !opened) return opened;
@@ -295,7 +299,7 @@ Status Daemon::serve_laptop(FlowEvents& flows) {
     dialer_ = kernel_dialer_->dialer();
   }
   if (config_.proxy) {
-    auto proxy = local::Proxy::open(loop_, *config_.proxy, dialer_, owner_check());
+    auto proxy = local::Proxy::open(loop_, *config_.proxy, dialer_, *doors_);
     if (!proxy) return fail_with(proxy.error());
     proxy_ = std::move(*proxy);
   }

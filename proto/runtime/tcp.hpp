@@ -16,6 +16,9 @@ namespace culvert::runtime {
 inline constexpr Duration kConnectTimeout = 10s;
 inline constexpr Duration kAttemptTimeout = 3s;  // of one address while there are others to try
 inline constexpr int kListenBacklog = 512;
+// One listener takes at most so many connections in one turn of the loop; the others wait in the
+// kernel's backlog, so that a flood of connections leaves each turn to everything else as well.
+inline constexpr int kMaxAcceptsATurn = 16;
 
 class TcpStream final : public ByteStream {
  public:
@@ -74,19 +77,22 @@ class TcpListener {
   // Port 0 lets the system choose. [::] takes IPv4 as well. The error names the address and why.
   static Result<std::unique_ptr<TcpListener>> open(Loop& loop, const Endpoint& at,
                                                    Accepted accepted);
-  // Listens on a bound socket; takes the descriptor over, also when it fails.
+  // Listens on a bound stream socket, of TCP or a Unix one (its endpoints are then empty); takes
+  // the descriptor over, also when it fails.
   static Result<std::unique_ptr<TcpListener>> adopt(Loop& loop, int descriptor, Accepted accepted);
   ~TcpListener();
   TcpListener(const TcpListener&) = delete;
   TcpListener& operator=(const TcpListener&) = delete;
 
   Endpoint local_endpoint() const;
+  void pause();  // no `accepted` until resume(): connections wait in the kernel's backlog
+  void resume();
 
  private:
   struct Impl;
   static int listen(Impl& impl);
-  explicit TcpListener(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit TcpListener(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace culvert::runtime

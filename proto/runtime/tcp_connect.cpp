@@ -154,7 +154,7 @@ TcpConnect::TcpConnect(Loop& loop, const Endpoint& to, ConnectOptions options, D
 }
 TcpConnect::~TcpConnect() { impl_->cancel(); }
 
-struct TcpListener::Impl {
+struct TcpListener::Impl : std::enable_shared_from_this<Impl> {
   Impl(Loop& l, Accepted a)
       : loop(l),
         accepted(std::make_shared<Accepted>(std::move(a))),
@@ -164,11 +164,45 @@ struct TcpListener::Impl {
   std::shared_ptr<Accepted> accepted;  // held over the call: it may destroy the listener
   HandlePtr<uv_tcp_t> handle;
   Endpoint local;
+  int taken = 0;         // connections in this turn of the loop
+  bool paused = false;   // by pause()
+  bool waiting = false;  // libuv holds one connection and does not look for further ones
+
+  void on_connection();
+  void go_on_later();
 };
+
+// libuv accepts until the backlog is empty, unless the callback leaves a connection unaccepted:
+// then it stops until uv_accept() is called.
+void TcpListener::Impl::on_connection() {
+  if (paused || taken >= kMaxAcceptsATurn) {
+    waiting = true;
+    return;
+  }
+  if (taken++ == 0) go_on_later();
+  auto stream = std::make_shared<TcpStream::Impl>(loop);
+  if (uv_accept(as_stream(handle), as_stream(stream->handle)) != 0) return;
+  stream->learn_endpoints();
+  const auto peer = stream->peer;
+  const auto call = accepted;
+  (*call)(std::unique_ptr<TcpStream>(new TcpStream(std::move(stream))), peer);
+}
+
+void TcpListener::Impl::go_on_later() {
+  loop.defer([weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (!self) return;
+    self->taken = 0;
+    if (self->waiting && !self->paused) {
+      self->waiting = false;
+      self->on_connection();
+    }
+  });
+}
 
 Result<std::unique_ptr<TcpListener>> TcpListener::open(Loop& loop, const Endpoint& at,
                                                        Accepted accepted) {
-  auto impl = std::make_unique<Impl>(loop, std::move(accepted));
+  auto impl = std::make_shared<Impl>(loop, std::move(accepted));
   const auto address = to_sockaddr(at);
   int status = uv_tcp_bind(impl->handle.get(), address.raw(), 0);
   if (status == 0) status = listen(*impl);
@@ -185,7 +219,7 @@ Result<std::unique_ptr<TcpListener>> TcpListener::open(Loop& loop, const Endpoin
 
 Result<std::unique_ptr<TcpListener>> TcpListener::adopt(Loop& loop, int descriptor,
                                                         Accepted accepted) {
-  auto impl = std::make_unique<Impl>(loop, std::move(accepted));
+  auto impl = std::make_shared<Impl>(loop, std::move(accepted));
   int status = uv_tcp_open(impl->handle.get(), descriptor);
   if (status != 0) ::close(descriptor);
   if (status == 0) status = listen(*impl);
@@ -197,13 +231,7 @@ int TcpListener::listen(Impl& impl) {
   const int status =
       uv_listen(as_stream(impl.handle), kListenBacklog, [](uv_stream_t* s, int result) {
         auto* self = static_cast<Impl*>(s->data);
-        if (self == nullptr || result != 0) return;
-        auto stream = std::make_shared<TcpStream::Impl>(self->loop);
-        if (uv_accept(s, as_stream(stream->handle)) != 0) return;
-        stream->learn_endpoints();
-        const auto peer = stream->peer;
-        const auto call = self->accepted;
-        (*call)(std::unique_ptr<TcpStream>(new TcpStream(std::move(stream))), peer);
+        if (self != nullptr && result == 0) self->on_connection();
       });
   SocketAddress bound;
   int size = sizeof bound.storage;
@@ -212,14 +240,21 @@ int TcpListener::listen(Impl& impl) {
   return status;
 }
 
-TcpListener::TcpListener(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+TcpListener::TcpListener(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 // Not by closing alone: who made an adopted descriptor may not have closed his yet.
 TcpListener::~TcpListener() {
   uv_os_fd_t descriptor = -1;
   if (uv_fileno(reinterpret_cast<const uv_handle_t*>(impl_->handle.get()), &descriptor) == 0) {
     ::shutdown(descriptor, SHUT_RDWR);
   }
+  impl_->handle.reset();
 }
 Endpoint TcpListener::local_endpoint() const { return impl_->local; }
+
+void TcpListener::pause() { impl_->paused = true; }
+void TcpListener::resume() {
+  impl_->paused = false;
+  if (impl_->waiting) impl_->go_on_later();
+}
 
 }  // namespace culvert::runtime

@@ -15,15 +15,10 @@
 #include "proto/note/note.hpp"
 #include "proto/trust/access.hpp"
 #include "proto/trust/alarms.hpp"
-#include "proto/trust/enrolment.hpp"
-#include "proto/trust/floors.hpp"
-#include "proto/trust/fresh.hpp"
 #include "proto/trust/lease.hpp"
 #include "proto/trust/limits.hpp"
 #include "proto/trust/places.hpp"
-#include "proto/trust/revocation.hpp"
 #include "proto/trust/root.hpp"
-#include "proto/trust/site.hpp"
 
 namespace culvert::trust {
 
@@ -43,8 +38,7 @@ class Evidence {
   // kConflict (contradicts what is known: alarm), kDenied, kExhausted.
   Result<Change> offer(const note::Note& note, Now now);
   Result<Change> offer(std::string_view note, Now now);
-  // Offers all, again and again while any of them helps another: order does not matter. [i] answers
-  // notes[i].
+  // Offers all until none helps another: order does not matter. [i] answers notes[i].
   std::vector<Result<Change>> offer_all(std::span<const note::Note> notes, Now now);
 
   // Time passed: starts and ends grants, keeps the highest wall time. Never fails.
@@ -73,20 +67,19 @@ class Evidence {
   // --- notes, for the carrier and for the store ---
   const note::Note* grant_note(const GrantId& id) const;  // with every verified signature line
   const note::Note* node_note(const IdentityKey& identity) const;
-  // Its enrolment, the note that enrolled it and its own statement, as far as they are held; first
-  // the same of each identity that had its name before.
+  // An agent's enrolment, enrolled note and statement; first those of earlier holders of its name.
   std::vector<note::Note> agent_notes(const IdentityKey& identity) const;
-  // Of all identities of a site that are held: enrolments, then the notes that enrolled them.
+  // All enrolments of a site, then all enrolled notes.
   std::vector<note::Note> enrolled_notes(const SiteId& id) const;
   std::vector<note::Note> chain_notes() const;  // the vendor's root chain and list of addresses
-  std::vector<note::Note> chain_notes(
-      const SiteId& id) const;  // site statement, root chain, policy
+  // Of a site: site statement, root chain, policy, fresh note.
+  std::vector<note::Note> chain_notes(const SiteId& id) const;
   // All that it takes to verify this grant elsewhere, in an order that works, the grant last.
   std::vector<note::Note> supporting_notes(const GrantId& id) const;
   std::vector<note::Note> notes() const;               // everything held, in an order that works
   const note::Note* held(const Change& change) const;  // what a change was about; null: not held
-  // The signed revocations that concern a site (those of keys and of devices everywhere included),
-  // and their number and digest: SHA-256 over the sorted hashes of their texts.
+  // The signed revocations that concern a site, and their number and digest (SHA-256 over the
+  // sorted hashes of their texts).
   std::vector<note::Note> revocation_notes(const SiteId& id) const;
   DocumentMark revocations(const SiteId& id) const;
 
@@ -95,9 +88,8 @@ class Evidence {
   std::vector<LiveGrant> live(Now now) const;
   // Everything an approver must know before the text is displayed.
   Status check_request(const note::Note& note, Now now) const;
-  // A leaked one-time key must not enrol after its time by backdating: whoever meets an `enrolled`
-  // note first (the coordinator, which has a clock of its own) refuses it when its enrolment is
-  // over by then. What is held here already is no matter of time.
+  // A leaked one-time key must not enrol late by backdating: the coordinator, which meets an
+  // enrolled note first, refuses it when its enrolment is over. What is held already is fine.
   Status check_enrolment_open(const note::Note& enrolled, Now now) const;
   // Signed by a lease key of the vendor or of the site, right vendor, known site.
   Result<VerifiedLease> verify_lease(const note::Note& note) const;

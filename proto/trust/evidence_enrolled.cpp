@@ -22,13 +22,13 @@ AlarmKind alarm_of(ErrorCode code) {
 
 }  // namespace
 
-bool Evidence::State::replaced(const IdentityKey& identity) const {
+bool Lookups::replaced(const IdentityKey& identity) const {
   const auto floor = floors.nodes.find(identity);
   return floor != floors.nodes.end() && floor->second.replaced;
 }
 
 // Who was revoked or replaced has no name any more.
-std::optional<IdentityKey> Evidence::State::holder(const SiteId& site, const Label& name) const {
+std::optional<IdentityKey> Lookups::holder(const SiteId& site, const Label& name) const {
   for (const auto& [identity, floor] : floors.nodes) {
     if (floor.site != site || floor.name != name) continue;
     if (!floor.replaced && !revoked(Revokes::kNode, identity.bytes, site)) return identity;

@@ -80,19 +80,19 @@ std::optional<crypto::PublicKey> Evidence::State::counting_signer(
   return std::nullopt;
 }
 
-bool Evidence::State::revoked(Revokes what, const std::array<std::uint8_t, 32>& subject,
-                              const SiteId& site) const {
+bool Lookups::revoked(Revokes what, const std::array<std::uint8_t, 32>& subject,
+                      const SiteId& site) const {
   return floors.revoked.count({what, subject, site}) != 0;
 }
 
-bool Evidence::State::device_revoked(const IdentityKey& device, const SiteId& site) const {
+bool Lookups::device_revoked(const IdentityKey& device, const SiteId& site) const {
   return revoked(Revokes::kDevice, device.bytes, {}) ||
          (!site.is_zero() && revoked(Revokes::kDevice, device.bytes, site));
 }
 
 // A device's revocation acts on device statements only, a node's on agents only, whichever was
 // known first.
-bool Evidence::State::revoked(const Node& node) const {
+bool Lookups::revoked(const Node& node) const {
   if (node.kind == NodeKind::kDevice) return device_revoked(node.identity, {});
   return revoked(Revokes::kNode, node.identity.bytes, node.site.id);
 }

@@ -7,47 +7,12 @@
 #include <vector>
 
 #include "proto/trust/evidence.hpp"
-#include "proto/trust/evidence_records.hpp"
+#include "proto/trust/evidence_lookups.hpp"
 
 namespace culvert::trust {
 
-struct Evidence::State : Records {
-  State(Pins with, Floors from, BootId boot) : store_clock(from.clock, boot) {
-    pins = with;
-    floors = std::move(from);
-  }
-
-  StoreClock store_clock;  // floors.clock is its stored part
-
-  // evidence_state.cpp: lookups and signatures
-  SiteRecord& site_record(const SiteId& id);            // made where it is missing
-  const SiteRecord* usable(const SiteRef& site) const;  // vouched for, right name, right vendor
-  const SiteRecord* usable(const SiteId& id) const;
-  const Root* vendor_root() const { return vendor ? vendor->current() : nullptr; }
-  VendorId vendor_id() const { return vendor ? to_vendor_id(vendor->pin()) : VendorId{}; }
-  const Policy* policy(const SiteRecord& site) const;
-  bool in_force(const Node& node, WallTime now) const;
-  const Node* node(const IdentityKey& identity, WallTime now) const;
-  WallTime clock(Now now) const { return store_clock.clock(now); }
-  bool clock_went_back(Now now) const { return store_clock.went_back(now); }
-  // Verified signers among the current keys of the vendor, the site and `more`; suspended ones left
-  // out.
-  Result<std::vector<note::KnownKey>> signers(const note::Note& note, const SiteRecord* site,
-                                              std::span<const note::KnownKey> more = {}) const;
-  Result<note::Note> keep_known(const note::Note& note, const SiteRecord* site,
-                                std::span<const note::KnownKey> more) const;
-  bool listed_in_a_root(const crypto::PublicKey& key) const;
-  bool entitled(const Held<Service>& held, const PolicyService& service,
-                const SiteRecord& site) const;
-  std::vector<Publisher> publishers(const PolicyService& service, const SiteRecord& site,
-                                    WallTime now) const;
-
-  // A known text came again: takes the lines that are new and good. False: there are none.
-  Result<bool> more_lines(note::Note& held, const note::Note& more, const SiteRecord* site,
-                          std::span<const note::KnownKey> own = {}) const;
-  // Without the lines that no known key made.
-  note::Note stripped(const note::Note& note, const SiteRecord* site,
-                      std::span<const note::KnownKey> own = {}) const;
+struct Evidence::State : Lookups {
+  using Lookups::Lookups;
 
   // evidence_vouch.cpp: whether a held statement stands under the current documents
   Status vouch(const Site& site, const note::Note& note) const;
@@ -73,7 +38,6 @@ struct Evidence::State : Records {
   void keep_floor(const RootChain& chain);
   Status choose_fork(const Hash& text);
   // evidence_suspend.cpp
-  bool suspended(const crypto::PublicKey& key) const;  // for ever, in every chain
   Suspensions suspensions(const Hash& chain) const;
   bool known_key(const crypto::PublicKey& key) const;  // some epoch of some chain lists it
   void suspend(const Revocation& revocation);
@@ -101,8 +65,6 @@ struct Evidence::State : Records {
   Status check_name(const Enrolled& enrolled, const Enrolment& enrolment) const;
   Status check_replaced(const SiteRecord& site, const Enrolled& enrolled,
                         const Enrolment& enrolment) const;
-  std::optional<IdentityKey> holder(const SiteId& site, const Label& name) const;
-  bool replaced(const IdentityKey& identity) const;
   void sort_by_enrolment(std::span<const note::Note> notes, std::vector<std::size_t>& which) const;
   // evidence_grants.cpp
   Result<Change> offer_grant(const note::Note& note, Now now);
@@ -116,9 +78,6 @@ struct Evidence::State : Records {
                 const SiteRecord* site);
   Revoked entry_of(const Revocation& revocation, const crypto::PublicKey& signer, Now now) const;
   WallTime remembered_until(const Revocation& revocation) const;
-  bool revoked(Revokes what, const std::array<std::uint8_t, 32>& subject, const SiteId& site) const;
-  bool revoked(const Node& node) const;
-  bool device_revoked(const IdentityKey& device, const SiteId& site) const;
   void prune_revocations();
   // The first, in root order, who may do this alone or with the others; nothing: nobody may.
   std::optional<crypto::PublicKey> counting_signer(const Revocation& revocation,

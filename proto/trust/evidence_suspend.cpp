@@ -6,7 +6,7 @@
 
 namespace culvert::trust {
 
-bool Evidence::State::suspended(const crypto::PublicKey& key) const {
+bool Lookups::suspended(const crypto::PublicKey& key) const {
   const auto found = floors.suspended.lower_bound({key, Hash{}});
   if (found != floors.suspended.end() && found->first.first == key) return true;
   const auto named = floors.suspended_at.lower_bound({key, Hash{}});

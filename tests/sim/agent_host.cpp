@@ -418,6 +418,7 @@ void AgentHost::receive_at_site(const Endpoint& from, const Endpoint& to, std::u
       return send_mesh(to, from, ip::kRst | ip::kAck, false);
     }
     check_audited(*flow, fqdn);
+    context_.oracle.claimed(flow->grant, id(), flow->ends);
     accepted_[key] = now().steady;
     return send_mesh(to, from, ip::kSyn | ip::kAck, false);
   }

@@ -26,7 +26,15 @@ void Oracle::requested(const std::string& grant, const Pair& pair, WallTime begi
   auto& facts = grants_[grant];
   facts.pair = pair;
   facts.begins = begins;
-  facts.ends = ends;
+  facts.ends = facts.claimed_end = ends;
+}
+
+void Oracle::claimed(const std::string& grant, HostId host, WallTime ends) {
+  const auto found = grants_.find(grant);
+  if (found == grants_.end()) return;
+  auto& facts = found->second;
+  facts.claimed_end = std::min(facts.claimed_end, ends);
+  if (facts.claims.emplace(host, ends).second) facts.boot_ends.erase(host);
 }
 
 void Oracle::approved(Instant, const std::string& grant, bool customer) {
@@ -75,7 +83,10 @@ void Oracle::restarted(HostId host) {
 void Oracle::forgets(HostId host) {
   restarted(host);
   hosts_[host].locked = false;
-  for (auto& [grant, facts] : grants_) facts.denied.erase(host);
+  for (auto& [grant, facts] : grants_) {
+    facts.denied.erase(host);
+    facts.claims.erase(host);
+  }
 }
 
 void Oracle::set_audit(Instant now, HostId host, bool failing) {
@@ -90,7 +101,9 @@ void Oracle::set_audit(Instant now, HostId host, bool failing) {
 std::optional<std::string> Oracle::refusal(Instant now, WallTime wall, HostId host, Facts& facts) {
   if (!facts.vendor || !facts.customer) return "not approved";
   const Duration into_second = Duration{now.nanoseconds} % 1s;
-  const auto end = now - into_second + (facts.ends - wall);
+  const auto claim = facts.claims.find(host);
+  const auto ends = claim == facts.claims.end() ? facts.ends : claim->second;
+  const auto end = now - into_second + (ends - wall);
   const auto& set = hosts_[host].clock_set;
   const bool just_set = set && now - *set <= kStepSeen;
   if (!just_set) facts.boot_ends.try_emplace(host, end);
@@ -163,7 +176,7 @@ bool Oracle::live(WallTime wall, const std::string& grant) const {
     const auto before = voided_.find(party);
     return before != voided_.end() && (asked == asked_.end() || asked->second <= before->second);
   };
-  return facts.vendor && facts.customer && facts.begins <= wall && wall < facts.ends &&
+  return facts.vendor && facts.customer && facts.begins <= wall && wall < facts.claimed_end &&
          !facts.ending && !voided(facts.pair.device) && !voided(facts.pair.service.address);
 }
 

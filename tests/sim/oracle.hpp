@@ -41,6 +41,8 @@ class Oracle {
 
   // --- what people do ---
   void requested(const std::string& grant, const Pair& pair, WallTime begins, WallTime ends);
+  // A site's agent has accepted an opening: the grant ends by that agent's clock at `ends`.
+  void claimed(const std::string& grant, HostId host, WallTime ends);
   void approved(Instant now, const std::string& grant, bool customer);
   void ending(const std::string& grant);                // somebody has asked for its end
   void revoked(Instant now, const std::string& grant);  // the coordinator has confirmed
@@ -79,7 +81,9 @@ class Oracle {
   struct Facts {
     Pair pair;
     WallTime begins;
-    WallTime ends;
+    WallTime ends;                      // the latest end that the grant can have
+    WallTime claimed_end;               // the earliest end by any claim; else `ends`
+    std::map<HostId, WallTime> claims;  // the end by each agent's own claim
     bool vendor = false;
     bool customer = false;
     bool ending = false;

@@ -1,6 +1,8 @@
 // Two agents, a coordinator and a relay: nothing without a grant, everything ends when it must.
 #include <catch2/catch.hpp>
 
+#include "proto/ip/build.hpp"
+
 #include "proto/ip/ecn.hpp"
 #include "tests/agent/core/world_support.hpp"
 
@@ -176,10 +178,21 @@ TEST_CASE("core: the end of its time ends it") {
                world.laptop.core->status(world.now).live_grants == 1;
       },
       5s));
-  REQUIRE(world.site.core->authorize_flow(world.now, world.laptop.core->address(), kApi));
   REQUIRE(world.laptop.core->dial(world.now, kApi));
-  world.run(110s);
+  std::uint16_t port = 40000;
+  REQUIRE(world.run_until([&] { return world.flow_opens(kApi, ++port); }, 60s));
+  // The laptop's own first packet claims nothing: its view waits for the site's answer.
+  CHECK(world.laptop.core->services(world.now)[0].claim_by);
+  REQUIRE(world.site.core->authorize_flow(world.now, world.laptop.core->address(), kApi));
+  CHECK(world.laptop.core->services(world.now)[0].claim_by);
+  const auto data = ip::tcp_packet(world.service(kApi, 443), world.client(port),
+                                   {ip::kAck | ip::kPsh, 1, 1, 1024}, view("hello"));
+  REQUIRE(world.passes_back(data));
+  world.run(1s);
+  CHECK_FALSE(world.laptop.core->services(world.now)[0].claim_by);
+  world.run(109s);
   CHECK(world.site.core->status(world.now).live_grants == 1);
+  CHECK(world.laptop.core->status(world.now).live_grants == 1);
   world.run(15s);
   CHECK(world.site.core->status(world.now).live_grants == 0);
   CHECK(world.laptop.core->status(world.now).live_grants == 0);
@@ -276,9 +289,10 @@ TEST_CASE("core: a clock that goes back denies new grants") {
   const auto status = world.site.core->status(world.now);
   CHECK_FALSE(status.clock_ok);
   std::string refused;
-  world.laptop.core->request(world.now, {kDb, "INC-2", 900s, {}, {}}, [&](Result<RequestView> view) {
-    if (!view) refused = view.error().message;
-  });
+  world.laptop.core->request(world.now, {kDb, "INC-2", 900s, {}, {}},
+                             [&](Result<RequestView> view) {
+                               if (!view) refused = view.error().message;
+                             });
   world.run(2s);
   CHECK_FALSE(refused.empty());
 }

@@ -42,7 +42,8 @@ bool prohibited(const std::vector<Bytes>& answers) {
          view->transport[1] == 1;
 }
 
-TEST_CASE("host: a flow's first packet claims the grant and is in the audit log, once") {
+TEST_CASE(
+    "host: a flow's first packet is in the audit log, once; the site's answer claims the grant") {
   Host world;
   CHECK(world.opened() == 0);
   CHECK(world.flow_opens(kApi, 40000));
@@ -51,7 +52,11 @@ TEST_CASE("host: a flow's first packet claims the grant and is in the audit log,
   CHECK(world.opened() == 1);
   CHECK(world.flow_opens(kApi, 40001));
   CHECK(world.opened() == 2);
-  // Claimed: it is this device's, and goes on after a restart of the same state.
+  CHECK(world.laptop.core->requests(world.now)[0].state == "APPROVED");
+  const auto data = ip::tcp_packet(world.service(kApi, 443), world.client(40001),
+                                   {ip::kAck | ip::kPsh, 1, 1, 1024}, view("hello"));
+  REQUIRE(world.passes_back(data));
+  world.run(1ms);
   CHECK(world.laptop.core->requests(world.now)[0].state == "ACTIVE");
 }
 

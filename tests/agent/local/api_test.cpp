@@ -1,17 +1,21 @@
 // The local API over its real socket: the caller's side blocks in a thread of its own.
 #include "agent/local/api.hpp"
 
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "agent/local/api_server.hpp"
 #include "agent/local/client.hpp"
 #include "tests/agent/local/local_support.hpp"
 
@@ -56,6 +60,35 @@ Called call_while_running(runtime::Loop& loop, const fs::path& state, const std:
   return std::move(*result);
 }
 
+// A caller with a plain socket, which sends what it is given and reads only when it is asked to.
+class Caller {
+ public:
+  Caller(const fs::path& socket, const std::string& request)
+      : descriptor_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_un to{};
+    to.sun_family = AF_UNIX;
+    const auto path = socket.string();
+    REQUIRE(path.size() < sizeof to.sun_path);
+    std::memcpy(to.sun_path, path.data(), path.size());
+    REQUIRE(::connect(descriptor_, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0);
+    REQUIRE(::send(descriptor_, request.data(), request.size(), 0) ==
+            static_cast<ssize_t>(request.size()));
+  }
+  ~Caller() { ::close(descriptor_); }
+  Caller(const Caller&) = delete;
+  Caller& operator=(const Caller&) = delete;
+
+  std::string answer() const {  // what has come so far
+    std::string out(4096, 0);
+    const auto size = ::recv(descriptor_, out.data(), out.size(), MSG_DONTWAIT);
+    out.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+    return out;
+  }
+
+ private:
+  int descriptor_;
+};
+
 Handler echo() {
   return [](const std::string& command, const json& arguments, const Answer& answer) {
     if (command == "fail") return answer(Reply::failed({ErrorCode::kDenied, "not today"}));
@@ -63,8 +96,7 @@ Handler echo() {
   };
 }
 
-// Many calls at once, each caller in a thread of its own. Under ThreadSanitizer one call must have
-// been answered before: the library makes its tables then, under a guard that the tool cannot see.
+// Many calls at once, each caller in a thread of its own.
 class Crowd {
  public:
   Crowd(runtime::Loop& loop, const fs::path& state, std::size_t callers, int calls) {
@@ -229,30 +261,72 @@ TEST_CASE("api: stopping answers whoever still waits") {
   CHECK(result->error().error.code == ErrorCode::kUnavailable);
 }
 
-TEST_CASE("api: with every worker busy each caller gets its own answers") {
+TEST_CASE("api: many callers at once each get their own answers") {
   Folder folder;
   runtime::Loop loop;
   const auto api = LocalApi::open(loop, folder.state(), echo());
   REQUIRE(api);
-  REQUIRE(call_while_running(loop, folder.state(), "first", json::object()));
-  Crowd crowd(loop, folder.state(), kApiWorkers + kApiQueue + 8, 1);
+  constexpr std::size_t kCallers = 28;
+  Crowd crowd(loop, folder.state(), kCallers, 3);
   REQUIRE(loop.run_until([&] { return crowd.done(); }, kPatience));
-  CHECK(crowd.right() == kApiWorkers + kApiQueue + 8);
+  CHECK(crowd.right() == kCallers * 3);
 }
 
-TEST_CASE("api: stopping with the pool and its queue full leaves no caller behind") {
+TEST_CASE("api attack: commands that wait, silent callers and slow heads do not delay status") {
   Folder folder;
   runtime::Loop loop;
   std::vector<Answer> kept;
-  auto api = LocalApi::open(loop, folder.state(),
-                            [&](const std::string& command, const json&, Answer answer) {
-                              if (command == "first") return answer(Reply::ok(json::object()));
-                              kept.push_back(std::move(answer));
-                            });
+  const auto api = LocalApi::open(loop, folder.state(),
+                                  [&](const std::string& command, const json&, Answer answer) {
+                                    if (command == "status")
+                                      return answer(Reply::ok({{"up", true}}));
+                                    kept.push_back(std::move(answer));
+                                  });
   REQUIRE(api);
-  REQUIRE(call_while_running(loop, folder.state(), "first", json::object()));
-  Crowd crowd(loop, folder.state(), kApiWorkers + kApiQueue + 8, 1);
-  const bool in_time = loop.run_until([&] { return kept.size() == kApiWorkers; }, kPatience);
+  std::vector<std::unique_ptr<Caller>> callers;
+  const std::string ping = "POST /v1/ping HTTP/1.1\r\nContent-Length: 0\r\n\r\n";
+  for (std::size_t i = 0; i < 2 * kMaxApiCallers; ++i) {
+    callers.push_back(std::make_unique<Caller>(socket_path(folder.state()), ping));
+  }
+  REQUIRE(loop.run_until([&] { return kept.size() == callers.size(); }, kPatience));
+  CHECK(call_while_running(loop, folder.state(), "status", json::object()));
+  CHECK(callers.front()->answer().starts_with("HTTP/1.1 429 "));  // the oldest made room
+  for (std::size_t i = 0; i < 2 * kMaxApiCallers; ++i) {
+    const std::string begin = i % 2 == 0 ? "" : "POST /v1/status HTTP/1.1\r\nConte";
+    callers.push_back(std::make_unique<Caller>(socket_path(folder.state()), begin));
+  }
+  CHECK(call_while_running(loop, folder.state(), "status", json::object()));
+  for (const auto& answer : kept) answer(Reply::ok(json::object()));  // some are gone meanwhile
+}
+
+TEST_CASE("api: a long answer to a caller that reads late is whole, and holds up nobody") {
+  Folder folder;
+  runtime::Loop loop;
+  const std::string text(8U << 20U, 'x');  // more than a stream takes at once
+  const auto api = LocalApi::open(
+      loop, folder.state(), [&](const std::string& command, const json&, const Answer& answer) {
+        answer(Reply::ok({{"text", command == "audit" ? text : "short"}}));
+      });
+  REQUIRE(api);
+  const Caller late(socket_path(folder.state()),
+                    "POST /v1/audit HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}");
+  CHECK(call_while_running(loop, folder.state(), "status", json::object()));
+  const auto whole = call_while_running(loop, folder.state(), "audit", json::object());
+  REQUIRE(whole);
+  CHECK((*whole)["text"] == text);
+}
+
+TEST_CASE("api: stopping leaves no caller behind") {
+  Folder folder;
+  runtime::Loop loop;
+  std::vector<Answer> kept;
+  auto api = LocalApi::open(
+      loop, folder.state(),
+      [&](const std::string&, const json&, Answer answer) { kept.push_back(std::move(answer)); });
+  REQUIRE(api);
+  constexpr std::size_t kCallers = 28;
+  Crowd crowd(loop, folder.state(), kCallers, 1);
+  const bool in_time = loop.run_until([&] { return kept.size() == kCallers; }, kPatience);
   api->reset();
   CHECK(loop.run_until([&] { return crowd.done(); }, kPatience));
   for (const auto& answer : kept) answer(Reply::ok(json::object()));  // too late: nobody listens

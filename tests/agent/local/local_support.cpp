@@ -46,10 +46,10 @@ Child::~Child() {
   ::close(pipe_);
 }
 
-Client::Client(runtime::Loop& loop, const Endpoint& to, std::string request) {
+Client::Client(runtime::Loop& loop, const Endpoint& to, std::string request, bool fin) {
   connect_ = std::make_unique<runtime::TcpConnect>(
       loop, to, runtime::ConnectOptions{},
-      [this, request](Result<std::unique_ptr<runtime::TcpStream>> connected) {
+      [this, request, fin](Result<std::unique_ptr<runtime::TcpStream>> connected) {
         REQUIRE(connected);
         stream = std::move(*connected);
         runtime::StreamEvents events;
@@ -58,6 +58,7 @@ Client::Client(runtime::Loop& loop, const Endpoint& to, std::string request) {
         events.closed = [this](const Error&) { closed = true; };
         stream->start(std::move(events));
         stream->write(view(request));
+        if (fin) stream->finish();
       });
 }
 
@@ -73,6 +74,7 @@ void World::serve(std::unique_ptr<runtime::TcpStream> accepted) {
   ++service_connections;
   auto& stream = streams_.emplace_back(std::move(accepted));
   auto* raw = stream.get();
+  if (greet_) raw->write(view("220 ready\r\n"));
   runtime::StreamEvents events;
   events.data = [this, raw](ByteView bytes) {
     if (echo_) return raw->write(bytes);
@@ -87,10 +89,12 @@ void World::serve(std::unique_ptr<runtime::TcpStream> accepted) {
 Dialer World::dialer() {
   return [this](const std::string& host, std::uint16_t port, Dialed done) {
     dialed.push_back(host + ":" + std::to_string(port));
-    if (host != "api.acme.example" && host != "echo.acme.example") {
+    if (host != "api.acme.example" && host != "echo.acme.example" &&
+        host != "greeting.acme.example") {
       return done(fail(ErrorCode::kNotFound, "no such service"));
     }
     echo_ = host.starts_with("echo");
+    greet_ = host.starts_with("greeting");
     connects_.push_back(std::make_unique<runtime::TcpConnect>(
         loop, service_->local_endpoint(), runtime::ConnectOptions{},
         [done](Result<std::unique_ptr<runtime::TcpStream>> stream) {

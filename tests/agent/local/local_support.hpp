@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "agent/local/door.hpp"
 #include "agent/local/proxy.hpp"
 #include "proto/runtime/loop.hpp"
 #include "proto/runtime/tcp.hpp"
@@ -37,9 +38,10 @@ class Child {
   std::thread reader_;
 };
 
-// One TCP connection to `to`: sends `request` at once and keeps what comes back.
+// One TCP connection to `to`: sends `request` at once, with `fin` its FIN as well, and keeps what
+// comes back.
 struct Client {
-  Client(runtime::Loop& loop, const Endpoint& to, std::string request);
+  Client(runtime::Loop& loop, const Endpoint& to, std::string request, bool fin = false);
   std::string received;
   bool closed = false;
   std::unique_ptr<runtime::ByteStream> stream;
@@ -49,12 +51,15 @@ struct Client {
 };
 
 // The mesh as the proxy sees it: `api.acme.example` answers one HTTP request, `echo.acme.example`
-// says everything again; whatever else is asked for is refused and remembered.
+// says everything again, `greeting.acme.example` speaks first; whatever else is asked for is
+// refused and remembered.
 struct World {
   World();
   Dialer dialer();
-  static OwnerCheck everybody() {
-    return [](const Endpoint&, const Endpoint&) { return true; };
+  DoorContext everybody() {  // without a check of the owner
+    return DoorContext::make(loop, [this](const Endpoint&, const Endpoint&, OwnerAnswer answer) {
+      loop.defer([answer = std::move(answer)] { answer(true); });
+    });
   }
   bool until(const std::function<bool()>& done) { return loop.run_until(done, kPatience); }
   Output run(std::vector<std::string> command);
@@ -70,6 +75,7 @@ struct World {
   std::vector<std::unique_ptr<runtime::TcpConnect>> connects_;
   std::vector<std::shared_ptr<runtime::TcpStream>> streams_;
   bool echo_ = false;
+  bool greet_ = false;
 };
 
 }  // namespace culvert::local

@@ -3,11 +3,13 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <string>
+#include <utility>
 
 #include "agent/local/forward.hpp"
-#include "agent/local/owner.hpp"
+#include "agent/local/owners.hpp"
 #include "tests/agent/local/local_support.hpp"
 
 using namespace culvert;
@@ -17,10 +19,26 @@ namespace {
 
 const Endpoint kAnyPort = *parse_endpoint("127.0.0.1:0");
 
-std::unique_ptr<Proxy> open_proxy(World& world, OwnerCheck owner = World::everybody()) {
-  auto proxy = Proxy::open(world.loop, kAnyPort, world.dialer(), std::move(owner));
+std::unique_ptr<Proxy> open_proxy(World& world, const DoorContext& doors) {
+  auto proxy = Proxy::open(world.loop, kAnyPort, world.dialer(), doors);
   REQUIRE(proxy);
   return std::move(*proxy);
+}
+std::unique_ptr<Proxy> open_proxy(World& world) { return open_proxy(world, world.everybody()); }
+
+std::unique_ptr<Forward> open_forward(World& world, const DoorContext& doors,
+                                      const std::string& host = "echo.acme.example",
+                                      const std::string& protocol = "tcp") {
+  auto forward =
+      Forward::open(world.loop, *ForwardSpec::parse("0:" + host), protocol, world.dialer(), doors);
+  REQUIRE(forward);
+  return std::move(*forward);
+}
+
+std::unique_ptr<Owners> ours(World& world, const OwnerSources& sources = {}) {
+  auto owners = Owners::start(world.loop, ::geteuid(), sources);
+  REQUIRE(owners);
+  return std::move(*owners);
 }
 
 std::vector<std::string> curl(const std::string& kind, const Proxy& proxy, const std::string& url) {
@@ -111,7 +129,11 @@ TEST_CASE("proxy: malformed requests get their protocol's error, and no dial") {
       {"\x05\x01\x00\x05\x01\x00\x03\x01 \x01\xBB"s, "\x05\x00\x05\x04"s},
       {"\x05\x01\x00\x04\x01\x00\x03\x01\x61\x01\xBB"s, "\x05\x00\x05\x01"s},
       {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 405 "},
-      {"GET http://api.acme.example/ HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 405 "},
+      {"GET https://api.acme.example/ HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 405 "},
+      {"GET http:///x HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 400 "},
+      {"GET http://api.acme.example/ HTTP/1.1\r\nOrigin: null\r\n\r\n", "HTTP/1.1 403 "},
+      {"\x04\x01\x00\x50\x00\x00\x00\x01user\x00"s, "\0\x5B"s},  // SOCKS4
+      {"\x04"s, "\0\x5B"s},
       {"CONNECT api.acme.example HTTP/1.1\r\n\r\n", "HTTP/1.1 400 "},
       {"CONNECT a:1 HTTP/1.1\nHost: x\n\n", "HTTP/1.1 400 "},
       {"\x16\x03\x01\x02\x00\x01\x00\x01\xFC\x03\x03\r\n\r\n"s, "HTTP/1.1 400 "},
@@ -154,61 +176,261 @@ TEST_CASE("proxy: its end ends its tunnels") {
   CHECK(world.until([&] { return client.closed; }));
 }
 
-TEST_CASE("proxy: more clients than it serves are closed at once") {
+TEST_CASE("proxy: above its limit a client gets its protocol's error, and the others go on") {
+  World world;
+  auto doors = world.everybody();
+  constexpr std::size_t kSmall = 8;  // one party may have half
+  doors.room = std::make_shared<Room>(kSmall);
+  const auto proxy = open_proxy(world, doors);
+  std::vector<std::unique_ptr<Client>> open;
+  for (std::size_t i = 0; i < kSmall / 2; ++i) {
+    open.push_back(std::make_unique<Client>(world.loop, proxy->local_endpoint(),
+                                            socks_request("echo.acme.example", 7) + "x"));
+    REQUIRE(world.until([&] { return open.back()->received.ends_with("x"); }));
+  }
+  const auto http = "CONNECT echo.acme.example:7 HTTP/1.1\r\n\r\n";
+  CHECK(exchange(world, proxy->local_endpoint(), http).starts_with("HTTP/1.1 503 "));
+  CHECK(exchange(world, proxy->local_endpoint(), socks_request("echo.acme.example", 7))
+            .substr(2, 2) == "\x05\x01");
+  CHECK(proxy->counters().full == 2);
+  open.front()->received.clear();
+  open.front()->stream->write(view("still there"));
+  CHECK(world.until([&] { return open.front()->received == "still there"; }));
+  const auto forward = open_forward(world, doors);  // another party's room
+  Client other(world.loop, forward->local_endpoint(), "hello");
+  CHECK(world.until([&] { return other.received == "hello"; }));
+  open.pop_back();
+  CHECK(world.until([&] { return proxy->counters().clients == kSmall / 2 - 1; }));
+  Client again(world.loop, proxy->local_endpoint(), socks_request("echo.acme.example", 7) + "y");
+  CHECK(world.until([&] { return again.received.ends_with("y"); }));
+}
+
+TEST_CASE("proxy attack: clients that are silent or slow make room for who sends its request") {
   World world;
   const auto proxy = open_proxy(world);
-  std::vector<std::unique_ptr<Client>> waiting;
-  for (std::size_t i = 0; i < kMaxProxyClients; ++i) {
-    waiting.push_back(std::make_unique<Client>(world.loop, proxy->local_endpoint(), "\x05"));
+  std::vector<std::unique_ptr<Client>> silent;
+  for (std::size_t i = 0; i < 3 * kMaxProxyHeads; ++i) {
+    const std::string begin = i % 3 == 0 ? "\x05" : i % 3 == 1 ? "CONNECT " : "";
+    silent.push_back(std::make_unique<Client>(world.loop, proxy->local_endpoint(), begin));
   }
-  REQUIRE(world.until([&] { return proxy->counters().clients == kMaxProxyClients; }));
-  CHECK(exchange(world, proxy->local_endpoint(), "\x05").empty());
-  CHECK(proxy->counters().full == 1);
+  REQUIRE(world.until([&] { return proxy->counters().replaced >= 2 * kMaxProxyHeads; }));
+  CHECK(proxy->counters().clients <= kMaxProxyHeads);
+  CHECK(world.run(curl("--socks5-hostname", *proxy, "http://api.acme.example/")).text ==
+        "from the api");
+  CHECK(world.run(curl("-px", *proxy, "http://api.acme.example/")).text == "from the api");
+  REQUIRE(world.until([&] { return silent[1]->closed; }));
+  CHECK(silent[1]->received.starts_with("HTTP/1.1 503 "));
+}
+
+TEST_CASE("proxy attack: a flood of refused clients holds few connections") {
+  World world;
+  auto doors = world.everybody();
+  doors.room = std::make_shared<Room>(1);
+  const auto proxy = open_proxy(world, doors);
+  Client first(world.loop, proxy->local_endpoint(), socks_request("echo.acme.example", 7) + "x");
+  REQUIRE(world.until([&] { return first.received.ends_with("x"); }));
+  std::vector<std::unique_ptr<Client>> flood;
+  for (std::size_t i = 0; i < 3 * kMaxFarewells; ++i) {
+    flood.push_back(std::make_unique<Client>(world.loop, proxy->local_endpoint(),
+                                             "CONNECT echo.acme.example:7 HTTP/1.1\r\n\r\n"));
+    CHECK(doors.farewells->size() <= kMaxFarewells);
+  }
+  CHECK(world.until([&] { return proxy->counters().full == flood.size(); }));
+  CHECK(doors.farewells->size() <= kMaxFarewells);
+  CHECK(doors.room->used() == 1);
+}
+
+TEST_CASE("proxy: CONNECT as old programs send it, and http:// URLs") {
+  World world;
+  const auto proxy = open_proxy(world);
+  for (const std::string head : {"CONNECT echo.acme.example:7 HTTP/1.0\r\n\r\n",
+                                 "CONNECT echo.acme.example:7 HTTP/1.0\r\nHost: a:7\r\n\r\n",
+                                 "CONNECT echo.acme.example:7 HTTP/1.1\r\n\r\n"}) {
+    Client client(world.loop, proxy->local_endpoint(), head + "x");
+    CHECK(world.until([&] { return client.received.ends_with("\r\n\r\nx"); }));
+    CHECK(client.received.starts_with("HTTP/1.1 200 "));
+  }
+  const auto got =
+      world.run({"curl", "-sS", "--max-time", "20", "-x",
+                 "http://" + format(proxy->local_endpoint()), "http://api.acme.example:8080/path"});
+  CHECK(got.text == "from the api");
+  CHECK(world.dialed.back() == "api.acme.example:8080");
+  Client post(
+      world.loop, proxy->local_endpoint(),
+      "POST http://echo.acme.example/p?q HTTP/1.0\r\nHost: other\r\nProxy-Connection: "
+      "keep-alive\r\nContent-Length: 2\r\n\r\nokGET http://nosuch.example/ HTTP/1.1\r\n\r\n");
+  const std::string sent =
+      "POST /p?q HTTP/1.0\r\nHost: echo.acme.example\r\nContent-Length: 2\r\nConnection: "
+      "close\r\n\r\nok";
+  CHECK(world.until([&] { return post.received.size() >= sent.size(); }));
+  CHECK(post.received == sent);  // and nothing of the request for another service
+  CHECK(world.dialed.back() == "echo.acme.example:80");
+}
+
+TEST_CASE("proxy: listens on the loopback of IPv6 as well, with the same check") {
+  World world;
+  const auto owners = ours(world);
+  const auto proxy = open_proxy(world, DoorContext::make(world.loop, owners->check()));
+  const Endpoint v6{*parse_address("::1"), proxy->local_endpoint().port};
+  Client client(world.loop, v6, socks_request("echo.acme.example", 7) + "six");
+  CHECK(world.until([&] { return client.received.ends_with("six"); }));
 }
 
 TEST_CASE("proxy: listens on loopback only") {
   World world;
   const auto proxy =
-      Proxy::open(world.loop, *parse_endpoint("0.0.0.0:0"), world.dialer(), World::everybody());
+      Proxy::open(world.loop, *parse_endpoint("0.0.0.0:0"), world.dialer(), world.everybody());
   REQUIRE_FALSE(proxy);
   CHECK(proxy.error().code == ErrorCode::kInvalid);
 }
 
-TEST_CASE("proxy: serves its owner and nobody else") {
-  World world;
-  const auto proxy = open_proxy(world, &owned_by_us);
-  const auto mine = curl("--socks5-hostname", *proxy, "http://api.acme.example/");
-  CHECK(world.run(mine).text == "from the api");
-  if (::geteuid() != 0) {
-    WARN("not root: cannot run a client as another user");
-    return;
+TEST_CASE("proxy: serves its owner and nobody else, whatever source tells the owner") {
+  for (const auto& sources : {OwnerSources{}, OwnerSources{false, "/proc/net"}}) {
+    World world;
+    const auto owners = ours(world, sources);
+    const auto proxy = open_proxy(world, DoorContext::make(world.loop, owners->check()));
+    const auto mine = curl("--socks5-hostname", *proxy, "http://api.acme.example/");
+    CHECK(world.run(mine).text == "from the api");
+    if (::geteuid() != 0) {
+      WARN("not root: cannot run a client as another user");
+      return;
+    }
+    std::vector<std::string> theirs = {"setpriv", "--reuid=65534", "--regid=65534",
+                                       "--clear-groups"};
+    theirs.insert(theirs.end(), mine.begin(), mine.end());
+    const auto got = world.run(theirs);
+    CHECK(got.status != 0);
+    CHECK(got.text.find("from the api") == std::string::npos);
+    CHECK(proxy->counters().foreign == 1);
+    CHECK(world.dialed.size() == 1);
   }
-  std::vector<std::string> theirs = {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"};
-  theirs.insert(theirs.end(), mine.begin(), mine.end());
-  const auto got = world.run(theirs);
-  CHECK(got.status != 0);
-  CHECK(got.text.find("from the api") == std::string::npos);
-  CHECK(proxy->counters().foreign == 1);
-  CHECK(world.dialed.size() == 1);
+}
+
+TEST_CASE("door attack: connections whose check is slow wait in the backlog, within a bound") {
+  World world;
+  std::vector<OwnerAnswer> asked;
+  const auto doors =
+      DoorContext::make(world.loop, [&](const Endpoint&, const Endpoint&, OwnerAnswer answer) {
+        asked.push_back(std::move(answer));
+      });
+  const auto forward = open_forward(world, doors);
+  std::vector<std::unique_ptr<Client>> flood;
+  for (std::size_t i = 0; i < 3 * kMaxUnchecked; ++i) {
+    flood.push_back(std::make_unique<Client>(world.loop, forward->local_endpoint(), "hi"));
+  }
+  std::size_t answered = 0, most = 0;
+  REQUIRE(world.until([&] {  // half of them are strangers'
+    most = std::max(most, asked.size());
+    if (asked.size() == kMaxUnchecked || answered + asked.size() == flood.size()) {
+      for (const auto& answer : std::exchange(asked, {})) answer(answered++ % 2 == 0);
+    }
+    return answered == flood.size();
+  }));
+  CHECK(most == kMaxUnchecked);
+  const auto served = [&] {
+    return std::count_if(flood.begin(), flood.end(),
+                         [](const auto& client) { return client->received == "hi"; });
+  };
+  CHECK(world.until([&] { return served() == static_cast<long>(flood.size() / 2); }));
+  CHECK(forward->counters().foreign == flood.size() / 2);
 }
 
 TEST_CASE("forward: a local port leads to the service") {
   World world;
-  auto forward = Forward::open(world.loop, *ForwardSpec::parse("0:api.acme.example"),
-                               world.dialer(), &owned_by_us);
-  REQUIRE(forward);
-  const auto at = format((*forward)->local_endpoint());
+  const auto owners = ours(world);
+  const auto forward =
+      open_forward(world, DoorContext::make(world.loop, owners->check()), "api.acme.example");
+  const auto at = format(forward->local_endpoint());
   const auto got = world.run({"curl", "-sS", "--max-time", "20", "http://" + at + "/"});
   CHECK(got.text == "from the api");
   CHECK(world.dialed == std::vector<std::string>{"api.acme.example:0"});
-  REQUIRE(world.until([&] { return (*forward)->clients() == 0; }));
+  REQUIRE(world.until([&] { return forward->clients() == 0; }));
+}
+
+TEST_CASE("forward: a client that has already sent its FIN is served") {
+  for (const auto& sources : {OwnerSources{}, OwnerSources{false, "/proc/net"}}) {
+    World world;
+    const auto owners = ours(world, sources);
+    const auto forward = open_forward(world, DoorContext::make(world.loop, owners->check()));
+    Client client(world.loop, forward->local_endpoint(), "ruok", true);
+    CHECK(world.until([&] { return client.closed; }));
+    CHECK(client.received == "ruok");
+  }
 }
 
 TEST_CASE("forward: a refused service closes the connection") {
   World world;
-  auto forward = Forward::open(world.loop, *ForwardSpec::parse("0:nosuch.example"), world.dialer(),
-                               World::everybody());
-  REQUIRE(forward);
-  CHECK(exchange(world, (*forward)->local_endpoint(), "hello").empty());
-  CHECK((*forward)->clients() == 0);
+  const auto forward = open_forward(world, world.everybody(), "nosuch.example");
+  CHECK(exchange(world, forward->local_endpoint(), "hello").empty());
+  CHECK(forward->clients() == 0);
+}
+
+TEST_CASE("forward attack: a cross-site request gets 403 and the service gets nothing of it") {
+  World world;
+  const auto forward = open_forward(world, world.everybody());
+  const auto at = forward->local_endpoint();
+  const std::string host = "Host: " + format(at) + "\r\n";
+  const auto evil = "POST /drop HTTP/1.1\r\n" + host +
+                    "Sec-Fetch-Site: cross-site\r\nContent-Length: 4\r\n\r\nbody";
+  const auto refused = exchange(world, at, evil);
+  CHECK(refused.starts_with("HTTP/1.1 403 "));
+  CHECK(refused.find("drop") == std::string::npos);
+  CHECK(forward->counters().cross_site == 1);
+
+  const auto good = "GET /mine HTTP/1.1\r\n" + host + "\r\n";
+  const auto both = exchange(world, at, good + evil + good);
+  CHECK(both.starts_with(good));  // the echo of the first request, then the refusal
+  CHECK(both.substr(good.size()).starts_with("HTTP/1.1 403 "));
+  CHECK(both.find("drop") == std::string::npos);
+  CHECK(forward->counters().cross_site == 2);
+
+  Client split(world.loop, at, "GET /sp");
+  Client plain(world.loop, at, "hello");
+  REQUIRE(world.until([&] { return plain.received == "hello"; }));
+  CHECK(split.received.empty());
+  split.stream->write(view("lit HTTP/1.1\r\n" + host + "Origin: https://evil.exa"));
+  plain.received.clear();
+  plain.stream->write(view("again"));
+  REQUIRE(world.until([&] { return plain.received == "again"; }));
+  CHECK(split.received.empty());
+  split.stream->write(view("mple\r\n\r\n"));
+  REQUIRE(world.until([&] { return split.closed; }));
+  CHECK(split.received.starts_with("HTTP/1.1 403 "));
+  REQUIRE(world.until([&] { return forward->clients() == 1; }));  // `plain` alone
+}
+
+TEST_CASE("forward attack: a foreign Host is refused where the service speaks HTTP") {
+  World world;
+  const auto forward = open_forward(world, world.everybody(), "echo.acme.example", "http");
+  const auto at = forward->local_endpoint();
+  CHECK(exchange(world, at, "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n")
+            .starts_with("HTTP/1.1 403 "));
+  const auto good = "GET / HTTP/1.1\r\nHost: echo.acme.example\r\n\r\n";
+  Client client(world.loop, at, good);
+  CHECK(world.until([&] { return client.received == good; }));
+}
+
+TEST_CASE("forward: a client that waits for the service to speak first waits for nothing else") {
+  World world;
+  const auto forward = open_forward(world, world.everybody(), "greeting.acme.example");
+  Client client(world.loop, forward->local_endpoint(), "");
+  CHECK(world.until([&] { return client.received == "220 ready\r\n"; }));
+}
+
+TEST_CASE("forward: above its limit HTTP clients are answered, others closed") {
+  World world;
+  auto doors = world.everybody();
+  doors.room = std::make_shared<Room>(2);  // one party may have half
+  const auto forward = open_forward(world, doors);
+  Client first(world.loop, forward->local_endpoint(), "first");
+  REQUIRE(world.until([&] { return first.received == "first"; }));
+  const auto at = forward->local_endpoint();
+  CHECK(exchange(world, at, "GET / HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 503 "));
+  CHECK(exchange(world, at, "SSH-2.0-x\r\n").empty());
+  CHECK(exchange(world, at, "").empty());  // silent: closed after a while
+  CHECK(forward->counters().full == 3);
+  first.stream->close();
+  REQUIRE(world.until([&] { return forward->clients() == 0; }));
+  Client next(world.loop, at, "next");
+  CHECK(world.until([&] { return next.received == "next"; }));
 }

@@ -126,9 +126,9 @@ TEST_CASE("request: SOCKS5 targets") {
 }
 
 TEST_CASE("request: HTTP CONNECT targets") {
-  CHECK(*connect_target(http("CONNECT", "API.example:443")) == Target{"api.example", 443});
-  CHECK(*connect_target(http("CONNECT", "[FD00::1]:80")) == Target{"fd00::1", 80});
-  CHECK(*connect_target(http("CONNECT", "a.example:1", {{"Host", "a.example:1"}})) ==
+  CHECK(proxy_request(http("CONNECT", "API.example:443"))->target == Target{"api.example", 443});
+  CHECK(proxy_request(http("CONNECT", "[FD00::1]:80"))->target == Target{"fd00::1", 80});
+  CHECK(proxy_request(http("CONNECT", "a.example:1", {{"Host", "a.example:1"}}))->target ==
         Target{"a.example", 1});
 
   struct Bad {
@@ -137,7 +137,15 @@ TEST_CASE("request: HTTP CONNECT targets") {
   };
   const std::vector<Bad> bad = {
       {http("GET", "/"), 405},
-      {http("POST", "http://api.example/"), 405},
+      {http("POST", "https://api.example/"), 405},
+      {http("GET", "ftp://api.example/"), 405},
+      {http("GET", "http://user@api.example/"), 400},
+      {http("GET", "http://api.example/#x"), 400},
+      {http("GET", "http://a_b/"), 400},
+      {http("GET", "http://api.example:0/"), 400},
+      {http("GET", "http://api.example/", {{"Origin", "http://evil.example"}}), 403},
+      {http("GET", "http://api.example/", {{"Sec-Fetch-Site", "cross-site"}}), 403},
+      {http("GET", "/", {{"Origin", "http://127.0.0.1:1080"}}), 403},
       {http("connect", "api.example:443"), 405},
       {http("CONNECT", "api.example"), 400},
       {http("CONNECT", "api.example:0"), 400},
@@ -155,10 +163,36 @@ TEST_CASE("request: HTTP CONNECT targets") {
       {http("POST", "/", {{"sec-fetch-mode", "no-cors"}}), 403}};
   for (const auto& c : bad) {
     INFO(c.head.method << " " << c.head.target);
-    const auto target = connect_target(c.head);
+    const auto target = proxy_request(c.head);
     REQUIRE_FALSE(target);
     CHECK(target.error() == c.status);
   }
+}
+
+TEST_CASE("request: a request for an http:// URL is sent on in origin form") {
+  const auto request = proxy_request(http("PUT", "HTTP://API.example:8080/a?b",
+                                          {{"Host", "other.example"},
+                                           {"Connection", "X-Mine, keep-alive"},
+                                           {"X-Mine", "1"},
+                                           {"Proxy-Authorization", "Basic secret"},
+                                           {"Origin", "http://api.example:8080"},
+                                           {"Content-Length", "0"},
+                                           {"Accept", "*/*"}}));
+  REQUIRE(request);
+  CHECK_FALSE(request->connect);
+  CHECK(request->target == Target{"api.example", 8080});
+  CHECK(request->head ==
+        "PUT /a?b HTTP/1.1\r\nHost: API.example:8080\r\nOrigin: http://api.example:8080\r\n"
+        "Content-Length: 0\r\nAccept: */*\r\nConnection: close\r\n\r\n");
+  const auto old = proxy_request(http("GET", "http://api.example"), true);
+  REQUIRE(old);
+  CHECK(old->target == Target{"api.example", 80});
+  CHECK(old->head == "GET / HTTP/1.0\r\nHost: api.example\r\nConnection: close\r\n\r\n");
+  // A Connection header cannot take away what says how long the body is.
+  const auto body = proxy_request(http(
+      "POST", "http://api.example/", {{"Connection", "Content-Length"}, {"Content-Length", "5"}}));
+  REQUIRE(body);
+  CHECK(body->head.find("Content-Length: 5") != std::string::npos);
 }
 
 TEST_CASE("request: forwards as people write them") {

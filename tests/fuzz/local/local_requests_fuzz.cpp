@@ -1,10 +1,14 @@
-// What any local process may send to the proxy, and the kernel's table that says who it is. What is
-// accepted must be in its one spelling.
+// What any local process may send to the proxy or through a forward, and the kernel's answers and
+// tables that say who it is. What is accepted must be in its one spelling; the guard of forwards
+// must decide alike however the bytes are cut, and invent or drop none before its refusal.
+#include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include "agent/local/forward.hpp"
 #include "agent/local/owner.hpp"
 #include "agent/local/request.hpp"
+#include "agent/local/request_guard.hpp"
 
 using namespace culvert;
 using namespace culvert::local;
@@ -13,6 +17,47 @@ namespace {
 
 void check(const Target& target) {
   if (target.port == 0 || normal_host(target.host) != target.host) std::abort();
+}
+
+// What went on, and the status of the refusal, if any.
+std::pair<Bytes, int> guard(ByteView bytes, std::size_t piece, bool strict) {
+  RequestGuard guard(OwnNames{"db.acme.example", 8443, strict, false});
+  std::pair<Bytes, int> out{{}, 0};
+  const auto take = [&](const RequestGuard::Step& step) {
+    if (out.second != 0 && !step.pass.empty()) std::abort();
+    append(out.first, step.pass);
+    if (step.refusal) out.second = step.refusal->status;
+  };
+  for (std::size_t at = 0; at < bytes.size(); at += piece) {
+    take(guard.take(bytes.subspan(at, std::min(piece, bytes.size() - at))));
+  }
+  take(guard.end());
+  return out;
+}
+
+void check_guard(ByteView bytes, bool strict) {
+  const auto whole = guard(bytes, bytes.size() + 1, strict);
+  const ByteView passed(whole.first);
+  if (passed.size() > bytes.size() || !std::equal(passed.begin(), passed.end(), bytes.begin())) {
+    std::abort();
+  }
+  if (whole.second == 0 && passed.size() != bytes.size()) std::abort();
+  // A first line with a method of its own is known only when it comes in one piece.
+  if (RequestGuard::begins_like_request(bytes.first(std::min<std::size_t>(bytes.size(), 8)))) {
+    const std::size_t piece = bytes.empty() ? 1 : 1 + bytes[bytes.size() - 1] % 64U;
+    if (guard(bytes, piece, strict) != whole) std::abort();
+  }
+}
+
+void check_owner(ByteView bytes) {
+  const Endpoint client{IpAddress::v4(127, 0, 0, 1), 8080};
+  const Endpoint listener{IpAddress::v4(127, 0, 0, 1), 1080};
+  for (const auto transport : {Transport::kTcp, Transport::kUdp}) {
+    const SocketQuestion question{transport, client, listener};
+    Uids uids(1);
+    find_in_table(text(bytes), transport, {&question, 1}, uids);
+    (void)parse_diag_answer(bytes, question);
+  }
 }
 
 }  // namespace
@@ -28,13 +73,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check(request->value);
   }
   if (const auto head = runtime::parse_request_head(bytes); head && head->size > 0) {
-    if (const auto target = connect_target(head->head)) check(*target);
+    if (const auto asked = proxy_request(head->head)) check(asked->target);
   }
   if (const auto spec = ForwardSpec::parse(text(bytes))) {
     if (normal_host(spec->host) != spec->host) std::abort();
   }
-  const Endpoint client{IpAddress::v4(127, 0, 0, 1), 8080};
-  const Endpoint listener{IpAddress::v4(127, 0, 0, 1), 1080};
-  (void)uid_in_table(text(bytes), client, listener);
+  check_guard(bytes, false);
+  check_guard(bytes, true);
+  check_owner(bytes);
   return 0;
 }

@@ -4,9 +4,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "proto/runtime/net.hpp"
+#include "proto/runtime/timer.hpp"
 #include "tests/proto/runtime/runtime_support.hpp"
 
 using namespace culvert;
@@ -222,4 +224,48 @@ TEST_CASE("a listener that goes refuses, though somebody still has its descripto
   RUN_UNTIL(loop, refused.has_value());
   CHECK(refused == ErrorCode::kUnavailable);
   ::close(held);
+}
+
+TEST_CASE("a listener leaves each turn of the loop to others, and waits while it is paused",
+          "[runtime][tcp]") {
+  Loop loop;
+  int accepted = 0, in_this_turn = 0, most = 0;
+  std::vector<std::unique_ptr<TcpStream>> kept;
+  auto listener =
+      TcpListener::open(loop, *parse_endpoint("127.0.0.1:0"), [&](auto stream, const Endpoint&) {
+        kept.push_back(std::move(stream));
+        ++accepted;
+        most = std::max(most, ++in_this_turn);
+      });
+  REQUIRE(listener);
+  (*listener)->pause();
+  constexpr int kFlood = 10 * kMaxAcceptsATurn;
+  std::vector<int> clients;
+  for (int i = 0; i < kFlood; ++i) {  // they wait in the backlog
+    const int made = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    clients.push_back(made);
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons((*listener)->local_endpoint().port);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    REQUIRE(::connect(made, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0);
+  }
+  int turns = 0;
+  Timer tick(loop, [] {});
+  REQUIRE(loop.run_until(
+      [&] {
+        tick.arm_in(1ms);
+        return ++turns > 5;
+      },
+      30s));
+  CHECK(accepted == 0);
+  (*listener)->resume();
+  REQUIRE(loop.run_until(
+      [&] {
+        in_this_turn = 0;
+        return accepted == kFlood;
+      },
+      30s));
+  CHECK(most == kMaxAcceptsATurn);
+  for (const int client : clients) ::close(client);
 }

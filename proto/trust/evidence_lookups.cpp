@@ -1,10 +1,10 @@
-#include "proto/trust/evidence_state.hpp"
+#include "proto/trust/evidence_lookups.hpp"
 
 #include <algorithm>
 
 namespace culvert::trust {
 
-SiteRecord& Evidence::State::site_record(const SiteId& id) {
+SiteRecord& Lookups::site_record(const SiteId& id) {
   const auto held = sites.find(id);
   if (held != sites.end()) return held->second;
   const auto floor = floors.sites.find(id);
@@ -16,7 +16,7 @@ SiteRecord& Evidence::State::site_record(const SiteId& id) {
   return made;
 }
 
-const SiteRecord* Evidence::State::usable(const SiteId& id) const {
+const SiteRecord* Lookups::usable(const SiteId& id) const {
   const auto found = sites.find(id);
   if (found == sites.end()) return nullptr;
   const auto& site = found->second;
@@ -29,12 +29,12 @@ const SiteRecord* Evidence::State::usable(const SiteId& id) const {
   return &site;
 }
 
-const SiteRecord* Evidence::State::usable(const SiteRef& ref) const {
+const SiteRecord* Lookups::usable(const SiteRef& ref) const {
   const auto* site = usable(ref.id);
   return site != nullptr && site->chain.current()->name == ref.name ? site : nullptr;
 }
 
-const Policy* Evidence::State::policy(const SiteRecord& site) const {
+const Policy* Lookups::policy(const SiteRecord& site) const {
   if (!site.policy || !site.policy->vouched) return nullptr;
   const auto floor = floors.sites.find(site.id);
   const bool old =
@@ -42,12 +42,12 @@ const Policy* Evidence::State::policy(const SiteRecord& site) const {
   return old ? nullptr : &site.policy->statement;
 }
 
-bool Evidence::State::in_force(const Node& node, WallTime now) const {
+bool Lookups::in_force(const Node& node, WallTime now) const {
   return node.issued <= now + kIssuedSkew && now < node.expires && !revoked(node) &&
          !replaced(node.identity);
 }
 
-const Node* Evidence::State::node(const IdentityKey& identity, WallTime now) const {
+const Node* Lookups::node(const IdentityKey& identity, WallTime now) const {
   const auto found = nodes.find(identity);
   if (found == nodes.end() || !found->second.vouched) return nullptr;
   const auto& node = found->second.statement;
@@ -71,28 +71,27 @@ std::vector<note::KnownKey> all_keys(const Root* vendor, const SiteRecord* site,
 
 }  // namespace
 
-Result<std::vector<note::KnownKey>> Evidence::State::signers(
-    const note::Note& note, const SiteRecord* site, std::span<const note::KnownKey> more) const {
+Result<std::vector<note::KnownKey>> Lookups::signers(const note::Note& note, const SiteRecord* site,
+                                                     std::span<const note::KnownKey> more) const {
   auto out = note::verify(note, all_keys(vendor_root(), site, more));
   if (!out) return out;
   std::erase_if(*out, [&](const note::KnownKey& k) { return suspended(k.key); });
   return out;
 }
 
-Result<note::Note> Evidence::State::keep_known(const note::Note& note, const SiteRecord* site,
-                                               std::span<const note::KnownKey> more) const {
+Result<note::Note> Lookups::keep_known(const note::Note& note, const SiteRecord* site,
+                                       std::span<const note::KnownKey> more) const {
   return note::keep_known(note, all_keys(vendor_root(), site, more));
 }
 
-note::Note Evidence::State::stripped(const note::Note& note, const SiteRecord* site,
-                                     std::span<const note::KnownKey> own) const {
+note::Note Lookups::stripped(const note::Note& note, const SiteRecord* site,
+                             std::span<const note::KnownKey> own) const {
   auto kept = keep_known(note, site, own);
   return kept ? std::move(*kept) : note;
 }
 
-Result<bool> Evidence::State::more_lines(note::Note& held, const note::Note& more,
-                                         const SiteRecord* site,
-                                         std::span<const note::KnownKey> own) const {
+Result<bool> Lookups::more_lines(note::Note& held, const note::Note& more, const SiteRecord* site,
+                                 std::span<const note::KnownKey> own) const {
   const auto known = all_keys(vendor_root(), site, own);
   const auto kept = note::keep_known(more, known);
   if (!kept) return fail_with(kept.error());
@@ -106,7 +105,7 @@ Result<bool> Evidence::State::more_lines(note::Note& held, const note::Note& mor
   return true;
 }
 
-bool Evidence::State::listed_in_a_root(const crypto::PublicKey& key) const {
+bool Lookups::listed_in_a_root(const crypto::PublicKey& key) const {
   if (vendor_root() != nullptr && vendor_root()->lists(key)) return true;
   return std::any_of(sites.begin(), sites.end(), [&](const auto& entry) {
     const auto* root = entry.second.chain.current();
@@ -114,8 +113,8 @@ bool Evidence::State::listed_in_a_root(const crypto::PublicKey& key) const {
   });
 }
 
-bool Evidence::State::entitled(const Held<Service>& held, const PolicyService& service,
-                               const SiteRecord& site) const {
+bool Lookups::entitled(const Held<Service>& held, const PolicyService& service,
+                       const SiteRecord& site) const {
   const auto publisher = nodes.find(held.statement.node);
   return held.vouched && held.statement.site.id == site.id && held.statement.serves(service.name) &&
          publisher != nodes.end() && publisher->second.vouched &&
@@ -123,8 +122,8 @@ bool Evidence::State::entitled(const Held<Service>& held, const PolicyService& s
          publisher->second.statement.has_tag(service.tag);
 }
 
-std::vector<Publisher> Evidence::State::publishers(const PolicyService& service,
-                                                   const SiteRecord& site, WallTime now) const {
+std::vector<Publisher> Lookups::publishers(const PolicyService& service, const SiteRecord& site,
+                                           WallTime now) const {
   std::vector<Publisher> out;
   for (const auto& [identity, held] : services) {
     const auto& statement = held.statement;
