@@ -1,11 +1,11 @@
 // culvert-coordinator: carries statements between a vendor's engineers and its customers' sites.
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <exception>
 
 #include "coordinator/shell/commands.hpp"
 #include "coordinator/shell/pages.hpp"
 #include "proto/cli/completion.hpp"
+#include "proto/runtime/startup.hpp"
 
 using namespace culvert::coordinator;
 namespace cli = culvert::cli;
@@ -87,10 +87,6 @@ int parse_and_run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    return parse_and_run(argc, argv);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "culvert-coordinator: %s\n", error.what());
-    return 1;
-  }
+  return culvert::runtime::run_main("culvert-coordinator",
+                                    [&] { return parse_and_run(argc, argv); });
 }

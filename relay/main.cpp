@@ -4,6 +4,7 @@
 
 #include "proto/cli/completion.hpp"
 #include "proto/runtime/files.hpp"
+#include "proto/runtime/startup.hpp"
 #include "relay/shell/pages.hpp"
 #include "relay/shell/serve.hpp"
 
@@ -23,9 +24,7 @@ int print(const culvert::Result<std::string>& page) {
   return 0;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   using namespace culvert;
   CLI::App app("Relays packets between Culvert agents (DERP) and answers STUN.", "culvert-relay");
   app.fallthrough();  // the options may stand behind the command
@@ -64,4 +63,10 @@ int main(int argc, char** argv) {
   }
   const auto served = relay::serve(std::move(*settings), std::move(*identity), config, rng);
   return served ? 0 : fail_line(served.error(), kFailed);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return culvert::runtime::run_main("culvert-relay", [&] { return run(argc, argv); });
 }

@@ -46,11 +46,11 @@ void Session::pump_response(Now now) {
 // False: more bytes are needed, or it is over.
 bool Session::read_response_head(Now now) {
   Exchange& exchange = *exchange_;
-  const auto parsed = runtime::parse_response_head(up_.view(), kResponseLimits);
-  if (!parsed) return bad_gateway(now, 502, parsed.error().message), false;
-  if (parsed->size == 0) return false;
-  up_.use(parsed->size);
-  auto response = read_response(parsed->head, exchange.request);
+  const auto size = response_head_.parse(up_.view());
+  if (!size) return bad_gateway(now, 502, size.error().message), false;
+  if (*size == 0) return false;
+  up_.use(*size);
+  auto response = read_response(response_head_.take(), exchange.request);
   if (!response) return bad_gateway(now, 502, response.error().message), false;
   if (response->status == 101) {
     if (!in_.empty()) return refuse(now, 400, "bytes before the upgrade was granted"), false;

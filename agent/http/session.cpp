@@ -66,19 +66,19 @@ bool Session::read_request_head(Now now) {
     return false;
   }
   if (head_since_ == Instant::never()) head_since_ = now.steady;
-  const auto parsed = runtime::parse_request_head(in_.view(), kRequestLimits);
-  if (!parsed) {
-    const bool large = parsed.error().code == ErrorCode::kExhausted;
-    refuse(now, large ? 431 : 400, parsed.error().message);
+  const auto size = request_head_.parse(in_.view());
+  if (!size) {
+    const bool large = size.error().code == ErrorCode::kExhausted;
+    refuse(now, large ? 431 : 400, size.error().message);
     return false;
   }
-  if (parsed->size == 0) {
+  if (*size == 0) {
     if (client_ended_) end(Effects::End::kGently, "ended within a request");
     return false;
   }
-  in_.use(parsed->size);
+  in_.use(*size);
   head_since_ = Instant::never();
-  begin(now, parsed->head);
+  begin(now, request_head_.take());
   return true;
 }
 
@@ -189,14 +189,19 @@ void Session::end(Effects::End how, const std::string& reason) {
   effects_.end = how;
   effects_.reason = reason;
   in_.clear();
+}
+
+// What the upstream has sent so far belongs to no answer any more.
+void Session::forget_upstream() {
   up_.clear();
+  response_head_ = runtime::HeadParser<runtime::ResponseHead>(kResponseLimits);
 }
 
 void Session::drop_upstream() {
   if (upstream_) effects_.close_upstream = true;
   upstream_.reset();
   effects_.connect.reset();
-  up_.clear();
+  forget_upstream();
 }
 
 void Session::abandon(Now now, const std::string& why) {

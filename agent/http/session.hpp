@@ -91,6 +91,7 @@ class Session {
   void bad_gateway(Now now, int status, const std::string& why);
   void refuse(Now now, int status, const std::string& why);
   void end(Effects::End how, const std::string& reason);
+  void forget_upstream();
   void drop_upstream();
   void log(Now now, const std::string& error);
   AccessRecord new_record(Now now);
@@ -98,6 +99,8 @@ class Session {
   SessionOptions options_;
   Effects effects_;
   Buffer in_, up_;  // from the client, from the upstream; not yet understood
+  runtime::HeadParser<runtime::RequestHead> request_head_{kRequestLimits};     // of in_
+  runtime::HeadParser<runtime::ResponseHead> response_head_{kResponseLimits};  // of up_
   std::optional<Upstream> upstream_;
   std::optional<Exchange> exchange_;
   Instant progress_;                       // the last byte of anything

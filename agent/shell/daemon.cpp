@@ -19,8 +19,10 @@
 #include "proto/runtime/boot.hpp"
 #include "proto/runtime/directory_store.hpp"
 #include "proto/runtime/files.hpp"
+#include "proto/runtime/line_writer.hpp"
 #include "proto/runtime/log.hpp"
 #include "proto/runtime/signal.hpp"
+#include "proto/runtime/startup.hpp"
 #include "proto/runtime/x509.hpp"
 
 namespace culvert::agent {
@@ -107,7 +109,7 @@ class Daemon {
   Status open_tun();
   StackOptions stack_options();
   local::CommandHooks hooks();
-  void print_ready() const;
+  void print_ready();
   std::string undo_folder() const { return folder_ + "/undo"; }
 
   const DaemonOptions& given_;
@@ -134,6 +136,7 @@ class Daemon {
   local::Dialer dialer_;
   std::unique_ptr<local::Proxy> proxy_;
   int exit_code_ = 0;
+  runtime::LineWriter ready_{STDOUT_FILENO};  // whoever reads it stops nobody
 };
 
 Status Daemon::open_state() {
@@ -332,19 +335,19 @@ Status Daemon::start() {
     runtime::log::info("the coordinator and relays are reached through a proxy",
                        {{"proxy", proxy}});
   }
+  if (auto ok = runtime::make_lookup_threads(loop_); !ok) return ok;
   if (auto ok = open_state(); !ok) return ok;
   if (auto ok = start_core(); !ok) return ok;
   return serve();
 }
 
-void Daemon::print_ready() const {
+void Daemon::print_ready() {
   const StatusView status = core_->status(loop_.now());
   const std::string what =
       role_ == Role::kSite ? "agent of " + status.site : "device of " + status.person;
   const std::string tun = tun_ ? " on " + tun_->name() : "";
-  std::printf("culvert is up: %s, %s, %s%s\n", what.c_str(), status.name.c_str(),
-              format(status.address).c_str(), tun.c_str());
-  std::fflush(stdout);
+  ready_.write("culvert is up: " + what + ", " + status.name + ", " + format(status.address) + tun +
+               "\n");
 }
 
 int Daemon::run() {
@@ -370,6 +373,7 @@ int Daemon::run() {
 
 int run_daemon(const DaemonOptions& options) {
   runtime::harden_process();
+  runtime::raise_descriptor_limit();
   // Now: there is no thread and no secret yet, and nothing of it is asked before the configuration.
   auto network = runtime::PrivateNetwork::fork(device::kernel_stack_network());
   Daemon daemon(options, std::move(network));

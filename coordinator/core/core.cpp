@@ -206,6 +206,11 @@ void Core::handle_closed(Now, ConnectionId id) {
   if (impl_->effects_.size() > before) impl_->effects_.pop_back();  // it is closed already
 }
 
+bool Core::knows(Now now, ConnectionId id) const {
+  const auto found = impl_->connections_.find(id);
+  return found != impl_->connections_.end() && !impl_->stranger(now, found->second);
+}
+
 void Core::handle_timeout(Now now) {
   if (impl_->broken_ && impl_->retry_load_ <= now.steady) (void)impl_->load(now);
   if (!impl_->broken_ && impl_->next_change_ <= now.steady) {

@@ -76,6 +76,8 @@ class Core {
   void handle_opened(Now now, ConnectionId connection, std::string from);
   void handle_message(Now now, ConnectionId connection, ByteView record);
   void handle_closed(Now now, ConnectionId connection);
+  // The peer has proven a key or is an admitted node: no stranger any more.
+  bool knows(Now now, ConnectionId connection) const;
   void handle_timeout(Now now);
   Instant next_deadline() const;
 

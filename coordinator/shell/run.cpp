@@ -1,14 +1,18 @@
 // `culvert-coordinator run`: configuration, state, listener, loop.
+#include <unistd.h>
+
+#include <algorithm>
 #include <csignal>
-#include <cstdio>
 
 #include "coordinator/shell/commands.hpp"
 #include "coordinator/shell/server.hpp"
 #include "coordinator/shell/state.hpp"
 #include "coordinator/shell/tools.hpp"
 #include "proto/runtime/files.hpp"
+#include "proto/runtime/line_writer.hpp"
 #include "proto/runtime/log.hpp"
 #include "proto/runtime/signal.hpp"
+#include "proto/runtime/startup.hpp"
 
 namespace culvert::coordinator {
 namespace {
@@ -45,8 +49,10 @@ Status check_clock(Store& store, Now now) {
 }
 
 Status serve(const CommonOptions& common) {
-  const auto settings = read_settings(common.config);
+  auto settings = read_settings(common.config);
   if (!settings) return fail_with(settings.error());
+  const auto files = runtime::raise_descriptor_limit();
+  settings->strangers = std::clamp<std::size_t>(files / 4, 1, settings->strangers);
   const StateFolder state(state_path(common, settings->state));
   auto keys = state.keys();
   if (!keys) return fail_with(keys.error());
@@ -72,13 +78,12 @@ Status serve(const CommonOptions& common) {
   if (!server) return fail_with(server.error());
   const runtime::SignalWatch interrupt(loop, SIGINT, [&] { loop.stop(); });
   const runtime::SignalWatch terminate(loop, SIGTERM, [&] { loop.stop(); });
-  std::printf("culvert-coordinator ready on %s (%s), state %s\n",
-              format((*server)->listening()).c_str(), settings->plain ? "http" : "https",
-              state.path().c_str());
+  runtime::LineWriter ready(STDOUT_FILENO);  // whoever reads it stops nobody
+  ready.write("culvert-coordinator ready on " + format((*server)->listening()) +
+              (settings->plain ? " (http)" : " (https)") + ", state " + state.path() + "\n");
   if (const auto metrics = (*server)->metrics()) {
-    std::printf("metrics on http://%s/metrics\n", format(*metrics).c_str());
+    ready.write("metrics on http://" + format(*metrics) + "/metrics\n");
   }
-  std::fflush(stdout);
   loop.run();
   return {};
 }

@@ -1,5 +1,6 @@
 #include "coordinator/shell/server.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "proto/runtime/log.hpp"
@@ -7,10 +8,20 @@
 namespace culvert::coordinator {
 namespace log = runtime::log;
 
+namespace {
+
+// Behind something that ends TLS every connection comes from the same address.
+std::size_t share_of(const Settings& settings) {
+  return settings.plain ? settings.strangers : std::max<std::size_t>(settings.strangers / 4, 1);
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Server>> Server::open(runtime::Loop& loop, const Settings& settings,
                                              std::shared_ptr<runtime::TlsServerContext> tls,
                                              CoreOptions options, Store& store, Rng& rng) {
-  std::unique_ptr<Server> server(new Server(loop, std::move(tls), std::move(options), store, rng));
+  std::unique_ptr<Server> server(
+      new Server(loop, settings, std::move(tls), std::move(options), store, rng));
   // The version first: what is added in between is then read twice, never missed.
   const auto version = store.version();
   if (!version) return fail_with(version.error());
@@ -22,13 +33,16 @@ Result<std::unique_ptr<Server>> Server::open(runtime::Loop& loop, const Settings
   return server;
 }
 
-Server::Server(runtime::Loop& loop, std::shared_ptr<runtime::TlsServerContext> tls,
-               CoreOptions options, Store& store, Rng& rng)
+Server::Server(runtime::Loop& loop, const Settings& settings,
+               std::shared_ptr<runtime::TlsServerContext> tls, CoreOptions options, Store& store,
+               Rng& rng)
     : loop_(loop),
       tls_(std::move(tls)),
       store_(store),
       rng_(rng),
       core_(std::move(options), store, rng),
+      strangers_(settings.strangers, share_of(settings), rng),
+      watchers_(runtime::kMaxWatchers, runtime::kMaxWatchers, rng),
       core_timer_(loop,
                   [this] {
                     core_.handle_timeout(loop_.now());
@@ -58,12 +72,10 @@ std::optional<Endpoint> Server::metrics() const {
   return admin_ ? std::optional(admin_->local_endpoint()) : std::nullopt;
 }
 
-void Server::accepted(std::unique_ptr<runtime::ByteStream> stream, const Endpoint& from,
+void Server::accepted(std::unique_ptr<runtime::TcpStream> accepted, const Endpoint& from,
                       bool admin) {
-  if (peers_.size() >= kMaxSockets) {
-    ++refused_sockets_;
-    return;
-  }
+  (admin ? watchers_ : strangers_).take_in(*accepted, from);
+  std::unique_ptr<runtime::ByteStream> stream = std::move(accepted);
   if (tls_ && !admin) stream = runtime::TlsStream::server(loop_, tls_, std::move(stream));
   const ConnectionId id{++last_id_};
   peers_[id].http = std::make_unique<runtime::HttpAcceptor>(
@@ -113,6 +125,7 @@ void Server::upgrade(ConnectionId id, const runtime::RequestHead& head, const En
   peer.socket->start({
       [this, id](ByteView message) {
         core_.handle_message(loop_.now(), id, message);
+        lift_limits(id);
         drain();
       },
       {},
@@ -124,6 +137,13 @@ void Server::upgrade(ConnectionId id, const runtime::RequestHead& head, const En
       },
   });
   drain();
+}
+
+void Server::lift_limits(ConnectionId id) {
+  const auto peer = peers_.find(id);
+  if (peer == peers_.end() || !peer->second.stranger || !core_.knows(loop_.now(), id)) return;
+  peer->second.stranger = false;
+  peer->second.socket->lift_limits();
 }
 
 void Server::drain() {
@@ -166,7 +186,14 @@ std::string Server::render_metrics() {
   gauge("culvert_coordinator_nodes", "nodes connected", now.nodes_connected);
   gauge("culvert_coordinator_statements", "statements held", now.notes);
   count("culvert_coordinator_refused_connections_total", "hellos refused, or no room",
-        now.refused_connections + refused_sockets_);
+        now.refused_connections);
+  gauge("culvert_coordinator_strangers", "connections that have not proven who they are",
+        strangers_.size());
+  count("culvert_coordinator_strangers_replaced_total",
+        "connections reset for newer ones before they had proven who they are",
+        strangers_.replaced());
+  count("culvert_coordinator_log_lines_dropped_total",
+        "log lines that standard error had no room for", log::dropped());
   count("culvert_coordinator_malformed_total",
         "TLS, HTTP, frames, records and messages that broke the protocol",
         now.malformed + malformed_);

@@ -1,6 +1,7 @@
 // The running coordinator: sockets around the core. TLS or plain TCP → HTTP head → /control/v1
 // becomes a WebSocket whose binary messages are the core's records; /healthz, /readyz. A second,
-// loopback listener serves /metrics too. Everything on one loop's thread.
+// loopback listener serves /metrics too. Everything on one loop's thread. A connection that has not
+// proven who it is has a place in a WaitingRoom; each listener has one of its own.
 #pragma once
 
 #include <map>
@@ -16,12 +17,12 @@
 #include "proto/runtime/tcp.hpp"
 #include "proto/runtime/timer.hpp"
 #include "proto/runtime/tls.hpp"
+#include "proto/runtime/waiting_room.hpp"
 #include "proto/runtime/websocket.hpp"
 
 namespace culvert::coordinator {
 
-inline constexpr std::size_t kMaxSockets = 6000;  // accepted; beyond, closed at once
-inline constexpr Duration kStorePoll = 500ms;     // for what other processes have added
+inline constexpr Duration kStorePoll = 500ms;  // for what other processes have added
 
 class Server {
  public:
@@ -41,19 +42,22 @@ class Server {
   struct Peer {
     std::unique_ptr<runtime::HttpAcceptor> http;
     std::unique_ptr<runtime::WebSocketStream> socket;
+    bool stranger = true;
   };
 
-  Server(runtime::Loop& loop, std::shared_ptr<runtime::TlsServerContext> tls, CoreOptions options,
-         Store& store, Rng& rng);
+  Server(runtime::Loop& loop, const Settings& settings,
+         std::shared_ptr<runtime::TlsServerContext> tls, CoreOptions options, Store& store,
+         Rng& rng);
   Status listen(const Settings& settings);
-  void accepted(std::unique_ptr<runtime::ByteStream> stream, const Endpoint& from, bool admin);
+  void accepted(std::unique_ptr<runtime::TcpStream> stream, const Endpoint& from, bool admin);
   void requested(ConnectionId id, const Result<runtime::RequestHead>& head, const Endpoint& from,
                  bool admin);
   void upgrade(ConnectionId id, const runtime::RequestHead& head, const Endpoint& from);
   void answer(ConnectionId id, int status, std::string_view body);
   std::string render_metrics();
   void look_at_store();
-  void drain();  // the core's effects, and when it wants to be called next
+  void lift_limits(ConnectionId id);  // once the core knows the peer
+  void drain();                       // the core's effects, and when it wants to be called next
 
   runtime::Loop& loop_;
   std::shared_ptr<runtime::TlsServerContext> tls_;
@@ -62,9 +66,10 @@ class Server {
   Core core_;
   std::unique_ptr<runtime::TcpListener> listener_;
   std::unique_ptr<runtime::TcpListener> admin_;
+  runtime::WaitingRoom strangers_;  // of the public listener, until the core knows who it is
+  runtime::WaitingRoom watchers_;   // of the loopback listener
   std::map<ConnectionId, Peer> peers_;
   std::uint64_t last_id_ = 0;
-  std::uint64_t refused_sockets_ = 0;
   std::uint64_t malformed_ = 0;  // TLS, HTTP and WebSocket; the core counts what is inside
   std::uint64_t store_version_ = 0;
   runtime::Timer core_timer_;

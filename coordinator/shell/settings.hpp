@@ -8,6 +8,7 @@
 #include "proto/control/answers.hpp"
 #include "proto/core/endpoint.hpp"
 #include "proto/core/result.hpp"
+#include "proto/runtime/waiting_room.hpp"
 
 namespace culvert::coordinator {
 
@@ -18,7 +19,8 @@ struct Settings {
   std::string tls_certificate;  // PEM files; empty: self-signed
   std::string tls_key;
   std::vector<control::RelayInfo> relays;
-  std::optional<Endpoint> metrics;  // loopback only
+  std::optional<Endpoint> metrics;                 // loopback only
+  std::size_t strangers = runtime::kMaxStrangers;  // connections before a proof; not in a file
 };
 
 inline constexpr std::string_view kDefaultConfig = "/etc/culvert/coordinator.json";

@@ -1,7 +1,8 @@
 #include "proto/derp/frame.hpp"
 
 #include <algorithm>
-#include <cassert>
+
+#include "proto/core/check.hpp"
 
 namespace culvert::derp {
 namespace {
@@ -88,6 +89,10 @@ Status FrameReader::feed(ByteView bytes, const std::function<bool(const Frame&)>
     if (!direct && partial_.size() < kHeaderSize && !gather(kHeaderSize)) return {};
     const auto header = read_header(direct ? bytes.data() : partial_.data());
     if (!header) return fail_with(header.error());
+    const auto type = static_cast<FrameType>(direct ? bytes.front() : partial_.front());
+    if (only_ && header->known && type != *only_) {
+      return fail(ErrorCode::kDenied, "a frame that is not taken yet");
+    }
     const auto whole = kHeaderSize + header->size;
     if (!header->known) {
       if (direct) bytes = bytes.subspan(kHeaderSize);
@@ -113,9 +118,8 @@ Status FrameReader::feed(ByteView bytes, const std::function<bool(const Frame&)>
 void write_frame(Bytes& out, FrameType type, std::initializer_list<ByteView> parts) {
   std::size_t size = 0;
   for (const auto part : parts) size += part.size();
-  assert(payload_bounds(static_cast<std::uint8_t>(type)) &&
-         size >= payload_bounds(static_cast<std::uint8_t>(type))->least &&
-         size <= payload_bounds(static_cast<std::uint8_t>(type))->most);
+  const auto bounds = payload_bounds(static_cast<std::uint8_t>(type));
+  CULVERT_CHECK(bounds && size >= bounds->least && size <= bounds->most);
   Writer writer(out);
   writer.be(static_cast<std::uint8_t>(type)).be(static_cast<std::uint32_t>(size));
   for (const auto part : parts) writer.bytes(part);

@@ -88,15 +88,21 @@ class FrameReader {
   // Calls on_frame for every complete frame; stops early when it returns false (the rest of `bytes`
   // is dropped: the caller is closing). An error is final: malformed length.
   Status feed(ByteView bytes, const std::function<bool(const Frame&)>& on_frame);
+  // Frames of other known types are refused at their header (kDenied), before any of their payload
+  // is held.
+  void take_only(FrameType type) { only_ = type; }
+  void take_all() { only_.reset(); }
   std::uint64_t skipped() const { return skipped_; }  // frames of unknown types
 
  private:
   Bytes partial_;
+  std::optional<FrameType> only_;
   std::size_t skip_ = 0;  // payload bytes of an unknown frame still to come
   std::uint64_t skipped_ = 0;
 };
 
-// Appends one whole frame to `out`. Callers keep to the bounds (asserted). See payload.hpp.
+// Appends one whole frame to `out`. The payload is within the bounds of its type (checked in every
+// build). See payload.hpp.
 void write_frame(Bytes& out, FrameType type, std::initializer_list<ByteView> parts);
 
 }  // namespace culvert::derp

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "proto/core/check.hpp"
+
 namespace culvert::derp {
 namespace {
 constexpr std::size_t kKeptCapacity = 4 * 1024;
@@ -10,6 +12,7 @@ constexpr std::size_t kFewBytes = 3000;
 }  // namespace
 
 std::size_t FrameQueue::size_at(std::size_t offset) const {
+  CULVERT_CHECK(offset + kHeaderSize <= frames_.size());
   return kHeaderSize + load_be<std::uint32_t>(frames_.data() + offset + 1);
 }
 
@@ -24,6 +27,7 @@ void FrameQueue::push(ByteView frames, std::size_t count) {
 }
 
 void FrameQueue::drop_oldest() {
+  CULVERT_CHECK(count_ > 0);
   --count_;
   advance(head_ + size_at(head_));
 }

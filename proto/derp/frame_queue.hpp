@@ -14,13 +14,13 @@ class FrameQueue {
  public:
   void push(FrameType type, std::initializer_list<ByteView> parts);
   void push(ByteView frames, std::size_t count);  // already framed
-  void drop_oldest();                             // not when empty
+  void drop_oldest();                             // not when empty (checked)
   // Moves frames to `out` while it holds less than `room` bytes; returns how many bytes.
   std::size_t pull(std::size_t room, Bytes& out);
 
   std::size_t count() const { return count_; }
   std::size_t bytes() const { return frames_.size() - head_; }
-  std::size_t front_size() const { return size_at(head_); }  // not when empty
+  std::size_t front_size() const { return size_at(head_); }  // likewise
   bool empty() const { return count_ == 0; }
 
  private:

@@ -87,16 +87,15 @@ Status parse_header(std::string_view line, std::size_t most, HttpHeaders& out) {
   return {};
 }
 
-// The next line without its CRLF; nothing when it is not complete. A bare CR or LF is an error.
-Result<std::optional<std::string_view>> next_line(std::string_view& rest) {
-  const auto end = rest.find_first_of("\r\n");
-  if (end == std::string_view::npos) return std::nullopt;
-  if (rest[end] == '\n') return bad("a bare LF");
-  if (end + 1 == rest.size()) return std::nullopt;
-  if (rest[end + 1] != '\n') return bad("a bare CR");
-  const auto line = rest.substr(0, end);
-  rest.remove_prefix(end + 2);
-  return line;
+// Where the line ends that `seen` lies in; nothing when it is not complete. A bare CR or LF is an
+// error. `seen` moves on over what was looked at.
+Result<std::optional<std::size_t>> end_of_line(std::string_view all, std::size_t& seen) {
+  seen = std::min(all.find_first_of("\r\n", seen), all.size());
+  if (seen == all.size()) return std::nullopt;
+  if (all[seen] == '\n') return bad("a bare LF");
+  if (seen + 1 == all.size()) return std::nullopt;
+  if (all[seen + 1] != '\n') return bad("a bare CR");
+  return seen;
 }
 
 // HttpHeaders alone have no first line.
@@ -104,26 +103,11 @@ bool parse_start_line(std::string_view, HttpHeaders&) { return false; }
 
 template <class Head>
 Result<ParsedHead<Head>> parse_head(ByteView bytes, const HeadLimits& limits) {
-  const bool long_enough = bytes.size() >= limits.size;
-  const auto all = text(bytes.first(std::min(bytes.size(), limits.size)));
-  auto rest = all;
-  ParsedHead<Head> out;
-  for (bool first = !std::is_same_v<Head, HttpHeaders>;; first = false) {
-    const auto line = next_line(rest);
-    if (!line) return fail_with(line.error());
-    if (!*line) {
-      if (long_enough) return bad("the head is too long", ErrorCode::kExhausted);
-      return ParsedHead<Head>{};
-    }
-    if (first) {
-      if (!parse_start_line(**line, out.head)) return bad("a bad first line");
-    } else if ((*line)->empty()) {
-      out.size = all.size() - rest.size();
-      return out;
-    } else if (auto ok = parse_header(**line, limits.headers, headers_of(out.head)); !ok) {
-      return fail_with(ok.error());
-    }
-  }
+  HeadParser<Head> parser(limits);
+  const auto size = parser.parse(bytes);
+  if (!size) return fail_with(size.error());
+  if (*size == 0) return ParsedHead<Head>{};
+  return ParsedHead<Head>{*size, parser.take()};
 }
 
 void render_headers(const HttpHeaders& headers, std::string& out) {
@@ -132,6 +116,39 @@ void render_headers(const HttpHeaders& headers, std::string& out) {
 }
 
 }  // namespace
+
+template <class Head>
+Result<std::size_t> HeadParser<Head>::parse(ByteView so_far) {
+  const auto all = text(so_far.first(std::min(so_far.size(), limits_.size)));
+  for (;;) {
+    const auto end = end_of_line(all, seen_);
+    if (!end) return fail_with(end.error());
+    if (!*end && so_far.size() >= limits_.size) {
+      return bad("the head is too long", ErrorCode::kExhausted);
+    }
+    if (!*end) return std::size_t{0};
+    const auto line = all.substr(line_, **end - line_);
+    const bool first = line_ == 0 && !std::is_same_v<Head, HttpHeaders>;
+    line_ = seen_ = **end + 2;
+    if (first) {
+      if (!parse_start_line(line, head_)) return bad("a bad first line");
+    } else if (line.empty()) {
+      return line_;
+    } else if (auto ok = parse_header(line, limits_.headers, headers_of(head_)); !ok) {
+      return fail_with(ok.error());
+    }
+  }
+}
+
+template <class Head>
+Head HeadParser<Head>::take() {
+  line_ = seen_ = 0;
+  return std::exchange(head_, {});
+}
+
+template class HeadParser<RequestHead>;
+template class HeadParser<ResponseHead>;
+template class HeadParser<HttpHeaders>;
 
 std::string_view HttpHeaders::one(std::string_view name) const {
   std::string_view found;

@@ -62,6 +62,25 @@ Result<ParsedHead<ResponseHead>> parse_response_head(ByteView bytes, const HeadL
 // The trailer section of a chunked body, its empty line included (RFC 9112 §7.1.2).
 Result<ParsedHead<HttpHeaders>> parse_trailers(ByteView bytes, const HeadLimits& limits = {});
 
+// The same for bytes that arrive in pieces: each line is looked at once, however many pieces bring
+// it. For RequestHead, ResponseHead and HttpHeaders (trailers).
+template <class Head>
+class HeadParser {
+ public:
+  explicit HeadParser(HeadLimits limits = {}) : limits_(limits) {}
+
+  // `so_far`: everything from the head's first byte on, what earlier calls were given included.
+  // The head's size once it is complete, 0 before; an error is final.
+  Result<std::size_t> parse(ByteView so_far);
+  Head take();  // the complete head; the parser begins anew
+
+ private:
+  HeadLimits limits_;
+  Head head_;
+  std::size_t line_ = 0;  // where the line begins that is not parsed yet
+  std::size_t seen_ = 0;  // before here that line has no CR nor LF
+};
+
 std::string render(const RequestHead& head);
 std::string render(const ResponseHead& head);
 

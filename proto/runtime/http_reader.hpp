@@ -1,10 +1,8 @@
 // Internal to proto/runtime: waits for the head of an HTTP message on a stream.
 #pragma once
 
-#include <algorithm>
 #include <functional>
 #include <memory>
-#include <type_traits>
 #include <utility>
 
 #include "proto/runtime/http.hpp"
@@ -12,15 +10,6 @@
 #include "proto/runtime/timer.hpp"
 
 namespace culvert::runtime {
-
-template <class Head>
-Result<ParsedHead<Head>> parse_head_as(ByteView bytes) {
-  if constexpr (std::is_same_v<Head, RequestHead>) {
-    return parse_request_head(bytes);
-  } else {
-    return parse_response_head(bytes);
-  }
-}
 
 // Reads one head from a stream, then hands the stream over with what came after the head.
 template <class Head>
@@ -38,6 +27,7 @@ struct HeadReader : std::enable_shared_from_this<HeadReader<Head>> {
   Done done;  // empty: answered or cancelled
   Duration limit;
   Timer timer;
+  HeadParser<Head> parser;
   Bytes buffer;
 
   void begin() {
@@ -59,13 +49,11 @@ struct HeadReader : std::enable_shared_from_this<HeadReader<Head>> {
 
   void on_data(ByteView bytes) {
     append(buffer, bytes);
-    const bool line_ended = std::find(bytes.begin(), bytes.end(), '\n') != bytes.end();
-    if (!line_ended && buffer.size() < kMaxHeadSize) return;  // nothing new to parse
-    auto parsed = parse_head_as<Head>(buffer);
-    if (!parsed) {
-      finish(fail_with(parsed.error()), {});
-    } else if (parsed->size > 0) {
-      finish(std::move(parsed->head), ByteView(buffer).subspan(parsed->size));
+    const auto size = parser.parse(buffer);
+    if (!size) {
+      finish(fail_with(size.error()), {});
+    } else if (*size > 0) {
+      finish(parser.take(), ByteView(buffer).subspan(*size));
     }
   }
 

@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstdlib>
 #include <mutex>
+#include <utility>
+
+#include "proto/runtime/line_writer.hpp"
 
 namespace culvert::runtime::log {
 namespace {
@@ -31,8 +33,13 @@ spdlog::level::level_enum to_spdlog(Level level) {
   return spdlog::level::info;
 }
 
-// Each line to standard error by one write(2), so that lines of several processes stay whole. The
-// level is coloured on a terminal (https://no-color.org).
+// The one of the program; it begins to write with the first line.
+LineWriter& standard_error() {
+  static LineWriter writer(STDERR_FILENO);
+  return writer;
+}
+
+// Formats each line. The level is coloured on a terminal (https://no-color.org).
 class WholeLines final : public spdlog::sinks::base_sink<std::mutex> {
  public:
   WholeLines() {
@@ -50,12 +57,7 @@ class WholeLines final : public spdlog::sinks::base_sink<std::mutex> {
       out.insert(message.color_range_end, "\x1b[0m");
       out.insert(message.color_range_start, colour_of(message.level));
     }
-    for (std::string_view rest = out; !rest.empty();) {
-      const auto written = ::write(STDERR_FILENO, rest.data(), rest.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written <= 0) return;  // nobody reads it
-      rest.remove_prefix(static_cast<std::size_t>(written));
-    }
+    standard_error().write(std::move(out));
   }
   void flush_() override {}
 
@@ -69,6 +71,7 @@ class WholeLines final : public spdlog::sinks::base_sink<std::mutex> {
 
 // Made at the first line.
 spdlog::logger& logger() {
+  standard_error();  // made before the logger, gone after it
   static const auto made = [] {
     auto out = std::make_shared<spdlog::logger>("culvert", std::make_shared<WholeLines>());
     out->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %^%-5l%$ %v", spdlog::pattern_time_type::utc);
@@ -115,6 +118,8 @@ Result<Level> parse_level(std::string_view name) {
   return fail(ErrorCode::kInvalid, "log level \"" + std::string(name) +
                                        "\" is none of trace, debug, info, warn, error, off");
 }
+
+std::uint64_t dropped() { return standard_error().dropped(); }
 
 bool enabled(Level level) { return logger().should_log(to_spdlog(level)); }
 

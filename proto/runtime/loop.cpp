@@ -3,10 +3,11 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include <cstdio>
-#include <cstdlib>
 #include <ctime>
+#include <stdexcept>
+#include <string>
 
+#include "proto/core/check.hpp"
 #include "proto/runtime/loop_impl.hpp"
 #include "proto/runtime/timer.hpp"
 
@@ -21,9 +22,12 @@ timespec read_clock(clockid_t id) {
   return at;
 }
 
-[[noreturn]] void give_up(const char* what) {
-  std::fprintf(stderr, "event loop: %s\n", what);
-  std::abort();
+// Of what is left of the system, at the start: main() prints it.
+void require(bool made, const char* what) {
+  if (!made) {
+    throw std::runtime_error(std::string("cannot make the event loop: ") + what +
+                             " (raise LimitNOFILE or ulimit -n)");
+  }
 }
 
 }  // namespace
@@ -35,7 +39,9 @@ Now read_clocks() {
 }
 
 Loop::Impl::Impl() {
-  if (uv_loop_init(&loop) != 0) give_up("cannot be made (file descriptors used up?)");
+  timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+  require(timer_fd >= 0, "no timer");
+  require(uv_loop_init(&loop) == 0, "no epoll descriptor");
   wake = HandlePtr<uv_async_t>(new uv_async_t{});
   uv_async_init(&loop, wake.get(),
                 [](uv_async_t* h) { static_cast<Impl*>(h->data)->run_posted(); });
@@ -46,8 +52,6 @@ Loop::Impl::Impl() {
   check = make_handle(uv_check_init, &loop, this);
   uv_check_start(check.get(), [](uv_check_t* h) { static_cast<Impl*>(h->data)->run_deferred(); });
   busy = make_handle(uv_idle_init, &loop, this);
-  timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
-  if (timer_fd < 0) give_up("no timerfd (file descriptors used up?)");
   timer_poll = HandlePtr<uv_poll_t>(new uv_poll_t{});
   uv_poll_init(&loop, timer_poll.get(), timer_fd);
   timer_poll->data = this;
@@ -69,12 +73,12 @@ Loop::Impl::~Impl() {
   uv_walk(
       &loop,
       [](uv_handle_t* handle, void*) {
-        if (uv_is_closing(handle) == 0) give_up("a handle outlives its loop");
+        CULVERT_CHECK(uv_is_closing(handle) != 0 && "every handle goes before its loop");
       },
       nullptr);
   uv_run(&loop, UV_RUN_DEFAULT);
   ::close(timer_fd);
-  if (uv_loop_close(&loop) != 0) give_up("busy at its end");
+  CULVERT_CHECK(uv_loop_close(&loop) == 0);
 }
 
 void Loop::Impl::run_posted() {

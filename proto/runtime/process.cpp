@@ -4,6 +4,7 @@
 #include <csignal>
 
 #include "proto/runtime/handle.hpp"
+#include "proto/runtime/startup.hpp"
 
 namespace culvert::runtime {
 
@@ -39,7 +40,10 @@ Process::Process(Loop& loop, const std::vector<std::string>& words, Done done)
   const int status = uv_spawn(loop.raw(), impl_->handle.get(), &options);
   impl_->handle->data = impl_.get();
   impl_->running = status == 0;
-  if (status == 0) return;
+  if (status == 0) {
+    restore_descriptor_limit(uv_process_get_pid(impl_->handle.get()));
+    return;
+  }
   loop.defer([impl = impl_, why = words.front() + ": " + uv_strerror(status)] {
     impl->ended(fail(ErrorCode::kNotFound, why));
   });

@@ -95,6 +95,8 @@ void ReplayStream::start(StreamEvents events) {
 void ReplayStream::write(ByteView bytes) { impl_->inner->write(bytes); }
 std::size_t ReplayStream::unsent() const { return impl_->inner->unsent(); }
 std::size_t ReplayStream::hold_little() { return impl_->inner->hold_little(); }
+bool ReplayStream::limited() const { return impl_->inner->limited(); }
+void ReplayStream::lift_limits() { impl_->inner->lift_limits(); }
 void ReplayStream::finish() { impl_->inner->finish(); }
 
 void ReplayStream::close() {

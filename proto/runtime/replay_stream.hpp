@@ -24,6 +24,8 @@ class ReplayStream final : public ByteStream {
   void pause() override;
   void resume() override;
   std::size_t hold_little() override;
+  bool limited() const override;
+  void lift_limits() override;
 
  private:
   struct Impl;

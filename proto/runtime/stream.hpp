@@ -24,6 +24,8 @@ inline constexpr std::size_t kMaxUnsent = 4U << 20U;    // beyond: closed with k
 inline constexpr std::size_t kHighWater = 256U << 10U;  // a polite writer stops here …
 inline constexpr std::size_t kLowWater = 64U << 10U;    // … and goes on at `drained`
 inline constexpr std::size_t kLittle = 32U << 10U;
+// What a peer that has not proven who it is may make this side hold, in each buffer on its way.
+inline constexpr std::size_t kMaxForStranger = 64U << 10U;
 inline constexpr Duration kLingerTime = 2s;
 
 struct StreamEvents {
@@ -51,6 +53,11 @@ class ByteStream {
   // order any more and should be little. Returns the low water from now on: kLittle, or, of a
   // stream that cannot, still kLowWater.
   virtual std::size_t hold_little() { return kLowWater; }
+  // An accepted stream that came through a WaitingRoom is limited (kMaxForStranger, a place that
+  // it may lose) until its owner says that the peer has proven who it is. Both calls reach through
+  // every stream below.
+  virtual bool limited() const { return false; }
+  virtual void lift_limits() {}
 };
 
 // What an implementation calls its events through: the closures stay alive while one of them runs,

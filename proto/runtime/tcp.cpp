@@ -143,6 +143,7 @@ void TcpStream::Impl::fail(Error why) {
     return;
   }
   handle.reset();
+  place.reset();
   queue.clear();
   events.closed(why);
 }
@@ -156,6 +157,7 @@ void TcpStream::Impl::fail_later(Error why) {
 
 void TcpStream::Impl::close() {
   handle.reset();
+  place.reset();
   queue.clear();
   events.clear();
 }
@@ -186,7 +188,7 @@ void TcpStream::write(ByteView bytes) {
   append(self.queue, bytes);
   self.flush();
   if (self.unsent() > self.low_water) self.above_low = true;
-  if (self.unsent() > kMaxUnsent) {
+  if (self.unsent() > self.max_unsent) {
     self.fail_later({ErrorCode::kExhausted, "connection to " + format(self.peer) +
                                                 ": the peer does not read what is sent"});
   }
@@ -216,6 +218,18 @@ std::size_t TcpStream::hold_little() {
   const int unsent = kLittle;  // tcp(7): TCP_NOTSENT_LOWAT
   ::setsockopt(impl_->descriptor(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
   return impl_->low_water = kLittle;
+}
+
+void TcpStream::limit(std::shared_ptr<void> place) {
+  impl_->max_unsent = kMaxForStranger;
+  impl_->place = std::move(place);
+}
+
+bool TcpStream::limited() const { return impl_->max_unsent < kMaxUnsent; }
+
+void TcpStream::lift_limits() {
+  impl_->max_unsent = kMaxUnsent;
+  impl_->place.reset();
 }
 
 void TcpStream::abort(Error why) {

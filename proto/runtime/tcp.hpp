@@ -32,6 +32,12 @@ class TcpStream final : public ByteStream {
   void pause() override;
   void resume() override;
   std::size_t hold_little() override;
+  bool limited() const override;
+  void lift_limits() override;
+
+  // The peer is a stranger until lift_limits(): beyond kMaxForStranger unsent bytes the stream is
+  // closed with kExhausted. `place` is kept until then, or until the socket is gone.
+  void limit(std::shared_ptr<void> place);
 
   // A reset to the peer, `closed` with `why` to the owner, both at the end of the iteration.
   void abort(Error why);

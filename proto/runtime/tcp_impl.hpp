@@ -17,7 +17,9 @@ struct TcpStream::Impl : std::enable_shared_from_this<Impl> {
   Bytes queue;           // not yet given to libuv
   bool writing = false;  // one uv_write at a time; what it holds counts as unsent
   std::size_t low_water = kLowWater;
-  bool above_low = false;  // `drained` is owed
+  std::size_t max_unsent = kMaxUnsent;
+  std::shared_ptr<void> place;  // in the room of strangers
+  bool above_low = false;       // `drained` is owed
   bool paused = false;
   bool read_ended = false;  // the peer's FIN
   bool finish_wanted = false;

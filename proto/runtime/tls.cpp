@@ -77,10 +77,7 @@ void TlsStream::Impl::start_inner() {
   const auto weak = weak_from_this();
   StreamEvents out;
   out.data = [weak](ByteView bytes) {
-    const auto self = weak.lock();
-    if (!self) return;
-    BIO_write(SSL_get_rbio(self->ssl.get()), bytes.data(), static_cast<int>(bytes.size()));
-    self->pump();
+    if (const auto self = weak.lock()) self->take(bytes);
   };
   out.end = [weak] {
     const auto self = weak.lock();
@@ -102,6 +99,20 @@ void TlsStream::Impl::start_inner() {
   loop.defer([weak] {  // a client speaks first
     if (const auto self = weak.lock()) self->pump();
   });
+}
+
+// Record by record, so that the BIO, which keeps the most that it ever held, holds little.
+void TlsStream::Impl::take(ByteView sealed) {
+  while (!sealed.empty() && inner && !ended && !failing) {
+    const auto piece = sealed.first(std::min(kRecord, sealed.size()));
+    sealed = sealed.subspan(piece.size());
+    if (!established && (handshake_bytes += piece.size()) > handshake_limit()) {
+      ++counters().failed;
+      return fail_later({ErrorCode::kExhausted, "TLS: the handshake is too long"});
+    }
+    BIO_write(SSL_get_rbio(ssl.get()), piece.data(), static_cast<int>(piece.size()));
+    pump();
+  }
 }
 
 void TlsStream::Impl::pump() {
@@ -166,7 +177,8 @@ void TlsStream::Impl::read_records() {
         }
         return;
       case SSL_ERROR_ZERO_RETURN:
-        ended = true;
+        ended = true;  // from here on take() discards; what is here already goes now
+        BIO_ctrl(SSL_get_rbio(ssl.get()), BIO_CTRL_RESET, 0, nullptr);
         events.end();
         maybe_done();
         return;
@@ -303,6 +315,14 @@ void TlsStream::write(ByteView bytes) {
 
 std::size_t TlsStream::unsent() const {
   return impl_->inner ? impl_->inner->unsent() + impl_->early.size() : 0;
+}
+
+bool TlsStream::limited() const { return impl_->inner && impl_->inner->limited(); }
+
+std::size_t TlsStream::unread() const { return BIO_ctrl_pending(SSL_get_rbio(impl_->ssl.get())); }
+
+void TlsStream::lift_limits() {
+  if (impl_->inner) impl_->inner->lift_limits();
 }
 
 std::size_t TlsStream::hold_little() {

@@ -86,6 +86,7 @@ struct TlsInfo {
 
 // The handshake begins at start(). What is written earlier waits for it. A peer that ends without
 // close_notify gives `closed` with an error, never `end`. Failures send the alert, then `closed`.
+// Bytes after the peer's close_notify are discarded (RFC 8446 §6.1).
 class TlsStream final : public ByteStream {
  public:
   static std::unique_ptr<TlsStream> server(Loop& loop, std::shared_ptr<TlsServerContext> context,
@@ -105,6 +106,9 @@ class TlsStream final : public ByteStream {
   void pause() override;
   void resume() override;
   std::size_t hold_little() override;
+  bool limited() const override;
+  void lift_limits() override;
+  std::size_t unread() const;  // sealed bytes that have come and are not opened yet
 
  private:
   friend class TlsServerContext;

@@ -9,6 +9,11 @@
 
 namespace culvert::runtime {
 
+// Bytes that a peer may send before the handshake is done. A server's certificates need more than
+// what a client sends.
+inline constexpr std::size_t kMaxClientHandshake = 64U << 10U;
+inline constexpr std::size_t kMaxServerHandshake = 256U << 10U;
+
 struct FreeSsl {
   void operator()(SSL* ssl) const { SSL_free(ssl); }
 };
@@ -24,8 +29,9 @@ struct TlsStream::Impl : std::enable_shared_from_this<Impl> {
   ChooseIdentity choose;
   std::function<void(const TlsInfo&)> handshaken;
   EventPort events;
-  Timer timer;  // the handshake's
-  Bytes early;  // written before the handshake is done
+  Timer timer;                      // the handshake's
+  Bytes early;                      // written before the handshake is done
+  std::size_t handshake_bytes = 0;  // received before the handshake is done
   bool established = false;
   bool paused = false;
   bool ended = false;        // the peer's close_notify
@@ -37,8 +43,10 @@ struct TlsStream::Impl : std::enable_shared_from_this<Impl> {
   // The servername callback of every server context.
   static int choose_certificate(SSL* ssl, int* alert, void*);
 
+  std::size_t handshake_limit() const { return server ? kMaxClientHandshake : kMaxServerHandshake; }
   TlsCounters& counters() { return server ? server->counters_ : client->counters_; }
   void start_inner();
+  void take(ByteView sealed);
   void pump();
   bool handshake();  // false: not yet, or failed
   void on_established();

@@ -29,13 +29,20 @@ struct WebSocketStream::Impl : std::enable_shared_from_this<Impl> {
   Timer close_timer;  // for the peer's Close after ours
   std::shared_ptr<WebSocketEvents> events;
   ByteView inbox;          // what recv hands out; within on_data only
+  Bytes coming;            // the binary message so far
+  std::size_t frames = 0;  // of `coming`
+  std::size_t max_frames = kMaxFragments;
+  std::size_t max_message = kMaxMessage;
+  bool control = false;    // the frame that is being read is no part of `coming`
   Bytes outbox;            // what one wslay_event_send made
   std::deque<Bytes> held;  // whole messages that wslay had read when paused (≤ its 4 KiB buffer)
   bool paused = false;
 
   void start_inner();
   void on_data(ByteView bytes);
-  void on_message(const wslay_event_on_msg_recv_arg& message);
+  void on_frame(std::uint8_t opcode, std::uint64_t size);
+  void on_message(std::uint8_t opcode);
+  void refuse(std::uint16_t code);
   void queue(std::uint8_t opcode, ByteView bytes);
   void flush();
   void deliver_held();
@@ -83,16 +90,29 @@ WebSocketStream::Impl::Impl(Loop& l, Rng& r, WebSocketRole role, std::unique_ptr
     static_cast<Impl*>(self)->rng.fill({out, size});
     return 0;
   };
+  callbacks.on_frame_recv_start_callback =
+      [](wslay_event_context*, const wslay_event_on_frame_recv_start_arg* frame, void* self) {
+        static_cast<Impl*>(self)->on_frame(frame->opcode, frame->payload_length);
+      };
+  callbacks.on_frame_recv_chunk_callback =
+      [](wslay_event_context*, const wslay_event_on_frame_recv_chunk_arg* chunk, void* user) {
+        auto* self = static_cast<Impl*>(user);
+        if (!self->control) append(self->coming, {chunk->data, chunk->data_length});
+      };
   callbacks.on_msg_recv_callback = [](wslay_event_context*,
-                                      const wslay_event_on_msg_recv_arg* message, void* self) {
-    static_cast<Impl*>(self)->on_message(*message);
+                                      const wslay_event_on_msg_recv_arg* arrived, void* self) {
+    static_cast<Impl*>(self)->on_message(arrived->opcode);
   };
   wslay_event_context* made = nullptr;
   const auto init = role == WebSocketRole::kServer ? wslay_event_context_server_init
                                                    : wslay_event_context_client_init;
   if (init(&made, &callbacks, this) != 0) std::abort();  // out of memory
   context.reset(made);
-  wslay_event_config_set_max_recv_msg_length(made, kMaxMessage);
+  // wslay would keep each frame in memory of its own, as much as the frame's header announces.
+  wslay_event_config_set_no_buffering(made, 1);
+  if (!inner->limited()) return;
+  max_frames = kMaxStrangerFragments;
+  max_message = kMaxForStranger;
 }
 
 void WebSocketStream::Impl::start_inner() {
@@ -127,19 +147,32 @@ void WebSocketStream::Impl::on_data(ByteView bytes) {
   check_end();
 }
 
-void WebSocketStream::Impl::on_message(const wslay_event_on_msg_recv_arg& message) {
-  if (message.opcode == WSLAY_TEXT_FRAME) {
-    wslay_event_queue_close(context.get(), WSLAY_CODE_UNSUPPORTED_DATA, nullptr, 0);
-    wslay_event_shutdown_read(context.get());
-    return;
+void WebSocketStream::Impl::on_frame(std::uint8_t opcode, std::uint64_t size) {
+  control = opcode >= WSLAY_CONNECTION_CLOSE;
+  if (opcode == WSLAY_TEXT_FRAME) return refuse(WSLAY_CODE_UNSUPPORTED_DATA);
+  if (control) return;
+  if (++frames > max_frames || size > max_message - coming.size()) {
+    refuse(WSLAY_CODE_MESSAGE_TOO_BIG);
   }
-  if (message.opcode != WSLAY_BINARY_FRAME || !inner) return;  // wslay answers ping and Close
-  const ByteView bytes{message.msg, message.msg_length};
+}
+
+void WebSocketStream::Impl::on_message(std::uint8_t opcode) {
+  if (opcode != WSLAY_BINARY_FRAME || !inner) return;  // wslay answers ping and Close
+  frames = 0;
+  if (wslay_event_get_read_enabled(context.get()) == 0) return;  // refused
   if (paused) {
-    held.push_back(to_bytes(bytes));
+    held.push_back(coming);
   } else if (const auto kept = events; kept && kept->message) {
-    kept->message(bytes);
+    kept->message(coming);
   }
+  coming.clear();
+  if (coming.capacity() > kMaxForStranger) coming.shrink_to_fit();
+}
+
+// Close with this code; nothing is read any more.
+void WebSocketStream::Impl::refuse(std::uint16_t code) {
+  wslay_event_queue_close(context.get(), code, nullptr, 0);
+  wslay_event_shutdown_read(context.get());
 }
 
 void WebSocketStream::Impl::queue(std::uint8_t opcode, ByteView bytes) {
@@ -224,6 +257,14 @@ void WebSocketStream::finish() {
 }
 
 void WebSocketStream::close() { impl_->close(); }
+
+bool WebSocketStream::limited() const { return impl_->inner && impl_->inner->limited(); }
+
+void WebSocketStream::lift_limits() {
+  impl_->max_frames = kMaxFragments;
+  impl_->max_message = kMaxMessage;
+  if (impl_->inner) impl_->inner->lift_limits();
+}
 
 void WebSocketStream::pause() {
   impl_->paused = true;

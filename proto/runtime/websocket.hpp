@@ -1,5 +1,7 @@
-// WebSocket (RFC 6455) by wslay over any ByteStream: binary messages up to kMaxMessage. Pings are
-// answered; text messages, oversize and malformed frames close with the protocol's code.
+// WebSocket (RFC 6455) by wslay over any ByteStream: binary messages up to kMaxMessage in at most
+// kMaxFragments frames. Pings are answered; text messages, oversize and malformed frames close with
+// the protocol's code. Over a limited stream a message has at most kMaxForStranger bytes and
+// kMaxStrangerFragments frames.
 #pragma once
 
 #include <functional>
@@ -14,6 +16,8 @@
 namespace culvert::runtime {
 
 inline constexpr std::size_t kMaxMessage = 1U << 20U;
+inline constexpr std::size_t kMaxFragments = 1024;  // frames of one message
+inline constexpr std::size_t kMaxStrangerFragments = 64;
 
 enum class WebSocketRole { kClient, kServer };
 
@@ -39,6 +43,8 @@ class WebSocketStream {
   void close();
   void pause();
   void resume();
+  bool limited() const;  // as ByteStream's
+  void lift_limits();
 
  private:
   struct Impl;

@@ -44,6 +44,8 @@ class WebSocketByteStream final : public ByteStream {
   }
   void pause() override { socket_.pause(); }
   void resume() override { socket_.resume(); }
+  bool limited() const override { return socket_.limited(); }
+  void lift_limits() override { socket_.lift_limits(); }
 
  private:
   WebSocketStream socket_;

@@ -13,15 +13,20 @@ Core::~Core() = default;
 
 void Core::opened(ConnectionId id, Now now) {
   auto& p = *parts_;
-  if (p.restarting || p.connections.size() >= p.options.max_connections) {
+  if (p.restarting) {
     ++p.counters.connections_refused;
-    const char* why = p.restarting ? "the relay is restarting" : "the relay is full";
-    p.effects.closes.push_back({id, {ErrorCode::kExhausted, why}, {}});
+    p.effects.closes.push_back({id, {ErrorCode::kExhausted, "the relay is restarting"}, {}});
     return;
+  }
+  if (const auto gone = p.strangers.enter(id, {})) {
+    ++p.counters.connections_refused;
+    p.close(*p.find(*gone), {ErrorCode::kExhausted, "too many connections without a login"});
+    p.sweep();
   }
   ++p.counters.connections_opened;
   auto& connection = p.connections[id];
   connection.id = id;
+  connection.reader.take_only(derp::FrameType::kClientInfo);
   connection.challenge.bytes = p.rng.array<derp::kChallengeSize>();
   connection.login_by = now.steady + derp::kLoginTimeout;
   p.arm(connection);
@@ -41,8 +46,11 @@ void Core::bytes(ConnectionId id, ByteView bytes, Now now) {
       bytes, [&](const derp::Frame& frame) { return p.handle_frame(*connection, frame, now); });
   p.counters.frames_skipped += connection->reader.skipped() - skipped;
   if (!fed) {
-    ++p.counters.malformed;
-    p.close(*connection, fed.error(), fed.error().message);
+    const bool early = fed.error().code == ErrorCode::kDenied;
+    ++(early ? p.counters.logins_refused : p.counters.malformed);
+    p.close(
+        *connection, fed.error(),
+        early ? "login refused: a frame before the login" : std::string_view(fed.error().message));
   }
   p.sweep();
 }
@@ -162,7 +170,12 @@ void Core::Parts::close(Connection& connection, Error reason, std::string_view l
   effects.closes.push_back(std::move(last));
   if (connection.timer != Instant::never()) timers.erase({connection.timer, connection.id});
   connection.timer = Instant::never();
-  if (connection.logged_in) leave(connection);
+  if (connection.logged_in) {
+    --logged_in;
+    leave(connection);
+  } else {
+    strangers.leave(connection.id);
+  }
   doomed.push_back(connection.id);
 }
 

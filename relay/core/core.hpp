@@ -13,6 +13,11 @@
 // (kMaxDisco packets), then data (queue_bytes; derp::PacketQueue); a full queue drops its oldest
 // packet. A transport that takes nothing for kWriteStall while something waits is closed.
 //
+// Strangers. A connection is a stranger until its login. There are at most kMaxStrangers (and at
+// most max_connections); a further one takes the place of another stranger, chosen at random. A
+// connection that is logged in never makes room for a stranger. The shell, which knows addresses,
+// gives each source a share as well.
+//
 // Pairs. With tickets, A reaches B when both hold a ticket that names the other. Sending to a key
 // that one's ticket does not name has no visible effect, whether it is here or not. For a key that
 // it names, a B that is absent and a B that does not name A look the same (PeerGone "not here").
@@ -38,17 +43,18 @@ inline constexpr Duration kKeepAliveJitter = 5s;
 inline constexpr Duration kPingAfter = 10s;  // nothing heard from a client that answers pings …
 inline constexpr Duration kDeadAfter = 24s;  // … then it is gone: it has sent no FIN
 inline constexpr Duration kWriteStall = 10s;
-inline constexpr Duration kPeerGoneEvery = 1s;    // at most one "not here" a peer in this time
-inline constexpr std::size_t kMaxDisco = 32;      // packets a connection
-inline constexpr std::size_t kMaxOwnFrames = 64;  // pongs, PeerGone, health: more are dropped
-inline constexpr std::size_t kMaxSameKey = 4;     // connections of one key; the oldest is closed
+inline constexpr Duration kPeerGoneEvery = 1s;      // at most one "not here" a peer in this time
+inline constexpr std::size_t kMaxDisco = 32;        // packets a connection
+inline constexpr std::size_t kMaxOwnFrames = 64;    // pongs, PeerGone, health: more are dropped
+inline constexpr std::size_t kMaxSameKey = 4;       // connections of one key; the oldest is closed
+inline constexpr std::size_t kMaxStrangers = 1024;  // before their login; see Room
 inline constexpr std::size_t kMaxCorrespondents = 1024;  // told PeerGone when a client leaves
 
 struct Options {
   derp::RelayKeyPair key;
   // Admit anyone without a ticket, anyone to anyone, as a stock relay does. Never by default.
   bool open = false;
-  std::size_t max_connections = 16'384;
+  std::size_t max_connections = 16'384;  // logged in; strangers have a room of their own
   std::size_t queue_bytes = 256 * 1024;  // data a connection; at least one packet always fits
   std::uint64_t bytes_per_second = 0;    // a client's, when its ticket gives none; 0: no limit
 };
@@ -59,11 +65,13 @@ struct Close {
   Bytes last;  // frames to write before closing: why (Health)
 };
 struct Effects {
-  std::vector<ConnectionId> writable;  // has frames to pull
+  std::vector<ConnectionId> writable;   // has frames to pull
+  std::vector<ConnectionId> logged_in;  // are strangers no longer
   std::vector<Close> closes;
 
   void clear() {
     writable.clear();
+    logged_in.clear();
     closes.clear();
   }
 };

@@ -8,7 +8,7 @@ namespace culvert::relay {
 
 struct Counters {
   std::uint64_t connections_opened = 0;
-  std::uint64_t connections_refused = 0;  // over max_connections, or draining
+  std::uint64_t connections_refused = 0;  // no room, or draining
   std::uint64_t logins = 0;
   std::uint64_t logins_refused = 0;  // box, challenge, ticket, time
   std::uint64_t tickets_renewed = 0;

@@ -21,6 +21,10 @@ void Core::Parts::log_in(Connection& connection, const derp::Frame& frame, Now n
     const auto opened = derp::open_client_info(frame.payload, options.key);
     admitted = opened ? admit(connection, *opened, now) : Status(fail_with(opened.error()));
   }
+  if (admitted && logged_in >= options.max_connections) {
+    ++counters.connections_refused;
+    return close(connection, {ErrorCode::kExhausted, "the relay is full"}, "the relay is full");
+  }
   if (!admitted) {
     ++counters.logins_refused;
     return close(connection, admitted.error(), "login refused: " + admitted.error().message);
@@ -77,6 +81,10 @@ void Core::Parts::limit(Connection& connection, std::uint64_t bytes_per_second) 
 void Core::Parts::enter(Connection& connection, Now now) {
   ++counters.logins;
   connection.logged_in = true;
+  connection.reader.take_all();
+  strangers.leave(connection.id);
+  ++logged_in;
+  effects.logged_in.push_back(connection.id);
   connection.login_by = Instant::never();
   const auto jitter = rng.below(static_cast<std::uint64_t>(kKeepAliveJitter.count()) + 1U);
   connection.keep_alive = now.steady + kKeepAlive + Duration(static_cast<std::int64_t>(jitter));

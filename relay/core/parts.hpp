@@ -2,12 +2,14 @@
 // login.cpp who is admitted, forward.cpp who hears whom.
 #pragma once
 
+#include <algorithm>
 #include <set>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "proto/core/rng.hpp"
+#include "proto/core/room.hpp"
 #include "relay/core/connection.hpp"
 #include "relay/core/core.hpp"
 
@@ -24,11 +26,16 @@ struct Core::Parts {
   Effects effects;
   bool restarting = false;
   std::unordered_map<ConnectionId, Connection> connections;
+  Room strangers{max_strangers(), max_strangers(), rng};  // of connections
+  std::size_t logged_in = 0;                              // the other connections
   // Connections of each key that is logged in, the active one (last to log in or to send) last.
   std::unordered_map<crypto::RelayKey, std::vector<ConnectionId>> clients;
   std::set<std::pair<Instant, ConnectionId>> timers;
   std::vector<ConnectionId> doomed;
 
+  std::size_t max_strangers() const {
+    return std::clamp<std::size_t>(options.max_connections, 1, kMaxStrangers);
+  }
   Connection* find(ConnectionId id);
   void arm(Connection& connection);   // after one of its deadlines changed
   void list(Connection& connection);  // it has something to pull

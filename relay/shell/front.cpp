@@ -43,10 +43,6 @@ Front::Front(runtime::Loop& loop, Rng& rng, FrontOptions options, FrontCalls cal
     : loop_(loop), rng_(rng), options_(options), calls_(std::move(calls)) {}
 
 void Front::accept(std::unique_ptr<runtime::ByteStream> stream, Door door) {
-  if (pending_.size() >= kMaxPending) {
-    ++refused_;
-    return;
-  }
   const auto id = next_++;
   pending_[id] = std::make_unique<HttpAcceptor>(loop_, std::move(stream),
                                                 [this, id, door](Result<RequestHead> request) {

@@ -21,8 +21,6 @@
 
 namespace culvert::relay {
 
-inline constexpr std::size_t kMaxPending = 1024;  // streams without a whole head; more are cut
-
 enum class Door { kPublic, kMetrics };
 
 struct FrontOptions {
@@ -39,8 +37,9 @@ class Front {
  public:
   Front(runtime::Loop& loop, Rng& rng, FrontOptions options, FrontCalls calls);
 
+  // How many streams wait here is bounded by the WaitingRoom that they came through.
   void accept(std::unique_ptr<runtime::ByteStream> stream, Door door);
-  std::uint64_t refused() const { return refused_; }  // over kMaxPending, or a bad head
+  std::uint64_t refused() const { return refused_; }  // a bad head
 
  private:
   void handle(runtime::HttpAcceptor& http, const runtime::RequestHead& request, Door door);

@@ -12,7 +12,7 @@ struct Line {
 };
 constexpr Line kLines[] = {
     {"connections_opened", "upgraded connections", &Counters::connections_opened},
-    {"connections_refused", "over the limit, or while draining", &Counters::connections_refused},
+    {"connections_refused", "no room, or while draining", &Counters::connections_refused},
     {"logins", "clients admitted", &Counters::logins},
     {"logins_refused", "bad box, challenge or ticket, or too late", &Counters::logins_refused},
     {"tickets_renewed", "renewals accepted", &Counters::tickets_renewed},
@@ -36,7 +36,7 @@ constexpr Line kDropped[] = {
 }  // namespace
 
 std::string expose(const Core& core, const StunCounters& stun, const runtime::TlsCounters& tls,
-                   std::uint64_t requests_refused) {
+                   const DoorCounters& doors) {
   runtime::Metrics metrics;
   const auto count = [&](const std::string& name, const char* help, std::uint64_t value,
                          const std::string& labels = "") {
@@ -57,7 +57,13 @@ std::string expose(const Core& core, const StunCounters& stun, const runtime::Tl
   count("stun", "STUN datagrams", stun.limited, "result=\"limited\"");
   count("tls_handshakes", "TLS handshakes", tls.handshakes, "result=\"done\"");
   count("tls_handshakes", "TLS handshakes", tls.failed, "result=\"failed\"");
-  count("requests_refused", "malformed HTTP heads, or too many at once", requests_refused);
+  count("requests_refused", "malformed HTTP heads", doors.requests_refused);
+  metrics.gauge("culvert_relay_strangers", "connections before their login")
+      .set(static_cast<std::int64_t>(doors.strangers));
+  count("strangers_replaced", "connections reset before their login, for newer ones",
+        doors.strangers_replaced);
+  count("log_lines_dropped", "log lines that standard error had no room for",
+        doors.log_lines_dropped);
   return metrics.exposition();
 }
 

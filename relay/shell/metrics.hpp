@@ -9,7 +9,14 @@
 
 namespace culvert::relay {
 
+struct DoorCounters {
+  std::uint64_t requests_refused = 0;
+  std::size_t strangers = 0;  // now
+  std::uint64_t strangers_replaced = 0;
+  std::uint64_t log_lines_dropped = 0;
+};
+
 std::string expose(const Core& core, const StunCounters& stun, const runtime::TlsCounters& tls,
-                   std::uint64_t requests_refused);
+                   const DoorCounters& doors);
 
 }  // namespace culvert::relay

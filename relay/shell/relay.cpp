@@ -1,9 +1,13 @@
 #include "relay/shell/relay.hpp"
 
+#include <algorithm>
+
+#include "proto/runtime/log.hpp"
 #include "proto/runtime/tcp.hpp"
 #include "proto/runtime/timer.hpp"
 #include "proto/runtime/tls.hpp"
 #include "proto/runtime/udp.hpp"
+#include "proto/runtime/waiting_room.hpp"
 #include "relay/shell/admission.hpp"
 #include "relay/shell/front.hpp"
 #include "relay/shell/metrics.hpp"
@@ -19,6 +23,11 @@ std::vector<note::KnownKey> known(const std::vector<crypto::VerifyKey>& keys) {
   std::vector<note::KnownKey> out;
   for (const auto& key : keys) out.push_back({"ticket", key});
   return out;
+}
+
+// Behind something that ends TLS every connection comes from the same address.
+std::size_t share_of(const Settings& settings) {
+  return settings.plain ? settings.strangers : std::max<std::size_t>(settings.strangers / 4, 1);
 }
 
 Error named(const char* key, Error error) {
@@ -43,6 +52,8 @@ struct Relay::Parts {
         front(loop, random, {key.public_key, settings.open && !settings.plain},
               {[this](auto stream) { sessions.add(std::move(stream)); },
                [this] { return !draining && admits(); }, [this] { return metrics(); }}),
+        strangers(settings.strangers, share_of(settings), random),
+        watchers(runtime::kMaxWatchers, runtime::kMaxWatchers, random),
         drained(loop, [this] { finish(); }) {
     admission->ticket_keys = known(settings.ticket_keys);
     if (settings.vendor) admission->vendor = trust::to_vendor_id(*settings.vendor);
@@ -54,8 +65,9 @@ struct Relay::Parts {
   bool admits() const { return settings.open || !admission->ticket_keys.empty(); }
   void answer_stun(std::span<runtime::Datagram> datagrams);
   std::string metrics() const {
-    return expose(core, stun.counters(), tls ? tls->counters() : runtime::TlsCounters{},
-                  front.refused());
+    return expose(
+        core, stun.counters(), tls ? tls->counters() : runtime::TlsCounters{},
+        {front.refused(), strangers.size(), strangers.replaced(), runtime::log::dropped()});
   }
   void finish() {
     drained.cancel();
@@ -69,6 +81,8 @@ struct Relay::Parts {
   Sessions sessions;
   StunServer stun;
   Front front;
+  runtime::WaitingRoom strangers;  // of the public door
+  runtime::WaitingRoom watchers;   // of the metrics door, which is never full of strangers
   std::shared_ptr<runtime::TlsServerContext> tls;
   std::unique_ptr<runtime::TcpListener> public_door, metrics_door;
   std::unique_ptr<runtime::UdpSocket> stun_socket;
@@ -86,7 +100,9 @@ Status Relay::Parts::listen(const Identity& identity) {
     tls = std::move(*made);
   }
   auto opened = runtime::TcpListener::open(
-      loop, settings.listen, [this](std::unique_ptr<runtime::TcpStream> stream, const Endpoint&) {
+      loop, settings.listen,
+      [this](std::unique_ptr<runtime::TcpStream> stream, const Endpoint& peer) {
+        strangers.take_in(*stream, peer);
         if (!tls) return front.accept(std::move(stream), Door::kPublic);
         front.accept(runtime::TlsStream::server(loop, tls, std::move(stream)), Door::kPublic);
       });
@@ -108,7 +124,9 @@ Status Relay::Parts::listen_stun() {
 Status Relay::Parts::listen_metrics() {
   if (!settings.metrics) return {};
   auto opened = runtime::TcpListener::open(
-      loop, *settings.metrics, [this](std::unique_ptr<runtime::TcpStream> stream, const Endpoint&) {
+      loop, *settings.metrics,
+      [this](std::unique_ptr<runtime::TcpStream> stream, const Endpoint& peer) {
+        watchers.take_in(*stream, peer);
         front.accept(std::move(stream), Door::kMetrics);
       });
   if (!opened) return fail_with(named("metrics", opened.error()));

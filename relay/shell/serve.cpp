@@ -1,31 +1,27 @@
 #include "relay/shell/serve.hpp"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <csignal>
 
 #include "proto/runtime/log.hpp"
 #include "proto/runtime/signal.hpp"
+#include "proto/runtime/startup.hpp"
 #include "proto/trust/names.hpp"
-#include "relay/shell/front.hpp"
 
 namespace culvert::relay {
 namespace {
 
 namespace log = runtime::log;
 
-// Beside connections: requests under way, listeners, files.
-constexpr std::size_t kSpareDescriptors = kMaxPending + 64;
+constexpr std::size_t kOtherFiles = 64;  // listeners, log, keys
 
-// Takes as many descriptors as the system gives and leaves some for the rest.
-std::size_t fit_connections(std::size_t wanted) {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return wanted;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-  const auto most = static_cast<std::size_t>(limit.rlim_cur);
-  return std::min(wanted, most > 2 * kSpareDescriptors ? most - kSpareDescriptors : most / 2);
+// As many descriptors as the system gives: strangers get a quarter at most, watchers and the rest
+// what they need, those that are logged in what is left.
+void fit_connections(Settings& settings) {
+  const auto most = std::max<std::size_t>(runtime::raise_descriptor_limit(), 4 * kOtherFiles);
+  settings.strangers = std::min(settings.strangers, most / 4);
+  const auto spare = settings.strangers + runtime::kMaxWatchers + kOtherFiles;
+  settings.max_connections = std::min(settings.max_connections, most - spare);
 }
 
 void say_ready(const Relay& relay, const Settings& settings, const std::string& certificate) {
@@ -44,7 +40,7 @@ void say_ready(const Relay& relay, const Settings& settings, const std::string& 
 
 Status serve(Settings settings, Identity identity, const std::string& config, Rng& rng) {
   runtime::Loop loop;
-  settings.max_connections = fit_connections(settings.max_connections);
+  fit_connections(settings);
   const auto certificate =
       identity.tls ? trust::format_hash(identity.tls->certificate_sha256().view()) : "none";
   auto opened = Relay::open(loop, rng, settings, std::move(identity));

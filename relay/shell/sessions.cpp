@@ -46,6 +46,11 @@ void Sessions::add(std::unique_ptr<runtime::ByteStream> stream) {
 
 void Sessions::settle() {
   core_.drain(effects_);
+  for (const auto id : effects_.logged_in) {
+    if (const auto found = streams_.find(id); found != streams_.end()) {
+      found->second.stream->lift_limits();
+    }
+  }
   for (const auto id : effects_.writable) flush(id);
   for (auto& close : effects_.closes) end(std::move(close));
   if (streams_.empty() && on_empty_) std::exchange(on_empty_, nullptr)();

@@ -12,6 +12,7 @@
 #include "proto/core/time.hpp"
 #include "proto/crypto/keys.hpp"
 #include "proto/runtime/log.hpp"
+#include "proto/runtime/waiting_room.hpp"
 
 namespace culvert::relay {
 
@@ -30,7 +31,8 @@ struct Settings {
   std::vector<crypto::VerifyKey> ticket_keys;
   std::optional<crypto::Hash> vendor;  // tickets must be of this vendor, where set
   bool open = false;
-  std::size_t max_connections = 16'384;
+  std::size_t max_connections = 16'384;            // logged in
+  std::size_t strangers = runtime::kMaxStrangers;  // connections before their login; not in a file
   std::uint64_t bytes_per_second = 0;
   Duration drain = 3s;  // from Restarting to the end of the process
   runtime::log::Level log_level = runtime::log::Level::kInfo;

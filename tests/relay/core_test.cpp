@@ -439,6 +439,45 @@ TEST_CASE("relay core: the table of connections is bounded") {
   CHECK(bench.core.counters().connections_refused == 2);
 }
 
+TEST_CASE("relay core: a flood of strangers pushes out strangers alone") {
+  RelayBench bench;
+  const auto ka = bench.make_key();
+  const auto kb = bench.make_key();
+  auto& a = bench.connect(ka, bench.ticket(ka.public_key, {kb.public_key}));
+  for (int i = 0; i < 1'000; ++i) bench.raw_open();
+  CHECK(bench.core.connection_count() == 65);  // 64 strangers and one that is logged in
+  CHECK(bench.core.connection_count() - 1 <= kMaxStrangers);
+  CHECK(a.open);
+  auto& b = bench.connect(kb, bench.ticket(kb.public_key, {ka.public_key}));  // still gets in
+  CHECK(b.open);
+  bench.send(b, ka.public_key, "hello");
+  bench.settle();
+  CHECK(a.received() == std::vector<std::string>{"hello"});
+  CHECK(bench.core.client_count() == 2);
+}
+
+TEST_CASE("relay core: a full relay refuses at the login and keeps those that are here") {
+  RelayBench bench(false, 2);
+  std::vector<derp::RelayKeyPair> keys;
+  for (int i = 0; i < 3; ++i) keys.push_back(bench.make_key());
+  auto& a = bench.connect(keys[0], bench.ticket(keys[0].public_key, {}));
+  auto& b = bench.connect(keys[1], bench.ticket(keys[1].public_key, {}));
+  auto& c = bench.connect(keys[2], bench.ticket(keys[2].public_key, {}));
+  CHECK((a.open && b.open));
+  CHECK_FALSE(c.open);
+  CHECK(c.close_reason.code == ErrorCode::kExhausted);
+  bench.disconnect(a);
+  CHECK(bench.connect(keys[2], bench.ticket(keys[2].public_key, {})).open);
+}
+
+TEST_CASE("relay core: a frame that is no login is refused before its payload comes") {
+  RelayBench bench;
+  const auto id = bench.raw_open();
+  bench.core.bytes(id, *from_hex("0400010020"), bench.now);  // SendPacket, 65,568 bytes announced
+  CHECK(bench.core.connection_count() == 0);
+  CHECK(bench.core.counters().logins_refused == 1);
+}
+
 TEST_CASE("relay core: a restart is announced, spread, and admits nobody new") {
   Pair p;
   p.core.begin_restart(p.now, 5s, 30s);

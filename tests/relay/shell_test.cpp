@@ -5,6 +5,7 @@
 #include <regex>
 
 #include "proto/path/stun.hpp"
+#include "proto/runtime/tcp.hpp"
 #include "proto/runtime/udp.hpp"
 #include "relay/shell/stun_server.hpp"
 #include "tests/relay/shell_support.hpp"
@@ -157,6 +158,42 @@ TEST_CASE("relay shell: the HTTP door") {
   CHECK(bench.get(at, true, "/healthz"));
   bench.relay->set_ticket_keys({});
   CHECK(bench.get(at, true, "/readyz")->head.status == 503);
+}
+
+TEST_CASE("relay shell: idle strangers close no door and push out no client") {
+  Two t;
+  std::vector<std::unique_ptr<runtime::TcpConnect>> connecting;
+  std::vector<std::unique_ptr<runtime::TcpStream>> idle;
+  const auto besiege = [&](const Endpoint& door, std::size_t count) {
+    const auto before = idle.size();
+    for (std::size_t i = 0; i < count; ++i) {
+      connecting.push_back(std::make_unique<runtime::TcpConnect>(
+          t.loop, door, runtime::ConnectOptions{}, [&](auto stream) {
+            REQUIRE(stream);
+            idle.push_back(std::move(*stream));
+          }));
+    }
+    t.until([&] { return idle.size() == before + count; });
+  };
+  const auto numbers = *t.relay->metrics_endpoint();
+  besiege(t.relay->listen_endpoint(), 300);  // from one source, whose share is 256
+  besiege(numbers, 80);                      // of 64 places
+  for (const auto* page : {"/healthz", "/readyz"}) {
+    CHECK(t.get(t.relay->listen_endpoint(), true, page)->head.status == 200);
+    CHECK(t.get(numbers, false, page)->head.status == 200);
+  }
+  const auto metrics = t.get(numbers, false, "/metrics");
+  REQUIRE(metrics);
+  const std::string shown(text(metrics->body));
+  CHECK(std::regex_search(shown, std::regex("culvert_relay_strangers (25[0-6]|2[0-4].)\n")));
+  CHECK(std::regex_search(shown, std::regex("strangers_replaced_total [1-9]")));
+  CHECK(shown.find("culvert_relay_log_lines_dropped_total 0\n") != std::string::npos);
+  const auto kc = derp::RelayKeyPair::generate(t.rng);
+  const auto c = t.connect(kc, t.ticket(kc.public_key, {}));
+  t.until([&] { return c->ready(); });
+  t.a->send(t.kb.public_key, view("still here"));
+  t.until([&] { return !t.b->received().empty(); });
+  CHECK(t.relay->core().client_count() == 3);
 }
 
 TEST_CASE("relay shell: STUN tells clients their address") {

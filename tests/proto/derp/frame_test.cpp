@@ -1,7 +1,11 @@
 #include "proto/derp/frame.hpp"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <csignal>
 
 #include "proto/core/rng.hpp"
 #include "proto/derp/payload.hpp"
@@ -178,4 +182,54 @@ TEST_CASE("derp frame: random bytes never read outside, never hold more than one
       }
     }
   }
+}
+
+TEST_CASE("derp frame: only one type is taken when the owner says so") {
+  Bytes login;
+  write_frame(login, FrameType::kClientInfo, {Bytes(kKeySize + 40, 1)});
+  const Bytes unknown = {0x7F, 0, 0, 0, 1, 0xFF};
+  for (unsigned type = 0; type < 256; ++type) {
+    const auto bounds = payload_bounds(static_cast<std::uint8_t>(type));
+    if (!bounds || static_cast<FrameType>(type) == FrameType::kClientInfo) continue;
+    Bytes header = {static_cast<std::uint8_t>(type)};
+    Writer(header).be(static_cast<std::uint32_t>(bounds->most));
+    FrameReader reader;
+    reader.take_only(FrameType::kClientInfo);
+    int frames = 0;
+    const auto count = [&](const Frame&) { return ++frames > 0; };
+    CHECK(reader.feed(login, count));
+    CHECK(reader.feed(unknown, count));  // skipped, never held
+    INFO("type " << type);
+    CHECK_FALSE(reader.feed(header, count));  // its payload has not come yet
+    CHECK(frames == 1);
+  }
+  FrameReader reader;
+  reader.take_only(FrameType::kClientInfo);
+  reader.take_all();
+  Bytes ping;
+  write_frame(ping, FrameType::kPing, {Bytes(8, 1)});
+  int frames = 0;
+  CHECK(reader.feed(ping, [&](const Frame&) { return ++frames > 0; }));
+  CHECK(frames == 1);
+}
+
+TEST_CASE("derp frame: writing a frame out of its type's bounds ends the program") {
+  const auto [type, size] = GENERATE(table<FrameType, std::size_t>({
+      {FrameType::kPing, 7},
+      {FrameType::kTicket, kMaxTicketSize + 1},
+      {FrameType::kSendPacket, kKeySize + kMaxPacketSize + 1},
+      {static_cast<FrameType>(0x7F), 1},
+  }));
+  const auto child = ::fork();
+  if (child == 0) {
+    ::close(STDERR_FILENO);
+    ::signal(SIGABRT, SIG_DFL);
+    Bytes out;
+    write_frame(out, type, {Bytes(size, 1)});
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  CHECK(WIFSIGNALED(status));
+  CHECK(WTERMSIG(status) == SIGABRT);
 }

@@ -75,6 +75,60 @@ TEST_CASE("the limits themselves are allowed", "[runtime][http]") {
   CHECK(parsed->head.headers.list().size() == kMaxHeaders);
 }
 
+TEST_CASE("a head in pieces is the same head, refused at the same place", "[runtime][http]") {
+  const auto raw = GENERATE_COPY(values<std::string>({
+      "GET /derp?x=1 HTTP/1.1\r\nHost: a\r\nUpgrade:  DERP \r\nEmpty:\r\n\r\nleft over",
+      head_of(kMaxHeaders, 100),
+      "GET / HTTP/1.1\r\nHost: a\n\r\n",
+      "GET / HTTP/1.1\rHost: a\r\n\r\n",
+      "GET / HTTP/1.1\r\nA: b\r\n folded\r\n\r\n",
+      head_of(kMaxHeaders + 1, 1),
+      head_of(40, 1000),
+      std::string(kMaxHeadSize + 5, 'x'),
+  }));
+  CAPTURE(raw.substr(0, 60));
+  const auto whole = parse_request_head(view(raw));
+  const std::size_t piece = GENERATE(1U, 2U, 3U, 7U, 1000U);
+  HeadParser<RequestHead> parser;
+  Result<std::size_t> size = std::size_t{0};
+  for (std::size_t i = 0; i < raw.size() && size && *size == 0; i += piece) {
+    size = parser.parse(view(raw).first(std::min(i + piece, raw.size())));
+  }
+  REQUIRE(size.has_value() == whole.has_value());
+  if (!size) {
+    CHECK(size.error().message == whole.error().message);
+    return;
+  }
+  CHECK(*size == whole->size);
+  const auto head = parser.take();
+  CHECK(head.target == whole->head.target);
+  CHECK(head.headers.list() == whole->head.headers.list());
+  const std::string next = "PUT /next HTTP/1.1\r\n\r\n";  // the parser has begun anew
+  CHECK(*parser.parse(view(next)) == next.size());
+  CHECK(parser.take().target == "/next");
+}
+
+TEST_CASE("no byte of a head is searched twice, whatever its pieces", "[runtime][http]") {
+  const auto raw = GENERATE_COPY(values<std::string>({
+      head_of(kMaxHeaders, 100),
+      "GET / HTTP/1.1\r\nHost: a\r\nLong: " + std::string(10'000, 'x') + "\r\n\r\n",
+  }));
+  HeadParser<RequestHead> parser;
+  for (std::size_t size = 1; size < raw.size(); ++size) {
+    // Where the parser has been stands what it would refuse. It may read a line as a whole once
+    // the line has ended.
+    std::string so_far = raw.substr(0, size);
+    const bool line_ends = so_far.ends_with("\r\n");
+    const std::size_t line = line_ends ? so_far.rfind('\n', size - 2) + 1 : size - 1;
+    std::fill_n(so_far.begin(), line, '\n');
+    const auto got = parser.parse(view(so_far));
+    REQUIRE(got);
+    REQUIRE(*got == 0);
+  }
+  CHECK(*parser.parse(view(raw)) == raw.size());
+  CHECK(parser.take().headers.list().size() > 1);
+}
+
 TEST_CASE("response heads", "[runtime][http]") {
   const auto good = parse_response_head(view("HTTP/1.1 101 Switching Protocols\r\nA: b\r\n\r\nX"));
   REQUIRE(good);

@@ -197,6 +197,101 @@ TEST_CASE("an end without close_notify is an error, not an end", "[runtime][tls]
   CHECK_FALSE(pair.server.closed->message.empty());
 }
 
+TEST_CASE("bytes after close_notify are discarded", "[runtime][tls]") {
+  Loop loop;
+  const auto identity = identity_for("relay.example");
+  TcpPair tcp(loop);
+  const auto closing = GENERATE(false, true);  // the server has sent its close_notify as well
+  // The client's TLS is over a stream that the test keeps: it writes below TLS later.
+  struct Tap final : ByteStream {
+    explicit Tap(std::shared_ptr<ByteStream> to) : below(std::move(to)) {}
+    void start(StreamEvents events) override { below->start(std::move(events)); }
+    void write(ByteView bytes) override { below->write(bytes); }
+    std::size_t unsent() const override { return below->unsent(); }
+    void finish() override {}  // the connection stays open for what follows
+    void close() override {}
+    void pause() override { below->pause(); }
+    void resume() override { below->resume(); }
+    std::shared_ptr<ByteStream> below;
+  };
+  const std::shared_ptr<ByteStream> raw = std::move(tcp.client);
+  Peer client;
+  Peer server;
+  client.take(
+      TlsStream::client(loop, pinning(identity.certificate_sha256()), std::make_unique<Tap>(raw)));
+  auto stream = TlsStream::server(loop, serve(identity), std::move(tcp.server));
+  auto* tls = stream.get();
+  server.take(std::move(stream));
+  client.write("last words");
+  client.stream->finish();
+  RUN_UNTIL(loop, server.ended);
+  CHECK(server.got == "last words");
+  if (closing) server.write("and ours");
+  std::size_t sent = 0;
+  const Bytes junk(64U << 10U, 0x17);
+  REQUIRE(loop.run_until(
+      [&] {
+        CHECK(tls->unread() == 0);
+        if (raw->unsent() < kLowWater) {
+          raw->write(junk);
+          sent += junk.size();
+        }
+        return sent > (8U << 20U) || server.closed;
+      },
+      kBound));
+  CHECK_FALSE(server.closed);
+  CHECK(server.got == "last words");
+  server.stream->finish();
+  RUN_UNTIL(loop, server.closed.has_value());
+}
+
+TEST_CASE("what follows close_notify in the same piece is discarded too", "[runtime][tls]") {
+  Loop loop;
+  const auto identity = identity_for("relay.example");
+  TlsPair pair(loop, serve(identity), pinning(identity.certificate_sha256()));
+  RUN_UNTIL(loop, pair.server_info.has_value());
+  auto* tls = static_cast<TlsStream*>(pair.server.stream.get());
+  pair.server.stream->pause();
+  pair.client.write("x");
+  pair.client.stream->finish();
+  pair.server.stream->resume();
+  RUN_UNTIL(loop, pair.server.ended);
+  CHECK(tls->unread() == 0);
+}
+
+TEST_CASE("a handshake that never ends is cut", "[runtime][tls]") {
+  Loop loop;
+  TcpPair tcp(loop);
+  const auto context = serve(identity_for("relay.example"));
+  Peer raw;
+  Peer server;
+  raw.take(std::move(tcp.client));
+  server.take(TlsStream::server(loop, context, std::move(tcp.server)));
+  // One ClientHello of 120,000 bytes (OpenSSL takes them up to 131,396), a record at a time.
+  std::size_t left = 120'000;
+  bool first = true;
+  while (left > 0) {
+    const auto size = std::min<std::size_t>(left, 16'000);
+    Bytes record = {0x16, 0x03, 0x01};
+    Writer(record).be(static_cast<std::uint16_t>(size));
+    Bytes body(size, 0);
+    if (first) {
+      body[0] = 1;  // ClientHello, its length in three bytes
+      body[1] = 0x01;
+      body[2] = 0xD4;
+      body[3] = 0xBC;
+      body[4] = body[5] = 3;
+    }
+    first = false;
+    append(record, body);
+    raw.stream->write(record);
+    left -= size;
+  }
+  RUN_UNTIL(loop, server.closed.has_value());
+  CHECK(server.closed->code == ErrorCode::kExhausted);
+  CHECK(context->counters().failed == 1);
+}
+
 TEST_CASE("a TLS stream may go inside each of its events", "[runtime][tls]") {
   Loop loop;
   const auto identity = identity_for("a.example");

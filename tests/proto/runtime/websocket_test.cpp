@@ -40,11 +40,12 @@ std::string frame(unsigned first, std::string_view payload, bool masked = true) 
   return out + std::string(payload);
 }
 
-// A raw client against our server.
+// A raw client against our server, to which it may be a stranger.
 struct RawClient {
-  explicit RawClient(Loop& loop) {
+  explicit RawClient(Loop& loop, bool stranger = false) {
     TcpPair tcp(loop);
     raw.take(std::move(tcp.client));
+    if (stranger) tcp.server->limit(nullptr);
     server.take(std::make_unique<WebSocketStream>(loop, rng, WebSocketRole::kServer,
                                                   std::move(tcp.server)));
   }
@@ -130,6 +131,72 @@ TEST_CASE("fragments with a ping between make one message", "[runtime][websocket
   RUN_UNTIL(loop, pair.server.got.size() == 1 && pair.raw.got.size() >= 6);
   CHECK(text(pair.server.got[0]) == "one two three");
   CHECK(pair.raw.got == frame(0x8A, "ping", false));  // the pong
+}
+
+TEST_CASE("a message has a bound of frames, a stranger's a lower one", "[runtime][websocket]") {
+  Loop loop;
+  const bool stranger = GENERATE(true, false);
+  const bool empty = GENERATE(true, false);  // frames without any payload count as well
+  const std::size_t most = stranger ? kMaxStrangerFragments : kMaxFragments;
+  const std::string piece = empty ? "" : "A";
+  const auto message = [&](std::size_t frames) {
+    std::string out = frame(0x02, piece);
+    for (std::size_t i = 2; i < frames; ++i) out += frame(0x00, piece);
+    return out + frame(0x80, piece);
+  };
+  RawClient pair(loop, stranger);
+  pair.raw.write(message(most) + message(most));  // counted for each message
+  RUN_UNTIL(loop, pair.server.got.size() == 2);
+  CHECK(pair.server.got[1].size() == (empty ? 0 : most));
+  pair.raw.write(message(most + 1));
+  RUN_UNTIL(loop, pair.server.closed && pair.raw.ended);
+  CHECK(pair.server.got.size() == 2);
+  CHECK(load_be<std::uint16_t>(view(pair.raw.got).data() + 2) == 1009);
+}
+
+TEST_CASE("a message that never ends is closed, however small its frames", "[runtime][websocket]") {
+  Loop loop;
+  RawClient pair(loop, true);
+  pair.raw.write(frame(0x02, "A"));
+  std::string flood;
+  for (int i = 0; i < 10'000; ++i) flood += frame(0x00, "A");
+  pair.raw.write(flood);
+  RUN_UNTIL(loop, pair.server.closed.has_value());
+  CHECK(pair.server.got.empty());
+}
+
+TEST_CASE("a stranger's message is short until the limits are lifted", "[runtime][websocket]") {
+  Loop loop;
+  RawClient pair(loop, true);
+  CHECK(pair.server.socket->limited());
+  const std::string piece(32U << 10U, 'x');
+  pair.raw.write(frame(0x02, piece) + frame(0x80, piece));
+  RUN_UNTIL(loop, pair.server.got.size() == 1);
+  CHECK(pair.server.got[0].size() == kMaxForStranger);
+  const bool lifted = GENERATE(true, false);
+  if (lifted) pair.server.socket->lift_limits();
+  CHECK(pair.server.socket->limited() != lifted);
+  pair.raw.write(frame(0x02, piece) + frame(0x00, piece) + frame(0x80, "x"));
+  RUN_UNTIL(loop, pair.server.got.size() == 2 || pair.server.closed);
+  CHECK((pair.server.got.size() == 2) == lifted);
+}
+
+TEST_CASE("a stranger that pings and never reads is cut", "[runtime][websocket]") {
+  Loop loop;
+  RawClient pair(loop, true);
+  pair.raw.stream->pause();
+  std::string pings;
+  for (int i = 0; i < 500; ++i) pings += frame(0x89, std::string(100, 'p'));
+  std::size_t most = 0;
+  REQUIRE(loop.run_until(
+      [&] {
+        if (!pair.raw.closed && pair.raw.stream->unsent() < kLowWater) pair.raw.write(pings);
+        most = std::max(most, pair.server.socket->unsent());
+        return pair.server.closed.has_value();
+      },
+      kBound));
+  CHECK(pair.server.closed->code == ErrorCode::kExhausted);
+  CHECK(most < 4 * kMaxForStranger);
 }
 
 TEST_CASE("what breaks the protocol is closed with its code", "[runtime][websocket]") {
