@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "proto/crypto/hash.hpp"
-#include "proto/note/utf8.hpp"
+#include "proto/core/utf8.hpp"
 
 namespace culvert::note {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "proto/note/utf8.hpp"
+#include "proto/core/utf8.hpp"
 #include "proto/trust/unicode.hpp"
 
 namespace culvert::trust {
@@ -38,7 +38,7 @@ bool valid_reason(std::string_view text) {
   std::size_t count = 0;
   bool after_starter = false;
   while (!text.empty()) {
-    const auto point = note::take_code_point(text);
+    const auto point = take_code_point(text);
     if (!point || ++count > kMaxReasonPoints) return false;
     const bool starter = unicode::is_starter(*point);
     if (!starter && !(unicode::is_mark(*point) && after_starter)) return false;

@@ -1,6 +1,6 @@
 #include "proto/trust/grant.hpp"
 
-#include "proto/note/utf8.hpp"
+#include "proto/core/utf8.hpp"
 #include "proto/trust/fields.hpp"
 
 namespace culvert::trust {
@@ -25,7 +25,7 @@ void append_reason(std::string& out, std::string_view reason) {
   out += "reason:\n";
   while (!reason.empty()) {
     const auto before = reason;
-    for (std::size_t i = 0; i < kDisplayWidth && note::take_code_point(reason); ++i) {
+    for (std::size_t i = 0; i < kDisplayWidth && take_code_point(reason); ++i) {
     }
     if (reason.size() == before.size()) return;  // not UTF-8: the caller has not parsed it
     out.append(kReasonPrefix).append(before.substr(0, before.size() - reason.size())).append("\n");
