@@ -1,11 +1,10 @@
 // What people with a key do: admit devices, read and approve requests, end grants.
-#include <nlohmann/json.hpp>
+#include <algorithm>
 
 #include "agent/cli/options.hpp"
 #include "agent/cli/output.hpp"
-#include "agent/cli/screen.hpp"
 #include "agent/cli/session.hpp"
-#include "agent/local/show.hpp"
+#include "proto/trust/display.hpp"
 #include "proto/trust/sign.hpp"
 
 namespace culvert::cli {
@@ -46,12 +45,34 @@ Result<Shown> find_request(Session& session, const std::string& grant) {
   return fail(ErrorCode::kNotFound, "no request " + grant + "; culvert requests lists them");
 }
 
+// A statement's text as its reader signs it, on this terminal.
 void show(std::string_view statement_text) {
-  for (std::size_t at = 0; at < statement_text.size();) {
-    const auto end = statement_text.find('\n', at);
-    print("  " + std::string(statement_text.substr(at, end - at)));
-    at = end == std::string_view::npos ? statement_text.size() : end + 1;
+  constexpr std::size_t kIndent = 2;
+  const auto columns = terminal_columns();
+  const auto shown = trust::display_text(
+      statement_text, columns == 0 ? 0 : std::max(columns, kIndent + 1) - kIndent);
+  for (std::size_t at = 0; at < shown.size();) {
+    const auto end = shown.find('\n', at);
+    print("  " + shown.substr(at, end - at));
+    at = end == std::string::npos ? shown.size() : end + 1;
   }
+}
+
+// What nobody has signed: the coordinator's word alone. Only words and numbers stand beside
+// `verified`; anything else has rows of its own, so that it cannot pass for what was verified.
+void show_says(const std::string& state, const std::string& verified) {
+  constexpr std::string_view kSays = "the coordinator says: ";
+  const bool plain = state.size() <= 60 && std::all_of(state.begin(), state.end(), [](char c) {
+                       return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                              (c >= '0' && c <= '9') || c == ' ' || c == '=';
+                     });
+  const auto columns = terminal_columns();
+  const auto line = kSays.size() + state.size() + 2 + verified.size();
+  if (plain && (columns == 0 || line <= columns)) {
+    return print(std::string(kSays) + bold(state) + (verified.empty() ? "" : "  " + dim(verified)));
+  }
+  for (const auto& row : within(kSays, printable(state), columns)) print(row);
+  if (!verified.empty()) print(dim(verified));
 }
 
 // A key in the wrong group counts for nothing; better said before it signs.
@@ -96,7 +117,7 @@ Status list_devices(const ByKey& by) {
   if (!all) return fail_with(all.error());
   if (all->empty()) print("no device waits for admission");
   for (const auto& device : *all) {
-    print(bold(printable(device.state)));
+    show_says(device.state, "");
     show(device.note.text);
   }
   return {};
@@ -145,12 +166,13 @@ Status list_requests(const Common&, const ByKey& by) {
     const auto checked = (*session)->evidence().check_request(shown.note, (*session)->now());
     if (!checked) {
       // The text of what does not verify is not displayed: it could say anything.
-      print(yellow("NOT VERIFIED") + " request " + shown.grant.id.str() + ": " +
-            printable(checked.error().message));
+      const auto begin = yellow("NOT VERIFIED") + " request " + shown.grant.id.str() + ": ";
+      for (const auto& row : within(begin, printable(checked.error().message), terminal_columns()))
+        print(row);
       continue;
     }
-    print(bold(printable(shown.state)) + "  " + dim(text_hash(shown.note)));
-    show(trust::display_text(shown.note.text));
+    show_says(shown.state, text_hash(shown.note));
+    show(shown.note.text);
   }
   return {};
 }
@@ -171,7 +193,7 @@ Status approve(const ByKey& by, const std::string& grant) {
     return fail(ErrorCode::kDenied, "a requester cannot approve their own request");
   }
   print("approving, signed as shown:");
-  show(trust::display_text(shown->note.text));
+  show(shown->note.text);
   auto approved = trust::add_signature(std::move(shown->note), {key.person.str(), key.key});
   if (!approved) return fail_with(approved.error());
   if (auto sent = (*session)->put(*approved); !sent) return fail_with(sent.error());
@@ -194,36 +216,6 @@ Status end_grant(const ByKey& by, const std::string& grant, const std::string& r
   if (!revocation) return fail_with(revocation.error());
   if (auto sent = (*session)->put(*revocation); !sent) return fail_with(sent.error());
   print((deny ? "denied " : "revoked ") + grant + " as " + key.person.str());
-  return {};
-}
-
-namespace {
-
-// A line as the coordinator shows it: who reported stands behind the entry.
-nlohmann::json audit_entry(const std::string& line) {
-  constexpr std::string_view kReporter = " reporter=";
-  const auto at = line.rfind(kReporter);
-  const auto entry = audit::parse_entry(std::string_view(line).substr(0, at));
-  if (!entry) return {{"detail", line}};
-  auto out = local::show(*entry);
-  if (at != std::string::npos) out["reporter"] = line.substr(at + kReporter.size());
-  return out;
-}
-
-}  // namespace
-
-Status coordinator_audit(const Common& common, const ByKey& by, const std::string& site) {
-  auto session = Session::open(by);
-  if (!session) return fail_with(session.error());
-  const auto rows = (*session)->audit(site);
-  if (!rows) return fail_with(rows.error());
-  auto entries = nlohmann::json::array();
-  for (const auto& row : *rows) entries.push_back(audit_entry(row));
-  if (common.json) {
-    print(nlohmann::json({{"entries", std::move(entries)}}).dump());
-    return {};
-  }
-  for (const auto& line : audit_table(entries, terminal_columns())) print(line);
   return {};
 }
 

@@ -25,10 +25,11 @@ struct Parsed {
   SiteToken site_token;
   DeviceToken device_token;
   ByKey by;
+  AuditPage audit;
   Request request;
   RunCommand run;
   agent::WireguardOptions wireguard;
-  std::string device, grant, reason = "ended by an approver", site, target, spec, kind;
+  std::string device, grant, reason = "ended by an approver", target, spec, kind;
   int count = 0, port = 0;
   bool watch = false;
   std::function<int()> action;

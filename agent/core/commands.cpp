@@ -233,17 +233,21 @@ Result<FlowContext> Core::authorize_flow(Now now, const IpAddress& peer, const s
     entry.kind = audit::Kind::kFlowDenied;
     entry.service = fqdn;
     entry.detail = format(peer);
-    p.journal.ending(now, std::move(entry));
+    p.openings.denied(now, peer, std::move(entry));
     return fail(ErrorCode::kDenied, "no grant in force");
   }
-  if (auto ok = p.open_flow(now, *right); !ok) return fail_with(ok.error());
-  return FlowContext{right->live.grant.requester.str(), right->live.grant.id.str(),
-                     crypto::format_ed25519(right->live.device.identity), right->live.ends,
-                     p.journal.newest()};
+  const auto opened = p.open_flow(now, *right);
+  if (!opened) return fail_with(opened.error());
+  return FlowContext{right->live.grant.requester.str(),
+                     right->live.grant.id.str(),
+                     crypto::format_ed25519(right->live.device.identity),
+                     right->live.ends,
+                     opened->audit,
+                     opened->member};
 }
 
 // Claimed and in the audit log, both durable, or refused.
-Status Core::Parts::open_flow(Now now, const Right& right) {
+Result<Openings::Opened> Core::Parts::open_flow(Now now, const Right& right) {
   if (!right.live.standing && !right.live.claimed) {
     evidence.claim(right.live.grant.id, now);
     persist(now);
@@ -257,9 +261,9 @@ Status Core::Parts::open_flow(Now now, const Right& right) {
   entry.site = right.live.grant.site.name.str();
   entry.grant = right.live.grant.id.str();
   entry.service = right.live.service.name.str();
-  auto written = journal.opening(now, std::move(entry));
-  if (!written) access_dirty = true;  // said there
-  return written;
+  auto opened = openings.open(now, std::move(entry));
+  if (!opened && !journal.writable()) access_dirty = true;  // said there
+  return opened;
 }
 
 void Core::flow_closed(Now now, const FlowContext& flow, const std::string& fqdn,
@@ -273,7 +277,7 @@ void Core::flow_closed(Now now, const FlowContext& flow, const std::string& fqdn
   entry.outcome = reason;
   entry.bytes_in = bytes_in;
   entry.bytes_out = bytes_out;
-  parts_->journal.ending(now, std::move(entry));
+  parts_->openings.close(now, std::move(entry), flow.member);
   parts_->settle(now);
 }
 

@@ -9,6 +9,7 @@
 #include "agent/core/enrol.hpp"
 #include "agent/core/filter.hpp"
 #include "agent/core/journal.hpp"
+#include "agent/core/openings.hpp"
 #include "agent/core/relays.hpp"
 #include "agent/core/rights.hpp"
 #include "proto/control/client.hpp"
@@ -64,7 +65,7 @@ struct Core::Parts {
   void remember_request(const note::Note& note);
   RequestView view_of(Now now, const trust::GrantId& id, const note::Note& note) const;
   ServiceView view_of(Now now, const Right& right) const;
-  Status open_flow(Now now, const Right& right);
+  Result<Openings::Opened> open_flow(Now now, const Right& right);
   bool host_flow(Now now, const Endpoint& to);
   void end_grant(Now now, const std::string& grant, bool for_all, Done<void> done);
   void settle(Now now);  // after every input: access, control, packets, deadlines
@@ -93,6 +94,7 @@ struct Core::Parts {
   std::deque<note::Note> unverified;
   std::map<trust::GrantId, note::Note> own_requests;
   Journal journal;
+  Openings openings{journal};
   Leases leases;
   Filter filter;
   Rights rights;

@@ -36,6 +36,7 @@ std::optional<std::chrono::seconds> parse_seconds(std::string_view text) {
 bool valid_reason(std::string_view text) {
   if (text.empty() || text.front() == ' ' || text.back() == ' ') return false;
   std::size_t count = 0;
+  std::size_t combining = unicode::kMaxCombining;  // the first character is no combining one
   bool after_starter = false;
   while (!text.empty()) {
     const auto point = take_code_point(text);
@@ -43,6 +44,8 @@ bool valid_reason(std::string_view text) {
     const bool starter = unicode::is_starter(*point);
     if (!starter && !(unicode::is_mark(*point) && after_starter)) return false;
     after_starter = starter;
+    combining = unicode::is_combining(*point) ? combining + 1 : 0;
+    if (combining > unicode::kMaxCombining) return false;
   }
   return true;
 }
