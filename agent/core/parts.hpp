@@ -8,7 +8,6 @@
 #include "agent/core/due.hpp"
 #include "agent/core/enrol.hpp"
 #include "agent/core/filter.hpp"
-#include "agent/core/journal.hpp"
 #include "agent/core/openings.hpp"
 #include "agent/core/relays.hpp"
 #include "agent/core/rights.hpp"
@@ -103,7 +102,6 @@ struct Core::Parts {
   std::map<crypto::RelayKey, crypto::WireGuardKey> by_relay_key;
   std::unordered_map<IpAddress, crypto::RelayKey> by_made_up;
   std::map<Endpoint, std::string> listening;
-
   wireguard::Device device;
   std::vector<wireguard::Incoming> incoming;
   std::vector<ByteView> passed;  // of one call of mesh(), a member to reuse its memory

@@ -85,8 +85,8 @@ struct AuditUpload {
   std::vector<std::string> entries;
   friend bool operator==(const AuditUpload&, const AuditUpload&) = default;
 };
-// → Reply{lines, next}: rows that the proven key may see, newest first, older than `before` (0: from
-// the newest); `next` is the `before` of the page that follows.
+// → Reply{lines, next}: rows that the proven key may see, newest first, older than `before` (0:
+// from the newest); `next` is the `before` of the page that follows.
 struct AuditQuery {
   RequestId id = 0;
   std::optional<std::string> site;
