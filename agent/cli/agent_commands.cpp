@@ -42,7 +42,7 @@ Status draw_status(const Common& common, bool again) {
   const auto status = call(common, "status");
   if (!status) return fail_with(status.error());
   if (common.json) {
-    print(status->dump());
+    print(to_json(*status));
     return {};
   }
   const auto services = call(common, "services");
@@ -84,7 +84,7 @@ Status agent_services(const Common& common) {
   const auto answer = call(common, "services");
   if (!answer) return fail_with(answer.error());
   if (common.json) {
-    print(answer->dump());
+    print(to_json(*answer));
     return {};
   }
   const auto lines = services_table(*answer, wall_now(), terminal_columns());
@@ -99,7 +99,7 @@ Status agent_requests(const Common& common) {
   const auto answer = call(common, "requests");
   if (!answer) return fail_with(answer.error());
   if (common.json) {
-    print(answer->dump());
+    print(to_json(*answer));
     return {};
   }
   std::vector<Row> rows;
@@ -120,7 +120,7 @@ Status agent_audit(const Common& common) {
   const auto answer = call(common, "audit");
   if (!answer) return fail_with(answer.error());
   if (common.json) {
-    print(answer->dump());
+    print(to_json(*answer));
     return {};
   }
   for (const auto& line : audit_table(rows_of(*answer, "entries"), terminal_columns())) print(line);
@@ -130,7 +130,7 @@ Status agent_audit(const Common& common) {
 Status agent_forward(const Common& common, const std::string& spec) {
   const auto answer = ask(common, "forward", {{"spec", spec}}, kWhatIsInReach);
   if (!answer) return fail_with(answer.error());
-  print(common.json ? answer->dump()
+  print(common.json ? to_json(*answer)
                     : "forwarding " + cell(*answer, "local") + " to " + cell(*answer, "host"));
   const auto local = answer->value("local", "");
   if (!common.json)
@@ -141,7 +141,7 @@ Status agent_forward(const Common& common, const std::string& spec) {
 Status agent_forward_end(const Common& common, int port) {
   const auto answer = ask(common, "forward-end", {{"port", port}}, "culvert forwards lists them");
   if (!answer) return fail_with(answer.error());
-  print(common.json ? answer->dump() : "forward ended");
+  print(common.json ? to_json(*answer) : "forward ended");
   return {};
 }
 
@@ -149,7 +149,7 @@ Status agent_forwards(const Common& common) {
   const auto answer = call(common, "forwards");
   if (!answer) return fail_with(answer.error());
   if (common.json) {
-    print(answer->dump());
+    print(to_json(*answer));
     return {};
   }
   std::vector<Row> rows;
@@ -168,7 +168,7 @@ Status agent_proxy(const Common& common) {
   const auto answer = call(common, "proxy-info");
   if (!answer) return fail_with(answer.error());
   if (common.json) {
-    print(answer->dump());
+    print(to_json(*answer));
     return {};
   }
   const auto address = cell(*answer, "address");
@@ -209,7 +209,7 @@ Status agent_simple(const Common& common, const std::string& command, const std:
   if (command == "down" && !has_ended(common)) {
     return fail(ErrorCode::kTimeout, "the agent was told to stop and still runs: see its log");
   }
-  print(common.json ? answer->dump() : command + (grant.empty() ? "" : " " + grant) + ": done");
+  print(common.json ? to_json(*answer) : command + (grant.empty() ? "" : " " + grant) + ": done");
   return {};
 }
 

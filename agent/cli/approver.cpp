@@ -3,9 +3,9 @@
 
 #include "agent/cli/options.hpp"
 #include "agent/cli/output.hpp"
-#include "agent/cli/screen.hpp"
 #include "agent/cli/session.hpp"
-#include "agent/local/show.hpp"
+#include "agent/cli/statement.hpp"
+#include "proto/trust/display.hpp"
 #include "proto/trust/sign.hpp"
 
 namespace culvert::cli {
@@ -58,12 +58,13 @@ Status list_requests(const Common&, const ByKey& by) {
     const auto checked = (*session)->evidence().check_request(shown.note, (*session)->now());
     if (!checked) {
       // The text of what does not verify is not displayed: it could say anything.
-      print(yellow("NOT VERIFIED") + " request " + shown.grant.id.str() + ": " +
-            printable(checked.error().message));
+      const auto begin = yellow("NOT VERIFIED") + " request " + shown.grant.id.str() + ": ";
+      for (const auto& row : within(begin, printable(checked.error().message), terminal_columns()))
+        print(row);
       continue;
     }
-    print(bold(printable(shown.state)) + "  " + dim(text_hash(shown.note)));
-    print_indented(trust::display_text(shown.note.text));
+    show_says(shown.state, text_hash(shown.note));
+    show_statement(shown.note.text);
   }
   return {};
 }
@@ -84,7 +85,7 @@ Status approve(const ByKey& by, const std::string& grant) {
     return fail(ErrorCode::kDenied, "a requester cannot approve their own request");
   }
   print("approving, signed as shown:");
-  print_indented(trust::display_text(shown->note.text));
+  show_statement(shown->note.text);
   auto approved = trust::add_signature(std::move(shown->note), {key.person.str(), key.key});
   if (!approved) return fail_with(approved.error());
   if (auto sent = (*session)->put(*approved); !sent) return fail_with(sent.error());
@@ -107,36 +108,6 @@ Status end_grant(const ByKey& by, const std::string& grant, const std::string& r
   if (!revocation) return fail_with(revocation.error());
   if (auto sent = (*session)->put(*revocation); !sent) return fail_with(sent.error());
   print((deny ? "denied " : "revoked ") + grant + " as " + key.person.str());
-  return {};
-}
-
-namespace {
-
-// A line as the coordinator shows it: who reported stands behind the entry.
-nlohmann::json audit_entry(const std::string& line) {
-  constexpr std::string_view kReporter = " reporter=";
-  const auto at = line.rfind(kReporter);
-  const auto entry = audit::parse_entry(std::string_view(line).substr(0, at));
-  if (!entry) return {{"detail", line}};
-  auto out = local::show(*entry);
-  if (at != std::string::npos) out["reporter"] = line.substr(at + kReporter.size());
-  return out;
-}
-
-}  // namespace
-
-Status coordinator_audit(const Common& common, const ByKey& by, const std::string& site) {
-  auto session = Session::open(by);
-  if (!session) return fail_with(session.error());
-  const auto rows = (*session)->audit(site);
-  if (!rows) return fail_with(rows.error());
-  auto entries = nlohmann::json::array();
-  for (const auto& row : *rows) entries.push_back(audit_entry(row));
-  if (common.json) {
-    print(nlohmann::json({{"entries", std::move(entries)}}).dump());
-    return {};
-  }
-  for (const auto& line : audit_table(entries, terminal_columns())) print(line);
   return {};
 }
 

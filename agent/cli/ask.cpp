@@ -171,7 +171,7 @@ Status agent_request(const Common& common, const Request& request) {
   if (!answer) return fail_with(answer.error());
   const auto grant = cell(*answer, "grant");
   if (common.json) {
-    print(answer->dump());
+    print(to_json(*answer));
   } else {
     print("requested " + bold(grant) + "  " + request.service + " for " + format_duration(*length));
   }

@@ -5,6 +5,7 @@
 #include "agent/cli/options.hpp"
 #include "agent/cli/output.hpp"
 #include "agent/cli/session.hpp"
+#include "agent/cli/statement.hpp"
 #include "proto/trust/sign.hpp"
 
 namespace culvert::cli {
@@ -132,13 +133,13 @@ Status list_devices(const ByKey& by) {
   if (!desk) return fail_with(desk.error());
   if (desk->devices.empty()) print("no device waits for admission");
   for (const auto& device : desk->devices) {
-    print(bold(printable(device.state)) + "  " + text_hash(device.note));
+    show_says(device.state, text_hash(device.note));
     if (device.waits()) {
       const auto changed = differences(desk->ledger, device.node);
       for (const auto& line : changed) print("  " + yellow("! " + line));
       if (changed.empty()) print("  as it was last signed; culvert device renew signs it");
     }
-    print_indented(device.note.text);
+    show_statement(device.note.text);
   }
   warn_of_ends(*desk);
   return {};
@@ -155,7 +156,7 @@ Status admit_device(const ByKey& by, const DeviceAdmit& options) {
   if (!device) return fail_with(device.error());
   if (auto ok = may_admit(desk->ledger, device->node, desk->now()); !ok) return ok;
   print("admitting, signed as shown:");
-  print_indented(device->note.text);
+  show_statement(device->note.text);
   if (auto ok = desk->sign(*device, *until); !ok) return ok;
   print(green("admitted") + " " + device->node.name.str() + " of " + device->node.person.str() +
         " until " + format_time(device->node.expires) + "; culvert device renew signs its next " +

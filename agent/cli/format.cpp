@@ -29,10 +29,14 @@ int missing(const std::string& state, const std::string& side) {
 
 }  // namespace
 
+std::string to_json(const nlohmann::json& value) {
+  return value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+}
+
 std::string cell(const nlohmann::json& row, const char* key) {
   const auto found = row.find(key);
   if (found == row.end() || found->is_null()) return "-";
-  auto value = found->is_string() ? found->get<std::string>() : found->dump();
+  auto value = found->is_string() ? found->get<std::string>() : to_json(*found);
   return value.empty() ? "-" : printable(value);
 }
 

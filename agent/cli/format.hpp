@@ -8,6 +8,8 @@
 
 namespace culvert::cli {
 
+// One line of JSON in ASCII. Bytes of others that are not UTF-8 become U+FFFD.
+std::string to_json(const nlohmann::json& value);
 // A field as printable text; "-" where it is absent, null or empty.
 std::string cell(const nlohmann::json& row, const char* key);
 bool flag(const nlohmann::json& row, const char* key);

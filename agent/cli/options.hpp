@@ -55,7 +55,12 @@ struct ByKey {
 Status list_requests(const Common& common, const ByKey& by);
 Status approve(const ByKey& by, const std::string& grant);
 Status end_grant(const ByKey& by, const std::string& grant, const std::string& reason, bool deny);
-Status coordinator_audit(const Common& common, const ByKey& by, const std::string& site);
+struct AuditPage {
+  std::string site;          // empty: every site
+  std::uint64_t before = 0;  // 0: from the newest; else what an earlier page named
+  std::size_t limit = 1000;
+};
+Status coordinator_audit(const Common& common, const ByKey& by, const AuditPage& wanted);
 
 // Laptops, with a device-admission key (devices.cpp).
 struct DeviceAdmit {

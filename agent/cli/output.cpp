@@ -7,7 +7,13 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "proto/core/utf8.hpp"
+#include "proto/trust/display.hpp"
+#include "proto/trust/unicode.hpp"
+
 namespace culvert::cli {
+namespace unicode = trust::unicode;
+
 namespace {
 
 // https://no-color.org: set and not empty. A dumb terminal would show the sequences.
@@ -23,17 +29,32 @@ std::string coloured(std::string_view code, std::string_view text) {
   return "\x1b[" + std::string(code) + "m" + std::string(text) + "\x1b[0m";
 }
 
-// Columns on a terminal: colour sequences take none, UTF-8 continuation bytes neither.
-std::size_t width(std::string_view text) {
+// Columns on a terminal, counted by `of`; colour sequences take none.
+std::size_t measure(std::string_view text, std::size_t (*of)(char32_t)) {
   std::size_t columns = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\x1b') {
-      i = std::min(text.find('m', i), text.size());
-    } else if ((text[i] & '\xC0') != '\x80') {
-      ++columns;
+  while (!text.empty()) {
+    if (text.front() == '\x1b') {
+      text.remove_prefix(std::min(text.find('m'), text.size() - 1) + 1);
+      continue;
     }
+    const auto point = take_code_point(text);
+    if (!point) text.remove_prefix(1);
+    columns += point ? of(*point) : 1;
   }
   return columns;
+}
+std::size_t width(std::string_view text) { return measure(text, unicode::columns); }
+std::size_t most_width(std::string_view text) { return measure(text, unicode::most_columns); }
+
+std::string without_colours(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const auto escape = std::min(text.find('\x1b'), text.size());
+    out += text.substr(0, escape);
+    text.remove_prefix(escape);
+    if (!text.empty()) text.remove_prefix(std::min(text.find('m'), text.size() - 1) + 1);
+  }
+  return out;
 }
 
 }  // namespace
@@ -90,13 +111,6 @@ std::string yellow(std::string_view text) { return coloured("33", text); }
 std::string dim(std::string_view text) { return coloured("2", text); }
 
 void print(std::string_view line) { std::cout << line << std::endl; }
-void print_indented(std::string_view text) {
-  for (std::size_t at = 0; at < text.size();) {
-    const auto end = text.find('\n', at);
-    print("  " + std::string(text.substr(at, end - at)));
-    at = end == std::string_view::npos ? text.size() : end + 1;
-  }
-}
 
 void overwrite(std::string_view text) { std::cout << "\r\x1b[K" << text << std::flush; }
 // In one piece: other programs write to the same terminal or file.
@@ -105,22 +119,62 @@ void hint_next(std::string_view line) { hint("next: " + std::string(line)); }
 
 namespace {
 
+constexpr std::string_view kBar = "| ";
+
+// The columns of the widest line, on whatever terminal.
+std::size_t widest(const Row& header, const std::vector<Row>& rows) {
+  std::vector<std::size_t> widths(header.size(), 0);
+  const auto count = [&](const Row& row) {
+    for (std::size_t i = 0; i < row.size() && i < widths.size(); ++i) {
+      widths[i] = std::max(widths[i], most_width(row[i]));
+    }
+  };
+  count(header);
+  for (const auto& row : rows) count(row);
+  std::size_t total = 2 * (widths.empty() ? 0 : widths.size() - 1);
+  for (const auto one : widths) total += one;
+  return total;
+}
+
 // One block a row: what does not fit beside each other stands below each other.
-std::vector<std::string> stacked(const Row& header, const std::vector<Row>& rows) {
+std::vector<std::string> stacked(const Row& header, const std::vector<Row>& rows,
+                                 std::size_t columns) {
   std::size_t titles = 0;
   for (const auto& title : header) titles = std::max(titles, width(title));
   std::vector<std::string> out;
   for (const auto& row : rows) {
     for (std::size_t i = 0; i < row.size() && i < header.size(); ++i) {
-      out.push_back(i == 0 ? row[i]
-                           : "  " + dim(header[i]) +
-                                 std::string(titles - width(header[i]) + 2, ' ') + row[i]);
+      const auto begin =
+          i == 0 ? std::string()
+                 : "  " + dim(header[i]) + std::string(titles - width(header[i]) + 2, ' ');
+      for (auto& line : within(begin, row[i], columns)) out.push_back(std::move(line));
     }
   }
   return out;
 }
 
 }  // namespace
+
+std::vector<std::string> within(std::string_view begin, std::string_view value,
+                                std::size_t columns) {
+  constexpr std::size_t kLeastRoom = 8;
+  const auto indent = width(begin);
+  if (columns == 0 || indent + most_width(value) <= columns) {
+    return {std::string(begin) + std::string(value)};
+  }
+  // Where the screen is too narrow for both, the value has rows of its own.
+  const bool beside = columns >= indent + kLeastRoom && indent >= kBar.size();
+  const auto more = (beside ? std::string(indent - kBar.size(), ' ') : "  ") + std::string(kBar);
+  const auto plain = without_colours(value);
+  std::vector<std::string> out;
+  if (!beside && !begin.empty()) out.emplace_back(begin);
+  const auto room = columns > more.size() ? columns - more.size() : kLeastRoom;
+  for (const auto row : trust::wrap(plain, room)) {
+    const bool first = beside && out.empty();
+    out.push_back((first ? std::string(begin) : more) + std::string(row));
+  }
+  return out;
+}
 
 std::vector<std::string> table(const Row& header, const std::vector<Row>& rows,
                                std::size_t columns) {
@@ -132,9 +186,7 @@ std::vector<std::string> table(const Row& header, const std::vector<Row>& rows,
       widths[i] = std::max(widths[i], width(row[i]));
     }
   }
-  std::size_t total = 2 * (widths.empty() ? 0 : widths.size() - 1);
-  for (const auto one : widths) total += one;
-  if (columns > 0 && total > columns) return stacked(header, rows);
+  if (columns > 0 && widest(header, rows) > columns) return stacked(header, rows, columns);
   const auto line = [&](const Row& cells, bool title) {
     std::string out;
     for (std::size_t i = 0; i < cells.size() && i < widths.size(); ++i) {
@@ -153,14 +205,30 @@ void print_table(const Row& header, const std::vector<Row>& rows) {
 }
 
 std::string printable(std::string_view text) {
+  constexpr std::string_view kHex = "0123456789abcdef";
   std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7F) {
-      out += '?';
-    } else {
-      out += c;
+  std::size_t combining = unicode::kMaxCombining;  // none may stand first
+  while (!text.empty()) {
+    const auto whole = text;
+    const auto point = take_code_point(text);
+    if (!point) {
+      const auto byte = static_cast<unsigned char>(text.front());
+      out += "\\x";
+      out += {kHex[byte >> 4U], kHex[byte & 15U]};
+      text.remove_prefix(1);
+      continue;
     }
+    combining = unicode::is_combining(*point) ? combining + 1 : 0;
+    const bool visible = unicode::is_starter(*point) || unicode::is_mark(*point);
+    if (visible && combining <= unicode::kMaxCombining) {
+      out += whole.substr(0, whole.size() - text.size());
+      continue;
+    }
+    std::string digits;
+    for (auto rest = *point; rest != 0 || digits.empty(); rest >>= 4U) {
+      digits.insert(digits.begin(), kHex[rest & 15U]);
+    }
+    out += "\\u{" + digits + "}";
   }
   return out;
 }

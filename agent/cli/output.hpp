@@ -33,8 +33,7 @@ std::string green(std::string_view text);
 std::string yellow(std::string_view text);
 std::string dim(std::string_view text);
 
-void print(std::string_view line);           // to standard output, with a line feed
-void print_indented(std::string_view text);  // each line two spaces in
+void print(std::string_view line);      // to standard output, with a line feed
 void overwrite(std::string_view text);  // the terminal's line, with what may be overwritten again
 void hint(std::string_view line);       // to standard error: progress and hints
 void hint_next(std::string_view line);  // "next: …", dimmed, to standard error
@@ -45,7 +44,14 @@ std::vector<std::string> table(const Row& header, const std::vector<Row>& rows,
                                std::size_t columns);
 void print_table(const Row& header, const std::vector<Row>& rows);
 
-// Terminal control characters of a foreign text made visible.
+// `begin` and then a value of others, in lines that no terminal of `columns` columns (0: any)
+// wraps. Further lines begin with spaces and a bar, so none looks like a line of its own.
+std::vector<std::string> within(std::string_view begin, std::string_view value,
+                                std::size_t columns);
+
+// A text of others as it may stand on a terminal: whatever is invisible or moves what is beside it
+// (controls, bidirectional ones, blank letters, stacks of combining characters, what is not UTF-8)
+// is written \u{202e} or \xff.
 std::string printable(std::string_view text);
 
 }  // namespace culvert::cli

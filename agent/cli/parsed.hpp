@@ -27,10 +27,11 @@ struct Parsed {
   DeviceAdmit device_admit;
   DeviceRevoke device_revoke;
   ByKey by;
+  AuditPage audit;
   Request request;
   RunCommand run;
   agent::WireguardOptions wireguard;
-  std::string grant, reason = "ended by an approver", site, target, spec, kind;
+  std::string grant, reason = "ended by an approver", target, spec, kind;
   int count = 0, port = 0;
   bool watch = false;
   std::function<int()> action;

@@ -49,7 +49,7 @@ Status agent_ping(const Common& common, const std::string& target, int count) {
     const auto answer = call(common, "ping", {{"to", target}});
     if (answer) {
       pings.answered(cell(*answer, "path") == "direct");
-      common.json ? print(answer->dump()) : print_pong(*answer);
+      common.json ? print(to_json(*answer)) : print_pong(*answer);
     } else if (answer.error().code == ErrorCode::kTimeout) {
       pings.unanswered();
       if (!common.json && pings.more()) print(printable(answer.error().message));

@@ -17,7 +17,8 @@ class Screen {
   void line(std::string text) { lines_.push_back(std::move(text)); }
   void field(std::string_view name, const std::string& value) {
     constexpr std::size_t kNames = 14;
-    line("  " + dim(name) + std::string(kNames - name.size(), ' ') + value);
+    const auto begin = "  " + dim(name) + std::string(kNames - name.size(), ' ');
+    for (auto& each : within(begin, value, columns_)) line(std::move(each));
   }
   void section(const Row& header, const std::vector<Row>& rows) {
     if (rows.empty()) return;
@@ -131,15 +132,31 @@ std::vector<std::string> services_table(const json& services, WallTime now, std:
                columns);
 }
 
+namespace {
+
+// A node by the name of its verified statement and its key, so that no name makes it another: a
+// node may be called coordinator, and two devices may bear one name.
+std::string reporter_of(const json& row) {
+  constexpr std::size_t kShownKey = 16;  // "ed25519:" and eight digits
+  const auto reporter = cell(row, "reporter");
+  if (!reporter.starts_with("ed25519:")) {
+    return reporter == "coordinator" ? "(coordinator)" : reporter;
+  }
+  const auto key = reporter.substr(0, kShownKey) + "…";
+  const auto name = cell(row, "reporter_name");
+  return name == "-" ? key : name + " " + key;
+}
+
+}  // namespace
+
 std::vector<std::string> audit_table(const json& entries, std::size_t columns) {
   std::vector<Row> rows;
   for (const auto& row : entries) {
     auto detail = cell(row, "detail");
     const auto bytes = row.value("bytes_in", 0ULL) + row.value("bytes_out", 0ULL);
     if (bytes > 0) detail = (detail == "-" ? "" : detail + ", ") + std::to_string(bytes) + " bytes";
-    rows.push_back({cell(row, "at"), cell(row, "reporter"), bold(cell(row, "kind")),
-                    cell(row, "who"), cell(row, "service"), cell(row, "grant"),
-                    cell(row, "outcome"), detail});
+    rows.push_back({cell(row, "at"), reporter_of(row), bold(cell(row, "kind")), cell(row, "who"),
+                    cell(row, "service"), cell(row, "grant"), cell(row, "outcome"), detail});
   }
   return table({"TIME", "REPORTED BY", "WHAT", "WHO", "SERVICE", "GRANT", "OUTCOME", "DETAIL"},
                rows, columns);
@@ -148,9 +165,11 @@ std::vector<std::string> audit_table(const json& entries, std::size_t columns) {
 std::vector<std::string> status_screen(const json& status, const json& services,
                                        const json& requests, WallTime now, std::size_t columns) {
   Screen screen(columns);
-  screen.line(bold(cell(status, "name")) + "  " +
-              (status.value("role", "") == "site" ? "agent of " + cell(status, "site")
-                                                  : "device of " + cell(status, "person")));
+  const auto whose = status.value("role", "") == "site" ? "agent of " + cell(status, "site")
+                                                        : "device of " + cell(status, "person");
+  for (auto& each : within(bold(cell(status, "name")) + "  ", whose, columns)) {
+    screen.line(std::move(each));
+  }
   screen.line("");
   const auto wrong = troubles(status);
   if (wrong.empty()) screen.field("health", green("all is well"));

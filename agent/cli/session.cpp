@@ -123,18 +123,20 @@ Result<std::vector<control::Listed>> Session::list(control::ListWhat what) {
   return std::move(reply->entries);
 }
 
-Result<std::vector<std::string>> Session::audit(const std::string& site) {
-  constexpr std::size_t kMaxRows = 100'000;
-  std::vector<std::string> rows;
-  for (std::uint64_t after = 0; rows.size() < kMaxRows;) {
+Result<Session::AuditLines> Session::audit(const std::string& site, std::uint64_t before,
+                                           std::size_t limit) {
+  AuditLines out;
+  out.next = before;
+  while (out.lines.size() < limit) {
     auto reply =
-        answer_to(client_.query_audit(site.empty() ? std::nullopt : std::optional(site), after));
+        answer_to(client_.query_audit(site.empty() ? std::nullopt : std::optional(site), out.next));
     if (!reply) return fail_with(reply.error());
-    for (auto& line : reply->lines) rows.push_back(std::move(line));
-    if (reply->next == 0) break;
-    after = reply->next;
+    const bool older = out.next == 0 || reply->next < out.next;
+    out.next = older ? reply->next : 0;  // a page that leads back to newer ones would never end
+    for (auto& line : reply->lines) out.lines.push_back(std::move(line));
+    if (out.next == 0) break;
   }
-  return rows;
+  return out;
 }
 
 }  // namespace culvert::cli

@@ -27,7 +27,12 @@ class Session {
   Result<control::Reply> put(const note::Note& note);
   // Lists, and offers every note of the answer to evidence(): nothing is believed before that.
   Result<std::vector<control::Listed>> list(control::ListWhat what);
-  Result<std::vector<std::string>> audit(const std::string& site);  // all rows
+  // At most `limit` lines, newest first, older than `before` (0: from the newest).
+  struct AuditLines {
+    std::vector<std::string> lines;
+    std::uint64_t next = 0;  // the `before` of what follows; 0: nothing follows
+  };
+  Result<AuditLines> audit(const std::string& site, std::uint64_t before, std::size_t limit);
 
  private:
   Session(KeyFile key, trust::Evidence evidence, std::string url,

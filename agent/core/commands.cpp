@@ -240,15 +240,19 @@ Result<FlowContext> Core::authorize_flow(Now now, const IpAddress& peer, const s
     entry.kind = audit::Kind::kFlowDenied;
     entry.service = fqdn;
     entry.detail = format(peer);
-    p.journal.ending(now, std::move(entry));
+    p.openings.denied(now, peer, std::move(entry));
     return fail(ErrorCode::kDenied, "no grant in force");
   }
-  if (auto ok = p.open_flow(now, *right); !ok) return fail_with(ok.error());
+  const auto opened = p.open_flow(now, *right);
+  if (!opened) return fail_with(opened.error());
   // The opening may have claimed the grant: its end is known from here on.
   const auto ends = p.evidence.state(right->live.grant.id, now).ends;
-  return FlowContext{right->live.grant.requester.str(), right->live.grant.id.str(),
+  return FlowContext{right->live.grant.requester.str(),
+                     right->live.grant.id.str(),
                      crypto::format_ed25519(right->live.device.identity),
-                     ends.value_or(right->live.ends), p.journal.newest()};
+                     ends.value_or(right->live.ends),
+                     opened->audit,
+                     opened->member};
 }
 
 // On a laptop: the service has answered with data, so the site's agent has accepted the opening.
@@ -264,7 +268,7 @@ void Core::Parts::claim_answered(Now now, ByteView packet) {
 }
 
 // Claimed and in the audit log, both durable, or refused.
-Status Core::Parts::open_flow(Now now, const Right& right) {
+Result<Openings::Opened> Core::Parts::open_flow(Now now, const Right& right) {
   // The site's agent decides what a first use is; a laptop waits for its answer (claim_answered).
   if (options.role == Role::kSite && !right.live.standing && !right.live.claimed) {
     evidence.claim(right.live.grant.id, now);
@@ -279,9 +283,9 @@ Status Core::Parts::open_flow(Now now, const Right& right) {
   entry.site = right.live.grant.site.name.str();
   entry.grant = right.live.grant.id.str();
   entry.service = right.live.service.name.str();
-  auto written = journal.opening(now, std::move(entry));
-  if (!written) access_dirty = true;  // said there
-  return written;
+  auto opened = openings.open(now, std::move(entry));
+  if (!opened && !journal.writable()) access_dirty = true;  // said there
+  return opened;
 }
 
 void Core::flow_closed(Now now, const FlowContext& flow, const std::string& fqdn,
@@ -295,7 +299,7 @@ void Core::flow_closed(Now now, const FlowContext& flow, const std::string& fqdn
   entry.outcome = reason;
   entry.bytes_in = bytes_in;
   entry.bytes_out = bytes_out;
-  parts_->journal.ending(now, std::move(entry));
+  parts_->openings.close(now, std::move(entry), flow.member);
   parts_->settle(now);
 }
 

@@ -223,8 +223,10 @@ void Core::Parts::upload(Now now) {
     return;
   }
   asked[*id] = [this](Now then, const Result<control::Reply>& reply) {
-    const std::uint64_t count = journal.acknowledge(reply.has_value());
-    if (!reply) {
+    const bool never = !reply && reply.error().code == ErrorCode::kInvalid;
+    const std::uint64_t count = never ? journal.refuse() : journal.acknowledge(reply.has_value());
+    if (never) log(LogLevel::kWarning, "audit lines refused", reply.error().message);
+    if (!reply && !never) {
       due.upload = then.steady + kUploadRetry;
       return log(LogLevel::kDebug, "audit upload refused", reply.error().message);
     }

@@ -93,6 +93,7 @@ void Core::Parts::timeout(Now now) {
   relays.handle_timeout(now, inbox, effects);
   relayed(now, inbox);
   if (std::min(due.access, journal.next_deadline()) <= now.steady) access_dirty = true;
+  openings.handle_timeout(now);
   if (due.renew <= now.steady) renew(now);
   if (due.sweep <= now.steady) {
     filter.sweep(now.steady);
@@ -102,9 +103,10 @@ void Core::Parts::timeout(Now now) {
 
 Instant Core::next_deadline() const {
   const Parts& p = *parts_;
-  Instant next = std::min({p.device.next_deadline(), p.prober.next_deadline(),
-                           p.relays.next_deadline(), p.journal.next_deadline(), p.due.access,
-                           p.due.renew, p.due.sweep, p.due.wall_save});
+  Instant next =
+      std::min({p.device.next_deadline(), p.prober.next_deadline(), p.relays.next_deadline(),
+                p.journal.next_deadline(), p.openings.next_deadline(), p.due.access, p.due.renew,
+                p.due.sweep, p.due.wall_save});
   if (p.client) next = std::min(next, p.client->next_deadline());
   if (!p.store_ok) next = std::min(next, p.due.store_retry);
   if (p.journal.has_batch() && p.client && p.client->connected())

@@ -33,6 +33,7 @@ Status Journal::write(Now now, audit::Entry& entry, audit::Purpose purpose) {
   entry.at = now.wall;
   if (entry.who.empty()) entry.who = node_;
   if (entry.site.empty()) entry.site = site_;
+  audit::make_utf8(entry);  // errors of other programs may stand in it
   auto done = sink_.append(entry, purpose);
   if (!done) {
     if (writable()) {
@@ -67,7 +68,7 @@ void Journal::handle_timeout(Now now) {
 }
 
 Journal::Batch Journal::next_batch() {
-  in_batch_ = std::min(kBatch, waiting_.size());
+  in_batch_ = std::min(batch_, waiting_.size());
   in_flight_ = true;
   return {first_, {waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(in_batch_)}};
 }
@@ -76,10 +77,21 @@ std::uint64_t Journal::acknowledge(bool taken) {
   if (in_flight_ && taken) {
     waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(in_batch_));
     first_ += in_batch_;
+    batch_ = std::min(kBatch, 2 * batch_);
   }
   in_flight_ = false;
   in_batch_ = 0;
   return first_;
+}
+
+std::uint64_t Journal::refuse() {
+  if (!in_flight_ || in_batch_ == 0) return acknowledge(false);
+  if (in_batch_ == 1) {
+    ++lost_;
+    return acknowledge(true);
+  }
+  batch_ = in_batch_ / 2;
+  return acknowledge(false);
 }
 
 }  // namespace culvert::agent

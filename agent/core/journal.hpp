@@ -40,6 +40,9 @@ class Journal {
   bool has_batch() const { return !in_flight_ && !waiting_.empty(); }
   Batch next_batch();                     // one at a time
   std::uint64_t acknowledge(bool taken);  // → how many the coordinator has now
+  // The coordinator takes a line of the batch never. The next batch is half as long, until the line
+  // is alone: then it stays in the local log, and what comes after it goes on.
+  std::uint64_t refuse();  // → how many the coordinator has, or will never have
   std::uint64_t lost() const { return lost_; }
 
  private:
@@ -54,6 +57,7 @@ class Journal {
   std::deque<std::string> waiting_;
   std::uint64_t first_ = 0;  // index of waiting_.front()
   std::size_t in_batch_ = 0;
+  std::size_t batch_ = kBatch;  // the most of the next batch
   bool in_flight_ = false;
   std::uint64_t lost_ = 0;
 };

@@ -8,7 +8,7 @@
 #include "agent/core/due.hpp"
 #include "agent/core/enrol.hpp"
 #include "agent/core/filter.hpp"
-#include "agent/core/journal.hpp"
+#include "agent/core/openings.hpp"
 #include "agent/core/relays.hpp"
 #include "agent/core/rights.hpp"
 #include "proto/control/client.hpp"
@@ -68,7 +68,7 @@ struct Core::Parts {
   void remember_request(const note::Note& note);
   RequestView view_of(Now now, const trust::GrantId& id, const note::Note& note) const;
   ServiceView view_of(Now now, const Right& right) const;
-  Status open_flow(Now now, const Right& right);
+  Result<Openings::Opened> open_flow(Now now, const Right& right);
   void claim_answered(Now now, ByteView packet);
   bool host_flow(Now now, const Endpoint& to);
   void end_grant(Now now, const std::string& grant, bool for_all, Done<void> done);
@@ -100,6 +100,7 @@ struct Core::Parts {
   std::deque<note::Note> unverified;
   std::map<trust::GrantId, note::Note> own_requests;
   Journal journal;
+  Openings openings{journal};
   Leases leases;
   Filter filter;
   Rights rights;
@@ -109,7 +110,6 @@ struct Core::Parts {
   std::map<crypto::RelayKey, crypto::WireGuardKey> by_relay_key;
   std::unordered_map<IpAddress, crypto::RelayKey> by_made_up;
   std::map<Endpoint, std::string> listening;
-
   wireguard::Device device;
   std::vector<wireguard::Incoming> incoming;
   std::vector<ByteView> passed;  // of one call of mesh(), a member to reuse its memory

@@ -109,6 +109,8 @@ struct FlowContext {
   std::string device;  // ed25519:…
   WallTime ends;
   std::uint64_t audit = 0;  // index of the flow-open entry in this agent's log
+  std::uint64_t member =
+      0;  // its number among the flows that this entry announced; 0: its own entry
 };
 
 }  // namespace culvert::agent

@@ -1,7 +1,7 @@
 // Who sends a request, and the access log: one JSON line for each request, refused ones included.
 // It is tied to the audit log by `audit`, the index of the flow-open entry, which is durable before
-// the first request goes on; request ids are "AUDIT-N", the N-th of that flow. Queries are never
-// written: they may hold secrets.
+// the first request goes on; request ids are "AUDIT-N", the N-th of that flow, or "AUDIT.FLOW-N"
+// where one entry announced several flows. Queries are never written: they may hold secrets.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +20,7 @@ struct Identity {
   std::string grant;
   std::string device;
   std::uint64_t audit = 0;  // index of the flow-open entry
+  std::uint64_t flow = 0;   // its number among the flows that this entry announced; 0: the only one
 
   bool complete() const;  // each is there and can be a header's value
 };

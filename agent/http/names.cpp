@@ -6,11 +6,84 @@
 namespace culvert::http {
 namespace {
 
-constexpr std::array<std::string_view, 4> kReservedPrefixes = {"culvert-", "impersonate-",
-                                                               "x-forwarded-", "x-remote-"};
-constexpr std::array<std::string_view, 8> kReserved = {
-    "forwarded",      "x-forwarded",   "x-real-ip",      "x-client-ip",
-    "x-original-url", "x-rewrite-url", "true-client-ip", "x-envoy-original-path"};
+// Families of one product or one purpose. The comment names a program that reads or sets them.
+constexpr std::array<std::string_view, 47> kReservedPrefixes = {
+    "culvert-",               // this agent
+    "impersonate-",           // Kubernetes
+    "x-impersonate",          // Rancher
+    "remote-",                // Authelia, Apache, CGI
+    "x-remote-",              // Kubernetes front proxy, Rails, Gerrit
+    "x-forwarded",            // oauth2-proxy, Envoy, Traefik, every proxy
+    "x-original",             // nginx ingress, IIS, Symfony
+    "x-rewrite",              // IIS
+    "x-proxy",                // various gateways
+    "x-proxied",              // various gateways
+    "x-http-",                // method and host override: Rails, Express, ASP.NET
+    "x-auth-",                // oauth2-proxy, Gatekeeper, Traefik forward auth
+    "auth-",                  // nginx auth_request
+    "x-authenticated",        // Kong, various
+    "authenticated-",         // various
+    "x-webauth",              // Grafana
+    "webauth-",               // Grafana
+    "x-authentik",            // authentik
+    "x-authelia",             // Authelia
+    "x-vouch-",               // Vouch Proxy
+    "x-pomerium-",            // Pomerium
+    "teleport-",              // Teleport
+    "x-teleport-",            // Teleport
+    "tailscale-",             // Tailscale Serve
+    "cf-",                    // Cloudflare Access and proxy
+    "x-goog-authenticated-",  // Google IAP
+    "x-goog-iap-",            // Google IAP
+    "x-amzn-oidc-",           // AWS load balancer
+    "x-amzn-mtls-",           // AWS load balancer
+    "x-ms-client-principal",  // Azure App Service
+    "x-ms-token-",            // Azure App Service
+    "x-arr-",                 // IIS request routing
+    "x-appengine-",           // App Engine
+    "x-envoy-",               // Envoy
+    "x-istio-",               // Istio
+    "l5d-",                   // Linkerd
+    "x-consumer-",            // Kong
+    "oidc-",                  // mod_auth_openidc
+    "x-oidc-",                // mod_auth_openidc
+    "shib-",                  // Shibboleth
+    "x-shib-",                // Shibboleth
+    "mellon-",                // mod_auth_mellon
+    "iv-",                    // IBM WebSEAL
+    "sm-",                    // SiteMinder
+    "oam-",                   // Oracle Access Manager
+    "ajp-",                   // mod_jk, Tomcat
+    "x-client-",              // client addresses and certificates
+};
+
+// Words between dashes that make a header say who somebody is, where a request came from, or which
+// host, path or method is meant.
+constexpr std::array<std::string_view, 43> kReservedWords = {
+    "addr",      "assertion",  "authenticated", "cert",        "certificate",  "clientcert",
+    "clientip",  "dn",         "email",         "eppn",        "forwarded",    "group",
+    "groups",    "iap",        "identity",      "impersonate", "impersonated", "ip",
+    "login",     "mail",       "oidc",          "original",    "override",     "person",
+    "principal", "principals", "role",          "roles",       "saml",         "socketip",
+    "spiffe",    "ssl",        "sso",           "subject",     "tls",          "upn",
+    "userid",    "useremail",  "usergroups",    "userinfo",    "userroles",    "users",
+    "webauth"};
+
+// A word that ends so: user, remoteuser, authuser; username, preferredusername.
+constexpr std::array<std::string_view, 2> kReservedEndings = {"user", "username"};
+
+constexpr std::array<std::string_view, 16> kReserved = {
+    "proxy",                                 // CGI programs take it for HTTP_PROXY
+    "client-cert",     "client-cert-chain",  // RFC 9440
+    "x-host",          "host-override",     "x-method",    "x-override-url", "request-uri",
+    "x-request-uri",   "x-script-name",     "script-name", "path-info",      "x-path-info",
+    "x-sendfile-type", "x-accel-mapping",   "base-url"};
+
+// What a client itself has to say: a credential that the upstream checks, or no identity at all.
+constexpr std::array<std::string_view, 8> kOfClients = {
+    "user-agent", "x-user-agent",      "x-amz-user-agent",    "x-auth-token",
+    "x-auth-key", "x-clickhouse-user", "x-goog-user-project", "x-subject-token"};
+
 constexpr std::array<std::string_view, 11> kHopByHop = {"connection",
                                                         "keep-alive",
                                                         "proxy-connection",
@@ -32,6 +105,21 @@ bool among(const std::array<std::string_view, N>& list, std::string_view name) {
   return std::find(list.begin(), list.end(), name) != list.end();
 }
 
+bool is_reserved_word(std::string_view word) {
+  return among(kReservedWords, word) ||
+         std::any_of(kReservedEndings.begin(), kReservedEndings.end(),
+                     [&](std::string_view ending) { return word.ends_with(ending); });
+}
+
+bool has_reserved_word(std::string_view name) {
+  while (true) {
+    const auto dash = name.find('-');
+    if (is_reserved_word(name.substr(0, dash))) return true;
+    if (dash == std::string_view::npos) return false;
+    name.remove_prefix(dash + 1);
+  }
+}
+
 }  // namespace
 
 std::string fold(std::string_view name) {
@@ -49,7 +137,8 @@ bool same_word(std::string_view a, std::string_view b) {
 }
 
 bool is_reserved(std::string_view folded) {
-  return among(kReserved, folded) ||
+  if (among(kOfClients, folded)) return false;
+  return among(kReserved, folded) || has_reserved_word(folded) ||
          std::any_of(kReservedPrefixes.begin(), kReservedPrefixes.end(),
                      [&](std::string_view prefix) { return folded.starts_with(prefix); });
 }

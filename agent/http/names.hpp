@@ -12,8 +12,11 @@ std::string fold(std::string_view name);  // lower case; '-' for all but letters
 bool same_word(std::string_view a, std::string_view b);  // ASCII case aside
 
 // All take folded names.
-// What only we say: Culvert-*, Impersonate-*, X-Forwarded-*, Forwarded, X-Remote-*, X-Real-IP, and
-// what some upstreams take for the path instead of the request line.
+// What a proxy says and an upstream may believe: who asks, by which certificate, from where, and
+// which host, path or method is meant. Decided by families of common programs (Remote-*,
+// X-WebAuth-*, X-Amzn-Oidc-*, …) and by words in the name ("user", "groups", "cert", "ip"), so
+// that a program that is not listed is covered too. The words overrule nothing that a client
+// itself must say (User-Agent, X-Auth-Token). docs/operations/http.md has the list.
 bool is_reserved(std::string_view folded);
 // Of one connection (RFC 9110 §7.6.1 and what came before it).
 bool is_hop_by_hop(std::string_view folded);

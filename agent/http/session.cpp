@@ -85,7 +85,9 @@ bool Session::read_request_head(Now now) {
 AccessRecord Session::new_record(Now now) {
   AccessRecord record;
   record.at = now.wall;
-  record.id = std::to_string(options_.who.audit) + "-" + std::to_string(++requests_);
+  record.id = std::to_string(options_.who.audit);
+  if (options_.who.flow != 0) record.id += "." + std::to_string(options_.who.flow);
+  record.id += "-" + std::to_string(++requests_);
   record.service = options_.service;
   record.who = options_.who;
   return record;

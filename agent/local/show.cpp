@@ -112,6 +112,7 @@ json show(const audit::Entry& entry) {
           {"service", entry.service},
           {"outcome", entry.outcome},
           {"detail", entry.detail},
+          {"count", entry.count},
           {"bytes_in", entry.bytes_in},
           {"bytes_out", entry.bytes_out}};
 }

@@ -163,8 +163,8 @@ Result<terminator::Admission> SiteServices::authorize(const IpAddress& peer,
     shell_.core().flow_closed(shell_.now(), flow, fqdn, end.from_client, end.to_client, end.reason);
     loop_.defer([this] { shell_.pump(); });
   };
-  return terminator::Admission{std::move(closed),
-                               {flow->person, flow->grant, flow->device, flow->audit}};
+  return terminator::Admission{
+      std::move(closed), {flow->person, flow->grant, flow->device, flow->audit, flow->member}};
 }
 
 void SiteServices::cut_all(const std::string& reason) {

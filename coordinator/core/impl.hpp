@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "coordinator/core/audience.hpp"
+#include "coordinator/core/audit.hpp"
 #include "coordinator/core/connection.hpp"
 #include "coordinator/core/core.hpp"
 #include "coordinator/core/views.hpp"
@@ -87,6 +88,7 @@ struct Core::Impl {
   std::uint64_t arrivals_ = 0;
   std::set<std::pair<trust::IdentityKey, trust::GrantId>> leased_;  // has an audit line
   std::map<trust::IdentityKey, WallTime> connected_lines_;
+  AuditQuota audit_quota_;
   bool changed_ = false;  // statements or nodes: refresh() is due
   bool broken_ = false;   // the store failed: load() before anything else
   Instant next_sweep_ = Instant::never();

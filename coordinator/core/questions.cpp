@@ -83,6 +83,23 @@ std::optional<trust::SiteRef> asked_site(const trust::Evidence& evidence, const 
   return std::nullopt;
 }
 
+// An index beyond this would leave no room for those that come after it.
+constexpr std::uint64_t kMaxAuditIndex = std::uint64_t{1} << 62U;
+
+// The verified statements of the nodes that reported these rows.
+std::vector<std::string> statements_of(const std::vector<StoredAudit>& rows,
+                                       const trust::Evidence& evidence) {
+  std::set<std::string> sources;
+  for (const auto& stored : rows) sources.insert(stored.row.source);
+  std::vector<std::string> out;
+  for (const auto& source : sources) {
+    const auto identity = crypto::parse_ed25519(source);
+    const auto* note = identity ? evidence.node_note(*identity) : nullptr;
+    if (note != nullptr) out.push_back(note::render(*note));
+  }
+  return out;
+}
+
 }  // namespace
 
 // Says which site stands behind a name, never whether the site has such a service.
@@ -230,11 +247,20 @@ Result<control::Message> Core::Impl::upload(Now now, const Connection& connectio
     return fail(ErrorCode::kDenied, "audit entries come from admitted nodes alone");
   }
   const auto& node = *connection.node;
+  if (upload.first > kMaxAuditIndex) return fail(ErrorCode::kInvalid, "no index of an audit line");
   std::vector<AuditRow> rows;
+  std::size_t bytes = 0;
   for (const auto& line : upload.entries) {
-    if (auto entry = audit::parse_entry(line); !entry) return fail_with(entry.error());
+    const auto entry = audit::parse_entry(line);
+    if (!entry) return fail_with(entry.error());
+    if (auto may = may_report(node, *entry, ledger_.evidence()); !may)
+      return fail_with(may.error());
+    bytes += line.size() + kAuditRowOverhead;
     rows.push_back({crypto::format_ed25519(node.identity), upload.first + rows.size(),
                     node.site.name.str(), now.wall, line});
+  }
+  if (auto room = audit_quota_.take(now.steady, node, bytes); !room) {
+    return fail_with(room.error());
   }
   ledger_.upload(std::move(rows));
   control::Reply reply;
@@ -247,7 +273,7 @@ Result<control::Message> Core::Impl::query(const Connection& connection,
                                            const control::AuditQuery& question) const {
   const auto sees = sight(connection);
   AuditFilter filter;
-  filter.after = question.after;
+  filter.before = question.before;
   filter.site = question.site;
   if (!sees.any()) return fail(ErrorCode::kDenied, "a key that a root lists must be proven");
   if (!sees.vendor) {
@@ -259,7 +285,7 @@ Result<control::Message> Core::Impl::query(const Connection& connection,
   if (!rows) return fail_with(rows.error());
   control::Reply reply;
   reply.re = question.id;
-  const Reporters reporters(ledger_.notes_of(trust::Kind::kNode));
+  const Reporters reporters(statements_of(*rows, ledger_.evidence()));
   std::size_t bytes = 0;
   for (const auto& stored : *rows) {
     auto line = reporters.shown(stored.row);

@@ -16,7 +16,12 @@ Reporters::Reporters(const std::vector<std::string>& notes) {
 
 std::string Reporters::name(const AuditRow& row) const {
   const auto found = names_.find(row.source);
-  return found == names_.end() ? row.source : found->second;
+  return found == names_.end() ? std::string() : found->second;
+}
+
+std::string Reporters::shown(const AuditRow& row) const {
+  const auto named = name(row);
+  return row.line + " reporter=" + row.source + (named.empty() ? "" : " name=" + named);
 }
 
 }  // namespace culvert::coordinator

@@ -1,5 +1,6 @@
-// Who reported an audit line: the coordinator itself, or a node by its name where its statement is
-// held, else by its identity key. The same event is often reported from both ends.
+// Who reported an audit line: the coordinator itself, or a node by its identity key, with the name
+// of its statement where one is held. The key decides: a node may bear any name, that of another
+// node or the word coordinator too. The same event is often reported from both ends.
 #pragma once
 
 #include <map>
@@ -12,11 +13,13 @@ namespace culvert::coordinator {
 
 class Reporters {
  public:
-  explicit Reporters(const std::vector<std::string>& notes);  // other statements are passed over
+  // Node statements that were verified; other notes are passed over.
+  explicit Reporters(const std::vector<std::string>& notes);
 
-  std::string name(const AuditRow& row) const;
-  // The line as it is shown: " reporter=NAME" at its end.
-  std::string shown(const AuditRow& row) const { return row.line + " reporter=" + name(row); }
+  std::string name(const AuditRow& row) const;  // empty: no statement of that node is held
+  // The line as it is shown: " reporter=KEY name=NAME" at its end, " reporter=coordinator" for the
+  // coordinator's own. Neither can stand inside an entry.
+  std::string shown(const AuditRow& row) const;
 
  private:
   std::map<std::string, std::string> names_;  // by identity

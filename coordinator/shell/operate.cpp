@@ -28,8 +28,8 @@ Result<std::unique_ptr<SqliteStore>> open_store(const CommonOptions& common) {
 
 std::string json_audit(const StoredAudit& stored, const Reporters& reporters) {
   return "{\"number\":" + std::to_string(stored.number) +
-         ",\"reporter\":" + json_string(reporters.name(stored.row)) +
-         ",\"source\":" + json_string(stored.row.source) +
+         ",\"reporter\":" + json_string(stored.row.source) +
+         ",\"reporter_name\":" + json_string(reporters.name(stored.row)) +
          ",\"site\":" + json_string(stored.row.site) +
          ",\"stored\":" + json_string(format_time(stored.row.at)) +
          ",\"line\":" + json_string(stored.row.line) + "}";

@@ -1,6 +1,7 @@
 #include "coordinator/store/memory.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace culvert::coordinator {
 
@@ -28,11 +29,35 @@ void MemoryStore::apply(const Batch& batch) {
   for (const auto& id : batch.erase) {
     std::erase_if(notes_, [&](const NoteRow& row) { return row.id == id; });
   }
+  std::set<std::string> touched;
   for (const auto& row : batch.audit) {
     auto& next = next_index_[row.source];
     if (row.index < next) continue;  // a repeat
     next = row.index + 1;
-    audit_.push_back({audit_.size() + 1, row});
+    audit_.push_back({++audit_number_, row});
+    audit_bytes_[row.site][row.source] += size_of(row);
+    touched.insert(row.site);
+  }
+  for (const auto& site : touched) keep_share(site);
+}
+
+// The oldest lines go of the source that has the most, until the site has its share.
+void MemoryStore::keep_share(const std::string& site) {
+  auto& sources = audit_bytes_[site];
+  std::uint64_t total = 0;
+  for (const auto& [source, bytes] : sources) total += bytes;
+  while (total > max_site_audit_) {
+    const auto most = std::max_element(sources.begin(), sources.end(),
+                                       [](auto& a, auto& b) { return a.second < b.second; });
+    const auto is_its = [&](const StoredAudit& stored) {
+      return stored.row.site == site && stored.row.source == most->first;
+    };
+    const auto oldest = std::find_if(audit_.begin(), audit_.end(), is_its);
+    if (oldest == audit_.end() || oldest->row.index + 1 == next_index_[most->first]) return;
+    const auto bytes = size_of(oldest->row);
+    total -= bytes;
+    most->second -= bytes;
+    audit_.erase(oldest);
   }
 }
 
@@ -40,11 +65,19 @@ Result<std::vector<NoteRow>> MemoryStore::notes() { return notes_; }
 
 Result<std::vector<StoredAudit>> MemoryStore::audit(const AuditFilter& filter) {
   std::vector<StoredAudit> out;
-  for (const auto& stored : audit_) {
-    if (out.size() >= std::min(filter.limit, kMaxAuditPage)) break;
-    if (stored.number <= filter.after) continue;
-    if (filter.site && stored.row.site != *filter.site) continue;
+  const auto add = [&](const StoredAudit& stored) {
+    if (out.size() >= std::min(filter.limit, kMaxAuditPage)) return;
+    if (filter.site && stored.row.site != *filter.site) return;
+    if (filter.before ? *filter.before != 0 && stored.number >= *filter.before
+                      : stored.number <= filter.after) {
+      return;
+    }
     out.push_back(stored);
+  };
+  if (filter.before) {
+    std::for_each(audit_.rbegin(), audit_.rend(), add);
+  } else {
+    std::for_each(audit_.begin(), audit_.end(), add);
   }
   return out;
 }

@@ -11,6 +11,9 @@ namespace culvert::coordinator {
 
 class MemoryStore final : public Store {
  public:
+  explicit MemoryStore(std::uint64_t max_site_audit = kMaxSiteAudit)
+      : max_site_audit_(max_site_audit) {}
+
   Status commit(const Batch& batch) override;
   Result<std::vector<NoteRow>> notes() override;
   Result<std::vector<StoredAudit>> audit(const AuditFilter& filter) override;
@@ -22,9 +25,13 @@ class MemoryStore final : public Store {
 
  private:
   void apply(const Batch& batch);
+  void keep_share(const std::string& site);
 
+  std::uint64_t max_site_audit_;
   std::vector<NoteRow> notes_;  // in the order of first arrival
   std::vector<StoredAudit> audit_;
+  std::uint64_t audit_number_ = 0;
+  std::map<std::string, std::map<std::string, std::uint64_t>> audit_bytes_;  // by site and source
   std::map<std::string, std::uint64_t> next_index_;
   std::uint64_t version_ = 0;
   bool failing_ = false;

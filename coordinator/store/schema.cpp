@@ -36,7 +36,21 @@ CREATE UNIQUE INDEX audit_by_source ON audit(source, position);
 // Version 2 marks the file as ours ("CLVT"), so that another program's SQLite file is never written
 // to, and a lost or changed mark is seen.
 constexpr std::uint64_t kApplicationId = 0x434C5654;
-constexpr std::string_view kSchema2 = "PRAGMA application_id = 1129076308;";
+//
+// It also counts the audit lines of each source at each site, with kAuditRowOverhead a line.
+constexpr std::string_view kSchema2 = R"(
+PRAGMA application_id = 1129076308;
+CREATE TABLE audit_share(
+  site TEXT NOT NULL,
+  source TEXT NOT NULL,
+  bytes INTEGER NOT NULL,
+  PRIMARY KEY(site, source)) WITHOUT ROWID;
+CREATE INDEX audit_share_by_bytes ON audit_share(site, bytes);
+CREATE INDEX audit_by_share ON audit(site, source, number);
+INSERT INTO audit_share SELECT site, source, sum(length(CAST(line AS BLOB)) + 128) FROM audit
+  GROUP BY site, source;
+)";
+static_assert(kAuditRowOverhead == 128);
 
 // The n-th leads from version n to n + 1. One that was released never changes; a new one comes with
 // a fixture of the version before it (tests/coordinator/stores).

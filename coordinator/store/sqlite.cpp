@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <limits>
+#include <set>
 
 namespace culvert::coordinator {
 namespace {
@@ -79,7 +81,8 @@ SqliteStore::SqliteStore(std::string path, std::unique_ptr<sqlite3, Close> datab
     : path_(std::move(path)), database_(std::move(database)) {}
 SqliteStore::~SqliteStore() = default;
 
-Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path) {
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path,
+                                                       std::uint64_t max_site_audit) {
   // Made by ourselves so that it is private from its first byte; SQLite's side files copy the mode.
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (descriptor < 0) {
@@ -90,6 +93,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path) 
   sqlite3* raw = nullptr;
   const int status = sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READWRITE, nullptr);
   std::unique_ptr<SqliteStore> store(new SqliteStore(path, std::unique_ptr<sqlite3, Close>(raw)));
+  store->max_site_audit_ = max_site_audit;
   if (status != SQLITE_OK) return store->trouble("cannot open the store");
   sqlite3_busy_timeout(raw, kBusyMilliseconds);
   if (auto ours = store->check_ours(); !ours) return fail_with(ours.error());  // before any change
@@ -130,10 +134,47 @@ Status SqliteStore::write_audit(const std::vector<AuditRow>& rows) {
   Statement add(database_.get(),
                 "INSERT INTO audit(source, position, site, at, line) SELECT ?1, ?2, ?3, ?4, ?5 "
                 "WHERE ?2 > coalesce((SELECT max(position) FROM audit WHERE source = ?1), -1)");
+  Statement count(database_.get(),
+                  "INSERT INTO audit_share(site, source, bytes) VALUES(?1, ?2, ?3) "
+                  "ON CONFLICT(site, source) DO UPDATE SET bytes = bytes + excluded.bytes");
+  std::set<std::string> touched;
   for (const auto& row : rows) {
     add.text(row.source).number(static_cast<std::int64_t>(row.index)).text(row.site);
     add.number(row.at.seconds).text(row.line);
     if (!add.done()) return trouble("cannot write to the store");
+    if (sqlite3_changes(database_.get()) == 0) continue;  // a repeat
+    count.text(row.site).text(row.source).number(static_cast<std::int64_t>(size_of(row)));
+    if (!count.done()) return trouble("cannot write to the store");
+    touched.insert(row.site);
+  }
+  for (const auto& site : touched) {
+    if (auto kept = keep_share(site); !kept) return kept;
+  }
+  return {};
+}
+
+// The oldest lines go of the source that has the most, until the site has its share.
+Status SqliteStore::keep_share(const std::string& site) {
+  Statement sum(database_.get(), "SELECT sum(bytes) FROM audit_share WHERE site = ?");
+  sum.text(site);
+  auto total = sum.row() ? sum.unsigned_at(0) : 0;
+  while (total > max_site_audit_) {
+    Statement oldest(database_.get(),
+                     "SELECT number, source, length(CAST(line AS BLOB)) FROM audit WHERE site = ?1 "
+                     "AND source = (SELECT source FROM audit_share WHERE site = ?1 "
+                     "ORDER BY bytes DESC, source LIMIT 1) AND position < (SELECT max(position) "
+                     "FROM audit AS newer WHERE newer.source = audit.source) "
+                     "ORDER BY number LIMIT 1");
+    oldest.text(site);
+    if (!oldest.row()) return oldest.ok() ? Status{} : trouble("cannot read the store");
+    const auto bytes = oldest.unsigned_at(2) + kAuditRowOverhead;
+    Statement less(database_.get(),
+                   "UPDATE audit_share SET bytes = bytes - ?3 WHERE site = ?1 AND source = ?2");
+    less.text(site).text(oldest.text_at(1)).number(static_cast<std::int64_t>(bytes));
+    Statement erase(database_.get(), "DELETE FROM audit WHERE number = ?");
+    erase.number(oldest.number_at(0));
+    if (!less.done() || !erase.done()) return trouble("cannot write to the store");
+    total -= bytes;
   }
   return {};
 }
@@ -152,14 +193,15 @@ Result<std::vector<NoteRow>> SqliteStore::notes() {
 
 Result<std::vector<StoredAudit>> SqliteStore::audit(const AuditFilter& filter) {
   const auto limit = static_cast<std::int64_t>(std::min(filter.limit, kMaxAuditPage));
-  constexpr std::string_view kAll =
-      "SELECT number, source, position, site, at, line FROM audit "
-      "WHERE number > ?1 ORDER BY number LIMIT ?2";
-  constexpr std::string_view kOfSite =
-      "SELECT number, source, position, site, at, line FROM audit "
-      "WHERE number > ?1 AND site = ?3 ORDER BY number LIMIT ?2";
-  Statement read(database_.get(), filter.site ? kOfSite : kAll);
-  read.number(static_cast<std::int64_t>(filter.after)).number(limit);
+  const std::string sql =
+      std::string("SELECT number, source, position, site, at, line FROM audit ") +
+      (filter.before ? "WHERE number < ?1 " : "WHERE number > ?1 ") +
+      (filter.site ? "AND site = ?3 " : "") + "ORDER BY number " + (filter.before ? "DESC " : "") +
+      "LIMIT ?2";
+  const auto newest = std::numeric_limits<std::int64_t>::max();
+  const auto edge = static_cast<std::int64_t>(filter.before.value_or(filter.after));
+  Statement read(database_.get(), sql);
+  read.number(filter.before && edge <= 0 ? newest : edge).number(limit);
   if (filter.site) read.text(*filter.site);
   std::vector<StoredAudit> out;
   while (read.row()) {

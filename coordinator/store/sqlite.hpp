@@ -21,7 +21,8 @@ inline constexpr int kBusyMilliseconds = 5000;  // how long a commit waits for a
 class SqliteStore final : public Store {
  public:
   // Makes the file (0600) where there is none. Errors name the path and what to do.
-  static Result<std::unique_ptr<SqliteStore>> open(const std::string& path);
+  static Result<std::unique_ptr<SqliteStore>> open(const std::string& path,
+                                                   std::uint64_t max_site_audit = kMaxSiteAudit);
   ~SqliteStore() override;
 
   Status commit(const Batch& batch) override;
@@ -44,9 +45,11 @@ class SqliteStore final : public Store {
   Result<std::uint64_t> number(std::string_view sql);
   Status write(const Batch& batch);
   Status write_audit(const std::vector<AuditRow>& rows);
+  Status keep_share(const std::string& site);
   tl::unexpected<Error> trouble(std::string_view doing) const;
 
   std::string path_;
+  std::uint64_t max_site_audit_ = kMaxSiteAudit;
   std::unique_ptr<sqlite3, Close> database_;
 };
 

@@ -20,6 +20,11 @@ namespace culvert::coordinator {
 
 inline constexpr std::size_t kMaxStoredNotes = 100'000;
 inline constexpr std::size_t kMaxAuditPage = 256;
+// Audit lines of one site (the vendor's own affairs count as one), with kAuditRowOverhead a line.
+// Above it the oldest lines go of whichever source has the most there, so that a source that floods
+// pushes out its own lines alone.
+inline constexpr std::uint64_t kMaxSiteAudit = 256U << 20U;
+inline constexpr std::uint64_t kAuditRowOverhead = 128;
 
 // A statement with all signature lines collected so far. `id` is the SHA-256 of its text.
 struct NoteRow {
@@ -29,7 +34,8 @@ struct NoteRow {
   friend bool operator==(const NoteRow&, const NoteRow&) = default;
 };
 
-// One audit line. A source's indices only grow: one below its next is a repeat and adds nothing.
+// One audit line. The newest line of a source never goes. A source's indices only grow: one below
+// its next is a repeat and adds nothing.
 struct AuditRow {
   std::string source;       // "coordinator" or the uploading node's identity key
   std::uint64_t index = 0;  // in the source's own numbering
@@ -44,10 +50,13 @@ struct StoredAudit {
   friend bool operator==(const StoredAudit&, const StoredAudit&) = default;
 };
 struct AuditFilter {
-  std::optional<std::string> site;  // absent: every site
-  std::uint64_t after = 0;          // numbers above this
+  std::optional<std::string> site;      // absent: every site
+  std::uint64_t after = 0;              // numbers above this, ascending
+  std::optional<std::uint64_t> before;  // set: numbers below this (0: any), the newest first
   std::size_t limit = kMaxAuditPage;
 };
+
+inline std::uint64_t size_of(const AuditRow& row) { return row.line.size() + kAuditRowOverhead; }
 
 // One step: applied whole or not at all.
 struct Batch {

@@ -4,10 +4,12 @@
 #include <array>
 #include <charconv>
 
+#include "proto/core/utf8.hpp"
+
 namespace culvert::audit {
 namespace {
 
-constexpr std::array<std::pair<Kind, std::string_view>, 17> kNames = {{
+constexpr std::array<std::pair<Kind, std::string_view>, 18> kNames = {{
     {Kind::kAgentStart, "agent-start"},
     {Kind::kNodeAdmitted, "node-admitted"},
     {Kind::kRequest, "request"},
@@ -19,6 +21,7 @@ constexpr std::array<std::pair<Kind, std::string_view>, 17> kNames = {{
     {Kind::kGrantEnded, "grant-ended"},
     {Kind::kFlowOpen, "flow-open"},
     {Kind::kFlowClose, "flow-close"},
+    {Kind::kFlowGroup, "flow-group"},
     {Kind::kFlowDenied, "flow-denied"},
     {Kind::kLeaseLapsed, "lease-lapsed"},
     {Kind::kLock, "lock"},
@@ -44,7 +47,8 @@ struct CountField {
   std::string_view name;
   std::uint64_t Entry::*member;
 };
-constexpr std::array<CountField, 2> kCountFields = {{
+constexpr std::array<CountField, 3> kCountFields = {{
+    {"count", &Entry::count},
     {"bytes-in", &Entry::bytes_in},
     {"bytes-out", &Entry::bytes_out},
 }};
@@ -66,6 +70,35 @@ std::string escape(std::string_view value) {
     }
   }
   return out;
+}
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    if (!take_code_point(text)) return false;
+  }
+  return true;
+}
+
+// U+FFFD in place of each byte that belongs to no character.
+std::string cleaned(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const auto before = text;
+    if (take_code_point(text)) {
+      out += before.substr(0, before.size() - text.size());
+    } else {
+      out += "\xEF\xBF\xBD";
+      text.remove_prefix(1);
+    }
+  }
+  return out;
+}
+
+// The first half, without half a character at its end.
+void halve(std::string& text) {
+  auto size = text.size() / 2;
+  while (size > 0 && (static_cast<std::uint8_t>(text[size]) & 0xC0U) == 0x80U) --size;
+  text.resize(size);
 }
 
 // Loose; that the spelling is the one that render() uses is checked on the whole line.
@@ -142,11 +175,22 @@ std::string render(const Entry& entry) {
         std::max_element(kTextFields.begin(), kTextFields.end(), [&](const auto& a, const auto& b) {
           return (cut.*a.member).size() < (cut.*b.member).size();
         });
-    auto& value = cut.*(longest->member);
-    value.resize(value.size() / 2);
+    halve(cut.*(longest->member));
     line = render_whole(cut);
   }
   return line;
+}
+
+bool is_utf8(const Entry& entry) {
+  return std::all_of(kTextFields.begin(), kTextFields.end(),
+                     [&](const auto& field) { return is_utf8(entry.*field.member); });
+}
+
+void make_utf8(Entry& entry) {
+  for (const auto& field : kTextFields) {
+    auto& value = entry.*field.member;
+    if (!is_utf8(value)) value = cleaned(value);
+  }
 }
 
 Result<Entry> parse_entry(std::string_view line) {

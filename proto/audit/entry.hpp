@@ -3,8 +3,9 @@
 //   2026-11-21T15:00:00Z flow-open who=alice@vendor.example grant=01KAPJ… service=api.acme… …
 //
 // Time and kind, then `field=value` in the order of the struct, each preceded by one space and
-// absent when empty (zero for the counts). In values every byte but printable ASCII, and space, '%'
-// and '=', is written as %XX (upper-case hex). Strict both ways: render(parse(t)) == t.
+// absent when empty (zero for the counts). Values are UTF-8; in them every byte but printable
+// ASCII, and space, '%' and '=', is written as %XX (upper-case hex). Strict both ways:
+// render(parse(t)) == t.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +32,7 @@ enum class Kind {
   kGrantEnded,
   kFlowOpen,
   kFlowClose,
+  kFlowGroup,  // `count` further openings that an opening entry announced, and their bytes
   kFlowDenied,
   kLeaseLapsed,
   kLock,
@@ -43,13 +45,14 @@ std::string_view name_of(Kind kind);  // agent-start, node-admitted, …
 struct Entry {
   WallTime at;
   Kind kind = Kind::kAgentStart;
-  std::string who;      // person, or node name where no person acts
-  std::string device;   // ed25519:…, the key that acted
-  std::string site;     // FQDN suffix
-  std::string grant;    // its ULID
-  std::string service;  // FQDN
-  std::string outcome;  // ok, denied, expired, revoked, …
-  std::string detail;   // free text: reason, path, upstream's error
+  std::string who;          // person, or node name where no person acts
+  std::string device;       // ed25519:…, the key that acted
+  std::string site;         // FQDN suffix
+  std::string grant;        // its ULID
+  std::string service;      // FQDN
+  std::string outcome;      // ok, denied, expired, revoked, …
+  std::string detail;       // free text: reason, path, upstream's error
+  std::uint64_t count = 0;  // of openings that are not listed one by one
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
 
@@ -58,6 +61,8 @@ struct Entry {
 
 // Fields are cut from the longest where the line would pass kMaxEntryLine.
 std::string render(const Entry& entry);
+bool is_utf8(const Entry& entry);  // each text field is
+void make_utf8(Entry& entry);      // U+FFFD in place of each byte that belongs to no character
 Result<Entry> parse_entry(std::string_view line);
 
 // What a reader asks for; empty fields match all.

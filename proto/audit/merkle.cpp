@@ -16,21 +16,37 @@ crypto::Hash node_hash(const crypto::Hash& left, const crypto::Hash& right) {
   return crypto::sha256({kNode, left.view(), right.view()});
 }
 
-// Adding one is carrying in binary: each pair of equal subtrees becomes one.
-void MerkleTree::append(const crypto::Hash& leaf) {
-  auto hash = leaf;
-  for (auto bits = size_; (bits & 1U) != 0; bits >>= 1U) {
-    hash = node_hash(subtrees_.back(), hash);
-    subtrees_.pop_back();
+// Adding one is carrying in binary: two neighbours that make a complete subtree become it.
+bool Subtrees::add(const Subtree& next) {
+  const bool power = next.leaves != 0 && (next.leaves & (next.leaves - 1)) == 0;
+  if (next.first != end_ || !power || next.first % next.leaves != 0 ||
+      next.leaves > UINT64_MAX - next.first) {
+    return false;
   }
-  subtrees_.push_back(hash);
-  ++size_;
+  end_ = next.end();
+  Subtree merged = next;
+  while (!list_.empty()) {
+    const auto& left = list_.back();
+    if (left.leaves != merged.leaves || left.first % (2 * merged.leaves) != 0) break;
+    merged = {left.first, 2 * merged.leaves, node_hash(left.hash, merged.hash)};
+    list_.pop_back();
+  }
+  list_.push_back(merged);
+  return true;
 }
 
-crypto::Hash MerkleTree::root() const {
-  if (subtrees_.empty()) return crypto::sha256(ByteView{});
-  auto hash = subtrees_.back();
-  for (std::size_t i = subtrees_.size() - 1; i-- > 0;) hash = node_hash(subtrees_[i], hash);
+bool Subtrees::add(const Subtrees& next) {
+  if (next.first_ != end_) return false;
+  for (const auto& subtree : next.list_) {
+    if (!add(subtree)) return false;
+  }
+  return true;
+}
+
+crypto::Hash Subtrees::root() const {
+  if (list_.empty()) return crypto::sha256(ByteView{});
+  auto hash = list_.back().hash;
+  for (std::size_t i = list_.size() - 1; i-- > 0;) hash = node_hash(list_[i].hash, hash);
   return hash;
 }
 

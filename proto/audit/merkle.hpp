@@ -19,16 +19,49 @@ struct TreeHead {
   friend bool operator==(const TreeHead&, const TreeHead&) = default;
 };
 
-class MerkleTree {
+// A complete subtree: its first leaf is a multiple of `leaves`, which is a power of two.
+struct Subtree {
+  std::uint64_t first = 0;
+  std::uint64_t leaves = 1;
+  crypto::Hash hash;
+
+  std::uint64_t end() const { return first + leaves; }
+  friend bool operator==(const Subtree&, const Subtree&) = default;
+};
+
+// The largest complete subtrees that cover the leaves from `first` to end(), from left to right. Of
+// a whole tree they are what its root is made of; of one file's entries they are all that proofs
+// about other entries need, so the file itself may go.
+class Subtrees {
  public:
-  void append(const crypto::Hash& leaf);
-  std::uint64_t size() const { return size_; }
-  crypto::Hash root() const;  // of the empty tree: SHA-256 of nothing
-  TreeHead head() const { return {size_, root()}; }
+  explicit Subtrees(std::uint64_t first = 0) : first_(first), end_(first) {}
+
+  void append(const crypto::Hash& leaf) { add({end_, 1, leaf}); }
+  bool add(const Subtree& next);  // false: it does not begin at end(), or is no subtree
+  bool add(const Subtrees& next);
+
+  std::uint64_t first() const { return first_; }
+  std::uint64_t end() const { return end_; }
+  const std::vector<Subtree>& list() const { return list_; }
+  crypto::Hash root() const;  // of these leaves as a tree; of none: SHA-256 of nothing
+  friend bool operator==(const Subtrees&, const Subtrees&) = default;
 
  private:
-  std::uint64_t size_ = 0;
-  std::vector<crypto::Hash> subtrees_;  // largest first, one a set bit of size_
+  std::uint64_t first_;
+  std::uint64_t end_;
+  std::vector<Subtree> list_;
+};
+
+class MerkleTree {
+ public:
+  void append(const crypto::Hash& leaf) { subtrees_.append(leaf); }
+  bool add(const Subtrees& next) { return subtrees_.add(next); }
+  std::uint64_t size() const { return subtrees_.end(); }
+  crypto::Hash root() const { return subtrees_.root(); }  // of the empty tree: SHA-256 of nothing
+  TreeHead head() const { return {size(), root()}; }
+
+ private:
+  Subtrees subtrees_;
 };
 
 }  // namespace culvert::audit

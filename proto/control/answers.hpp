@@ -61,7 +61,7 @@ struct Reply {
   std::vector<std::string> notes;  // everything needed to verify the entries
   std::vector<std::string> lines;
   std::optional<crypto::Hash> policy;
-  std::uint64_t next = 0;  // audit: ask on after this; 0: no more
+  std::uint64_t next = 0;  // audit_query: older ones come before this; 0: no more
   friend bool operator==(const Reply&, const Reply&) = default;
 };
 struct ErrorReply {

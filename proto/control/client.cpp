@@ -53,9 +53,9 @@ Result<RequestId> Client::upload_audit(std::uint64_t first, std::vector<std::str
   const auto id = ++last_id_;
   return keep(id, AuditUpload{id, first, std::move(entries)});
 }
-Result<RequestId> Client::query_audit(std::optional<std::string> site, std::uint64_t after) {
+Result<RequestId> Client::query_audit(std::optional<std::string> site, std::uint64_t before) {
   const auto id = ++last_id_;
-  return keep(id, AuditQuery{id, std::move(site), after});
+  return keep(id, AuditQuery{id, std::move(site), before});
 }
 Result<RequestId> Client::request_lease(const crypto::Hash& site, const Nonce& nonce,
                                         std::vector<std::string> grants) {

@@ -52,7 +52,7 @@ class Client {
   Result<RequestId> site_info(std::string fqdn);
   Result<RequestId> list(ListWhat what, std::optional<std::string> site);
   Result<RequestId> upload_audit(std::uint64_t first, std::vector<std::string> entries);
-  Result<RequestId> query_audit(std::optional<std::string> site, std::uint64_t after);
+  Result<RequestId> query_audit(std::optional<std::string> site, std::uint64_t before);
   // kUnavailable unless connected.
   Result<RequestId> request_lease(const crypto::Hash& site, const Nonce& nonce,
                                   std::vector<std::string> grants);

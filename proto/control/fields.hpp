@@ -66,7 +66,7 @@ void fields(IO& io, M& m) {
   } else if constexpr (Is<M, AuditUpload>) {
     io("first", m.first), io("entries", m.entries, kLines);
   } else if constexpr (Is<M, AuditQuery>) {
-    io("site", m.site, kName), io("after", m.after);
+    io("site", m.site, kName), io("before", m.before);
   } else if constexpr (Is<M, RelayInfo>) {
     io("id", m.id, kName), io("host", m.host, kName), io("port", m.port);
     io("stun_port", m.stun_port), io("key", m.key), io("certificate", m.certificate);

@@ -86,11 +86,12 @@ struct AuditUpload {
   std::vector<std::string> entries;
   friend bool operator==(const AuditUpload&, const AuditUpload&) = default;
 };
-// → Reply{lines, next}: rows after `after` that the proven key may see.
+// → Reply{lines, next}: rows that the proven key may see, newest first, older than `before` (0:
+// from the newest); `next` is the `before` of the page that follows.
 struct AuditQuery {
   RequestId id = 0;
   std::optional<std::string> site;
-  std::uint64_t after = 0;
+  std::uint64_t before = 0;
   friend bool operator==(const AuditQuery&, const AuditQuery&) = default;
 };
 struct Ping {

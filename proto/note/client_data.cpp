@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-#include "proto/note/utf8.hpp"
+#include "proto/core/utf8.hpp"
 
 namespace culvert::note {
 namespace {

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "proto/core/utf8.hpp"
 #include "proto/crypto/hash.hpp"
 #include "proto/note/passkey.hpp"
-#include "proto/note/utf8.hpp"
 
 namespace culvert::note {
 namespace {

@@ -7,8 +7,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <deque>
-#include <functional>
 
 #include "proto/runtime/files.hpp"
 
@@ -18,8 +16,8 @@ namespace {
 constexpr std::size_t kReadBlock = 1U << 18U;
 constexpr std::uint64_t kAllocationStep = 1ULL << 20U;  // file space is asked for in such pieces
 
-// Calls `line` for each line that ends in a newline, with the offset after it, until it returns
-// false. Zero, or errno.
+}  // namespace
+
 int for_each_line(int descriptor,
                   const std::function<bool(std::string_view line, std::uint64_t end)>& line) {
   std::string pending;
@@ -44,8 +42,6 @@ int for_each_line(int descriptor,
   }
 }
 
-}  // namespace
-
 AuditFile::AuditFile(std::filesystem::path path, int descriptor, std::uint64_t held_back)
     : path_(std::move(path)), descriptor_(descriptor), held_back_(held_back) {}
 
@@ -56,7 +52,9 @@ Status AuditFile::failed(const char* doing, int error) const {
 }
 
 Result<std::unique_ptr<AuditFile>> AuditFile::open(std::filesystem::path path,
-                                                   std::uint64_t held_back) {
+                                                   std::uint64_t held_back,
+                                                   std::uint64_t file_bytes,
+                                                   std::uint64_t total_bytes) {
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (descriptor < 0) return fail_with(file_error("open the audit log", path.string(), errno));
   std::unique_ptr<AuditFile> file(new AuditFile(std::move(path), descriptor, held_back));
@@ -64,6 +62,9 @@ Result<std::unique_ptr<AuditFile>> AuditFile::open(std::filesystem::path path,
     return fail(ErrorCode::kConflict, "the audit log " + file->path_.string() +
                                           " is in use by another process (stop it first)");
   }
+  file->file_bytes_ = file_bytes;
+  file->total_bytes_ = total_bytes;
+  if (auto taken = file->take_closed(); !taken) return fail_with(taken.error());
   if (auto loaded = file->load(); !loaded) return fail_with(loaded.error());
   // The name must survive a crash as well as the content. A full disk is found out on append.
   if (auto synced = file->sync_folder(); !synced) return fail_with(synced.error());
@@ -93,7 +94,9 @@ Status AuditFile::load() {
     } else if (bad != 0) {
       damaged = true;
     } else {
-      tree_.append(audit::leaf_hash(view(line)));
+      const auto leaf = audit::leaf_hash(view(line));
+      tree_.append(leaf);
+      open_.append(leaf);
       size_ = end;
     }
     return !damaged;
@@ -154,6 +157,9 @@ Status AuditFile::append(std::span<const audit::Entry> entries, audit::Purpose p
     text += line + '\n';
   }
   if (text.empty()) return {};
+  // A file that cannot be closed now is written on: what fits is decided below.
+  if (size_ >= file_bytes_) static_cast<void>(rotate());
+  if (damaged_) return fail(ErrorCode::kUnavailable, "the audit log failed before (restart)");
   if (auto held = hold_back(text.size()); !held && purpose == audit::Purpose::kOpening) {
     return held;
   }
@@ -166,31 +172,11 @@ Status AuditFile::append(std::span<const audit::Entry> entries, audit::Purpose p
     return failed("write the audit log", error);
   }
   size_ += text.size();
-  for (const auto& leaf : leaves) tree_.append(leaf);
+  for (const auto& leaf : leaves) {
+    tree_.append(leaf);
+    open_.append(leaf);
+  }
   return {};
-}
-
-Result<std::vector<audit::Entry>> AuditFile::read(const audit::Query& query) const {
-  return read_file(path_, query);
-}
-
-Result<std::vector<audit::Entry>> AuditFile::read_file(const std::filesystem::path& path,
-                                                       const audit::Query& query) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return fail_with(file_error("read the audit log", path.string(), errno));
-  std::deque<audit::Entry> found;
-  const int error = for_each_line(descriptor, [&](std::string_view line, std::uint64_t) {
-    auto entry = audit::parse_entry(line);
-    if (!entry || query.limit == 0) return false;  // torn, or being written now
-    if (!audit::matches(query, *entry)) return true;
-    if (found.size() == query.limit) found.pop_front();
-    found.push_back(std::move(*entry));
-    return true;
-  });
-  ::close(descriptor);
-  if (error != 0) return fail_with(file_error("read the audit log", path.string(), error));
-  return std::vector<audit::Entry>(std::make_move_iterator(found.begin()),
-                                   std::make_move_iterator(found.end()));
 }
 
 }  // namespace culvert::runtime

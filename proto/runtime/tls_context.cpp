@@ -92,7 +92,9 @@ Status add_authorities(SSL_CTX* context, const std::string& pem) {
 Status require_name(SSL_CTX* context, const std::string& name) {
   if (name.empty()) return fail(ErrorCode::kInvalid, "TLS: no server name to verify");
   X509_VERIFY_PARAM* rules = SSL_CTX_get0_param(context);
-  X509_VERIFY_PARAM_set_hostflags(rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  // The name stands in the subjectAltName (RFC 9110 §4.3.4): a common name says nothing.
+  X509_VERIFY_PARAM_set_hostflags(
+      rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
   const int set = parse_address(name) ? X509_VERIFY_PARAM_set1_ip_asc(rules, name.c_str())
                                       : X509_VERIFY_PARAM_set1_host(rules, name.c_str(), 0);
   if (set != 1) return failed("server name");

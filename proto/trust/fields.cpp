@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "proto/note/utf8.hpp"
+#include "proto/core/utf8.hpp"
 #include "proto/trust/unicode.hpp"
 
 namespace culvert::trust {
@@ -49,13 +49,16 @@ std::optional<std::chrono::hours> parse_hours(std::string_view text) {
 bool valid_reason(std::string_view text) {
   if (text.empty() || text.front() == ' ' || text.back() == ' ') return false;
   std::size_t count = 0;
+  std::size_t combining = unicode::kMaxCombining;  // the first character is no combining one
   bool after_starter = false;
   while (!text.empty()) {
-    const auto point = note::take_code_point(text);
+    const auto point = take_code_point(text);
     if (!point || ++count > kMaxReasonPoints) return false;
     const bool starter = unicode::is_starter(*point);
     if (!starter && !(unicode::is_mark(*point) && after_starter)) return false;
     after_starter = starter;
+    combining = unicode::is_combining(*point) ? combining + 1 : 0;
+    if (combining > unicode::kMaxCombining) return false;
   }
   return true;
 }

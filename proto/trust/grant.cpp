@@ -1,16 +1,11 @@
 #include "proto/trust/grant.hpp"
 
-#include "proto/note/utf8.hpp"
 #include "proto/trust/fields.hpp"
 #include "proto/trust/policy.hpp"
 #include "proto/trust/scope.hpp"
 
 namespace culvert::trust {
 namespace {
-
-constexpr std::size_t kDisplayWidth = 60;
-constexpr std::string_view kReasonField = "reason: ";
-constexpr std::string_view kReasonPrefix = "  | ";
 
 std::optional<std::string> parse_scope(std::string_view text) {
   if (!valid_grant_scope(text)) return std::nullopt;
@@ -21,17 +16,6 @@ std::optional<bool> parse_recording(std::string_view text) {
   if (text == "required") return true;
   if (text == "none") return false;
   return std::nullopt;
-}
-
-void append_reason(std::string& out, std::string_view reason) {
-  out += "reason:\n";
-  while (!reason.empty()) {
-    const auto before = reason;
-    for (std::size_t i = 0; i < kDisplayWidth && note::take_code_point(reason); ++i) {
-    }
-    if (reason.size() == before.size()) return;  // not UTF-8: the caller has not parsed it
-    out.append(kReasonPrefix).append(before.substr(0, before.size() - reason.size())).append("\n");
-  }
 }
 
 }  // namespace
@@ -74,21 +58,6 @@ std::string Grant::render() const {
   out.line("duration", std::to_string(duration.count()) + "s");
   out.hash("policy", policy.view());
   return out.take();
-}
-
-std::string display_text(std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    const auto end = std::min(text.find('\n'), text.size() - 1);
-    const auto line = text.substr(0, end);
-    if (line.starts_with(kReasonField)) {
-      append_reason(out, line.substr(kReasonField.size()));
-    } else {
-      out.append(line).append("\n");
-    }
-    text.remove_prefix(end + 1);
-  }
-  return out;
 }
 
 }  // namespace culvert::trust

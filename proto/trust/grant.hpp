@@ -50,8 +50,4 @@ struct Grant {
   friend bool operator==(const Grant&, const Grant&) = default;
 };
 
-// What an approver is shown: the signed text itself, the reason wrapped at 60 code points with
-// every line of it prefixed, so that it can imitate no other line. `text` has passed Grant::parse.
-std::string display_text(std::string_view text);
-
 }  // namespace culvert::trust

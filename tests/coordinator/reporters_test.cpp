@@ -25,10 +25,11 @@ TEST_CASE("coordinator: the audit log says who reported each line") {
   const auto shown = world.answer(bob, bob.client->query_audit("acme.byoc.example.com", 0));
   REQUIRE(shown);
   const auto& lines = shown->lines;
-  CHECK(std::count(lines.begin(), lines.end(), line + " reporter=cluster-1") == 1);
+  const auto mark = " reporter=" + crypto::format_ed25519(agent.node.identity) + " name=cluster-1";
+  CHECK(std::count(lines.begin(), lines.end(), line + mark) == 1);
   for (const auto& each : lines) {
     INFO(each);
-    CHECK((each.ends_with(" reporter=cluster-1") || each.ends_with(" reporter=coordinator")));
+    CHECK((each.ends_with(mark) || each.ends_with(" reporter=coordinator")));
   }
 }
 

@@ -75,6 +75,16 @@ void check_equal(Store& a, Store& b) {
     filter.limit = 2;
     const auto page = b.audit(filter).value();
     for (const auto& stored : page) CHECK(stored.number > filter.after);
+    filter.limit = kMaxAuditPage;
+    filter.before = 0;  // the same rows backwards
+    const auto backwards = b.audit(filter).value();
+    REQUIRE(backwards.size() == right.size());
+    for (std::size_t i = 0; i < right.size(); ++i) {
+      CHECK(backwards[i] == right[right.size() - 1 - i]);
+    }
+    filter.before = right.back().number;
+    CHECK(b.audit(filter).value().size() == right.size() - 1);
+    CHECK(a.audit({filter.site, 0, left.back().number}).value().size() == left.size() - 1);
   }
 }
 
@@ -83,15 +93,16 @@ TEST_CASE("store: memory and SQLite agree under random operations and reopening"
     INFO("seed " << seed);
     SeededRng rng(seed);
     const TempFolder folder;
-    auto disk = SqliteStore::open(folder.file()).value();
-    MemoryStore memory;
+    const std::uint64_t share = seed % 2 == 0 ? kMaxSiteAudit : 700;  // four lines
+    auto disk = SqliteStore::open(folder.file(), share).value();
+    MemoryStore memory(share);
     for (int step = 0; step < 60; ++step) {
       const auto batch = random_batch(rng);
       REQUIRE(disk->commit(batch).has_value());
       REQUIRE(memory.commit(batch).has_value());
       if (rng.below(10) == 0) {
         disk.reset();
-        disk = SqliteStore::open(folder.file()).value();
+        disk = SqliteStore::open(folder.file(), share).value();
       }
       if (step % 10 == 9) check_equal(*disk, memory);
     }
@@ -112,6 +123,41 @@ TEST_CASE("store: pages of the audit log are bounded and go on") {
   CHECK(first.size() == kMaxAuditPage);
   filter.after = first.back().number;
   CHECK(disk->audit(filter).value().size() == 10);
+}
+
+TEST_CASE("store: a source that floods the audit log pushes out its own lines alone") {
+  constexpr std::uint64_t kShare = 64U << 10U;
+  const TempFolder folder;
+  auto disk = SqliteStore::open(folder.file(), kShare).value();
+  const auto put = [&](const std::string& source, std::uint64_t index, const std::string& site,
+                       std::size_t size) {
+    Batch batch;
+    batch.audit.push_back({source, index, site, WallTime{1}, std::string(size, 'x')});
+    REQUIRE(disk->commit(batch).has_value());
+  };
+  const auto count = [&](const std::string& source, const std::string& site) {
+    std::size_t found = 0;
+    AuditFilter filter{site, 0, {}};
+    for (;;) {
+      const auto rows = disk->audit(filter).value();
+      for (const auto& stored : rows) found += stored.row.source == source ? 1U : 0U;
+      if (rows.size() < kMaxAuditPage) return found;
+      filter.after = rows.back().number;
+    }
+  };
+  for (std::uint64_t i = 0; i < 20; ++i) put("coordinator", i, "a", 200);
+  for (std::uint64_t i = 0; i < 20; ++i) put("quiet", i, "a", 200);
+  for (std::uint64_t i = 0; i < 20; ++i) put("quiet elsewhere", i, "b", 200);
+  for (std::uint64_t i = 0; i < 500; ++i) put("flood", i, "a", 3900);
+  CHECK(count("coordinator", "a") == 20);
+  CHECK(count("quiet", "a") == 20);
+  CHECK(count("quiet elsewhere", "b") == 20);
+  const auto kept = count("flood", "a");
+  CHECK(kept > 5);
+  CHECK(kept * (3900 + kAuditRowOverhead) <= kShare);
+  CHECK(disk->next_index("flood").value() == 500);  // its newest line is never gone
+  const auto newest = disk->audit({"a", 0, 0}).value();
+  CHECK(newest.front().row.index == 499);
 }
 
 TEST_CASE("store: what a killed process had committed is there") {

@@ -162,7 +162,7 @@ void World::expect_audit_uploaded() {
 std::vector<std::string> World::not_uploaded() {
   std::map<std::string, std::vector<std::string>> uploaded;
   for (std::uint64_t after = 0;;) {
-    const auto page = must(coordinator_->store().audit({std::nullopt, after}));
+    const auto page = must(coordinator_->store().audit({std::nullopt, after, std::nullopt}));
     if (page.empty()) break;
     for (const auto& row : page) uploaded[row.row.source].push_back(row.row.line);
     after = page.back().number;

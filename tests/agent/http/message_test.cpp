@@ -178,6 +178,49 @@ TEST_CASE("http attack: paths that mean something else further on", "[http]") {
   CHECK(judged(get(path)) == 400);
 }
 
+TEST_CASE("http attack: dots, slashes and controls in other spellings", "[http]") {
+  const std::string segment = GENERATE(
+      // longer dots, and dots with what a server trims or cuts off
+      "...", "....", "..%20", "%20..", "..%20%20", ".%20", "%20.", ".%20.", "%20", "..%C2%A0",
+      "..%E3%80%80", "..%E2%80%8B", "%E2%80%8B..", ".%E2%80%8B.", "..%EF%BB%BF", "..%C2%AD",
+      "..%CD%8F", "..%E2%80%AE", "..%F3%A0%80%81", "..;", "..%3B", "..%3Bx", "..:", "..::$DATA",
+      "..,", "..%22", "..!", "..*", "..%23", "..%3F", "..%00", "..%09", "..%0A", "..%1F",
+      // a dot of another spelling
+      "%EF%BC%8E%EF%BC%8E", "%E2%80%A4%E2%80%A4", "%E2%80%A5", "%E2%80%A6", ".%EF%BC%8E",
+      "%E3%80%82%E3%80%82", "%EF%B9%92%EF%B9%92",
+      // overlong UTF-8 of '.', '/', '\\' and NUL, in two to six bytes
+      "%C0%AE%C0%AE", "%c0%ae.", "..%C0%AFx", "a%C0%AFb", "a%C1%9Cb", "%C0%80", "%E0%80%AE",
+      "a%E0%80%AFb", "%F0%80%80%AE", "a%F0%80%80%AFb", "%F8%80%80%80%AE", "%FC%80%80%80%80%AE",
+      // not UTF-8 at all
+      "%FF", "%80", "%C3", "%ED%A0%80", "%F4%90%80%80", "%F5%80%80%80", "a%E2%82",
+      // slashes, backslashes, percent signs and semicolons of another spelling
+      "a%EF%BC%8Fb", "..%EF%BC%8Fb", "a%EF%BC%BCb", "a%E2%88%95b", "a%E2%81%84b", "a%E2%88%96b",
+      "a%EF%B9%A8b", "%EF%BC%852e", "%EF%B9%AA2e", "a%EF%BC%9Bb",
+      // encoded twice or three times, and the spellings that only some servers know
+      "%252e%252e", "%25252e", "%252f", "%255c", "%2500", "%25%32%65", "%u002e%u002e", "%%32%65",
+      "%5C..", "..%5C", "..%5c..", "%2F", "%2f..",
+      // controls
+      "a%01", "a%C2%85b", "a%C2%80", "a%C2%9F");
+  const std::string place = GENERATE("/", "/a/", "/v1/b/");
+  const std::string after = GENERATE("", "/", "/x");
+  CAPTURE(place, segment, after);
+  CHECK(judged(get(place + segment + after)) == 400);
+}
+
+TEST_CASE("http: paths with dots, spaces and letters of other scripts that are harmless",
+          "[http]") {
+  const std::string path =
+      GENERATE("/", "/a/", "/.well-known/acme", "/..a", "/...a", "/a..", "/a.", "/a...b",
+               "/main...x", "/example.com./", "/a%20b", "/%20a", "/a%20", "/.a%20b", "/%C3%A4",
+               "/.%C3%A4", "/%E6%97%A5%E6%9C%AC", "/%F0%9F%94%91", "/a%E2%80%A6", "/a:b@c", "/_",
+               "/-", "/~a", "/a,b", "/(a)", "/*", "/a%22b", "/a%3Fb", "/a%23b");
+  CAPTURE(path);
+  const auto normal = normal_path(path);
+  REQUIRE(normal);
+  CHECK(*normal == path);
+  CHECK(judged(get(path)) == 0);
+}
+
 TEST_CASE("http attack: Connection must not name what is not of the connection", "[http]") {
   const std::string option = GENERATE(
       "Culvert-User", "culvert_user", "close, Culvert-Grant", "X-Forwarded-For", "Impersonate-User",
@@ -211,6 +254,80 @@ TEST_CASE("http: foreign identity and hop-by-hop headers are dropped in any spel
   CAPTURE(name);
   const auto request = request_of(with("Connection: listed\r\n" + name + ": x\r\nKept: y\r\n"));
   CHECK(request.headers.list() == decltype(request.headers.list()){{"Kept", "y"}});
+}
+
+TEST_CASE("http attack: what another proxy would say of the client", "[http]") {
+  const std::string name = GENERATE(
+      // who asks
+      "Remote-User", "Remote-Groups", "Remote-Email", "Remote-Name", "X-Remote-Extra-Scopes",
+      "X-WebAuth-User", "X-WebAuth-Name", "X-WebAuth-Role", "X-Auth-Request-User",
+      "X-Auth-Request-Email", "X-Auth-Request-Groups", "X-Auth-Request-Access-Token",
+      "X-Auth-Request-Redirect", "X-Auth-Request-Preferred-Username", "X-Auth-User",
+      "X-Auth-Username", "X-Auth-Roles", "X-Auth-Subject", "X-Forwarded-User",
+      "X-Forwarded-Preferred-Username", "X-Forwarded-Access-Token", "X-Forwarded", "X-User",
+      "X-User-Id", "X-User-Email", "X-UserId", "X-Username", "X-Email", "X-Groups", "X-Roles",
+      "X-RemoteUser", "XRemoteUser", "REMOTEUSER", "RemoteUser", "HTTP_REMOTE_USER", "Auth-User",
+      "X-Authenticated-User", "X-Authenticated-Groups", "X-Authenticated-UserId",
+      "Authenticated-User", "X-Grafana-User", "X-Proxy-User", "X-ProxyUser", "X-Token-Subject",
+      "X-Authentik-Username", "X-Authentik-Uid", "X-Vouch-User", "X-Vouch-IdP-Claims-Name",
+      "X-Pomerium-Jwt-Assertion", "X-Pomerium-Claim-Email", "Teleport-Jwt-Assertion",
+      "Teleport-Impersonate", "Tailscale-User-Login", "Tailscale-User-Name",
+      "Tailscale-User-Profile-Pic", "Tailscale-App-Capabilities", "Cf-Access-Jwt-Assertion",
+      "Cf-Access-Authenticated-User-Email", "X-Goog-Authenticated-User-Email",
+      "X-Goog-Authenticated-User-Id", "X-Goog-IAP-JWT-Assertion", "X-Amzn-Oidc-Identity",
+      "X-Amzn-Oidc-Data", "X-Amzn-Oidc-Accesstoken", "X-MS-CLIENT-PRINCIPAL",
+      "X-MS-CLIENT-PRINCIPAL-NAME", "X-MS-TOKEN-AAD-ID-TOKEN", "X-AppEngine-User-Email",
+      "X-Consumer-Username", "X-Consumer-Custom-ID", "X-Credential-Username", "OIDC_CLAIM_sub",
+      "Shib-Identity-Provider", "Eppn", "Mellon-Name", "iv-user", "iv-creds", "SM_USER", "SMUSER",
+      "OAM_REMOTE_USER", "AJP_REMOTE_USER", "es-security-runas-user", "X-Trino-User",
+      "Impersonate-Uid", "X-Impersonate-Anyone", "X-Saml-Name", "X-Sso-Id", "Sec-Remote-User",
+      // by which certificate
+      "SSL-Client-Cert", "SSL_CLIENT_CERT", "ssl-client-verify", "ssl-client-subject-dn",
+      "ssl-client-issuer-dn", "SSL_CLIENT_S_DN", "SSL_CLIENT_S_DN_CN", "X-SSL-Client-Cert",
+      "X-SSL-Client-DN", "X-SSL-Cert", "X-Client-Cert", "X-ClientCert", "X-Client-Verify",
+      "Client-Cert", "Client-Cert-Chain", "X-Forwarded-Client-Cert", "X-Forwarded-Tls-Client-Cert",
+      "X-Forwarded-Tls-Client-Cert-Info", "X-Amzn-Mtls-Clientcert",
+      "X-Amzn-Mtls-Clientcert-Subject", "X-ARR-ClientCert", "X-TLS-Client-Subject",
+      "Tls-Client-Cert", "X-Subject-DN", "X-Cert-Dn", "X-Spiffe-Id", "X-Envoy-Peer-Metadata",
+      "X-Istio-Attributes", "l5d-client-id",
+      // from where
+      "True-Client-IP", "X-Client-IP", "CF-Connecting-IP", "Fastly-Client-IP",
+      "X-Cluster-Client-IP", "X-Azure-ClientIP", "X-Azure-SocketIP", "X-Originating-IP",
+      "X-Remote-IP", "X-Remote-Addr", "Remote-Addr", "X-Source-IP", "X-ProxyUser-Ip",
+      "X-Envoy-External-Address", "Proxy",
+      // which host, path or method is meant
+      "X-Original-URI", "X-Original-Method", "X-Original-Host", "X-Original-Forwarded-For",
+      "X-Rewrite-URI", "X-Envoy-Original-Path", "X-Envoy-Internal", "X-Forwarded-Prefix",
+      "X-Forwarded-Uri", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Method",
+      "X-HTTP-Host-Override", "X-Host", "Host-Override", "X-Override-URL", "Request-Uri",
+      "X-Script-Name", "Path-Info");
+  const std::string spelling = GENERATE("as it is", "underscores", "upper case", "dots");
+  std::string spelled = name;
+  for (char& c : spelled) {
+    if (c == '-' && spelling == "underscores") c = '_';
+    if (c == '-' && spelling == "dots") c = '.';
+    if (c >= 'a' && c <= 'z' && spelling == "upper case") c = static_cast<char>(c - 'a' + 'A');
+  }
+  CAPTURE(spelled);
+  const auto request = request_of(with(spelled + ": x\r\nKept: y\r\n"));
+  CHECK(request.headers.list() == decltype(request.headers.list()){{"Kept", "y"}});
+  CHECK(judged(with("Connection: " + spelled + "\r\n")) == 400);
+}
+
+TEST_CASE("http: what a client itself says goes on", "[http]") {
+  const std::string name =
+      GENERATE("Authorization", "Cookie", "User-Agent", "X-User-Agent", "Accept", "Accept-Encoding",
+               "Origin", "Referer", "Range", "If-None-Match", "Content-Type", "Content-Encoding",
+               "X-Auth-Token", "X-Api-Key", "X-Vault-Token", "X-ClickHouse-User",
+               "X-ClickHouse-Key", "X-Subject-Token", "X-Amz-Date", "X-Amz-Content-Sha256",
+               "X-Amz-Security-Token", "X-Goog-User-Project", "X-Prometheus-Remote-Write-Version",
+               "X-Scope-OrgID", "X-Requested-With", "X-Csrf-Token", "X-Request-Id", "X-B3-TraceId",
+               "Traceparent", "Idempotency-Key", "Sec-WebSocket-Key", "Sec-Fetch-Site",
+               "X-Stream-Protocol-Version", "Grpc-Timeout", "X-Grafana-Org-Id", "Kbn-Xsrf",
+               "Destination", "Depth", "Prefer", "X-Registry-Auth", "X-Recipient");
+  CAPTURE(name);
+  const auto request = request_of(with(name + ": x\r\n"));
+  CHECK(request.headers.list() == decltype(request.headers.list()){{name, "x"}});
 }
 
 TEST_CASE("http: a request is written anew, with who asks", "[http]") {

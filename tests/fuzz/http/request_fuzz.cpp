@@ -1,6 +1,7 @@
 // A client's bytes: no crash; what goes on does not depend on how they were cut; the first head
 // that goes on is taken by the same parser, is for this service, and says who asks once and
 // rightly.
+#include "agent/http/names.hpp"
 #include "tests/fuzz/http/session_support.hpp"
 
 using namespace culvert;
@@ -22,6 +23,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(head->head.headers.one("Culvert-User") == "p");
   require(head->head.headers.one("Culvert-Grant") == "g");
   require(head->head.headers.count("Host") == 1);
+  // What a proxy says stands there only as this agent says it: seven lines.
+  std::size_t reserved = 0;
+  for (const auto& [name, value] : head->head.headers.list()) {
+    reserved += http::is_reserved(http::fold(name)) ? 1U : 0U;
+  }
+  require(reserved == 7);
   require(*http::normal_path(request->path) == request->path);
   // The same head again, but for what is cut differently within the body's chunks.
   require(equal(ByteView(whole.to_upstream).first(head->size),

@@ -2,6 +2,7 @@
 // anything.
 #include <cstdlib>
 
+#include "proto/trust/display.hpp"
 #include "proto/trust/evidence.hpp"
 #include "proto/trust/sign.hpp"
 
@@ -28,7 +29,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                     parses<Lease>(input) + parses<Revocation>(input) + parses<Ticket>(input) +
                     parses<Places>(input) + parses<SiteState>(input) + parses<Floors>(input);
   if (count > 1) std::abort();
-  (void)display_text(input);
+  for (const std::size_t columns : {0U, 1U, 20U, 64U}) {
+    if (display_text(input, columns).size() > 6 * input.size() + 16) std::abort();
+  }
 
   const Now now{Instant{1}, WallTime{1'795'273'200}};
   const note::Note note{std::string(input), {}};

@@ -2,7 +2,9 @@
 #include <catch2/catch.hpp>
 #include <functional>
 
+#include "proto/audit/proof.hpp"
 #include "proto/audit/sink.hpp"
+#include "proto/core/rng.hpp"
 
 using namespace culvert;
 using namespace culvert::audit;
@@ -73,6 +75,91 @@ TEST_CASE("audit: the tree agrees with the recursive definition of RFC 6962") {
     tree.append(leaves.back());
     CHECK(tree.root() == root(0, leaves.size()));
   }
+}
+
+TEST_CASE("audit: every proof of every small tree holds, and no other") {
+  constexpr std::uint64_t kMost = 40;
+  std::vector<crypto::Hash> leaves;
+  std::vector<TreeHead> heads(1);
+  MerkleTree tree;
+  heads[0] = tree.head();
+  for (std::uint64_t i = 0; i < kMost; ++i) {
+    leaves.push_back(leaf_hash(Bytes{static_cast<std::uint8_t>(i)}));
+    tree.append(leaves.back());
+    heads.push_back(tree.head());
+  }
+  const auto prove = [&](const std::vector<Span>& spans, std::uint64_t size) {
+    ProofMaker maker(spans);
+    for (std::uint64_t i = 0; i < size; ++i) maker.add({i, 1, leaves[i]});
+    return maker.take().value();
+  };
+  for (std::uint64_t size = 1; size <= kMost; ++size) {
+    for (std::uint64_t index = 0; index < size; ++index) {
+      const auto proof = prove(inclusion_spans(index, size), size);
+      CHECK(verify_inclusion(leaves[index], index, proof, heads[size]));
+      CHECK_FALSE(verify_inclusion(leaf_hash(Bytes{0xEE}), index, proof, heads[size]));
+      CHECK_FALSE(verify_inclusion(leaves[index], index + 1, proof, heads[size]));
+      auto longer = proof;
+      longer.push_back(leaves[0]);
+      CHECK_FALSE(verify_inclusion(leaves[index], index, longer, heads[size]));
+    }
+    for (std::uint64_t old_size = 0; old_size <= size; ++old_size) {
+      const auto proof = prove(consistency_spans(old_size, size), size);
+      CHECK(verify_consistency(heads[old_size], heads[size], proof));
+      if (old_size == 0) continue;
+      auto rewritten = heads[old_size];
+      rewritten.root = leaf_hash(Bytes{0xEE});
+      CHECK_FALSE(verify_consistency(rewritten, heads[size], proof));
+      if (old_size == size) continue;
+      CHECK_FALSE(verify_consistency(heads[size], heads[old_size], proof));
+      auto longer = proof;
+      longer.push_back(leaves[0]);
+      CHECK_FALSE(verify_consistency(heads[old_size], heads[size], longer));
+      longer = proof;
+      longer.pop_back();
+      CHECK_FALSE(verify_consistency(heads[old_size], heads[size], longer));
+    }
+  }
+}
+
+TEST_CASE("audit: subtrees of pieces give the whole tree's root, wherever it is cut") {
+  SeededRng rng(3);
+  for (int round = 0; round < 50; ++round) {
+    MerkleTree whole;
+    MerkleTree joined;
+    std::uint64_t next = 0;
+    for (auto pieces = 1 + rng.below(6); pieces > 0; --pieces) {
+      Subtrees piece(next);
+      for (auto count = 1 + rng.below(70); count > 0; --count, ++next) {
+        const auto leaf = leaf_hash(view(std::to_string(next)));
+        whole.append(leaf);
+        piece.append(leaf);
+      }
+      CHECK(piece.list().size() <= 14);
+      REQUIRE(joined.add(piece));
+      CHECK_FALSE(joined.add(piece));
+    }
+    CHECK(joined.head() == whole.head());
+  }
+  Subtrees bad;
+  CHECK_FALSE(bad.add({0, 3, {}}));
+  CHECK_FALSE(bad.add({0, 0, {}}));
+  CHECK_FALSE(bad.add({1, 1, {}}));
+}
+
+TEST_CASE("audit: bytes that are not UTF-8 are seen and made good, cuts leave whole characters") {
+  auto entry = sample();
+  CHECK(is_utf8(entry));
+  entry.detail = "a\xFF\xC0\xAE\u00e9";
+  CHECK_FALSE(is_utf8(entry));
+  make_utf8(entry);
+  CHECK(is_utf8(entry));
+  CHECK(entry.detail == "a\uFFFD\uFFFD\uFFFD\u00e9");
+  entry.detail.clear();
+  for (int i = 0; i < 3000; ++i) entry.detail += "\u65e5";
+  const auto cut = parse_entry(render(entry));
+  REQUIRE(cut);
+  CHECK(is_utf8(*cut));
 }
 
 TEST_CASE("audit: an entry and its line") {

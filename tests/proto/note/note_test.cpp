@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "proto/note/utf8.hpp"
+#include "proto/core/utf8.hpp"
 
 using namespace culvert;
 using note::Note;
@@ -260,12 +260,12 @@ TEST_CASE("note: any flipped bit is refused, or leaves the text and fewer signer
 TEST_CASE("utf-8: code points") {
   std::string_view text = "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x94\x91";
   for (const char32_t expected : {U'a', U'é', U'€', U'🔑'}) {
-    CHECK(note::take_code_point(text) == expected);
+    CHECK(take_code_point(text) == expected);
   }
   CHECK(text.empty());
   for (const char* bad : {"\x80", "\xc3", "\xe2\x82", "\xf5\x80\x80\x80", "\xf0\x80\x80\x80",
                           "\xf4\x90\x80\x80", "\xed\xbf\xbf"}) {
     std::string_view rest = bad;
-    CHECK_FALSE(note::take_code_point(rest));
+    CHECK_FALSE(take_code_point(rest));
   }
 }

@@ -495,23 +495,6 @@ TEST_CASE("reason: composed, visible, one line, 200 code points") {
   }
 }
 
-TEST_CASE("display: the signed text, with the reason where it can imitate nothing") {
-  World w;
-  auto request = w.request();
-  request.reason = "nothing. " + std::string(51, '.') + "recording: none";
-  const auto text = w.ask(request).text;
-  const auto shown = display_text(text);
-  CHECK(shown.find("\nreason:\n  | nothing. ") != std::string::npos);
-  CHECK(shown.find("\n  | recording: none\n") != std::string::npos);
-  for (const auto& line : lines_of(shown)) {
-    if (line.rfind("  | ", 0) == 0 || line == "reason:") continue;
-    INFO(line);
-    CHECK((text.find(line + "\n") != std::string::npos));
-  }
-  CHECK(display_text("").empty());
-  CHECK(display_text("reason: \xff\n") == "reason:\n");
-}
-
 TEST_CASE("token: round trip, and what is refused") {
   World w;
   Token agent;

@@ -1,8 +1,8 @@
-#include "proto/note/utf8.hpp"
+#include "proto/core/utf8.hpp"
 
 #include <cstdint>
 
-namespace culvert::note {
+namespace culvert {
 namespace {
 
 struct Lead {
@@ -37,4 +37,4 @@ std::optional<char32_t> take_code_point(std::string_view& rest) {
   return point;
 }
 
-}  // namespace culvert::note
+}  // namespace culvert

@@ -4,9 +4,9 @@
 #include <optional>
 #include <string_view>
 
-namespace culvert::note {
+namespace culvert {
 
 // Takes one code point off the front; nothing where the bytes are not UTF-8 (or there are none).
 std::optional<char32_t> take_code_point(std::string_view& rest);
 
-}  // namespace culvert::note
+}  // namespace culvert

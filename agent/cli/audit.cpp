@@ -1,0 +1,55 @@
+// `culvert audit --key`: the coordinator's copy of the audit log, newest first, a page at a time.
+#include <nlohmann/json.hpp>
+
+#include "agent/cli/format.hpp"
+#include "agent/cli/options.hpp"
+#include "agent/cli/output.hpp"
+#include "agent/cli/screen.hpp"
+#include "agent/cli/session.hpp"
+#include "agent/local/show.hpp"
+
+namespace culvert::cli {
+namespace {
+
+constexpr std::string_view kReporter = " reporter=";
+
+// A line as the coordinator hands it out: the entry, then the reporter's identity key (or the word
+// coordinator), then the name of its verified statement. A line that is none of that is shown
+// whole.
+nlohmann::json entry_of(const std::string& line) {
+  const auto at = line.rfind(kReporter);
+  const auto entry = audit::parse_entry(std::string_view(line).substr(0, at));
+  if (!entry || at == std::string::npos) return {{"detail", line}};
+  auto out = local::show(*entry);
+  const auto reporter = line.substr(at + kReporter.size());
+  const auto space = reporter.find(' ');
+  constexpr std::string_view kName = " name=";
+  out["reporter"] = reporter.substr(0, space);
+  if (space != std::string::npos && reporter.compare(space, kName.size(), kName) == 0) {
+    out["reporter_name"] = reporter.substr(space + kName.size());
+  }
+  return out;
+}
+
+}  // namespace
+
+Status coordinator_audit(const Common& common, const ByKey& by, const AuditPage& wanted) {
+  auto session = Session::open(by);
+  if (!session) return fail_with(session.error());
+  const auto page = (*session)->audit(wanted.site, wanted.before, wanted.limit);
+  if (!page) return fail_with(page.error());
+  auto entries = nlohmann::json::array();
+  for (const auto& row : page->lines) entries.push_back(entry_of(row));
+  if (common.json) {
+    print(to_json({{"entries", std::move(entries)}, {"before", page->next}}));
+    return {};
+  }
+  print("as the coordinator says it, newest first:");
+  for (const auto& line : audit_table(entries, terminal_columns())) print(line);
+  if (page->next != 0) {
+    hint_next("older entries: the same with --before " + std::to_string(page->next));
+  }
+  return {};
+}
+
+}  // namespace culvert::cli

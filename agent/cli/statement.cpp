@@ -1,0 +1,41 @@
+#include "agent/cli/statement.hpp"
+
+#include <algorithm>
+
+#include "agent/cli/format.hpp"
+#include "agent/cli/output.hpp"
+#include "proto/trust/display.hpp"
+
+namespace culvert::cli {
+
+// A statement's text as its reader signs it, on this terminal.
+void show_statement(std::string_view statement_text) {
+  constexpr std::size_t kIndent = 2;
+  const auto columns = terminal_columns();
+  const auto shown = trust::display_text(
+      statement_text, columns == 0 ? 0 : std::max(columns, kIndent + 1) - kIndent);
+  for (std::size_t at = 0; at < shown.size();) {
+    const auto end = shown.find('\n', at);
+    print("  " + shown.substr(at, end - at));
+    at = end == std::string::npos ? shown.size() : end + 1;
+  }
+}
+
+// What nobody has signed: the coordinator's word alone. Only words and numbers stand beside
+// `verified`; anything else has rows of its own, so that it cannot pass for what was verified.
+void show_says(const std::string& state, const std::string& verified) {
+  constexpr std::string_view kSays = "the coordinator says: ";
+  const bool plain = state.size() <= 60 && std::all_of(state.begin(), state.end(), [](char c) {
+                       return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                              (c >= '0' && c <= '9') || c == ' ' || c == '=';
+                     });
+  const auto columns = terminal_columns();
+  const auto line = kSays.size() + state.size() + 2 + verified.size();
+  if (plain && (columns == 0 || line <= columns)) {
+    return print(std::string(kSays) + bold(state) + (verified.empty() ? "" : "  " + dim(verified)));
+  }
+  for (const auto& row : within(kSays, printable(state), columns)) print(row);
+  if (!verified.empty()) print(dim(verified));
+}
+
+}  // namespace culvert::cli

@@ -1,0 +1,14 @@
+// How a statement is shown to whoever signs it, and what nobody has signed beside it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace culvert::cli {
+
+// The text that is signed, wrapped for this terminal.
+void show_statement(std::string_view statement_text);
+// What the coordinator alone says of it, marked as the coordinator's word. `verified` may be empty.
+void show_says(const std::string& state, const std::string& verified);
+
+}  // namespace culvert::cli

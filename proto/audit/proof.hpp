@@ -1,0 +1,45 @@
+// Proofs about the audit log's tree (RFC 6962 §2.1.1 and §2.1.2, checked as RFC 9162 §2.1.3.2 and
+// §2.1.4.2 say): that an entry is in the log of a head, and that a log only grew between two heads.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "proto/audit/merkle.hpp"
+#include "proto/core/result.hpp"
+
+namespace culvert::audit {
+
+using Proof = std::vector<crypto::Hash>;
+
+struct Span {  // of leaves
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+  friend bool operator==(const Span&, const Span&) = default;
+};
+// The spans whose hashes are the proof, in its order. index < size; old_size <= size.
+std::vector<Span> inclusion_spans(std::uint64_t index, std::uint64_t size);
+std::vector<Span> consistency_spans(std::uint64_t old_size, std::uint64_t size);
+
+// Makes a proof of subtrees that come from left to right and cover the whole log.
+class ProofMaker {
+ public:
+  explicit ProofMaker(const std::vector<Span>& spans);
+  // No span has only a part of one of these subtrees; else their leaves themselves are needed.
+  bool can_use(const Subtrees& subtrees) const;
+  void add(const Subtree& next);  // passed over where no span needs it
+  Result<Proof> take() const;     // kNotFound: leaves are missing
+
+ private:
+  struct Part {
+    Span span;
+    Subtrees have;
+  };
+  std::vector<Part> parts_;
+};
+
+bool verify_inclusion(const crypto::Hash& leaf, std::uint64_t index, const Proof& proof,
+                      const TreeHead& head);
+bool verify_consistency(const TreeHead& before, const TreeHead& after, const Proof& proof);
+
+}  // namespace culvert::audit
