@@ -80,7 +80,8 @@ ServiceView Core::Parts::view_of(Now now, const Right& right) const {
   view.grant = right.live.grant.id.str();
   view.ends = right.live.ends;
   view.issuer = right.issuer;
-  view.ready = !relays.home().empty() || is_direct(now, right.other.wireguard);
+  view.stopped = has_stopped(right.other.wireguard);
+  view.ready = !view.stopped && (!relays.home().empty() || is_direct(now, right.other.wireguard));
   return view;
 }
 
@@ -143,6 +144,7 @@ StatusView Core::status(Now now) const {
     one.endpoint = path.endpoint;
     one.latency = path.latency;
     one.relay = view.home_relay;
+    one.stopped = p.has_stopped(key);
     if (const auto info = p.device.peer(key)) {
       if (info->last_handshake) one.handshake_age = now.steady - info->last_handshake->steady;
       one.bytes_in = info->received_bytes;
