@@ -33,7 +33,10 @@ bool same_peer(const Right& a, const Right& b) { return a.other.wireguard == b.o
 
 void Core::Parts::update_access(Now now) {
   access_dirty = false;
-  if (stopping) return;  // stop() has ended everything
+  if (stopping) {  // stop() has ended everything
+    due.access = Instant::never();
+    return journal.handle_timeout(now);
+  }
   evidence.advance(now);
   journal.handle_timeout(now);
   find_silent(now);
