@@ -57,6 +57,11 @@ std::vector<std::string> troubles(const json& status) {
   if (!flag(status, "audit_ok")) {
     out.emplace_back("the audit log cannot be written: nothing new is opened");
   }
+  for (const auto& peer : rows_of(status, "peers")) {
+    if (!flag(peer, "stopped")) continue;
+    out.push_back("the agent " + cell(peer, "name") +
+                  " has stopped: its services work again when it is started");
+  }
   if (status.value("live_grants", 0) > 0 && !flag(status, "lease_fresh")) {
     out.emplace_back("the lease has lapsed: the coordinator must be reached for access to go on");
   }
@@ -86,7 +91,9 @@ void add_peers(Screen& screen, const json& status) {
   std::vector<Row> rows;
   for (const auto& peer : rows_of(status, "peers")) {
     const auto path = cell(peer, "path");
-    rows.push_back({bold(cell(peer, "name")), path == "direct" ? green(path) : yellow(path),
+    const bool stopped = flag(peer, "stopped");
+    const auto way = path == "direct" ? green(path) : yellow(path);
+    rows.push_back({bold(cell(peer, "name")), stopped ? yellow("agent stopped") : way,
                     path == "direct" ? cell(peer, "endpoint") : cell(peer, "relay"),
                     milliseconds(peer, "latency_ms"), how_long_ago(peer, "handshake_age_ms"),
                     size_of(peer, "bytes_in"), size_of(peer, "bytes_out")});
@@ -96,7 +103,9 @@ void add_peers(Screen& screen, const json& status) {
 
 Row service_row(const json& row, WallTime now) {
   return {bold(cell(row, "fqdn")), time_left(row, now),
-          flag(row, "ready") ? green("ready") : yellow("waiting for a path"),
+          flag(row, "ready")     ? green("ready")
+          : flag(row, "stopped") ? yellow("its agent has stopped")
+                                 : yellow("waiting for a path"),
           cell(row, "publisher")};
 }
 

@@ -33,6 +33,10 @@ bool same_peer(const Right& a, const Right& b) { return a.other.wireguard == b.o
 
 void Core::Parts::update_access(Now now) {
   access_dirty = false;
+  if (stopping) {  // stop() has ended everything
+    due.access = Instant::never();
+    return journal.handle_timeout(now);
+  }
   evidence.advance(now);
   journal.handle_timeout(now);
   find_silent(now);
@@ -69,6 +73,7 @@ void Core::Parts::update_access(Now now) {
     }
     end_right(now, old, rights);
   }
+  if (!effects.sealed.datagrams.empty()) transmit(now);  // resets, while their peers are known
   sync_peers(now);
   sync_listeners();
   persist(now);
@@ -116,6 +121,14 @@ Rights Core::Parts::desired_rights(Now now, const std::vector<trust::LiveGrant>&
     if (chooses && keep == nullptr) keep = of_service(rights, one);
     auto right = right_of(one, options.role, keys.identity.public_key(), keep, silent);
     if (!right) continue;
+    if (is_disputed(right->other, next, peers)) {
+      if (disputed.size() < kMaxDisputed && disputed.insert(one.grant.id).second) {
+        log(LogLevel::kError, "a grant is not in force: another node has the same WireGuard key",
+            one.grant.id.str() + " " + right->other.name.str());
+      }
+      continue;
+    }
+    disputed.erase(one.grant.id);
     if (!options.sound_issuer || !options.sound_issuer(right->issuer, one.grant.site.name.str())) {
       right->issuer.clear();
     }
@@ -140,7 +153,9 @@ void Core::Parts::end_right(Now now, const Right& right, const Rights& rest) {
   });
   const std::string why = why_ended(now, right);
   if (!goes_on) {
-    reset(right.service, filter.forbid(right.grantee, right.service));
+    const auto cut = filter.forbid(right.grantee, right.service);
+    reset(cut);
+    tell_peer(now, cut);
     const bool site = options.role == Role::kSite;
     effects.events.emplace_back(
         CutFlows{site ? right.grantee : right.other.address(), right.service, why});
@@ -188,22 +203,25 @@ std::string Core::Parts::why_ended(Now now, const Right& right) const {
 }
 
 void Core::Parts::sync_peers(Now now) {
-  auto needed = peers_of(rights, options.role);
+  auto needed = peers_of(rights, options.role, peers);
   bool changed = false;
   for (const auto& [key, had] : peers) {
     const auto still = needed.find(key);
-    if (still != needed.end() && still->second.node.relay == had.node.relay) continue;
-    by_relay_key.erase(had.node.relay);
-    by_made_up.erase(made_up(had.node.relay).address);
+    if (had.owns_relay && (still == needed.end() || !still->second.owns_relay ||
+                           still->second.node.relay != had.node.relay)) {
+      by_relay_key.erase(had.node.relay);
+      by_made_up.erase(made_up(had.node.relay).address);
+    }
     if (still != needed.end()) continue;
     device.remove_peer(key);
     prober.remove_peer(key);
     changed = true;
   }
   const std::string home = relays.home();
-  for (const auto& [key, need] : needed) {
+  for (auto& [key, need] : needed) {
     const std::vector<Prefix> allowed(need.allowed.begin(), need.allowed.end());
-    if (!peers.contains(key)) {
+    const auto had = peers.find(key);
+    if (had == peers.end()) {
       wireguard::PeerConfig config;
       config.public_key = key;
       config.allowed_ips = allowed;
@@ -212,15 +230,17 @@ void Core::Parts::sync_peers(Now now) {
       }
       changed = true;
     } else {
-      device.set_allowed_ips(key, allowed);
+      if (had->second.node.identity == need.node.identity) need.state = had->second.state;
+      if (had->second.allowed != need.allowed) device.set_allowed_ips(key, allowed);
     }
     path::PeerInfo info{key, need.node.disco, need.node.relay, std::nullopt};
-    if (!home.empty()) info.home = path::RelayId(home);
+    if (!home.empty() && need.owns_relay) info.home = path::RelayId(home);
     if (auto added = prober.add_peer(now.steady, info); !added) {
       log(LogLevel::kError, "path refused", added.error().message);
     }
-    by_relay_key[need.node.relay] = key;
-    by_made_up[made_up(need.node.relay).address] = need.node.relay;
+    if (need.owns_relay && by_relay_key.insert_or_assign(need.node.relay, key).second) {
+      by_made_up[made_up(need.node.relay).address] = need.node.relay;
+    }
   }
   peers = std::move(needed);
   if (changed) relays.pairs_changed(now);

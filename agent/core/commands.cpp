@@ -223,18 +223,9 @@ bool Core::Parts::host_flow(Now now, const Endpoint& to) {
   return best != nullptr && open_flow(now, *best).has_value();
 }
 
-void Core::reset_host_flows(Now now) {
-  Parts& p = *parts_;
-  for (const auto& [id, right] : p.rights) {
-    p.reset(right.service, p.filter.forbid(right.grantee, right.service));
-    p.filter.allow(right.grantee, right.service);
-  }
-  p.settle(now);
-}
-
 Result<FlowContext> Core::authorize_flow(Now now, const IpAddress& peer, const std::string& fqdn) {
   Parts& p = *parts_;
-  const Right* right = p.right_for(peer, fqdn);
+  const Right* right = p.stopping ? nullptr : p.right_for(peer, fqdn);
   if (right == nullptr) {
     audit::Entry entry;
     entry.kind = audit::Kind::kFlowDenied;

@@ -121,7 +121,7 @@ void Core::Parts::on_answer(Now now, control::Answered answered) {
       log(LogLevel::kWarning, "coordinator refused", answered.reply.error().message);
     return;
   }
-  const OnReply then = std::move(question->second);
+  const auto then = std::move(question->second);
   asked.erase(question);
   then(now, answered.reply);
 }

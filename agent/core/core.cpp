@@ -96,8 +96,7 @@ void Core::Parts::timeout(Now now) {
   openings.handle_timeout(now);
   if (due.renew <= now.steady) renew(now);
   if (due.sweep <= now.steady) {
-    filter.sweep(now.steady);
-    due.sweep = now.steady + kSweep;
+    due.sweep = filter.sweep(now.steady) ? now.steady : now.steady + kSweep;
   }
 }
 
@@ -141,9 +140,14 @@ void Core::handle_local_endpoints(Now now, std::vector<Endpoint> endpoints) {
 
 void Core::handle_stun_servers(Now now, const std::string& host, std::vector<Endpoint> addresses) {
   Parts& p = *parts_;
+  const auto& map = p.relays.map();
+  std::erase_if(p.stun, [&](const auto& known) {  // of an earlier map
+    return std::none_of(map.begin(), map.end(),
+                        [&](const auto& relay) { return relay.host == known.first; });
+  });
   p.stun[host] = std::move(addresses);
   std::vector<Endpoint> all;
-  for (const control::RelayInfo& relay : p.relays.map()) {
+  for (const control::RelayInfo& relay : map) {
     const auto known = p.stun.find(relay.host);
     if (known == p.stun.end()) continue;
     for (Endpoint endpoint : known->second) {

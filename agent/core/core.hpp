@@ -44,8 +44,7 @@ class Core {
 
   // Commands.
   void request(Now now, const RequestOptions& options, Done<RequestView> done);
-  void withdraw(Now now, const std::string& grant,
-                Done<void> done);                                 // by its requester: revokes too
+  void withdraw(Now now, const std::string& grant, Done<void> done);  // by its requester: revokes
   void deny(Now now, const std::string& grant, Done<void> done);  // local, for ever, needs nobody
   void lock(Now now, Done<void> done);                            // local: no grant is in force
   void unlock(Now now, Done<void> done);
@@ -66,7 +65,8 @@ class Core {
   // A laptop, before it connects to a granted service: claims the grant and writes the audit entry.
   // kNotFound for whatever is not granted, existing or not.
   Result<ServiceView> dial(Now now, const std::string& name);
-  void reset_host_flows(Now now);  // at the end of a TUN device: no connection is left hanging
+  // The last: each connection is reset at both ends, a site's devices are told, nothing opens.
+  void stop(Now now);
   // A site agent, before a flow goes on; the audit entry is durable when it returns a value.
   Result<FlowContext> authorize_flow(Now now, const IpAddress& peer, const std::string& fqdn);
   void flow_closed(Now now, const FlowContext& flow, const std::string& fqdn,

@@ -1,6 +1,7 @@
 // Packets: datagrams and relay frames in, mesh packets out, and the other way round.
 #include <algorithm>
 
+#include "agent/core/farewell.hpp"
 #include "agent/core/parts.hpp"
 #include "proto/crypto/hash.hpp"
 #include "proto/ip/build.hpp"
@@ -20,10 +21,16 @@ std::string describe(const path::PathStatus& direct) {
   return out;
 }
 
+// An agent that stops begins none: its peer would take it for one that is back.
+bool begins_session(ByteView datagram) {
+  return wireguard::message_type(datagram) == wireguard::MessageType::kInitiation;
+}
+
 }  // namespace
 
 void Core::Parts::datagrams(Now now, std::span<const Datagram> batch) {
   for (const Datagram& datagram : batch) {
+    if (stopping && begins_session(datagram.bytes)) continue;
     if (path::Prober::is_ours(datagram.bytes)) {
       prober.handle_datagram(now.steady, datagram.from, datagram.bytes);
     } else {
@@ -37,7 +44,8 @@ void Core::Parts::relayed(Now now, Relays::Inbox& inbox) {
   for (const Relays::Packet& packet : inbox.packets) {
     if (path::Prober::is_ours(packet.bytes)) {
       prober.handle_relayed(now.steady, {path::RelayId(packet.relay), packet.source}, packet.bytes);
-    } else if (by_relay_key.contains(packet.source)) {
+    } else if (by_relay_key.contains(packet.source) &&
+               !(stopping && begins_session(packet.bytes))) {
       incoming.push_back({made_up(packet.source), packet.bytes});
     }
   }
@@ -55,19 +63,29 @@ void Core::Parts::receive(Now now) {
   device.receive(now, incoming, wire);
   incoming.clear();
   for (const wireguard::Received& received : wire.packets) {
-    const Verdict verdict = options.role == Role::kSite
-                                ? filter.from_grantee(now.steady, received.packet)
-                                : filter.to_grantee(now.steady, received.packet);
+    const bool site = options.role == Role::kSite;
+    if (site) watch_process(received);
+    if (!site && is_farewell(received.packet)) {
+      peer_stopped(now, received.peer);
+      continue;
+    }
+    const Verdict verdict = site ? filter.from_grantee(now.steady, received.packet)
+                                 : filter.to_grantee(now.steady, received.packet);
+    if (verdict == Verdict::kNotGranted || verdict == Verdict::kNoFlow) refuse_peer(now, received);
     if (verdict != Verdict::kPass) continue;
     if (unclaimed) claim_answered(now, received.packet);
     // A connection that begins hears what the path carries, where that is not the usual.
-    std::optional<Bytes> clamped;
+    std::optional<Bytes> changed;
     if (prober.smallest() < path::kFullSize) {
       const std::size_t size = prober.status(now.steady, received.peer).size;
-      clamped = ip::clamp_mss(received.packet, size - kSealing);
+      changed = ip::clamp_mss(received.packet, size - kSealing);
     }
-    if (clamped) {
-      effects.mesh.add({}, *clamped);
+    if (site && opens_connection(received.packet)) {
+      if (!changed) changed = to_bytes(received.packet);
+      clear_process_tag(*changed);  // the stack gets the packet as the other stack made it
+    }
+    if (changed) {
+      effects.mesh.add({}, *changed);
     } else {
       effects.mesh.refer({}, received.packet);
     }
@@ -77,6 +95,7 @@ void Core::Parts::receive(Now now) {
 
 void Core::Parts::mesh(Now now, std::span<const ByteView> packets) {
   passed.clear();
+  process.clear();
   Filter::Gate gate;
   if (options.host_stack) {
     gate = [this, now](const Endpoint& to) { return host_flow(now, to); };
@@ -85,10 +104,11 @@ void Core::Parts::mesh(Now now, std::span<const ByteView> packets) {
     const Verdict verdict = options.role == Role::kSite
                                 ? filter.to_grantee(now.steady, packet)
                                 : filter.from_grantee(now.steady, packet, gate);
-    if (verdict == Verdict::kPass) {
-      passed.push_back(packet);
-    } else if (options.host_stack) {
+    if (verdict != Verdict::kPass) {
       refuse(packet);
+    } else {
+      const bool opens = options.role == Role::kDevice && opens_connection(packet);
+      passed.push_back(opens ? process.tagged(packet) : packet);
     }
   }
   if (passed.empty()) return;
@@ -118,33 +138,11 @@ void Core::Parts::tell_too_big(Now now, std::span<const ByteView> packets) {
   }
 }
 
-// A segment of a connection that was open is answered by a reset, all else by ICMPv6 "prohibited":
-// the same for what exists and what does not.
-void Core::Parts::refuse(ByteView packet) {
-  const auto view = ip::PacketView::parse(packet);
-  if (!view) return;
-  const auto flags = view->tcp_flags();
-  const bool was_open = flags && (*flags & ip::kAck) != 0;
-  const auto answer =
-      was_open ? ip::tcp_reset(*view) : ip::icmpv6_prohibited(*view, node.address());
-  if (answer) effects.mesh.add({}, *answer);
-}
-
-// A reset that is not quite right makes the stack say what it expects (a challenge ACK, RFC 5961
-// §3.2); refuse() answers that one exactly.
-void Core::Parts::reset(const Endpoint& from, const std::vector<Filter::Cut>& flows) {
-  if (!options.host_stack) return;
-  for (const Filter::Cut& flow : flows) {
-    if (!flow.expected) continue;  // still opening: its next SYN is refused
-    const ip::TcpFields fields{.flags = ip::kRst, .sequence = *flow.expected, .window = 0};
-    effects.mesh.add({}, ip::tcp_packet(from, flow.grantee, fields, {}));
-  }
-}
-
 void Core::Parts::transmit(Now now) {
   crypto::WireGuardKey last;
   path::Route route;
-  const crypto::RelayKey* relay_key = nullptr;
+  const crypto::RelayKey* relay_key = nullptr;  // of `last`, where it has one
+  bool known = false;                           // is `last` a peer?
   auto& sealed = effects.sealed.datagrams;
   for (const wireguard::Transmit& datagram : sealed) {
     if (datagram.peer.is_zero()) {  // a cookie: back to where the handshake came from
@@ -158,13 +156,14 @@ void Core::Parts::transmit(Now now) {
     if (datagram.peer != last) {
       last = datagram.peer;
       const auto peer = peers.find(datagram.peer);
-      relay_key = peer == peers.end() ? nullptr : &peer->second.node.relay;
-      if (relay_key != nullptr) route = prober.route(now.steady, datagram.peer);
+      known = peer != peers.end();
+      relay_key = known && peer->second.owns_relay ? &peer->second.node.relay : nullptr;
+      if (known) route = prober.route(now.steady, datagram.peer);
     }
-    if (relay_key == nullptr) continue;
+    if (!known) continue;
     const bool fits = datagram.datagram.size() <= route.size;
-    const bool relayed =
-        (route.relay_too || !fits) && relays.send(now, *relay_key, datagram.datagram);
+    const bool relayed = relay_key != nullptr && (route.relay_too || !fits) &&
+                         relays.send(now, *relay_key, datagram.datagram);
     // Too large and no relay: then it is tried, it is lost otherwise.
     if (route.direct && (fits || !relayed)) {
       effects.datagrams.refer(*route.direct, datagram.datagram, datagram.ecn);
@@ -188,12 +187,14 @@ void Core::Parts::transmit(Now now) {
   relays.flush(now, effects);
 }
 
-// In the discard prefix of RFC 6666, so that it is never mistaken for a place to send to.
+// In 100::/8, which nobody has (RFC 4291 §4) and where RFC 6666's discard prefix is, so that it is
+// never mistaken for a place to send to. The first 64 bits tell the keys apart: a source by which
+// handshakes are limited is one peer.
 Endpoint Core::Parts::made_up(const crypto::RelayKey& key) const {
   IpAddress address;
   address.bytes[0] = 0x01;
   const crypto::Hash hash = crypto::sha256(key.view());
-  std::copy_n(hash.bytes.begin(), 8, address.bytes.begin() + 8);
+  std::copy_n(hash.bytes.begin(), 15, address.bytes.begin() + 1);
   return {address, 1};
 }
 

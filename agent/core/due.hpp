@@ -11,6 +11,7 @@ inline constexpr std::size_t kMaxUnverified = 1024;  // notes kept for another t
 inline constexpr std::size_t kMaxOwnRequests = 256;  // remembered for `culvert requests`
 inline constexpr Duration kStoreRetry = 2s;          // after a failed write
 inline constexpr Duration kWallSave = 60s;           // how often the wall clock's floor is stored
+inline constexpr std::size_t kMaxDisputed = 1024;    // grants whose refusal is said once
 inline constexpr Duration kSweep = 60s;
 inline constexpr Duration kRenewRetry = 30s;
 inline constexpr std::uint64_t kMaxRenewEarly = 3 * 24 * 3600;  // seconds, before half of a life

@@ -2,10 +2,15 @@
 // grantee's address to a granted service's address and port, by TCP; the other way only replies of
 // such flows. The same table serves both ends: a laptop's outgoing and a site's incoming packets
 // come from the grantee. Everything else is refused and counted.
+//
+// Each grantee has flows of its own, and kMaxFlowsOfGrantee of them: then a new flow takes the
+// place of the grantee's own flow that has been idle longest. A packet and a change cost the same
+// however many flows others have.
 #pragma once
 
 #include <array>
 #include <functional>
+#include <list>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -23,33 +28,43 @@ enum class Verdict {
   kNotTcp,      // only TCP is granted (fragments included: they hide their ports)
   kNotGranted,  // no grant from this address to that address and port
   kNoFlow,      // belongs to no flow that the grantee started
-  kFull,        // this grantee has kMaxFlowsOfGrantee flows
   kGated,       // the gate did not let this new flow open
 };
-inline constexpr std::size_t kVerdicts = 7;
+inline constexpr std::size_t kVerdicts = 6;
 
 class Filter {
  public:
-  static constexpr std::size_t kMaxFlowsOfGrantee = 4096;  // then new ones are refused
-  static constexpr Duration kOpeningTime = 75s;            // a SYN without an answer is forgotten
-  static constexpr Duration kLinger = 60s;                 // after FIN both ways or RST
+  static constexpr std::size_t kMaxFlowsOfGrantee = 4096;
+  static constexpr std::size_t kMaxSwept = 1024;  // flows that one sweep() forgets
+  static constexpr Duration kOpeningTime = 75s;   // a SYN without an answer is forgotten
+  static constexpr Duration kLinger = 60s;        // after FIN both ways or RST
   static constexpr Duration kIdleTime = 24h;
+  static constexpr Duration kOrderTime = 1s;  // flows are in order of use to this precision
 
   void allow(const IpAddress& grantee, const Endpoint& service);
-  // A flow that ended before its time. A reset with the sequence number `expected` is one that the
-  // grantee's stack takes (RFC 5961 §3.2); unset while it has acknowledged nothing.
-  struct Cut {
+  // What the stack at one end of a flow expects next: a reset with that sequence number is one that
+  // it takes (RFC 5961 §3.2). The first holds while nothing is under way to it, the second once all
+  // of it has come.
+  struct End {
+    std::optional<std::uint32_t> acknowledged;  // by this end, last
+    std::optional<std::uint32_t> sent;          // to this end, so far
+  };
+  struct Cut {  // a flow that ended before its time
     Endpoint grantee;
-    std::optional<std::uint32_t> expected;
+    Endpoint service;
+    End at_grantee;
+    End at_service;
   };
   std::vector<Cut> forbid(const IpAddress& grantee, const Endpoint& service);  // ends its flows
+  std::vector<Cut> end_flows(const IpAddress& grantee);  // of all services, which stay allowed
 
   // The gate is asked once for each new flow, after everything else has let it pass.
   using Gate = std::function<bool(const Endpoint& service)>;
   Verdict from_grantee(Instant now, ByteView packet, const Gate& gate = nullptr);
   Verdict to_grantee(Instant now, ByteView packet);
 
-  void sweep(Instant now);  // forgets ended flows; to be called now and then
+  // Forgets ended flows, to be called now and then. True: there are more, call it again soon.
+  bool sweep(Instant now);
   std::uint64_t count(Verdict verdict) const { return counts_[static_cast<std::size_t>(verdict)]; }
   std::uint64_t refused() const;
   std::size_t flows() const { return flows_.size(); }
@@ -61,39 +76,44 @@ class Filter {
     friend auto operator<=>(const FlowKey&, const FlowKey&) = default;
   };
   struct FlowHash {
-    std::size_t operator()(const FlowKey& key) const noexcept {
-      return std::hash<Endpoint>{}(key.grantee) * 1000003U + std::hash<Endpoint>{}(key.service);
-    }
+    std::size_t operator()(const FlowKey& key) const noexcept;
+  };
+  struct Segment;  // what a packet says
+  struct Flow;
+  using Entry = std::pair<const FlowKey, Flow>;
+  using Order = std::list<Entry*>;  // idle longest first
+  struct Grantee {
+    std::set<Endpoint> services;
+    Order open;   // answered and not over
+    Order brief;  // opening or over: forgotten soon
   };
   struct Flow {
-    Instant last;
-    std::optional<std::uint32_t> expected;  // what the grantee acknowledged last
+    Grantee* owner = nullptr;
+    Order::iterator place;
+    bool is_open = false;  // the order that `place` is in
     bool answered = false;
     bool fin_from = false;
     bool fin_to = false;
     bool reset = false;
+    Instant last;
+    Instant ordered;  // `last` when it was put in order
+    End at_grantee, at_service;
     bool over() const { return reset || (fin_from && fin_to); }
   };
-  struct Segment {
-    FlowKey key;
-    std::uint8_t flags = 0;
-    std::uint32_t acknowledged = 0;
-  };
-
-  using Flows = std::unordered_map<FlowKey, Flow, FlowHash>;
 
   static Verdict parse(ByteView packet, bool from_grantee, Segment& out);
   Verdict pass_from(Instant now, ByteView packet, const Gate& gate);
   Verdict pass_to(Instant now, ByteView packet);
-  Verdict open(Instant now, const FlowKey& key, const Gate& gate);
-  Flow* find(const FlowKey& key);
-  Flows::iterator forget(Flows::iterator flow);
-  bool expired(const Flow& flow, Instant now) const;
+  Verdict open(Instant now, const Segment& segment, bool opens, const Gate& gate);
+  Entry* find(const FlowKey& key);
+  static void used(Instant now, Entry& flow, const Segment& segment, End& from, End& to);
+  void forget(Entry& flow);
+  void end(Entry& flow, std::vector<Cut>& cut);
+  static bool expired(const Flow& flow, Instant now);
 
-  std::set<std::pair<IpAddress, Endpoint>> allowed_;
-  Flows flows_;
-  Flows::value_type* last_ = nullptr;  // the flow found last: bursts belong to one
-  std::unordered_map<IpAddress, std::size_t> flows_of_;
+  std::unordered_map<IpAddress, Grantee> grantees_;
+  std::unordered_map<FlowKey, Flow, FlowHash> flows_;
+  Entry* last_ = nullptr;  // the flow found last: bursts belong to one
   std::array<std::uint64_t, kVerdicts> counts_{};
 };
 

@@ -1,5 +1,4 @@
-// The core's insides. The functions stand in data.cpp (packets), access.cpp (grants to rights),
-// control.cpp (the coordinator), commands.cpp and views.cpp; core.cpp passes calls on.
+// The core's insides. The functions stand in the files that are named; core.cpp passes calls on.
 #pragma once
 
 #include <deque>
@@ -22,16 +21,21 @@ struct Core::Parts {
   // data.cpp
   void datagrams(Now now, std::span<const Datagram> batch);
   void mesh(Now now, std::span<const ByteView> packets);
-  void refuse(ByteView packet);
   void tell_too_big(Now now, std::span<const ByteView> packets);
-  void reset(const Endpoint& from, const std::vector<Filter::Cut>& flows);
   void relayed(Now now, Relays::Inbox& inbox);
   void receive(Now now);  // what stands in incoming
   void finish_pings();
   bool is_direct(Now now, const crypto::WireGuardKey& peer) const;
   void transmit(Now now);  // what the device and the prober want to send
   Endpoint made_up(const crypto::RelayKey& key) const;  // stands for a relay path in the device
-
+  // ends.cpp
+  void refuse(ByteView packet);
+  void refuse_peer(Now now, const wireguard::Received& packet);
+  void reset(const std::vector<Filter::Cut>& flows);
+  void tell_peer(Now now, const std::vector<Filter::Cut>& flows);
+  void watch_process(const wireguard::Received& packet);
+  void peer_stopped(Now now, const crypto::WireGuardKey& key);
+  bool has_stopped(const crypto::WireGuardKey& key) const;
   // access.cpp
   void update_access(Now now);
   void find_silent(Now now);
@@ -42,7 +46,6 @@ struct Core::Parts {
   void sync_listeners();
   void persist(Now now);
   const Right* right_for(const IpAddress& grantee, const std::string& fqdn) const;
-
   // control.cpp
   void start_control(Now now);
   void pump_control(Now now);
@@ -59,7 +62,6 @@ struct Core::Parts {
   void ask_tickets(Now now);
   void upload(Now now);
   void offer_own(Now now);
-
   // commands.cpp
   void on_site_info(Now now, const RequestOptions& options, Done<RequestView> done,
                     const Result<control::Reply>& reply);
@@ -75,7 +77,6 @@ struct Core::Parts {
   void settle(Now now);  // after every input: access, control, packets, deadlines
   void timeout(Now now);
   void log(LogLevel level, std::string event, std::string detail = {});
-
   Options options;
   Environment env;
   Memory memory;
@@ -88,14 +89,12 @@ struct Core::Parts {
   std::chrono::seconds renew_early;  // drawn once: agents do not renew all at once
   std::uint64_t alarms_said = 0;     // evidence's alarms up to this number are in the journal
   trust::Service service;            // as last published
-  bool is_admitted = false;
   Effects effects;
   ConnectionId last_connection = 0, control_connection = 0;
   std::unique_ptr<control::Client> client;
   std::string control_url, control_error;
   bool control_was_said = false;  // "unreachable" is said once
-  using OnReply = std::function<void(Now, const Result<control::Reply>&)>;
-  std::map<control::RequestId, OnReply> asked;
+  std::map<control::RequestId, std::function<void(Now, const Result<control::Reply>&)>> asked;
   std::vector<note::Note> learned;  // until Synced
   std::deque<note::Note> unverified;
   std::map<trust::GrantId, note::Note> own_requests;
@@ -106,13 +105,16 @@ struct Core::Parts {
   Rights rights;
   bool unclaimed = false;  // a laptop's: some right waits for the site's first answer
   Silent silent;
-  std::map<crypto::WireGuardKey, PeerNeed> peers;
+  Peers peers;
   std::map<crypto::RelayKey, crypto::WireGuardKey> by_relay_key;
   std::unordered_map<IpAddress, crypto::RelayKey> by_made_up;
   std::map<Endpoint, std::string> listening;
+
+  std::set<trust::GrantId> disputed;  // not in force: another's WireGuard key
   wireguard::Device device;
   std::vector<wireguard::Incoming> incoming;
   std::vector<ByteView> passed;  // of one call of mesh(), a member to reuse its memory
+  ProcessTagger process{env.rng};
   path::Prober prober;
   path::ProberOutput paths;
   Relays relays;
@@ -120,7 +122,7 @@ struct Core::Parts {
   std::map<path::PingId, std::pair<std::string, Done<PingResult>>> pings;
   std::vector<std::pair<Done<PingResult>, Result<PingResult>>> answered_pings;
   Due due;
-  bool access_dirty = true, store_ok = true;
+  bool access_dirty = true, store_ok = true, stopping = false, is_admitted = false;
   std::uint64_t stored_revision = 0;
   bool notes_dirty = false, clock_said = false, audit_said = false, broken_said = false;
 };

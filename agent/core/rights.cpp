@@ -141,11 +141,28 @@ const Right* right_to(const Rights& rights, const trust::Fqdn& name,
   return best;
 }
 
-std::map<crypto::WireGuardKey, PeerNeed> peers_of(const Rights& rights, Role role) {
-  std::map<crypto::WireGuardKey, PeerNeed> peers;
+bool is_disputed(const trust::Node& node, const Rights& rights, const Peers& before) {
+  if (const auto had = before.find(node.wireguard); had != before.end()) {
+    return had->second.node.identity != node.identity;
+  }
+  const auto first = std::find_if(rights.begin(), rights.end(), [&](const auto& one) {
+    return one.second.other.wireguard == node.wireguard;
+  });
+  return first != rights.end() && first->second.other.identity != node.identity;
+}
+
+Peers peers_of(const Rights& rights, Role role, const Peers& before) {
+  Peers peers;
+  std::map<crypto::RelayKey, trust::IdentityKey> relays;
+  for (const auto& [key, had] : before) {
+    if (had.owns_relay) relays.emplace(had.node.relay, had.node.identity);
+  }
   for (const auto& [id, right] : rights) {
-    PeerNeed& need = peers[right.other.wireguard];
-    need.node = right.other;
+    const trust::Node& other = right.other;
+    if (is_disputed(other, rights, before)) continue;
+    PeerNeed& need = peers[other.wireguard];
+    need.node = other;
+    need.owns_relay = relays.emplace(other.relay, other.identity).first->second == other.identity;
     need.allowed.insert(Prefix::host(role == Role::kSite ? right.grantee : right.service.address));
   }
   return peers;

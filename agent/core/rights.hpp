@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "agent/core/core.hpp"
+#include "agent/core/process_tag.hpp"
 #include "proto/core/prefix.hpp"
+#include "proto/core/rate_limit.hpp"
 #include "proto/trust/evidence.hpp"
 #include "proto/trust/lease_tracker.hpp"
 
@@ -22,10 +24,18 @@ struct Right {  // one grant in force, as this node sees it
 };
 using Rights = std::map<trust::GrantId, Right>;
 
+struct PeerState {  // kept while the node is a peer
+  Processes processes;
+  RateLimit resets{10ms, 64};      // for packets of no flow
+  std::optional<Instant> stopped;  // when its agent said so
+};
 struct PeerNeed {
   trust::Node node;
   std::set<Prefix> allowed;
+  bool owns_relay = true;  // no other peer had its relay key before
+  PeerState state = {};
 };
+using Peers = std::map<crypto::WireGuardKey, PeerNeed>;
 
 // The lease of each site that has live grants here.
 class Leases {
@@ -66,6 +76,11 @@ bool covers(const trust::PolicyService& service, const trust::Fqdn& name,
 // last. Null: none.
 const Right* right_to(const Rights& rights, const trust::Fqdn& name,
                       const std::vector<trust::SiteRef>& sites);
-std::map<crypto::WireGuardKey, PeerNeed> peers_of(const Rights& rights, Role role);
+// Keys belong to the identity that has them in `before`, else to the one of the first grant:
+// another that claims the same WireGuard key is no peer (is_disputed), one that claims the same
+// relay key has no relay. (A disco key that several claim is the prober's matter.)
+Peers peers_of(const Rights& rights, Role role, const Peers& before);
+// Does this WireGuard key belong to another identity?
+bool is_disputed(const trust::Node& node, const Rights& rights, const Peers& before);
 
 }  // namespace culvert::agent

@@ -87,7 +87,8 @@ ServiceView Core::Parts::view_of(Now now, const Right& right) const {
   view.ends = right.live.ends;
   if (!right.live.standing && !right.live.claimed) view.claim_by = right.live.grant.claim_by;
   view.issuer = right.issuer;
-  view.ready = !relays.home().empty() || is_direct(now, right.other.wireguard);
+  view.stopped = has_stopped(right.other.wireguard);
+  view.ready = !view.stopped && (!relays.home().empty() || is_direct(now, right.other.wireguard));
   return view;
 }
 
@@ -150,6 +151,7 @@ StatusView Core::status(Now now) const {
     one.endpoint = path.endpoint;
     one.latency = path.latency;
     one.relay = view.home_relay;
+    one.stopped = p.has_stopped(key);
     if (const auto info = p.device.peer(key)) {
       if (info->last_handshake) one.handshake_age = now.steady - info->last_handshake->steady;
       one.bytes_in = info->received_bytes;

@@ -52,8 +52,9 @@ struct ServiceView {
   std::string grant;
   std::optional<WallTime> ends;      // unclaimed: the latest end
   std::optional<WallTime> claim_by;  // unclaimed: when the grant ends unused
-  Bytes issuer;        // certificate (DER) of its publisher's server issuer, for protocol tls
-  bool ready = false;  // there is a way to its publisher: a relay, or a direct path
+  Bytes issuer;          // certificate (DER) of its publisher's server issuer, for protocol tls
+  bool ready = false;    // there is a way to its publisher: a relay, or a direct path
+  bool stopped = false;  // the publisher's agent said that it stops, and has not come back
 };
 
 enum class PathKind { kNone, kRelay, kDirect };
@@ -67,6 +68,7 @@ struct PeerView {
   std::string relay;                 // the peer's home relay, empty if none
   std::optional<Duration> latency;
   std::optional<Duration> handshake_age;
+  bool stopped = false;  // its agent said that it stops, and has not come back
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
 };

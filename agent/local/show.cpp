@@ -38,6 +38,7 @@ json show(const agent::PeerView& peer) {
           {"path", name_of(peer.path)},
           {"endpoint", peer.endpoint ? json(format(*peer.endpoint)) : json()},
           {"relay", peer.relay},
+          {"stopped", peer.stopped},
           {"latency_ms", milliseconds_or_null(peer.latency)},
           {"handshake_age_ms", milliseconds_or_null(peer.handshake_age)},
           {"bytes_in", peer.bytes_in},
@@ -79,7 +80,8 @@ json show(const agent::ServiceView& service) {
           {"grant", service.grant},
           {"ends", time_or_null(service.ends)},
           {"claim_by", time_or_null(service.claim_by)},
-          {"ready", service.ready}};
+          {"ready", service.ready},
+          {"stopped", service.stopped}};
 }
 
 json show(const agent::RequestView& request) {

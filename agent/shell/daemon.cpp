@@ -23,6 +23,7 @@
 #include "proto/runtime/log.hpp"
 #include "proto/runtime/signal.hpp"
 #include "proto/runtime/startup.hpp"
+#include "proto/runtime/timer.hpp"
 #include "proto/runtime/x509.hpp"
 
 namespace culvert::agent {
@@ -32,6 +33,8 @@ constexpr std::size_t kMaxTokenSize = std::size_t{1} << 20U;
 constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
 constexpr int kExitDenied = 4;
+constexpr Duration kStopTime = 3s;    // the longest that an agent which stops takes to say so
+constexpr Duration kStopPoll = 10ms;  // how often it looks whether all of that has left
 
 int exit_code(const Error& error) {
   switch (error.code) {
@@ -108,6 +111,8 @@ class Daemon {
   Status serve_laptop(FlowEvents& flows);
   Status open_tun();
   StackOptions stack_options();
+  void begin_stop();
+  void stop_when_flushed();
   local::CommandHooks hooks();
   void print_ready();
   std::string undo_folder() const { return folder_ + "/undo"; }
@@ -137,7 +142,15 @@ class Daemon {
   std::unique_ptr<local::Proxy> proxy_;
   int exit_code_ = 0;
   runtime::LineWriter ready_{STDOUT_FILENO};  // whoever reads it stops nobody
+  std::optional<Instant> stop_by_;  // it stops: at the latest then
+  runtime::Timer stop_timer_{loop_, [this] { stop_when_flushed(); }};
 };
+
+// Ignored by whoever started this program, as nohup and a shell's background jobs do?
+bool is_ignored(int signum) {
+  struct sigaction inherited {};
+  return ::sigaction(signum, nullptr, &inherited) == 0 && inherited.sa_handler == SIG_IGN;
+}
 
 Status Daemon::open_state() {
   if (auto ok = runtime::make_private_folder(folder_); !ok) return ok;
@@ -224,7 +237,7 @@ StackOptions Daemon::stack_options() {
       choice, config_.offloads, std::move(network_), [this] {
         runtime::log::error("the helper process of the kernel's stack has ended: the agent stops");
         exit_code_ = kExitFailed;
-        loop_.stop();
+        begin_stop();
       }};
 }
 
@@ -232,7 +245,7 @@ local::CommandHooks Daemon::hooks() {
   local::CommandHooks hooks;
   hooks.stack = config_.tun ? "host" : shell_->stack().name();
   hooks.after = [this] { shell_->pump(); };
-  hooks.down = [this] { loop_.stop(); };
+  hooks.down = [this] { begin_stop(); };
   hooks.audit = [path = folder_ + "/audit.log"](const audit::Query& query) {
     return runtime::AuditFile::read_file(path, query);
   };
@@ -271,7 +284,7 @@ Status Daemon::open_tun() {
   events.gone = [this] {
     runtime::log::error("somebody has deleted the interface: the agent stops",
                         {{"interface", config_.tun->name}});
-    loop_.stop();
+    begin_stop();
   };
   events.sites = [this] { return core_->sites(); };
   auto tun = host::TunHost::open(loop_, rng_, std::move(options), std::move(events));
@@ -350,21 +363,38 @@ void Daemon::print_ready() {
                "\n");
 }
 
+// First everything is cut, while the loop can still send what the peers must hear: resets for every
+// connection, and that this agent stops. Asked for a second time, it stops at once.
+void Daemon::begin_stop() {
+  if (stop_by_) return loop_.stop();
+  stop_by_ = loop_.now().steady + kStopTime;
+  runtime::log::info("stopping: connections are cut and their peers are told");
+  core_->stop(loop_.now());
+  shell_->pump();
+  if (site_) site_->cut_all("the agent stops");
+  shell_->pump();
+  stop_timer_.arm_in(kStopPoll);
+}
+
+void Daemon::stop_when_flushed() {
+  if (shell_->flushed() || loop_.now().steady >= *stop_by_) return loop_.stop();
+  stop_timer_.arm_in(kStopPoll);
+}
+
 int Daemon::run() {
-  const runtime::SignalWatch interrupt(loop_, SIGINT, [this] { loop_.stop(); });
-  const runtime::SignalWatch terminate(loop_, SIGTERM, [this] { loop_.stop(); });
-  const runtime::SignalWatch hangup(loop_, SIGHUP, [this] { loop_.stop(); });
+  const runtime::SignalWatch terminate(loop_, SIGTERM, [this] { begin_stop(); });
+  std::vector<std::unique_ptr<runtime::SignalWatch>> others;
+  for (const int signum : {SIGINT, SIGHUP}) {
+    if (is_ignored(signum)) continue;
+    others.push_back(
+        std::make_unique<runtime::SignalWatch>(loop_, signum, [this] { begin_stop(); }));
+  }
   print_ready();
   if (!tun_) {
     runtime::log::info("TCP of the mesh",
                        {{"stack", shell_->stack().name()}, {"why", shell_->why_stack()}});
   }
   loop_.run();
-  if (site_) site_->cut_all("the agent stops");
-  if (tun_) {
-    core_->reset_host_flows(loop_.now());
-    shell_->pump();
-  }
   runtime::log::info("stopped");
   return exit_code_;
 }

@@ -1,5 +1,7 @@
 #include "agent/shell/links.hpp"
 
+#include <algorithm>
+
 #include "proto/runtime/refill.hpp"
 
 namespace culvert::agent {
@@ -148,5 +150,11 @@ void RelayLinks::flush(ConnectionId id) {
 }
 
 void RelayLinks::close(const CloseRelay& what) { links_.erase(what.id); }
+
+bool RelayLinks::flushed() const {
+  return std::all_of(links_.begin(), links_.end(), [](const auto& each) {
+    return !each.second.stream || each.second.stream->unsent() == 0;
+  });
+}
 
 }  // namespace culvert::agent

@@ -56,6 +56,7 @@ class RelayLinks {
   void open(const OpenRelay& what);
   void flush(ConnectionId id);
   void close(const CloseRelay& what);
+  bool flushed() const;  // no stream has bytes that wait
 
  private:
   struct Link {

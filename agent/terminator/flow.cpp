@@ -7,7 +7,16 @@ using namespace runtime;
 
 Flow::Flow(std::shared_ptr<FlowHost> host, std::shared_ptr<ServiceState> service, std::uint64_t id,
            const IpAddress& peer)
-    : host_(std::move(host)), service_(std::move(service)), id_(id), peer_(peer) {}
+    : host_(std::move(host)),
+      service_(std::move(service)),
+      id_(id),
+      peer_(peer),
+      begun_(host_->loop.now().steady) {}
+
+Instant Flow::last_byte() const {
+  if (splice_) return splice_->last_byte();
+  return http_ ? http_->last_byte() : begun_;
+}
 
 bool ServiceState::serves(std::string_view name) const {
   if (name == config.fqdn) return true;
@@ -164,7 +173,7 @@ void Flow::end(const std::string& reason) {
   const auto tell = std::move(admission_.closed);
   abandon();
   if (authorized_ && tell) tell(report);
-  host_->ended(id_);
+  host_->ended(peer_, id_);
 }
 
 void Flow::abandon() {

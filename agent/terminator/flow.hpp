@@ -36,7 +36,7 @@ struct FlowHost {
   std::shared_ptr<runtime::TlsServerContext> tls;
   std::shared_ptr<runtime::TlsServerContext> http_tls;  // takes "http/1.1" by ALPN
   std::function<runtime::TlsIdentity(ServiceState&, const std::string& name)> identity;
-  std::function<void(std::uint64_t id)> ended;
+  std::function<void(const IpAddress& peer, std::uint64_t id)> ended;
 };
 
 class Flow : public std::enable_shared_from_this<Flow> {
@@ -50,6 +50,7 @@ class Flow : public std::enable_shared_from_this<Flow> {
 
   const IpAddress& peer() const { return peer_; }
   const std::string& fqdn() const { return service_->config.fqdn; }
+  Instant last_byte() const;  // either way; of one that is not joined yet: its beginning
 
  private:
   void begin_tls(std::unique_ptr<runtime::ByteStream> stream);
@@ -64,6 +65,7 @@ class Flow : public std::enable_shared_from_this<Flow> {
   std::shared_ptr<ServiceState> service_;
   std::uint64_t id_;
   IpAddress peer_;
+  Instant begun_;
   std::unique_ptr<runtime::ReplayStream> client_;
   std::unique_ptr<runtime::ByteStream> upstream_;
   std::unique_ptr<runtime::StreamConnect> connect_;

@@ -41,6 +41,7 @@ void HttpConnection::start() {
   StreamEvents events;
   events.data = while_there([](HttpConnection& self, ByteView bytes) {
     self.from_client_ += bytes.size();
+    self.last_byte_ = self.now().steady;
     self.session_.handle_client(self.now(), bytes);
   });
   events.end =
@@ -108,6 +109,7 @@ void HttpConnection::apply() {
   }
   if (effects.connect) connect(*effects.connect);
   to_client_ += effects.to_client.size();
+  if (!effects.to_client.empty()) last_byte_ = now().steady;
   if (!effects.to_client.empty()) client_->write(effects.to_client);
   if (effects.finish_client) client_->finish();
   if (effects.end != http::Effects::End::kNo) return end_when_wanted(effects);

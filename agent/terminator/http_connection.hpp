@@ -33,6 +33,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
 
   std::uint64_t from_client() const { return from_client_; }  // bytes
   std::uint64_t to_client() const { return to_client_; }
+  Instant last_byte() const { return last_byte_; }  // either way
 
  private:
   // An event that `handle` is told while the client is there; then what the session wants is done.
@@ -57,6 +58,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   bool upstream_paused_ = false;
   std::uint64_t from_client_ = 0;
   std::uint64_t to_client_ = 0;
+  Instant last_byte_ = loop_.now().steady;
 };
 
 }  // namespace culvert::terminator

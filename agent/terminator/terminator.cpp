@@ -1,5 +1,6 @@
 #include "agent/terminator/terminator.hpp"
 
+#include <algorithm>
 #include <vector>
 
 #include "agent/terminator/flow.hpp"
@@ -34,13 +35,14 @@ struct Terminator::Impl {
   ServerIssuer issuer;
   std::shared_ptr<FlowHost> host;
   std::map<std::string, std::shared_ptr<ServiceState>> services;
-  std::map<std::uint64_t, std::shared_ptr<Flow>> flows;
-  std::map<IpAddress, std::size_t> of_peer;
+  using Flows = std::map<std::uint64_t, std::shared_ptr<Flow>>;
+  std::map<IpAddress, Flows> flows;  // by peer; none is empty
+  std::size_t count = 0;
   std::uint64_t next_id = 1;
 
   TlsIdentity identity(ServiceState& service, const std::string& name);
-  bool room_for(const IpAddress& peer) const;
-  void ended(std::uint64_t id);
+  void make_room(const IpAddress& peer);
+  void ended(const IpAddress& peer, std::uint64_t id);
 };
 
 TlsIdentity Terminator::Impl::identity(ServiceState& service, const std::string& name) {
@@ -59,17 +61,32 @@ TlsIdentity Terminator::Impl::identity(ServiceState& service, const std::string&
   return leaf->second.identity;
 }
 
-bool Terminator::Impl::room_for(const IpAddress& peer) const {
-  const auto count = of_peer.find(peer);
-  return flows.size() < kMaxConnections &&
-         (count == of_peer.end() || count->second < kMaxConnectionsOfPeer);
+// For one more connection of this peer. A crashed device leaves connections that nobody ends; they
+// must not keep it out.
+void Terminator::Impl::make_room(const IpAddress& peer) {
+  auto of = flows.find(peer);
+  const std::size_t own = of == flows.end() ? 0 : of->second.size();
+  if (own < kMaxConnectionsOfPeer && count < kMaxConnections) return;
+  if (own < kMaxConnectionsOfPeer) {
+    of = std::max_element(flows.begin(), flows.end(), [](const auto& a, const auto& b) {
+      return a.second.size() < b.second.size();
+    });
+  }
+  const auto idle = std::min_element(
+      of->second.begin(), of->second.end(),
+      [](const auto& a, const auto& b) { return a.second->last_byte() < b.second->last_byte(); });
+  const auto flow = idle->second;
+  ++host->counters.replaced;
+  flow->end("idle longest of too many connections");
 }
 
-void Terminator::Impl::ended(std::uint64_t id) {
-  const auto flow = flows.extract(id);  // kept until the caller is out of it
+void Terminator::Impl::ended(const IpAddress& peer, std::uint64_t id) {
+  const auto of = flows.find(peer);
+  if (of == flows.end()) return;
+  const auto flow = of->second.extract(id);  // kept until the caller is out of it
   if (flow.empty()) return;
-  const auto count = of_peer.find(flow.mapped()->peer());
-  if (--count->second == 0) of_peer.erase(count);
+  --count;
+  if (of->second.empty()) flows.erase(of);
 }
 
 Terminator::Terminator(Loop& loop, ServerIssuer issuer, Authorize authorize)
@@ -82,11 +99,13 @@ Terminator::Terminator(Loop& loop, ServerIssuer issuer, Authorize authorize)
   impl_->host->identity = [self](ServiceState& service, const std::string& name) {
     return self->identity(service, name);
   };
-  impl_->host->ended = [self](std::uint64_t id) { self->ended(id); };
+  impl_->host->ended = [self](const IpAddress& peer, std::uint64_t id) { self->ended(peer, id); };
 }
 
 Terminator::~Terminator() {
-  for (const auto& [id, flow] : impl_->flows) flow->abandon();
+  for (const auto& [peer, flows] : impl_->flows) {
+    for (const auto& [id, flow] : flows) flow->abandon();
+  }
 }
 
 Status Terminator::set_service(Service service) {
@@ -123,15 +142,12 @@ void Terminator::accept(const std::string& fqdn, std::unique_ptr<ByteStream> str
     ++counters.denied;
     return;  // closes it
   }
-  if (!impl_->room_for(peer.address)) {
-    ++counters.over_limit;
-    return;
-  }
+  impl_->make_room(peer.address);
   ++counters.accepted;
   const auto id = impl_->next_id++;
   const auto flow = std::make_shared<Flow>(impl_->host, service->second, id, peer.address);
-  impl_->flows[id] = flow;
-  ++impl_->of_peer[peer.address];
+  impl_->flows[peer.address].emplace(id, flow);
+  ++impl_->count;
   flow->begin(std::move(stream));
 }
 
@@ -139,8 +155,10 @@ std::size_t Terminator::cut_if(
     const std::function<bool(const IpAddress& peer, const std::string& fqdn)>& which,
     const std::string& reason) {
   std::vector<std::shared_ptr<Flow>> cut;
-  for (const auto& [id, flow] : impl_->flows) {
-    if (which(flow->peer(), flow->fqdn())) cut.push_back(flow);
+  for (const auto& [peer, flows] : impl_->flows) {
+    for (const auto& [id, flow] : flows) {
+      if (which(peer, flow->fqdn())) cut.push_back(flow);
+    }
   }
   for (const auto& flow : cut) {
     ++impl_->host->counters.cut;
@@ -149,7 +167,7 @@ std::size_t Terminator::cut_if(
   return cut.size();
 }
 
-std::size_t Terminator::connections() const { return impl_->flows.size(); }
+std::size_t Terminator::connections() const { return impl_->count; }
 const Counters& Terminator::counters() const { return impl_->host->counters; }
 
 }  // namespace culvert::terminator

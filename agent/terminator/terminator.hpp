@@ -29,8 +29,10 @@
 
 namespace culvert::terminator {
 
-inline constexpr std::size_t kMaxConnections = 1024;       // more are closed at once, counted
-inline constexpr std::size_t kMaxConnectionsOfPeer = 256;  // likewise, for each mesh address
+// A connection beyond its peer's share takes the place of the peer's own that has been idle
+// longest; beyond all shares together, of such a one of the peer that has the most.
+inline constexpr std::size_t kMaxConnections = 1024;
+inline constexpr std::size_t kMaxConnectionsOfPeer = 256;  // for each mesh address
 inline constexpr Duration kIdleTimeout = 1h;               // no byte either way
 
 enum class Mode { kTls, kTcp };
@@ -73,7 +75,7 @@ struct Admission {
 using Authorize = std::function<Result<Admission>(const IpAddress& peer, const std::string& fqdn)>;
 
 struct Counters {
-  std::uint64_t accepted = 0, over_limit = 0, denied = 0, foreign_name = 0;
+  std::uint64_t accepted = 0, replaced = 0, denied = 0, foreign_name = 0;
   std::uint64_t handshake_failed = 0, upstream_failed = 0, finished = 0, cut = 0;
 };
 

@@ -8,8 +8,9 @@ namespace {
 // While no path is trusted: probes after 0, 250 ms, 750 ms, 1.75 s, then every kHeartbeat.
 constexpr std::array<Duration, 3> kProbeSteps = {250ms, 500ms, 1s};
 constexpr Duration kHelpTime = 2s;
-constexpr Duration kJustProved = 1s;   // a pong this recent weighs more than a call that crossed it
-constexpr std::size_t kMaxAsked = 16;  // Prober::ping calls waiting; the oldest is forgotten
+constexpr Duration kJustProved = 1s;  // a pong this recent weighs more than a call that crossed it
+constexpr std::size_t kMaxAsked =
+    16;  // Prober::ping calls waiting; the oldest gets no other answer
 
 // A challenger must be this much quicker than a trusted path.
 bool clearly_quicker(Duration challenger, Duration best) {
@@ -47,7 +48,13 @@ Route PeerPaths::route(Instant now) const {
 }
 
 void PeerPaths::ping(Instant now, PingId id) {
-  if (asked_.size() == kMaxAsked) asked_.erase(asked_.begin());
+  if (asked_.size() == kMaxAsked) {
+    const Asked& oldest = asked_.front();
+    if (!oldest.answered) {
+      context_.output.answers.push_back({oldest.id, info_.node, PathKind::kUnknown, {}, {}});
+    }
+    asked_.erase(asked_.begin());
+  }
   asked_.push_back({id, now + kPingTimeout});
   if (info_.home) send_ping(now, std::nullopt, id);
   if (best_) send_ping(now, best_->at, id);
@@ -81,18 +88,32 @@ void PeerPaths::report(Instant now) {
   context_.output.changes.push_back({info_.node, current});
 }
 
-void PeerPaths::handle(Instant now, const Source& from, ByteView bytes) {
+bool PeerPaths::may_come(const Source& from) const {
+  const auto* via = std::get_if<Via>(&from);
+  return via == nullptr || via->source == info_.relay_key;
+}
+
+std::optional<DiscoMessage> PeerPaths::open(ByteView bytes) {
   auto& counters = context_.counters;
-  const auto message = open_disco(box_, bytes);
-  if (!message) {
-    ++(message.error().code == ErrorCode::kUnverified ? counters.forged : counters.malformed);
+  auto message = open_disco(box_, bytes);
+  if (message) return std::move(*message);
+  ++(message.error().code == ErrorCode::kUnverified ? counters.forged : counters.malformed);
+  return std::nullopt;
+}
+
+bool PeerPaths::is_from(Instant now, const Source& from, const DiscoMessage& message) const {
+  if (const auto* ping = std::get_if<Ping>(&message)) return ping->node == info_.node;
+  const auto* pong = std::get_if<Pong>(&message);
+  return pong == nullptr || question_of(now, from, *pong) != sent_.end();
+}
+
+void PeerPaths::handle(Instant now, const Source& from, const DiscoMessage& message,
+                       ByteView nonce) {
+  if (replayed(nonce)) {
+    ++context_.counters.replayed;
     return;
   }
-  if (replayed(disco_nonce(bytes))) {
-    ++counters.replayed;
-    return;
-  }
-  std::visit([&](const auto& body) { on(now, from, body); }, *message);
+  std::visit([&](const auto& body) { on(now, from, body); }, message);
   report(now);
 }
 
@@ -110,7 +131,10 @@ void PeerPaths::on(Instant now, const Source& from, const Ping& ping) {
     ++context_.counters.unexpected;
     return;
   }
-  if (endpoint == nullptr) return send(std::nullopt, Pong{ping.transaction, {}});
+  if (endpoint == nullptr) {
+    if (relayed_pongs_.take(now)) send(std::nullopt, Pong{ping.transaction, {}});
+    return;
+  }
   if (!context_.direct) return;
   send(*endpoint, Pong{ping.transaction, *endpoint});
   auto* candidate = add_candidate(now, *endpoint);
@@ -120,13 +144,19 @@ void PeerPaths::on(Instant now, const Source& from, const Ping& ping) {
   if (pings_back_.take(now)) probe(now, *candidate, true);
 }
 
-// Only an answer to a Ping of ours, from where that Ping went, makes a path.
-void PeerPaths::on(Instant now, const Source& from, const Pong& pong) {
+std::vector<PeerPaths::Sent>::const_iterator PeerPaths::question_of(Instant now, const Source& from,
+                                                                    const Pong& pong) const {
   const auto* endpoint = std::get_if<Endpoint>(&from);
-  const auto sent = std::find_if(sent_.begin(), sent_.end(), [&](const Sent& s) {
+  return std::find_if(sent_.begin(), sent_.end(), [&](const Sent& s) {
     return s.transaction == pong.transaction && now - s.at < kPingTimeout &&
            (endpoint != nullptr ? s.to == *endpoint : !s.to);
   });
+}
+
+// Only an answer to a Ping of ours, from where that Ping went, makes a path.
+void PeerPaths::on(Instant now, const Source& from, const Pong& pong) {
+  const auto* endpoint = std::get_if<Endpoint>(&from);
+  const auto sent = question_of(now, from, pong);
   if (sent == sent_.end()) {
     ++context_.counters.unexpected;
     return;
@@ -207,12 +237,13 @@ PeerPaths::Candidate* PeerPaths::add_candidate(Instant now, const Endpoint& at) 
   return &candidates_.back();
 }
 
-void PeerPaths::handle_send_error(Instant now, const Endpoint& to) {
-  std::erase_if(candidates_, [&](const Candidate& c) { return c.at == to; });
+bool PeerPaths::handle_send_error(Instant now, const Endpoint& to) {
+  if (std::erase_if(candidates_, [&](const Candidate& c) { return c.at == to; }) == 0) return false;
   std::erase_if(sent_, [&](const Sent& s) { return s.to == to; });
-  if (!best_ || best_->at != to) return;
+  if (!best_ || best_->at != to) return true;
   best_.reset();
   begin(now);
+  return true;
 }
 
 void PeerPaths::restart(Instant now) {

@@ -1,6 +1,7 @@
 // One peer's candidates, pings and best path; part of the Prober, which owns it and its context.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <vector>
@@ -25,12 +26,17 @@ class PeerPaths {
   Route route(Instant now) const;
   void ping(Instant now, PingId id);
   PathStatus status(Instant now) const;
-  bool active(Instant now) const { return now < used_until_ || now < helping_until_; }
+  Instant active_until() const { return std::max(used_until_, helping_until_); }
+  bool active(Instant now) const { return now < active_until(); }
   bool trusted(Instant now) const { return best_ && now < trusted_until_; }
 
-  void handle(Instant now, const Source& from, ByteView bytes);
-  void handle_send_error(Instant now, const Endpoint& to);
-  void restart(Instant now);  // the link changed
+  // Another peer may claim the same disco key. Does a message come the right way, open, and fit?
+  bool may_come(const Source& from) const;
+  std::optional<DiscoMessage> open(ByteView bytes);  // nothing, and counted: forged or malformed
+  bool is_from(Instant now, const Source& from, const DiscoMessage& message) const;
+  void handle(Instant now, const Source& from, const DiscoMessage& message, ByteView nonce);
+  bool handle_send_error(Instant now, const Endpoint& to);  // false: that is no candidate
+  void restart(Instant now);                                // the link changed
   void call(Instant now);  // our endpoints changed, or the relay came: tell the peer, if it helps
   Instant next_deadline() const;
   void handle_timeout(Instant now);
@@ -77,6 +83,7 @@ class PeerPaths {
   void send_ping(Instant now, const std::optional<Endpoint>& to, PingId id, std::size_t size = 0);
   void send(const std::optional<Endpoint>& to, const DiscoMessage& message);
   bool replayed(ByteView nonce);
+  std::vector<Sent>::const_iterator question_of(Instant, const Source&, const Pong&) const;
   Candidate* add_candidate(Instant now, const Endpoint& at);
   void consider(Instant now, const Candidate& candidate);
   void report(Instant now);
@@ -99,12 +106,12 @@ class PeerPaths {
   Instant helping_until_;  // a peer in need has called us
   Instant tick_at_ = Instant::never();
   unsigned step_ = 0;  // of the probing schedule, from 0 after each change
-  std::optional<Instant> probed_;
-  std::optional<Instant> called_;
+  std::optional<Instant> probed_, called_;
   bool call_wanted_ = false;
   RateLimit calls_out_{kMinCallInterval, 3};
   RateLimit calls_in_{kMinCallInterval, 6};  // more than a peer sends: the network bunches
   RateLimit pings_back_{kRepingAfter, 8};    // to where the peer's Pings come from
+  RateLimit relayed_pongs_{50ms, 32};        // all peers share the relay's queue
   PathStatus reported_;
   std::array<std::uint64_t, kReplayMemory> nonces_{};
   std::size_t next_nonce_ = 0;

@@ -10,6 +10,15 @@
 
 namespace culvert::path {
 
+struct Prober::Peer {
+  Peer(PathContext& context, const PeerInfo& info, crypto::BoxKey box)
+      : paths(context, info, std::move(box)) {}
+
+  PeerPaths paths;
+  Instant due = Instant::never();  // as it stands in due_
+  std::size_t size = kFullSize;    // as it stands in sizes_
+};
+
 Prober::Prober(ProberOptions options, crypto::KeyPair<crypto::DiscoKey> ours,
                crypto::WireGuardKey node, Rng& rng)
     : ours_(std::move(ours)),
@@ -28,34 +37,60 @@ Prober::~Prober() = default;
 
 Status Prober::add_peer(Instant now, const PeerInfo& peer) {
   if (auto* known = by_node(peer.node)) {
-    if (known->info().disco == peer.disco && known->info().relay_key == peer.relay_key) {
-      known->set_home(peer.home);
-      known->call(now);
+    const PeerInfo& info = known->paths.info();
+    if (info.disco == peer.disco && info.relay_key == peer.relay_key) {
+      if (info.home == peer.home) return {};
+      known->paths.set_home(peer.home);
+      known->paths.call(now);
+      touched(now, *known);
       reschedule(now);
       return {};
     }
     remove_peer(peer.node);
   }
-  if (by_disco_.contains(peer.disco)) {
-    return fail(ErrorCode::kConflict, "path: the disco key belongs to another peer");
-  }
   if (peers_.size() >= kMaxPeers) return fail(ErrorCode::kExhausted, "path: too many peers");
   auto box = crypto::BoxKey::between(ours_.secret, peer.disco.view());
   if (!box) return fail(ErrorCode::kInvalid, "path: the peer's disco key is not a key");
-  auto paths = std::make_unique<PeerPaths>(*context_, peer, std::move(*box));
-  by_disco_.emplace(peer.disco, paths.get());
-  peers_.emplace(peer.node, std::move(paths));
+  auto made = std::make_unique<Peer>(*context_, peer, std::move(*box));
+  by_disco_[peer.disco].push_back(made.get());
+  peers_.emplace(peer.node, std::move(made));
   return {};
 }
 
 void Prober::remove_peer(const crypto::WireGuardKey& node) {
   const auto found = peers_.find(node);
   if (found == peers_.end()) return;
-  by_disco_.erase(found->second->info().disco);
+  forget(*found->second);
   peers_.erase(found);
 }
 
-PeerPaths* Prober::by_node(const crypto::WireGuardKey& node) const {
+void Prober::forget(Peer& peer) {
+  const auto claimed = by_disco_.find(peer.paths.info().disco);
+  std::erase(claimed->second, &peer);
+  if (claimed->second.empty()) by_disco_.erase(claimed);
+  due_.erase({peer.due, &peer});
+  const auto size = sizes_.find(peer.size);
+  if (size != sizes_.end() && --size->second == 0) sizes_.erase(size);
+}
+
+void Prober::touched(Instant now, Peer& peer) {
+  if (const Instant due = peer.paths.next_deadline(); due != peer.due) {
+    due_.erase({std::exchange(peer.due, due), &peer});
+    if (due != Instant::never()) due_.emplace(due, &peer);
+  }
+  if (const std::size_t size = peer.paths.route(now).size; size != peer.size) {
+    const auto before = sizes_.find(std::exchange(peer.size, size));
+    if (before != sizes_.end() && --before->second == 0) sizes_.erase(before);
+    if (size < kFullSize) ++sizes_[size];
+  }
+  active_until_ = std::max(active_until_, peer.paths.active_until());
+}
+
+void Prober::all_touched(Instant now) {
+  for (auto& [node, peer] : peers_) touched(now, *peer);
+}
+
+Prober::Peer* Prober::by_node(const crypto::WireGuardKey& node) const {
   const auto found = peers_.find(node);
   return found == peers_.end() ? nullptr : found->second.get();
 }
@@ -67,7 +102,8 @@ void Prober::set_local_endpoints(Instant now, std::vector<Endpoint> endpoints) {
   local_ = std::move(endpoints);
   reflexive_->reset();
   context_->endpoints = this->endpoints();
-  for (auto& [node, peer] : peers_) peer->restart(now);
+  for (auto& [node, peer] : peers_) peer->paths.restart(now);
+  all_touched(now);
   ask_where_we_are(now);
   reschedule(now);
 }
@@ -81,7 +117,9 @@ void Prober::set_stun_servers(Instant now, std::vector<Endpoint> servers) {
 
 void Prober::relay_connected(Instant now, const RelayId& relay) {
   for (auto& [node, peer] : peers_) {
-    if (peer->info().home == relay) peer->call(now);
+    if (peer->paths.info().home != relay) continue;
+    peer->paths.call(now);
+    touched(now, *peer);
   }
   reschedule(now);
 }
@@ -116,24 +154,42 @@ void Prober::handle_disco(Instant now, const Source& from, ByteView bytes) {
     ++context_->counters.unknown_sender;
     return;
   }
-  const auto* via = std::get_if<Via>(&from);
-  if (via != nullptr && via->source != found->second->info().relay_key) {
+  const std::vector<Peer*>& claimants = found->second;
+  const auto from_its_relay_key = [&](const Peer* peer) { return peer->paths.may_come(from); };
+  if (std::none_of(claimants.begin(), claimants.end(), from_its_relay_key)) {
     ++context_->counters.unexpected;
     return;
   }
-  found->second->handle(now, from, bytes);
+  // The box is between the disco keys, so it is the same for all who claim this one.
+  const auto message = claimants.front()->paths.open(bytes);
+  if (!message) return;
+  const auto sender = std::find_if(claimants.begin(), claimants.end(), [&](const Peer* peer) {
+    return claimants.size() == 1 ||
+           (peer->paths.may_come(from) && peer->paths.is_from(now, from, *message));
+  });
+  if (sender == claimants.end()) {
+    ++context_->counters.unexpected;
+    return;
+  }
+  (*sender)->paths.handle(now, from, *message, disco_nonce(bytes));
+  touched(now, **sender);
 }
 
 void Prober::handle_send_error(Instant now, const Endpoint& to) {
-  for (auto& [node, peer] : peers_) peer->handle_send_error(now, to);
+  for (auto& [node, peer] : peers_) {
+    if (peer->paths.handle_send_error(now, to)) touched(now, *peer);
+  }
   reschedule(now);
 }
 
 void Prober::handle_timeout(Instant now) {
   reflexive_->handle_timeout(now, context_->output.datagrams);
   endpoints_changed(now);
-  for (auto& [node, peer] : peers_) {
-    if (now >= peer->next_deadline()) peer->handle_timeout(now);
+  // Once each: one that is due again at once is looked at in the next call.
+  for (std::size_t left = due_.size(); left > 0 && due_.begin()->first <= now; --left) {
+    Peer& peer = *due_.begin()->second;
+    peer.paths.handle_timeout(now);
+    touched(now, peer);
   }
   ask_where_we_are(now);
   reschedule(now);
@@ -142,11 +198,12 @@ void Prober::handle_timeout(Instant now) {
 Route Prober::route(Instant now, const crypto::WireGuardKey& node) {
   auto* peer = by_node(node);
   if (peer == nullptr) return {};
-  if (peer->use(now)) {
+  if (peer->paths.use(now)) {
+    touched(now, *peer);
     ask_where_we_are(now);
     reschedule(now);
   }
-  return peer->route(now);
+  return peer->paths.route(now);
 }
 
 PingId Prober::ping(Instant now, const crypto::WireGuardKey& node) {
@@ -157,14 +214,15 @@ PingId Prober::ping(Instant now, const crypto::WireGuardKey& node) {
     return id;
   }
   (void)route(now, node);
-  peer->ping(now, id);
+  peer->paths.ping(now, id);
+  touched(now, *peer);
   reschedule(now);
   return id;
 }
 
 PathStatus Prober::status(Instant now, const crypto::WireGuardKey& node) const {
   const auto* peer = by_node(node);
-  return peer == nullptr ? PathStatus{} : peer->status(now);
+  return peer == nullptr ? PathStatus{} : peer->paths.status(now);
 }
 
 std::vector<Endpoint> Prober::endpoints() const {
@@ -190,12 +248,8 @@ void Prober::endpoints_changed(Instant now) {
   auto current = endpoints();
   if (current == context_->endpoints) return;
   context_->endpoints = std::move(current);
-  for (auto& [node, peer] : peers_) peer->call(now);
-}
-
-bool Prober::any_active(Instant now) const {
-  return std::any_of(peers_.begin(), peers_.end(),
-                     [&](const auto& peer) { return peer.second->active(now); });
+  for (auto& [node, peer] : peers_) peer->paths.call(now);
+  all_touched(now);
 }
 
 void Prober::ask_where_we_are(Instant now) {
@@ -209,11 +263,7 @@ void Prober::reschedule(Instant now) {
   if (context_->direct && any_active(now)) {
     deadline_ = std::min(deadline_, reflexive_->next_round());
   }
-  smallest_ = kFullSize;
-  for (const auto& [node, peer] : peers_) {
-    deadline_ = std::min(deadline_, peer->next_deadline());
-    smallest_ = std::min(smallest_, peer->route(now).size);
-  }
+  if (!due_.empty()) deadline_ = std::min(deadline_, due_.begin()->first);
 }
 
 }  // namespace culvert::path

@@ -9,10 +9,19 @@
 //
 // Pure: every input names the time; outputs are drained by the owner; one thread. Peers are
 // admitted by the owner only: messages under any other disco key are counted and not answered.
+//
+// A disco key is claimed by a node's statement and proven by nothing before a message comes. Where
+// several peers claim one, each message goes to the peer that it is from by what stands inside its
+// box (the node of a Ping, the question of a Pong) or by the relay's word, so that a peer that has
+// copied another's key takes nothing from it. One datagram costs the same however many peers there
+// are.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <set>
 #include <unordered_map>
+#include <vector>
 
 #include "proto/core/result.hpp"
 #include "proto/core/rng.hpp"
@@ -35,7 +44,7 @@ class Prober {
          Rng& rng);
   ~Prober();
 
-  // kConflict: its disco key belongs to another peer. Adding a known node again updates it.
+  // kInvalid: its disco key is no key. Adding a known node again updates it.
   Status add_peer(Instant now, const PeerInfo& peer);
   void remove_peer(const crypto::WireGuardKey& node);
 
@@ -58,7 +67,7 @@ class Prober {
   PingId ping(Instant now, const crypto::WireGuardKey& node);
   PathStatus status(Instant now, const crypto::WireGuardKey& node) const;
   // What every direct path in use carries; kFullSize where there is nothing to mind.
-  std::size_t smallest() const { return smallest_; }
+  std::size_t smallest() const { return sizes_.empty() ? kFullSize : sizes_.begin()->first; }
   // Ours, as CallMeMaybe tells them: local, then reflexive.
   std::vector<Endpoint> endpoints() const;
   std::optional<bool> mapping_varies() const;  // known after two servers have answered
@@ -67,21 +76,27 @@ class Prober {
   const ProberCounters& counters() const;
 
  private:
-  PeerPaths* by_node(const crypto::WireGuardKey& node) const;
+  struct Peer;
+  Peer* by_node(const crypto::WireGuardKey& node) const;
+  void touched(Instant now, Peer& peer);  // ends every call that may have changed the peer
+  void all_touched(Instant now);
+  void forget(Peer& peer);  // in the tables below
   void handle_disco(Instant now, const Source& from, ByteView bytes);
   void endpoints_changed(Instant now);
   void ask_where_we_are(Instant now);
-  bool any_active(Instant now) const;
+  bool any_active(Instant now) const { return now < active_until_; }
   void reschedule(Instant now);
 
   crypto::KeyPair<crypto::DiscoKey> ours_;
   std::unique_ptr<PathContext> context_;
   std::unique_ptr<Reflexive> reflexive_;
-  std::unordered_map<crypto::WireGuardKey, std::unique_ptr<PeerPaths>> peers_;
-  std::unordered_map<crypto::DiscoKey, PeerPaths*> by_disco_;
+  std::unordered_map<crypto::WireGuardKey, std::unique_ptr<Peer>> peers_;
+  std::unordered_map<crypto::DiscoKey, std::vector<Peer*>> by_disco_;  // first come, first in order
+  std::set<std::pair<Instant, Peer*>> due_;                            // those with a deadline
+  std::map<std::size_t, std::size_t> sizes_;  // paths below kFullSize, by what they carry
+  Instant active_until_;                      // the latest of all peers
   std::vector<Endpoint> local_;
   PingId last_ping_ = 0;
-  std::size_t smallest_ = kFullSize;
   Instant deadline_ = Instant::never();
 };
 

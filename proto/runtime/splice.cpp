@@ -119,5 +119,6 @@ void Splice::cut() {
 
 std::uint64_t Splice::a_to_b() const { return impl_->a.read; }
 std::uint64_t Splice::b_to_a() const { return impl_->b.read; }
+Instant Splice::last_byte() const { return impl_->last_byte; }
 
 }  // namespace culvert::runtime

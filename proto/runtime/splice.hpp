@@ -41,6 +41,7 @@ class Splice {
   void cut();  // closes both now, then calls `done` with kCut; nothing when it has ended
   std::uint64_t a_to_b() const;
   std::uint64_t b_to_a() const;
+  Instant last_byte() const;  // either way; with an idle time only
 
  private:
   friend std::unique_ptr<Splice> splice(Loop&, std::shared_ptr<ByteStream>,

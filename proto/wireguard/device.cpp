@@ -3,7 +3,19 @@
 #include <algorithm>
 #include <utility>
 
+#include "proto/crypto/hash.hpp"
+
 namespace culvert::wireguard {
+
+namespace {
+
+// A secret of this device, so that no stranger can choose sources that share places.
+SourceLimiter::Key limiter_key(const Identity& identity) {
+  const auto hash = crypto::blake2s({view("culvert source places"), identity.secret.reveal()});
+  return {load_le<std::uint64_t>(hash.data()), load_le<std::uint64_t>(hash.data() + 8)};
+}
+
+}  // namespace
 
 Device::Device(Identity identity, Rng& rng, DeviceOptions options)
     : identity_(std::move(identity)),
@@ -11,6 +23,8 @@ Device::Device(Identity identity, Rng& rng, DeviceOptions options)
       options_(options),
       checker_(identity_.public_key, rng),
       load_(options.handshakes_per_second),
+      sources_(rng, limiter_key(identity_)),
+      cookie_sources_(rng, limiter_key(identity_)),
       lane_feed_(options.lanes) {}
 
 Status Device::add_peer(Now now, PeerConfig config) {
@@ -98,6 +112,24 @@ bool Device::set_persistent_keepalive(Now now, const crypto::WireGuardKey& key, 
   return true;
 }
 
+bool Device::begin_anew(Now now, const crypto::WireGuardKey& key, Output& out) {
+  Peer* peer = find(key);
+  if (peer == nullptr) return false;
+  end_sessions(*peer);
+  start_handshake(now, *peer, false, out);
+  settle(now, out);
+  return true;
+}
+
+void Device::end_sessions(Peer& peer) {
+  drop_pending(peer);
+  peer.keypairs.clear(retired_);
+  peer.handshake_sent.reset();
+  peer.timers.sessions_ended();
+  lane_feed_.update(peer);
+  deadlines_.watch(peer);
+}
+
 void Device::set_mtu(std::size_t mtu) {
   options_.mtu = mtu;
   lane_feed_.set_mtu(mtu);
@@ -108,12 +140,7 @@ void Device::set_identity(Identity identity) {
   checker_.set_key(identity_.public_key);
   remove_peer(identity_.public_key);
   for (auto& [key, peer] : peers_) {
-    drop_pending(*peer);
-    peer->keypairs.clear(retired_);
-    peer->handshake_sent.reset();
-    peer->timers.sessions_ended();
-    lane_feed_.update(*peer);
-    deadlines_.watch(*peer);
+    end_sessions(*peer);
     // Never nothing: add_peer refused the keys for which it is.
     if (auto keys = PeerKeys::make(identity_, key)) {
       keys->preshared = std::move(peer->keys.preshared);

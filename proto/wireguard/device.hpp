@@ -39,6 +39,8 @@ class Device {
   bool set_preshared_key(const crypto::WireGuardKey& key, std::optional<crypto::Secret32> secret);
   bool set_endpoint(const crypto::WireGuardKey& key, const Endpoint& endpoint);
   bool set_persistent_keepalive(Now now, const crypto::WireGuardKey& key, Duration every);
+  // The peer has lost its sessions: ours go too, and a handshake begins. False: no such peer.
+  bool begin_anew(Now now, const crypto::WireGuardKey& key, Output& out);
   void set_mtu(std::size_t mtu);
   // Ends all sessions; a peer that has the new public key goes. The same one: start afresh.
   void set_identity(Identity identity);
@@ -51,16 +53,14 @@ class Device {
   // The greatest label seen of a peer, also of one that was removed (the last kMaxTombstones).
   std::optional<Tai64n> last_timestamp(const crypto::WireGuardKey& key) const;
   const Counters& counters() const { return counters_; }
-  // All append to `out`. A view in `packets` is not kept.
+  // These append to `out`. A view in `packets` is not kept.
   void send(Now now, std::span<const ByteView> packets, Output& out);
   // Where the packet lies, with kTransportHeaderSize before and kTransportTail behind it: no copy.
   void send_in_place(Now now, std::span<const RoomyPacket> packets, Output& out);
   void receive(Now now, std::span<Incoming> datagrams, Output& out);
   void handle_timeout(Now now, Output& out);
   Instant next_deadline() const { return deadlines_.next(); }  // never() if there is none
-
-  // With DeviceOptions::lanes. What every lane is to know, since the last call: it must reach them
-  // before what the same call put out is sent.
+  // With DeviceOptions::lanes: every lane must know it before what the same call put out is sent.
   LaneChanges take_changes() { return lane_feed_.take(); }
   void apply(Now now, const LaneReports& reports, Output& out);
 
@@ -68,6 +68,7 @@ class Device {
   Peer* find(const crypto::WireGuardKey& key) const;
   SessionIndex new_index(IndexEntry entry);
   void drop_pending(Peer& peer);
+  void end_sessions(Peer& peer);
   void touch(Peer& peer);
   void settle(Now now, Output& out);  // ends every call
   void bury();
@@ -94,7 +95,6 @@ class Device {
   void came_from(Peer& peer, const Incoming& incoming);
   void roam(Peer& peer, const Endpoint& to);
   void confirm(Now now, Peer& peer, const Keypair* used, Output& out);
-
   Identity identity_;
   Rng& rng_;
   DeviceOptions options_;

@@ -5,12 +5,17 @@
 namespace culvert::wireguard {
 namespace {
 
-constexpr Duration kSweepInterval = 1s;
-
 // RFC 6177: a site has a /64 at the least, so its single addresses are no sources of their own.
 IpAddress source_of(IpAddress address) {
   if (!address.is_v4()) std::fill(address.bytes.begin() + 8, address.bytes.end(), std::uint8_t{0});
   return address;
+}
+
+// MurmurHash3's 64-bit finalizer: with a secret key, nobody else knows which sources share places.
+std::uint64_t mix(std::uint64_t x) {
+  x = (x ^ (x >> 33U)) * 0xFF51AFD7ED558CCDULL;
+  x = (x ^ (x >> 33U)) * 0xC4CEB9FE1A85EC53ULL;
+  return x ^ (x >> 33U);
 }
 
 }  // namespace
@@ -21,21 +26,22 @@ bool HandshakeLoad::under_load(Instant now) {
 }
 
 bool SourceLimiter::allow(Instant now, const IpAddress& source) {
-  const auto key = source_of(source);
-  auto at = sources_.find(key);
-  if (at == sources_.end()) {
-    if (sources_.size() >= kMaxSources) forget_quiet(now);
-    if (sources_.size() >= kMaxSources) return false;
-    at = sources_.emplace(key, RateLimit(Duration(1s) / kSourceRate, kSourceBurst)).first;
-  }
-  return at->second.take(now);
+  return place_of(now, source_of(source)).limit.take(now);
 }
 
-// At most once an interval, so that a full table costs little to hold full.
-void SourceLimiter::forget_quiet(Instant now) {
-  if (now - swept_ < kSweepInterval) return;
-  swept_ = now;
-  std::erase_if(sources_, [now](const auto& entry) { return entry.second.is_full(now); });
+SourceLimiter::Place& SourceLimiter::place_of(Instant now, const IpAddress& source) {
+  if (places_.empty()) places_.resize(kMaxSources);
+  std::uint64_t mixed = mix(load_le<std::uint64_t>(source.bytes.data()) ^ key_[0]);
+  mixed = mix(mixed ^ load_le<std::uint64_t>(source.bytes.data() + 8) ^ key_[1]);
+  Place* const first = &places_[mixed % (kMaxSources / kWays) * kWays];
+  Place* quiet = nullptr;
+  for (Place* place = first; place != first + kWays; ++place) {
+    if (place->source == source) return *place;
+    if (place->limit.is_full(now)) quiet = place;
+  }
+  Place& taken = quiet != nullptr ? *quiet : first[rng_.below(kWays)];
+  taken = Place{source};
+  return taken;
 }
 
 }  // namespace culvert::wireguard

@@ -10,11 +10,13 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
-#include <unordered_map>
+#include <vector>
 
 #include "proto/core/endpoint.hpp"
 #include "proto/core/rate_limit.hpp"
+#include "proto/core/rng.hpp"
 
 namespace culvert::wireguard {
 
@@ -35,22 +37,31 @@ class HandshakeLoad {
   Instant loaded_until_{};
 };
 
-// By source: an IPv4 address or the first 64 bits of an IPv6 one. At most kMaxSources are
-// remembered; when full of busy ones, new ones are refused until some have been quiet.
+// By source: an IPv4 address or the first 64 bits of an IPv6 one. A source has kWays places, which
+// a secret key names. A new source takes the place of a quiet one, else of a random one: who fills
+// the table with made-up sources makes it forget, and shuts nobody out. One call looks at kWays
+// places and allocates nothing, but for the table at the first call.
 class SourceLimiter {
  public:
   static constexpr std::uint32_t kSourceRate = 20;
   static constexpr std::uint32_t kSourceBurst = 5;
   static constexpr std::size_t kMaxSources = 8192;
+  static constexpr std::size_t kWays = 8;
 
+  using Key = std::array<std::uint64_t, 2>;
+  SourceLimiter(Rng& rng, const Key& key) : rng_(rng), key_(key) {}  // `rng` outlives the limiter
   bool allow(Instant now, const IpAddress& source);
-  std::size_t size() const { return sources_.size(); }
 
  private:
-  void forget_quiet(Instant now);
+  struct Place {
+    IpAddress source;
+    RateLimit limit{Duration(1s) / kSourceRate, kSourceBurst};
+  };
+  Place& place_of(Instant now, const IpAddress& source);
 
-  std::unordered_map<IpAddress, RateLimit> sources_;
-  Instant swept_{};
+  Rng& rng_;
+  Key key_;
+  std::vector<Place> places_;  // kMaxSources, or none before the first call
 };
 
 }  // namespace culvert::wireguard

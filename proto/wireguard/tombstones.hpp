@@ -1,8 +1,11 @@
 // The greatest label seen of peers that were removed: an old initiation stays useless when the peer
-// comes back. At most kMaxTombstones; the one removed longest ago is forgotten first.
+// comes back. At most kMaxTombstones; the one removed longest ago is forgotten first, and each call
+// costs the same however many there are. Where a label is forgotten, an old initiation can be
+// answered once more, which gives nobody a session: the keys of an answer are used after the
+// initiator has proven that it has them.
 #pragma once
 
-#include <deque>
+#include <list>
 #include <optional>
 #include <unordered_map>
 
@@ -21,8 +24,13 @@ class Tombstones {
   std::size_t size() const { return labels_.size(); }
 
  private:
-  std::unordered_map<crypto::WireGuardKey, Tai64n> labels_;
-  std::deque<crypto::WireGuardKey> order_;  // oldest first; the same keys
+  using Order = std::list<crypto::WireGuardKey>;  // oldest first
+  struct Kept {
+    Tai64n label;
+    Order::iterator place;
+  };
+  std::unordered_map<crypto::WireGuardKey, Kept> labels_;
+  Order order_;  // the same keys
 };
 
 }  // namespace culvert::wireguard

@@ -4,21 +4,9 @@
 #include <utility>
 
 #include "proto/derp/payload.hpp"
-#include "proto/ip/build.hpp"
-#include "proto/ip/packet.hpp"
-#include "proto/ip/path_mtu.hpp"
-#include "proto/path/path_size.hpp"
 #include "tests/sim/ceremony.hpp"
 
 namespace culvert::sim {
-namespace {
-
-constexpr std::size_t kTcpSequence = 4;  // offset in the header; a whole one is there
-constexpr std::uint16_t kFirstPort = 20000;
-constexpr std::size_t kMeshMtu = 1420;
-constexpr std::uint16_t kKnockPort = 999;  // for knocking without a grant
-
-}  // namespace
 
 AgentHost::AgentHost(Context& context, agent::Options options, const Place& place,
                      Endpoint coordinator, Endpoint relay)
@@ -35,6 +23,7 @@ AgentHost::AgentHost(const AgentHost& original, const Place& place)
       coordinator_(original.coordinator_),
       relay_(original.relay_),
       disk_(original.backup()),
+      audit_parted_(true),
       services_(original.services_),
       has_started_(true) {
   listen();
@@ -74,9 +63,26 @@ void AgentHost::start() {
   if (orphaned) context_.oracle.violation(name() + " starts though its site store is gone");
   has_started_ = true;
   core_ = std::move(*core);
+  begin_process();
   refused_ = audit().refused();
   core_->handle_local_endpoints(now(), {{place().address, kAgentPort}});
   talk_at_ = now().steady + kTalkEvery;
+  pump();
+}
+
+void AgentHost::begin_process() {
+  if (is_site()) return;
+  context_.processes.erase(mesh_address());
+  if (audit_parted_) return;  // there may be two
+  const auto first = static_cast<std::uint16_t>(std::max<int>(last_port_ + 1, kFirstPort));
+  context_.processes[mesh_address()] = {first, now().steady};
+}
+
+void AgentHost::stop() {
+  if (!running()) return;
+  say("stops");
+  core_->stop(now());
+  talk_at_ = Instant::never();
   pump();
 }
 
@@ -207,6 +213,9 @@ void AgentHost::act(const agent::Effect& effect) {
       return flow.first.first.address == cut->peer &&
              (!cut->service || flow.first.second == *cut->service);
     });
+    for (auto& [fqdn, flow] : flows_) {
+      if (cut->service == flow.service) flow.heard = now().steady - kFlowDead;
+    }
   } else if (const auto* resolve = std::get_if<agent::ResolveStun>(&effect)) {
     context_.network.after(5ms, [this, host = resolve->host, port = resolve->port] {
       if (!running()) return;
@@ -361,138 +370,6 @@ bool AgentHost::heard_since(const std::string& fqdn, Instant since) const {
     return found != heard.end() && found->second >= since;
   };
   return in(heard_) && in(heard_full_);
-}
-
-// --- traffic ---
-
-void AgentHost::send_mesh(const Endpoint& from, const Endpoint& to, std::uint8_t flags,
-                          bool with_text, bool full) {
-  std::string content = with_text || full ? kPlainMark : "";
-  if (full) content.resize(kMeshMtu - ip::kIpv6HeaderSize - ip::kTcpHeaderSize, '.');
-  // Two agents may answer for one service: the number names the sender too.
-  const auto number = static_cast<std::uint32_t>(id()) << 24U | ++sequence_;
-  const auto packet = ip::tcp_packet(from, to, {flags, number, 1, 65535}, view(content));
-  const ByteView packets[] = {packet};
-  core_->handle_mesh(now(), packets);
-}
-
-void AgentHost::receive(ByteView bytes) {
-  if (const auto too_big = ip::parse_too_big(bytes)) return told_too_big(too_big->mtu);
-  const auto packet = ip::PacketView::parse(bytes);
-  if (!packet || !packet->source_port() || !packet->tcp_flags()) {
-    return context_.oracle.violation(name() + " was delivered something that is not TCP");
-  }
-  const Endpoint from{packet->source, *packet->source_port()};
-  const Endpoint to{packet->destination, *packet->destination_port()};
-  const auto pair = is_site() ? Pair{from.address, to} : Pair{to.address, from};
-  const auto number = load_be<std::uint32_t>(packet->transport.data() + kTcpSequence);
-  context_.oracle.delivered(now().steady, now().wall, id(), name(), pair, number);
-  check_opened(pair);
-  if (is_site()) {
-    receive_at_site(from, to, *packet->tcp_flags(), bytes.size() == kMeshMtu);
-  } else {
-    receive_at_laptop(from, to, *packet->tcp_flags(), bytes.size() == kMeshMtu);
-  }
-}
-
-// Of a network where nothing is lost but for its length, and that long since, it is true. What bad
-// weather made of a path stays until the next search; it is over 25 s before all is calm.
-void AgentHost::told_too_big(std::size_t mtu) {
-  say("is told that packets may be " + std::to_string(mtu) + " bytes long");
-  if (now().steady < context_.calm + path::kSizeInterval - 20s) return;
-  if (!context_.network.has_hole(id())) {
-    context_.oracle.violation(name() + " is told of a hole that is not there");
-  }
-}
-
-void AgentHost::receive_at_site(const Endpoint& from, const Endpoint& to, std::uint8_t flags,
-                                bool full) {
-  const auto service = listening_.find(to);
-  if (service == listening_.end()) return;
-  const auto key = std::pair(from, to);
-  if ((flags & ip::kSyn) != 0) {
-    const auto fqdn = service->second;
-    const auto flow = core_->authorize_flow(now(), from.address, fqdn);
-    if (!flow) {
-      say("refuses a flow: " + flow.error().message);
-      return send_mesh(to, from, ip::kRst | ip::kAck, false);
-    }
-    check_audited(*flow, fqdn);
-    context_.oracle.claimed(flow->grant, id(), flow->ends);
-    accepted_[key] = now().steady;
-    return send_mesh(to, from, ip::kSyn | ip::kAck, false);
-  }
-  const auto flow = accepted_.find(key);
-  if (flow == accepted_.end()) return;
-  flow->second = now().steady;
-  send_mesh(to, from, ip::kAck, true, full);
-}
-
-// The log knew of a grant for this pair before its first packet.
-void AgentHost::check_opened(const Pair& pair) {
-  for (; entries_read_ < audit().entries().size(); ++entries_read_) {
-    const auto& entry = audit().entries()[entries_read_];
-    if (entry.kind == audit::Kind::kGrantActive) opened_.insert(entry.grant);
-  }
-  const auto grants = context_.oracle.grants_of(pair);
-  const bool any = std::any_of(grants.begin(), grants.end(),
-                               [&](const std::string& grant) { return opened_.contains(grant); });
-  if (!any) context_.oracle.violation(name() + " let packets pass before its audit log knew");
-}
-
-void AgentHost::check_audited(const agent::FlowContext& flow, const std::string& fqdn) {
-  for (auto entry = audit().entries().rbegin(); entry != audit().entries().rend(); ++entry) {
-    if (entry->kind == audit::Kind::kFlowOpen && entry->grant == flow.grant &&
-        entry->service == fqdn) {
-      return;
-    }
-  }
-  context_.oracle.violation(name() + " opened a flow that its audit log does not have");
-}
-
-void AgentHost::receive_at_laptop(const Endpoint& from, const Endpoint& to, std::uint8_t flags,
-                                  bool full) {
-  for (auto& [fqdn, flow] : flows_) {
-    if (flow.local != to || flow.service != from) continue;
-    if ((flags & ip::kRst) != 0) {
-      flow.heard = now().steady - kFlowDead;
-      return;
-    }
-    flow.heard = now().steady;
-    (full ? heard_full_ : heard_)[fqdn] = now().steady;
-    if ((flags & ip::kSyn) != 0) send_mesh(to, from, ip::kAck, true);
-    return;
-  }
-}
-
-void AgentHost::talk() {
-  if (is_site()) {
-    std::erase_if(accepted_,
-                  [&](const auto& flow) { return now().steady - flow.second > kFlowDead; });
-    for (const auto& [flow, heard] : std::map(accepted_)) {
-      send_mesh(flow.second, flow.first, ip::kAck | ip::kPsh, true);
-    }
-    return;
-  }
-  full_next_ = !full_next_;
-  for (const auto& service : services_) talk_to(service);
-}
-
-void AgentHost::talk_to(const KnownService& service) {
-  auto found = flows_.find(service.fqdn);
-  if (found != flows_.end() && now().steady - found->second.heard < kFlowDead) {
-    const auto& flow = found->second;
-    return send_mesh(flow.local, flow.service, ip::kAck, true, full_next_);
-  }
-  flows_.erase(service.fqdn);
-  const auto granted = core_->dial(now(), service.fqdn);
-  if (!granted) {
-    return send_mesh({mesh_address(), kKnockPort}, service.endpoint, ip::kSyn, false);
-  }
-  if (++last_port_ < kFirstPort) last_port_ = kFirstPort;
-  const Endpoint local{mesh_address(), last_port_};
-  flows_[service.fqdn] = {local, granted->endpoint, now().steady};
-  send_mesh(local, granted->endpoint, ip::kSyn, false);
 }
 
 }  // namespace culvert::sim

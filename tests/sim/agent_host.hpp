@@ -19,6 +19,7 @@
 namespace culvert::sim {
 
 inline constexpr std::uint16_t kAgentPort = 41641;
+inline constexpr std::uint16_t kFirstPort = 20000;  // of a laptop's flows
 inline constexpr Duration kTalkEvery = 500ms;
 inline constexpr Duration kFlowDead = 3s;
 // What the way to the relay takes, and how long for it: 1.6 Mbit/s.
@@ -45,6 +46,8 @@ class AgentHost final : public Host {
   void set_services(std::vector<KnownService> services) { services_ = std::move(services); }
   void move_to(const Place& place);  // another network: its streams break
   void rest(Duration time);          // nobody uses it: no traffic of its own
+  void stop();                       // as SIGTERM does; some time later it is gone: crash()
+  void open_many(const KnownService& service, int connections);  // and use none of them
   // While it does not run: what happens to its state folder.
   std::unique_ptr<Disk> backup() const { return disk_->copy(); }
   void restore(const Disk& backup, bool with_audit);
@@ -97,6 +100,9 @@ class AgentHost final : public Host {
   void told_too_big(std::size_t mtu);
   void talk();
   void talk_to(const KnownService& service);
+  void begin_process();
+  void check_process(const Endpoint& from) const;
+  Endpoint next_local();
   // A full packet is as long as the mesh takes; it has text, as small ones may.
   void send_mesh(const Endpoint& from, const Endpoint& to, std::uint8_t flags, bool with_text,
                  bool full = false);
@@ -128,7 +134,7 @@ class AgentHost final : public Host {
   std::map<std::string, Flow> flows_;
   std::map<std::string, Instant> heard_;  // by FQDN; not forgotten at a restart
   std::map<std::string, Instant> heard_full_;
-  std::uint16_t last_port_ = 20000;
+  std::uint16_t last_port_ = kFirstPort;
   Instant talk_at_ = Instant::never();
 };
 

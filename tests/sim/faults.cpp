@@ -21,7 +21,8 @@ void World::one_fault() {
   const auto what = rng_.below(100);
   if (what < 40) return network_fault(agent, laptop, any);
   if (what < 52) return nat_fault(any);
-  if (what < 75) return node_fault(agent, any);
+  if (what < 72) return node_fault(agent, any);
+  if (what < 75) return crash_with_connections(laptop);
   people_act(agent, laptop);
 }
 
@@ -97,10 +98,12 @@ void World::cut_for(Host& a, Host& b, bool udp_only, Duration time) {
 // --- a node ---
 
 void World::node_fault(AgentHost& agent, AgentHost& any) {
-  switch (rng_.below(9)) {
+  switch (rng_.below(10)) {
     case 0:
     case 1:
       return crash_for(any, between(rng_, 50ms, 10s));
+    case 9:
+      return stop_for(agent, between(rng_, 50ms, 10s));
     case 2: {
       any.set_audit_failing(true);
       network_.after(between(rng_, 1s, 60s), [&any] { any.set_audit_failing(false); });
@@ -130,6 +133,19 @@ void World::crash_for(Host& host, Duration time) {
   network_.after(time, [&host] {
     if (!host.running()) host.start();
   });
+}
+
+// A laptop that dies with as many connections open as one may have at a site.
+void World::crash_with_connections(AgentHost& laptop) {
+  laptop.open_many(pick(services_), 256);
+  network_.after(300ms, [this, &laptop] { crash_for(laptop, 1s); });
+}
+
+// By its service manager. What it has to say is on its way before it is gone.
+void World::stop_for(AgentHost& host, Duration time) {
+  if (!host.running()) return;
+  host.stop();
+  network_.after(500ms, [this, &host, time] { crash_for(host, time); });
 }
 
 // Forward or back by up to ten minutes; half of the clocks are set right again after a while.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdio>
+#include <map>
 #include <string>
 
 #include "tests/sim/network.hpp"
@@ -20,6 +21,9 @@ struct Context {
   bool verbose = false;
   Instant calm = Instant::never();  // from then on all faults are long over
   Instant news;                     // when something last began that may wait for a person
+  // Of laptops that run once, by mesh address: the first port of the present process, and its
+  // start.
+  std::map<IpAddress, std::pair<std::uint16_t, Instant>> processes = {};
 };
 
 class Host {

@@ -92,8 +92,36 @@ void World::calm_down() {
   run_for(kDirect);
   expect_direct();
   expect_talking(network_.now() - kAnswered, "after all NATs have rebooted");
+  stop_an_agent();
   expect_audit_uploaded();
   expect_kept();
+}
+
+// Every laptop that talks to an agent hears at once that it stops, and finds it when it is back.
+void World::stop_an_agent() {
+  auto& agent = *pick(agents_);
+  const auto identity = agent.status().identity;
+  std::vector<AgentHost*> users;
+  for (const auto& laptop : laptops_) {
+    for (const auto& peer : laptop->status().peers) {
+      if (peer.identity == identity && peer.handshake_age) users.push_back(laptop.get());
+    }
+  }
+  agent.stop();
+  run_for(2s);
+  for (const auto* laptop : users) {
+    for (const auto& peer : laptop->status().peers) {
+      if (peer.identity != identity || peer.stopped) continue;
+      oracle_.violation(laptop->name() + " does not know that " + agent.name() + " has stopped");
+    }
+  }
+  agent.crash();
+  watch();
+  run_for(1s);
+  agent.start();
+  watch();
+  run_for(kRecovery);
+  expect_talking(network_.now() - kAnswered, "after an agent was stopped");
 }
 
 // Where a wrong clock has been, grants may be over already: they are asked for again.

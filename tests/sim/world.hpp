@@ -63,6 +63,7 @@ class World {
   void expect_audit_uploaded();
   std::vector<std::string> not_uploaded();
   void expect_kept();
+  void stop_an_agent();
   Pair pair_of(const AgentHost& laptop, const KnownService& service) const;
 
   // faults.cpp
@@ -72,6 +73,8 @@ class World {
   void node_fault(AgentHost& agent, AgentHost& any);
   void people_act(AgentHost& agent, AgentHost& laptop);
   void crash_for(Host& host, Duration time);
+  void crash_with_connections(AgentHost& laptop);
+  void stop_for(AgentHost& host, Duration time);
   void set_hole(Host& a, Host& b);
   void cut_for(Host& a, Host& b, bool udp_only, Duration time);
   void wrong_clock(AgentHost& host);

@@ -124,7 +124,7 @@ TEST_CASE("filter: the gate is asked once a flow, and only for what would pass")
   CHECK(asked == std::vector{kServer, kServer});
 }
 
-TEST_CASE("filter: ended flows are told with what their grantee expects") {
+TEST_CASE("filter: ended flows are told with what either end expects") {
   Filter filter;
   filter.allow(kGrantee, kServer);
   const Endpoint opening{kGrantee, 40001};
@@ -132,28 +132,114 @@ TEST_CASE("filter: ended flows are told with what their grantee expects") {
   for (const Endpoint& client : {kClient, opening, closed}) {
     CHECK(filter.from_grantee({}, tcp(client, kServer, ip::kSyn)) == Verdict::kPass);
   }
-  const Bytes ack = ip::tcp_packet(kClient, kServer, {ip::kAck, 2, 77, 1024}, {});
-  CHECK(filter.from_grantee({}, ack) == Verdict::kPass);
+  const auto pass = [&](bool from, const ip::TcpFields& fields, std::string_view text) {
+    const auto packet = from ? ip::tcp_packet(kClient, kServer, fields, view(text))
+                             : ip::tcp_packet(kServer, kClient, fields, view(text));
+    CHECK((from ? filter.from_grantee({}, packet) : filter.to_grantee({}, packet)) ==
+          Verdict::kPass);
+  };
+  pass(false, {ip::kSyn | ip::kAck, 0xFFFFFFFE, 2, 1024}, {});
+  pass(true, {ip::kAck, 2, 0xFFFFFFFF, 1024}, "ab");
+  pass(false, {ip::kAck, 0xFFFFFFFF, 4, 1024}, "four");  // past the end of the numbers
+  pass(false, {ip::kAck, 0xFFFFFFFF, 4, 1024}, "f");     // sent again
   CHECK(filter.from_grantee({}, tcp(closed, kServer, ip::kRst)) == Verdict::kPass);
   auto cut = filter.forbid(kGrantee, kServer);
   std::sort(cut.begin(), cut.end(), [](auto& a, auto& b) { return a.grantee < b.grantee; });
   REQUIRE(cut.size() == 2);
   CHECK(cut[0].grantee == kClient);
-  CHECK(cut[0].expected == 77U);
+  CHECK(cut[0].service == kServer);
+  CHECK(cut[0].at_grantee.acknowledged == 0xFFFFFFFFU);
+  CHECK(cut[0].at_grantee.sent == 3U);
+  CHECK(cut[0].at_service.acknowledged == 4U);
+  CHECK(cut[0].at_service.sent == 4U);
   CHECK(cut[1].grantee == opening);
-  CHECK_FALSE(cut[1].expected);
+  CHECK_FALSE(cut[1].at_grantee.acknowledged);
+  CHECK_FALSE(cut[1].at_grantee.sent);
+  CHECK(cut[1].at_service.sent == 2U);
 }
 
-TEST_CASE("filter: one grantee cannot fill the table for others") {
+Endpoint client(std::size_t number) { return {kGrantee, static_cast<std::uint16_t>(number + 1)}; }
+
+TEST_CASE("filter attack: a grantee that fills its share pushes out its own idle flow, no other") {
   Filter filter;
   filter.allow(kGrantee, kServer);
   filter.allow(kStranger, kServer);
+  Instant now{1'000'000'000};
+  const Endpoint other{kStranger, 1};
+  REQUIRE(filter.from_grantee(now, tcp(other, kServer, ip::kSyn)) == Verdict::kPass);
+  REQUIRE(filter.to_grantee(now, tcp(kServer, other, ip::kSyn | ip::kAck)) == Verdict::kPass);
   for (std::size_t i = 0; i < Filter::kMaxFlowsOfGrantee; ++i) {
-    const Endpoint from{kGrantee, static_cast<std::uint16_t>(i + 1)};
-    REQUIRE(filter.from_grantee({}, tcp(from, kServer, ip::kSyn)) == Verdict::kPass);
+    now += 1s;
+    REQUIRE(filter.from_grantee(now, tcp(client(i), kServer, ip::kSyn)) == Verdict::kPass);
+    const auto answer = tcp(kServer, client(i), ip::kSyn | ip::kAck);
+    REQUIRE(filter.to_grantee(now, answer) == Verdict::kPass);
   }
-  CHECK(filter.from_grantee({}, tcp({kGrantee, 60000}, kServer, ip::kSyn)) == Verdict::kFull);
-  CHECK(filter.from_grantee({}, tcp({kStranger, 60000}, kServer, ip::kSyn)) == Verdict::kPass);
+  now += 1s;  // the first is used again, so the second is idle longest
+  CHECK(filter.from_grantee(now, tcp(client(0), kServer, ip::kAck)) == Verdict::kPass);
+  for (std::size_t i = 0; i < 10; ++i) {
+    now += 1s;
+    const auto late = client(Filter::kMaxFlowsOfGrantee + i);
+    CHECK(filter.from_grantee(now, tcp(late, kServer, ip::kSyn)) == Verdict::kPass);
+  }
+  CHECK(filter.flows() == Filter::kMaxFlowsOfGrantee + 1);
+  CHECK(filter.from_grantee(now, tcp(client(0), kServer, ip::kAck)) == Verdict::kPass);
+  for (std::size_t i = 1; i <= 10; ++i) {
+    CHECK(filter.from_grantee(now, tcp(client(i), kServer, ip::kAck)) == Verdict::kNoFlow);
+  }
+  CHECK(filter.from_grantee(now, tcp(client(11), kServer, ip::kAck)) == Verdict::kPass);
+  CHECK(filter.from_grantee(now, tcp(other, kServer, ip::kAck)) == Verdict::kPass);
+}
+
+TEST_CASE(
+    "filter attack: SYNs without end cost no open flow of their own grantee before its time") {
+  Filter filter;
+  filter.allow(kGrantee, kServer);
+  Instant now{1'000'000'000};
+  const Endpoint busy{kGrantee, 60000};
+  REQUIRE(filter.from_grantee(now, tcp(busy, kServer, ip::kSyn)) == Verdict::kPass);
+  REQUIRE(filter.to_grantee(now, tcp(kServer, busy, ip::kSyn | ip::kAck)) == Verdict::kPass);
+  for (std::size_t i = 0; i < 3 * Filter::kMaxFlowsOfGrantee; ++i) {
+    now += 10ms;
+    REQUIRE(filter.from_grantee(now, tcp(client(i), kServer, ip::kSyn)) == Verdict::kPass);
+    if (i % 100 == 0) {
+      REQUIRE(filter.from_grantee(now, tcp(busy, kServer, ip::kAck)) == Verdict::kPass);
+    }
+  }
+  CHECK(filter.flows() == Filter::kMaxFlowsOfGrantee);
+}
+
+TEST_CASE("filter: all flows of a grantee can end, and it may begin again") {
+  Filter filter;
+  filter.allow(kGrantee, kServer);
+  filter.allow(kGrantee, {kOther, 443});
+  filter.allow(kStranger, kServer);
+  CHECK(filter.from_grantee({}, tcp(kClient, kServer, ip::kSyn)) == Verdict::kPass);
+  CHECK(filter.from_grantee({}, tcp(kClient, {kOther, 443}, ip::kSyn)) == Verdict::kPass);
+  CHECK(filter.from_grantee({}, tcp({kStranger, 1}, kServer, ip::kSyn)) == Verdict::kPass);
+  CHECK(filter.end_flows(kGrantee).size() == 2);
+  CHECK(filter.flows() == 1);
+  CHECK(filter.from_grantee({}, tcp(kClient, kServer, ip::kAck)) == Verdict::kNoFlow);
+  CHECK(filter.from_grantee({}, tcp(kClient, kServer, ip::kSyn)) == Verdict::kPass);
+}
+
+TEST_CASE("filter: a sweep forgets so many, and says that there are more") {
+  Filter filter;
+  const std::size_t grantees = 3;
+  for (std::size_t g = 0; g < grantees; ++g) {
+    IpAddress address = kGrantee;
+    address.bytes[14] = static_cast<std::uint8_t>(g);
+    filter.allow(address, kServer);
+    for (std::size_t i = 0; i < Filter::kMaxSwept; ++i) {
+      const Endpoint from{address, static_cast<std::uint16_t>(i + 1)};
+      REQUIRE(filter.from_grantee({}, tcp(from, kServer, ip::kSyn)) == Verdict::kPass);
+    }
+  }
+  const auto later = Instant{} + Filter::kOpeningTime;
+  CHECK(filter.sweep(later));
+  CHECK(filter.flows() == 2 * Filter::kMaxSwept);
+  CHECK(filter.sweep(later));
+  CHECK_FALSE(filter.sweep(later));
+  CHECK(filter.flows() == 0);
 }
 
 }  // namespace

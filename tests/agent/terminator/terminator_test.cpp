@@ -71,6 +71,17 @@ struct House {
   Terminator terminator;
 };
 
+// A client that says nothing, without a socket.
+struct Silent final : ByteStream {
+  void start(StreamEvents) override {}
+  void write(ByteView) override {}
+  std::size_t unsent() const override { return 0; }
+  void finish() override {}
+  void close() override {}
+  void pause() override {}
+  void resume() override {}
+};
+
 }  // namespace
 
 TEST_CASE("tls → plain: bytes both ways, counted, cleanly ended", "[terminator]") {
@@ -282,23 +293,56 @@ TEST_CASE("a cut ends running flows at once, on both sides, and only those meant
   RUN_UNTIL(loop, late.ended || late.closed);
 }
 
-TEST_CASE("flows are limited for each peer", "[terminator]") {
+TEST_CASE("terminator attack: connections that nobody ends keep no peer out", "[terminator]") {
   Loop loop;
   Upstream upstream(loop);
   House house(loop);
   house.serve_api(Mode::kTls, upstream.at());
-  std::vector<std::unique_ptr<ByteStream>> clients;
-  for (std::size_t i = 0; i < kMaxConnectionsOfPeer; ++i) clients.push_back(house.connect());
-  CHECK(house.terminator.connections() == kMaxConnectionsOfPeer);
-  Peer late;
-  late.take(house.connect());
-  RUN_UNTIL(loop, late.ended || late.closed);
-  CHECK(house.terminator.counters().over_limit == 1);
+  std::vector<std::unique_ptr<Peer>> clients;
+  for (std::size_t i = 0; i < kMaxConnectionsOfPeer; ++i) {
+    clients.push_back(std::make_unique<Peer>());
+    clients.back()->take(house.connect());
+  }
   TcpPair pair(loop);
-  house.terminator.accept(kApi, std::move(pair.server), {*parse_address("fd63::2"), 1});
+  const Endpoint other{*parse_address("fd63::2"), 1};
+  house.terminator.accept(kApi, std::move(pair.server), other);
+  Peer theirs;
+  theirs.take(std::move(pair.client));
   CHECK(house.terminator.connections() == kMaxConnectionsOfPeer + 1);
+  // The oldest of the peer's own make room, one for each new one; nobody else's.
+  Peer late;
+  late.take(house.connect_tls());
+  late.write("hello");
+  RUN_UNTIL(loop, upstream.peer.got == "hello");
+  RUN_UNTIL(loop, clients[0]->ended || clients[0]->closed);
+  CHECK(house.terminator.counters().replaced == 1);
+  CHECK(house.terminator.connections() == kMaxConnectionsOfPeer + 1);
+  for (std::size_t i = 1; i < clients.size(); ++i) {
+    CHECK_FALSE((clients[i]->ended || clients[i]->closed));
+  }
+  CHECK_FALSE((theirs.ended || theirs.closed));
   house.terminator.cut_if([](auto&&...) { return true; }, "shutdown");
   CHECK(house.terminator.connections() == 0);
+}
+
+TEST_CASE("terminator attack: peers that fill all room do not keep another out", "[terminator]") {
+  Loop loop;
+  Upstream upstream(loop);
+  House house(loop);
+  house.serve_api(Mode::kTls, upstream.at());
+  const auto connect = [&](std::uint8_t who) {
+    IpAddress from = kLaptop;
+    from.bytes[15] = who;
+    house.terminator.accept(kApi, std::make_unique<Silent>(), {from, 1});
+  };
+  for (std::uint8_t who = 10; house.terminator.connections() < kMaxConnections; ++who) {
+    for (std::size_t i = 0; i < kMaxConnectionsOfPeer / 2; ++i) connect(who);
+  }
+  connect(99);
+  CHECK(house.terminator.connections() == kMaxConnections);
+  CHECK(house.terminator.cut_if(
+            [](const IpAddress& peer, const std::string&) { return peer.bytes[15] == 99; },
+            "test") == 1);
 }
 
 TEST_CASE("destroying the terminator closes its flows and calls nobody", "[terminator]") {

@@ -92,7 +92,7 @@ void Network::pump(Node& node) {
   for (const auto& packet : output.relayed) {
     ++node.relayed;
     relayed_heard.push_back(packet.bytes);
-    if (!relay_up) continue;
+    if (!relay_up || (packet.to != a().relay && packet.to != b().relay)) continue;
     auto& to = packet.to == a().relay ? a() : b();
     later(relay_delay, [this, &to, via = Via{packet.relay, node.relay}, bytes = packet.bytes] {
       inject_relayed(to, via, bytes);

@@ -335,7 +335,6 @@ TEST_CASE("prober: peers are admitted by their keys") {
   SeededRng rng(2);
   PeerInfo thief = net.b().info(net.relay);
   rng.fill(thief.node.bytes);
-  CHECK(a.prober->add_peer(net.now, thief).error().code == ErrorCode::kConflict);
   thief.disco = {};  // a low-order point
   CHECK(a.prober->add_peer(net.now, thief).error().code == ErrorCode::kInvalid);
   a.prober->remove_peer(net.b().wireguard);
@@ -344,4 +343,59 @@ TEST_CASE("prober: peers are admitted by their keys") {
   net.run_for(1s);
   CHECK_FALSE(net.direct(net.b(), a));
   CHECK(a.datagrams == 0);
+}
+
+// A statement names keys; it does not prove that its node has them.
+TEST_CASE("prober attack: peers that claim another's disco key take nothing from it") {
+  const bool first = GENERATE(true, false);
+  const auto thieves = GENERATE(1, 20);
+  CAPTURE(first, thieves);
+  Pair net(30);
+  auto& a = net.a();
+  auto& b = net.b();
+  SeededRng rng(2);
+  const auto add_thieves = [&] {
+    for (int i = 0; i < thieves; ++i) {
+      PeerInfo thief = b.info(net.relay);
+      rng.fill(thief.node.bytes);
+      rng.fill(thief.relay_key.bytes);
+      REQUIRE(a.prober->add_peer(net.now, thief));
+      (void)a.prober->route(net.now, thief.node);  // in use
+    }
+  };
+  if (first) {
+    a.prober->remove_peer(b.wireguard);
+    add_thieves();
+    REQUIRE(a.prober->add_peer(net.now, b.info(net.relay)));
+  }
+  if (!first) add_thieves();
+  net.send_data(a, b);
+  CHECK(net.run_until([&] { return net.both_direct(); }, 2s));
+  for (int i = 0; i < 60; ++i) {  // and it stays so
+    net.talk(1s);
+    CHECK(net.both_direct());
+  }
+}
+
+TEST_CASE("prober: more questions than are kept still get an answer each") {
+  Pair net(31);
+  auto& a = net.a();
+  PeerInfo silent = net.b().info(net.relay);
+  REQUIRE(a.prober->add_peer(net.now, silent));
+  std::set<PingId> asked;
+  for (int i = 0; i < 100; ++i) asked.insert(a.prober->ping(net.now, silent.node));
+  net.run_for(kPingTimeout + 1s);
+  for (const auto& answer : a.answers) asked.erase(answer.id);
+  CHECK(asked.empty());
+}
+
+TEST_CASE("prober attack: a flood of Pings through the relay does not fill the relay's queue") {
+  Pair net(32);
+  auto& a = net.a();
+  auto& b = net.b();
+  const auto before = a.relayed;
+  for (int i = 0; i < 500; ++i) b.prober->ping(net.now, a.wireguard);
+  net.run_for(500ms);
+  CHECK(a.relayed - before >= 32);
+  CHECK(a.relayed - before < 64);
 }

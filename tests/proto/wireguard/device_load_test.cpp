@@ -101,3 +101,29 @@ TEST_CASE("under load an address is sent a few cookies a second, whoever claims 
   CHECK(ask({IpAddress::v4(198, 51, 100, 2), 1}, at(1s)) == 1);  // another is not concerned
   CHECK(ask(loud, at(2s)) == 1);                                 // nor is this one for long
 }
+
+TEST_CASE("under load attack: sources without number keep nobody from a cookie and a session") {
+  Host a(1);
+  Host b(2, {.handshakes_per_second = 0});
+  introduce(at(0s), a, b);
+  CookieJar anybody(b.device.public_key());
+  SeededRng rng(9);
+  const auto forge = [&](Now now) {  // each place of the table is taken, and busy
+    Bytes datagram(kInitiationSize);
+    encode(Initiation{}, datagram);
+    anybody.add_macs(now.steady, datagram);
+    for (std::size_t i = 0; i < 3 * SourceLimiter::kMaxSources; ++i) {
+      auto source = IpAddress::v4(0, 0, 0, 0);
+      store_be(source.bytes.data() + 12, static_cast<std::uint32_t>(rng.next()));
+      b.receive(now, {source, 9}, Bytes(datagram));
+    }
+  };
+  forge(at(0s));
+  CHECK(b.device.counters().cookies_limited == 0);
+  const auto cookie = b.receive(at(0s), a.send(at(0s), a.packet_to(b, view("x"))));
+  REQUIRE(cookie.size() == 1);
+  a.receive(at(0s), cookie);
+  forge(at(6s));
+  exchange(at(6s), a, b, a.timeout(at(6s)));
+  CHECK(b.inbox.size() == 1);
+}

@@ -90,8 +90,9 @@ TEST_CASE("load: a burst and a rate, and a second until the load is forgotten") 
   CHECK(loaded < 1900);
 }
 
-TEST_CASE("source limits: a rate each, a bounded table") {
-  SourceLimiter limiter;
+TEST_CASE("source limits: a rate each, IPv6 by the first 64 bits") {
+  SeededRng rng(4);
+  SourceLimiter limiter(rng, {rng.next(), rng.next()});
   const Instant now{1'000'000'000};
   const auto one = *parse_address("2001:db8:0:1::1");
   const auto neighbour = *parse_address("2001:db8:0:1::2");
@@ -102,15 +103,31 @@ TEST_CASE("source limits: a rate each, a bounded table") {
   CHECK(limiter.allow(now, other));
   CHECK(limiter.allow(now + 50ms, neighbour));
   CHECK_FALSE(limiter.allow(now + 50ms, one));
+}
 
-  std::size_t refused = 0;
-  for (std::uint32_t i = 0; i < 2 * SourceLimiter::kMaxSources; ++i) {
-    IpAddress source = IpAddress::v4(0, 0, 0, 0);
-    store_be(source.bytes.data() + 12, i);
-    if (!limiter.allow(now, source)) ++refused;
+TEST_CASE("source limits attack: forged sources that fill the table shut nobody out") {
+  SeededRng rng(5);
+  SourceLimiter limiter(rng, {rng.next(), rng.next()});
+  Instant now{1'000'000'000};
+  const auto victim = IpAddress::v4(198, 51, 100, 7);
+  const auto forged = [&] {
+    auto source = IpAddress::v4(0, 0, 0, 0);
+    store_be(source.bytes.data() + 12, static_cast<std::uint32_t>(rng.next()));
+    return source;
+  };
+  // 100,000 sources a second, which never let a place become quiet; the victim comes now and then.
+  for (int round = 0; round < 20; ++round) {
+    std::size_t refused = 0;
+    for (int i = 0; i < 20'000; ++i) {
+      now += 10us;
+      if (!limiter.allow(now, forged())) ++refused;
+    }
+    CHECK(refused == 0);
+    CHECK(limiter.allow(now, victim));
   }
-  CHECK(limiter.size() == SourceLimiter::kMaxSources);
-  CHECK(refused == SourceLimiter::kMaxSources + 2);
-  CHECK(limiter.allow(now + 10s, IpAddress::v4(9, 9, 9, 9)));  // the quiet ones are forgotten
-  CHECK(limiter.size() == 1);
+  // A single source has its rate and no more, as long as others do not push it out.
+  std::size_t passed = 0;
+  for (int i = 0; i < 1000; ++i)
+    passed += limiter.allow(now, IpAddress::v4(203, 0, 113, 1)) ? 1 : 0;
+  CHECK(passed == SourceLimiter::kSourceBurst);
 }

@@ -1,0 +1,70 @@
+// Which process of a device a connection comes from (decision 15). A laptop's agent draws a number
+// when it starts and writes it as the IPv6 flow label (RFC 6437) of each packet that opens a
+// connection. The tunnel has authenticated the packet, so only the device itself can say that it
+// has started anew, and a site ends what the process before has left behind.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "proto/core/rng.hpp"
+#include "proto/ip/packet.hpp"
+
+namespace culvert::agent {
+
+using ProcessTag = std::uint32_t;  // 20 bits; 0: none
+inline constexpr ProcessTag kMaxProcessTag = 0xFFFFF;
+
+// A TCP segment that opens a connection, in an IPv6 packet without extension headers.
+inline bool opens_connection(ByteView packet) {
+  constexpr std::size_t kFlags = ip::kIpv6HeaderSize + 13;
+  return packet.size() > kFlags && packet[0] >> 4U == 6 && packet[6] == ip::kTcp &&
+         (packet[kFlags] & (ip::kSyn | ip::kAck | ip::kRst)) == ip::kSyn;
+}
+
+// Of a packet that opens a connection. No checksum covers the flow label.
+inline ProcessTag process_tag_of(ByteView packet) {
+  return load_be<std::uint32_t>(packet.data()) & kMaxProcessTag;
+}
+
+inline void set_process_tag(MutableByteView packet, ProcessTag tag) {
+  store_be(packet.data(), (load_be<std::uint32_t>(packet.data()) & ~kMaxProcessTag) | tag);
+}
+inline void clear_process_tag(MutableByteView packet) { set_process_tag(packet, 0); }
+
+// The device's side: this process.
+class ProcessTagger {
+ public:
+  explicit ProcessTagger(Rng& rng) : tag_(1 + static_cast<ProcessTag>(rng.below(kMaxProcessTag))) {}
+  // A copy of a packet that opens a connection; it lives until clear().
+  ByteView tagged(ByteView packet) {
+    Bytes& copy = copies_.emplace_back(to_bytes(packet));
+    set_process_tag(copy, tag_);
+    return copy;
+  }
+  void clear() { copies_.clear(); }
+
+ private:
+  ProcessTag tag_;
+  std::vector<Bytes> copies_;
+};
+
+// The process of one device that is known, and the one before: what that one has sent may come
+// late, and two copies of a device must not end each other's connections in turn.
+class Processes {
+ public:
+  // True: another process than the known ones. The first that comes is not another.
+  bool is_new(ProcessTag tag) {
+    if (tag == 0 || tag == current_ || tag == before_) return false;
+    const bool any = current_ != 0;
+    before_ = current_;
+    current_ = tag;
+    return any;
+  }
+
+ private:
+  ProcessTag current_ = 0;
+  ProcessTag before_ = 0;
+};
+
+}  // namespace culvert::agent
