@@ -40,9 +40,13 @@ class Journal {
   bool has_batch() const { return !in_flight_ && !waiting_.empty(); }
   Batch next_batch();                     // one at a time
   std::uint64_t acknowledge(bool taken);  // → how many the coordinator has now
+  // The coordinator has the entries before `next` alone: what comes after is sent (again), as far
+  // as the local log gives it. Nothing happens while a batch is under way; its answer comes first.
+  void resume(std::uint64_t next);
   std::uint64_t lost() const { return lost_; }
 
  private:
+  void load(std::uint64_t from);
   Status write(Now now, audit::Entry& entry, audit::Purpose purpose);
 
   audit::Sink& sink_;

@@ -3,6 +3,7 @@
 //   site store   pins     what this agent was told to trust, and where its coordinator is
 //                floors   trust::Floors
 //                notes    the last verified notes, so that it starts while the coordinator is down
+//                revocations  the signed revocations that it has taken (kept.hpp)
 //   node store   keys     identity.hpp
 //                node     this node's own statement, as signed so far, and its enrolment
 //                service  what it last said that it serves
@@ -39,6 +40,9 @@ class Memory {
   Status save(const trust::Floors& floors);
   Result<std::vector<note::Note>> notes();
   Status save(const std::vector<note::Note>& notes);
+
+  Result<std::vector<note::Note>> revocations();
+  Status save_revocations(const std::vector<note::Note>& notes);
 
   Result<std::vector<note::Note>> own(std::string_view name);  // "node", "service"
   Status save_own(std::string_view name, const std::vector<note::Note>& notes);

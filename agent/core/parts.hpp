@@ -1,5 +1,4 @@
-// The core's insides. The functions stand in data.cpp (packets), access.cpp (grants to rights),
-// control.cpp (the coordinator), commands.cpp and views.cpp; core.cpp passes calls on.
+// The core's insides; each function stands in the file that is named above it.
 #pragma once
 
 #include <deque>
@@ -9,6 +8,7 @@
 #include "agent/core/enrol.hpp"
 #include "agent/core/filter.hpp"
 #include "agent/core/journal.hpp"
+#include "agent/core/offers.hpp"
 #include "agent/core/relays.hpp"
 #include "agent/core/rights.hpp"
 #include "proto/control/client.hpp"
@@ -43,7 +43,7 @@ struct Core::Parts {
   void persist(Now now);
   const Right* right_for(const IpAddress& grantee, const std::string& fqdn) const;
 
-  // control.cpp
+  // control.cpp; the last three: offers.cpp
   void start_control(Now now);
   void pump_control(Now now);
   void on_event(Now now, control::Event event);
@@ -55,7 +55,9 @@ struct Core::Parts {
   void ask_tickets(Now now);
   void upload(Now now);
   void offer_own(Now now);
-
+  void offer_kept(Now now);
+  void greet_agent(Now now, const trust::Node& other);
+  void offer_again(Now now);
   // commands.cpp
   void on_site_info(Now now, const RequestOptions& options, Done<RequestView> done,
                     const Result<control::Reply>& reply);
@@ -81,17 +83,16 @@ struct Core::Parts {
   note::Note node_note;
   std::optional<note::Note> enrolment, service_note;
   trust::Service service;  // as last published
-  bool is_admitted = false;
   Effects effects;
   ConnectionId last_connection = 0, control_connection = 0;
   std::unique_ptr<control::Client> client;
   std::string control_url, control_error;
-  bool control_was_said = false;  // "unreachable" is said once
   using OnReply = std::function<void(Now, const Result<control::Reply>&)>;
   std::map<control::RequestId, OnReply> asked;
   std::vector<note::Note> learned;  // until Synced
   std::deque<note::Note> unverified;
   std::map<trust::GrantId, note::Note> own_requests;
+  Offers offers;
   Journal journal;
   Leases leases;
   Filter filter;
@@ -101,7 +102,6 @@ struct Core::Parts {
   std::map<crypto::RelayKey, crypto::WireGuardKey> by_relay_key;
   std::unordered_map<IpAddress, crypto::RelayKey> by_made_up;
   std::map<Endpoint, std::string> listening;
-
   wireguard::Device device;
   std::vector<wireguard::Incoming> incoming;
   std::vector<ByteView> passed;  // of one call of mesh(), a member to reuse its memory
@@ -112,9 +112,9 @@ struct Core::Parts {
   std::map<path::PingId, std::pair<std::string, Done<PingResult>>> pings;
   std::vector<std::pair<Done<PingResult>, Result<PingResult>>> answered_pings;
   Due due;
-  bool access_dirty = true, store_ok = true;
   std::uint64_t stored_revision = 0;
-  bool notes_dirty = false, clock_said = false, audit_said = false, broken_said = false;
+  bool access_dirty = true, store_ok = true, notes_dirty = false, is_admitted = false;
+  bool clock_said = false, audit_said = false, broken_said = false, control_was_said = false;
 };
 
 }  // namespace culvert::agent

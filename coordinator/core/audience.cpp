@@ -17,6 +17,9 @@ Audience::Audience(const Ledger& ledger, Now now) : ledger_(&ledger), now_(now) 
   for (const auto& node : evidence.nodes(now)) {
     if (const auto* note = evidence.node_note(node.identity)) {
       own_[node.identity] = note::hash(*note);
+      if (node.kind == trust::NodeKind::kAgent) {
+        agents_[node.site.id].insert({node.enrolment, note::hash(*note)});
+      }
     }
   }
   for (const auto& live : evidence.live(now)) add_live(live);
@@ -35,6 +38,9 @@ View Audience::view_of(const trust::Node& node) const {
   if (node.kind == trust::NodeKind::kAgent) {
     if (const auto site = sites_.find(node.site.id); site != sites_.end()) {
       out.insert(site->second.begin(), site->second.end());
+    }
+    if (const auto agents = agents_.find(node.site.id); agents != agents_.end()) {
+      out.insert(agents->second.begin(), agents->second.end());
     }
   }
   if (const auto own = own_.find(node.identity); own != own_.end()) out.insert(own->second);
@@ -60,6 +66,13 @@ void Audience::add_chains() {
   for (const auto& site : evidence.sites()) {
     for (const auto& note : evidence.chain_notes(site.id)) {
       sites_[site.id].insert(note::hash(note));
+    }
+  }
+  for (const auto& [id, site] : ledger_->further()) {
+    if (!site) {
+      vendor_.insert(id);
+    } else {
+      sites_[*site].insert(id);
     }
   }
 }

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "coordinator/core/core.hpp"
@@ -20,8 +21,9 @@
 
 namespace culvert::coordinator {
 
-inline constexpr std::size_t kMaxSockets = 6000;  // accepted; beyond, closed at once
-inline constexpr Duration kStorePoll = 500ms;     // for what other processes have added
+inline constexpr std::size_t kMaxSockets = 12'000;  // more than the core's rooms have together
+inline constexpr Duration kStorePoll = 500ms;       // for what other processes have added
+inline constexpr Duration kProbeEvery = 5s;         // a real write, whose outcome /readyz shows
 
 class Server {
  public:
@@ -53,6 +55,8 @@ class Server {
   void answer(ConnectionId id, int status, std::string_view body);
   std::string render_metrics();
   void look_at_store();
+  void probe_store();
+  std::string source(const runtime::RequestHead& head, const Endpoint& from) const;
   void drain();  // the core's effects, and when it wants to be called next
 
   runtime::Loop& loop_;
@@ -67,6 +71,9 @@ class Server {
   std::uint64_t refused_sockets_ = 0;
   std::uint64_t malformed_ = 0;  // TLS, HTTP and WebSocket; the core counts what is inside
   std::uint64_t store_version_ = 0;
+  std::set<IpAddress> trusted_proxies_;
+  Status writable_ = {};  // as the last probe found
+  Instant probe_at_{};
   runtime::Timer core_timer_;
   runtime::Timer store_timer_;
   runtime::Metrics metrics_;

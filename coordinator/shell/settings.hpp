@@ -19,6 +19,8 @@ struct Settings {
   std::string tls_key;
   std::vector<control::RelayInfo> relays;
   std::optional<Endpoint> metrics;  // loopback only
+  // HTTP proxies before the coordinator: the client's address is what they say of it.
+  std::vector<IpAddress> trusted_proxies;
 };
 
 inline constexpr std::string_view kDefaultConfig = "/etc/culvert/coordinator.json";

@@ -94,6 +94,7 @@ void World::calm_down() {
   expect_talking(network_.now() - kAnswered, "after all NATs have rebooted");
   expect_audit_uploaded();
   expect_kept();
+  coordinator_trouble();
 }
 
 // Where a wrong clock has been, grants may be over already: they are asked for again.
