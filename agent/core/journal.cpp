@@ -10,7 +10,13 @@ Journal::Journal(audit::Sink& sink, std::string node, std::string site, std::uin
 }
 
 void Journal::resume(std::uint64_t next) {
-  if (!in_flight_ && next < first_) load(next);
+  if (in_flight_ || next >= first_) return;
+  auto before = waiting_;
+  const auto first = first_;
+  load(next);
+  if (first_ <= first) return;
+  waiting_ = std::move(before);  // the log cannot be read now: what was waiting still is
+  first_ = first;
 }
 
 void Journal::load(std::uint64_t from) {

@@ -4,6 +4,7 @@
 //
 // It names these relays, wherever they lead. It says that every statement is taken and tells nobody
 // of any, and it signs a lease of whatever is asked for: so it withholds every revocation.
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -13,12 +14,12 @@
 #include "proto/control/channel.hpp"
 #include "proto/runtime/http.hpp"
 #include "proto/runtime/loop.hpp"
-#include "proto/runtime/net.hpp"
 #include "proto/runtime/tcp.hpp"
 #include "proto/runtime/tls.hpp"
 #include "proto/runtime/websocket.hpp"
 #include "proto/trust/lease.hpp"
 #include "proto/trust/sign.hpp"
+#include "proto/trust/ticket.hpp"
 
 namespace culvert::attack {
 namespace {
@@ -111,6 +112,9 @@ class Liar {
     if (const auto* lease = std::get_if<control::LeaseRequest>(&message)) {
       return lease_for(peer, *lease);
     }
+    if (const auto* ticket = std::get_if<control::TicketRequest>(&message)) {
+      return ticket_for(peer, *ticket);
+    }
     control::Reply reply;
     if (const auto* put = std::get_if<control::Put>(&message)) {
       std::printf("took %zu statements\n", put->notes.size());
@@ -129,6 +133,16 @@ class Liar {
       return control::Pong{};
     }
     return reply;
+  }
+
+  control::Message ticket_for(const Peer& peer, const control::TicketRequest& request) {
+    if (!peer.node) return control::ErrorReply{request.id, ErrorCode::kDenied, "no node"};
+    trust::Ticket ticket;
+    ticket.vendor_id = vendor_;
+    ticket.node = peer.node->relay;
+    ticket.expires = loop_.now().wall + std::chrono::minutes(10);
+    const auto note = must(trust::sign_statement(ticket, trust::Signer{"ticket", keys_.ticket}));
+    return control::Ticket{request.id, request.relay, note::render(note)};
   }
 
   control::Message lease_for(const Peer& peer, const control::LeaseRequest& request) {
@@ -169,12 +183,13 @@ int run(int argc, char** argv) {
   if (!at) give_up("where to listen must be ADDRESS:PORT");
   std::vector<control::RelayInfo> relays;
   for (int i = 3; i < argc; ++i) {
-    const auto to = runtime::parse_host_port(argv[i]);
-    if (!to) give_up("a relay must be HOST:PORT");
+    const std::string to = argv[i];  // whatever the agent makes of it: [::1]:80, localhost:80
+    const auto colon = to.rfind(':');
+    if (colon == std::string::npos) give_up("a relay must be HOST:PORT");
     control::RelayInfo relay;
     relay.id = "relay-" + std::to_string(i);
-    relay.host = to->host;
-    relay.port = to->port;
+    relay.host = to.substr(0, colon);
+    relay.port = static_cast<std::uint16_t>(std::strtoul(to.c_str() + colon + 1, nullptr, 10));
     relays.push_back(relay);
   }
   runtime::Loop loop;
@@ -188,4 +203,7 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace culvert::attack
 
-int main(int argc, char** argv) { return culvert::attack::run(argc, argv); }
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  return culvert::attack::run(argc, argv);
+}

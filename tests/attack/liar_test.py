@@ -36,7 +36,7 @@ def play(stage, check):
     canary, allowed = Canary(), Canary()
     stage.env.update(CULVERT_VENDOR_ID=mesh.vendor_hash, CULVERT_SITE=SITE)
     program = os.path.join(os.path.abspath(sys.argv[1]), "culvert_liar")
-    names = ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"]
+    names = ["127.0.0.1", "localhost", "::1", "::ffff:127.0.0.1", "0.0.0.0"]
     start = lambda name, port: stage.start(
         name, here, program, stage.path("coordinator"), "127.0.0.1:%d" % mesh.control_port,
         *("%s:%d" % (host, port) for host in names))

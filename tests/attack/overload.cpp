@@ -10,6 +10,7 @@
 // (CULVERT_VENDOR_ID). It prints one line when it has done what it can, then stays until it is
 // ended.
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
@@ -28,6 +29,8 @@
 
 namespace culvert::attack {
 namespace {
+
+constexpr std::size_t kAtOnce = 64;  // revocations in one put
 
 [[noreturn]] void give_up(const std::string& why) {
   std::fprintf(stderr, "culvert_overload: %s\n", why.c_str());
@@ -243,17 +246,21 @@ void revoke(Attack& attack, const trust::VendorId& vendor, char** arguments) {
   std::size_t taken = 0;
   std::string refusal;
   while (taken < attack.number && refusal.empty()) {
-    trust::Revocation revocation;
-    revocation.vendor_id = vendor;
-    revocation.site = site;
-    revocation.what = trust::Revokes::kDevice;
-    revocation.key = crypto::VerifyKey{attack.rng.array<32>()};
-    revocation.reason = "made up";
-    revocation.issued = attack.loop.now().wall;
-    const auto note =
-        must(trust::sign_statement(revocation, trust::Signer{key.person.str(), key.key}));
-    const auto reply = party.ask(party.client().put({note::render(note)}));
-    if (reply) ++taken;
+    std::vector<std::string> notes;
+    while (notes.size() < kAtOnce) {
+      trust::Revocation revocation;
+      revocation.vendor_id = vendor;
+      revocation.site = site;
+      revocation.what = trust::Revokes::kDevice;
+      revocation.key = crypto::VerifyKey{attack.rng.array<32>()};
+      revocation.reason = "made up";
+      revocation.issued = attack.loop.now().wall;
+      const auto note =
+          must(trust::sign_statement(revocation, trust::Signer{key.person.str(), key.key}));
+      notes.push_back(note::render(note));
+    }
+    const auto reply = party.ask(party.client().put(std::move(notes)));
+    if (reply) taken += kAtOnce;
     if (!reply) refusal = reply.error().message;
   }
   attack.stay("revoke: " + std::to_string(taken) + " taken; " + refusal);
@@ -285,4 +292,7 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace culvert::attack
 
-int main(int argc, char** argv) { return culvert::attack::run(argc, argv); }
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  return culvert::attack::run(argc, argv);
+}

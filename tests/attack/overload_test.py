@@ -78,8 +78,7 @@ def play(stage, check):
     check("a stranger's questions: " + said, int(said.split()[1]) > 50)
 
     said = attack(stage, mesh, "revoke", "revoke", "3000", site_key[1], SITE, mesh.root_hash)
-    check("one approver's made-up revocations: " + said, int(said.split()[1]) == 1024
-          or "short time" in said)
+    check("one approver's made-up revocations: " + said, int(said.split()[1]) == 1024)
     stage.run(mesh.operator, "culvert", "revoke", first, *vendor_key)
     mesh.until_dark(API)
     check("another approver revokes all the same", True)

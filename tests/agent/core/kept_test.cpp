@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "proto/trust/revocation.hpp"
 #include "tests/agent/core/world_support.hpp"
 
 namespace culvert::agent::test {
@@ -17,7 +18,8 @@ note::Note of_grant(Rng& rng, const trust::SiteRef& site, WallTime not_after,
   revocation.not_after = not_after;
   revocation.reason = "over" + std::string(long_by, 'x');
   revocation.issued = not_after - std::chrono::hours(1);
-  return {revocation.render(), {}};
+  const auto key = crypto::SigningKey::generate(rng);
+  return trust::sign_statement(revocation, trust::Signer{"bob", key}).value();
 }
 
 trust::SiteRef site_called(const std::string& name, std::uint8_t id) {
@@ -67,7 +69,8 @@ TEST_CASE("kept revocations: bounded, and a site's many cost another's few nothi
   const auto few = of_grant(rng, a, now.wall + 1h);
   REQUIRE(kept.add(few, now));
   for (int i = 0; i < 2000; ++i) {
-    static_cast<void>(kept.add(of_grant(rng, b, now.wall + 2h, i % 150U), now));
+    static_cast<void>(
+        kept.add(of_grant(rng, b, now.wall + 2h, static_cast<std::size_t>(i) % 150), now));
   }
   CHECK(kept.size() <= KeptRevocations::kMaxKept);
   CHECK(kept.find(note::hash(few)) != nullptr);
