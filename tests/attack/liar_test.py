@@ -24,12 +24,41 @@ class Canary:
             connection.close()
 
 
+def old_copy(stage, mesh, check, grant):
+    """A coordinator that replays: its store is restored from before a revocation."""
+    key = ["--key", stage.path("site/approver.key")]
+    store = stage.path("coordinator/coordinator.db")
+    stage.end("coordinator")
+    shutil.copy(store, stage.path("old.db"))
+    mesh.start_coordinator()
+    stage.until(30, "the laptop is back", lambda: mesh.status()["coordinator_connected"])
+    stage.run(mesh.operator, "culvert", "revoke", grant, *key)
+    mesh.until_dark(API)
+    stage.end("coordinator")
+    for suffix in ("", "-wal", "-shm"):
+        if os.path.exists(store + suffix):
+            os.unlink(store + suffix)
+    shutil.copy(stage.path("old.db"), store)
+    mesh.start_coordinator()
+    mesh.start_agent(agent="agent2")  # new: it knows of no revocation
+    stage.until(30, "the nodes have handed the revocation in", lambda: grant not in stage.run(
+        mesh.operator, "culvert", "requests", *key))
+    check("restored from an old copy the coordinator gets the revocation back", True)
+    stage.until(15, "the site's agent raises an alarm for the new one", lambda:
+                "a new agent of this site" in stage.log("agent"))
+    check("access that was revoked stays dark", "hello" not in mesh.curl("https://%s/" % API, ok=None))
+    stage.end("agent2")
+    stage.until(30, "the laptop is back", lambda: mesh.status()["coordinator_connected"])
+
+
 def play(stage, check):
     here = Place("here")
     mesh = Mesh(stage, here, here, here, loopback=True, lease="30s")
     mesh.bring_up()
     grant = mesh.grant(API)
     check("access by way of the honest coordinator", "hello" in mesh.curl("https://%s/" % API))
+    old_copy(stage, mesh, check, grant)
+    grant = mesh.grant(API)
 
     stage.end("coordinator")
     stage.end("laptop")

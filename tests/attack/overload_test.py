@@ -110,6 +110,7 @@ def full_disk(stage, mesh, check, site_key, vendor_key):
     mesh.start_coordinator()
     listed = stage.run(mesh.operator, "culvert", "requests", *site_key)
     check("nor after the disk has room and one more restart", grant not in listed, listed)
+    stage.until(30, "the agents are back", lambda: metric(stage, mesh, "nodes") == 2)
     mesh.grant(API)
     check("everything works again", "hello" in mesh.curl("https://%s/" % API))
 
