@@ -1,6 +1,10 @@
 #include "agent/cli/session.hpp"
 
 #include <filesystem>
+#include <iterator>
+#include <set>
+
+#include "proto/crypto/hash.hpp"
 
 namespace culvert::cli {
 namespace {
@@ -111,16 +115,28 @@ Result<control::Reply> Session::put(const note::Note& note) {
 }
 
 Result<std::vector<control::Listed>> Session::list(control::ListWhat what) {
-  auto reply = answer_to(client_.list(what, std::nullopt));
-  if (!reply) return fail_with(reply.error());
+  constexpr std::size_t kMaxPages = 64;
   std::vector<note::Note> notes;
-  for (const auto& text : reply->notes) {
-    if (auto parsed = note::parse(text)) notes.push_back(std::move(*parsed));
+  std::vector<control::Listed> entries;
+  std::set<crypto::Hash> seen;
+  std::string page;
+  for (std::size_t pages = 0; pages < kMaxPages; ++pages) {
+    auto reply = answer_to(client_.list(what, std::nullopt, page));
+    if (!reply) return fail_with(reply.error());
+    for (const auto& text : reply->notes) {
+      auto parsed = note::parse(text);
+      if (parsed && seen.insert(crypto::sha256(view(text))).second) {
+        notes.push_back(std::move(*parsed));
+      }
+    }
+    std::move(reply->entries.begin(), reply->entries.end(), std::back_inserter(entries));
+    if (!reply->page) break;
+    page = std::move(*reply->page);
   }
   for (const auto& result : evidence_.offer_all(notes, now())) {
     (void)result;  // what does not verify is simply not known; check_request then says so
   }
-  return std::move(reply->entries);
+  return entries;
 }
 
 Result<Session::AuditLines> Session::audit(const std::string& site, std::uint64_t before,

@@ -273,11 +273,12 @@ void Core::Parts::sync_listeners() {
 void Core::Parts::persist(Now now) {
   const bool floors_changed = evidence.floors_revision() != stored_revision;
   const bool wall_due = due.wall_save <= now.steady;
-  if (!floors_changed && !notes_dirty && !wall_due && store_ok) return;
+  if (!floors_changed && !notes_dirty && !offers.unsaved && !wall_due && store_ok) return;
   if (!store_ok && due.store_retry > now.steady) return;
   Status done;
   if (floors_changed || wall_due || !store_ok) done = memory.save(evidence.floors());
   if (done && notes_dirty) done = memory.save(evidence.notes());
+  if (done && offers.unsaved) done = memory.save_revocations(offers.kept.notes());
   if (!done) {
     if (store_ok)
       log(LogLevel::kError, "the site store fails: no new grants", done.error().message);
@@ -289,7 +290,7 @@ void Core::Parts::persist(Now now) {
   store_ok = true;
   due.store_retry = Instant::never();
   stored_revision = evidence.floors_revision();
-  notes_dirty = false;
+  notes_dirty = offers.unsaved = false;
   due.wall_save = now.steady + kWallSave;
 }
 

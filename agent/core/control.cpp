@@ -79,6 +79,8 @@ void Core::Parts::on_event(Now now, control::Event event) {
     relays.pairs_changed(now);
     relays.set_wanted(now, options.role == Role::kSite || !peers.empty(), effects);
     leases.ask_now(now);
+    journal.resume(connected->audit_next);
+    offers.welcomed(now, *connected, env.rng);
     if (service_note) {
       static_cast<void>(client->put({note::render(*service_note)}));  // kept until answered
     }
@@ -129,9 +131,17 @@ void Core::Parts::on_answer(Now now, control::Answered answered) {
 void Core::Parts::learn(Now now, std::vector<note::Note> notes) {
   for (note::Note& note : unverified) notes.push_back(std::move(note));
   unverified.clear();
+  std::vector<std::optional<trust::Node>> strangers(notes.size());
+  for (std::size_t i = 0; i < notes.size(); ++i) {
+    if (trust::kind_of(notes[i].text) != trust::Kind::kNode) continue;
+    auto said = trust::Node::parse(notes[i].text);
+    if (said && evidence.node_note(said->identity) == nullptr) strangers[i] = std::move(*said);
+  }
   const auto results = evidence.offer_all(notes, now);
   for (std::size_t i = 0; i < notes.size(); ++i) {
     const auto kind = trust::kind_of(notes[i].text);
+    if (kind == trust::Kind::kRevocation && results[i]) offers.learned(now, notes[i]);
+    if (strangers[i] && results[i]) greet_agent(now, *strangers[i]);
     if (kind == trust::Kind::kGrant && options.role == Role::kDevice) remember_request(notes[i]);
     if (results[i]) continue;
     if (results[i].error().code == ErrorCode::kConflict) {
@@ -216,15 +226,19 @@ void Core::Parts::ask_tickets(Now now) {
 void Core::Parts::upload(Now now) {
   if (!client || !client->connected() || !journal.has_batch() || due.upload > now.steady) return;
   Journal::Batch batch = journal.next_batch();
+  const auto end = batch.first + batch.lines.size();
   const auto id = client->upload_audit(batch.first, std::move(batch.lines));
   if (!id) {
     journal.acknowledge(false);
     due.upload = now.steady + kUploadRetry;
     return;
   }
-  asked[*id] = [this](Now then, const Result<control::Reply>& reply) {
+  asked[*id] = [this, end](Now then, const Result<control::Reply>& reply) {
     const bool never = !reply && reply.error().code == ErrorCode::kInvalid;
-    const std::uint64_t count = never ? journal.refuse() : journal.acknowledge(reply.has_value());
+    const bool behind = reply && reply->next < end;  // it lacks what came before the batch
+    const std::uint64_t count =
+        never ? journal.refuse() : journal.acknowledge(reply.has_value() && !behind);
+    if (behind) return journal.resume(reply->next);
     if (never) log(LogLevel::kWarning, "audit lines refused", reply.error().message);
     if (!reply && !never) {
       due.upload = then.steady + kUploadRetry;

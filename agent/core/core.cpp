@@ -7,10 +7,10 @@
 
 namespace culvert::agent {
 
-Core::Parts::Parts(Options given, Environment world, Memory kept, Beginning beginning, Now now)
+Core::Parts::Parts(Options given, Environment world, Memory stored, Beginning beginning, Now now)
     : options(std::move(given)),
       env(world),
-      memory(kept),
+      memory(stored),
       keys(std::move(beginning.keys)),
       origin(std::move(beginning.origin)),
       evidence(std::move(beginning.evidence)),
@@ -31,6 +31,9 @@ Core::Parts::Parts(Options given, Environment world, Memory kept, Beginning begi
   if (options.token) {  // an agent's holds the one-time key
     crypto::wipe({reinterpret_cast<std::uint8_t*>(options.token->data()), options.token->size()});
     options.token.reset();
+  }
+  if (const auto notes = memory.revocations()) {
+    for (const note::Note& note : *notes) static_cast<void>(offers.kept.add(note, now));
   }
   if (auto notes = memory.own("service"); notes && !notes->empty()) {
     if (auto last = trust::Service::parse(notes->front().text)) {
@@ -95,7 +98,9 @@ void Core::Parts::timeout(Now now) {
   if (std::min(due.access, journal.next_deadline()) <= now.steady) access_dirty = true;
   openings.handle_timeout(now);
   if (due.renew <= now.steady) renew(now);
+  if (offers.next() <= now.steady) offer_kept(now);
   if (due.sweep <= now.steady) {
+    if (offers.kept.forget(now)) offers.unsaved = true;
     due.sweep = filter.sweep(now.steady) ? now.steady : now.steady + kSweep;
   }
 }
@@ -105,7 +110,7 @@ Instant Core::next_deadline() const {
   Instant next =
       std::min({p.device.next_deadline(), p.prober.next_deadline(), p.relays.next_deadline(),
                 p.journal.next_deadline(), p.openings.next_deadline(), p.due.access, p.due.renew,
-                p.due.sweep, p.due.wall_save});
+                p.due.sweep, p.due.wall_save, p.offers.next()});
   if (p.client) next = std::min(next, p.client->next_deadline());
   if (!p.store_ok) next = std::min(next, p.due.store_retry);
   if (p.journal.has_batch() && p.client && p.client->connected())

@@ -6,8 +6,23 @@ namespace culvert::agent {
 
 Journal::Journal(audit::Sink& sink, std::string node, std::string site, std::uint64_t acknowledged)
     : sink_(sink), node_(std::move(node)), site_(std::move(site)) {
+  load(acknowledged);
+}
+
+void Journal::resume(std::uint64_t next) {
+  if (in_flight_ || next >= first_) return;
+  auto before = waiting_;
+  const auto first = first_;
+  load(next);
+  if (first_ <= first) return;
+  waiting_ = std::move(before);  // the log cannot be read now: what was waiting still is
+  first_ = first;
+}
+
+void Journal::load(std::uint64_t from) {
   const std::uint64_t size = sink_.head().size;
-  first_ = std::min(acknowledged, size);
+  first_ = std::min(from, size);
+  waiting_.clear();
   if (size - first_ > kMaxWaiting) first_ = size - kMaxWaiting;
   if (first_ == size) return;
   audit::Query query;

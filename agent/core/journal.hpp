@@ -43,9 +43,13 @@ class Journal {
   // The coordinator takes a line of the batch never. The next batch is half as long, until the line
   // is alone: then it stays in the local log, and what comes after it goes on.
   std::uint64_t refuse();  // → how many the coordinator has, or will never have
+  // The coordinator has the entries before `next` alone: what comes after is sent (again), as far
+  // as the local log gives it. Nothing happens while a batch is under way; its answer comes first.
+  void resume(std::uint64_t next);
   std::uint64_t lost() const { return lost_; }
 
  private:
+  void load(std::uint64_t from);
   Status write(Now now, audit::Entry& entry, audit::Purpose purpose);
 
   audit::Sink& sink_;

@@ -104,6 +104,12 @@ Status Memory::save(const std::vector<note::Note>& notes) {
   return site_.put("notes", pack(notes));
 }
 
+Result<std::vector<note::Note>> Memory::revocations() { return read_notes(site_, "revocations"); }
+
+Status Memory::save_revocations(const std::vector<note::Note>& notes) {
+  return site_.put("revocations", pack(notes));
+}
+
 Result<std::vector<note::Note>> Memory::own(std::string_view name) {
   return read_notes(node_, name);
 }

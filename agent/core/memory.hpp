@@ -3,6 +3,7 @@
 //   site store   pins     what this agent was told to trust, and where its coordinator is
 //                floors   trust::Floors
 //                notes    the last verified notes, so that it starts while the coordinator is down
+//                revocations  the signed revocations that this agent has taken (kept.hpp)
 //   node store   keys     identity.hpp; keys-new: of a start that was cut short
 //                node     this node's own statement, as signed so far; an agent's enrolment and
 //                         the note that enrolled it
@@ -42,6 +43,9 @@ class Memory {
   Status save(const trust::Floors& floors);
   Result<std::vector<note::Note>> notes();
   Status save(const std::vector<note::Note>& notes);
+
+  Result<std::vector<note::Note>> revocations();
+  Status save_revocations(const std::vector<note::Note>& notes);
 
   Result<std::vector<note::Note>> own(std::string_view name);  // "node", "service"
   Status save_own(std::string_view name, const std::vector<note::Note>& notes);

@@ -7,6 +7,8 @@
 #include "agent/core/due.hpp"
 #include "agent/core/enrol.hpp"
 #include "agent/core/filter.hpp"
+#include "agent/core/journal.hpp"
+#include "agent/core/offers.hpp"
 #include "agent/core/openings.hpp"
 #include "agent/core/relays.hpp"
 #include "agent/core/rights.hpp"
@@ -46,7 +48,7 @@ struct Core::Parts {
   void sync_listeners();
   void persist(Now now);
   const Right* right_for(const IpAddress& grantee, const std::string& fqdn) const;
-  // control.cpp
+  // control.cpp; the last three: offers.cpp
   void start_control(Now now);
   void pump_control(Now now);
   void on_event(Now now, control::Event event);
@@ -62,6 +64,9 @@ struct Core::Parts {
   void ask_tickets(Now now);
   void upload(Now now);
   void offer_own(Now now);
+  void offer_kept(Now now);
+  void greet_agent(Now now, const trust::Node& other);
+  void offer_again(Now now);
   // commands.cpp
   void on_site_info(Now now, const RequestOptions& options, Done<RequestView> done,
                     const Result<control::Reply>& reply);
@@ -93,11 +98,11 @@ struct Core::Parts {
   ConnectionId last_connection = 0, control_connection = 0;
   std::unique_ptr<control::Client> client;
   std::string control_url, control_error;
-  bool control_was_said = false;  // "unreachable" is said once
   std::map<control::RequestId, std::function<void(Now, const Result<control::Reply>&)>> asked;
   std::vector<note::Note> learned;  // until Synced
   std::deque<note::Note> unverified;
   std::map<trust::GrantId, note::Note> own_requests;
+  Offers offers;
   Journal journal;
   Openings openings{journal};
   Leases leases;
@@ -109,7 +114,6 @@ struct Core::Parts {
   std::map<crypto::RelayKey, crypto::WireGuardKey> by_relay_key;
   std::unordered_map<IpAddress, crypto::RelayKey> by_made_up;
   std::map<Endpoint, std::string> listening;
-
   std::set<trust::GrantId> disputed;  // not in force: another's WireGuard key
   wireguard::Device device;
   std::vector<wireguard::Incoming> incoming;
@@ -122,9 +126,10 @@ struct Core::Parts {
   std::map<path::PingId, std::pair<std::string, Done<PingResult>>> pings;
   std::vector<std::pair<Done<PingResult>, Result<PingResult>>> answered_pings;
   Due due;
-  bool access_dirty = true, store_ok = true, stopping = false, is_admitted = false;
+  bool stopping = false;
   std::uint64_t stored_revision = 0;
-  bool notes_dirty = false, clock_said = false, audit_said = false, broken_said = false;
+  bool access_dirty = true, store_ok = true, notes_dirty = false, is_admitted = false;
+  bool clock_said = false, audit_said = false, broken_said = false, control_was_said = false;
 };
 
 }  // namespace culvert::agent

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "proto/core/inside.hpp"
 #include "proto/runtime/log.hpp"
 #include "proto/trust/names.hpp"
 
@@ -57,7 +58,7 @@ Shell::Shell(runtime::Loop& loop, Rng& rng, ShellOptions options)
           [this](ConnectionId id, std::size_t room, Bytes& out) {
             core_->pull_relay(now(), id, room, out);
           },
-          options.proxies),
+          options.proxies, options.allow_private_relays),
       deadline_(loop,
                 [this] {
                   core_->handle_timeout(now());
@@ -223,8 +224,9 @@ void Shell::resolve_stun(const ResolveStun& what) {
   resolving_[what.host] = std::make_unique<runtime::Resolve>(
       loop_, what.host, [this, what](Result<std::vector<IpAddress>> found) {
         std::vector<Endpoint> endpoints;
-        if (found) {
-          for (const IpAddress& address : *found) endpoints.push_back({address, what.port});
+        for (const IpAddress& address : found.value_or(std::vector<IpAddress>())) {
+          if (leads_inside(address) && !options_.allow_private_relays) continue;
+          endpoints.push_back({address, what.port});
         }
         core_->handle_stun_servers(now(), what.host, std::move(endpoints));
         pump();

@@ -26,6 +26,7 @@ struct FlowEvents {
 struct ShellOptions {
   std::uint16_t udp_port = 0;
   bool allow_loopback = false;
+  bool allow_private_relays = false;  // of the coordinator's list
   runtime::Offloads offloads = {};
   runtime::ProxyRules proxies = {};  // for the coordinator and the relays
 };

@@ -78,6 +78,7 @@ Result<Config> load_config(const std::string& path) {
     config.direct = from.flag("direct", true);
     config.udp_port = static_cast<std::uint16_t>(from.number("port", 0, 0, 65535));
   });
+  config.allow_private_relays = file->flag("allow_private_relays", false);
   const std::string stack = file->text("stack", "auto");
   if (stack == "lwip") config.stack = StackChoice::kLwip;
   if (stack == "kernel") config.stack = StackChoice::kKernel;

@@ -15,6 +15,7 @@
 //                                     "": none; without the key: the environment's HTTPS_PROXY
 //     "offload": "",                  what to switch off, e.g. "-gso,-gro" (runtime/offload.hpp)
 //     "aead": "",                     ipsec-mb, libcrypto or sodium; "": the fastest here
+//     "allow_private_relays": false,  relays that the coordinator names may have private addresses
 //     "coordinator": "",              instead of the token's URL
 //     "name": "",                     of the node; else the host's
 //     "log": "info"
@@ -66,6 +67,7 @@ struct TunConfig {
 struct Config {
   std::map<std::string, UpstreamConfig> services;  // by label or FQDN
   bool allow_loopback = false;
+  bool allow_private_relays = false;
   bool direct = true;
   std::uint16_t udp_port = 0;
   StackChoice stack = StackChoice::kAuto;

@@ -217,9 +217,10 @@ Status Daemon::start_core() {
     issuer_ = std::move(*issuer);
     options.server_issuer = issuer_->certificate();
   }
-  auto shell = Shell::open(
-      loop_, rng_, {config_.udp_port, config_.allow_loopback, config_.offloads, config_.proxies},
-      stack_options());
+  auto shell = Shell::open(loop_, rng_,
+                           {config_.udp_port, config_.allow_loopback, config_.allow_private_relays,
+                            config_.offloads, config_.proxies},
+                           stack_options());
   if (!shell) return fail_with(shell.error());
   auto core = Core::start(std::move(options),
                           {*site_store_, *node_store_, *audit_, rng_, runtime::read_boot_id()},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "proto/core/inside.hpp"
 #include "proto/runtime/refill.hpp"
 
 namespace culvert::agent {
@@ -10,6 +11,17 @@ using runtime::ByteStream;
 using runtime::TlsClientContext;
 using runtime::TlsClientOptions;
 using runtime::TlsVerify;
+
+namespace {
+
+constexpr std::string_view kAllowHint =
+    " (a private address from the coordinator; \"allow_private_relays\": true permits it)";
+
+std::string inside_refused(const IpAddress& address) {
+  return "the relay's address " + format(address) + " is refused" + std::string(kAllowHint);
+}
+
+}  // namespace
 
 ControlLink::ControlLink(runtime::Loop& loop, Rng& rng, LinkEvents events,
                          runtime::ProxyRules proxies)
@@ -76,11 +88,12 @@ void ControlLink::close(const CloseControl& what) {
 }
 
 RelayLinks::RelayLinks(runtime::Loop& loop, LinkEvents events, Pull pull,
-                       runtime::ProxyRules proxies)
+                       runtime::ProxyRules proxies, bool allow_private)
     : loop_(loop),
       events_(std::move(events)),
       pull_(std::move(pull)),
-      proxies_(std::move(proxies)) {}
+      proxies_(std::move(proxies)),
+      allow_private_(allow_private) {}
 
 void RelayLinks::open(const OpenRelay& what) {
   Link& link = links_[what.id];
@@ -91,18 +104,28 @@ void RelayLinks::open(const OpenRelay& what) {
     options.verify = TlsVerify::kPinned;
     options.pin = *what.relay.certificate_sha256;
   }
+  const auto late_failure = [this, id = what.id](std::string reason) {
+    loop_.defer([this, id, reason = std::move(reason)] { fail(id, reason); });
+  };
   auto tls = TlsClientContext::make(std::move(options));
-  if (!tls) {
-    loop_.defer([this, id = what.id, reason = tls.error().message] { fail(id, reason); });
-    return;
-  }
+  if (!tls) return late_failure(tls.error().message);
   const runtime::HostPort to{what.relay.host, what.relay.port};
+  auto proxy = proxies_.proxy_for(to);
+  runtime::ConnectOptions connect;
+  if (!allow_private_) {
+    const auto literal = parse_address(to.host);
+    if (literal && leads_inside(*literal)) return late_failure(inside_refused(*literal));
+    if (!proxy) connect.allowed = [](const IpAddress& at) { return !leads_inside(at); };
+  }
   link.connecting = std::make_unique<runtime::StreamConnect>(
-      loop_, to, std::move(*tls), runtime::ConnectOptions{},
+      loop_, to, std::move(*tls), std::move(connect),
       [this, id = what.id](Result<std::unique_ptr<ByteStream>> stream) {
+        if (!stream && stream.error().code == ErrorCode::kDenied && !allow_private_) {
+          return fail(id, stream.error().message + std::string(kAllowHint));
+        }
         connected(id, std::move(stream));
       },
-      proxies_.proxy_for(to));
+      std::move(proxy));
 }
 
 void RelayLinks::connected(ConnectionId id, Result<std::unique_ptr<ByteStream>> stream) {

@@ -51,7 +51,11 @@ class RelayLinks {
   // Appends bytes for the relay while there are less than `room` (Core::pull_relay).
   using Pull = std::function<void(ConnectionId, std::size_t room, Bytes& out)>;
 
-  RelayLinks(runtime::Loop& loop, LinkEvents events, Pull pull, runtime::ProxyRules proxies);
+  // The relays' addresses are the coordinator's word. Unless `allow_private`, none may lead inside:
+  // the address connected to is looked at, after its name was resolved. Through a proxy, which
+  // resolves names itself, only a literal address can be looked at.
+  RelayLinks(runtime::Loop& loop, LinkEvents events, Pull pull, runtime::ProxyRules proxies,
+             bool allow_private);
 
   void open(const OpenRelay& what);
   void flush(ConnectionId id);
@@ -75,6 +79,7 @@ class RelayLinks {
   LinkEvents events_;
   Pull pull_;
   runtime::ProxyRules proxies_;
+  bool allow_private_;
   std::map<ConnectionId, Link> links_;
   Bytes buffer_;
 };

@@ -17,6 +17,9 @@ Audience::Audience(const Ledger& ledger, Now now) : ledger_(&ledger), now_(now) 
   for (const auto& node : evidence.nodes(now)) {
     if (const auto* note = evidence.node_note(node.identity)) {
       own_[node.identity] = note::hash(*note);
+      if (node.kind == trust::NodeKind::kAgent) {
+        agents_[node.site.id].insert(note::hash(*note));
+      }
     }
   }
   for (const auto& live : evidence.live(now)) add_live(live);
@@ -39,6 +42,9 @@ View Audience::view_of(const trust::Node& node) const {
     // Each agent of a site hears of every other: a new node is an alarm for all of them.
     if (const auto all = enrolled_.find(node.site.id); all != enrolled_.end()) {
       out.insert(all->second.begin(), all->second.end());
+    }
+    if (const auto agents = agents_.find(node.site.id); agents != agents_.end()) {
+      out.insert(agents->second.begin(), agents->second.end());
     }
   }
   if (const auto own = own_.find(node.identity); own != own_.end()) out.insert(own->second);
@@ -67,6 +73,13 @@ void Audience::add_chains() {
     }
     for (const auto& note : evidence.enrolled_notes(site.id)) {
       enrolled_[site.id].insert(note::hash(note));
+    }
+  }
+  for (const auto& [id, site] : ledger_->further()) {
+    if (!site) {
+      vendor_.insert(id);
+    } else {
+      sites_[*site].insert(id);
     }
   }
 }

@@ -36,8 +36,9 @@ class Audience {
   const Ledger* ledger_;  // only while constructing
   Now now_;
   View vendor_;
-  std::map<trust::SiteId, View> sites_;     // for its agents: site statement, root chain, policy
+  std::map<trust::SiteId, View> sites_;     // and its grantees: site statement, root chain, policy
   std::map<trust::SiteId, View> enrolled_;  // for its agents: enrolments and whom they enrolled
+  std::map<trust::SiteId, View> agents_;    // for its agents: each agent's node statement
   std::map<trust::IdentityKey, View> told_;
   std::map<trust::IdentityKey, crypto::Hash> own_;
   std::map<trust::IdentityKey, std::set<crypto::RelayKey>> peers_;

@@ -1,6 +1,7 @@
 // One control connection as the core knows it, and who is at its other end.
 #pragma once
 
+#include <deque>
 #include <optional>
 #include <set>
 #include <string>
@@ -15,11 +16,16 @@ namespace culvert::coordinator {
 struct Connection {
   control::Channel channel;
   std::string from;
+  std::string source;  // what it is charged to before its login
   Instant opened;
   Instant heard;
   bool greeted = false;
-  std::optional<trust::Node> node;  // whose connection it is; absent: a person's
-  std::vector<crypto::VerifyKey> proven;
+  std::deque<Bytes> backlog = {};        // records that wait for their turn, until it is greeted
+  std::size_t received = 0;              // bytes until then
+  std::optional<trust::Node> node = {};  // whose connection it is; absent: a person's
+  std::vector<crypto::VerifyKey> proven = {};
+  // Index of the first audit line that was missing at the welcome, until the first upload.
+  std::optional<std::uint64_t> audit_next = {};
 };
 
 // What the keys that a person has proven may see.
@@ -35,7 +41,6 @@ struct Sight {
 struct Waiting {  // a device that nobody has admitted
   note::Note note;
   trust::Node node;
-  std::uint64_t order = 0;
 };
 
 }  // namespace culvert::coordinator

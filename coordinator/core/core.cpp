@@ -46,6 +46,11 @@ Status Core::Impl::load(Now now) {
     retry_load_ = now.steady + kStoreRetry;
     return loaded;
   }
+  if (const auto position = ledger_.position()) position_ = *position;
+  if (!started_at_) {
+    started_at_ = position_;
+    started_ = now.steady;
+  }
   refresh(now);
   return {};
 }
@@ -53,11 +58,24 @@ Status Core::Impl::load(Now now) {
 // What a message changed becomes durable, or nothing of it counts: then everything is read anew.
 Status Core::Impl::settle(Now now) {
   if (!ledger_.uncommitted()) return {};
-  auto committed = ledger_.commit();
-  if (committed) return {};
+  const bool revoking = ledger_.revoking();
+  auto committed = ledger_.commit_revocations();
+  if (revoking) revocation_lost_ = !committed.has_value();
+  if (committed && !full_) committed = ledger_.commit();  // else with the next good write
+  if (const auto position = ledger_.position()) position_ = *position;
+  if (committed) return committed;
   ++counters_.store_failures;
+  full_ = committed.error();
+  retry_store_ = now.steady + kStoreRetry;
   (void)load(now);
   return committed;
+}
+
+// Asked before anything is taken, so that a full disk costs no reading of the whole store each
+// time.
+Status Core::Impl::writable() const {
+  if (!full_) return {};
+  return fail(full_->code, "only revocations are taken now: " + full_->message);
 }
 
 void Core::Impl::refresh(Now now) {
@@ -70,6 +88,7 @@ void Core::Impl::refresh(Now now) {
   for (const auto& [identity, connection_id] : nodes) {
     const auto view = audience_->view_of(*connections_.at(connection_id).node);
     for (auto& delta : views_.update(identity, view, ledger_)) {
+      delta.stored = position_;
       send(connection_id, std::move(delta));
     }
   }
@@ -97,32 +116,14 @@ void Core::Impl::close(ConnectionId id) {
     const auto node = nodes_.find(found->second.node->identity);
     if (node != nodes_.end() && node->second == id) nodes_.erase(node);
   }
+  if (!found->second.greeted) login_bytes_ -= found->second.received;
+  rooms_.leave(id);
   connections_.erase(found);
   effects_.emplace_back(CloseIt{id});
 }
 
-// Anybody can say hello: only what is admitted or proven counts.
-bool Core::Impl::stranger(Now now, const Connection& connection) const {
-  return connection.proven.empty() && !(connection.node && admitted(now, *connection.node));
-}
-
-// Strangers do not keep a node out, whether they keep silent or talk.
-void Core::Impl::make_room(Now now) {
-  auto oldest = connections_.end();
-  for (auto it = connections_.begin(); it != connections_.end(); ++it) {
-    if (!stranger(now, it->second)) continue;
-    if (oldest == connections_.end() || it->second.opened < oldest->second.opened) oldest = it;
-  }
-  if (oldest == connections_.end()) return;
-  ++counters_.refused_connections;
-  close(oldest->first);
-}
-
-void Core::Impl::receive(Now now, ConnectionId id, ByteView record) {
-  const auto found = connections_.find(id);
-  if (found == connections_.end()) return;
-  auto& connection = found->second;
-  connection.heard = now.steady;
+void Core::Impl::take(Now now, ConnectionId id, ByteView record) {
+  auto& connection = connections_.at(id);
   auto received = connection.channel.receive(record);
   if (!received) {
     ++counters_.malformed;
@@ -155,13 +156,18 @@ void Core::Impl::process(Now now, ConnectionId id, control::Message message) {
     return send(id, control::ErrorReply{id_of(message), ErrorCode::kUnavailable,
                                         "the coordinator's store is not usable now"});
   }
+  if (auto may = afford(now, connection, message); !may) {
+    ++counters_.refused_rates;
+    return send(id, control::ErrorReply{id_of(message), may.error().code, may.error().message});
+  }
   const auto none = [](auto&) -> Result<control::Message> {
     return fail(ErrorCode::kInvalid, "a message that only a coordinator sends");
   };
   auto answer =
       std::visit(Overloaded{
-                     [&](control::Prove& m) { return prove(connection, m); },
+                     [&](control::Prove& m) { return prove(id, m); },
                      [&](control::Put& m) { return put(now, connection, m); },
+                     [&](control::Offer& m) { return offer(now, connection, m); },
                      [&](control::SiteInfo& m) { return site_info(now, connection, m); },
                      [&](control::LeaseRequest& m) { return lease(now, connection, m); },
                      [&](control::TicketRequest& m) { return ticket(now, connection, m); },
@@ -183,16 +189,7 @@ Status Core::load(Now now) { return impl_->load(now); }
 Status Core::reload(Now now) { return impl_->load(now); }
 
 void Core::handle_opened(Now now, ConnectionId id, std::string from) {
-  if (impl_->connections_.size() >= kMaxConnections) impl_->make_room(now);
-  if (impl_->connections_.size() >= kMaxConnections) {
-    ++impl_->counters_.refused_connections;
-    impl_->effects_.emplace_back(CloseIt{id});
-    return;
-  }
-  auto channel = control::Channel::responder(impl_->options_.control.clone(), impl_->rng_);
-  impl_->connections_.emplace(
-      id, Connection{std::move(channel), std::move(from), now.steady, now.steady, false, {}, {}});
-  impl_->next_sweep_ = std::min(impl_->next_sweep_, now.steady + kSweep);
+  impl_->opened(now, id, std::move(from));
 }
 
 void Core::handle_message(Now now, ConnectionId id, ByteView record) {
@@ -206,13 +203,14 @@ void Core::handle_closed(Now, ConnectionId id) {
   if (impl_->effects_.size() > before) impl_->effects_.pop_back();  // it is closed already
 }
 
-bool Core::knows(Now now, ConnectionId id) const {
-  const auto found = impl_->connections_.find(id);
-  return found != impl_->connections_.end() && !impl_->stranger(now, found->second);
+bool Core::knows(Now, ConnectionId id) const {
+  return impl_->connections_.contains(id) && !impl_->rooms_.has(Room::kUnproven, id);
 }
 
 void Core::handle_timeout(Now now) {
   if (impl_->broken_ && impl_->retry_load_ <= now.steady) (void)impl_->load(now);
+  if (impl_->retry_store_ <= now.steady) impl_->try_store(now);
+  impl_->log_in(now);
   if (!impl_->broken_ && impl_->next_change_ <= now.steady) {
     impl_->refresh(now);
     (void)impl_->settle(now);
@@ -228,8 +226,9 @@ void Core::handle_timeout(Now now) {
 }
 
 Instant Core::next_deadline() const {
+  if (!impl_->logins_.empty()) return {};  // at once
   const auto work = impl_->broken_ ? impl_->retry_load_ : impl_->next_change_;
-  return std::min(work, impl_->next_sweep_);
+  return std::min({work, impl_->next_sweep_, impl_->retry_store_});
 }
 
 std::vector<Effect> Core::take_effects() { return std::exchange(impl_->effects_, {}); }
@@ -238,6 +237,10 @@ Counters Core::counters() const {
   auto out = impl_->counters_;
   out.connections = impl_->connections_.size();
   out.nodes_connected = impl_->nodes_.size();
+  out.unproven = impl_->rooms_.size(Room::kUnproven);
+  out.waiting_devices = impl_->waiting_.size();
+  out.takes_statements = !impl_->full_ && !impl_->broken_;
+  out.leases_stopped = impl_->revocation_lost_ || !impl_->store_.can_revoke();
   return out;
 }
 

@@ -4,9 +4,10 @@
 //
 // Who hears what
 //   any node        the vendor root chain, its own node statement
-//   site agent      + its site's statement, root chain and policy; grants of services that it
-//   publishes once
-//                   they are approved, with the device's statement; revocations of those
+//   site agent      + its site's statement, root chain and policy; the node and enrolment
+//   statements
+//                   of the site's agents; grants of services that it publishes once they are
+//                   approved, with the device's statement; revocations of those
 //   device          + its own grants (also while pending); per approved grant: site, root chain,
 //   policy,
 //                   the publishers' node, enrolment and service statements; revocations of those
@@ -60,6 +61,12 @@ struct Counters {
   std::uint64_t leases = 0;
   std::uint64_t tickets = 0;
   std::uint64_t store_failures = 0;
+  std::uint64_t refused_rates = 0;    // messages of who asked too often
+  std::uint64_t new_agents = 0;       // identities that a site did not have before
+  std::uint64_t unproven = 0;         // connections now that have proven nothing yet
+  std::uint64_t waiting_devices = 0;  // now
+  bool takes_statements = true;       // false: the store takes revocations at most
+  bool leases_stopped = false;        // a revocation would not be durable now
 };
 
 class Core {

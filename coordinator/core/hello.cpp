@@ -5,45 +5,97 @@
 #include "coordinator/core/impl.hpp"
 
 namespace culvert::coordinator {
+namespace {
+
+std::vector<control::RevocationSet> revocations_for(const View& view, const Ledger& ledger) {
+  std::map<crypto::Hash, std::vector<control::NoteId>> by_site;
+  for (const auto& id : view) {
+    const auto* held = ledger.find(id);
+    if (held == nullptr || held->kind != trust::Kind::kRevocation) continue;
+    by_site[held->site ? trust::to_hash(*held->site) : crypto::Hash()].push_back(id);
+  }
+  std::vector<control::RevocationSet> out;
+  for (auto& [site, ids] : by_site) {
+    const auto count = ids.size();
+    out.push_back({site, count, control::revocations_digest(ids)});
+  }
+  return out;
+}
+
+}  // namespace
 
 Status Core::Impl::greet(Now now, ConnectionId id, const control::Hello& hello) {
   auto& connection = connections_.at(id);
   if (connection.greeted) return fail(ErrorCode::kInvalid, "a second hello");
-  if (hello.version != control::kProtocolVersion) {
+  if (hello.version.least > control::kProtocolVersion ||
+      hello.version.most < control::kProtocolVersion) {
     return fail(ErrorCode::kInvalid, "this coordinator speaks version " +
                                          std::to_string(control::kProtocolVersion) +
-                                         " of the control protocol");
+                                         " of the control protocol: upgrade the older side");
   }
   if (broken_) {
     return fail(ErrorCode::kUnavailable, "the coordinator's store is not usable now");
   }
   if (!hello.node) {
-    connection.greeted = true;
-    send(id, control::Welcome{run_, 0, {}});
+    greeted(connection);
+    send(id, control::Welcome{control::kProtocolVersion, run_, 0, {}});
     return {};
   }
   auto node = identify(now, connection, hello);
   if (!node) return fail_with(node.error());
-  if (const auto other = nodes_.find(node->identity); other != nodes_.end()) close(other->second);
   const auto identity = node->identity;
-  journal_connected(now, connection, *node);
-  if (auto settled = settle(now); !settled) return settled;
+  if (const auto other = nodes_.find(identity); other != nodes_.end()) close(other->second);
+  if (changed_) {  // it was enrolled just now: that is durable before it is welcome
+    if (auto settled = settle(now); !settled) return settled;
+  }
   if (changed_ || !audience_) refresh(now);  // tells the others; this node hears after its welcome
-  connection.greeted = true;
+  journal_connected(now, connection, *node);
+  greeted(connection);
   connection.node = *std::move(node);
   nodes_[identity] = id;
-  send(id, control::Welcome{run_, views_.seq(identity), options_.relays});
+  enter_if_admitted(now, *connection.node);
+  const auto welcome_said = welcome(now, *connection.node, hello);
+  connection.audit_next = welcome_said.audit_next;
+  send(id, welcome_said);
   const auto view = audience_->view_of(*connection.node);
   const bool same_run = hello.run == run_;
   for (auto& delta : views_.resume(identity, same_run, hello.since, view, ledger_)) {
+    delta.stored = position_;
     send(id, std::move(delta));
   }
   return {};
 }
 
+// A node that is admitted is charged to its site or, a device, to the vendor.
+void Core::Impl::enter_if_admitted(Now now, const trust::Node& node) {
+  const auto connected = nodes_.find(node.identity);
+  if (connected == nodes_.end() || !admitted(now, node)) return;
+  const bool agent = node.kind == trust::NodeKind::kAgent;
+  enter(Room::kNodes, agent ? "site " + node.site.id.hex() : "devices", connected->second);
+}
+
+control::Welcome Core::Impl::welcome(Now now, const trust::Node& node,
+                                     const control::Hello& hello) {
+  control::Welcome out;
+  out.run = run_;
+  out.seq = views_.seq(node.identity);
+  out.relays = options_.relays;
+  out.stored = position_;
+  if (!admitted(now, node)) return out;
+  // Where the store cannot say, nothing is skipped: a line that it has already adds nothing.
+  out.audit_next = store_.next_index(crypto::format_ed25519(node.identity)).value_or(0);
+  out.revocations = revocations_for(audience_->view_of(node), ledger_);
+  if (node.kind != trust::NodeKind::kAgent) return out;
+  const bool older = hello.run != run_ && started_at_ && hello.stored > *started_at_;
+  if (older && now.steady < started_ + kOfferTime) offering_.emplace(node.site.id, false);
+  const auto offering = offering_.find(node.site.id);
+  out.offer = offering != offering_.end() && !offering->second;
+  return out;
+}
+
 // Only of admitted nodes: what strangers do leaves nothing behind, in memory or on the disk.
 void Core::Impl::journal_connected(Now now, const Connection& connection, const trust::Node& node) {
-  if (!admitted(now, node)) return;
+  if (!admitted(now, node) || full_) return;
   if (connected_lines_.size() >= kMaxConnectedLines) {
     std::erase_if(connected_lines_,
                   [&](const auto& line) { return line.second + kQuietConnect <= now.wall; });
@@ -78,8 +130,9 @@ Result<trust::Node> Core::Impl::identify(Now now, const Connection& connection,
   }
   const auto* known = ledger_.evidence().node_note(node->identity);
   if (known != nullptr && known->text == note->text && admitted(now, *node)) return node;
-  auto entered = node->kind == trust::NodeKind::kAgent ? enrol(now, *note, *node, hello.enrolment)
-                                                       : wait_for_admission(now, *note, *node);
+  auto entered = node->kind == trust::NodeKind::kAgent
+                     ? enrol(now, *note, *node, hello.enrolment)
+                     : wait_for_admission(now, connection, *note, *node);
   if (!entered) return fail_with(entered.error());
   return node;
 }
@@ -91,6 +144,8 @@ Status Core::Impl::enrol(Now now, const note::Note& note, const trust::Node& nod
                                           node.site.name.str() +
                                           "; its operator adds it: culvert-coordinator site add");
   }
+  if (auto may = writable(); !may) return may;
+  const bool known = ledger_.evidence().node_note(node.identity) != nullptr;
   Status rests = {};  // why its enrolment was not taken, should that turn out to matter
   if (enrolment) {
     const auto bundle = note::parse_bundle(*enrolment);
@@ -104,7 +159,10 @@ Status Core::Impl::enrol(Now now, const note::Note& note, const trust::Node& nod
     }
   }
   const auto taken = ledger_.take(note, now);
-  if (!taken) return fail_with(rests ? taken.error() : rests.error());
+  if (!taken) {
+    if (taken.error().code == ErrorCode::kExhausted) refuse_agent(now, node, taken.error());
+    return fail_with(rests ? taken.error() : rests.error());
+  }
   if (!admitted(now, node)) {
     return fail(ErrorCode::kStale,
                 "the node's statement is not in force (expired, revoked, or the "
@@ -112,13 +170,38 @@ Status Core::Impl::enrol(Now now, const note::Note& note, const trust::Node& nod
   }
   journal(now, audit::Kind::kNodeAdmitted, node.name.str(), nullptr, "enrolled",
           node.site.name.str());
+  if (!known) journal_new_agent(now, node);
   changed_ = true;
   return {};
 }
 
+// Whoever holds a token could add agents unseen, so that each new one is an alarm: here, and at the
+// agents that the site has already, which are told of its statement.
+void Core::Impl::journal_new_agent(Now now, const trust::Node& node) {
+  ++counters_.new_agents;
+  site_alarm(now, node, "new agent " + node.name.str());
+}
+
+void Core::Impl::refuse_agent(Now now, const trust::Node& node, const Error& why) {
+  if (!rates_.refused_agents.take(node.enrolled.hex(), 1, now.steady)) return;  // said lately
+  site_alarm(now, node, "refused an agent " + node.name.str() + ": " + why.message);
+}
+
+void Core::Impl::site_alarm(Now now, const trust::Node& node, std::string detail) {
+  audit::Entry entry;
+  entry.at = now.wall;
+  entry.kind = audit::Kind::kAlarm;
+  entry.who = node.name.str();
+  entry.device = crypto::format_ed25519(node.identity);
+  entry.site = node.site.name.str();
+  entry.detail = std::move(detail);
+  ledger_.journal(std::move(entry));
+}
+
 // A device's statement that only the device has signed is kept for its vendor to see, in memory:
-// the device says it again whenever it connects.
-Status Core::Impl::wait_for_admission(Now now, const note::Note& note, const trust::Node& node) {
+// the device says it again whenever it connects, and every half minute until it is answered.
+Status Core::Impl::wait_for_admission(Now now, const Connection& connection, const note::Note& note,
+                                      const trust::Node& node) {
   if (!ledger_.has_vendor() || node.vendor_id != ledger_.evidence().vendor_id()) {
     return fail(ErrorCode::kNotFound, "this coordinator serves another vendor");
   }
@@ -126,20 +209,39 @@ Status Core::Impl::wait_for_admission(Now now, const note::Note& note, const tru
     return fail(ErrorCode::kStale, "the device's statement is not in force now; check its clock");
   }
   // Admitted already (the note carries the signature), or not: then somebody has to decide.
-  if (auto taken = ledger_.take(note, now)) {
-    changed_ = true;
-    waiting_.erase(node.identity);
-    return {};
-  } else if (taken.error().code != ErrorCode::kUnverified) {
-    return fail_with(taken.error());
+  if (writable()) {
+    if (auto taken = ledger_.take(note, now)) {
+      changed_ = true;
+      no_longer_waits(node.identity);
+      return {};
+    } else if (taken.error().code != ErrorCode::kUnverified) {
+      return fail_with(taken.error());
+    }
   }
-  if (!waiting_.contains(node.identity) && waiting_.size() >= kMaxWaitingDevices) {
-    waiting_.erase(std::min_element(
-        waiting_.begin(), waiting_.end(),
-        [](const auto& a, const auto& b) { return a.second.order < b.second.order; }));
-  }
-  waiting_[node.identity] = Waiting{note, node, ++arrivals_};
+  const note::KnownKey own{node.name.str(), node.identity};
+  const auto kept = note::keep_known(note, std::span(&own, 1));  // no room for others' lines
+  if (!kept) return fail_with(kept.error());
+  wait(connection.source, *kept, node);
   return {};
+}
+
+void Core::Impl::wait(const std::string& source, const note::Note& note, const trust::Node& node) {
+  if (!waiting_.contains(node.identity)) {
+    std::optional<trust::IdentityKey> leaves;
+    if (waiting_by_source_.count(source) >= kMaxWaitingOfSource) {
+      leaves = waiting_by_source_.any_of(source, rng_);
+    } else if (waiting_.size() >= kMaxWaitingDevices) {
+      leaves = waiting_by_source_.any_of_fullest(rng_);
+    }
+    if (leaves) no_longer_waits(*leaves);
+    waiting_by_source_.add(source, node.identity);
+  }
+  waiting_[node.identity] = Waiting{note, node};
+}
+
+void Core::Impl::no_longer_waits(const trust::IdentityKey& device) {
+  waiting_.erase(device);
+  waiting_by_source_.remove(device);
 }
 
 bool Core::Impl::admitted(Now now, const trust::Node& node) const {
@@ -149,7 +251,8 @@ bool Core::Impl::admitted(Now now, const trust::Node& node) const {
          known->site == node.site;
 }
 
-Result<control::Message> Core::Impl::prove(Connection& connection, const control::Prove& prove) {
+Result<control::Message> Core::Impl::prove(ConnectionId id, const control::Prove& prove) {
+  auto& connection = connections_.at(id);
   if (connection.proven.size() >= kMaxProofs) {
     return fail(ErrorCode::kExhausted, "too many keys on one connection");
   }
@@ -162,6 +265,7 @@ Result<control::Message> Core::Impl::prove(Connection& connection, const control
     connection.proven.pop_back();
     return fail(ErrorCode::kDenied, "no root of this coordinator's vendor or sites lists that key");
   }
+  if (!connection.node) enter(Room::kPersons, connection.proven.front().hex(), id);
   control::Reply reply;
   reply.re = prove.id;
   return reply;

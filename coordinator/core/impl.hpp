@@ -12,38 +12,36 @@
 #include "coordinator/core/audit.hpp"
 #include "coordinator/core/connection.hpp"
 #include "coordinator/core/core.hpp"
+#include "coordinator/core/limits.hpp"
+#include "coordinator/core/pages.hpp"
+#include "coordinator/core/rates.hpp"
+#include "coordinator/core/rooms.hpp"
 #include "coordinator/core/views.hpp"
 
 namespace culvert::coordinator {
 
-inline constexpr std::size_t kMaxConnections = 4096;     // full: the oldest stranger makes room
-inline constexpr std::size_t kMaxConnectedLines = 8192;  // then those that are over are forgotten
-inline constexpr std::size_t kMaxWaitingDevices = 256;   // full: the oldest makes room
-inline constexpr std::size_t kMaxOpenRequests = 16;      // of one device; further ones are refused
-inline constexpr std::size_t kMaxProofs = 8;             // on one connection
-inline constexpr std::size_t kMaxReplyBytes = 768U << 10U;
-inline constexpr Duration kHelloTimeout = 10s;
-inline constexpr Duration kSilence = 24s;  // clients ping every 10 s
-inline constexpr Duration kSweep = 1s;     // so one that has vanished is noticed within 25 s
-inline constexpr Duration kStoreRetry = 1s;
-inline constexpr Duration kLeastRefresh = 50ms;  // between two that time alone causes
-inline constexpr std::chrono::seconds kTicketLife{600};
-inline constexpr std::chrono::seconds kQuietConnect{600};  // between two audit lines for one node
-
 struct Core::Impl {
   Impl(CoreOptions options, Store& store, Rng& rng);
-
-  // core.cpp
+  // core.cpp, arrivals.cpp
+  void opened(Now now, ConnectionId id, std::string from);
   void receive(Now now, ConnectionId id, ByteView record);
+  void wait_for_turn(ConnectionId id, Connection& connection, ByteView record);
+  void log_in(Now now);  // takes up some of the logins that wait, the newest first
+  void take_from_backlog(Now now, ConnectionId id);
+  void greeted(Connection& connection);
+  void take(Now now, ConnectionId id, ByteView record);
   void process(Now now, ConnectionId id, control::Message message);
   void send(ConnectionId id, const control::Message& message);
   void refuse(ConnectionId id, const Error& why);  // says why, then closes
   void close(ConnectionId id);
-  void make_room(Now now);
-  bool stranger(Now now, const Connection& connection) const;  // neither admitted nor a proven key
+  void enter(Room room, const std::string& owner, ConnectionId id);
+  std::string charged_to(Now now, const Connection& connection) const;
+  Status afford(Now now, const Connection& connection, const control::Message& message);
   void journal_connected(Now now, const Connection& connection, const trust::Node& node);
-  Status settle(Now now);  // makes what changed durable
-  void refresh(Now now);   // works out who hears what, and tells
+  Status settle(Now now);   // makes what changed durable
+  void try_store(Now now);  // after a failure: does it take anything again?
+  Status writable() const;  // an error: the store takes revocations at most
+  void refresh(Now now);    // works out who hears what, and tells
   Status load(Now now);
 
   // hello.cpp: an error ends the connection
@@ -51,15 +49,24 @@ struct Core::Impl {
   Result<trust::Node> identify(Now now, const Connection& connection, const control::Hello& hello);
   Status enrol(Now now, const note::Note& note, const trust::Node& node,
                const std::optional<std::string>& enrolment);
-  Status wait_for_admission(Now now, const note::Note& note, const trust::Node& node);
+  Status wait_for_admission(Now now, const Connection& connection, const note::Note& note,
+                            const trust::Node& node);
+  void no_longer_waits(const trust::IdentityKey& device);
+  void enter_if_admitted(Now now, const trust::Node& node);
+  void wait(const std::string& source, const note::Note& note, const trust::Node& node);
+  control::Welcome welcome(Now now, const trust::Node& node, const control::Hello& hello);
   bool admitted(Now now, const trust::Node& node) const;
-  Result<control::Message> prove(Connection& connection, const control::Prove& prove);
+  Result<control::Message> prove(ConnectionId id, const control::Prove& prove);
   Sight sight(const Connection& connection) const;
 
   // statements.cpp
   Result<control::Message> put(Now now, const Connection& connection, const control::Put& put);
   Status put_one(Now now, const Connection& connection, std::string_view text);
-  Status check_new_request(Now now, const Connection& connection, const note::Note& note) const;
+  Result<control::Message> offer(Now now, const Connection& connection, const control::Offer&);
+  Status check_new_request(Now now, const Connection& connection, const note::Note& note);
+  void journal_new_agent(Now now, const trust::Node& node);
+  void refuse_agent(Now now, const trust::Node& node, const Error& why);
+  void site_alarm(Now now, const trust::Node& node, std::string detail);
   void journal(Now now, audit::Kind kind, std::string who, const trust::Grant* grant,
                std::string_view outcome, std::string_view detail);
   std::string signer_of(const note::Note& note, const trust::Change& change,
@@ -67,12 +74,16 @@ struct Core::Impl {
   void journal_change(Now now, const Connection& connection, const trust::Change& change,
                       const trust::RequestState& before);
 
-  // questions.cpp
+  // questions.cpp, lists.cpp
   Result<control::Message> site_info(Now now, const Connection&, const control::SiteInfo&) const;
   Result<control::Message> lease(Now now, const Connection&, const control::LeaseRequest&);
   Result<control::Message> ticket(Now now, const Connection&, const control::TicketRequest&);
+  Status lease_allowed(Now now, const trust::SiteRef& site) const;
   Result<control::Message> list(Now now, const Connection&, const control::List&) const;
-  Result<control::Message> upload(Now now, const Connection&, const control::AuditUpload&);
+  void list_devices(Now now, const control::List&, Pages& pages) const;
+  void list_nodes(Now now, const Sight& sees, const control::List&, Pages& pages) const;
+  void list_requests(Now now, const Sight& sees, const control::List&, Pages& pages) const;
+  Result<control::Message> upload(Now now, Connection&, const control::AuditUpload&);
   Result<control::Message> query(const Connection&, const control::AuditQuery&) const;
 
   CoreOptions options_;
@@ -83,17 +94,27 @@ struct Core::Impl {
   std::optional<Audience> audience_;
   Views views_;
   std::map<ConnectionId, Connection> connections_;
+  Rooms rooms_;
+  std::vector<ConnectionId> logins_;  // have records that wait; the newest is the last
+  std::size_t login_bytes_ = 0;
+  Buckets rates_;
   std::map<trust::IdentityKey, ConnectionId> nodes_;  // the one connection of each node
   std::map<trust::IdentityKey, Waiting> waiting_;
-  std::uint64_t arrivals_ = 0;
+  Pool<trust::IdentityKey> waiting_by_source_;
   std::set<std::pair<trust::IdentityKey, trust::GrantId>> leased_;  // has an audit line
   std::map<trust::IdentityKey, WallTime> connected_lines_;
   AuditQuota audit_quota_;
-  bool changed_ = false;  // statements or nodes: refresh() is due
-  bool broken_ = false;   // the store failed: load() before anything else
+  bool changed_ = false;          // statements or nodes: refresh() is due
+  bool broken_ = false;           // the store failed: load() before anything else
+  std::optional<Error> full_;     // the store takes nothing now, revocations aside; why
+  bool revocation_lost_ = false;  // one could not be made durable, and no write has gone well since
+  std::uint64_t position_ = 0;    // of the store
+  std::optional<std::uint64_t> started_at_;  // the store's position at the start
+  Instant started_{};
+  std::map<trust::SiteId, bool> offering_;  // sites that know more than the store: has one offered?
   Instant next_sweep_ = Instant::never();
   Instant next_change_ = Instant::never();
-  Instant retry_load_{};
+  Instant retry_load_{}, retry_store_ = Instant::never();
   std::vector<Effect> effects_;
   Counters counters_;
 };

@@ -14,51 +14,71 @@ namespace {
 
 using trust::Kind;
 
-// When a statement is so long over that nobody can need it.
-WallTime forget_after(Kind kind, std::string_view text) {
-  const auto end = [&]() -> std::optional<WallTime> {
-    switch (kind) {
-      case Kind::kGrant:
-        if (const auto grant = trust::Grant::parse(text)) return grant->not_after;
-        break;
-      case Kind::kNode:
-        if (const auto node = trust::Node::parse(text)) return node->expires;
-        break;
-      case Kind::kService:
-        if (const auto service = trust::Service::parse(text)) return service->expires;
-        break;
-      case Kind::kRevocation: {
-        const auto revocation = trust::Revocation::parse(text);
-        if (revocation && revocation->what == trust::Revokes::kGrant) return revocation->not_after;
-        break;
-      }
-      case Kind::kEnrolment:
-        // Agents that it enrolled rest on it for as long as they may live.
-        if (const auto e = trust::Enrolment::parse(text)) {
-          return e->renew_until + trust::kMaxAgentLife;
-        }
-        break;
-      case Kind::kEnrolled:
-        if (const auto e = trust::Enrolled::parse(text)) {
-          return e->issued + trust::kMaxRenewal + trust::kMaxAgentLife;
-        }
-        break;
-      case Kind::kFresh:
-        if (const auto fresh = trust::Fresh::parse(text)) return fresh->issued + trust::kMaxFresh;
-        break;
-      case Kind::kRoot:
-      case Kind::kSite:
-      case Kind::kPolicy:
-      case Kind::kLease:
-      case Kind::kTicket:
-      case Kind::kPlaces:
-      case Kind::kState:
-        break;
-    }
-    return std::nullopt;
-  }();
-  return end ? *end + kKeepEnded : WallTime{std::numeric_limits<std::int64_t>::max()};
+constexpr WallTime kNever{std::numeric_limits<std::int64_t>::max()};
+
+WallTime end_of(const trust::Revocation& revocation) {
+  switch (revocation.what) {
+    case trust::Revokes::kGrant:
+      return revocation.not_after;
+    case trust::Revokes::kDevice:
+      return revocation.issued + kDeviceRevocation;
+    case trust::Revokes::kNode:
+    case trust::Revokes::kEnrolment:
+      return revocation.issued + kNodeRevocation;
+    case trust::Revokes::kKey:
+      break;
+  }
+  return kNever;
 }
+
+// When a statement counts for nothing any longer.
+WallTime end_of(Kind kind, std::string_view text) {
+  switch (kind) {
+    case Kind::kGrant:
+      if (const auto grant = trust::Grant::parse(text)) return grant->not_after;
+      break;
+    case Kind::kNode:
+      if (const auto node = trust::Node::parse(text)) return node->expires;
+      break;
+    case Kind::kService:
+      if (const auto service = trust::Service::parse(text)) return service->expires;
+      break;
+    case Kind::kRevocation:
+      if (const auto revocation = trust::Revocation::parse(text)) return end_of(*revocation);
+      break;
+    case Kind::kEnrolment:
+      // Agents that it enrolled rest on it for as long as they may live.
+      if (const auto e = trust::Enrolment::parse(text)) {
+        return e->renew_until + trust::kMaxAgentLife;
+      }
+      break;
+    case Kind::kEnrolled:
+      if (const auto e = trust::Enrolled::parse(text)) {
+        return e->issued + trust::kMaxRenewal + trust::kMaxAgentLife;
+      }
+      break;
+    case Kind::kFresh:
+      if (const auto fresh = trust::Fresh::parse(text)) return fresh->issued + trust::kMaxFresh;
+      break;
+    case Kind::kRoot:
+    case Kind::kSite:
+    case Kind::kPolicy:
+    case Kind::kLease:
+    case Kind::kTicket:
+    case Kind::kPlaces:
+    case Kind::kState:
+      break;
+  }
+  return kNever;
+}
+
+// When it is so long over that nobody can need it.
+WallTime forget_after(Kind kind, WallTime end) {
+  if (end == kNever) return kNever;
+  return end + (kind == Kind::kRevocation ? kKeepRevocation : kKeepEnded);
+}
+
+bool is_own(const AuditRow& row) { return row.source == kOwnSource; }
 
 // Vendor roots by epoch, site statements, site roots by epoch, then as trust.md builds them up.
 std::uint64_t rank_of(std::string_view text) {
@@ -89,7 +109,11 @@ Status Ledger::load(Now now) {
   trust::Pins pins;
   pins.observer = true;  // whether a grant was used in time, its agents know
   std::set<trust::SiteId> sites;
-  std::vector<note::Note> notes;
+  struct Stored {
+    note::Note note;
+    WallTime arrived;
+  };
+  std::vector<Stored> stored;
   for (const auto& row : *rows) {
     auto note = note::parse(row.note);
     if (!note) return fail(ErrorCode::kInvalid, "the store holds a damaged statement");
@@ -98,12 +122,15 @@ Status Ledger::load(Now now) {
     if (!pins.vendor_genesis && is_genesis(note->text, trust::RootKind::kVendor)) {
       pins.vendor_genesis = id;
     }
-    notes.push_back(*std::move(note));
+    stored.push_back({*std::move(note), row.arrived});
   }
 
   // What ends something comes after it, whatever arrived first.
-  std::stable_sort(notes.begin(), notes.end(),
-                   [](const auto& a, const auto& b) { return rank_of(a.text) < rank_of(b.text); });
+  std::stable_sort(stored.begin(), stored.end(), [](const auto& a, const auto& b) {
+    return rank_of(a.note.text) < rank_of(b.note.text);
+  });
+  std::vector<note::Note> notes;
+  for (const auto& one : stored) notes.push_back(one.note);
   has_vendor_ = pins.vendor_genesis.has_value();
   sites_ = std::move(sites);
   evidence_ = trust::Evidence(pins, {});
@@ -111,12 +138,21 @@ Status Ledger::load(Now now) {
   held_.clear();
   services_.clear();
   directory_.clear();
-  batch_ = {};
+  shares_ = {};
+  batch_ = revoking_ = {};
   next_index_ = *next_index;
-  // What no longer verifies (it has expired, say) stays in the store: the clock may be wrong.
+  // What no longer verifies stays in the store until it may be forgotten: the clock may be wrong.
   const auto offered = evidence_.offer_all(notes, now);
   for (std::size_t i = 0; i < notes.size(); ++i) {
-    if (const auto kind = trust::kind_of(notes[i].text); kind && offered[i]) hold(*kind, notes[i]);
+    const auto kind = trust::kind_of(notes[i].text);
+    if (kind && offered[i]) {
+      hold(*kind, notes[i], stored[i].arrived);
+    } else if (kind && forget_after(*kind, end_of(*kind, notes[i].text)) < now.wall) {
+      batch_.erase.push_back(note::hash(notes[i]));
+    } else if (!kind) {
+      const auto further = check_further(notes[i], evidence_);
+      if (further) hold_further(*further, stored[i].arrived);
+    }
   }
   return {};
 }
@@ -127,7 +163,8 @@ Status Ledger::may_take(Kind kind, const note::Note& note, Now now) const {
                 "this coordinator does not serve that site or vendor (its operator adds them with "
                 "culvert-coordinator site add, vendor add)");
   };
-  if (held_.size() >= kMaxStoredNotes) {
+  const auto reserved = kind == Kind::kRevocation ? 0 : kReservedForRevocations;
+  if (held_.size() + reserved >= kMaxStoredNotes) {
     return fail(ErrorCode::kExhausted, "the coordinator holds as many statements as it may");
   }
   if (kind == Kind::kLease || kind == Kind::kTicket || kind == Kind::kState) {
@@ -159,8 +196,12 @@ Status Ledger::may_take(Kind kind, const note::Note& note, Now now) const {
 
 Result<trust::Change> Ledger::take(const note::Note& note, Now now) {
   const auto kind = trust::kind_of(note.text);
-  if (!kind) return fail(ErrorCode::kInvalid, "a statement of an unknown type");
+  if (!kind) return take_further(note, now);
   if (auto may = may_take(*kind, note, now); !may) return fail_with(may.error());
+  if (!held_.contains(note::hash(note))) {
+    const auto shares = shares_of(*kind, note, evidence_);
+    if (auto has = has_share(note, shares, now); !has) return fail_with(has.error());
+  }
   const auto old = superseded(*kind, note);
   auto change = evidence_.offer(note, now);
   if (!change || change->kind == trust::ChangeKind::kNone) return change;
@@ -170,11 +211,87 @@ Result<trust::Change> Ledger::take(const note::Note& note, Now now) {
   const auto id = note::hash(*kept);
   for (const auto& gone : old) {
     if (gone == id) continue;
-    held_.erase(gone);
+    drop(gone);
     batch_.erase.push_back(gone);
   }
-  batch_.put.push_back({id, note::render(*kept), now.wall});
-  hold(*kind, *kept);
+  auto& batch = *kind == Kind::kRevocation ? revoking_ : batch_;
+  batch.put.push_back({id, note::render(*kept), now.wall});
+  hold(*kind, *kept, now.wall);
+  return change;
+}
+
+bool Ledger::counts(const Held& held, Now now) const {
+  if (held.over <= now.wall) return false;
+  if (!held.grant) return true;
+  switch (evidence_.state(*held.grant, now).phase) {
+    case trust::RequestPhase::kPending:
+    case trust::RequestPhase::kApproved:
+    case trust::RequestPhase::kActive:
+    case trust::RequestPhase::kInvalid:
+      return true;
+    case trust::RequestPhase::kCompleted:
+    case trust::RequestPhase::kExpired:
+    case trust::RequestPhase::kRevoked:
+    case trust::RequestPhase::kDenied:
+    case trust::RequestPhase::kWithdrawn:
+      break;
+  }
+  return false;
+}
+
+// A statement that replaces one of the same node is no further one.
+Status Ledger::has_share(const note::Note& note, const std::vector<Share>& shares, Now now) const {
+  if (const auto node = trust::Node::parse(note.text);
+      node && evidence_.node_note(node->identity) != nullptr) {
+    return {};
+  }
+  for (const auto& share : shares) {
+    std::size_t used = 0;
+    for (const auto& id : shares_.of(share.owner)) {
+      const auto& held = held_.at(id);
+      if (share.bytes) {
+        used += held.note.size();
+      } else if (counts(held, now)) {
+        ++used;
+      }
+    }
+    const auto more = share.bytes ? note::render(note).size() : 1;
+    if (used + more <= share.most) continue;
+    return fail(ErrorCode::kExhausted, "the " + share.owner +
+                                           " have their share here: " + std::to_string(share.most) +
+                                           (share.bytes ? " bytes" : " that are not over"));
+  }
+  return {};
+}
+
+// The signer's oldest makes room.
+Result<trust::Change> Ledger::take_further(const note::Note& note, Now now) {
+  const auto further = check_further(note, evidence_);
+  if (!further) return fail_with(further.error());
+  if (held_.size() + kReservedForRevocations >= kMaxStoredNotes) {
+    return fail(ErrorCode::kExhausted, "the coordinator holds as many statements as it may");
+  }
+  trust::Change change;
+  change.statement = note::hash(further->note);
+  if (further->site) change.site = further->site->id;
+  if (const auto* held = find(change.statement);
+      held != nullptr && held->note == note::render(further->note)) {
+    return change;
+  }
+  hold_further(*further, now.wall);
+  batch_.put.push_back({change.statement, note::render(further->note), now.wall});
+  const auto owner = held_.at(change.statement).owners.front();
+  while (shares_.of(owner).size() > kMaxFurtherOfSigner) {
+    const auto& ids = shares_.of(owner);
+    const auto oldest =
+        *std::min_element(ids.begin(), ids.end(), [&](const auto& a, const auto& b) {
+          if ((a == change.statement) != (b == change.statement)) return b == change.statement;
+          return held_.at(a).arrived < held_.at(b).arrived;
+        });
+    drop(oldest);
+    batch_.erase.push_back(oldest);
+  }
+  change.kind = trust::ChangeKind::kService;  // the nearest: it changes what its parties are told
   return change;
 }
 
@@ -205,12 +322,25 @@ std::vector<crypto::Hash> Ledger::superseded(Kind kind, const note::Note& note) 
   return out;
 }
 
-void Ledger::hold(Kind kind, const note::Note& note) {
+void Ledger::hold(Kind kind, const note::Note& note, WallTime arrived) {
   const auto id = note::hash(note);
-  auto whole = note::render(note);
-  const auto whole_hash = crypto::sha256(view(whole));
-  held_[id] =
-      Held{kind, std::move(whole), whole_hash, rank_of(note.text), forget_after(kind, note.text)};
+  Held held;
+  held.kind = kind;
+  held.note = note::render(note);
+  held.whole = crypto::sha256(view(held.note));
+  held.rank = rank_of(note.text);
+  held.arrived = arrived;
+  held.over = end_of(kind, note.text);
+  held.forget = forget_after(kind, held.over);
+  for (const auto& share : shares_of(kind, note, evidence_)) held.owners.push_back(share.owner);
+  if (kind == Kind::kGrant) {
+    if (const auto grant = trust::Grant::parse(note.text)) held.grant = grant->id;
+  }
+  if (kind == Kind::kRevocation) {
+    const auto revocation = trust::Revocation::parse(note.text);
+    if (revocation && revocation->site) held.site = revocation->site->id;
+  }
+  put(id, std::move(held));
   if (kind == Kind::kService) {
     if (const auto service = trust::Service::parse(note.text)) services_[service->node] = id;
   }
@@ -219,30 +349,72 @@ void Ledger::hold(Kind kind, const note::Note& note) {
   }
 }
 
+void Ledger::hold_further(const Further& further, WallTime arrived) {
+  Held held;
+  held.note = note::render(further.note);
+  held.whole = crypto::sha256(view(held.note));
+  held.rank = rank_of(further.note.text);
+  held.arrived = arrived;
+  held.over = held.forget = kNever;
+  if (further.site) held.site = further.site->id;
+  held.owners.push_back("further statements of the key " + crypto::format_public_key(further.signer));
+  put(note::hash(further.note), std::move(held));
+}
+
+void Ledger::put(const crypto::Hash& id, Held held) {
+  if (const auto* before = find(id)) held.arrived = std::min(held.arrived, before->arrived);
+  drop(id);
+  for (const auto& owner : held.owners) shares_.add(owner, id);
+  held_[id] = std::move(held);
+}
+
+void Ledger::drop(const crypto::Hash& id) {
+  const auto found = held_.find(id);
+  if (found == held_.end()) return;
+  for (const auto& owner : found->second.owners) shares_.remove(owner, id);
+  held_.erase(found);
+}
+
 void Ledger::journal(audit::Entry entry) {
+  auto& batch = entry.kind == audit::Kind::kRevocation ? revoking_ : batch_;
   auto site = entry.site;
   auto line = audit::render(entry);
-  batch_.audit.push_back({std::string(kOwnSource), next_index_++, std::move(site), entry.at, line});
+  batch.audit.push_back({std::string(kOwnSource), 0, std::move(site), entry.at, line});
 }
 
 void Ledger::upload(std::vector<AuditRow> rows) {
   for (auto& row : rows) batch_.audit.push_back(std::move(row));
 }
 
+Status Ledger::commit_revocations() {
+  auto batch = std::exchange(revoking_, {});
+  batch.revokes = true;
+  return write(std::move(batch));
+}
+
 Status Ledger::commit() {
-  const auto batch = std::exchange(batch_, {});
-  return batch.empty() ? Status{} : store_.commit(batch);
+  if (auto done = commit_revocations(); !done) return done;
+  return write(std::exchange(batch_, {}));
+}
+
+// Our own lines are numbered as they are written: of one source only growing numbers count.
+Status Ledger::write(Batch batch) {
+  if (batch.empty()) return {};
+  for (auto& row : batch.audit) {
+    if (is_own(row)) row.index = next_index_++;
+  }
+  return store_.commit(batch);
 }
 
 void Ledger::advance(Now now) {
   evidence_.advance(now);
-  for (auto held = held_.begin(); held != held_.end();) {
-    if (held->second.forget < now.wall) {
-      batch_.erase.push_back(held->first);
-      held = held_.erase(held);
-    } else {
-      ++held;
-    }
+  std::vector<crypto::Hash> forgotten;
+  for (const auto& [id, held] : held_) {
+    if (held.forget < now.wall) forgotten.push_back(id);
+  }
+  for (const auto& id : forgotten) {
+    drop(id);
+    batch_.erase.push_back(id);
   }
 }
 
@@ -255,6 +427,22 @@ std::vector<std::string> Ledger::notes_of(Kind kind) const {
   std::vector<std::string> out;
   for (const auto& [id, held] : held_) {
     if (held.kind == kind) out.push_back(held.note);
+  }
+  return out;
+}
+
+std::vector<trust::GrantId> Ledger::grants_of(const trust::IdentityKey& device) const {
+  std::vector<trust::GrantId> out;
+  for (const auto& id : shares_.of("grants of the device " + device.hex())) {
+    if (const auto& grant = held_.at(id).grant) out.push_back(*grant);
+  }
+  return out;
+}
+
+std::vector<std::pair<crypto::Hash, std::optional<trust::SiteId>>> Ledger::further() const {
+  std::vector<std::pair<crypto::Hash, std::optional<trust::SiteId>>> out;
+  for (const auto& [id, held] : held_) {
+    if (!held.kind) out.emplace_back(id, held.site);
   }
   return out;
 }

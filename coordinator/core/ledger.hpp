@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "coordinator/core/further.hpp"
+#include "coordinator/core/shares.hpp"
 #include "coordinator/store/store.hpp"
 #include "proto/audit/entry.hpp"
 #include "proto/note/note.hpp"
@@ -18,6 +20,12 @@ namespace culvert::coordinator {
 
 inline constexpr std::string_view kOwnSource = "coordinator";
 inline constexpr std::chrono::seconds kKeepEnded{30 * 24 * 3600};  // past the end of a statement
+// A grant's revocation is kept for as long as anybody holds the grant (trust::kTombstoneKeep).
+inline constexpr std::chrono::seconds kKeepRevocation{2 * 24 * 3600};
+inline constexpr std::chrono::seconds kDeviceRevocation{31 * 24 * 3600};  // past its issue
+inline constexpr std::chrono::seconds kNodeRevocation{431 * 24 * 3600};   // past its issue
+// Of kMaxStoredNotes this many are for revocations alone.
+inline constexpr std::size_t kReservedForRevocations = 16'384;
 
 class Ledger {
  public:
@@ -28,33 +36,53 @@ class Ledger {
   Status load(Now now);
 
   // Verifies one statement and takes it. Errors as Evidence::offer; kNotFound: a site or a vendor
-  // that the operator has not added.
+  // that the operator has not added; kExhausted: whom it is charged to has its share (shares.hpp).
   Result<trust::Change> take(const note::Note& note, Now now);
-  void journal(audit::Entry entry);  // one of our own audit lines
+  // Our own audit lines. Those of revocations are committed with the revocations.
+  void journal(audit::Entry entry);
   void upload(std::vector<AuditRow> rows);
-  // On failure memory and store differ: load() again before anything else.
+  // Revocations first, in a batch of their own that may use the store's reserve. On failure memory
+  // and store differ: load() again before anything else.
+  Status commit_revocations();
   Status commit();
-  bool uncommitted() const { return !batch_.empty(); }
+  bool revoking() const { return !revoking_.empty(); }
+  bool uncommitted() const { return !batch_.empty() || !revoking_.empty(); }
 
   void advance(Now now);  // time passed: grants end, what ended long ago is forgotten
   const trust::Evidence& evidence() const { return evidence_; }
   bool serves(const trust::SiteId& site) const { return sites_.contains(site); }
   bool has_vendor() const { return has_vendor_; }
   struct Held {
-    trust::Kind kind = trust::Kind::kRoot;
-    std::string note;        // text and signature lines
-    crypto::Hash whole;      // SHA-256 of `note`
+    std::optional<trust::Kind> kind;      // absent: of a type not known here
+    std::optional<trust::SiteId> site;    // of a revocation or a statement of an unknown type
+    std::optional<trust::GrantId> grant;  // of a grant
+    std::string note;                     // text and signature lines
+    crypto::Hash whole;                   // SHA-256 of `note`
     std::uint64_t rank = 0;  // in ascending order each can be verified with those before it
-    WallTime forget;         // so long over that nobody can need it
+    WallTime arrived;
+    WallTime over;                    // it counts for nothing from then on
+    WallTime forget;                  // so long over that nobody can need it
+    std::vector<std::string> owners;  // whom it is charged to
   };
   const Held* find(const crypto::Hash& id) const;  // null: not held
   std::vector<std::string> notes_of(trust::Kind kind) const;
+  std::vector<trust::GrantId> grants_of(const trust::IdentityKey& device) const;
+  // Statements of unknown types; `site` absent: the vendor's.
+  std::vector<std::pair<crypto::Hash, std::optional<trust::SiteId>>> further() const;
   std::size_t size() const { return held_.size(); }
+  Result<std::uint64_t> position() { return store_.position(); }
 
  private:
   Status may_take(trust::Kind kind, const note::Note& note, Now now) const;
+  Status has_share(const note::Note& note, const std::vector<Share>& shares, Now now) const;
+  bool counts(const Held& held, Now now) const;
+  Result<trust::Change> take_further(const note::Note& note, Now now);
   std::vector<crypto::Hash> superseded(trust::Kind kind, const note::Note& note) const;
-  void hold(trust::Kind kind, const note::Note& note);
+  void hold(trust::Kind kind, const note::Note& note, WallTime arrived);
+  void hold_further(const Further& further, WallTime arrived);
+  void put(const crypto::Hash& id, Held held);
+  void drop(const crypto::Hash& id);
+  Status write(Batch batch);
 
   Store& store_;
   trust::Evidence evidence_;
@@ -63,8 +91,9 @@ class Ledger {
   std::map<crypto::Hash, Held> held_;
   std::map<trust::IdentityKey, crypto::Hash> services_;  // the service statement of each node
   std::map<trust::SiteId, crypto::Hash> directory_;      // the site statement of each site
-  std::uint64_t next_index_ = 0;                         // of our own audit lines
-  Batch batch_;
+  Shares shares_;
+  std::uint64_t next_index_ = 0;  // of our own audit lines, which get it when they are written
+  Batch batch_, revoking_;
 };
 
 }  // namespace culvert::coordinator

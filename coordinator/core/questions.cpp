@@ -1,6 +1,7 @@
 // Answers: site information, leases, tickets, lists, audit.
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "coordinator/core/impl.hpp"
 #include "coordinator/core/reporters.hpp"
@@ -9,66 +10,6 @@ namespace culvert::coordinator {
 namespace {
 
 tl::unexpected<Error> no_such_site() { return fail(ErrorCode::kNotFound, "no such site"); }
-
-// Collects notes once each, while they fit into one answer.
-class Bundle {
- public:
-  bool add(std::span<const note::Note> notes, control::Reply& reply) {
-    std::vector<std::string> fresh;
-    std::size_t bytes = 0;
-    for (const auto& note : notes) {
-      if (seen_.contains(note::hash(note))) continue;
-      fresh.push_back(note::render(note));
-      bytes += fresh.back().size();
-    }
-    if (bytes_ + bytes > kMaxReplyBytes) return false;
-    if (reply.notes.size() + fresh.size() > control::kMaxNotes) return false;
-    for (const auto& note : notes) seen_.insert(note::hash(note));
-    for (auto& text : fresh) reply.notes.push_back(std::move(text));
-    bytes_ += bytes;
-    return true;
-  }
-  bool entry(const note::Note& note, std::string state, control::Reply& reply) {
-    auto text = note::render(note);
-    if (bytes_ + text.size() > kMaxReplyBytes) return false;
-    if (reply.entries.size() >= control::kMaxNotes) return false;
-    bytes_ += text.size();
-    reply.entries.push_back({std::move(text), std::move(state)});
-    return true;
-  }
-
- private:
-  std::set<crypto::Hash> seen_;
-  std::size_t bytes_ = 0;
-};
-
-std::string describe(const trust::RequestState& state) {
-  std::string out(trust::phase_name(state.phase));
-  if (state.phase == trust::RequestPhase::kPending) {
-    out += " needs vendor=" + std::to_string(state.vendor_missing);
-    out += " customer=" + std::to_string(state.customer_missing);
-  }
-  if (!state.why.empty()) out += " (" + state.why.substr(0, 400) + ")";
-  return out;
-}
-
-// What approvers still have to do with: not what is over.
-bool worth_listing(trust::RequestPhase phase) {
-  switch (phase) {
-    case trust::RequestPhase::kPending:
-    case trust::RequestPhase::kApproved:
-    case trust::RequestPhase::kActive:
-    case trust::RequestPhase::kInvalid:
-      return true;
-    case trust::RequestPhase::kCompleted:
-    case trust::RequestPhase::kExpired:
-    case trust::RequestPhase::kRevoked:
-    case trust::RequestPhase::kDenied:
-    case trust::RequestPhase::kWithdrawn:
-      break;
-  }
-  return false;
-}
 
 // An agent asks about its own site; a device about any site that is served here (its lease then
 // names only grants of its own).
@@ -114,17 +55,33 @@ Result<control::Message> Core::Impl::site_info(Now now, const Connection& connec
                     (connection.node->kind == trust::NodeKind::kDevice ||
                      (site && connection.node->site == *site));
   if (!site || !(node || sight(connection).sees(site->id))) return no_such_site();
-  control::Reply reply;
-  reply.re = question.id;
-  Bundle bundle;
-  (void)bundle.add(evidence.chain_notes(), reply);
-  for (const auto& note : evidence.chain_notes(site->id)) {
+  std::vector<note::Note> notes = evidence.chain_notes();
+  for (auto& note : evidence.chain_notes(site->id)) {
     // A policy names every service: whoever asks learns its hash alone.
-    if (trust::kind_of(note.text) == trust::Kind::kPolicy) continue;
-    if (!bundle.add(std::span(&note, 1), reply)) break;
+    if (trust::kind_of(note.text) != trust::Kind::kPolicy) notes.push_back(std::move(note));
   }
+  Pages pages({});
+  pages.add_notes(notes);
+  auto reply = pages.take();
+  reply.re = question.id;
   reply.policy = evidence.policy_hash(site->id);
   return reply;
+}
+
+// A lease says that nothing known here ends the grants. So there is none while a revocation could
+// not be made durable, and none of a site whose agents know more than an old copy of the store.
+Status Core::Impl::lease_allowed(Now now, const trust::SiteRef& site) const {
+  if (revocation_lost_ || !store_.can_revoke()) {
+    return fail(ErrorCode::kUnavailable,
+                "no leases: the coordinator cannot make revocations durable (its disk is full)");
+  }
+  const auto offering = offering_.find(site.id);
+  if (offering != offering_.end() && !offering->second && now.steady < started_ + kOfferTime) {
+    return fail(ErrorCode::kUnavailable,
+                "no leases yet: the coordinator's store is an older copy, and no agent of the site "
+                "has handed in the revocations that it keeps");
+  }
+  return {};
 }
 
 Result<control::Message> Core::Impl::lease(Now now, const Connection& connection,
@@ -135,6 +92,7 @@ Result<control::Message> Core::Impl::lease(Now now, const Connection& connection
   if (!site || !admitted(now, *agent)) {
     return fail(ErrorCode::kDenied, "leases are for a site's agents and its grantees alone");
   }
+  if (auto allowed = lease_allowed(now, *site); !allowed) return fail_with(allowed.error());
   if (next_change_ <= now.steady) refresh(now);
   const auto served = audience_->served_by(agent->identity);
   trust::Lease lease;
@@ -157,7 +115,7 @@ Result<control::Message> Core::Impl::lease(Now now, const Connection& connection
   if (leased_.size() > trust::kMaxGrants) leased_.clear();
   for (const auto& id : wanted) {
     const auto* grant = ledger_.evidence().grant(id);
-    if (agent->kind != trust::NodeKind::kAgent) continue;
+    if (agent->kind != trust::NodeKind::kAgent || full_) continue;
     if (grant == nullptr || !leased_.emplace(agent->identity, id).second) continue;
     journal(now, audit::Kind::kGrantActive, agent->name.str(), grant, "leased", "");
   }
@@ -191,63 +149,23 @@ Result<control::Message> Core::Impl::ticket(Now now, const Connection& connectio
   return control::Ticket{request.id, request.relay, note::render(*note)};
 }
 
-Result<control::Message> Core::Impl::list(Now now, const Connection& connection,
-                                          const control::List& question) const {
-  const auto& evidence = ledger_.evidence();
-  const auto sees = sight(connection);
-  control::Reply reply;
-  reply.re = question.id;
-  Bundle bundle;
-  (void)bundle.add(evidence.chain_notes(), reply);
-  if (question.what == control::ListWhat::kDevices) {
-    if (!sees.admission) return fail(ErrorCode::kDenied, "a device-admission key must be proven");
-    for (const auto& [identity, waiting] : waiting_) {
-      if (waiting.node.expires <= now.wall) continue;
-      if (!bundle.entry(waiting.note, "WAITING", reply)) break;
-    }
-    for (const auto& node : evidence.nodes(now)) {
-      const auto* note = evidence.node_note(node.identity);
-      if (node.kind != trust::NodeKind::kDevice || note == nullptr) continue;
-      if (!bundle.entry(*note, "ADMITTED", reply)) break;
-    }
-    return reply;
-  }
-  if (!sees.any()) return fail(ErrorCode::kDenied, "an approver's key must be proven");
-  if (question.what == control::ListWhat::kNodes) {
-    for (const auto& site : evidence.sites()) {
-      if (!sees.sees(site.id)) continue;
-      if (!bundle.add(evidence.chain_notes(site.id), reply)) break;
-      for (const auto& note : evidence.enrolled_notes(site.id)) {
-        if (!bundle.add(std::span(&note, 1), reply)) break;
-      }
-    }
-    return reply;
-  }
-  const auto add = [&](bool pending) {
-    for (const auto& id : evidence.grants()) {
-      const auto* grant = evidence.grant(id);
-      const auto* note = evidence.grant_note(id);
-      if (grant == nullptr || note == nullptr || !sees.sees(grant->site.id)) continue;
-      if (question.site && grant->site.name.str() != *question.site) continue;
-      const auto state = evidence.state(id, now);
-      if (!worth_listing(state.phase)) continue;
-      if ((state.phase == trust::RequestPhase::kPending) != pending) continue;
-      if (!bundle.add(evidence.supporting_notes(id), reply)) return;
-      if (!bundle.entry(*note, describe(state), reply)) return;
-    }
-  };
-  add(true);  // where not all fits, what waits comes first
-  add(false);
-  return reply;
-}
-
-Result<control::Message> Core::Impl::upload(Now now, const Connection& connection,
+Result<control::Message> Core::Impl::upload(Now now, Connection& connection,
                                             const control::AuditUpload& upload) {
   if (!connection.node || !admitted(now, *connection.node)) {
     return fail(ErrorCode::kDenied, "audit entries come from admitted nodes alone");
   }
   const auto& node = *connection.node;
   if (upload.first > kMaxAuditIndex) return fail(ErrorCode::kInvalid, "no index of an audit line");
+  if (auto may = writable(); !may) return fail_with(may.error());
+  control::Reply reply;
+  reply.re = upload.id;
+  // An upload that was under way before the welcome would leave a gap for ever; the next one may
+  // have a gap, because the lines before it are gone at the node too.
+  if (const auto next = std::exchange(connection.audit_next, std::nullopt);
+      next && upload.first > *next) {
+    reply.next = *next;
+    return reply;
+  }
   std::vector<AuditRow> rows;
   std::size_t bytes = 0;
   for (const auto& line : upload.entries) {
@@ -263,8 +181,6 @@ Result<control::Message> Core::Impl::upload(Now now, const Connection& connectio
     return fail_with(room.error());
   }
   ledger_.upload(std::move(rows));
-  control::Reply reply;
-  reply.re = upload.id;
   reply.next = upload.first + upload.entries.size();
   return reply;
 }

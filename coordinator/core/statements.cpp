@@ -26,14 +26,44 @@ Result<control::Message> Core::Impl::put(Now now, const Connection& connection,
   if (!connection.node && connection.proven.empty()) {
     return fail(ErrorCode::kDenied, "prove a key before handing in statements");
   }
+  // What revokes is made durable apart from the rest: it may use the room that is set aside for it.
+  bool revoking = false;
+  Status settled = {};
   for (const auto& text : put.notes) {
+    if (const bool revokes = text.starts_with(trust::Revocation::kType); revokes != revoking) {
+      if (auto done = settle(now); !done) settled = done;
+      revoking = revokes;
+    }
     if (auto taken = put_one(now, connection, text); !taken) {
       ++counters_.refused_statements;
       return fail_with(taken.error());
     }
   }
+  if (!settled) return fail_with(settled.error());
   control::Reply reply;
   reply.re = put.id;
+  return reply;
+}
+
+// Revocations that a node has kept and this store lacks, because it is an older copy.
+Result<control::Message> Core::Impl::offer(Now now, const Connection& connection,
+                                           const control::Offer& offer) {
+  if (!connection.node || !admitted(now, *connection.node)) {
+    return fail(ErrorCode::kDenied, "revocations are offered by admitted nodes alone");
+  }
+  control::Reply reply;
+  reply.re = offer.id;
+  for (const auto& id : offer.ids) {
+    if (ledger_.find(id) == nullptr && reply.lines.size() < control::kMaxAuditEntries) {
+      reply.lines.push_back(id.hex());
+    }
+  }
+  for (const auto& text : offer.notes) {
+    if (!text.starts_with(trust::Revocation::kType)) continue;
+    if (!put_one(now, connection, text)) ++counters_.refused_statements;  // the others still count
+  }
+  const auto offering = offering_.find(connection.node->site.id);
+  if (offering != offering_.end() && reply.lines.empty()) offering->second = true;
   return reply;
 }
 
@@ -48,10 +78,15 @@ Status Core::Impl::put_one(Now now, const Connection& connection, std::string_vi
     if (own->identity != node->identity) {
       return fail(ErrorCode::kDenied, "a node hands in its own statement only");
     }
-    if (own->kind == trust::NodeKind::kDevice) return wait_for_admission(now, *note, *own);
+    if (own->kind == trust::NodeKind::kDevice) {
+      return wait_for_admission(now, connection, *note, *own);
+    }
   }
   if (node != nullptr && !admitted(now, *node)) {
     return fail(ErrorCode::kDenied, "this device is not admitted (yet)");
+  }
+  if (kind != trust::Kind::kRevocation) {
+    if (auto may = writable(); !may) return may;
   }
   trust::RequestState before;
   if (kind == trust::Kind::kGrant) {
@@ -62,18 +97,29 @@ Status Core::Impl::put_one(Now now, const Connection& connection, std::string_vi
     }
     before = ledger_.evidence().state(grant->id, now);
   }
+  const auto agent = kind == trust::Kind::kNode ? trust::Node::parse(note->text)
+                                                : Result<trust::Node>(trust::Node{});
+  const bool new_agent = agent && agent->kind == trust::NodeKind::kAgent &&
+                         kind == trust::Kind::kNode &&
+                         ledger_.evidence().node_note(agent->identity) == nullptr;
   const auto change = ledger_.take(*note, now);
   if (!change) return fail_with(change.error());
   if (change->kind == trust::ChangeKind::kNone) return {};
   changed_ = true;
-  if (change->identity) waiting_.erase(*change->identity);
+  if (new_agent) journal_new_agent(now, *agent);
+  if (change->kind == trust::ChangeKind::kNode) {
+    no_longer_waits(*change->identity);
+    if (const auto* admitted_now = ledger_.evidence().node(*change->identity, now)) {
+      enter_if_admitted(now, trust::Node(*admitted_now));
+    }
+  }
   journal_change(now, connection, *change, before);
   return {};
 }
 
 // A request begins with its own device; approvers only add to it.
 Status Core::Impl::check_new_request(Now now, const Connection& connection,
-                                     const note::Note& note) const {
+                                     const note::Note& note) {
   const auto& evidence = ledger_.evidence();
   const auto grant = trust::Grant::parse(note.text);
   if (!grant) return fail_with(grant.error());
@@ -85,16 +131,14 @@ Status Core::Impl::check_new_request(Now now, const Connection& connection,
   auto ok = evidence.check_request(note, now);
   if (!ok && ok.error().code != ErrorCode::kDenied) return ok;
   std::size_t open = 0;
-  for (const auto& id : evidence.grants()) {
-    const auto* other = evidence.grant(id);
-    if (other == nullptr || other->device != grant->device) continue;
+  for (const auto& id : ledger_.grants_of(grant->device)) {
     if (unanswered(evidence.state(id, now).phase)) ++open;
   }
   if (open >= kMaxOpenRequests) {
     return fail(ErrorCode::kExhausted, "this device has " + std::to_string(open) +
                                            " requests waiting; withdraw one (culvert revoke)");
   }
-  return {};
+  return rates_.requests.take(grant->device.hex(), 1, now.steady);
 }
 
 void Core::Impl::journal(Now now, audit::Kind kind, std::string who, const trust::Grant* grant,

@@ -63,6 +63,7 @@ Status serve(const CommonOptions& common) {
   }
   auto store = state.store();
   if (!store) return fail_with(store.error());
+  if (auto reserve = (*store)->use_reserve(); !reserve) return reserve;
   runtime::Loop loop;
   if (auto ok = check_clock(**store, loop.now()); !ok) return ok;
   auto tls = tls_context(*settings, state, loop.now());

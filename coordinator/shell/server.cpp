@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "coordinator/core/rooms.hpp"
 #include "proto/runtime/log.hpp"
 
 namespace culvert::coordinator {
@@ -28,6 +29,8 @@ Result<std::unique_ptr<Server>> Server::open(runtime::Loop& loop, const Settings
   server->store_version_ = *version;
   if (auto loaded = server->core_.load(loop.now()); !loaded) return fail_with(loaded.error());
   if (auto listening = server->listen(settings); !listening) return fail_with(listening.error());
+  server->trusted_proxies_ = {settings.trusted_proxies.begin(), settings.trusted_proxies.end()};
+  server->probe_store();
   server->store_timer_.arm_in(kStorePoll);
   server->drain();
   return server;
@@ -94,9 +97,8 @@ void Server::requested(ConnectionId id, const Result<runtime::RequestHead>& head
   if (head->method != "GET") return answer(id, 405, "only GET is served here\n");
   if (head->target == "/healthz") return answer(id, 200, "ok\n");
   if (head->target == "/readyz") {
-    const auto version = store_.version();
-    if (version) return answer(id, 200, "ok\n");
-    return answer(id, 503, "the store is not usable: " + version.error().message + "\n");
+    if (writable_) return answer(id, 200, "ok\n");
+    return answer(id, 503, "the store is not usable: " + writable_.error().message + "\n");
   }
   if (admin) {
     if (head->target == "/metrics") return answer(id, 200, render_metrics());
@@ -121,7 +123,7 @@ void Server::upgrade(ConnectionId id, const runtime::RequestHead& head, const En
   peer.http.reset();
   peer.socket = std::make_unique<runtime::WebSocketStream>(
       loop_, rng_, runtime::WebSocketRole::kServer, std::move(stream));
-  core_.handle_opened(loop_.now(), id, format(from));
+  core_.handle_opened(loop_.now(), id, source(head, from));
   peer.socket->start({
       [this, id](ByteView message) {
         core_.handle_message(loop_.now(), id, message);
@@ -146,6 +148,12 @@ void Server::lift_limits(ConnectionId id) {
   peer->second.socket->lift_limits();
 }
 
+// A header that stands twice says nothing: then the proxy itself is the source.
+std::string Server::source(const runtime::RequestHead& head, const Endpoint& from) const {
+  const auto hop = client_hop(from.address, head.headers.one("X-Forwarded-For"), trusted_proxies_);
+  return hop == from.address ? format(from) : format(hop);
+}
+
 void Server::drain() {
   for (auto& effect : core_.take_effects()) {
     const auto id = std::visit([](const auto& e) { return e.connection; }, effect);
@@ -160,8 +168,24 @@ void Server::drain() {
   core_timer_.arm_at(core_.next_deadline());
 }
 
+// Apart from the requests that ask for it, so that many of them cost no more than one.
+void Server::probe_store() {
+  probe_at_ = loop_.now().steady + kProbeEvery;
+  const auto probed = store_.probe();
+  if (writable_.has_value() != probed.has_value()) {
+    if (probed) {
+      log::info("the store takes statements again");
+    } else {
+      log::error("the store takes nothing but revocations",
+                 {{"error", probed.error()}, {"revocations", store_.can_revoke() ? "yes" : "no"}});
+    }
+  }
+  writable_ = probed;
+}
+
 void Server::look_at_store() {
   store_timer_.arm_in(kStorePoll);
+  if (probe_at_ <= loop_.now().steady) probe_store();
   const auto version = store_.version();
   if (!version || *version == store_version_) return;
   store_version_ = *version;
@@ -185,6 +209,18 @@ std::string Server::render_metrics() {
   gauge("culvert_coordinator_connections", "open control connections", now.connections);
   gauge("culvert_coordinator_nodes", "nodes connected", now.nodes_connected);
   gauge("culvert_coordinator_statements", "statements held", now.notes);
+  gauge("culvert_coordinator_unproven", "connections that have proven nothing yet", now.unproven);
+  gauge("culvert_coordinator_waiting_devices", "devices that wait for admission",
+        now.waiting_devices);
+  gauge("culvert_coordinator_takes_statements", "1; 0 while the store takes revocations at most",
+        now.takes_statements && writable_ ? 1 : 0);
+  gauge("culvert_coordinator_leases_stopped",
+        "1 while no lease is signed because a revocation would not be durable",
+        now.leases_stopped ? 1 : 0);
+  count("culvert_coordinator_refused_rates_total", "messages of parties that asked too often",
+        now.refused_rates);
+  count("culvert_coordinator_new_agents_total", "agents that a site did not have before",
+        now.new_agents);
   count("culvert_coordinator_refused_connections_total", "hellos refused, or no room",
         now.refused_connections);
   gauge("culvert_coordinator_strangers", "connections that have not proven who they are",

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "coordinator/core/core.hpp"
@@ -23,6 +24,7 @@
 namespace culvert::coordinator {
 
 inline constexpr Duration kStorePoll = 500ms;  // for what other processes have added
+inline constexpr Duration kProbeEvery = 5s;    // a real write, whose outcome /readyz shows
 
 class Server {
  public:
@@ -56,6 +58,8 @@ class Server {
   void answer(ConnectionId id, int status, std::string_view body);
   std::string render_metrics();
   void look_at_store();
+  void probe_store();
+  std::string source(const runtime::RequestHead& head, const Endpoint& from) const;
   void lift_limits(ConnectionId id);  // once the core knows the peer
   void drain();                       // the core's effects, and when it wants to be called next
 
@@ -72,6 +76,9 @@ class Server {
   std::uint64_t last_id_ = 0;
   std::uint64_t malformed_ = 0;  // TLS, HTTP and WebSocket; the core counts what is inside
   std::uint64_t store_version_ = 0;
+  std::set<IpAddress> trusted_proxies_;
+  Status writable_ = {};  // as the last probe found
+  Instant probe_at_{};
   runtime::Timer core_timer_;
   runtime::Timer store_timer_;
   runtime::Metrics metrics_;

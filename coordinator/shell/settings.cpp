@@ -56,6 +56,14 @@ Result<Settings> read(Config config) {
     if (!ids.insert(settings.relays.back().id).second) entry.refuse("id", "stands twice");
   });
   if (settings.relays.size() > control::kMaxRelays) config.refuse("relays", "at most 16");
+  for (const auto& proxy : config.texts("trusted_proxies")) {
+    const auto address = parse_address(proxy);
+    if (address) {
+      settings.trusted_proxies.push_back(*address);
+    } else {
+      config.refuse("trusted_proxies", "must be addresses, such as \"10.0.0.5\"");
+    }
+  }
   if (config.has("metrics")) {
     settings.metrics = read_endpoint(config, "metrics", "127.0.0.1:0");
     if (!settings.metrics->address.is_loopback()) {

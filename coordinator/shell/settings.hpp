@@ -21,6 +21,8 @@ struct Settings {
   std::vector<control::RelayInfo> relays;
   std::optional<Endpoint> metrics;                 // loopback only
   std::size_t strangers = runtime::kMaxStrangers;  // connections before a proof; not in a file
+  // HTTP proxies before the coordinator: the client's address is what they say of it.
+  std::vector<IpAddress> trusted_proxies;
 };
 
 inline constexpr std::string_view kDefaultConfig = "/etc/culvert/coordinator.json";

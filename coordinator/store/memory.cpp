@@ -6,9 +6,24 @@
 namespace culvert::coordinator {
 
 Status MemoryStore::commit(const Batch& batch) {
-  if (failing_) return fail(ErrorCode::kUnavailable, "the store does not take anything now");
+  if (failing_) {
+    if (auto full = probe(); !batch.revokes || reserve_ == 0) return full;
+    --reserve_;
+  }
   apply(batch);
   return {};
+}
+
+Status MemoryStore::probe() {
+  if (!failing_) return {};
+  return fail(ErrorCode::kUnavailable, "the store does not take anything now");
+}
+
+void MemoryStore::restore(const MemoryStore& copy) {
+  notes_ = copy.notes_;
+  audit_ = copy.audit_;
+  next_index_ = copy.next_index_;
+  position_ = copy.position_;
 }
 
 void MemoryStore::commit_elsewhere(const Batch& batch) {
@@ -22,6 +37,7 @@ void MemoryStore::apply(const Batch& batch) {
     const auto known = std::find_if(notes_.begin(), notes_.end(), same);
     if (known == notes_.end()) {
       notes_.push_back(row);
+      ++position_;
     } else {
       known->note = row.note;  // when it arrived first stays
     }
@@ -34,6 +50,7 @@ void MemoryStore::apply(const Batch& batch) {
     auto& next = next_index_[row.source];
     if (row.index < next) continue;  // a repeat
     next = row.index + 1;
+    ++position_;
     audit_.push_back({++audit_number_, row});
     audit_bytes_[row.site][row.source] += size_of(row);
     touched.insert(row.site);

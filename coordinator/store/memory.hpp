@@ -20,8 +20,18 @@ class MemoryStore final : public Store {
   Result<std::uint64_t> next_index(const std::string& source) override;
   Result<std::uint64_t> version() override { return version_; }
 
-  void set_failing(bool failing) { failing_ = failing; }  // commits fail, as a full disk makes them
-  void commit_elsewhere(const Batch& batch);              // as another process would
+  Result<std::uint64_t> position() override { return position_; }
+  Status probe() override;
+  bool can_revoke() const override { return !failing_ || reserve_ > 0; }
+
+  // Commits fail, as a full disk makes them, but for so many batches that revoke.
+  void set_failing(bool failing, std::size_t reserve = 0) {
+    failing_ = failing;
+    reserve_ = reserve;
+  }
+  // What a copy of the store holds, and the store that an older copy has replaced.
+  void restore(const MemoryStore& copy);
+  void commit_elsewhere(const Batch& batch);  // as another process would
 
  private:
   void apply(const Batch& batch);
@@ -34,7 +44,9 @@ class MemoryStore final : public Store {
   std::map<std::string, std::map<std::string, std::uint64_t>> audit_bytes_;  // by site and source
   std::map<std::string, std::uint64_t> next_index_;
   std::uint64_t version_ = 0;
+  std::uint64_t position_ = 0;
   bool failing_ = false;
+  std::size_t reserve_ = 0;
 };
 
 }  // namespace culvert::coordinator

@@ -107,6 +107,52 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path,
 
 Status SqliteStore::commit(const Batch& batch) {
   if (batch.empty()) return {};
+  auto done = empty_reserve();  // first: what it holds came before
+  if (done) done = commit_here(batch);
+  writable_ = done.has_value();
+  if (done || !batch.revokes || !reserve_) return done;
+  return reserve_->append(batch);
+}
+
+Status SqliteStore::use_reserve() {
+  auto reserve = Reserve::open(path_ + "-reserve");
+  if (!reserve) return fail_with(reserve.error());
+  reserve_ = *std::move(reserve);
+  writable_ = empty_reserve().has_value();
+  return {};
+}
+
+// A batch that is moved twice, because the coordinator ended in between, adds nothing.
+Status SqliteStore::empty_reserve() {
+  if (!reserve_ || reserve_->held().empty()) return {};
+  Batch all;
+  for (const auto& batch : reserve_->held()) {
+    all.put.insert(all.put.end(), batch.put.begin(), batch.put.end());
+    all.audit.insert(all.audit.end(), batch.audit.begin(), batch.audit.end());
+  }
+  if (auto moved = commit_here(all); !moved) return moved;
+  return reserve_->clear();
+}
+
+Status SqliteStore::probe() {
+  auto done = empty_reserve();
+  // The value stays as it is; SQLite writes and syncs its first page all the same.
+  if (done) done = run("PRAGMA user_version = " + std::to_string(kSchemaVersion));
+  // SQLite may write into room that its log has already; a full disk shows in new room alone.
+  if (done && reserve_) done = reserve_->try_room();
+  writable_ = done.has_value();
+  return done;
+}
+
+bool SqliteStore::can_revoke() const {
+  return writable_ || (reserve_ && reserve_->left() >= kLeastReserve);
+}
+
+Result<std::uint64_t> SqliteStore::position() {
+  return number("SELECT coalesce(sum(seq), 0) FROM sqlite_sequence");
+}
+
+Status SqliteStore::commit_here(const Batch& batch) {
   if (auto begun = run("BEGIN IMMEDIATE"); !begun) return begun;
   auto written = write(batch);
   if (written) written = run("COMMIT");
@@ -188,6 +234,10 @@ Result<std::vector<NoteRow>> SqliteStore::notes() {
     out.push_back({*id, read.text_at(1), WallTime{read.number_at(2)}});
   }
   if (!read.ok()) return trouble("cannot read the store");
+  if (!reserve_) return out;
+  for (const auto& batch : reserve_->held()) {
+    out.insert(out.end(), batch.put.begin(), batch.put.end());
+  }
   return out;
 }
 
@@ -218,7 +268,14 @@ Result<std::uint64_t> SqliteStore::next_index(const std::string& source) {
                  "SELECT coalesce(max(position) + 1, 0) FROM audit WHERE source = ?");
   read.text(source);
   if (!read.row()) return trouble("cannot read the store");
-  return read.unsigned_at(0);
+  auto next = read.unsigned_at(0);
+  if (!reserve_) return next;
+  for (const auto& batch : reserve_->held()) {
+    for (const auto& row : batch.audit) {
+      if (row.source == source) next = std::max(next, row.index + 1);
+    }
+  }
+  return next;
 }
 
 Result<std::uint64_t> SqliteStore::version() { return number("PRAGMA data_version"); }

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "coordinator/store/reserve.hpp"
 #include "coordinator/store/store.hpp"
 
 struct sqlite3;
@@ -30,6 +31,15 @@ class SqliteStore final : public Store {
   Result<std::vector<StoredAudit>> audit(const AuditFilter& filter) override;
   Result<std::uint64_t> next_index(const std::string& source) override;
   Result<std::uint64_t> version() override;
+  Result<std::uint64_t> position() override;
+  Status probe() override;
+  bool can_revoke() const override;
+
+  // Sets room for revocations aside beside the store (FILE-reserve), or takes over what is there:
+  // the running coordinator alone does that. On a full disk the room may be missing; probe() makes
+  // it as soon as it can.
+  Status use_reserve();
+  std::size_t reserve_left() const { return reserve_ ? reserve_->left() : 0; }
 
  private:
   class Statement;
@@ -39,6 +49,8 @@ class SqliteStore final : public Store {
 
   SqliteStore(std::string path, std::unique_ptr<sqlite3, Close> database);
   Status run(std::string_view sql);
+  Status commit_here(const Batch& batch);
+  Status empty_reserve();
   Status migrate();
   Status check_ours();
   Status back_up(std::uint64_t version);
@@ -51,6 +63,8 @@ class SqliteStore final : public Store {
   std::string path_;
   std::uint64_t max_site_audit_ = kMaxSiteAudit;
   std::unique_ptr<sqlite3, Close> database_;
+  std::unique_ptr<Reserve> reserve_;
+  bool writable_ = true;  // as the last commit or probe found
 };
 
 }  // namespace culvert::coordinator

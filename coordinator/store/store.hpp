@@ -1,5 +1,8 @@
 // Where the coordinator keeps what must survive a restart: statements and audit lines.
 //
+// A full disk does not keep anybody from revoking: room for revocations is set aside beforehand
+// (reserve.hpp), and batches that revoke go there when the store takes nothing.
+//
 // The core holds everything it needs in memory and reads the store at start and when another
 // process (`site add`) has changed it; each step of the core is one commit, durable on return and
 // all or nothing. Nothing here is trusted: notes are verified again when they are read.
@@ -58,11 +61,12 @@ struct AuditFilter {
 
 inline std::uint64_t size_of(const AuditRow& row) { return row.line.size() + kAuditRowOverhead; }
 
-// One step: applied whole or not at all.
+// One step: applied whole or not at all. `revokes`: it ends something and may use the reserve.
 struct Batch {
   std::vector<NoteRow> put;  // by id: new, or replaces (signature lines merged by the core)
   std::vector<crypto::Hash> erase;
   std::vector<AuditRow> audit;
+  bool revokes = false;
 
   bool empty() const { return put.empty() && erase.empty() && audit.empty(); }
 };
@@ -80,8 +84,18 @@ class Store {
   virtual Result<std::vector<StoredAudit>> audit(const AuditFilter& filter) = 0;
   // One above the highest index that the source has stored; 0 when none.
   virtual Result<std::uint64_t> next_index(const std::string& source) = 0;
-  // Changes when another process has committed; also the round trip that /readyz makes.
+  // Changes when another process has committed.
   virtual Result<std::uint64_t> version() = 0;
+  // Grows with every new statement and audit line and never goes back, so that an older copy of the
+  // store is known by a lower one.
+  virtual Result<std::uint64_t> position() = 0;
+
+  // Writes as a commit does, moves what the reserve holds to where it belongs and makes the reserve
+  // whole again. What /readyz and the core ask; an error says what is wrong with the disk.
+  virtual Status probe() = 0;
+  // A batch that revokes would be durable now: the last commit or probe went well, or the reserve
+  // has room.
+  virtual bool can_revoke() const = 0;
 };
 
 }  // namespace culvert::coordinator

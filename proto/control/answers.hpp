@@ -21,10 +21,24 @@ struct RelayInfo {
   crypto::Hash certificate;  // SHA-256 of the DER; zero: not pinned, public authorities vouch
   friend bool operator==(const RelayInfo&, const RelayInfo&) = default;
 };
+// The revocations of one site that the coordinator has for this client. `digest` is
+// revocations_digest() of their ids; `site` is zero for those that name no site.
+struct RevocationSet {
+  crypto::Hash site;
+  std::uint64_t count = 0;
+  crypto::Hash digest;
+  friend bool operator==(const RevocationSet&, const RevocationSet&) = default;
+};
+// Fields that the receiver does not know are ignored.
 struct Welcome {
-  std::string run;  // changes when numbers start anew
+  std::uint32_t version = kProtocolVersion;  // the highest that both sides speak
+  std::string run;                           // changes when numbers start anew
   std::uint64_t seq = 0;
   std::vector<RelayInfo> relays;
+  std::uint64_t stored = 0;      // position of the coordinator's store: grows with every commit
+  std::uint64_t audit_next = 0;  // index of the first line of the client's log that it lacks
+  std::vector<RevocationSet> revocations = {};
+  bool offer = false;  // its store is older than `stored` of this hello: an offer must come
   friend bool operator==(const Welcome&, const Welcome&) = default;
 };
 // `full`: this is all that concerns the client; what it had and does not stand here is dropped.
@@ -35,7 +49,8 @@ struct Delta {
   bool more = false;
   std::vector<std::string> put;
   std::vector<NoteId> drop;
-  std::uint64_t after = 0;  // the number that this step comes after; full: 0
+  std::uint64_t after = 0;   // the number that this step comes after; full: 0
+  std::uint64_t stored = 0;  // as in Welcome
   friend bool operator==(const Delta&, const Delta&) = default;
 };
 struct Lease {
@@ -61,7 +76,8 @@ struct Reply {
   std::vector<std::string> notes;  // everything needed to verify the entries
   std::vector<std::string> lines;
   std::optional<crypto::Hash> policy;
-  std::uint64_t next = 0;  // audit_query: older ones come before this; 0: no more
+  std::uint64_t next = 0;                // audit_query: older ones come before this; 0: no more
+  std::optional<std::string> page = {};  // list: ask on with this; absent: no more
   friend bool operator==(const Reply&, const Reply&) = default;
 };
 struct ErrorReply {

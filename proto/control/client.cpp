@@ -45,9 +45,13 @@ Result<RequestId> Client::site_info(std::string fqdn) {
   const auto id = ++last_id_;
   return keep(id, SiteInfo{id, std::move(fqdn)});
 }
-Result<RequestId> Client::list(ListWhat what, std::optional<std::string> site) {
+Result<RequestId> Client::list(ListWhat what, std::optional<std::string> site, std::string page) {
   const auto id = ++last_id_;
-  return keep(id, List{id, what, std::move(site)});
+  return keep(id, List{id, what, std::move(site), std::move(page)});
+}
+Result<RequestId> Client::offer(std::vector<NoteId> ids, std::vector<std::string> notes) {
+  const auto id = ++last_id_;
+  return keep(id, Offer{id, std::move(ids), std::move(notes)});
 }
 Result<RequestId> Client::upload_audit(std::uint64_t first, std::vector<std::string> entries) {
   const auto id = ++last_id_;
@@ -114,7 +118,7 @@ void Client::handle_message(Instant now, ByteView record) {
   const bool was_ready = channel_->ready();
   auto received = channel_->receive(record);
   if (!received) return lose(now, received.error());
-  if (!was_ready) return send(encode(Hello{kProtocolVersion, node_, enrolment_, run_, seq_}));
+  if (!was_ready) return send(encode(Hello{{}, node_, enrolment_, run_, seq_, stored_}));
   if (!received->message) return;
   auto message = decode(*received->message);
   if (!message) return lose(now, message.error());

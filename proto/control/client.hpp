@@ -50,7 +50,8 @@ class Client {
 
   Result<RequestId> put(std::vector<std::string> notes);
   Result<RequestId> site_info(std::string fqdn);
-  Result<RequestId> list(ListWhat what, std::optional<std::string> site);
+  Result<RequestId> list(ListWhat what, std::optional<std::string> site, std::string page = {});
+  Result<RequestId> offer(std::vector<NoteId> ids, std::vector<std::string> notes);
   Result<RequestId> upload_audit(std::uint64_t first, std::vector<std::string> entries);
   Result<RequestId> query_audit(std::optional<std::string> site, std::uint64_t before);
   // kUnavailable unless connected.
@@ -96,6 +97,7 @@ class Client {
   std::optional<std::string> enrolment_;
   std::string run_;
   std::uint64_t seq_ = 0;
+  std::uint64_t stored_ = 0;  // the position of the coordinator's store that it told last
   std::map<NoteId, crypto::Hash> view_;  // what concerns us → hash of the note with its signatures
   std::optional<Delta> step_;            // the parts of a delta so far
   std::map<RequestId, std::string> pending_;  // JSON of what is kept until answered

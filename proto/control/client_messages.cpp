@@ -1,4 +1,6 @@
 // The half of Client that takes the coordinator's messages.
+#include <algorithm>
+
 #include "proto/control/client.hpp"
 #include "proto/crypto/hash.hpp"
 #include "proto/note/note.hpp"
@@ -53,7 +55,9 @@ void Client::welcomed(Welcome welcome) {
   // Numbers of another run mean nothing; the view stays until a full delta replaces it.
   if (welcome.run != run_) seq_ = 0;
   run_ = std::move(welcome.run);
-  events_.emplace_back(Connected{std::move(welcome.relays)});
+  stored_ = welcome.stored;
+  events_.emplace_back(Connected{std::move(welcome.relays), welcome.audit_next,
+                                 std::move(welcome.revocations), welcome.offer});
   for (const auto& key : options_.proofs) {
     const auto id = ++last_id_;
     asked_.emplace(id, Asked{Asked::What::kProof, {}});
@@ -157,6 +161,7 @@ Status Client::apply(const Delta& step) {
   }
   view_ = std::move(fresh);
   seq_ = step.seq;
+  stored_ = std::max(stored_, step.stored);
   events_.emplace_back(Synced{});
   return {};
 }

@@ -23,6 +23,9 @@ using Output = std::variant<OpenConnection, CloseConnection, SendRecord>;
 // What the owner learns.
 struct Connected {
   std::vector<RelayInfo> relays;
+  std::uint64_t audit_next = 0;                 // Welcome::audit_next
+  std::vector<RevocationSet> revocations = {};  // Welcome::revocations
+  bool offer = false;                           // Welcome::offer
 };
 struct Disconnected {
   Error why;

@@ -1,11 +1,13 @@
 #include "proto/control/message.hpp"
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 #include <type_traits>
 #include <utility>
 
 #include "proto/control/fields.hpp"
+#include "proto/crypto/hash.hpp"
 
 namespace culvert::control {
 namespace {
@@ -26,6 +28,15 @@ constexpr std::array<std::pair<ErrorCode, std::string_view>, 10> kCodes = {{
     {ErrorCode::kTimeout, "timeout"},
     {ErrorCode::kInternal, "internal"},
 }};
+
+constexpr std::array<std::string_view, 3> kLists = {"requests", "devices", "nodes"};
+
+// An object inside a message.
+template <class T>
+concept Part = Is<T, RelayInfo> || Is<T, Listed> || Is<T, RevocationSet>;
+// Where unknown fields are ignored: in hello, in welcome, and in what stands inside a welcome.
+template <class T>
+concept Open = Is<T, Hello> || Is<T, Welcome> || Is<T, RelayInfo> || Is<T, RevocationSet>;
 
 class JsonWriter {
  public:
@@ -50,10 +61,8 @@ class JsonWriter {
   static Json to_json(const FixedBytes<Tag, N>& value) {
     return value.hex();
   }
-  static Json to_json(ListWhat value) {
-    if (value == ListWhat::kNodes) return "nodes";
-    return value == ListWhat::kRequests ? "requests" : "devices";
-  }
+  static Json to_json(ListWhat value) { return kLists[static_cast<std::size_t>(value)]; }
+  static Json to_json(const Versions& value) { return Json::array({value.least, value.most}); }
   static Json to_json(ErrorCode value) { return name(value); }
   template <class T>
   static Json to_json(const std::vector<T>& list) {
@@ -61,8 +70,7 @@ class JsonWriter {
     for (const auto& element : list) out.push_back(to_json(element));
     return out;
   }
-  template <class T>
-  requires std::is_same_v<T, RelayInfo> || std::is_same_v<T, Listed>
+  template <Part T>
   static Json to_json(const T& value) {
     auto out = Json::object();
     JsonWriter writer(out);
@@ -92,8 +100,10 @@ class JsonReader {
     ++read_;
     if (!from_json(*found, value.emplace(), limit)) wrong(key);
   }
-  // `more`: keys that the caller has read.
-  bool ok(std::size_t more) const { return wrong_.empty() && read_ + more == object_.size(); }
+  // `more`: keys that the caller has read. `open`: further keys do no harm.
+  bool ok(std::size_t more, bool open) const {
+    return wrong_.empty() && (open || read_ + more == object_.size());
+  }
   std::string complaint() const {
     return wrong_.empty() ? "has a field that it must not have" : "lacks a good \"" + wrong_ + "\"";
   }
@@ -129,10 +139,16 @@ class JsonReader {
     return hex(json, value.bytes);
   }
   static bool from_json(const Json& json, ListWhat& value, Limit) {
-    value = json == "devices" ? ListWhat::kDevices
-            : json == "nodes" ? ListWhat::kNodes
-                              : ListWhat::kRequests;
-    return json == "devices" || json == "requests" || json == "nodes";
+    for (std::size_t i = 0; i < kLists.size(); ++i) {
+      if (json != kLists[i]) continue;
+      value = static_cast<ListWhat>(i);
+      return true;
+    }
+    return false;
+  }
+  static bool from_json(const Json& json, Versions& value, Limit) {
+    return json.is_array() && json.size() == 2 && from_json(json[0], value.least, {}) &&
+           from_json(json[1], value.most, {}) && value.least <= value.most;
   }
   static bool from_json(const Json& json, ErrorCode& value, Limit) {
     for (const auto& [code, code_name] : kCodes) {
@@ -151,13 +167,12 @@ class JsonReader {
     }
     return true;
   }
-  template <class T>
-  requires std::is_same_v<T, RelayInfo> || std::is_same_v<T, Listed>
+  template <Part T>
   static bool from_json(const Json& json, T& value, Limit) {
     if (!json.is_object()) return false;
     JsonReader reader(json);
     fields(reader, value);
-    return reader.ok(0);
+    return reader.ok(0, Open<T>);
   }
   template <std::size_t N>
   static bool hex(const Json& json, std::array<std::uint8_t, N>& value) {
@@ -183,7 +198,7 @@ Result<Message> decode_as(std::string_view type, const Json& json) {
     if (type != type_of(message)) return decode_as<I + 1>(type, json);
     JsonReader reader(json);
     fields(reader, message);
-    if (!reader.ok(1)) {
+    if (!reader.ok(1, Open<decltype(message)>)) {
       return fail(ErrorCode::kInvalid,
                   "control message \"" + std::string(type) + "\" " + reader.complaint());
     }
@@ -244,6 +259,13 @@ std::string_view name(ErrorCode code) {
     if (known == code) return code_name;
   }
   return "internal";
+}
+
+crypto::Hash revocations_digest(std::vector<NoteId>& ids) {
+  std::sort(ids.begin(), ids.end());
+  Bytes all;
+  for (const auto& id : ids) all.insert(all.end(), id.bytes.begin(), id.bytes.end());
+  return crypto::sha256(all);
 }
 
 Bytes proof_message(ByteView handshake_hash) {

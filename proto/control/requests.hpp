@@ -28,15 +28,24 @@ using RequestId = std::uint64_t;  // unique among a client's outstanding request
 using NoteId = crypto::Hash;      // SHA-256 of a note's text, without its signature lines
 using Nonce = std::array<std::uint8_t, 32>;
 
+// The versions of the protocol that a client speaks. As JSON: [least, most].
+struct Versions {
+  std::uint32_t least = kProtocolVersion;
+  std::uint32_t most = kProtocolVersion;
+  friend bool operator==(const Versions&, const Versions&) = default;
+};
 // First message of every connection. `node` is the client's own node statement (agents, devices),
 // `enrolment` a bundle of what an agent's rests on: its enrolment, and the policy that this names.
-// `run` and `since` are those of the last delta.
+// `run` and `since` are those of the last delta; `stored` is the highest position of the
+// coordinator's store that the client has been told of (Welcome, Delta), 0 for none. Fields that
+// the receiver does not know are ignored.
 struct Hello {
-  std::uint32_t version = kProtocolVersion;
+  Versions version;
   std::optional<std::string> node;
   std::optional<std::string> enrolment;
   std::string run;
   std::uint64_t since = 0;
+  std::uint64_t stored = 0;
   friend bool operator==(const Hello&, const Hello&) = default;
 };
 // A person without a node shows a key: the signature covers proof_message(handshake hash).
@@ -71,12 +80,13 @@ struct TicketRequest {
   friend bool operator==(const TicketRequest&, const TicketRequest&) = default;
 };
 enum class ListWhat { kRequests, kDevices, kNodes };
-// → Reply{entries, notes}: what the proven key may see. `site`: that site's requests only. Nodes:
-// no entries, the notes that enrolled them.
+// → Reply{entries, notes, lines, page}: what the proven key may see, a page at a time. `site`: that
+// site's requests or nodes only. `page`: the `page` of the answer before; empty: the first.
 struct List {
   RequestId id = 0;
   ListWhat what = ListWhat::kRequests;
   std::optional<std::string> site;
+  std::string page = {};
   friend bool operator==(const List&, const List&) = default;
 };
 // Entries of the sender's own log; `first` is the index of the first, so a repeat adds nothing.
@@ -93,6 +103,15 @@ struct AuditQuery {
   std::optional<std::string> site;
   std::uint64_t before = 0;
   friend bool operator==(const AuditQuery&, const AuditQuery&) = default;
+};
+// An agent's or a device's signed revocations, after a welcome that named other ones than it keeps.
+// Without notes: → Reply{lines}, the hashes (64 hex) of those among `ids` that the coordinator
+// lacks. With notes: each is taken by itself, one that is refused does not stop the others.
+struct Offer {
+  RequestId id = 0;
+  std::vector<NoteId> ids;
+  std::vector<std::string> notes;
+  friend bool operator==(const Offer&, const Offer&) = default;
 };
 struct Ping {
   friend bool operator==(const Ping&, const Ping&) = default;

@@ -373,6 +373,10 @@ bool World::pump_core() {
 void World::pump() {
   for (bool moved = true; moved;) {
     moved = pump_core();
+    while (core->next_deadline() == Instant{}) {  // logins have a turn of their own
+      core->handle_timeout(now);
+      moved = true;
+    }
     for (auto& party : parties) moved = pump_party(party) || moved;
   }
 }

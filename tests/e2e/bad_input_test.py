@@ -330,7 +330,7 @@ class BadMesh(Mesh):
     def agent_config(self):
         config = {"services": {"api": {"upstream": "127.0.0.1:%d" % self.api_port},
                                "db": {"upstream": "127.0.0.1:%d" % self.db_port}},
-                  "path": {"allow_loopback": True}}
+                  "path": {"allow_loopback": True}, "allow_private_relays": True}
         return self.s.write("agent.json", json.dumps(config))
 
     def works(self):
@@ -417,7 +417,7 @@ def check_own_request(stage, mesh, check):
                              stage.path("carol.token")))
     stage.start("carol", HERE, *culvert(
         "up", "--token-file", stage.path("carol.token"), "--name", "carol-laptop", "--config",
-        stage.write("carol.json", '{"proxy": "", "path": {"allow_loopback": true}}'), state=state),
+        stage.write("carol.json", '{"proxy": "", "path": {"allow_loopback": true}, "allow_private_relays": true}'), state=state),
                 show=False)
     stage.until(10, "carol's laptop is up", lambda: "culvert is up" in stage.log("carol"))
     check.line("request before the device is admitted", DENIED, "culvert device admit", culvert(

@@ -20,7 +20,7 @@ from mesh import API, Place, play_and_count
 from netns import GUARD, MASQUERADE, nft
 
 DOCUMENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/getting-started.md")
-OPERATOR = "10.97.0.1"
+OPERATOR = "203.0.113.1"
 USER = "nobody"
 CONF = "/etc/netns/laptop/resolv.conf"
 BLOCK = re.compile(r"^```(?:sh ([^\n]*))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)

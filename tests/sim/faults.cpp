@@ -236,7 +236,7 @@ void World::revoke_something() {
   for (const auto& grant : oracle_.grants_of(pair_of(laptop, pick(services_)))) {
     if (!oracle_.live(laptop.now().wall, grant)) continue;
     for (const auto& person : people_) {
-      if (chance(50)) return person->revoke(grant);
+      if (chance(50)) return static_cast<void>(person->revoke(grant));
     }
   }
 }

@@ -177,9 +177,9 @@ void PersonHost::approve(const control::Listed& listed) {
   put(approved, [this, id] { context_.oracle.acknowledged(id, key_.person.str()); });
 }
 
-void PersonHost::revoke(const std::string& grant) {
+bool PersonHost::revoke(const std::string& grant) {
   const auto found = approved_.find(grant);
-  if (!running() || found == approved_.end()) return;
+  if (!running() || found == approved_.end()) return false;
   say("revokes " + grant);
   context_.oracle.ending(grant);
   const auto note =
@@ -190,6 +190,7 @@ void PersonHost::revoke(const std::string& grant) {
     if (now().wall + 2 * kMaxSkew < ends) context_.oracle.acknowledged(id, key_.person.str());
   });
   pump();
+  return true;
 }
 
 }  // namespace culvert::sim

@@ -27,7 +27,7 @@ class PersonHost final : public Host {
   Instant next_deadline() const override;
   void handle_timeout() override;
 
-  void revoke(const std::string& grant);  // one that was approved here
+  bool revoke(const std::string& grant);  // one that was approved here, else false
 
  private:
   void pump();

@@ -95,6 +95,7 @@ void World::calm_down() {
   stop_an_agent();
   expect_audit_uploaded();
   expect_kept();
+  coordinator_trouble();
 }
 
 // Every laptop that talks to an agent hears at once that it stops, and finds it when it is back.

@@ -50,6 +50,9 @@ class CoordinatorHost final : public Host {
   void handle_timeout() override;
 
   coordinator::MemoryStore& store() { return store_; }
+  // A copy of the store now; restore() puts it back, between a crash and a start.
+  void back_up() { backup_.restore(store_); }
+  void restore() { store_.restore(backup_); }
   std::uint64_t malformed() const { return malformed_; }
 
  private:
@@ -57,7 +60,7 @@ class CoordinatorHost final : public Host {
 
   const Vendor& vendor_;
   control::RelayInfo relay_;
-  coordinator::MemoryStore store_;
+  coordinator::MemoryStore store_, backup_;
   std::unique_ptr<coordinator::Core> core_;
   std::uint64_t malformed_ = 0;  // counted by cores that are gone
 };

@@ -66,6 +66,15 @@ class World {
   void stop_an_agent();
   Pair pair_of(const AgentHost& laptop, const KnownService& service) const;
 
+  // coordinator_trouble.cpp
+  void coordinator_trouble();
+  void full_disk();
+  void used_up_reserve();
+  void old_backup();
+  bool revoke_one();
+  std::set<crypto::Hash> stored_revocations();
+  std::vector<std::string> pairs_talking(Instant since) const;
+
   // faults.cpp
   void one_fault();
   void network_fault(AgentHost& agent, AgentHost& laptop, AgentHost& any);

@@ -58,7 +58,7 @@ struct Bench {
     client.start(now);
     pump();
     accept();
-    say(Welcome{"run", 0, {}});
+    say(Welcome{1, "run", 0, {}});
   }
   void until(Instant when) {  // lets timers fire on their own
     while (client.next_deadline() <= when) {
@@ -105,9 +105,9 @@ TEST_CASE("control client: says hello with its statement and is welcomed") {
   CHECK(bench.opened == 1);
   bench.accept();
   REQUIRE(bench.said<Hello>().size() == 1);
-  CHECK(bench.said<Hello>().front() == Hello{1, "node\n", "enrolment\n", "", 0});
+  CHECK(bench.said<Hello>().front() == Hello{{}, "node\n", "enrolment\n", "", 0});
   CHECK_FALSE(bench.client.connected());
-  bench.say(Welcome{"run", 0, {RelayInfo{"eu", "host", 1, 2, {}, {}}}});
+  bench.say(Welcome{1, "run", 0, {RelayInfo{"eu", "host", 1, 2, {}, {}}}});
   CHECK(bench.client.connected());
   REQUIRE(bench.all<Connected>().size() == 1);
   CHECK(bench.all<Connected>().front().relays.front().id == "eu");
@@ -184,7 +184,7 @@ TEST_CASE("control client: puts are sent again until they are answered, in order
   bench.until(bench.now + 1s);
   bench.accept();
   CHECK(bench.said<Put>().empty());  // nothing before the welcome
-  bench.say(Welcome{"run", 0, {}});
+  bench.say(Welcome{1, "run", 0, {}});
   REQUIRE(bench.said<Put>().size() == 1);
   CHECK(bench.said<Put>().front().id == late);
   bench.say(ErrorReply{late, ErrorCode::kStale, "old"});
@@ -233,13 +233,34 @@ TEST_CASE("control client: deltas are applied as steps and resumed by number") {
   REQUIRE(bench.said<Hello>().size() == 1);
   CHECK(bench.said<Hello>()[0].run == "run");
   CHECK(bench.said<Hello>()[0].since == 2);
-  bench.say(Welcome{"other", 0, {}});
+  bench.say(Welcome{1, "other", 0, {}});
   // Numbers start anew: everything comes again, only what differs is news.
   bench.say(Delta{1, true, false, {make_note("c"), make_note("d")}, {}});
   REQUIRE(bench.all<Learned>().size() == 1);
   CHECK(bench.all<Learned>()[0].id == id_of("d"));
   REQUIRE(bench.all<Dropped>().size() == 1);
   CHECK(bench.all<Dropped>()[0].id == id_of("b"));
+}
+
+TEST_CASE(
+    "control client: it says how far the coordinator's store was, and hands on what it lacks") {
+  Bench bench;
+  bench.connect();
+  bench.say(Delta{5, true, false, {make_note("a")}, {}, 0, 41});
+  bench.say(Delta{6, false, false, {make_note("b")}, {}, 5, 40});  // an answer out of order
+  bench.client.handle_closed(bench.now, {ErrorCode::kUnavailable, "gone"});
+  bench.heard.clear();
+  bench.events.clear();
+  bench.until(bench.now + 1s);
+  bench.accept();
+  REQUIRE(bench.said<Hello>().size() == 1);
+  CHECK(bench.said<Hello>()[0].stored == 41);
+  const RevocationSet set{{}, 2, crypto::sha256(view("x"))};
+  bench.say(Welcome{1, "other", 0, {}, 12, 7, {set}, true});
+  REQUIRE(bench.all<Connected>().size() == 1);
+  CHECK(bench.all<Connected>()[0].audit_next == 7);
+  CHECK(bench.all<Connected>()[0].revocations == std::vector{set});
+  CHECK(bench.all<Connected>()[0].offer);
 }
 
 TEST_CASE("control client: a step that does not follow what it has ends the connection") {
@@ -320,7 +341,7 @@ TEST_CASE("control client: proves its keys on every connection, over that channe
 }
 
 TEST_CASE("control client: nonsense from the coordinator ends the connection, no more") {
-  const std::vector<Message> cases = {Welcome{"again", 0, {}}, Hello{}, Put{1, {}},
+  const std::vector<Message> cases = {Welcome{1, "again", 0, {}}, Hello{}, Put{1, {}},
                                       Delta{1, true, false, {"no note"}, {}},
                                       ErrorReply{0, ErrorCode::kDenied, "go away"}};
   for (const auto& message : cases) {

@@ -17,26 +17,33 @@ Fixed filled(std::uint8_t with) {
 const std::vector<Message>& samples() {
   static const std::vector<Message> kSamples = {
       Hello{},
-      Hello{1, "node\n", "enrolment\n", "run", 17},
+      Hello{{1, 3}, "node\n", "enrolment\n", "run", 17, 18},
       Prove{1, filled<crypto::VerifyKey>(1), filled<crypto::Signature>(2)},
       Put{2, {"a\n", "b \"quoted\" — \xC3\xA9\n"}},
       Put{~std::uint64_t{0}, {}},
       SiteInfo{3, "api.acme.example.com"},
       LeaseRequest{4, filled<crypto::Hash>(3), {9, 8, 7}, {"01JD6Q0V5M3T9R8W2K7YB4XHNC"}},
       TicketRequest{5, "eu"},
-      List{6, ListWhat::kRequests, std::nullopt},
-      List{7, ListWhat::kDevices, "acme.example.com"},
+      List{6, ListWhat::kRequests, std::nullopt, {}},
+      List{7, ListWhat::kDevices, "acme.example.com", "w00"},
+      List{14, ListWhat::kNodes, std::nullopt, {}},
+      Offer{15, {filled<crypto::Hash>(8)}, {"note\n"}},
       AuditUpload{8, 100, {"one", "two"}},
       AuditQuery{9, "acme.example.com", 5},
       Ping{},
-      Welcome{"run",
+      Welcome{1,
+              "run",
               5,
               {{"eu", "relay.example", 7444, 3478, filled<crypto::RelayKey>(4),
-                filled<crypto::Hash>(5)}}},
-      Delta{6, true, true, {"note\n"}, {filled<crypto::Hash>(6)}},
+                filled<crypto::Hash>(5)}},
+              6,
+              7,
+              {{filled<crypto::Hash>(9), 2, filled<crypto::Hash>(10)}},
+              true},
+      Delta{6, true, true, {"note\n"}, {filled<crypto::Hash>(6)}, 0, 9},
       Lease{10, "lease\n"},
       Ticket{11, "eu", "ticket\n"},
-      Reply{12, {{"note\n", "PENDING"}}, {"support\n"}, {"line"}, filled<crypto::Hash>(7), 3},
+      Reply{12, {{"note\n", "PENDING"}}, {"support\n"}, {"line"}, filled<crypto::Hash>(7), 3, "a"},
       ErrorReply{13, ErrorCode::kDenied, "no"},
       Pong{},
   };
@@ -57,6 +64,30 @@ TEST_CASE("control messages: a written example stays as it is") {
   CHECK(encode(TicketRequest{5, "eu"}) == R"({"id":5,"relay":"eu","type":"ticket_request"})");
   CHECK(encode(ErrorReply{0, ErrorCode::kNotFound, "x"}) ==
         R"({"code":"not-found","message":"x","re":0,"type":"error"})");
+}
+
+TEST_CASE("control messages: hello and welcome alone may have fields of a later version") {
+  const auto with_more = [](const Message& message) {
+    auto json = encode(message);
+    return R"({"a later field":{"x":[1]},)" + json.substr(1);
+  };
+  for (const auto& message : samples()) {
+    INFO(encode(message));
+    const bool open =
+        std::holds_alternative<Hello>(message) || std::holds_alternative<Welcome>(message);
+    const auto decoded = decode(with_more(message));
+    CHECK(decoded.has_value() == open);
+    if (decoded) CHECK(*decoded == message);
+  }
+  // Also inside a welcome, and never inside another message.
+  CHECK(decode(R"({"type":"welcome","version":1,"run":"r","seq":0,"stored":0,"audit_next":0,)"
+               R"("offer":false,"revocations":[{"site":")" +
+               std::string(64, '0') + R"(","count":0,"more":1,"digest":")" + std::string(64, '0') +
+               R"("}],"relays":[]})")
+            .has_value());
+  CHECK_FALSE(decode(R"({"type":"reply","re":1,"entries":[{"note":"n","state":"s","more":1}],)"
+                     R"("notes":[],"lines":[],"next":0})")
+                  .has_value());
 }
 
 TEST_CASE("control messages: cut off anywhere they are refused") {
@@ -91,8 +122,11 @@ TEST_CASE("control messages: every malformed one is refused with its field's nam
       {R"({"type":"put","id":1,"notes":"a"})", "\"notes\""},
       {R"({"type":"put","id":1,"notes":[1]})", "\"notes\""},
       {R"({"type":"put","id":1,"notes":[null]})", "\"notes\""},
-      {R"({"type":"hello","version":4294967296,"run":"","since":0})", "\"version\""},
-      {R"({"type":"hello","version":1,"run":"","since":0,"node":null})", "\"node\""},
+      {R"({"type":"hello","version":[1,4294967296],"run":"","since":0,"stored":0})", "\"version\""},
+      {R"({"type":"hello","version":[2,1],"run":"","since":0,"stored":0})", "\"version\""},
+      {R"({"type":"hello","version":[1],"run":"","since":0,"stored":0})", "\"version\""},
+      {R"({"type":"hello","version":1,"run":"","since":0,"stored":0})", "\"version\""},
+      {R"({"type":"hello","version":[1,1],"run":"","since":0,"stored":0,"node":null})", "\"node\""},
       {R"({"type":"list","id":1,"what":"all"})", "\"what\""},
       {R"({"type":"prove","id":1,"key":"00","signature":"00"})", "\"key\""},
       {R"({"type":"error","re":1,"code":"odd","message":""})", "\"code\""},
@@ -101,7 +135,7 @@ TEST_CASE("control messages: every malformed one is refused with its field's nam
       {R"({"type":"lease_request","id":1,"site":")" + hash + R"(","nonce":")" +
            std::string(64, 'G') + R"(","grants":[]})",
        "\"nonce\""},
-      {R"({"type":"welcome","run":"","seq":0,"relays":[{"id":"a"}]})", "\"relays\""},
+      {R"({"type":"welcome","version":1,"run":"","seq":0,"relays":[{"id":"a"}]})", "\"relays\""},
       {R"({"type":"ticket_request","id":1,"relay":")" + std::string(254, 'a') + "\"}", "\"relay\""},
       {R"({"type":"ping","x":)" + std::string(100'000, '[') + "}", "too deep"},
       {std::string(kMaxMessage + 1, ' '), "too long"},

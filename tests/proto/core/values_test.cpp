@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include "proto/core/endpoint.hpp"
+#include "proto/core/inside.hpp"
 #include "proto/core/time.hpp"
 
 using namespace culvert;
@@ -47,4 +48,26 @@ TEST_CASE("address classes") {
   CHECK(parse_address("fe80::1")->is_link_local());
   CHECK(parse_address("0.0.0.0")->is_unspecified());
   CHECK(parse_address("::")->is_unspecified());
+}
+
+TEST_CASE("addresses that lead inside, whatever they are wrapped in") {
+  for (const char* inside : {"127.0.0.1",         "127.255.255.255",  "::1",
+                             "0.0.0.0",           "0.1.2.3",          "::",
+                             "10.0.0.1",          "172.16.0.1",       "172.31.255.255",
+                             "192.168.1.1",       "169.254.169.254",  "100.64.0.1",
+                             "100.127.255.255",   "fe80::1",          "febf::1",
+                             "fec0::1",           "fc00::1",          "fd63:756c:7665::1",
+                             "::ffff:10.0.0.1",   "::ffff:127.0.0.1", "::10.0.0.1",
+                             "64:ff9b::10.0.0.1", "64:ff9b::7f00:1",  "64:ff9b:1::1",
+                             "2002:0a00:0001::1", "2002:7f00:1::"}) {
+    INFO(inside);
+    CHECK(leads_inside(*parse_address(inside)));
+  }
+  for (const char* outside :
+       {"1.1.1.1", "9.255.255.255", "11.0.0.0", "172.15.255.255", "172.32.0.0", "192.167.0.1",
+        "192.169.0.1", "100.63.255.255", "100.128.0.0", "203.0.113.1", "2001:db8::1",
+        "2606:4700::1", "::ffff:1.1.1.1", "64:ff9b::101:101", "2002:101:101::1"}) {
+    INFO(outside);
+    CHECK_FALSE(leads_inside(*parse_address(outside)));
+  }
 }

@@ -1,0 +1,96 @@
+#include "agent/core/kept.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "proto/trust/revocation.hpp"
+
+namespace culvert::agent {
+namespace {
+
+constexpr std::chrono::seconds kDay{24 * 3600};
+
+// As long as the coordinator and other nodes need it (coordinator/core/ledger.hpp).
+WallTime end_of(const trust::Revocation& revocation) {
+  switch (revocation.what) {
+    case trust::Revokes::kGrant:
+      return revocation.not_after + kDay;
+    case trust::Revokes::kDevice:
+      return revocation.issued + 31 * kDay;
+    case trust::Revokes::kNode:
+    case trust::Revokes::kEnrolment:
+      return revocation.issued + 431 * kDay;
+    case trust::Revokes::kKey:
+      break;
+  }
+  return {std::numeric_limits<std::int64_t>::max()};
+}
+
+}  // namespace
+
+bool KeptRevocations::add(const note::Note& note, Now now) {
+  const auto revocation = trust::Revocation::parse(note.text);
+  if (!revocation || end_of(*revocation) <= now.wall) return false;
+  const auto id = note::hash(note);
+  if (kept_.contains(id)) return false;
+  Kept kept{{}, note::render(note), end_of(*revocation)};
+  if (revocation->site) kept.site = trust::to_hash(revocation->site->id);
+  bytes_ += kept.note.size();
+  kept_.emplace(id, std::move(kept));
+  while (kept_.size() > kMaxKept || bytes_ > kMaxBytes) make_room();
+  return kept_.contains(id);
+}
+
+void KeptRevocations::make_room() {
+  std::map<crypto::Hash, std::size_t> counts;
+  for (const auto& [id, kept] : kept_) ++counts[kept.site];
+  const auto fullest = std::max_element(counts.begin(), counts.end(), [](auto& a, auto& b) {
+                         return a.second < b.second;
+                       })->first;
+  auto first = kept_.end();
+  for (auto it = kept_.begin(); it != kept_.end(); ++it) {
+    if (it->second.site != fullest) continue;
+    if (first == kept_.end() || it->second.over < first->second.over) first = it;
+  }
+  bytes_ -= first->second.note.size();
+  kept_.erase(first);
+}
+
+bool KeptRevocations::forget(Now now) {
+  const auto gone = std::erase_if(kept_, [&](const auto& entry) {
+    if (entry.second.over > now.wall) return false;
+    bytes_ -= entry.second.note.size();
+    return true;
+  });
+  return gone != 0;
+}
+
+std::vector<note::Note> KeptRevocations::notes() const {
+  std::vector<note::Note> out;
+  for (const auto& [id, kept] : kept_) {
+    if (auto note = note::parse(kept.note)) out.push_back(std::move(*note));
+  }
+  return out;
+}
+
+const std::string* KeptRevocations::find(const control::NoteId& id) const {
+  const auto found = kept_.find(id);
+  return found == kept_.end() ? nullptr : &found->second.note;
+}
+
+std::vector<control::NoteId> KeptRevocations::unlike(
+    const std::vector<control::RevocationSet>& theirs) const {
+  std::map<crypto::Hash, std::vector<control::NoteId>> by_site;
+  for (const auto& [id, kept] : kept_) by_site[kept.site].push_back(id);
+  for (const auto& set : theirs) {
+    const auto own = by_site.find(set.site);
+    if (own == by_site.end() || own->second.size() != set.count) continue;
+    if (control::revocations_digest(own->second) == set.digest) by_site.erase(own);
+  }
+  std::vector<control::NoteId> out;
+  for (const auto& [site, ids] : by_site) out.insert(out.end(), ids.begin(), ids.end());
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+}  // namespace culvert::agent

@@ -1,0 +1,88 @@
+#include "agent/core/offers.hpp"
+
+#include <utility>
+
+#include "agent/core/parts.hpp"
+
+namespace culvert::agent {
+namespace {
+
+Duration up_to(Duration most, Rng& rng) {
+  return Duration{static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(most.count())))};
+}
+
+}  // namespace
+
+void Offers::welcomed(Now now, const control::Connected& connected, Rng& rng) {
+  at_ = Instant::never();
+  notes_.clear();
+  if (!connected.offer && kept.unlike(connected.revocations).empty()) return;
+  theirs_ = connected.revocations;
+  at_ = now.steady + up_to(connected.offer ? kOfferSoon : kOfferSpread, rng);
+}
+
+control::Offer Offers::offer() {
+  at_ = Instant::never();
+  if (!notes_.empty()) return {0, {}, std::exchange(notes_, {})};
+  return {0, kept.unlike(theirs_), {}};
+}
+
+std::size_t Offers::answered(Now now, const std::vector<std::string>& wanted) {
+  if (wanted.empty()) {  // nothing is lacking, or what was handed in has arrived
+    if (std::exchange(more_, false)) at_ = now.steady;
+    return 0;
+  }
+  std::size_t bytes = 0;
+  for (const std::string& hex : wanted) {
+    const auto raw = from_hex(hex);
+    const auto id = raw ? crypto::Hash::from(*raw) : std::nullopt;
+    const auto* note = id ? kept.find(*id) : nullptr;
+    if (note == nullptr) continue;
+    if (bytes + note->size() > kOfferBytes) break;
+    bytes += note->size();
+    notes_.push_back(*note);
+  }
+  if (notes_.empty()) return 0;
+  more_ = notes_.size() < wanted.size() || wanted.size() >= control::kMaxAuditEntries;
+  at_ = now.steady;
+  return notes_.size();
+}
+
+void Core::Parts::offer_kept(Now now) {
+  if (!client || !client->connected()) return offers.later(now);  // the next welcome plans it anew
+  auto what = offers.offer();
+  const auto id = client->offer(std::move(what.ids), std::move(what.notes));
+  if (!id) return offers.later(now);
+  asked[*id] = [this](Now then, const Result<control::Reply>& reply) {
+    if (!reply) return log(LogLevel::kWarning, "revocations not offered", reply.error().message);
+    const auto count = offers.answered(then, reply->lines);
+    if (count == 0) return;
+    log(LogLevel::kWarning, "the coordinator has lost revocations; they are handed in again",
+        std::to_string(count));
+  };
+}
+
+// An agent that this one has not seen before may be somebody's who has copied a token.
+void Core::Parts::greet_agent(Now now, const trust::Node& other) {
+  if (options.role != Role::kSite || other.kind != trust::NodeKind::kAgent) return;
+  if (other.site.id != node.site.id || other.identity == node.identity) return;
+  audit::Entry entry;
+  entry.kind = audit::Kind::kAlarm;
+  entry.device = crypto::format_ed25519(other.identity);
+  entry.detail = "new agent " + other.name.str();
+  journal.ending(now, std::move(entry));
+  log(LogLevel::kWarning, "a new agent of this site",
+      other.name.str() + " " + crypto::format_ed25519(other.identity) +
+          "; if nobody started it, its token was copied");
+}
+
+// A coordinator may have forgotten a device that waits, so the device says it again until its
+// vendor has answered.
+void Core::Parts::offer_again(Now now) {
+  const auto* known = evidence.node_note(node.identity);
+  if (options.role != Role::kDevice || (known != nullptr && known->text == node_note.text)) return;
+  if (client && client->connected()) static_cast<void>(client->put({note::render(node_note)}));
+  due.renew = std::min(due.renew, now.steady + kRenewRetry + up_to(kRenewRetry, env.rng));
+}
+
+}  // namespace culvert::agent

@@ -1,0 +1,137 @@
+// Connections as they come: who finds room, whose login is taken up, and who asks too often.
+#include <algorithm>
+
+#include "coordinator/core/impl.hpp"
+
+namespace culvert::coordinator {
+namespace {
+
+bool is_revocation(std::string_view text) { return text.starts_with(trust::Revocation::kType); }
+
+}  // namespace
+
+void Core::Impl::opened(Now now, ConnectionId id, std::string from) {
+  auto channel = control::Channel::responder(options_.control.clone(), rng_);
+  auto source = source_of(from);
+  enter(Room::kUnproven, source, id);
+  connections_.emplace(id, Connection{std::move(channel), std::move(from), std::move(source),
+                                      now.steady, now.steady});
+  next_sweep_ = std::min(next_sweep_, now.steady + kSweep);
+}
+
+void Core::Impl::enter(Room room, const std::string& owner, ConnectionId id) {
+  const auto leaves = rooms_.enter(room, owner, id, rng_);
+  if (!leaves) return;
+  ++counters_.refused_connections;
+  close(*leaves);
+}
+
+void Core::Impl::receive(Now now, ConnectionId id, ByteView record) {
+  const auto found = connections_.find(id);
+  if (found == connections_.end()) return;
+  found->second.heard = now.steady;
+  if (found->second.greeted && found->second.backlog.empty()) return take(now, id, record);
+  wait_for_turn(id, found->second, record);
+}
+
+// A login costs more than anything else that a stranger can ask for, so logins wait for the loop to
+// have a turn for them.
+void Core::Impl::wait_for_turn(ConnectionId id, Connection& connection, ByteView record) {
+  connection.received += record.size();
+  login_bytes_ += record.size();
+  if (connection.received > kMaxHelloBytes) {
+    ++counters_.malformed;
+    return close(id);
+  }
+  if (connection.backlog.empty()) logins_.push_back(id);
+  connection.backlog.emplace_back(record.begin(), record.end());
+  if (login_bytes_ <= kMaxLoginBytes) return;
+  // Too much is held for all logins together: the login that holds most of it goes.
+  auto most = connections_.end();
+  for (auto it = connections_.begin(); it != connections_.end(); ++it) {
+    if (it->second.greeted) continue;
+    if (most == connections_.end() || it->second.received > most->second.received) most = it;
+  }
+  ++counters_.refused_connections;
+  close(most->first);
+}
+
+// The newest first: when there are more logins than the loop can serve, some are served in time,
+// instead of each after its client has given up. Abandoned ones cost nothing.
+void Core::Impl::log_in(Now now) {
+  for (std::size_t taken = 0; taken < kLoginsAtOnce && !logins_.empty();) {
+    const auto id = logins_.back();
+    logins_.pop_back();
+    const auto found = connections_.find(id);
+    if (found == connections_.end() || found->second.backlog.empty()) continue;
+    if (!found->second.greeted && found->second.opened + kHelloTimeout <= now.steady) {
+      close(id);
+      continue;
+    }
+    ++taken;
+    take_from_backlog(now, id);
+  }
+  if (changed_) refresh(now);
+  (void)settle(now);  // the audit lines of these logins, with one write
+}
+
+// One record; once it is greeted, all that came meanwhile.
+void Core::Impl::take_from_backlog(Now now, ConnectionId id) {
+  for (;;) {
+    auto& connection = connections_.at(id);
+    const auto record = std::move(connection.backlog.front());
+    connection.backlog.pop_front();
+    take(now, id, record);
+    const auto still = connections_.find(id);
+    if (still == connections_.end() || still->second.backlog.empty()) return;
+    if (!still->second.greeted) return logins_.push_back(id);
+  }
+}
+
+void Core::Impl::greeted(Connection& connection) {
+  connection.greeted = true;
+  login_bytes_ -= connection.received;
+}
+
+// Before its login a connection is charged to its source, then to who it is.
+std::string Core::Impl::charged_to(Now now, const Connection& connection) const {
+  if (connection.node && admitted(now, *connection.node)) {
+    return "node " + connection.node->identity.hex();
+  }
+  if (!connection.proven.empty()) return "key " + connection.proven.front().hex();
+  return "source " + connection.source;
+}
+
+Status Core::Impl::afford(Now now, const Connection& connection, const control::Message& message) {
+  if (std::holds_alternative<control::Ping>(message)) return {};
+  const auto who = charged_to(now, connection);
+  const auto notes = [&](const std::vector<std::string>& list) -> Status {
+    const auto revoking =
+        static_cast<std::size_t>(std::count_if(list.begin(), list.end(), is_revocation));
+    if (auto may = rates_.revocations.take(who, revoking, now.steady); !may) return may;
+    return rates_.statements.take(who, list.size() - revoking, now.steady);
+  };
+  if (const auto* put = std::get_if<control::Put>(&message)) return notes(put->notes);
+  if (const auto* offer = std::get_if<control::Offer>(&message)) return notes(offer->notes);
+  if (std::holds_alternative<control::LeaseRequest>(message)) {
+    return rates_.leases.take(who, 1, now.steady);
+  }
+  const bool dear = std::holds_alternative<control::List>(message) ||
+                    std::holds_alternative<control::AuditQuery>(message);
+  return rates_.questions.take(who, dear ? 4 : 1, now.steady);
+}
+
+void Core::Impl::try_store(Now now) {
+  retry_store_ = Instant::never();
+  const auto probed = store_.probe();
+  if (probed) {
+    full_.reset();
+    revocation_lost_ = false;
+    (void)settle(now);
+    return;
+  }
+  full_ = probed.error();
+  retry_store_ = now.steady + kStoreRetry;
+}
+
+}  // namespace culvert::coordinator

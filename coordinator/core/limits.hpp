@@ -1,0 +1,30 @@
+// The core's own bounds and times. Those of rooms, shares, pages and views stand beside their code.
+#pragma once
+
+#include <cstddef>
+
+#include "proto/core/time.hpp"
+
+namespace culvert::coordinator {
+
+inline constexpr std::size_t kMaxConnectedLines = 8192;  // then those that are over are forgotten
+// Devices that wait for admission. Full: a random one of the fullest source makes room; the device
+// offers itself again.
+inline constexpr std::size_t kMaxWaitingDevices = 256;
+inline constexpr std::size_t kMaxWaitingOfSource = 8;
+inline constexpr std::size_t kMaxOpenRequests = 16;  // of one device; further ones are refused
+inline constexpr std::size_t kLoginsAtOnce = 8;      // records before greeting, in one turn
+inline constexpr std::size_t kMaxHelloBytes = 512U << 10U;  // of one connection until greeted
+inline constexpr std::size_t kMaxLoginBytes = 32U << 20U;   // of all of them
+inline constexpr std::size_t kMaxProofs = 8;                // on one connection
+inline constexpr Duration kHelloTimeout = 10s;
+inline constexpr Duration kSilence = 24s;  // clients ping every 10 s
+inline constexpr Duration kSweep = 1s;     // so one that has vanished is noticed within 25 s
+inline constexpr Duration kStoreRetry = 1s;
+// After a start on an older copy of the store: how long a site's leases wait for its agents.
+inline constexpr Duration kOfferTime = 30s;
+inline constexpr Duration kLeastRefresh = 50ms;  // between two that time alone causes
+inline constexpr std::chrono::seconds kTicketLife{600};
+inline constexpr std::chrono::seconds kQuietConnect{600};  // between two audit lines for one node
+
+}  // namespace culvert::coordinator

@@ -1,0 +1,165 @@
+// What a node gives back to a coordinator that has lost it, and what it says of new agents.
+#include "agent/core/kept.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "proto/trust/revocation.hpp"
+#include "tests/agent/core/world_support.hpp"
+
+namespace culvert::agent::test {
+namespace {
+
+note::Note of_grant(Rng& rng, const trust::SiteRef& site, WallTime not_after,
+                    std::size_t long_by = 0) {
+  trust::Revocation revocation;
+  revocation.site = site;
+  revocation.what = trust::Revokes::kGrant;
+  revocation.grant = trust::GrantId::generate(not_after, rng);
+  revocation.not_after = not_after;
+  revocation.reason = "over" + std::string(long_by, 'x');
+  revocation.issued = not_after - std::chrono::hours(1);
+  const auto key = crypto::SigningKey::generate(rng);
+  return trust::sign_statement(revocation, trust::Signer{"bob", key}).value();
+}
+
+trust::SiteRef site_called(const std::string& name, std::uint8_t id) {
+  trust::SiteRef site{*trust::Fqdn::parse(name), {}};
+  site.id.bytes.fill(id);
+  return site;
+}
+
+control::RevocationSet set_of(const trust::SiteRef& site, std::vector<control::NoteId> ids) {
+  const auto count = ids.size();
+  return {trust::to_hash(site.id), count, control::revocations_digest(ids)};
+}
+
+TEST_CASE("kept revocations: what differs from the coordinator's is offered, by site") {
+  SeededRng rng(1);
+  const Now now{Instant{1}, WallTime{1'795'000'000}};
+  const auto a = site_called("a.example.com", 1);
+  const auto b = site_called("b.example.com", 2);
+  KeptRevocations kept;
+  std::vector<control::NoteId> of_a, of_b;
+  for (int i = 0; i < 5; ++i) {
+    const auto one = of_grant(rng, a, now.wall + 1h);
+    const auto two = of_grant(rng, b, now.wall + 1h);
+    CHECK(kept.add(one, now));
+    CHECK_FALSE(kept.add(one, now));
+    CHECK(kept.add(two, now));
+    of_a.push_back(note::hash(one));
+    of_b.push_back(note::hash(two));
+  }
+  CHECK(kept.unlike({}).size() == 10);
+  CHECK(kept.unlike({set_of(a, of_a), set_of(b, of_b)}).empty());
+  auto fewer = of_b;
+  fewer.pop_back();
+  CHECK(kept.unlike({set_of(a, of_a), set_of(b, fewer)}).size() == 5);
+  auto other = of_b;
+  other.back() = of_a.back();  // as many, but another one
+  CHECK(kept.unlike({set_of(a, of_a), set_of(b, other)}).size() == 5);
+  CHECK(kept.notes().size() == 10);
+}
+
+TEST_CASE("kept revocations: bounded, and a site's many cost another's few nothing") {
+  SeededRng rng(2);
+  const Now now{Instant{1}, WallTime{1'795'000'000}};
+  const auto a = site_called("a.example.com", 1);
+  const auto b = site_called("b.example.com", 2);
+  KeptRevocations kept;
+  const auto few = of_grant(rng, a, now.wall + 1h);
+  REQUIRE(kept.add(few, now));
+  for (int i = 0; i < 2000; ++i) {
+    static_cast<void>(
+        kept.add(of_grant(rng, b, now.wall + 2h, static_cast<std::size_t>(i) % 150), now));
+  }
+  CHECK(kept.size() <= KeptRevocations::kMaxKept);
+  CHECK(kept.find(note::hash(few)) != nullptr);
+  std::size_t bytes = 0;
+  for (const auto& note : kept.notes()) bytes += note::render(note).size();
+  CHECK(bytes <= KeptRevocations::kMaxBytes);
+  // What is over is forgotten a day later, and is not taken again.
+  const Now later{Instant{2}, now.wall + std::chrono::hours(27)};
+  CHECK(kept.forget(later));
+  CHECK(kept.size() == 0);
+  CHECK_FALSE(kept.add(few, later));
+}
+
+struct Granted : World {
+  Granted() {
+    set_up();
+    grant = request(kApi);
+    approve(grant);
+    REQUIRE(run_until([&] { return live(); }, 5s));
+  }
+  bool live() { return site.core->status(now).live_grants == 1; }
+  std::size_t stored_revocations() {
+    std::size_t count = 0;
+    const auto rows = store.notes().value();
+    for (const auto& row : rows) {
+      if (row.note.starts_with(trust::Revocation::kType)) ++count;
+    }
+    return count;
+  }
+  void go_back_to(const coordinator::MemoryStore& copy) {
+    stop_coordinator();
+    store.restore(copy);
+    start_coordinator();
+  }
+  std::string grant;
+};
+
+TEST_CASE("kept revocations: a coordinator restored from an old copy gets them back") {
+  Granted world;
+  coordinator::MemoryStore copy;
+  copy.restore(world.store);
+  world.revoke(world.grant);
+  REQUIRE(world.run_until([&] { return !world.live(); }, 5s));
+  world.run(3s);  // both have uploaded what happened
+  REQUIRE(world.stored_revocations() == 1);
+  const bool restarted = GENERATE(false, true);
+  world.go_back_to(copy);
+  CHECK(world.stored_revocations() == 0);
+  if (restarted) {  // they are in the state folder as well
+    REQUIRE(world.start(world.site));
+    REQUIRE(world.start(world.laptop));
+  }
+  CHECK(world.run_until([&] { return world.stored_revocations() == 1; }, 25s));
+  CHECK_FALSE(world.live());
+  world.run(5s);
+  CHECK_FALSE(world.live());
+  // The audit log went on from where the copy ends, without a gap.
+  const auto identity = world.site.core->status(world.now).identity;
+  CHECK(world.store.next_index(identity).value() == world.site.audit.entries().size());
+  std::size_t lines = 0;
+  const auto rows = world.store.audit({}).value();
+  for (const auto& stored : rows) lines += stored.row.source == identity;
+  CHECK(lines == world.site.audit.entries().size());
+}
+
+TEST_CASE("new agents: each is an alarm at the agents that the site has, once") {
+  World world;
+  world.start_coordinator();
+  REQUIRE(world.start(world.site));
+  world.run(5s);
+  CHECK_FALSE(world.site.has(audit::Kind::kAlarm));
+  const auto alarms = [&] {
+    std::size_t count = 0;
+    for (const auto& entry : world.site.audit.entries()) {
+      if (entry.kind == audit::Kind::kAlarm && entry.detail == "new agent acme-2") ++count;
+    }
+    return count;
+  };
+  auto& second = world.laptop;  // another agent of the site, with a copy of the token
+  second.options = world.site.options;
+  second.options.name = "acme-2";
+  second.options.token = world.agent_token();
+  REQUIRE(world.start(second));
+  REQUIRE(world.run_until([&] { return alarms() == 1; }, 10s));
+  world.run(10s);
+  REQUIRE(world.start(world.site));  // it knows the other one by now
+  world.run(5s);
+  CHECK(alarms() == 1);
+}
+
+}  // namespace
+}  // namespace culvert::agent::test

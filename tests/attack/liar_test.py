@@ -1,0 +1,100 @@
+#!/usr/bin/python3
+"""A coordinator that lies, with real agents: liar_test.py BIN. It has the real one's keys."""
+import os
+import sys
+import threading
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
+from mesh import *  # noqa: E402
+
+
+class Canary:
+    """A service inside that nobody may be led to: it counts who comes."""
+
+    def __init__(self):
+        self.count = 0
+        self.socket = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            connection, _ = self.socket.accept()
+            self.count += 1
+            connection.close()
+
+
+def old_copy(stage, mesh, check, grant):
+    """A coordinator that replays: its store is restored from before a revocation."""
+    key = ["--key", stage.path("site/approver.key")]
+    store = stage.path("coordinator/coordinator.db")
+    stage.end("coordinator")
+    shutil.copy(store, stage.path("old.db"))
+    mesh.start_coordinator()
+    stage.until(30, "the laptop is back", lambda: mesh.status()["coordinator_connected"])
+    stage.run(mesh.operator, "culvert", "revoke", grant, *key)
+    mesh.until_dark(API)
+    stage.end("coordinator")
+    for suffix in ("", "-wal", "-shm"):
+        if os.path.exists(store + suffix):
+            os.unlink(store + suffix)
+    shutil.copy(stage.path("old.db"), store)
+    mesh.start_coordinator()
+    mesh.start_agent(agent="agent2")  # new: it knows of no revocation
+    stage.until(30, "the nodes have handed the revocation in", lambda: grant not in stage.run(
+        mesh.operator, "culvert", "requests", *key))
+    check("restored from an old copy the coordinator gets the revocation back", True)
+    stage.until(15, "the site's agent raises an alarm for the new one", lambda:
+                "a new agent of this site" in stage.log("agent"))
+    check("access that was revoked stays dark", "hello" not in mesh.curl("https://%s/" % API, ok=None))
+    stage.end("agent2")
+    stage.until(30, "the laptop is back", lambda: mesh.status()["coordinator_connected"])
+
+
+def play(stage, check):
+    here = Place("here")
+    mesh = Mesh(stage, here, here, here, loopback=True, lease="30s")
+    mesh.bring_up()
+    grant = mesh.grant(API)
+    check("access by way of the honest coordinator", "hello" in mesh.curl("https://%s/" % API))
+    old_copy(stage, mesh, check, grant)
+    grant = mesh.grant(API)
+
+    stage.end("coordinator")
+    stage.end("laptop")
+    stage.end("agent")  # it may go inside, as the mesh of the tests is on one machine
+    canary, allowed = Canary(), Canary()
+    stage.env.update(CULVERT_VENDOR_ID=mesh.vendor_hash, CULVERT_SITE=SITE)
+    program = os.path.join(os.path.abspath(sys.argv[1]), "culvert_liar")
+    names = ["127.0.0.1", "localhost", "::1", "::ffff:127.0.0.1", "0.0.0.0"]
+    start = lambda name, port: stage.start(
+        name, here, program, stage.path("coordinator"), "127.0.0.1:%d" % mesh.control_port,
+        *("%s:%d" % (host, port) for host in names))
+    start("liar", canary.port)
+    mesh.extra["laptop"] = {"allow_private_relays": False}
+    mesh.start_laptop(token=False)
+    stage.until(60, "the laptop refuses the relays",
+                lambda: "allow_private_relays" in stage.log("laptop"))
+    check("no relay of the list leads inside", canary.count == 0)
+
+    # The same liar, where private relays are allowed: it leads there, so the check above is one.
+    stage.end("laptop")
+    stage.end("liar")
+    start("liar-again", allowed.port)
+    mesh.extra["laptop"] = {}
+    mesh.start_agent(token=None)
+    mesh.start_laptop(token=False)
+    stage.until(60, "the laptop goes where it may", lambda: allowed.count > 0)
+    check("where the configuration allows it, it does", True)
+
+    # The liar takes a revocation, says that it is done, and tells nobody.
+    stage.run(here, "culvert", "revoke", grant, "--key", stage.path("site/approver.key"), ok=None)
+    stage.until(60, "the liar has it", lambda: "took" in stage.log("liar-again"))
+    stage.run(here, "culvert", "--state", stage.path("agent"), "deny", grant)
+    stage.until(15, "denied at the site's own agent, it is dark", lambda: "hello" not in mesh.curl(
+        "https://%s/" % API, ok=None))
+    check("a withheld revocation is no help against the site's own denial", True)
+
+
+if __name__ == "__main__":
+    sys.exit(play_and_count(play))
