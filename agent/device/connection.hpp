@@ -38,6 +38,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   const Endpoint& local() const { return local_; }
   const Endpoint& remote() const { return remote_; }
+  bool established() const { return established_; }
 
   void handle_turn(Instant now);
   void lower_mss(std::size_t size);  // segments from now on; those that lwIP has leave as they are

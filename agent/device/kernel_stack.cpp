@@ -24,6 +24,8 @@ constexpr std::string_view kCongestion = "bbr";
 
 Error no_access() { return {ErrorCode::kDenied, "access ended"}; }
 
+Error started_anew() { return {ErrorCode::kUnavailable, "the other side has started anew"}; }
+
 bool set_flag(int socket, int level, int option) {
   const int on = 1;
   return ::setsockopt(socket, level, option, &on, sizeof on) == 0;
@@ -210,6 +212,12 @@ void KernelStack::abort_if(
       connecting_.erase(at);
     }
     at = next;
+  }
+}
+
+void KernelStack::end_peer(const IpAddress& peer) {
+  for (Flow* flow : *flows_) {
+    if (flow->tcp().peer_endpoint().address == peer) flow->tcp().abort(started_anew());
   }
 }
 

@@ -43,6 +43,7 @@ class KernelStack final : public Stack {
                Connected done) override;
   void abort_if(
       const std::function<bool(const Endpoint& local, const Endpoint& remote)>& cut) override;
+  void end_peer(const IpAddress& peer) override;
 
   std::size_t connections() const { return flows_->size() + connecting_.size(); }
 

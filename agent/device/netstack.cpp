@@ -29,6 +29,8 @@ constexpr std::uint16_t kFirstPort = 32768;
 constexpr std::size_t kHeaders = ip::kIpv6HeaderSize + ip::kTcpHeaderSize;
 constexpr std::size_t kChecksumOffset = 16;  // in the TCP header
 
+constexpr const char* kStartedAnew = "the other side has started anew";
+
 static_assert(kMaxAddresses + 1 == LWIP_IPV6_NUM_ADDRESSES);
 static_assert(kMaxConnections == MEMP_NUM_TCP_PCB);
 static_assert(kMaxListeners == MEMP_NUM_TCP_PCB_LISTEN);
@@ -116,6 +118,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
       }
       ip6_input(copy_packet(packet), &netif_);
     }
+    reset_unsound();
     if (scheduled_) turn();  // what came together is answered together, and at once
   }
 
@@ -204,11 +207,35 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     }
   }
 
+  void end_peer(const IpAddress& peer) {
+    for (const auto& [key, connection] : std::unordered_map(connections_)) {
+      if (connection->remote().address != peer || !connection->established()) continue;
+      connection->cut({ErrorCode::kUnavailable, kStartedAnew});
+    }
+    const auto address = to_lwip(peer);
+    for (auto* pcb = tcp_active_pcbs; pcb != nullptr;) {  // half-open, or left to lwIP
+      auto* next = pcb->next;
+      if (ip_addr_eq(&pcb->remote_ip, &address) && pcb->state != SYN_SENT) tcp_abort(pcb);
+      pcb = next;
+    }
+  }
+
   NetstackCounters counters() const {
     auto now = counters_;
     now.connections = connections_.size();
     now.held_bytes = held_bytes();
     return now;
+  }
+
+  void tick() {
+    const auto now = tell_time();
+    tcp_tmr();
+    reset_unsound();
+    for (const auto& connection : std::exchange(watched_, {})) {
+      connection->handle_tick(now);
+      watch(connection);
+    }
+    if (tcp_active_pcbs != nullptr || tcp_tw_pcbs != nullptr) timer_.arm_in(kTick);
   }
 
  private:
@@ -342,6 +369,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
       watch(connection);
     }
     turned_.clear();
+    reset_unsound();
     leaving_.swap(outgoing_);
     if (!leaving_.packets.empty() && !stopped_) {
       counters_.packets_out += leaving_.packets.size();
@@ -349,6 +377,21 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     }
     leaving_.clear();
     turning_ = false;
+  }
+
+  // Connections whose state in lwIP does not hold: the peer's doing or a bug, and the end of
+  // nothing else. None is known.
+  void reset_unsound() {
+    for (auto** list : {&tcp_active_pcbs, &tcp_resting_pcbs}) {
+      for (auto* pcb = *list; tcp_unsound_count > 0 && pcb != nullptr;) {
+        auto* next = pcb->next;
+        if ((pcb->flags & TF_UNSOUND) != 0) {
+          ++counters_.unsound;
+          tcp_abort(pcb);
+        }
+        pcb = next;
+      }
+    }
   }
 
   void watch(const std::shared_ptr<Connection>& connection) {
@@ -361,16 +404,6 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     const auto now = port_.now();
     tcp_clock = static_cast<u32_t>(now.nanoseconds / 1000);
     return now;
-  }
-
-  void tick() {
-    const auto now = tell_time();
-    tcp_tmr();
-    for (const auto& connection : std::exchange(watched_, {})) {
-      connection->handle_tick(now);
-      watch(connection);
-    }
-    if (tcp_active_pcbs != nullptr || tcp_tw_pcbs != nullptr) timer_.arm_in(kTick);
   }
 
   runtime::Loop& loop_;
@@ -411,6 +444,8 @@ void Netstack::abort_if(
     const std::function<bool(const Endpoint& local, const Endpoint& remote)>& cut) {
   impl_->cut_if(cut);
 }
+void Netstack::end_peer(const IpAddress& peer) { impl_->end_peer(peer); }
+void Netstack::tick() { impl_->tick(); }
 NetstackCounters Netstack::counters() const { return impl_->counters(); }
 
 }  // namespace culvert::device

@@ -33,6 +33,7 @@ struct NetstackCounters {
   std::uint64_t dropped_in = 0;   // malformed, too large, or kMaxHeldBytes reached
   std::uint64_t dropped_out = 0;  // kMaxQueuedPackets reached
   std::uint64_t accepted = 0, refused = 0, connected = 0;
+  std::uint64_t unsound = 0;    // reset, as lwIP's state about them did not hold
   std::size_t connections = 0;  // now
   std::size_t held_bytes = 0;   // now
 };
@@ -54,6 +55,11 @@ class Netstack final : public Stack {
                Connected done) override;
   void abort_if(
       const std::function<bool(const Endpoint& local, const Endpoint& remote)>& cut) override;
+  void end_peer(const IpAddress& peer) override;
+
+  // What the stack's timer does every 50 ms. For callers that make up time: they never run the
+  // loop, and call input() after it.
+  void tick();
 
   NetstackCounters counters() const;
 

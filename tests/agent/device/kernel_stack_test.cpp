@@ -214,6 +214,20 @@ TEST_CASE("kernel stack: abort_if cuts what it names, with a reset", "[kernel_st
   CHECK_FALSE(pair.client.closed->message.empty());
 }
 
+TEST_CASE("kernel stack: a peer that started anew loses its connections", "[kernel_stack]") {
+  World world;
+  if (!world.possible()) return;
+  Pair pair(world);
+  world.server->end_peer(b);  // not the peer
+  pair.client.stream->write(view("still"));
+  REQUIRE(world.until([&] { return text(pair.server.received) == "still"; }));
+  world.server->end_peer(a);
+  REQUIRE(world.until([&] { return pair.client.closed && pair.server.closed; }));
+  CHECK(pair.server.closed->code == ErrorCode::kUnavailable);
+  CHECK_FALSE(pair.server.closed->message.empty());
+  CHECK_FALSE(pair.client.closed->message.empty());
+}
+
 TEST_CASE("kernel stack: a connection under way is cut too", "[kernel_stack]") {
   World world;
   if (!world.possible()) return;
