@@ -46,22 +46,17 @@ bool options_whole(ByteView options) {
   return true;
 }
 
-enum class Kind { kRefused, kBare, kData };
-
 // lwIP is shown TCP directly behind a whole IPv6 header, and nothing else.
-Kind kind_of(ByteView packet) {
+bool is_plain(ByteView packet) {
   if (packet.size() < ip::kIpv6HeaderSize + ip::kTcpHeaderSize || packet.size() > 0xFFFF) {
-    return Kind::kRefused;
+    return false;
   }
   const auto payload = load_be<std::uint16_t>(packet.data() + 4);
   const auto tcp = packet.subspan(ip::kIpv6HeaderSize);
   const std::size_t header = (tcp[12] >> 4U) * 4U;
-  if ((packet[0] >> 4U) != 6 || packet[6] != ip::kTcp || payload != tcp.size() ||
-      header < ip::kTcpHeaderSize || header > tcp.size() ||
-      !options_whole(tcp.subspan(ip::kTcpHeaderSize, header - ip::kTcpHeaderSize))) {
-    return Kind::kRefused;
-  }
-  return tcp.size() > header ? Kind::kData : Kind::kBare;
+  return (packet[0] >> 4U) == 6 && packet[6] == ip::kTcp && payload == tcp.size() &&
+         header >= ip::kTcpHeaderSize && header <= tcp.size() &&
+         options_whole(tcp.subspan(ip::kTcpHeaderSize, header - ip::kTcpHeaderSize));
 }
 
 // lwIP sums no packet (CHECKSUM_GEN_TCP): here it lies in one piece and in the cache.
@@ -81,9 +76,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     port_.rng = &rng;
     rng.fill(port_.sequence_key);
     port_.now = options.clock ? std::move(options.clock) : [this] { return loop_.now().steady; };
-    port_.timer_needed = [this] {
-      if (!timer_.armed()) timer_.arm_in(kTick);
-    };
+    port_.timer_needed = [this] { tick_soon(); };
     set_port(&port_);
     netif_add_noaddr(&netif_, this, &set_up, nullptr);
     netif_.mtu = options.mtu;
@@ -99,6 +92,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     for (const auto& [key, connection] : std::exchange(connections_, {})) connection->orphan();
     while (tcp_active_pcbs != nullptr) tcp_abort(tcp_active_pcbs);
     while (tcp_resting_pcbs != nullptr) tcp_abort(tcp_resting_pcbs);
+    while (tcp_watched_pcbs != nullptr) tcp_abort(tcp_watched_pcbs);
     while (tcp_tw_pcbs != nullptr) tcp_abort(tcp_tw_pcbs);
     for (const auto& [endpoint, listener] : listeners_) tcp_close(listener->pcb);
     netif_remove(&netif_);
@@ -110,13 +104,11 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     tell_time();
     for (const auto& packet : packets) {
       ++counters_.packets_in;
-      const auto kind = kind_of(packet);
-      if (kind == Kind::kRefused && lower_mss(packet)) continue;
-      if (kind == Kind::kRefused || (kind == Kind::kData && held_bytes() >= kMaxHeldBytes)) {
+      if (is_plain(packet)) {
+        ip6_input(copy_packet(packet), &netif_);
+      } else if (!lower_mss(packet)) {
         ++counters_.dropped_in;
-        continue;
       }
-      ip6_input(copy_packet(packet), &netif_);
     }
     reset_unsound();
     if (scheduled_) turn();  // what came together is answered together, and at once
@@ -224,18 +216,25 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     auto now = counters_;
     now.connections = connections_.size();
     now.held_bytes = held_bytes();
+    now.dropped_in += port_.refused_packets;
     return now;
   }
 
   void tick() {
     const auto now = tell_time();
+    ticking_ = false;
+    tcp_stir_watched();
     tcp_tmr();
     reset_unsound();
     for (const auto& connection : std::exchange(watched_, {})) {
       connection->handle_tick(now);
       watch(connection);
     }
-    if (tcp_active_pcbs != nullptr || tcp_tw_pcbs != nullptr) timer_.arm_in(kTick);
+    if (tcp_active_pcbs != nullptr || tcp_tw_pcbs != nullptr) {
+      tick_soon();
+    } else if (!ticking_ && tcp_watched_pcbs != nullptr) {
+      timer_.arm_in(std::max(kTick, Duration(tcp_watched_due() * std::int64_t{1000})));
+    }
   }
 
  private:
@@ -291,6 +290,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
         [&stack, local, remote](Result<std::unique_ptr<runtime::ByteStream>> stream) {
           stack.hand_out(local, remote, std::move(stream));
         });
+    ip_set_option(pcb, SOF_KEEPALIVE);
     stack.connections_.emplace(connection.get(), connection);
     stack.wake(*connection);
     return ERR_OK;
@@ -382,7 +382,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
   // Connections whose state in lwIP does not hold: the peer's doing or a bug, and the end of
   // nothing else. None is known.
   void reset_unsound() {
-    for (auto** list : {&tcp_active_pcbs, &tcp_resting_pcbs}) {
+    for (auto** list : {&tcp_active_pcbs, &tcp_resting_pcbs, &tcp_watched_pcbs}) {
       for (auto* pcb = *list; tcp_unsound_count > 0 && pcb != nullptr;) {
         auto* next = pcb->next;
         if ((pcb->flags & TF_UNSOUND) != 0) {
@@ -395,8 +395,11 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
   }
 
   void watch(const std::shared_ptr<Connection>& connection) {
-    if (!connection->wants_tick() || !watched_.insert(connection).second) return;
-    if (!timer_.armed()) timer_.arm_in(kTick);
+    if (connection->wants_tick() && watched_.insert(connection).second) tick_soon();
+  }
+
+  void tick_soon() {
+    if (!std::exchange(ticking_, true)) timer_.arm_in(kTick);
   }
 
   // lwIP reads no clock.
@@ -420,6 +423,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
   std::vector<std::shared_ptr<Connection>> turned_;  // of a turn, a member to reuse its memory
   Packets outgoing_;                                 // made and not yet handed over
   Packets leaving_;                                  // handed over in this turn
+  bool ticking_ = false;                             // the next tick comes within kTick
   bool scheduled_ = false;
   bool turning_ = false;
   bool stopped_ = false;
