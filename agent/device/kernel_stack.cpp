@@ -31,6 +31,18 @@ bool set_flag(int socket, int level, int option) {
   return ::setsockopt(socket, level, option, &on, sizeof on) == 0;
 }
 
+// As lwIP does it (lwipopts.h): a peer that has been silent for a minute is probed, and after the
+// second minute the connection is over. What is accepted inherits it from its listener.
+void probe_silent_peers(int socket) {
+  const int idle = 60;  // seconds
+  const int interval = 10;
+  const int count = 6;
+  ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+  ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+  ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+  set_flag(socket, SOL_SOCKET, SO_KEEPALIVE);
+}
+
 }  // namespace
 
 // A stream that can be found and cut as long as somebody holds it.
@@ -150,6 +162,7 @@ Status KernelStack::listen(const Endpoint& local, Accepted on_accept) {
   }
   const auto socket = socket_at(local);
   if (!socket) return fail_with(socket.error());
+  probe_silent_peers(*socket);
   auto listener = runtime::TcpListener::adopt(
       loop_, *socket, [this, local](std::unique_ptr<TcpStream> tcp, const Endpoint& peer) {
         accepted(local, std::move(tcp), peer);

@@ -180,7 +180,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
       return refuse(ErrorCode::kExhausted, "too many connections are open");
     }
     auto connection = std::make_shared<Connection>(
-        pcb, Endpoint{source, port}, to, false, tell_time() + timeout, waker(),
+        pcb, Endpoint{source, port}, to, false, tell_time() + timeout, closed_, waker(),
         [weak = weak_from_this(), done](Result<std::unique_ptr<runtime::ByteStream>> stream) {
           if (const auto self = weak.lock(); self && stream) ++self->counters_.connected;
           done(std::move(stream));
@@ -216,6 +216,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     auto now = counters_;
     now.connections = connections_.size();
     now.held_bytes = held_bytes();
+    now.closed_bytes = closed_.bytes();
     now.dropped_in += port_.refused_packets;
     return now;
   }
@@ -286,7 +287,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     const Endpoint local{from_lwip(pcb->local_ip), pcb->local_port};
     const Endpoint remote{from_lwip(pcb->remote_ip), pcb->remote_port};
     auto connection = std::make_shared<Connection>(
-        pcb, local, remote, true, Instant::never(), stack.waker(),
+        pcb, local, remote, true, Instant::never(), stack.closed_, stack.waker(),
         [&stack, local, remote](Result<std::unique_ptr<runtime::ByteStream>> stream) {
           stack.hand_out(local, remote, std::move(stream));
         });
@@ -365,7 +366,10 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     turned_.swap(awake_);
     for (const auto& connection : turned_) {
       connection->handle_turn(now);
-      if (connection->over()) connections_.erase(connection.get());
+      if (connection->over()) {
+        connection->forget_stack();
+        connections_.erase(connection.get());
+      }
       watch(connection);
     }
     turned_.clear();
@@ -416,6 +420,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
   std::optional<std::uint16_t> next_port_;
   netif netif_{};
   NetstackCounters counters_;
+  ClosedStreams closed_;
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;
   std::unordered_set<std::shared_ptr<Connection>> watched_;  // those that want ticks
   std::vector<std::shared_ptr<Connection>> awake_;

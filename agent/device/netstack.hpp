@@ -33,9 +33,10 @@ struct NetstackCounters {
   std::uint64_t dropped_in = 0;   // malformed, too large, or kMaxHeldBytes reached
   std::uint64_t dropped_out = 0;  // kMaxQueuedPackets reached
   std::uint64_t accepted = 0, refused = 0, connected = 0;
-  std::uint64_t unsound = 0;    // reset, as lwIP's state about them did not hold
-  std::size_t connections = 0;  // now
-  std::size_t held_bytes = 0;   // now
+  std::uint64_t unsound = 0;     // reset, as lwIP's state about them did not hold
+  std::size_t connections = 0;   // now
+  std::size_t held_bytes = 0;    // now
+  std::size_t closed_bytes = 0;  // now: of closed streams, not yet acknowledged
 };
 
 class Netstack final : public Stack {

@@ -66,9 +66,9 @@ void tcp_peer_leave(struct tcp_pcb* pcb) {
   drop(peer);
 }
 
-int tcp_peer_may_queue(const struct tcp_pcb* pcb) {
+int tcp_peer_may_queue(const struct tcp_pcb* pcb, u16_t size) {
   if (pcb->peer == NULL || TCP_SHARE_HAS_ROOM(pcb->peer->queued, tcp_all.queued, TCP_SHARE_QUEUED)) return 1;
-  return pcb->snd_queuelen < TCP_SHARE_LITTLE && tcp_all.queued < TCP_SHARE_QUEUED - TCP_SHARE_SPARE;
+  return pcb->snd_queuelen < TCP_SHARE_LITTLE && size <= 2 * pcb->mss && tcp_all.queued < TCP_SHARE_QUEUED - TCP_SHARE_SPARE;
 }
 
 int tcp_peer_may_reorder(const struct tcp_peer* peer) {

@@ -16,8 +16,8 @@ extern "C" {
 /* The pools: of MEMP_NUM_TCP_PCB, the backlog of a listener, kMaxHeldBytes of netstack.hpp, and these. */
 #define TCP_SHARE_QUEUED 40000U /* segments that are to be sent or acknowledged; one of many pieces is many */
 #define TCP_SHARE_OOSEQ 9000U   /* segments that came out of order */
-#define TCP_SHARE_LITTLE 8U     /* what a connection may have queued beside its peer's share … */
-#define TCP_SHARE_SPARE (TCP_SHARE_QUEUED / 4) /* … while so many are free */
+#define TCP_SHARE_LITTLE 8U     /* with so few pbufs queued a connection may have two segments more … */
+#define TCP_SHARE_SPARE (TCP_SHARE_QUEUED / 4) /* … beside its peer's share, while so many are free */
 
 struct tcp_pcb;
 struct tcp_seg;
@@ -42,7 +42,7 @@ int tcp_peer_join(struct tcp_pcb* pcb, const ip_addr_t* address);
 int tcp_peer_may_join(const ip_addr_t* address, u32_t waiting, u32_t backlog); /* … as a half-open one */
 void tcp_peer_leave(struct tcp_pcb* pcb);
 
-int tcp_peer_may_queue(const struct tcp_pcb* pcb);
+int tcp_peer_may_queue(const struct tcp_pcb* pcb, u16_t size); /* bytes in one write */
 int tcp_peer_may_reorder(const struct tcp_peer* peer);
 void tcp_seg_charge(struct tcp_seg* seg, struct tcp_peer* peer, u16_t queued); /* 0: out of order */
 void tcp_seg_recharge(struct tcp_seg* seg, u16_t queued);
