@@ -49,10 +49,15 @@ void probe_silent_peers(int socket) {
 class KernelStack::Flow final : public ByteStream {
  public:
   Flow(std::shared_ptr<Flows> flows, std::unique_ptr<TcpStream> tcp)
-      : flows_(std::move(flows)), tcp_(std::move(tcp)) {
-    flows_->insert(this);
+      : flows_(std::move(flows)), tcp_(std::move(tcp)), peer_(tcp_->peer_endpoint().address) {
+    flows_->all.insert(this);
+    ++flows_->by_peer[peer_];
   }
-  ~Flow() override { flows_->erase(this); }
+  ~Flow() override {
+    flows_->all.erase(this);
+    const auto count = flows_->by_peer.find(peer_);
+    if (--count->second == 0) flows_->by_peer.erase(count);
+  }
 
   void start(runtime::StreamEvents events) override { tcp_->start(std::move(events)); }
   void write(ByteView bytes) override { tcp_->write(bytes); }
@@ -63,10 +68,12 @@ class KernelStack::Flow final : public ByteStream {
   void resume() override { tcp_->resume(); }
 
   TcpStream& tcp() { return *tcp_; }
+  const IpAddress& peer() const { return peer_; }
 
  private:
   std::shared_ptr<Flows> flows_;
   std::unique_ptr<TcpStream> tcp_;
+  IpAddress peer_;
 };
 
 runtime::PrivateNetworkOptions kernel_stack_network() {
@@ -103,9 +110,9 @@ KernelStack::KernelStack(runtime::Loop& loop, std::unique_ptr<runtime::PrivateNe
       flows_(std::make_shared<Flows>()) {}
 
 KernelStack::~KernelStack() {
-  while (!flows_->empty()) {  // closing one may destroy others
-    Flow* flow = *flows_->begin();
-    flows_->erase(flow);
+  while (!flows_->all.empty()) {  // closing one may destroy others
+    Flow* flow = *flows_->all.begin();
+    flows_->all.erase(flow);
     flow->close();
   }
 }
@@ -172,9 +179,14 @@ Status KernelStack::listen(const Endpoint& local, Accepted on_accept) {
   return {};
 }
 
+bool KernelStack::has_room(const IpAddress& peer) const {
+  const auto mine = flows_->by_peer.find(peer);
+  return (mine == flows_->by_peer.end() ? 0 : mine->second) + connections() < kMaxConnections;
+}
+
 void KernelStack::accepted(const Endpoint& local, std::unique_ptr<TcpStream> tcp,
                            const Endpoint& peer) {
-  if (connections() >= kMaxConnections) return tcp->abort(no_access());
+  if (!has_room(peer.address)) return tcp->abort(no_access());
   const auto call = listeners_.at(local).accepted;
   (*call)(hand_out(std::move(tcp)), peer);
 }
@@ -193,7 +205,7 @@ void KernelStack::connect(const IpAddress& source, const Endpoint& to, Duration 
   if (!addresses_.contains(source) || to.address.is_v4()) {
     return refuse(ErrorCode::kInvalid, "not an address of the mesh");
   }
-  if (connections() >= kMaxConnections) {
+  if (!has_room(to.address)) {
     return refuse(ErrorCode::kExhausted, "too many connections are open");
   }
   const auto id = ++last_;
@@ -214,7 +226,7 @@ void KernelStack::connected(std::uint64_t id, Result<std::unique_ptr<TcpStream>>
 
 void KernelStack::abort_if(
     const std::function<bool(const Endpoint& local, const Endpoint& remote)>& cut) {
-  for (Flow* flow : *flows_) {
+  for (Flow* flow : flows_->all) {
     auto& tcp = flow->tcp();
     if (cut(tcp.local_endpoint(), tcp.peer_endpoint())) tcp.abort(no_access());
   }
@@ -229,8 +241,8 @@ void KernelStack::abort_if(
 }
 
 void KernelStack::end_peer(const IpAddress& peer) {
-  for (Flow* flow : *flows_) {
-    if (flow->tcp().peer_endpoint().address == peer) flow->tcp().abort(started_anew());
+  for (Flow* flow : flows_->all) {
+    if (flow->peer() == peer) flow->tcp().abort(started_anew());
   }
 }
 

@@ -200,7 +200,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
   }
 
   void end_peer(const IpAddress& peer) {
-    for (const auto& [key, connection] : std::unordered_map(connections_)) {
+    for (const auto& [key, connection] : connections_) {
       if (connection->remote().address != peer || !connection->established()) continue;
       connection->cut({ErrorCode::kUnavailable, kStartedAnew});
     }

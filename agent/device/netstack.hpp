@@ -3,9 +3,11 @@
 // lwIP keeps its state in globals: there is one Netstack in a process, and it lives on the loop's
 // thread. Events are never raised from inside lwIP, so a stream may be closed in its own events.
 //
-// Bounds. Addresses, connections, bytes waiting for slow readers and packets waiting to leave are
-// limited by the constants below; what does not fit is dropped (TCP sends it again) or refused, and
-// counted. A stream's window opens only as its reader takes bytes, so a slow reader slows its peer.
+// Bounds. Addresses, connections, segments, bytes waiting for slow readers and packets waiting to
+// leave are limited by the constants below and in lwip/tcp_share.h; what does not fit is dropped
+// (TCP sends it again) or refused, and counted. Of each a peer gets more while it has less than is
+// still free, so that the next peer always finds its part (decision 12). A stream's window opens
+// only as its reader takes bytes, so a slow reader slows its peer.
 #pragma once
 
 #include <cstddef>
