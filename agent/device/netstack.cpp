@@ -205,10 +205,12 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
       connection->cut({ErrorCode::kUnavailable, kStartedAnew});
     }
     const auto address = to_lwip(peer);
-    for (auto* pcb = tcp_active_pcbs; pcb != nullptr;) {  // half-open, or left to lwIP
-      auto* next = pcb->next;
-      if (ip_addr_eq(&pcb->remote_ip, &address) && pcb->state != SYN_SENT) tcp_abort(pcb);
-      pcb = next;
+    for (auto** list : {&tcp_active_pcbs, &tcp_tw_pcbs}) {  // half-open, or left to lwIP
+      for (auto* pcb = *list; pcb != nullptr;) {
+        auto* next = pcb->next;
+        if (ip_addr_eq(&pcb->remote_ip, &address) && pcb->state != SYN_SENT) tcp_abort(pcb);
+        pcb = next;
+      }
     }
   }
 

@@ -14,6 +14,8 @@
 namespace culvert::device {
 namespace {
 
+constexpr tcpwnd_size_t kLittleHeld = 16U << 10U;
+
 Port* current = nullptr;  // NOLINT: lwIP's callbacks carry no context
 
 struct Packet {
@@ -69,6 +71,8 @@ extern "C" {
 
 using culvert::ByteView;
 using culvert::device::current;
+using culvert::device::kLittleHeld;
+using culvert::device::kMaxHeldBytes;
 
 uint32_t culvert_lwip_random(void) {
   return current == nullptr ? 0 : static_cast<std::uint32_t>(current->rng->next());
@@ -87,14 +91,16 @@ uint32_t culvert_lwip_isn(const ip6_addr_t* local, uint16_t local_port, const ip
   return clock + culvert::load_be<std::uint32_t>(mac.data());
 }
 
-// What is out of order gets half of what is left: the packet that fills the hole finds room.
+// What is out of order gets half of what is left: the packet that fills the hole finds room. A
+// connection whose reader keeps up is not stopped by its peer's others while a quarter is free.
 err_t culvert_lwip_keep(const tcp_pcb* pcb, const tcp_hdr* header, pbuf* data) {
   if (data->tot_len == 0 || pcb->state == LISTEN || pcb->peer == nullptr) return ERR_OK;
   auto* packet = reinterpret_cast<culvert::device::Packet*>(data);
-  const std::size_t left =
-      culvert::device::kMaxHeldBytes - std::min(culvert::device::kMaxHeldBytes, tcp_all.held);
+  const std::size_t left = kMaxHeldBytes - std::min(kMaxHeldBytes, tcp_all.held);
   const bool in_order = TCP_SEQ_LEQ(header->seqno, pcb->rcv_nxt);
-  if (pcb->peer->held >= (in_order ? left : left / 2)) {
+  const bool keeps_up =
+      in_order && TCP_WND_MAX(pcb) - pcb->rcv_wnd < kLittleHeld && left > kMaxHeldBytes / 4;
+  if (!keeps_up && pcb->peer->held >= (in_order ? left : left / 2)) {
     if (current != nullptr) ++current->refused_packets;
     return ERR_MEM;
   }
