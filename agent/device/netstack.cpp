@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "agent/device/connection.hpp"
+#include "agent/device/outgoing.hpp"
 #include "agent/device/port.hpp"
 #include "lwip/ip6.h"
 #include "lwip/netif.h"
 #include "lwip/priv/tcp_priv.h"
-#include "proto/core/arena.hpp"
 #include "proto/ip/checksum.hpp"
 #include "proto/ip/packet.hpp"
 #include "proto/ip/path_mtu.hpp"
@@ -241,16 +241,6 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
   }
 
  private:
-  struct Packets {
-    Arena memory;
-    std::vector<ByteView> packets;
-
-    void swap(Packets& other) { std::swap(*this, other); }
-    void clear() {
-      packets.clear();
-      memory.clear();
-    }
-  };
   struct Listener {
     Impl* stack;
     tcp_pcb* pcb;
@@ -266,14 +256,14 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
 
   static err_t on_output(netif* self, pbuf* packet, const ip6_addr_t* /*next_hop*/) {
     auto& stack = *static_cast<Impl*>(self->state);
-    if (stack.outgoing_.packets.size() >= kMaxQueuedPackets) {
+    const ByteView header(static_cast<const std::uint8_t*>(packet->payload), packet->len);
+    if (!stack.outgoing_.has_room(Outgoing::destination(header))) {
       ++stack.counters_.dropped_out;
       return ERR_OK;
     }
-    const auto bytes = stack.outgoing_.memory.allocate(packet->tot_len);
+    const auto bytes = stack.outgoing_.add(packet->tot_len);
     pbuf_copy_partial(packet, bytes.data(), packet->tot_len, 0);
     add_checksum(bytes);
-    stack.outgoing_.packets.emplace_back(bytes);
     stack.schedule();
     return ERR_OK;
   }
@@ -377,9 +367,9 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     turned_.clear();
     reset_unsound();
     leaving_.swap(outgoing_);
-    if (!leaving_.packets.empty() && !stopped_) {
-      counters_.packets_out += leaving_.packets.size();
-      output_(leaving_.packets);
+    if (!leaving_.packets().empty() && !stopped_) {
+      counters_.packets_out += leaving_.packets().size();
+      output_(leaving_.packets());
     }
     leaving_.clear();
     turning_ = false;
@@ -428,8 +418,8 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
   std::vector<std::shared_ptr<Connection>> awake_;
   std::map<Endpoint, std::shared_ptr<Listener>> listeners_;
   std::vector<std::shared_ptr<Connection>> turned_;  // of a turn, a member to reuse its memory
-  Packets outgoing_;                                 // made and not yet handed over
-  Packets leaving_;                                  // handed over in this turn
+  Outgoing outgoing_;                                // made and not yet handed over
+  Outgoing leaving_;                                 // handed over in this turn
   bool ticking_ = false;                             // the next tick comes within kTick
   bool scheduled_ = false;
   bool turning_ = false;

@@ -23,7 +23,6 @@
 namespace culvert::device {
 
 constexpr std::size_t kMaxHeldBytes = 64U << 20U;  // received packets not yet read, all streams
-constexpr std::size_t kMaxQueuedPackets = 8192;    // made and not yet handed to `output`
 
 struct NetstackOptions {
   std::uint16_t mtu = kMeshMtu;    // 1280 at least (RFC 8200 §5)
@@ -33,7 +32,7 @@ struct NetstackOptions {
 struct NetstackCounters {
   std::uint64_t packets_in = 0, packets_out = 0;
   std::uint64_t dropped_in = 0;   // malformed, too large, or kMaxHeldBytes reached
-  std::uint64_t dropped_out = 0;  // kMaxQueuedPackets reached
+  std::uint64_t dropped_out = 0;  // the queue of outgoing.hpp was full
   std::uint64_t accepted = 0, refused = 0, connected = 0;
   std::uint64_t unsound = 0;     // reset, as lwIP's state about them did not hold
   std::size_t connections = 0;   // now
