@@ -53,7 +53,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void cut(Error why);                      // RST now, `closed` in the next turn
   void orphan();                            // the stack goes: no event, no packet any more
-  void forget_stack() { wake_ = nullptr; }  // over(): what its stream still asks for is nothing
+  void forget_stack() { wake_ = nullptr; }  // once over(): its stream may outlive the stack
 
   // The stream's side; see runtime::ByteStream.
   void start(runtime::StreamEvents events);

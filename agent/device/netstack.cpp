@@ -375,8 +375,8 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     turning_ = false;
   }
 
-  // Connections whose state in lwIP does not hold: the peer's doing or a bug, and the end of
-  // nothing else. None is known.
+  // Resets the connections whose state in lwIP does not hold (TCP_SOUND in 06-peers.patch). No way
+  // to such a state is known; should a peer find one, it ends its own connection and nothing else.
   void reset_unsound() {
     for (auto** list : {&tcp_active_pcbs, &tcp_resting_pcbs, &tcp_watched_pcbs}) {
       for (auto* pcb = *list; tcp_unsound_count > 0 && pcb != nullptr;) {

@@ -1,8 +1,8 @@
-// Packets that lwIP has made and that leave at the end of the turn, with their memory. What does
-// not fit is lost on the way, so to say: TCP sends it again.
+// Packets that lwIP has made and that leave at the end of the turn, with their memory. A packet
+// that does not fit is dropped, and TCP sends it again.
 //
-// From half of the queue on a peer gets more while it has less than is still free, so a peer that
-// causes thousands of packets in one turn costs no other peer a packet.
+// Once half of the queue is taken, a peer gets more while it has less than is still free. So a peer
+// that causes thousands of packets in one turn costs no other peer a packet.
 #pragma once
 
 #include <cstddef>

@@ -10,7 +10,7 @@
 static struct tcp_peer* buckets[BUCKETS];
 struct tcp_peer tcp_all;
 
-/* The last bytes of an address are chosen by nobody who is a peer: the mesh hands them out. */
+/* No key is needed: a peer cannot choose its address, the mesh gives it one. */
 static struct tcp_peer** bucket(const ip_addr_t* address) {
   const u32_t mixed = (address->addr[0] ^ address->addr[1] ^ address->addr[2] ^ address->addr[3]) * 0x9E3779B1U;
   return &buckets[(mixed >> 16) & (BUCKETS - 1U)];
