@@ -39,7 +39,7 @@ IpAddress address(std::uint8_t last) {
 Segment Remote::segment(std::uint8_t flags) const {
   Segment out;
   out.from = port;
-  out.to = kService;
+  out.to = stack_port;
   out.seq = isn + 1 + sent;
   out.ack = stack_isn + 1 + next;
   out.flags = flags;
@@ -74,6 +74,13 @@ Remote& Peer::fresh(std::size_t slot) {
   return remote;
 }
 
+void Peer::called(Remote& remote) {
+  stack_->connect(here, {there, remote.port}, 10s, [this, port = remote.port](auto stream) {
+    if (stream) accepted(std::move(*stream), port);
+  });
+  flush();
+}
+
 void Peer::deliver(const Remote& remote, Segment segment) {
   if (segment.from == 0) segment.from = remote.port;
   batch_.push_back(device_test::packet(there, here, segment));
@@ -96,6 +103,7 @@ void Peer::take(ByteView packet) {
     remote->reset = true;  // another connection from the same port: nothing is known about it
   } else if ((segment.flags & kSyn) != 0) {
     remote->stack_isn = segment.seq;
+    remote->stack_port = segment.from;
     remote->answered = true;
   } else if (remote->answered && !remote->reset) {
     take_data(*remote, segment);

@@ -21,7 +21,7 @@ inline std::uint8_t byte_at(std::uint32_t offset, bool from_peer) {
 }
 
 struct Remote {
-  std::uint16_t port = 0;
+  std::uint16_t port = 0, stack_port = 443;
   std::uint32_t isn = 0, stack_isn = 0;
   bool answered = false;      // the stack's SYN came
   bool reset = false;         // by either side
@@ -53,6 +53,7 @@ class Peer {
   void write(Remote& remote, std::uint32_t size);
   void tick(int times);
   Remote& fresh(std::size_t slot);
+  void called(Remote& remote);  // the stack connects to the peer, at the remote's port
   void finish_honestly();
 
   Remote& remote(std::size_t slot) { return remotes_[slot % kSlots]; }

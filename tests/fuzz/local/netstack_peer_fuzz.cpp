@@ -61,16 +61,18 @@ Bytes sack_option(const Remote& remote, Record record) {
 
 void open(Peer& peer, Record record) {
   auto& remote = peer.fresh(record.what >> 4U);
-  auto syn = remote.segment(kSyn);
+  const bool called = (record.byte & 0x88U) == 0x88U;
+  if (called) peer.called(remote);
+  auto syn = remote.segment(called ? kSyn | kAck : kSyn);
   syn.seq = remote.isn;
-  syn.ack = 0;
+  if (!called) syn.ack = 0;
   syn.window = record.y;
   if ((record.byte & 1U) != 0) syn.options = mss_option(record.x);
   if ((record.byte & 2U) != 0) append(syn.options, Bytes{4, 2});
   if ((record.byte & 4U) != 0)
     append(syn.options, Bytes{3, 3, static_cast<std::uint8_t>(record.byte >> 4U)});
   peer.deliver(remote, syn);
-  if ((record.byte & 8U) == 0) {
+  if ((record.byte & 8U) == 0 || (called && (record.byte & 0x40U) != 0)) {
     peer.flush();
     auto ack = remote.segment(kAck);
     ack.window = record.y;
