@@ -44,13 +44,15 @@ Error reason(err_t error, bool established) {
 }  // namespace
 
 Connection::Connection(tcp_pcb* pcb, const Endpoint& local, const Endpoint& remote,
-                       bool established, Instant deadline, Wake wake, Opened opened)
+                       bool established, Instant deadline, ClosedStreams& closed, Wake wake,
+                       Opened opened)
     : pcb_(pcb),
       local_(local),
       remote_(remote),
       wake_(std::move(wake)),
       opened_(std::move(opened)),
       deadline_(deadline),
+      closed_(closed),
       established_(established) {
   tcp_nagle_disable(pcb_);  // pump() already joins what one turn wrote
   tcp_arg(pcb_, this);
@@ -60,7 +62,7 @@ Connection::Connection(tcp_pcb* pcb, const Endpoint& local, const Endpoint& remo
 }
 
 Connection::~Connection() {
-  abort();
+  if (pcb_ != nullptr) abort();
   drop_unread();
 }
 
@@ -98,7 +100,12 @@ err_t Connection::on_sent(void* self, tcp_pcb* /*pcb*/, u16_t size) {
   auto& chunks = connection.chunks_;
   while (!chunks.empty() && connection.acked_ >= chunks.front().size()) {
     if (connection.next_chunk_ == 0) break;  // its last byte is not even handed over
-    connection.acked_ -= chunks.front().size();
+    const std::size_t done = chunks.front().size();
+    connection.acked_ -= done;
+    connection.written_ -= done;
+    if (connection.place_.bytes > 0) {
+      connection.closed_.acknowledged(connection, connection.place_, done);
+    }
     chunks.erase(chunks.begin());
     --connection.next_chunk_;
   }
@@ -118,6 +125,7 @@ void Connection::handle_turn(Instant now) {
   const auto self = shared_from_this();  // events may drop every other reference
   awake_ = false;
   if (pcb_ != nullptr) pcb_->output_later = 0;
+  if (pcb_ == nullptr) drop_written();
   if (opened_) open();
   if (!attached_ && !opened_ && pcb_ != nullptr) {
     if (unwanted_data_) return abort();
@@ -155,11 +163,11 @@ void Connection::pump() {
   while (unsent_ > 0 && may_write()) {
     const auto& chunk = chunks_[next_chunk_];
     const std::size_t room = std::min<std::size_t>(tcp_sndbuf(pcb_), kMaxStep);
-    const std::size_t size = std::min(chunk.size() - next_offset_, room);
-    const u8_t more = size < unsent_ ? TCP_WRITE_FLAG_MORE : 0;
-    if (size == 0 ||
-        tcp_write(pcb_, chunk.data() + next_offset_, static_cast<u16_t>(size), more) != ERR_OK) {
-      break;  // goes on when bytes are acknowledged, or at the next tick
+    std::size_t size = std::min(chunk.size() - next_offset_, room);
+    if (!hand_over(chunk.data() + next_offset_, size)) {
+      size = std::min<std::size_t>(size, pcb_->mss);  // its peer has its share: a little
+      if (!hand_over(chunk.data() + next_offset_, size)) break;
+      // What is left goes on when bytes are acknowledged, or at the next tick.
     }
     unsent_ -= size;
     next_offset_ += size;
@@ -171,6 +179,11 @@ void Connection::pump() {
   if (finish_ && !finished_ && unsent_ == 0) finished_ = tcp_shutdown(pcb_, 0, 1) == ERR_OK;
   tcp_output(pcb_);
   settle();
+}
+
+bool Connection::hand_over(const std::uint8_t* bytes, std::size_t size) {
+  const u8_t more = size < unsent_ ? TCP_WRITE_FLAG_MORE : 0;
+  return size > 0 && tcp_write(pcb_, bytes, static_cast<u16_t>(size), more) == ERR_OK;
 }
 
 void Connection::lower_mss(std::size_t size) { mss_ = std::min(mss_, std::max(size, kLeastMss)); }
@@ -249,6 +262,7 @@ void Connection::write(ByteView bytes) {
     chunks_.push_back(to_bytes(bytes));
   }
   unsent_ += bytes.size();
+  written_ += bytes.size();
   if (unsent_ > runtime::kLowWater) above_low_water_ = true;
   if (unsent_ > runtime::kMaxUnsent) {
     return cut({ErrorCode::kExhausted, "too much was written to a connection that does not drain"});
@@ -257,6 +271,7 @@ void Connection::write(ByteView bytes) {
 }
 
 void Connection::finish() {
+  if (!attached_) return;
   finish_ = true;
   wake();
 }
@@ -271,11 +286,13 @@ void Connection::detach() {
     drop_unread();
   } else {
     finish_ = true;
+    if (written_ > 0 && !closed_.enter(*this, place_, written_)) abort();
   }
   wake();
 }
 
 void Connection::resume() {
+  if (!attached_) return;
   paused_ = false;
   wake();
 }
@@ -316,8 +333,13 @@ void Connection::abort() {
   if (pcb == nullptr) return;
   release();
   tcp_abort(pcb);
+  drop_written();
+}
+
+void Connection::drop_written() {
+  closed_.leave(*this, place_);
   chunks_.clear();
-  next_chunk_ = next_offset_ = acked_ = unsent_ = 0;
+  next_chunk_ = next_offset_ = acked_ = unsent_ = written_ = 0;
 }
 
 void Connection::drop_unread() {

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/device/closed_streams.hpp"
 #include "lwip/tcp.h"
 #include "proto/core/endpoint.hpp"
 #include "proto/core/time.hpp"
@@ -27,8 +28,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // `opened` is called once, in a turn: for an accepted connection in the first one, else when the
   // handshake is done, refused or later than `deadline`.
+  // `closed` outlives the connection's last byte, and is not used after orphan().
   Connection(tcp_pcb* pcb, const Endpoint& local, const Endpoint& remote, bool established,
-             Instant deadline, Wake wake, Opened opened);
+             Instant deadline, ClosedStreams& closed, Wake wake, Opened opened);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -38,6 +40,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   const Endpoint& local() const { return local_; }
   const Endpoint& remote() const { return remote_; }
+  bool established() const { return established_; }
 
   void handle_turn(Instant now);
   void lower_mss(std::size_t size);  // segments from now on; those that lwIP has leave as they are
@@ -48,8 +51,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   }
   bool over() const { return pcb_ == nullptr && !attached_ && !opened_; }
 
-  void cut(Error why);  // RST now, `closed` in the next turn
-  void orphan();        // the stack goes: no event, no packet any more
+  void cut(Error why);                      // RST now, `closed` in the next turn
+  void orphan();                            // the stack goes: no event, no packet any more
+  void forget_stack() { wake_ = nullptr; }  // once over(): its stream may outlive the stack
 
   // The stream's side; see runtime::ByteStream.
   void start(runtime::StreamEvents events);
@@ -71,11 +75,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void deliver();
   void deliver_data();
   bool may_write();
+  bool hand_over(const std::uint8_t* bytes, std::size_t size);
   ByteView gather();
   void settle();
   void release();  // no callback any more
   void abort();    // RST
   void drop_unread();
+  void drop_written();
   void wake();
 
   tcp_pcb* pcb_;  // null once lwIP has freed it or we let it go
@@ -91,8 +97,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::size_t next_chunk_ = 0;   // the first with bytes that lwIP does not have yet …
   std::size_t next_offset_ = 0;  // … and where they begin
   std::size_t unsent_ = 0;       // bytes that lwIP does not have yet
-  std::optional<Error> error_;   // why it ended; empty message: cleanly
-  std::size_t mss_ = 0xFFFF;     // no larger segments
+  std::size_t written_ = 0;      // bytes in `chunks_`
+  ClosedStreams& closed_;
+  ClosedStreams::Place place_;  // in it, once the stream is closed
+  std::optional<Error> error_;  // why it ended; empty message: cleanly
+  std::size_t mss_ = 0xFFFF;    // no larger segments
   bool established_;
   bool awake_ = false;     // a turn is due
   bool attached_ = false;  // a stream exists

@@ -24,9 +24,23 @@ constexpr std::string_view kCongestion = "bbr";
 
 Error no_access() { return {ErrorCode::kDenied, "access ended"}; }
 
+Error started_anew() { return {ErrorCode::kUnavailable, "the other side has started anew"}; }
+
 bool set_flag(int socket, int level, int option) {
   const int on = 1;
   return ::setsockopt(socket, level, option, &on, sizeof on) == 0;
+}
+
+// As lwIP does it (lwipopts.h): a peer that has been silent for a minute is probed, and after the
+// second minute the connection is over. What is accepted inherits it from its listener.
+void probe_silent_peers(int socket) {
+  const int idle = 60;  // seconds
+  const int interval = 10;
+  const int count = 6;
+  ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+  ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+  ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+  set_flag(socket, SOL_SOCKET, SO_KEEPALIVE);
 }
 
 }  // namespace
@@ -35,10 +49,15 @@ bool set_flag(int socket, int level, int option) {
 class KernelStack::Flow final : public ByteStream {
  public:
   Flow(std::shared_ptr<Flows> flows, std::unique_ptr<TcpStream> tcp)
-      : flows_(std::move(flows)), tcp_(std::move(tcp)) {
-    flows_->insert(this);
+      : flows_(std::move(flows)), tcp_(std::move(tcp)), peer_(tcp_->peer_endpoint().address) {
+    flows_->all.insert(this);
+    ++flows_->by_peer[peer_];
   }
-  ~Flow() override { flows_->erase(this); }
+  ~Flow() override {
+    flows_->all.erase(this);
+    const auto count = flows_->by_peer.find(peer_);
+    if (--count->second == 0) flows_->by_peer.erase(count);
+  }
 
   void start(runtime::StreamEvents events) override { tcp_->start(std::move(events)); }
   void write(ByteView bytes) override { tcp_->write(bytes); }
@@ -49,10 +68,12 @@ class KernelStack::Flow final : public ByteStream {
   void resume() override { tcp_->resume(); }
 
   TcpStream& tcp() { return *tcp_; }
+  const IpAddress& peer() const { return peer_; }
 
  private:
   std::shared_ptr<Flows> flows_;
   std::unique_ptr<TcpStream> tcp_;
+  IpAddress peer_;
 };
 
 runtime::PrivateNetworkOptions kernel_stack_network() {
@@ -89,9 +110,9 @@ KernelStack::KernelStack(runtime::Loop& loop, std::unique_ptr<runtime::PrivateNe
       flows_(std::make_shared<Flows>()) {}
 
 KernelStack::~KernelStack() {
-  while (!flows_->empty()) {  // closing one may destroy others
-    Flow* flow = *flows_->begin();
-    flows_->erase(flow);
+  while (!flows_->all.empty()) {  // closing one may destroy others
+    Flow* flow = *flows_->all.begin();
+    flows_->all.erase(flow);
     flow->close();
   }
 }
@@ -148,6 +169,7 @@ Status KernelStack::listen(const Endpoint& local, Accepted on_accept) {
   }
   const auto socket = socket_at(local);
   if (!socket) return fail_with(socket.error());
+  probe_silent_peers(*socket);
   auto listener = runtime::TcpListener::adopt(
       loop_, *socket, [this, local](std::unique_ptr<TcpStream> tcp, const Endpoint& peer) {
         accepted(local, std::move(tcp), peer);
@@ -157,9 +179,14 @@ Status KernelStack::listen(const Endpoint& local, Accepted on_accept) {
   return {};
 }
 
+bool KernelStack::has_room(const IpAddress& peer) const {
+  const auto mine = flows_->by_peer.find(peer);
+  return (mine == flows_->by_peer.end() ? 0 : mine->second) + connections() < kMaxConnections;
+}
+
 void KernelStack::accepted(const Endpoint& local, std::unique_ptr<TcpStream> tcp,
                            const Endpoint& peer) {
-  if (connections() >= kMaxConnections) return tcp->abort(no_access());
+  if (!has_room(peer.address)) return tcp->abort(no_access());
   const auto call = listeners_.at(local).accepted;
   (*call)(hand_out(std::move(tcp)), peer);
 }
@@ -178,7 +205,7 @@ void KernelStack::connect(const IpAddress& source, const Endpoint& to, Duration 
   if (!addresses_.contains(source) || to.address.is_v4()) {
     return refuse(ErrorCode::kInvalid, "not an address of the mesh");
   }
-  if (connections() >= kMaxConnections) {
+  if (!has_room(to.address)) {
     return refuse(ErrorCode::kExhausted, "too many connections are open");
   }
   const auto id = ++last_;
@@ -199,7 +226,7 @@ void KernelStack::connected(std::uint64_t id, Result<std::unique_ptr<TcpStream>>
 
 void KernelStack::abort_if(
     const std::function<bool(const Endpoint& local, const Endpoint& remote)>& cut) {
-  for (Flow* flow : *flows_) {
+  for (Flow* flow : flows_->all) {
     auto& tcp = flow->tcp();
     if (cut(tcp.local_endpoint(), tcp.peer_endpoint())) tcp.abort(no_access());
   }
@@ -210,6 +237,12 @@ void KernelStack::abort_if(
       connecting_.erase(at);
     }
     at = next;
+  }
+}
+
+void KernelStack::end_peer(const IpAddress& peer) {
+  for (Flow* flow : flows_->all) {
+    if (flow->peer() == peer) flow->tcp().abort(started_anew());
   }
 }
 

@@ -43,12 +43,16 @@ class KernelStack final : public Stack {
                Connected done) override;
   void abort_if(
       const std::function<bool(const Endpoint& local, const Endpoint& remote)>& cut) override;
+  void end_peer(const IpAddress& peer) override;
 
-  std::size_t connections() const { return flows_->size() + connecting_.size(); }
+  std::size_t connections() const { return flows_->all.size() + connecting_.size(); }
 
  private:
   class Flow;
-  using Flows = std::set<Flow*>;  // those of which somebody holds the stream
+  struct Flows {  // those of which somebody holds the stream
+    std::set<Flow*> all;
+    std::map<IpAddress, std::size_t> by_peer;
+  };
   struct Connecting {
     IpAddress source;
     Endpoint to;
@@ -60,6 +64,7 @@ class KernelStack final : public Stack {
               std::function<void()> ended);
   void leave(std::span<const RoomyPacket> packets);
   Result<int> socket_at(const Endpoint& local);
+  bool has_room(const IpAddress& peer) const;  // a peer's part is what is still free
   std::unique_ptr<runtime::ByteStream> hand_out(std::unique_ptr<runtime::TcpStream> tcp);
   void accepted(const Endpoint& local, std::unique_ptr<runtime::TcpStream> tcp,
                 const Endpoint& peer);

@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "agent/device/connection.hpp"
+#include "agent/device/outgoing.hpp"
 #include "agent/device/port.hpp"
 #include "lwip/ip6.h"
 #include "lwip/netif.h"
 #include "lwip/priv/tcp_priv.h"
-#include "proto/core/arena.hpp"
 #include "proto/ip/checksum.hpp"
 #include "proto/ip/packet.hpp"
 #include "proto/ip/path_mtu.hpp"
@@ -28,6 +28,8 @@ constexpr int kPortAttempts = 32;  // ports tried before a connection is refused
 constexpr std::uint16_t kFirstPort = 32768;
 constexpr std::size_t kHeaders = ip::kIpv6HeaderSize + ip::kTcpHeaderSize;
 constexpr std::size_t kChecksumOffset = 16;  // in the TCP header
+
+constexpr const char* kStartedAnew = "the other side has started anew";
 
 static_assert(kMaxAddresses + 1 == LWIP_IPV6_NUM_ADDRESSES);
 static_assert(kMaxConnections == MEMP_NUM_TCP_PCB);
@@ -44,22 +46,17 @@ bool options_whole(ByteView options) {
   return true;
 }
 
-enum class Kind { kRefused, kBare, kData };
-
 // lwIP is shown TCP directly behind a whole IPv6 header, and nothing else.
-Kind kind_of(ByteView packet) {
+bool is_plain(ByteView packet) {
   if (packet.size() < ip::kIpv6HeaderSize + ip::kTcpHeaderSize || packet.size() > 0xFFFF) {
-    return Kind::kRefused;
+    return false;
   }
   const auto payload = load_be<std::uint16_t>(packet.data() + 4);
   const auto tcp = packet.subspan(ip::kIpv6HeaderSize);
   const std::size_t header = (tcp[12] >> 4U) * 4U;
-  if ((packet[0] >> 4U) != 6 || packet[6] != ip::kTcp || payload != tcp.size() ||
-      header < ip::kTcpHeaderSize || header > tcp.size() ||
-      !options_whole(tcp.subspan(ip::kTcpHeaderSize, header - ip::kTcpHeaderSize))) {
-    return Kind::kRefused;
-  }
-  return tcp.size() > header ? Kind::kData : Kind::kBare;
+  return (packet[0] >> 4U) == 6 && packet[6] == ip::kTcp && payload == tcp.size() &&
+         header >= ip::kTcpHeaderSize && header <= tcp.size() &&
+         options_whole(tcp.subspan(ip::kTcpHeaderSize, header - ip::kTcpHeaderSize));
 }
 
 // lwIP sums no packet (CHECKSUM_GEN_TCP): here it lies in one piece and in the cache.
@@ -79,9 +76,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     port_.rng = &rng;
     rng.fill(port_.sequence_key);
     port_.now = options.clock ? std::move(options.clock) : [this] { return loop_.now().steady; };
-    port_.timer_needed = [this] {
-      if (!timer_.armed()) timer_.arm_in(kTick);
-    };
+    port_.timer_needed = [this] { tick_soon(); };
     set_port(&port_);
     netif_add_noaddr(&netif_, this, &set_up, nullptr);
     netif_.mtu = options.mtu;
@@ -97,6 +92,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     for (const auto& [key, connection] : std::exchange(connections_, {})) connection->orphan();
     while (tcp_active_pcbs != nullptr) tcp_abort(tcp_active_pcbs);
     while (tcp_resting_pcbs != nullptr) tcp_abort(tcp_resting_pcbs);
+    while (tcp_watched_pcbs != nullptr) tcp_abort(tcp_watched_pcbs);
     while (tcp_tw_pcbs != nullptr) tcp_abort(tcp_tw_pcbs);
     for (const auto& [endpoint, listener] : listeners_) tcp_close(listener->pcb);
     netif_remove(&netif_);
@@ -108,14 +104,13 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     tell_time();
     for (const auto& packet : packets) {
       ++counters_.packets_in;
-      const auto kind = kind_of(packet);
-      if (kind == Kind::kRefused && lower_mss(packet)) continue;
-      if (kind == Kind::kRefused || (kind == Kind::kData && held_bytes() >= kMaxHeldBytes)) {
+      if (is_plain(packet)) {
+        ip6_input(copy_packet(packet), &netif_);
+      } else if (!lower_mss(packet)) {
         ++counters_.dropped_in;
-        continue;
       }
-      ip6_input(copy_packet(packet), &netif_);
     }
+    reset_unsound();
     if (scheduled_) turn();  // what came together is answered together, and at once
   }
 
@@ -185,7 +180,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
       return refuse(ErrorCode::kExhausted, "too many connections are open");
     }
     auto connection = std::make_shared<Connection>(
-        pcb, Endpoint{source, port}, to, false, tell_time() + timeout, waker(),
+        pcb, Endpoint{source, port}, to, false, tell_time() + timeout, closed_, waker(),
         [weak = weak_from_this(), done](Result<std::unique_ptr<runtime::ByteStream>> stream) {
           if (const auto self = weak.lock(); self && stream) ++self->counters_.connected;
           done(std::move(stream));
@@ -204,24 +199,48 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     }
   }
 
+  void end_peer(const IpAddress& peer) {
+    for (const auto& [key, connection] : connections_) {
+      if (connection->remote().address != peer || !connection->established()) continue;
+      connection->cut({ErrorCode::kUnavailable, kStartedAnew});
+    }
+    const auto address = to_lwip(peer);
+    for (auto** list : {&tcp_active_pcbs, &tcp_tw_pcbs}) {  // half-open, or left to lwIP
+      for (auto* pcb = *list; pcb != nullptr;) {
+        auto* next = pcb->next;
+        if (ip_addr_eq(&pcb->remote_ip, &address) && pcb->state != SYN_SENT) tcp_abort(pcb);
+        pcb = next;
+      }
+    }
+  }
+
   NetstackCounters counters() const {
     auto now = counters_;
     now.connections = connections_.size();
     now.held_bytes = held_bytes();
+    now.closed_bytes = closed_.bytes();
+    now.dropped_in += port_.refused_packets;
     return now;
   }
 
- private:
-  struct Packets {
-    Arena memory;
-    std::vector<ByteView> packets;
-
-    void swap(Packets& other) { std::swap(*this, other); }
-    void clear() {
-      packets.clear();
-      memory.clear();
+  void tick() {
+    const auto now = tell_time();
+    ticking_ = false;
+    tcp_stir_watched();
+    tcp_tmr();
+    reset_unsound();
+    for (const auto& connection : std::exchange(watched_, {})) {
+      connection->handle_tick(now);
+      watch(connection);
     }
-  };
+    if (tcp_active_pcbs != nullptr || tcp_tw_pcbs != nullptr) {
+      tick_soon();
+    } else if (!ticking_ && tcp_watched_pcbs != nullptr) {
+      timer_.arm_in(std::max(kTick, Duration(tcp_watched_due() * std::int64_t{1000})));
+    }
+  }
+
+ private:
   struct Listener {
     Impl* stack;
     tcp_pcb* pcb;
@@ -237,14 +256,14 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
 
   static err_t on_output(netif* self, pbuf* packet, const ip6_addr_t* /*next_hop*/) {
     auto& stack = *static_cast<Impl*>(self->state);
-    if (stack.outgoing_.packets.size() >= kMaxQueuedPackets) {
+    const ByteView header(static_cast<const std::uint8_t*>(packet->payload), packet->len);
+    if (!stack.outgoing_.has_room(Outgoing::destination(header))) {
       ++stack.counters_.dropped_out;
       return ERR_OK;
     }
-    const auto bytes = stack.outgoing_.memory.allocate(packet->tot_len);
+    const auto bytes = stack.outgoing_.add(packet->tot_len);
     pbuf_copy_partial(packet, bytes.data(), packet->tot_len, 0);
     add_checksum(bytes);
-    stack.outgoing_.packets.emplace_back(bytes);
     stack.schedule();
     return ERR_OK;
   }
@@ -260,10 +279,11 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     const Endpoint local{from_lwip(pcb->local_ip), pcb->local_port};
     const Endpoint remote{from_lwip(pcb->remote_ip), pcb->remote_port};
     auto connection = std::make_shared<Connection>(
-        pcb, local, remote, true, Instant::never(), stack.waker(),
+        pcb, local, remote, true, Instant::never(), stack.closed_, stack.waker(),
         [&stack, local, remote](Result<std::unique_ptr<runtime::ByteStream>> stream) {
           stack.hand_out(local, remote, std::move(stream));
         });
+    ip_set_option(pcb, SOF_KEEPALIVE);
     stack.connections_.emplace(connection.get(), connection);
     stack.wake(*connection);
     return ERR_OK;
@@ -338,22 +358,44 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     turned_.swap(awake_);
     for (const auto& connection : turned_) {
       connection->handle_turn(now);
-      if (connection->over()) connections_.erase(connection.get());
+      if (connection->over()) {
+        connection->forget_stack();
+        connections_.erase(connection.get());
+      }
       watch(connection);
     }
     turned_.clear();
+    reset_unsound();
     leaving_.swap(outgoing_);
-    if (!leaving_.packets.empty() && !stopped_) {
-      counters_.packets_out += leaving_.packets.size();
-      output_(leaving_.packets);
+    if (!leaving_.packets().empty() && !stopped_) {
+      counters_.packets_out += leaving_.packets().size();
+      output_(leaving_.packets());
     }
     leaving_.clear();
     turning_ = false;
   }
 
+  // Resets the connections whose state in lwIP does not hold (TCP_SOUND in 06-peers.patch). No way
+  // to such a state is known; should a peer find one, it ends its own connection and nothing else.
+  void reset_unsound() {
+    for (auto** list : {&tcp_active_pcbs, &tcp_resting_pcbs, &tcp_watched_pcbs}) {
+      for (auto* pcb = *list; tcp_unsound_count > 0 && pcb != nullptr;) {
+        auto* next = pcb->next;
+        if ((pcb->flags & TF_UNSOUND) != 0) {
+          ++counters_.unsound;
+          tcp_abort(pcb);
+        }
+        pcb = next;
+      }
+    }
+  }
+
   void watch(const std::shared_ptr<Connection>& connection) {
-    if (!connection->wants_tick() || !watched_.insert(connection).second) return;
-    if (!timer_.armed()) timer_.arm_in(kTick);
+    if (connection->wants_tick() && watched_.insert(connection).second) tick_soon();
+  }
+
+  void tick_soon() {
+    if (!std::exchange(ticking_, true)) timer_.arm_in(kTick);
   }
 
   // lwIP reads no clock.
@@ -363,16 +405,6 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     return now;
   }
 
-  void tick() {
-    const auto now = tell_time();
-    tcp_tmr();
-    for (const auto& connection : std::exchange(watched_, {})) {
-      connection->handle_tick(now);
-      watch(connection);
-    }
-    if (tcp_active_pcbs != nullptr || tcp_tw_pcbs != nullptr) timer_.arm_in(kTick);
-  }
-
   runtime::Loop& loop_;
   Output output_;
   runtime::Timer timer_;
@@ -380,13 +412,15 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
   std::optional<std::uint16_t> next_port_;
   netif netif_{};
   NetstackCounters counters_;
+  ClosedStreams closed_;
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;
   std::unordered_set<std::shared_ptr<Connection>> watched_;  // those that want ticks
   std::vector<std::shared_ptr<Connection>> awake_;
   std::map<Endpoint, std::shared_ptr<Listener>> listeners_;
   std::vector<std::shared_ptr<Connection>> turned_;  // of a turn, a member to reuse its memory
-  Packets outgoing_;                                 // made and not yet handed over
-  Packets leaving_;                                  // handed over in this turn
+  Outgoing outgoing_;                                // made and not yet handed over
+  Outgoing leaving_;                                 // handed over in this turn
+  bool ticking_ = false;                             // the next tick comes within kTick
   bool scheduled_ = false;
   bool turning_ = false;
   bool stopped_ = false;
@@ -411,6 +445,8 @@ void Netstack::abort_if(
     const std::function<bool(const Endpoint& local, const Endpoint& remote)>& cut) {
   impl_->cut_if(cut);
 }
+void Netstack::end_peer(const IpAddress& peer) { impl_->end_peer(peer); }
+void Netstack::tick() { impl_->tick(); }
 NetstackCounters Netstack::counters() const { return impl_->counters(); }
 
 }  // namespace culvert::device

@@ -1,9 +1,11 @@
 #include "agent/device/port.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <new>
 
+#include "agent/device/netstack.hpp"
 #include "lwip/icmp6.h"
 #include "lwip/init.h"
 #include "lwip/priv/tcp_priv.h"
@@ -12,17 +14,19 @@
 namespace culvert::device {
 namespace {
 
+constexpr tcpwnd_size_t kLittleHeld = 16U << 10U;
+
 Port* current = nullptr;  // NOLINT: lwIP's callbacks carry no context
-std::size_t held = 0;     // NOLINT: as above
 
 struct Packet {
   pbuf_custom base;  // first, so that lwIP's pointer is ours
   std::size_t size;
+  tcp_peer* peer;  // whose share it is in; null until a connection has it
 };
 
 void free_packet(pbuf* buffer) {
   auto* packet = reinterpret_cast<Packet*>(buffer);
-  held -= packet->size;
+  if (packet->peer != nullptr) tcp_peer_release(packet->peer, packet->size);
   ::operator delete(packet);
 }
 
@@ -53,13 +57,13 @@ pbuf* copy_packet(ByteView bytes) {
   auto* packet = static_cast<Packet*>(::operator new(sizeof(Packet) + size));
   packet->base.custom_free_function = &free_packet;
   packet->size = sizeof(Packet) + size;
-  held += packet->size;
+  packet->peer = nullptr;
   auto* payload = reinterpret_cast<std::uint8_t*>(packet + 1);
   std::memcpy(payload, bytes.data(), size);
   return pbuf_alloced_custom(PBUF_RAW, size, PBUF_REF, &packet->base, payload, size);
 }
 
-std::size_t held_bytes() { return held; }
+std::size_t held_bytes() { return tcp_all.held; }
 
 }  // namespace culvert::device
 
@@ -67,6 +71,8 @@ extern "C" {
 
 using culvert::ByteView;
 using culvert::device::current;
+using culvert::device::kLittleHeld;
+using culvert::device::kMaxHeldBytes;
 
 uint32_t culvert_lwip_random(void) {
   return current == nullptr ? 0 : static_cast<std::uint32_t>(current->rng->next());
@@ -85,7 +91,26 @@ uint32_t culvert_lwip_isn(const ip6_addr_t* local, uint16_t local_port, const ip
   return clock + culvert::load_be<std::uint32_t>(mac.data());
 }
 
-// An assertion of lwIP is a bug whose reach nobody knows: stop.
+// What is out of order gets half of what is left: the packet that fills the hole finds room. A
+// connection whose reader keeps up is not stopped by its peer's others while a quarter is free.
+err_t culvert_lwip_keep(const tcp_pcb* pcb, const tcp_hdr* header, pbuf* data) {
+  if (data->tot_len == 0 || pcb->state == LISTEN || pcb->peer == nullptr) return ERR_OK;
+  auto* packet = reinterpret_cast<culvert::device::Packet*>(data);
+  const std::size_t left = kMaxHeldBytes - std::min(kMaxHeldBytes, tcp_all.held);
+  const bool in_order = TCP_SEQ_LEQ(header->seqno, pcb->rcv_nxt);
+  const bool keeps_up =
+      in_order && TCP_WND_MAX(pcb) - pcb->rcv_wnd < kLittleHeld && left > kMaxHeldBytes / 4;
+  if (!keeps_up && pcb->peer->held >= (in_order ? left : left / 2)) {
+    if (current != nullptr) ++current->refused_packets;
+    return ERR_MEM;
+  }
+  packet->peer = pcb->peer;
+  tcp_peer_hold(packet->peer, packet->size);
+  return ERR_OK;
+}
+
+// What a peer can reach is no assertion (patches/06-peers.patch). One that fails is a bug whose
+// reach nobody knows: stop.
 void culvert_lwip_assert(const char* message) {
   std::fprintf(stderr, "lwIP assertion: %s\n", message);
   std::abort();

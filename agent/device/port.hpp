@@ -22,13 +22,15 @@ struct Port {
   std::array<std::uint8_t, 32> sequence_key{};  // RFC 6528's secret, new in each process
   std::function<Instant()> now;
   std::function<void()> timer_needed;
+  std::uint64_t refused_packets = 0;  // with data, as their peer had its share of what is held
 };
 void set_port(Port* port);  // lwIP is initialised at the first call; null: no stack
 
 ip_addr_t to_lwip(const IpAddress& address);
 IpAddress from_lwip(const ip_addr_t& address);
 
-// A copy of one packet, for lwIP to keep or free. Counted in held_bytes() until it is freed.
+// A copy of one packet, for lwIP to keep or free. In held_bytes() from when a connection has it
+// until it is freed.
 pbuf* copy_packet(ByteView packet);
 std::size_t held_bytes();
 

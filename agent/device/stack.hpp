@@ -57,6 +57,11 @@ class Stack {
   // Cuts (RST, `closed` with kDenied) every connection for which `cut(local, remote)` is true.
   virtual void abort_if(
       const std::function<bool(const Endpoint& local, const Endpoint& remote)>& cut) = 0;
+
+  // The peer with this mesh address has started anew and knows none of its old connections: cuts
+  // (RST, `closed` with kUnavailable) each that is open or half-open. A connection that this side
+  // is still opening goes on: the started peer answers it.
+  virtual void end_peer(const IpAddress& peer) = 0;
 };
 
 }  // namespace culvert::device

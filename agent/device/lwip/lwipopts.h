@@ -69,12 +69,16 @@
 #define TCP_OOSEQ_MAX_PBUFS 512
 #define SO_REUSE 1 /* to listen again while accepted connections of the port still run */
 #define TCP_LISTEN_BACKLOG 1
-#define TCP_DEFAULT_LISTEN_BACKLOG 128 /* connections that have not finished their handshake */
+#define TCP_DEFAULT_LISTEN_BACKLOG 255 /* connections that have not finished their handshake */
 #define TCP_TMR_INTERVAL 50
 #define TCP_MSL 1000 /* 2 s of TIME_WAIT: sequence numbers of RFC 6528 do not come again in it */
 #define LWIP_TCP_RTO_TIME 1000 /* RFC 6298 §2.1 */
 #define TCP_MAXRTX 10
 #define TCP_SYNMAXRTX 12
+/* An accepted connection whose peer is silent: probes from the first minute on, over after the second. */
+#define TCP_KEEPIDLE_DEFAULT 60000U
+#define TCP_KEEPINTVL_DEFAULT 10000U
+#define TCP_KEEPCNT_DEFAULT 6U
 
 /* WireGuard has authenticated what comes in. What goes out may meet a kernel that checks: it is
    summed by netstack.cpp, which copies it anyway. */
@@ -83,12 +87,19 @@
 
 /* Initial sequence numbers that a stranger cannot guess (RFC 6528); netstack.cpp. */
 struct ip6_addr;
+struct tcp_pcb;
+struct tcp_hdr;
+struct pbuf;
 #ifdef __cplusplus
 extern "C" {
 #endif
 uint32_t culvert_lwip_isn(const struct ip6_addr* local, uint16_t local_port,
                           const struct ip6_addr* remote, uint16_t remote_port);
+signed char culvert_lwip_keep(const struct tcp_pcb* pcb, const struct tcp_hdr* header, struct pbuf* data);
 #ifdef __cplusplus
 }
 #endif
 #define LWIP_HOOK_TCP_ISN culvert_lwip_isn
+/* A packet with data may have to wait for others or for its reader: its peer's share says whether. */
+#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, option, first, second, data) \
+  culvert_lwip_keep(pcb, header, data)

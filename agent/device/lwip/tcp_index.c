@@ -1,6 +1,6 @@
 /* Where lwIP's connections are kept (patches/02-index.patch): a hash over their addresses and ports,
    and doubly linked lists of the active ones, those in TIME-WAIT, and those at rest, which have
-   nothing that a timer must see to. */
+   nothing that a timer must see to, or (keep-alive) only after a long time. */
 #include "lwip/opt.h"
 #include "lwip/priv/tcp_priv.h"
 
@@ -37,17 +37,27 @@ static int is_connection(struct tcp_pcb** list) {
   return list == &tcp_active_pcbs || list == &tcp_tw_pcbs;
 }
 
+/* Those that are watched stand in the order in which they came to rest. */
+static struct tcp_pcb** rests_in(const struct tcp_pcb* pcb) {
+  return ip_get_option(pcb, SOF_KEEPALIVE) ? &tcp_watched_pcbs : &tcp_resting_pcbs;
+}
+
+static struct tcp_pcb** oldest_in(struct tcp_pcb** list) {
+  static struct tcp_pcb* nobody;
+  return list == &tcp_tw_pcbs ? &tcp_tw_oldest : list == &tcp_watched_pcbs ? &tcp_watched_oldest : &nobody;
+}
+
 static void link_in(struct tcp_pcb** list, struct tcp_pcb* pcb) {
   pcb->prev = NULL;
   pcb->next = *list;
   if (*list != NULL) (*list)->prev = pcb;
-  if (*list == NULL && list == &tcp_tw_pcbs) tcp_tw_oldest = pcb;
+  if (*list == NULL) *oldest_in(list) = pcb;
   *list = pcb;
 }
 
 static void link_out(struct tcp_pcb** list, struct tcp_pcb* pcb) {
   if (pcb->next != NULL) pcb->next->prev = pcb->prev;
-  if (pcb == tcp_tw_oldest) tcp_tw_oldest = pcb->prev;
+  if (pcb == *oldest_in(list)) *oldest_in(list) = pcb->prev;
   if (pcb->prev != NULL) {
     pcb->prev->next = pcb->next;
   } else {
@@ -75,8 +85,9 @@ void tcp_rmv(struct tcp_pcb** list, struct tcp_pcb* pcb) {
     while (*at != NULL && *at != pcb) at = &(*at)->hash_next;
     LWIP_ASSERT("tcp_rmv: not in the index", *at != NULL);
     *at = pcb->hash_next;
-    link_out(pcb->resting ? &tcp_resting_pcbs : list, pcb);
+    link_out(pcb->resting ? rests_in(pcb) : list, pcb);
     pcb->resting = 0;
+    if (list == &tcp_active_pcbs) tcp_peer_leave(pcb);
   } else {
     struct tcp_pcb** at = list;
     while (*at != NULL && *at != pcb) at = &(*at)->next;
@@ -99,18 +110,34 @@ int tcp_may_rest(const struct tcp_pcb* pcb) {
   const tcpflags_t pending = TF_ACK_DELAY | TF_ACK_NOW | TF_CLOSEPEND | TF_NAGLEMEMERR;
   return (pcb->state == ESTABLISHED || pcb->state == CLOSE_WAIT) && pcb->unsent == NULL &&
          pcb->unacked == NULL && pcb->ooseq == NULL && pcb->refused_data == NULL &&
-         pcb->poll == NULL && (pcb->flags & pending) == 0 && !ip_get_option(pcb, SOF_KEEPALIVE);
+         pcb->poll == NULL && (pcb->flags & pending) == 0 && pcb->keep_cnt_sent == 0 &&
+         (!ip_get_option(pcb, SOF_KEEPALIVE) || tcp_ticks - pcb->tmr < pcb->keep_idle / TCP_SLOW_INTERVAL);
 }
 
 void tcp_rest(struct tcp_pcb* pcb) {
   link_out(&tcp_active_pcbs, pcb);
-  link_in(&tcp_resting_pcbs, pcb);
+  link_in(rests_in(pcb), pcb);
   pcb->resting = 1;
+  pcb->rest_at = tcp_clock;
+}
+
+u32_t tcp_watched_due(void) {
+  const u32_t idle = tcp_watched_oldest == NULL ? 0 : tcp_watched_oldest->keep_idle * 1000;
+  const u32_t rested = tcp_watched_oldest == NULL ? 0 : tcp_clock - tcp_watched_oldest->rest_at;
+  return rested < idle ? idle - rested : 0;
+}
+
+void tcp_stir_watched(void) {
+  while (tcp_watched_oldest != NULL && tcp_watched_due() == 0) {
+    struct tcp_pcb* pcb = tcp_watched_oldest;
+    pcb->tmr = tcp_ticks - pcb->keep_idle / TCP_SLOW_INTERVAL - 1; /* ticks stand still while all rest */
+    tcp_stir(pcb);
+  }
 }
 
 void tcp_stir(struct tcp_pcb* pcb) {
   if (!pcb->resting) return;
-  link_out(&tcp_resting_pcbs, pcb);
+  link_out(rests_in(pcb), pcb);
   link_in(&tcp_active_pcbs, pcb);
   pcb->resting = 0;
   tcp_timer_needed();

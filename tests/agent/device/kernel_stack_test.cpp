@@ -2,6 +2,8 @@
 // other. Address a is the first one's, b the second one's.
 #include "agent/device/kernel_stack.hpp"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -211,6 +213,65 @@ TEST_CASE("kernel stack: abort_if cuts what it names, with a reset", "[kernel_st
   CHECK_FALSE(pair.server.closed);
   REQUIRE(world.until([&] { return pair.client.closed && pair.server.closed; }));
   CHECK(pair.server.closed->code == ErrorCode::kDenied);
+  CHECK_FALSE(pair.client.closed->message.empty());
+}
+
+TEST_CASE("kernel stack: silent peers of accepted connections are probed", "[kernel_stack]") {
+  World world;
+  if (!world.possible()) return;
+  Pair pair(world);
+  std::size_t accepted = 0, probed = 0;
+  for (int socket = 3; socket < 1024; ++socket) {
+    int listens = 1, probes = 0, idle = 0;
+    sockaddr_in6 name{};
+    socklen_t size = sizeof listens, name_size = sizeof name;
+    if (::getsockopt(socket, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || listens != 0 ||
+        ::getsockname(socket, reinterpret_cast<sockaddr*>(&name), &name_size) != 0 ||
+        name.sin6_family != AF_INET6 || name.sin6_port != htons(service.port)) {
+      continue;
+    }
+    ++accepted;
+    size = sizeof probes;
+    ::getsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &probes, &size);
+    size = sizeof idle;
+    ::getsockopt(socket, IPPROTO_TCP, TCP_KEEPIDLE, &idle, &size);
+    if (probes != 0 && idle == 60) ++probed;
+  }
+  CHECK(accepted == 1);
+  CHECK(probed == 1);
+}
+
+TEST_CASE("kernel stack: streams may be used after it has gone", "[kernel_stack]") {
+  World world;
+  if (!world.possible()) return;
+  Pair pair(world);
+  world.server->end_peer(a);
+  REQUIRE(world.until([&] { return pair.client.closed && pair.server.closed; }));
+  world.server.reset();
+  world.client.reset();
+  for (auto* end : {&pair.server, &pair.client}) {
+    end->stream->write(view("x"));
+    end->stream->pause();
+    end->stream->resume();
+    end->stream->finish();
+    end->stream->close();
+    end->stream->resume();
+    end->stream->finish();
+  }
+  world.loop.run_until([] { return false; }, Duration::zero());
+}
+
+TEST_CASE("kernel stack: a peer that started anew loses its connections", "[kernel_stack]") {
+  World world;
+  if (!world.possible()) return;
+  Pair pair(world);
+  world.server->end_peer(b);  // not the peer
+  pair.client.stream->write(view("still"));
+  REQUIRE(world.until([&] { return text(pair.server.received) == "still"; }));
+  world.server->end_peer(a);
+  REQUIRE(world.until([&] { return pair.client.closed && pair.server.closed; }));
+  CHECK(pair.server.closed->code == ErrorCode::kUnavailable);
+  CHECK_FALSE(pair.server.closed->message.empty());
   CHECK_FALSE(pair.client.closed->message.empty());
 }
 

@@ -76,7 +76,7 @@ void End::start() {
   stream->start(std::move(events));
 }
 
-std::unique_ptr<Pair> connected(World& world, bool start) {
+std::unique_ptr<Pair> connected(World& world, bool start, std::optional<IpAddress> from) {
   auto pair = std::make_unique<Pair>();
   auto* ends = pair.get();
   const auto accepted = [ends](std::unique_ptr<ByteStream> stream, Endpoint peer) {
@@ -84,7 +84,7 @@ std::unique_ptr<Pair> connected(World& world, bool start) {
     ends->peer = peer;
   };
   REQUIRE(world.stack->listen(world.service, accepted));
-  world.stack->connect(world.a, world.service, 10s,
+  world.stack->connect(from.value_or(world.a), world.service, 10s,
                        [ends](Result<std::unique_ptr<ByteStream>> stream) {
                          REQUIRE(stream);
                          ends->client.stream = std::move(*stream);

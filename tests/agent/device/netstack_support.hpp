@@ -59,8 +59,9 @@ struct Pair {
   Endpoint peer;
 };
 
-// Both ends of an open connection from a to b.
-std::unique_ptr<Pair> connected(World& world, bool start = true);
+// Both ends of an open connection from a (or `from`) to b.
+std::unique_ptr<Pair> connected(World& world, bool start = true,
+                                std::optional<IpAddress> from = {});
 
 Bytes pattern(std::size_t size, std::uint64_t seed);
 

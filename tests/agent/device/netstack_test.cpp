@@ -207,6 +207,32 @@ TEST_CASE("netstack: abort_if cuts what it names and nothing else") {
   CHECK_FALSE(kept->client.closed);
 }
 
+TEST_CASE("netstack: a peer that started anew loses its connections and nobody else does") {
+  World world(20);
+  REQUIRE(world.stack->add_address(address(3)));
+  auto kept = connected(world, true, address(3));
+  auto pair = connected(world);
+  world.stack->end_peer(world.a);
+  REQUIRE(world.until([&] { return pair->client.closed && pair->server.closed; }));
+  CHECK(pair->server.closed->code == ErrorCode::kUnavailable);
+  CHECK_FALSE(pair->server.closed->message.empty());
+  kept->client.stream->write(view("still here"));
+  REQUIRE(world.until([&] { return !kept->server.received.empty(); }));
+  CHECK_FALSE(kept->client.closed);
+}
+
+TEST_CASE("netstack: what this side is opening outlives the peer's start") {
+  World world(21);
+  std::unique_ptr<ByteStream> opened;
+  REQUIRE(world.stack->listen(world.service, [](auto, auto) {}));
+  world.stack->connect(world.a, world.service, 10s, [&](auto stream) {
+    REQUIRE(stream);
+    opened = std::move(*stream);
+  });
+  world.stack->end_peer(world.b);
+  REQUIRE(world.until([&] { return opened != nullptr; }));
+}
+
 TEST_CASE("netstack: a connection that cannot be is an error with its reason") {
   World world(14);
   std::optional<Error> error;

@@ -1,0 +1,79 @@
+// The peer of the connections fuzzer, and what it knows of each connection: how far the stack has
+// come, so that its segments hit, and what both sides have said, so that bytes can be compared.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "agent/device/netstack.hpp"
+#include "tests/agent/device/raw_peer.hpp"
+
+namespace culvert::fuzz {
+
+constexpr std::uint32_t kMostWritten = 256U << 10U;  // by the application, on one connection
+
+// Each direction's stream has the same bytes in every run: what is sent twice is the same.
+inline std::uint8_t byte_at(std::uint32_t offset, bool from_peer) {
+  return static_cast<std::uint8_t>(offset * 131 + (offset >> 8U) * 7 + (from_peer ? 85 : 0));
+}
+
+struct Remote {
+  std::uint16_t port = 0, stack_port = 443;
+  std::uint32_t isn = 0, stack_isn = 0;
+  bool answered = false;      // the stack's SYN came
+  bool reset = false;         // by either side
+  bool fin_sent = false;      // by the peer, anywhere
+  std::uint32_t sent = 0;     // the end of what the peer has sent of its stream
+  std::uint32_t next = 0;     // the peer has everything below, or has said so
+  std::uint32_t highest = 0;  // the end of what the stack has sent
+  std::vector<bool> got;      // by offset
+  std::optional<std::uint32_t> fin_at;
+
+  std::unique_ptr<runtime::ByteStream> stream;
+  std::uint32_t written = 0, delivered = 0;
+  bool finished = false, ended = false, closed = false;
+
+  bool open() const { return stream && answered && !closed && !reset; }
+  device_test::Segment segment(std::uint8_t flags) const;  // in order, everything acknowledged
+};
+
+class Peer {
+ public:
+  static constexpr std::size_t kSlots = 4;
+
+  Peer();
+
+  void deliver(const Remote& remote, device_test::Segment segment);  // at once, or with its batch
+  void flush();
+  void take(ByteView packet);  // what the stack sent
+  void accepted(std::unique_ptr<runtime::ByteStream> stream, std::uint16_t port);
+  void write(Remote& remote, std::uint32_t size);
+  void tick(int times);
+  Remote& fresh(std::size_t slot);
+  void called(Remote& remote);  // the stack connects to the peer, at the remote's port
+  void finish_honestly();
+
+  Remote& remote(std::size_t slot) { return remotes_[slot % kSlots]; }
+  device::Netstack& stack() { return *stack_; }
+  bool batching = false;
+  const IpAddress here, there;  // the stack's address and the peer's
+
+ private:
+  void take_data(Remote& remote, const device_test::Segment& segment);
+  void say_all(Remote& remote);
+  static bool complete(const Remote& remote);
+  Remote* by_port(std::uint16_t port);
+
+  Instant now_{1'000'000'000};
+  runtime::Loop loop_;  // never runs
+  SeededRng rng_{1};
+  std::array<Remote, kSlots> remotes_;
+  std::uint16_t next_port_ = 1000;
+  std::vector<Bytes> batch_;
+  std::unique_ptr<device::Netstack> stack_;
+};
+
+}  // namespace culvert::fuzz
