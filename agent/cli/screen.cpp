@@ -16,9 +16,20 @@ class Screen {
 
   void line(std::string text) { lines_.push_back(std::move(text)); }
   void field(std::string_view name, const std::string& value) {
-    constexpr std::size_t kNames = 14;
-    const auto begin = "  " + dim(name) + std::string(kNames - name.size(), ' ');
-    for (auto& each : within(begin, value, columns_)) line(std::move(each));
+    for (auto& each : within(begin_of(name), value, columns_)) line(std::move(each));
+  }
+  // This program's own words, with commands to copy: broken between words alone.
+  void own_words(std::string_view name, std::string_view value) {
+    auto begin = begin_of(name);
+    const std::size_t indent = 16;
+    while (columns_ > indent + 24 && indent + value.size() > columns_) {
+      const auto space = value.substr(0, columns_ - indent + 1).rfind(' ');
+      if (space == std::string_view::npos || space == 0) break;
+      line(begin + yellow(value.substr(0, space)));
+      value.remove_prefix(space + 1);
+      begin = std::string(indent, ' ');
+    }
+    for (auto& each : within(begin, yellow(value), columns_)) line(std::move(each));
   }
   void section(const Row& header, const std::vector<Row>& rows) {
     if (rows.empty()) return;
@@ -28,6 +39,11 @@ class Screen {
   std::vector<std::string> take() { return std::move(lines_); }
 
  private:
+  static std::string begin_of(std::string_view name) {
+    constexpr std::size_t kNames = 14;
+    return "  " + dim(name) + std::string(kNames - name.size(), ' ');
+  }
+
   std::size_t columns_;
   std::vector<std::string> lines_;
 };
@@ -183,7 +199,7 @@ std::vector<std::string> status_screen(const json& status, const json& services,
   const auto wrong = troubles(status);
   if (wrong.empty()) screen.field("health", green("all is well"));
   for (std::size_t i = 0; i < wrong.size(); ++i) {
-    screen.field(i == 0 ? "health" : "", yellow(wrong[i]));
+    screen.own_words(i == 0 ? "health" : "", wrong[i]);
   }
   add_links(screen, status);
   screen.field("address", cell(status, "address"));

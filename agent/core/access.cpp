@@ -66,6 +66,7 @@ void Core::Parts::update_access(Now now) {
     const bool waits = !right.live.standing && !right.live.claimed;
     unclaimed = unclaimed || (options.role == Role::kDevice && waits);
   }
+  if (!unclaimed) claiming.clear();
   for (const auto& [id, old] : next) {
     const auto still = rights.find(id);
     if (still != rights.end() && same_way(still->second, old) && same_peer(still->second, old)) {

@@ -4,6 +4,11 @@
 #include "proto/trust/sign.hpp"
 
 namespace culvert::agent {
+namespace {
+
+constexpr std::size_t kMaxClaiming = 256;  // flows that wait for the first answer to their grant
+
+}  // namespace
 
 void Core::request(Now now, const RequestOptions& options, Done<RequestView> done) {
   Parts& p = *parts_;
@@ -246,16 +251,32 @@ Result<FlowContext> Core::authorize_flow(Now now, const IpAddress& peer, const s
                      opened->member};
 }
 
-// On a laptop: the service has answered with data, so the site's agent has accepted the opening.
+// On a laptop: a flow begins. The site's agent charges it to the grant that ends last, and so does
+// the laptop; whether that grant is claimed by it, the answer tells.
+void Core::Parts::note_opening(ByteView packet) {
+  const auto view = ip::PacketView::parse(packet);
+  const auto flags = view ? view->tcp_flags() : std::nullopt;
+  if (!flags || (*flags & ip::kSyn) == 0) return;
+  const Endpoint to{view->destination, view->destination_port().value_or(0)};
+  const Right* best = nullptr;
+  for (const auto& [id, right] : rights) {
+    if (right.service != to) continue;
+    if (best == nullptr || best->live.ends < right.live.ends) best = &right;
+  }
+  if (best == nullptr || best->live.standing || best->live.claimed) return;
+  if (claiming.size() >= kMaxClaiming) claiming.erase(claiming.begin());
+  claiming[{view->source, view->source_port().value_or(0)}] = best->live.grant.id;
+}
+
+// On a laptop: the service has answered with data on a flow, so the site's agent has accepted it.
 void Core::Parts::claim_answered(Now now, ByteView packet) {
   const auto view = ip::PacketView::parse(packet);
   if (!view || view->protocol != ip::kTcp || view->payload().empty()) return;
-  const Endpoint from{view->source, view->source_port().value_or(0)};
-  for (const auto& [id, right] : rights) {
-    if (right.service != from || right.live.standing || right.live.claimed) continue;
-    evidence.claim(id, now);
-    access_dirty = true;
-  }
+  const auto flow = claiming.find({view->destination, view->destination_port().value_or(0)});
+  if (flow == claiming.end()) return;
+  evidence.claim(flow->second, now);
+  claiming.erase(flow);
+  access_dirty = true;
 }
 
 // Claimed and in the audit log, both durable, or refused.

@@ -131,17 +131,10 @@ void Core::Parts::on_answer(Now now, control::Answered answered) {
 void Core::Parts::learn(Now now, std::vector<note::Note> notes) {
   for (note::Note& note : unverified) notes.push_back(std::move(note));
   unverified.clear();
-  std::vector<std::optional<trust::Node>> strangers(notes.size());
-  for (std::size_t i = 0; i < notes.size(); ++i) {
-    if (trust::kind_of(notes[i].text) != trust::Kind::kNode) continue;
-    auto said = trust::Node::parse(notes[i].text);
-    if (said && evidence.node_note(said->identity) == nullptr) strangers[i] = std::move(*said);
-  }
   const auto results = evidence.offer_all(notes, now);
   for (std::size_t i = 0; i < notes.size(); ++i) {
     const auto kind = trust::kind_of(notes[i].text);
     if (kind == trust::Kind::kRevocation && results[i]) offers.learned(now, notes[i]);
-    if (strangers[i] && results[i]) greet_agent(now, *strangers[i]);
     if (kind == trust::Kind::kGrant && options.role == Role::kDevice) remember_request(notes[i]);
     if (results[i]) continue;
     if (results[i].error().code == ErrorCode::kConflict) {

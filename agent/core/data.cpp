@@ -108,6 +108,7 @@ void Core::Parts::mesh(Now now, std::span<const ByteView> packets) {
       refuse(packet);
     } else {
       const bool opens = options.role == Role::kDevice && opens_connection(packet);
+      if (opens && unclaimed) note_opening(packet);
       passed.push_back(opens ? process.tagged(packet) : packet);
     }
   }

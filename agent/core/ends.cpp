@@ -120,7 +120,9 @@ void Core::stop(Now now) {
   Parts& p = *parts_;
   p.stopping = true;
   const bool site = p.options.role == Role::kSite;
-  std::map<crypto::WireGuardKey, IpAddress> farewells;  // by peer: a service that it knows
+  // From each service: a laptop may take another service of the site from another agent, and then
+  // believes nothing that comes from that service's address here.
+  std::set<std::pair<crypto::WireGuardKey, IpAddress>> farewells;
   for (const auto& [id, right] : p.rights) {
     const auto cut = p.filter.forbid(right.grantee, right.service);
     p.reset(cut);

@@ -62,20 +62,6 @@ void Core::Parts::offer_kept(Now now) {
   };
 }
 
-// An agent that this one has not seen before may be somebody's who has copied a token.
-void Core::Parts::greet_agent(Now now, const trust::Node& other) {
-  if (options.role != Role::kSite || other.kind != trust::NodeKind::kAgent) return;
-  if (other.site.id != node.site.id || other.identity == node.identity) return;
-  audit::Entry entry;
-  entry.kind = audit::Kind::kAlarm;
-  entry.device = crypto::format_ed25519(other.identity);
-  entry.detail = "new agent " + other.name.str();
-  journal.ending(now, std::move(entry));
-  log(LogLevel::kWarning, "a new agent of this site",
-      other.name.str() + " " + crypto::format_ed25519(other.identity) +
-          "; if nobody started it, its token was copied");
-}
-
 // A coordinator may have forgotten a device that waits, so the device says it again until its
 // vendor has answered.
 void Core::Parts::offer_again(Now now) {

@@ -48,7 +48,7 @@ struct Core::Parts {
   void sync_listeners();
   void persist(Now now);
   const Right* right_for(const IpAddress& grantee, const std::string& fqdn) const;
-  // control.cpp; the last three: offers.cpp
+  // control.cpp; the last two: offers.cpp
   void start_control(Now now);
   void pump_control(Now now);
   void on_event(Now now, control::Event event);
@@ -65,7 +65,6 @@ struct Core::Parts {
   void upload(Now now);
   void offer_own(Now now);
   void offer_kept(Now now);
-  void greet_agent(Now now, const trust::Node& other);
   void offer_again(Now now);
   // commands.cpp
   void on_site_info(Now now, const RequestOptions& options, Done<RequestView> done,
@@ -76,6 +75,7 @@ struct Core::Parts {
   RequestView view_of(Now now, const trust::GrantId& id, const note::Note& note) const;
   ServiceView view_of(Now now, const Right& right) const;
   Result<Openings::Opened> open_flow(Now now, const Right& right);
+  void note_opening(ByteView packet);
   void claim_answered(Now now, ByteView packet);
   bool host_flow(Now now, const Endpoint& to);
   void end_grant(Now now, const std::string& grant, bool for_all, Done<void> done);
@@ -109,6 +109,7 @@ struct Core::Parts {
   Filter filter;
   Rights rights;
   bool unclaimed = false;  // a laptop's: some right waits for the site's first answer
+  std::map<Endpoint, trust::GrantId> claiming;  // by the laptop's end of a flow: what it would claim
   Silent silent;
   Peers peers;
   std::map<crypto::RelayKey, crypto::WireGuardKey> by_relay_key;

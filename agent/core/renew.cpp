@@ -72,6 +72,7 @@ void Core::Parts::renew_device(Now now) {
   }
   const auto until = std::max<std::chrono::seconds>(node.expires - now.wall - life / 2, 1s);
   due.renew = now.steady + std::min<Duration>(until, std::chrono::minutes(10));
+  offer_again(now);
 }
 
 // New nodes of the site, and claims that contradict what is known: in the log and in the journal.

@@ -357,7 +357,8 @@ void Ledger::hold_further(const Further& further, WallTime arrived) {
   held.arrived = arrived;
   held.over = held.forget = kNever;
   if (further.site) held.site = further.site->id;
-  held.owners.push_back("further statements of the key " + crypto::format_public_key(further.signer));
+  held.owners.push_back("further statements of the key " +
+                        crypto::format_public_key(further.signer));
   put(note::hash(further.note), std::move(held));
 }
 

@@ -41,7 +41,8 @@ std::vector<Share> shares_of(trust::Kind kind, const note::Note& note,
       const auto revocation = trust::Revocation::parse(note.text);
       const auto signer = revocation ? charged_signer(note, *revocation, evidence) : std::nullopt;
       if (!signer) break;
-      return {{"revocations of the key " + crypto::format_public_key(*signer), kMaxRevocationsOfSigner}};
+      return {{"revocations of the key " + crypto::format_public_key(*signer),
+               kMaxRevocationsOfSigner}};
     }
     case trust::Kind::kGrant:
       if (const auto grant = trust::Grant::parse(note.text)) {

@@ -52,8 +52,9 @@ bool StoreClock::agree(Now now) {
 }
 
 StoreAge StoreClock::forget_at(WallTime end, Now now, std::chrono::seconds margin) const {
-  const auto ahead =
-      std::max(end - std::min(now.wall, stored_.kept), std::chrono::seconds{0}) + margin;
+  const bool fresh = stored_.kept == WallTime{};  // a new store that has kept no time yet
+  const auto from = fresh ? now.wall : std::min(now.wall, stored_.kept);
+  const auto ahead = std::max(end - from, std::chrono::seconds{0}) + margin;
   return {stored_.age.seconds + static_cast<std::uint64_t>(ahead.count())};
 }
 

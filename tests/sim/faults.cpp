@@ -219,8 +219,9 @@ void World::people_act(AgentHost& agent, AgentHost& laptop) {
       return revoke_something();
     case 1:
       if (laptop.running()) {
-        const auto grants = oracle_.grants_of(pair_of(laptop, pick(services_)));
-        if (!grants.empty()) agent.deny(grants.back());
+        const auto& service = pick(services_);
+        const auto grants = oracle_.grants_of(pair_of(laptop, service));
+        if (!grants.empty() && agent.serves(service.fqdn)) agent.deny(grants.back());
       }
       return;
     default: {

@@ -202,12 +202,18 @@ std::vector<std::string> World::not_uploaded() {
     const auto& lines = uploaded[host.status().identity];
     const auto& entries = host.audit().entries();
     bool same = lines.size() == entries.size();
-    for (std::size_t i = 0; same && i < lines.size(); ++i) {
-      same = lines[i] == audit::render(entries[i]);
+    std::string first_other = "none";
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      const auto line = audit::render(entries[i]);
+      if (i < lines.size() && lines[i] == line) continue;
+      same = false;
+      first_other = std::to_string(i) + " " + line;
+      break;
     }
     if (same) return;
     missing.push_back("the coordinator has " + std::to_string(lines.size()) + " of " +
-                      std::to_string(entries.size()) + " audit lines of " + host.name());
+                      std::to_string(entries.size()) + " audit lines of " + host.name() +
+                      "; first other one: " + first_other);
   };
   for (const auto* host : nodes()) check(*host);
   return missing;

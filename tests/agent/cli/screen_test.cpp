@@ -77,6 +77,16 @@ json requests(const std::string& state) {
              {"ends", "2026-11-22T10:00:00Z"}}}}};
 }
 
+// Rows that were broken between words read as one.
+std::string in_one_line(const std::vector<std::string>& lines) {
+  std::string out;
+  for (const char c : plain(lines)) {
+    const bool blank = c == ' ' || c == '\n';
+    if (!blank || (!out.empty() && out.back() != ' ')) out += blank ? ' ' : c;
+  }
+  return out;
+}
+
 }  // namespace
 
 TEST_CASE("cli fields: latency, bytes, ages, time left") {
@@ -95,7 +105,7 @@ TEST_CASE("cli fields: latency, bytes, ages, time left") {
   CHECK(size_of({{"x", 1023}}, "x") == "1023 B");
   CHECK(size_of({{"x", 2584}}, "x") == "2.5 KiB");
   CHECK(size_of({{"x", 5'000'000'000}}, "x") == "4.7 GiB");
-  CHECK(cell({{"x", "a\x1b[31m"}}, "x") == "a?[31m");
+  CHECK(cell({{"x", "a\x1b[31m"}}, "x") == "a\\u{1b}[31m");
 }
 
 TEST_CASE("cli fields: who has still to approve") {
@@ -156,12 +166,12 @@ TEST_CASE("cli status: what is wrong stands first, with the next step") {
   status["audit_ok"] = false;
   status["lease_fresh"] = false;
   status["peers"] = json::array();
-  const auto text = plain(status_screen(status, json::object(), json::object(), kNow, 80));
+  const auto text = in_one_line(status_screen(status, json::object(), json::object(), kNow, 80));
   INFO(text);
   for (const char* part :
        {"no coordinator: ", "culvert device list --key FILE, then device admit, for ed25519:aa",
         "culvert unlock", "culvert clock-reset", "nothing new is opened", "the lease has lapsed",
-        "not connected: connection refused", "admitted      not yet"}) {
+        "not connected: connection refused", "admitted not yet"}) {
     INFO(part);
     CHECK(text.find(part) != std::string::npos);
   }

@@ -136,30 +136,5 @@ TEST_CASE("kept revocations: a coordinator restored from an old copy gets them b
   CHECK(lines == world.site.audit.entries().size());
 }
 
-TEST_CASE("new agents: each is an alarm at the agents that the site has, once") {
-  World world;
-  world.start_coordinator();
-  REQUIRE(world.start(world.site));
-  world.run(5s);
-  CHECK_FALSE(world.site.has(audit::Kind::kAlarm));
-  const auto alarms = [&] {
-    std::size_t count = 0;
-    for (const auto& entry : world.site.audit.entries()) {
-      if (entry.kind == audit::Kind::kAlarm && entry.detail == "new agent acme-2") ++count;
-    }
-    return count;
-  };
-  auto& second = world.laptop;  // another agent of the site, with a copy of the token
-  second.options = world.site.options;
-  second.options.name = "acme-2";
-  second.options.token = world.agent_token();
-  REQUIRE(world.start(second));
-  REQUIRE(world.run_until([&] { return alarms() == 1; }, 10s));
-  world.run(10s);
-  REQUIRE(world.start(world.site));  // it knows the other one by now
-  world.run(5s);
-  CHECK(alarms() == 1);
-}
-
 }  // namespace
 }  // namespace culvert::agent::test
