@@ -80,6 +80,34 @@ Result<trust::Policy> first_policy(const SiteInit& options, const trust::SiteRef
   return policy;
 }
 
+Status check_vendor(const std::vector<note::Note>& notes, const std::string& bundle,
+                    const crypto::Hash& hash, Now now) {
+  trust::Evidence vendor(trust::Pins{std::nullopt, hash}, {});
+  for (const auto& result : vendor.offer_all(notes, now)) {
+    if (result) continue;
+    return fail(ErrorCode::kUnverified,
+                bundle + " is not the vendor with that hash; compare it out of band again (" +
+                    result.error().message + ")");
+  }
+  return {};
+}
+
+Status first_token(const SiteInit& options, const fs::path& folder) {
+  SiteToken token;
+  token.folder = folder.string();
+  token.lifetime = "1h";
+  token.renewal = "365d";
+  token.name = options.agent;
+  token.replaces = "none";
+  return site_token(token);
+}
+
+void propose_second_approver(const fs::path& folder) {
+  hint_next("let a second person approve, with a key of their own: culvert key new FILE --bundle " +
+            std::string(kSiteBundle) + " --group approvers, then: culvert site root add-key " +
+            "FILE.pub --key " + (folder / kRoles[0].file).string());
+}
+
 }  // namespace
 
 Status site_init(const SiteInit& options) {
@@ -102,15 +130,8 @@ Status site_init(const SiteInit& options) {
   const auto now = runtime::read_clocks();
   const auto vendor_notes = read_bundle(options.vendor_bundle);
   if (!vendor_notes) return fail_with(vendor_notes.error());
-  trust::Evidence vendor(trust::Pins{std::nullopt, *vendor_hash}, {});
-  for (const auto& result : vendor.offer_all(*vendor_notes, now)) {
-    if (!result) {
-      return fail(ErrorCode::kUnverified,
-                  options.vendor_bundle +
-                      " is not the vendor with that hash; compare it out of "
-                      "band again (" +
-                      result.error().message + ")");
-    }
+  if (auto good = check_vendor(*vendor_notes, options.vendor_bundle, *vendor_hash, now); !good) {
+    return good;
   }
 
   const fs::path folder =
@@ -151,13 +172,9 @@ Status site_init(const SiteInit& options) {
   print("site " + bold(name->str()) + " in " + folder.string());
   print("root hash, to be pinned by every agent and told to the vendor out of band:");
   print("  " + trust::format_hash(hash.view()));
-  SiteToken token;
-  token.folder = folder.string();
-  token.lifetime = "1h";
-  token.renewal = "365d";
-  token.name = options.agent;
-  token.replaces = "none";
-  return site_token(token);
+  if (auto made = first_token(options, folder); !made) return made;
+  propose_second_approver(folder);
+  return {};
 }
 
 }  // namespace culvert::cli
