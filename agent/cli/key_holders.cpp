@@ -111,7 +111,7 @@ void add_device(CLI::App& app, Parsed& p) {
   revoke->add_option("--person", p.device_revoke.person, "or a person with all laptops");
   revoke->add_option("--reason", p.device_revoke.reason, "why, for the audit log")
       ->default_val("revoked");
-  on_run(revoke, p, [&p] { return revoke_device(p.by, p.device_revoke); });
+  on_run(revoke, p, [&p] { return revoke_device(p.common, p.by, p.device_revoke); });
   auto* list = device->add_subcommand("list", "laptops that wait or are admitted");
   add_key(list, p, true);
   on_run(list, p, [&p] { return list_devices(p.by); });
