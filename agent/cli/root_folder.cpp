@@ -97,6 +97,13 @@ Status RootFolder::read_newest() {
 }
 
 Status RootFolder::take(const note::Note& note, Now now) {
+  const auto kind = trust::kind_of(note.text);
+  if (kind != trust::Kind::kRoot && kind != trust::Kind::kPolicy && kind != trust::Kind::kPlaces &&
+      kind != trust::Kind::kRevocation) {
+    return fail(ErrorCode::kInvalid,
+                "a folder keeps roots, policies, lists of addresses and revocations, no " +
+                    std::string(note.text.substr(0, note.text.find('\n'))));
+  }
   const auto changed = evidence_.offer(note, now);
   if (!changed) return fail_with(changed.error());
   if (auto kept = keep(note); !kept) return kept;
@@ -133,6 +140,19 @@ Status RootFolder::keep(const note::Note& note) {
     });
   }
   notes.insert(at, note);
+  if (notes.size() > note::kMaxBundleNotes) {
+    // Here revocations are a reminder: an old one was handed in long ago. Suspensions stay.
+    const auto spare = std::find_if(notes.begin(), notes.end(), [](const note::Note& held) {
+      const auto old = trust::Revocation::parse(held.text);
+      return old && old->what != trust::Revokes::kKey;
+    });
+    if (spare == notes.end()) {
+      return fail(ErrorCode::kExhausted, bundle.string() + " has " +
+                                             std::to_string(note::kMaxBundleNotes) +
+                                             " statements, the most that a bundle can hold");
+    }
+    notes.erase(spare);
+  }
   return write_bundle(bundle, notes);
 }
 

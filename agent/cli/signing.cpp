@@ -250,21 +250,37 @@ void report(const Common& common, const fs::path& file, const Signed& done) {
   }
 }
 
+namespace {
+
+// A person must see what is new, and what would end, before signing.
+void show_what_is_new(const Desk& desk, const std::string& text) {
+  const auto next = trust::Root::parse(text);
+  const auto policy = trust::Policy::parse(text);
+  if (!next && !policy) return;
+  const auto& before = next ? desk.folder.root_note().text : desk.folder.policy_note().text;
+  for (const auto& change : text_changes(before, text)) {
+    print(std::string(1, change.sign) + " " + printable(change.text));
+  }
+  if (policy) {
+    for (const auto& one : check_policy(text, policy_context(desk)).warnings) {
+      hint("warning: " + printable(format(one)));
+    }
+    return;
+  }
+  for (const auto& ended : desk.folder.evidence().what_ends(*next)) {
+    print(yellow("ends: ") + printable(ended));
+  }
+}
+
+}  // namespace
+
 Status sign_file(const Common& common, const Work& work) {
   if (work.key.empty()) return fail(ErrorCode::kInvalid, "name the key that signs: --key FILE");
   auto draft = read_draft(work.file);
   if (!draft) return fail_with(draft.error());
   auto desk = open_desk(work, std::nullopt);
   if (!desk) return fail_with(desk.error());
-  // A root's reader must see what is new and what would end.
-  if (const auto next = trust::Root::parse(draft->text); next && !common.json) {
-    for (const auto& change : text_changes(desk->folder.root_note().text, draft->text)) {
-      print(std::string(1, change.sign) + " " + printable(change.text));
-    }
-    for (const auto& ended : desk->folder.evidence().what_ends(*next)) {
-      print(yellow("ends: ") + printable(ended));
-    }
-  }
+  if (!common.json) show_what_is_new(*desk, draft->text);
   const auto done = sign_draft(*desk, work, work.file, std::move(*draft));
   if (!done) return fail_with(done.error());
   report(common, work.file, *done);

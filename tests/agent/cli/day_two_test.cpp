@@ -559,6 +559,59 @@ TEST_CASE("key suspend: the last root key wants --freeze; a suspended key signs 
   CHECK(refused([&] { return root_add_key(place.common, remove); }).code == ErrorCode::kDenied);
 }
 
+TEST_CASE("take: what others hand over is verified, and nothing else is kept") {
+  Place place;
+  Place other;  // another customer of another vendor
+  Work take;
+  take.folder = place.site.string();
+  const auto before = read(place.site / kSiteBundle);
+  const auto foreign = (other.site / kSiteBundle).string();
+  CHECK_FALSE(refused([&] { return take_files(place.common, take, {foreign}); }).message.empty());
+  // A policy that somebody else has signed with a key of their own.
+  crypto::SystemRng rng;
+  auto policy = *place.open().policy();
+  policy.serial = 2;
+  policy.previous = note::hash(place.open().policy_note());
+  const auto key = crypto::SigningKey::generate(rng);
+  const auto forged = trust::sign_statement(policy, {"bob@acme.example", key});
+  REQUIRE(forged);
+  const auto file = place.base / "forged.note";
+  REQUIRE(write_draft(file, *forged));
+  CHECK(refused([&] { return take_files(place.common, take, {file.string()}); }).code ==
+        ErrorCode::kUnverified);
+  // The vendor's own statements of other kinds have no place here.
+  done([&] {
+    return vendor_site({place.vendor.string(), (place.site / kSiteBundle).string(),
+                        hash_in(place.site / kSiteBundle), (place.base / "x.site").string()});
+  });
+  const auto kind =
+      refused([&] { return take_files(place.common, take, {(place.base / "x.site").string()}); });
+  CHECK(kind.code == ErrorCode::kInvalid);
+  CHECK(read(place.site / kSiteBundle) == before);
+}
+
+TEST_CASE("drafts of nothing: an empty file, a folder, bytes, a half note") {
+  Place place;
+  Work sign;
+  sign.key = place.key("root.key");
+  sign.file = (place.base / "draft").string();
+  CHECK_FALSE(refused([&] { return sign_file(place.common, sign); }).message.empty());
+  for (const std::string& content :
+       {std::string(), std::string("\n"), std::string("\xff\xfe\x00", 3),
+        std::string("culvert/policy/v1\n"), std::string("culvert/policy/v1\n\n\xe2\x80\x94 x y\n"),
+        std::string("culvert/root/v1\nkind: site\n"), std::string(600 * 1024, 'a')}) {
+    std::ofstream(sign.file) << content;
+    CHECK_FALSE(refused([&] { return sign_file(place.common, sign); }).message.empty());
+    CHECK(read(sign.file) == content);
+    PolicyWork work;
+    work.folder = place.site.string();
+    work.file = sign.file;
+    CHECK_FALSE(refused([&] { return policy_check(place.common, work); }).message.empty());
+  }
+  sign.file = place.site.string();
+  CHECK_FALSE(refused([&] { return sign_file(place.common, sign); }).message.empty());
+}
+
 TEST_CASE("key new: the root's hash is compared, files are never overwritten") {
   Place place;
   NewKey options{(place.base / "x.key").string(), (place.site / kSiteBundle).string(),
