@@ -13,7 +13,7 @@ namespace culvert::cli {
 
 // Shared by all of them.
 struct Work {
-  std::string folder;       // with the bundles; empty: the folder of the key, else this one
+  std::string folder;       // with the bundles; empty: that of the key, else of the draft, else .
   std::string file;         // the draft; empty: the usual name in the folder
   std::string key;          // key file of the person who acts; may be empty
   std::string coordinator;  // URL; not empty: what is complete is handed in there

@@ -6,7 +6,8 @@ namespace {
 
 void add_folder(CLI::App* command, Work& work) {
   command
-      ->add_option("--dir", work.folder, "folder with the bundles (default: the key's, else this)")
+      ->add_option("--dir", work.folder,
+                   "folder with the bundles (default: that of the key, the draft, or this)")
       ->type_name("DIR");
 }
 

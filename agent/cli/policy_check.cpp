@@ -66,10 +66,13 @@ void check_succession(const Policy& policy, const PolicyContext& context, Notes&
     const auto next = context.current->serial + 1;
     const auto hash = note::hash(context.current_text);
     if (policy.serial != next) {
-      out.add_line("serial: " + std::to_string(policy.serial),
-                   "serial: must be " + std::to_string(next) + ", as the policy in force has " +
-                       std::to_string(context.current->serial) +
-                       "; next: culvert policy edit --new");
+      out.add_line(
+          "serial: " + std::to_string(policy.serial),
+          "serial: must be " + std::to_string(next) + ", as the policy in force has " +
+              std::to_string(context.current->serial) +
+              (policy.serial > next
+                   ? "; is this folder behind? next: culvert take, with a newer site.bundle"
+                   : "; next: culvert policy edit --new"));
     } else if (policy.previous != hash) {
       out.add_line(
           "previous: " + (policy.previous ? trust::format_hash(policy.previous->view()) : "none"),

@@ -154,7 +154,10 @@ Result<std::vector<std::string>> who_signed(const Desk& desk, const note::Note& 
 fs::path folder_of(const Work& work) {
   if (!work.folder.empty()) return work.folder;
   if (!work.key.empty()) return fs::absolute(work.key).parent_path();
-  return ".";
+  // A draft that lies in its folder names the folder.
+  const auto beside = fs::absolute(work.file.empty() ? "." : work.file).parent_path();
+  const bool bundles = fs::exists(beside / kSiteBundle) || fs::exists(beside / kVendorBundle);
+  return !work.file.empty() && bundles ? beside : fs::path(".");
 }
 
 Result<Desk> open_desk(const Work& work, std::optional<trust::RootKind> kind) {

@@ -188,6 +188,9 @@ TEST_CASE("policy: edit, check, diff and sign by the root") {
   }
   CHECK(rules == 2);  // the old line and the new one
   CHECK(json::parse(done([&] { return policy_check(place.common, work); }))["errors"].empty());
+  PolicyWork beside;  // the draft's own folder needs no --dir
+  beside.file = draft.string();
+  CHECK(json::parse(done([&] { return policy_check(place.common, beside); }))["errors"].empty());
   // A second edit works on: it loses nothing.
   done([&] { return policy_edit(place.common, work); });
   CHECK(read(draft).find("max=7200s") != std::string::npos);
