@@ -84,6 +84,17 @@ def end_node(day):
     day.check("the node has ended: all is dark", True)
 
 
+def end_token_and_key(day):
+    """The coordinator takes both; the key is of no use afterwards."""
+    day.signed("site", "revoke-token", day.stage.path("site/agent.token"), "--key",
+               day.stage.path("site/enrolment.key"), "--publish", "--reason", "leaked")
+    key = day.stage.path("site/approver.key")
+    out = json.loads(day.culvert("--json", "key", "suspend", "--key", key, "--publish").splitlines()[-1])
+    day.check("the key is suspended, and the policy stands", out["published"] and not out["policy_ended"], out)
+    after = day.culvert("site", "revoke-node", "ed25519:" + 64 * "2", "--key", key, ok=None)
+    day.check("it signs nothing any more", "suspended" in after, after)
+
+
 def play(stage, check):
     mesh = Mesh(stage, HERE, HERE, HERE, loopback=True)
     mesh.bring_up()
@@ -93,6 +104,7 @@ def play(stage, check):
     frank = rotate(day)
     change_policy(day, frank)
     end_node(day)
+    end_token_and_key(day)
     shown = json.loads(day.culvert("--json", "policy", "show", "--dir", stage.path("site")))
     check("the folder has the policy in force", shown["serial"] == 3 and shown["vouched"], shown)
     check("its root is epoch 3", re.search("epoch: 3", day.culvert("site", "root", "show", "--dir", stage.path("site"))))
