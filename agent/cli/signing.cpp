@@ -318,6 +318,7 @@ void report_taken(const Common& common, const RootFolder& folder,
             (published ? ", and handed in" : ""));
     }
   }
+  if (taken.empty() && !common.json) print("all of it is older than what the folder holds");
   if (common.json) print_json(nlohmann::json{{"taken", rows}, {"published", published}});
 }
 
@@ -339,14 +340,20 @@ Status publish_files(const Common& common, const Work& work,
   if (work.key.empty()) return fail(ErrorCode::kInvalid, "name a key of the root: --key FILE");
   auto desk = open_desk(work, std::nullopt);
   if (!desk) return fail_with(desk.error());
-  std::vector<note::Note> taken;
+  std::vector<note::Note> all;
   for (const auto& file : files) {
+    std::vector<note::Note> taken;
     if (auto done = take_file(desk->folder, file, desk->now, taken); !done) return done;
     for (const auto& note : taken) {
       if (auto sent = hand_in(work, file, note); !sent) return sent;
+      all.push_back(note);
     }
   }
-  report_taken(common, desk->folder, taken, true);
+  if (all.empty()) {
+    return fail(ErrorCode::kStale, "all of it is older than what " + desk->folder.path().string() +
+                                       " holds; nothing was handed in");
+  }
+  report_taken(common, desk->folder, all, true);
   return {};
 }
 

@@ -591,6 +591,19 @@ TEST_CASE("take: what others hand over is verified, and nothing else is kept") {
       refused([&] { return take_files(place.common, take, {(place.base / "x.site").string()}); });
   CHECK(kind.code == ErrorCode::kInvalid);
   CHECK(read(place.site / kSiteBundle) == before);
+  // An older policy brings nothing back, and there is nothing of it to hand in.
+  const auto old = place.base / "old.note";
+  REQUIRE(write_draft(old, place.open().policy_note()));
+  PolicyWork renew;
+  renew.key = place.key("root.key");
+  done([&] { return policy_renew(place.common, renew); });
+  const auto again =
+      json::parse(done([&] { return take_files(place.common, take, {old.string()}); }));
+  CHECK(again["taken"].empty());
+  CHECK(place.open().policy()->serial == 2);
+  take.key = renew.key;
+  CHECK(refused([&] { return publish_files(place.common, take, {old.string()}); }).code ==
+        ErrorCode::kStale);
 }
 
 TEST_CASE("drafts of nothing: an empty file, a folder, bytes, a half note") {
