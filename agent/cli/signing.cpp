@@ -206,6 +206,12 @@ Result<Signed> sign_draft(Desk& desk, const Work& work, const fs::path& file, no
   if (auto ok = check_text(desk, draft.text, file); !ok) return fail_with(ok.error());
   if (auto ok = check_signer(desk, draft.text); !ok) return fail_with(ok.error());
   if (auto by = who_signed(desk, draft, file); !by) return fail_with(by.error());
+  // Lines of keys that no root here lists count for nothing, and must not use up the room.
+  if (!draft.signatures.empty()) {
+    auto kept = note::keep_known(draft, known_keys(desk, draft.text));
+    if (!kept) return fail_with(kept.error());
+    draft = std::move(*kept);
+  }
   auto note = trust::add_signature(std::move(draft), {desk.key->person.str(), desk.key->key});
   if (!note) return fail_with(note.error());
   auto by = who_signed(desk, *note, file);

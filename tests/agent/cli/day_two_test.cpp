@@ -606,6 +606,26 @@ TEST_CASE("take: what others hand over is verified, and nothing else is kept") {
         ErrorCode::kStale);
 }
 
+TEST_CASE("sign: strangers' lines in a draft count for nothing and take no room") {
+  Place place;
+  PolicyWork work;
+  work.folder = place.site.string();
+  done([&] { return policy_edit(place.common, work); });
+  const auto file = place.site / "policy.draft";
+  auto draft = read_draft(file);
+  REQUIRE(draft);
+  crypto::SystemRng rng;
+  for (std::size_t i = 0; i < note::kMaxSignatures; ++i) {
+    const auto key = crypto::SigningKey::generate(rng);
+    draft->signatures.push_back(note::sign(draft->text, "bob@acme.example", key));
+  }
+  REQUIRE(write_draft(file, *draft));
+  const auto out = place.sign(file.string(), place.key("root.key"));
+  CHECK(out["complete"] == true);
+  CHECK(out["signed_by"] == json{"bob@acme.example"});
+  CHECK(read_draft(file)->signatures.size() == 1);
+}
+
 TEST_CASE("drafts of nothing: an empty file, a folder, bytes, a half note") {
   Place place;
   Work sign;
