@@ -199,7 +199,7 @@ TEST_CASE("policy: edit, check, diff and sign by the root") {
   CHECK(place.open().policy()->serial == 2);
   CHECK(place.open().policy()->allows.front().max == std::chrono::hours{2});
   // 365 days, as the root signs policies here.
-  const auto& policy = *place.open().policy();
+  const auto policy = *place.open().policy();
   CHECK(policy.expires - policy.issued == std::chrono::hours{365 * 24});
   // The draft is in force now, so the next edit begins from it, without --new.
   done([&] { return policy_edit(place.common, work); });
