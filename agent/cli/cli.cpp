@@ -262,7 +262,10 @@ void add_everything(CLI::App& app, Parsed& parsed) {
   add_approvals(app, parsed);
   add_vendor(app, parsed);
   add_site(app, parsed);
+  add_policy(app, parsed);
   add_device(app, parsed);
+  add_keys(app, parsed);
+  add_carrying(app, parsed);
   add_wireguard(app, parsed);
   add_pages(app, parsed);
   app.footer(kLearnMore);

@@ -1,7 +1,9 @@
 // Laptops, for who holds a device-admission key: what waits, signing it, renewing it, ending it.
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "agent/cli/admission.hpp"
+#include "agent/cli/format.hpp"
 #include "agent/cli/options.hpp"
 #include "agent/cli/output.hpp"
 #include "agent/cli/session.hpp"
@@ -188,7 +190,7 @@ Status renew_devices(const ByKey& by) {
 }
 
 // In the ledger first, so that no renewal comes between; then for everybody else.
-Status revoke_device(const ByKey& by, const DeviceRevoke& options) {
+Status revoke_device(const Common& common, const ByKey& by, const DeviceRevoke& options) {
   auto desk = open_desk(by);
   if (!desk) return fail_with(desk.error());
   std::vector<trust::IdentityKey> ended;
@@ -220,9 +222,15 @@ Status revoke_device(const ByKey& by, const DeviceRevoke& options) {
         options.reason, desk->now(), {key.person.str(), key.key});
     if (!revocation) return fail_with(revocation.error());
     if (auto sent = desk->session->put(*revocation); !sent) return fail_with(sent.error());
-    print("revoked " + crypto::format_ed25519(one));
+    if (!common.json) print("revoked " + crypto::format_ed25519(one));
   }
-  if (person) print(person->str() + " is admitted no more");
+  if (common.json) {
+    auto keys = nlohmann::json::array();
+    for (const auto& one : ended) keys.push_back(crypto::format_ed25519(one));
+    print_json({{"revoked", keys}, {"person", options.person}});
+  } else if (person) {
+    print(person->str() + " is admitted no more");
+  }
   return {};
 }
 

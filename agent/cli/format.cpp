@@ -50,6 +50,10 @@ nlohmann::json rows_of(const nlohmann::json& answer, const char* key) {
   return found != answer.end() && found->is_array() ? *found : nlohmann::json::array();
 }
 
+void print_json(const nlohmann::json& value) {
+  print(value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
 std::string time_left(const nlohmann::json& row, WallTime now) {
   const auto ends = row.find("ends");
   if (ends == row.end() || !ends->is_string()) return "-";

@@ -16,6 +16,9 @@ bool flag(const nlohmann::json& row, const char* key);
 // The rows of a list; none where it is absent.
 nlohmann::json rows_of(const nlohmann::json& answer, const char* key);
 
+// One line of JSON to standard output; bytes that are no UTF-8 are replaced.
+void print_json(const nlohmann::json& value);
+
 std::string time_left(const nlohmann::json& row, WallTime now);        // of "ends": 14m58s
 std::string milliseconds(const nlohmann::json& row, const char* key);  // 0.04 ms, 2.1 ms, 120 ms
 std::string how_long_ago(const nlohmann::json& row, const char* key);  // of milliseconds: 2s ago

@@ -3,7 +3,7 @@
 namespace culvert::cli {
 
 void add_vendor(CLI::App& app, Parsed& p) {
-  auto* vendor = app.add_subcommand("vendor", "the vendor's root: init, collect, site");
+  auto* vendor = app.add_subcommand("vendor", "the vendor's root: init, collect, site, root");
   vendor->require_subcommand(1);
   auto* init = vendor->add_subcommand("init", "make the vendor's root and keys");
   init->add_option("--dir", p.vendor_init.folder, "new folder for them")
@@ -28,10 +28,11 @@ void add_vendor(CLI::App& app, Parsed& p) {
   site->add_option("--out", p.vendor_site.out, "file to write (default: SITE.site in the folder)")
       ->type_name("FILE");
   on_run(site, p, [&p] { return vendor_site(p.vendor_site); });
+  add_root(vendor, p, trust::RootKind::kVendor);
 }
 
 void add_site(CLI::App& app, Parsed& p) {
-  auto* site = app.add_subcommand("site", "the customer's root, policy and tokens: init, token");
+  auto* site = app.add_subcommand("site", "the customer's root and tokens: init, token, root");
   site->require_subcommand(1);
   auto* init = site->add_subcommand("init", "make a site's root, policy and first agent token");
   init->add_option("NAME", p.site_init.name, "the site's domain name")->required();
@@ -77,6 +78,8 @@ void add_site(CLI::App& app, Parsed& p) {
                     "ed25519:… or none (default: the coordinator is asked who has the name)");
   token->add_option("--coordinator", p.site_token.coordinator, "its URL, if not the vendor root's");
   on_run(token, p, [&p] { return site_token(p.site_token); });
+  add_root(site, p, trust::RootKind::kSite);
+  add_endings(site, p);
 }
 
 void add_device(CLI::App& app, Parsed& p) {
@@ -108,7 +111,7 @@ void add_device(CLI::App& app, Parsed& p) {
   revoke->add_option("--person", p.device_revoke.person, "or a person with all laptops");
   revoke->add_option("--reason", p.device_revoke.reason, "why, for the audit log")
       ->default_val("revoked");
-  on_run(revoke, p, [&p] { return revoke_device(p.by, p.device_revoke); });
+  on_run(revoke, p, [&p] { return revoke_device(p.common, p.by, p.device_revoke); });
   auto* list = device->add_subcommand("list", "laptops that wait or are admitted");
   add_key(list, p, true);
   on_run(list, p, [&p] { return list_devices(p.by); });

@@ -8,7 +8,7 @@
 //   secret: <64 hex>                 Ed25519 seed
 //
 // Beside a key stand vendor.bundle (the vendor's root chain) and, for a site, site.bundle (the
-// site's root chain and policy).
+// site's root chain and policy); revocations.bundle has what was revoked or suspended from there.
 #pragma once
 
 #include <filesystem>
@@ -34,6 +34,7 @@ struct KeyFile {
 
 constexpr const char* kVendorBundle = "vendor.bundle";
 constexpr const char* kSiteBundle = "site.bundle";
+constexpr const char* kRevocationsBundle = "revocations.bundle";
 
 Result<KeyFile> read_key(const std::filesystem::path& path);
 Status write_key(const std::filesystem::path& path, const KeyFile& key);
@@ -44,7 +45,8 @@ Status check_group(const KeyFile& key, std::initializer_list<trust::Group> may);
 Result<std::vector<note::Note>> read_bundle(const std::filesystem::path& path);
 Status write_bundle(const std::filesystem::path& path, const std::vector<note::Note>& notes);
 
-// What stands in the folder of a key, verified against the key's pin.
+// What stands in the folder of a key, verified against the key's pin. A policy that the newest root
+// vouches for no longer is left out: the folder must stay of use for signing the next one.
 Result<trust::Evidence> read_evidence(const std::filesystem::path& folder, const trust::Pins& pins,
                                       Now now);
 

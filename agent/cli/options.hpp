@@ -75,7 +75,7 @@ struct DeviceRevoke {
 Status list_devices(const ByKey& by);
 Status admit_device(const ByKey& by, const DeviceAdmit& options);
 Status renew_devices(const ByKey& by);
-Status revoke_device(const ByKey& by, const DeviceRevoke& options);
+Status revoke_device(const Common& common, const ByKey& by, const DeviceRevoke& options);
 
 // Through the running agent (agent_commands.cpp, ask.cpp, ping.cpp, run.cpp).
 struct Request {

@@ -25,6 +25,14 @@ Manual manual() {
        {"An approver reads the requests, and signs the text that was read:",
         "culvert requests --key approver.key\nculvert approve sha256:... --key approver.key"},
        {"The customer ends everything at once:", "culvert lock"},
+       {"The next policy, signed by two persons who pass the file on:",
+        "culvert policy edit --dir acme\n"
+        "culvert policy check acme/policy.draft --dir acme\n"
+        "culvert policy sign acme/policy.draft --key acme/approver.key"},
+       {"One more approver:",
+        "culvert key new erin.key --bundle site.bundle --root-hash sha256:... --group approvers "
+        "--person erin@acme.example\n"
+        "culvert site root add-key erin.key.pub --key acme/root.key --publish"},
        {"Which way packets go:", "culvert ping api.acme.byoc.example.com\nculvert status --watch"}},
       {{"/etc/culvert/agent.json", "configuration of culvert up, JSON with comments"},
        {"/var/lib/culvert", "state of an agent that runs as root"},

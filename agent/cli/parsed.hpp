@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 
+#include "agent/cli/day_two.hpp"
 #include "agent/cli/options.hpp"
 #include "agent/shell/daemon.hpp"
 #include "agent/wireguard/program.hpp"
@@ -26,6 +27,12 @@ struct Parsed {
   DeviceToken device_token;
   DeviceAdmit device_admit;
   DeviceRevoke device_revoke;
+  PolicyWork policy;
+  RootWork root;
+  Ending ending;
+  Work work;
+  NewKey new_key;
+  std::vector<std::string> files;
   ByKey by;
   AuditPage audit;
   Request request;
@@ -46,5 +53,12 @@ void add_key(CLI::App* command, Parsed& p, bool required);
 void add_vendor(CLI::App& app, Parsed& p);
 void add_site(CLI::App& app, Parsed& p);
 void add_device(CLI::App& app, Parsed& p);
+
+// day_two_parsed.cpp: policies, roots, endings, keys.
+void add_policy(CLI::App& app, Parsed& p);
+void add_root(CLI::App* parent, Parsed& p, trust::RootKind kind);
+void add_endings(CLI::App* site, Parsed& p);
+void add_keys(CLI::App& app, Parsed& p);
+void add_carrying(CLI::App& app, Parsed& p);  // take, publish
 
 }  // namespace culvert::cli

@@ -95,6 +95,22 @@ Result<std::vector<note::Note>> read_vendor(const std::string& file, const crypt
   return notes;
 }
 
+Status first_token(const SiteInit& options, const fs::path& folder) {
+  SiteToken token;
+  token.folder = folder.string();
+  token.lifetime = "1h";
+  token.renewal = "365d";
+  token.name = options.agent;
+  token.replaces = "none";
+  return site_token(token);
+}
+
+void propose_second_approver(const fs::path& folder) {
+  hint_next("let a second person approve, with a key of their own: culvert key new FILE --bundle " +
+            std::string(kSiteBundle) + " --group approvers, then: culvert site root add-key " +
+            "FILE.pub --key " + (folder / kRoles[0].file).string());
+}
+
 }  // namespace
 
 Status site_init(const SiteInit& options) {
@@ -155,13 +171,9 @@ Status site_init(const SiteInit& options) {
   print("site " + bold(name->str()) + " in " + folder.string());
   print("root hash, to be pinned by every agent and told to the vendor out of band:");
   print("  " + trust::format_hash(hash.view()));
-  SiteToken token;
-  token.folder = folder.string();
-  token.lifetime = "1h";
-  token.renewal = "365d";
-  token.name = options.agent;
-  token.replaces = "none";
-  return site_token(token);
+  if (auto made = first_token(options, folder); !made) return made;
+  propose_second_approver(folder);
+  return {};
 }
 
 }  // namespace culvert::cli

@@ -183,6 +183,7 @@ Status write_agent_token(const SiteState& state, const KeyFile& enrolment_key,
   if (!written) return written;
   print("agent token in " + out.string() + ", good for " + format_duration(times.lifetime) +
         "; its agent renews itself until " + format_time(enrolment.renew_until));
+  print("if it leaks: culvert site revoke-token " + trust::format_hash(note::hash(*note).view()));
   return {};
 }
 

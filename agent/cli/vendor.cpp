@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "agent/cli/draft.hpp"
 #include "agent/cli/keyfile.hpp"
 #include "agent/cli/options.hpp"
 #include "agent/cli/output.hpp"
@@ -64,6 +65,66 @@ Result<note::Note> sign_places(const Current& current, const control::Coordinato
   return trust::sign_statement(next, {directory.person.str(), directory.key});
 }
 
+// The next epoch, with the keys of this coordinator and of no other, and one signature.
+Result<note::Note> sign_next_root(const Current& current, const control::CoordinatorPub& pub,
+                                  const KeyFile& key, WallTime now) {
+  auto next = trust::next_epoch(current.root, current.hash);
+  next.issued = now;
+  next.expires = now + kRootLife;
+  const auto machine = [&](const char* user) {
+    return trust::Person::parse(std::string(user) + "@" + next.name.str());
+  };
+  const auto lease = machine("lease");
+  const auto ticket = machine("ticket");
+  if (!lease || !ticket) return fail(ErrorCode::kInvalid, "the vendor's name is too long");
+  std::erase_if(next.keys, [](const trust::RootKey& k) {
+    return k.group == Group::kLease || k.group == Group::kTicket;
+  });
+  next.keys.push_back({Group::kLease, *lease, pub.lease});
+  next.keys.push_back({Group::kTicket, *ticket, pub.ticket});
+  std::sort(next.keys.begin(), next.keys.end());
+  return trust::sign_statement(next, {key.person.str(), key.key});
+}
+
+// Where more persons must sign the root: a draft that goes round. Once it is signed, collecting the
+// same coordinator again finds its keys in the root and writes the list of addresses.
+Status wait_for_others(const fs::path& folder, const Current& current, const note::Note& draft,
+                       const std::string& pub) {
+  const auto file = folder / "root.draft";
+  if (fs::exists(file)) {
+    const auto held = read_draft(file);
+    if (!held) return fail_with(held.error());
+    if (held->text != current.root.render()) {
+      return fail(ErrorCode::kConflict, file.string() +
+                                            " is a draft already; next: culvert vendor root sign " +
+                                            file.string() + " --key FILE, or move it away");
+    }
+  }
+  if (auto written = write_draft(file, draft); !written) return written;
+  print(file.string() +
+        " is the next epoch, signed by one; the others sign it with culvert vendor " + "root sign");
+  hint_next("when it is complete: culvert vendor collect --dir " + folder.string() + " " + pub);
+  return {};
+}
+
+// Whether the root lists the coordinator's keys already, and no others of their groups.
+bool lists_exactly(const trust::Root& root, const control::CoordinatorPub& pub) {
+  const auto only = [&](Group group, const crypto::VerifyKey& key) {
+    const auto keys = root.known_keys(group);
+    return keys.size() == 1 && keys.front().key == crypto::PublicKey(key);
+  };
+  return only(Group::kLease, pub.lease) && only(Group::kTicket, pub.ticket);
+}
+
+// The list of addresses takes the place of the one before it in the bundle.
+Status write_places(const fs::path& folder, Current current, const note::Note& places) {
+  std::erase_if(current.notes, [](const note::Note& note) {
+    return trust::kind_of(note.text) == trust::Kind::kPlaces;
+  });
+  current.notes.push_back(places);
+  return write_bundle(folder / kVendorBundle, current.notes);
+}
+
 }  // namespace
 
 Status vendor_init(const VendorInit& options) {
@@ -100,8 +161,9 @@ Status vendor_init(const VendorInit& options) {
   print("vendor root for " + bold(name->str()) + " in " + folder.string());
   print("genesis hash, to be published out of band:");
   print("  " + trust::format_hash(hash.view()));
-  hint_next("culvert-coordinator init, then: culvert vendor collect --dir " + folder.string() +
-            " coordinator.pub");
+  hint_next(
+      "culvert-coordinator init, then: culvert vendor collect --dir " + folder.string() +
+      " coordinator.pub; for a second approver: culvert key new, culvert vendor root add-key");
   return {};
 }
 
@@ -117,35 +179,22 @@ Status vendor_collect(const VendorCollect& options) {
   auto current = current_vendor_root(folder, key->pin, now);
   if (!current) return fail_with(current.error());
 
-  auto next = trust::next_epoch(current->root, current->hash);
-  next.issued = now.wall;
-  next.expires = now.wall + kRootLife;
-  const auto machine = [&](const char* user) {
-    return trust::Person::parse(std::string(user) + "@" + next.name.str());
-  };
-  const auto lease = machine("lease");
-  const auto ticket = machine("ticket");
-  if (!lease || !ticket) return fail(ErrorCode::kInvalid, "the vendor's name is too long");
-  std::erase_if(next.keys, [](const trust::RootKey& k) {
-    return k.group == Group::kLease || k.group == Group::kTicket;
-  });
-  next.keys.push_back({Group::kLease, *lease, pub->lease});
-  next.keys.push_back({Group::kTicket, *ticket, pub->ticket});
-  std::sort(next.keys.begin(), next.keys.end());
-  const auto signed_root = trust::sign_statement(next, {key->person.str(), key->key});
-  if (!signed_root) return fail_with(signed_root.error());
+  if (!lists_exactly(current->root, *pub)) {
+    const auto next = sign_next_root(*current, *pub, *key, now.wall);
+    if (!next) return fail_with(next.error());
+    if (!trust::verify_step(current->root, current->hash, *next)) {
+      // The list of addresses is of no use before the root lists the coordinator's keys.
+      return wait_for_others(folder, *current, *next, options.coordinator_pub);
+    }
+    current->notes.push_back(*next);
+  }
   const auto directory = read_key(folder / "directory.key");
   if (!directory) return fail_with(directory.error());
-  auto signed_places = sign_places(*current, *pub, *directory, now.wall);
-  if (!signed_places) return fail_with(signed_places.error());
-  current->notes.push_back(*signed_root);
-  std::erase_if(current->notes, [](const note::Note& note) {
-    return trust::kind_of(note.text) == trust::Kind::kPlaces;
-  });
-  current->notes.push_back(*signed_places);
-  if (auto written = write_bundle(folder / kVendorBundle, current->notes); !written) return written;
-  print("vendor root epoch " + std::to_string(next.epoch) +
-        " lists the coordinator's keys; the list of addresses names " + pub->urls.front());
+  const auto places = sign_places(*current, *pub, *directory, now.wall);
+  if (!places) return fail_with(places.error());
+  if (auto written = write_places(folder, std::move(*current), *places); !written) return written;
+  print("the vendor's root lists the coordinator's keys; the list of addresses names " +
+        pub->urls.front());
   hint_next("hand " + (folder / kVendorBundle).string() +
             " to customers and to culvert-coordinator vendor add");
   return {};

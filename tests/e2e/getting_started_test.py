@@ -118,6 +118,7 @@ class Reader:
 
     def remember(self, output):
         for key, pattern in (("--vendor-hash", r"genesis hash.*\n\s+(sha256:\w{64})"),
+                             ("--root-hash", r"genesis hash.*\n\s+(sha256:\w{64})"),
                              ("--hash", r"root hash.*\n\s+(sha256:\w{64})"),
                              ("--root-hash", r"root hash.*\n\s+(sha256:\w{64})"),
                              ("admission.key", r"WAITING.* (sha256:\w{64})"),

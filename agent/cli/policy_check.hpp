@@ -1,0 +1,54 @@
+// What a person must know about a policy before signing it: what is wrong with its text, line by
+// line, and what in it opens nothing or stands on one person alone. Pure: text in, findings out.
+#pragma once
+
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proto/trust/policy.hpp"
+#include "proto/trust/root.hpp"
+
+namespace culvert::cli {
+
+constexpr std::size_t kMaxAgentServices = 120;  // that one agent can publish
+
+struct Finding {
+  std::size_t line = 0;  // from 1; 0: the text as a whole
+  std::string text;      // what is wrong, and what to do
+  friend bool operator==(const Finding&, const Finding&) = default;
+};
+std::string format(const Finding& finding);  // "line 12: …"
+
+struct PolicyFindings {
+  std::vector<Finding> errors;    // such a policy is not signed
+  std::vector<Finding> warnings;  // such a policy is signed, and does less than it seems to
+};
+
+// What the policy is for. Null and empty members: not known, and then nothing is said about them.
+struct PolicyContext {
+  const trust::Root* site = nullptr;
+  trust::SiteRef ref;  // of the site, where `site` is there
+  const trust::Root* vendor = nullptr;
+  const trust::Policy* current = nullptr;  // the policy that this one follows
+  std::string current_text;
+  std::set<trust::Label> groups;  // that the vendor gives to persons
+  WallTime now;
+};
+
+PolicyFindings check_policy(std::string_view text, const PolicyContext& context);
+
+// The parts of check_policy(): the lines of the text, each by itself and against its neighbours …
+std::vector<Finding> line_errors(std::string_view text);
+// … and the policy against its surroundings. The numbers of lines are those of policy.render().
+std::vector<Finding> context_errors(const trust::Policy& policy, const PolicyContext& context);
+std::vector<Finding> policy_warnings(const trust::Policy& policy, const PolicyContext& context);
+
+// Where a line of a policy stands in its text: the first line that is `text`; 0: nowhere.
+std::size_t line_number(std::string_view policy, std::string_view line);
+
+// The text with the lines of each field sorted; other lines stay where they are.
+std::string sort_policy_lines(std::string_view text);
+
+}  // namespace culvert::cli
