@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "proto/trust/evidence.hpp"
+#include "proto/trust/lease_question.hpp"
 #include "proto/trust/sign.hpp"
 
 using namespace culvert;
@@ -26,7 +27,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                     parses<Fresh>(input) + parses<Enrolment>(input) + parses<Enrolled>(input) +
                     parses<Node>(input) + parses<Service>(input) + parses<Grant>(input) +
                     parses<Lease>(input) + parses<Revocation>(input) + parses<Ticket>(input) +
-                    parses<Places>(input) + parses<SiteState>(input) + parses<Floors>(input);
+                    parses<Places>(input) + parses<SiteState>(input) + parses<Floors>(input) +
+                    parses<LeaseQuestion>(input);
   if (count > 1) std::abort();
   (void)display_text(input);
 
