@@ -11,6 +11,7 @@
 #include "coordinator/core/audience.hpp"
 #include "coordinator/core/connection.hpp"
 #include "coordinator/core/core.hpp"
+#include "coordinator/core/states.hpp"
 #include "coordinator/core/views.hpp"
 
 namespace culvert::coordinator {
@@ -71,6 +72,7 @@ struct Core::Impl {
   Result<control::Message> lease(Now now, const Connection&, const control::LeaseRequest&);
   Result<control::Message> ticket(Now now, const Connection&, const control::TicketRequest&);
   Result<control::Message> list(Now now, const Connection&, const control::List&) const;
+  Result<control::Message> list_states(Now now, const Sight& sees, const control::List&) const;
   Result<control::Message> upload(Now now, const Connection&, const control::AuditUpload&);
   Result<control::Message> query(const Connection&, const control::AuditQuery&) const;
 
@@ -84,6 +86,7 @@ struct Core::Impl {
   std::map<ConnectionId, Connection> connections_;
   std::map<trust::IdentityKey, ConnectionId> nodes_;  // the one connection of each node
   std::map<trust::IdentityKey, Waiting> waiting_;
+  States states_;
   std::uint64_t arrivals_ = 0;
   std::set<std::pair<trust::IdentityKey, trust::GrantId>> leased_;  // has an audit line
   std::map<trust::IdentityKey, WallTime> connected_lines_;

@@ -196,6 +196,7 @@ Result<control::Message> Core::Impl::list(Now now, const Connection& connection,
     return reply;
   }
   if (!sees.any()) return fail(ErrorCode::kDenied, "an approver's key must be proven");
+  if (question.what == control::ListWhat::kStates) return list_states(now, sees, question);
   if (question.what == control::ListWhat::kNodes) {
     for (const auto& site : evidence.sites()) {
       if (!sees.sees(site.id)) continue;

@@ -53,6 +53,7 @@ Status Core::Impl::put_one(Now now, const Connection& connection, std::string_vi
   if (node != nullptr && !admitted(now, *node)) {
     return fail(ErrorCode::kDenied, "this device is not admitted (yet)");
   }
+  if (kind == trust::Kind::kState) return states_.take(*note, node);
   trust::RequestState before;
   if (kind == trust::Kind::kGrant) {
     const auto grant = trust::Grant::parse(note->text);

@@ -52,6 +52,7 @@ class JsonWriter {
   }
   static Json to_json(ListWhat value) {
     if (value == ListWhat::kNodes) return "nodes";
+    if (value == ListWhat::kStates) return "states";
     return value == ListWhat::kRequests ? "requests" : "devices";
   }
   static Json to_json(ErrorCode value) { return name(value); }
@@ -129,10 +130,11 @@ class JsonReader {
     return hex(json, value.bytes);
   }
   static bool from_json(const Json& json, ListWhat& value, Limit) {
-    value = json == "devices" ? ListWhat::kDevices
-            : json == "nodes" ? ListWhat::kNodes
-                              : ListWhat::kRequests;
-    return json == "devices" || json == "requests" || json == "nodes";
+    value = json == "devices"  ? ListWhat::kDevices
+            : json == "nodes"  ? ListWhat::kNodes
+            : json == "states" ? ListWhat::kStates
+                               : ListWhat::kRequests;
+    return json == "devices" || json == "requests" || json == "nodes" || json == "states";
   }
   static bool from_json(const Json& json, ErrorCode& value, Limit) {
     for (const auto& [code, code_name] : kCodes) {

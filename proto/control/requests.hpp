@@ -70,9 +70,10 @@ struct TicketRequest {
   std::string relay;  // Relay::id
   friend bool operator==(const TicketRequest&, const TicketRequest&) = default;
 };
-enum class ListWhat { kRequests, kDevices, kNodes };
+enum class ListWhat { kRequests, kDevices, kNodes, kStates };
 // → Reply{entries, notes}: what the proven key may see. `site`: that site's requests only. Nodes:
-// no entries, the notes that enrolled them.
+// no entries, the notes that enrolled them. States: what each agent has said last (site_state.hpp),
+// and the notes by which the agents can be told.
 struct List {
   RequestId id = 0;
   ListWhat what = ListWhat::kRequests;
