@@ -20,13 +20,13 @@ Core::Parts::Parts(Options given, Environment world, Memory kept, Beginning begi
       enrolled(std::move(beginning.enrolled)),
       renew_early(static_cast<std::int64_t>(world.rng.below(kMaxRenewEarly))),
       journal(world.audit, node.name.str(), node.site.name.str(), memory.uploaded()),
-      leases(keys.identity.public_key(), world.rng),
+      leases(options.role, keys.identity.public_key(), world.rng),
       device(keys.wireguard.clone(), world.rng, {.roaming = false, .label_skew = kLabelSkew}),
       prober({options.allow_loopback, options.direct}, keys.disco.clone(),
              keys.wireguard.public_key, world.rng),
       relays(keys.relay.clone(), world.rng, last_connection),
       stored_revision(evidence.floors_revision()) {
-  due.wall_save = due.renew = now.steady;
+  due.wall_save = due.renew = due.ends = due.state = now.steady;
   due.sweep = now.steady + kSweep;
   if (options.token) {  // an agent's holds the one-time key
     crypto::wipe({reinterpret_cast<std::uint8_t*>(options.token->data()), options.token->size()});
@@ -80,6 +80,7 @@ void Core::Parts::settle(Now now) {
   if (access_dirty) due.access = std::min(due.access, now.steady + kStoreRetry);
   ask_tickets(now);
   upload(now);
+  say_state(now);
   pump_control(now);
   transmit(now);
   for (auto& [done, result] : std::exchange(answered_pings, {})) done(std::move(result));
@@ -94,6 +95,8 @@ void Core::Parts::timeout(Now now) {
   relayed(now, inbox);
   if (std::min(due.access, journal.next_deadline()) <= now.steady) access_dirty = true;
   if (due.renew <= now.steady) renew(now);
+  if (due.documents <= now.steady) offer_documents(now);
+  if (due.ends <= now.steady) warn_of_ends(now);
   if (due.sweep <= now.steady) {
     filter.sweep(now.steady);
     due.sweep = now.steady + kSweep;
@@ -104,8 +107,9 @@ Instant Core::next_deadline() const {
   const Parts& p = *parts_;
   Instant next = std::min({p.device.next_deadline(), p.prober.next_deadline(),
                            p.relays.next_deadline(), p.journal.next_deadline(), p.due.access,
-                           p.due.renew, p.due.sweep, p.due.wall_save});
+                           p.due.renew, p.due.sweep, p.due.wall_save, p.due.documents, p.due.ends});
   if (p.client) next = std::min(next, p.client->next_deadline());
+  if (p.may_say_state()) next = std::min(next, p.due.state);
   if (!p.store_ok) next = std::min(next, p.due.store_retry);
   if (p.journal.has_batch() && p.client && p.client->connected())
     next = std::min(next, p.due.upload);
@@ -120,6 +124,16 @@ void Core::handle_timeout(Now now) {
 void Core::drain(Effects& into) {
   into.clear();
   std::swap(into, parts_->effects);
+}
+
+void Core::learn_documents(Now now, const std::vector<DocumentFile>& files) {
+  parts_->learn_documents(now, files);
+  parts_->settle(now);
+}
+
+void Core::handle_lease_answer(Now now, const Result<std::string>& answer) {
+  parts_->customer_answered(now, answer);
+  parts_->settle(now);
 }
 
 void Core::handle_datagrams(Now now, std::span<const Datagram> datagrams) {

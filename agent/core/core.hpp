@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 
+#include "agent/core/documents.hpp"
 #include "agent/core/effects.hpp"
 #include "agent/core/views.hpp"
 #include "proto/core/rng.hpp"
@@ -36,6 +37,7 @@ struct Options {
   Bytes server_issuer;                      // site agents: its certificate, DER
   // Laptops: is this issuer certificate (DER) constrained to that site? Others are not shown.
   std::function<bool(ByteView certificate, const std::string& site)> sound_issuer;
+  std::string lease_url;        // site agents: the customer's lease server; empty: none
   std::string coordinator;      // overrides the token's URL when not empty
   bool allow_loopback = false;  // loopback candidates, for one-machine demonstrations
   bool direct = true;           // false: relay only
@@ -78,6 +80,9 @@ class Core {
   void handle_relay_closed(Now now, ConnectionId id, const std::string& reason);
   // Whole frames, while `out` holds less than `room`: at FlushRelay, and when there is room again.
   void pull_relay(Now now, ConnectionId id, std::size_t room, Bytes& out);
+  // What stands in the folder of documents (`--documents`), all of it, each time that it changed.
+  void learn_documents(Now now, const std::vector<DocumentFile>& files);
+  void handle_lease_answer(Now now, const Result<std::string>& answer);  // to the last AskLease
   Instant next_deadline() const;
   void handle_timeout(Now now);
   void drain(Effects& into);  // `into` is cleared first; swaps storage

@@ -5,6 +5,7 @@
 #include <deque>
 #include <unordered_map>
 
+#include "agent/core/documents.hpp"
 #include "agent/core/due.hpp"
 #include "agent/core/enrol.hpp"
 #include "agent/core/filter.hpp"
@@ -13,6 +14,8 @@
 #include "agent/core/rights.hpp"
 #include "proto/control/client.hpp"
 #include "proto/path/prober.hpp"
+#include "proto/trust/expiry.hpp"
+#include "proto/trust/site_state.hpp"
 #include "proto/wireguard/device.hpp"
 
 namespace culvert::agent {
@@ -56,9 +59,23 @@ struct Core::Parts {
   bool replace_own(Now now, Result<note::Note> next);
   void say_alarms(Now now);
   void ask_leases(Now now);
+  Status take_lease(Now now, const note::Note& note);
   void ask_tickets(Now now);
   void upload(Now now);
   void offer_own(Now now);
+
+  // documents.cpp: files, the customer's own lease server, what ends soon, this agent's state
+  void learn_documents(Now now, const std::vector<DocumentFile>& files);
+  void offer_documents(Now now);
+  void bad_document(const std::string& file, const std::string& why);
+  void ask_customer(Now now);
+  void customer_answered(Now now, const Result<std::string>& answer);
+  std::vector<trust::Expiry> endings(Now now) const;
+  void warn_of_ends(Now now);
+  void show_documents(Now now, StatusView& view) const;
+  trust::SiteState state_now() const;
+  void say_state(Now now);
+  bool may_say_state() const;
 
   // commands.cpp
   void on_site_info(Now now, const RequestOptions& options, Done<RequestView> done,
@@ -119,6 +136,12 @@ struct Core::Parts {
   std::map<std::string, std::vector<Endpoint>> stun;  // by relay host
   std::map<path::PingId, std::pair<std::string, Done<PingResult>>> pings;
   std::vector<std::pair<Done<PingResult>, Result<PingResult>>> answered_pings;
+  Documents documents;
+  std::string lease_error;  // of the customer's lease server; empty: none
+  std::map<std::pair<trust::Ending, std::string>, int> warned;  // the thresholds that were logged
+  trust::SiteState state_said;  // as last sent to the coordinator …
+  Instant state_sent;           // … and when
+  bool state_dirty = true;      // it may have changed
   Due due;
   bool access_dirty = true, store_ok = true;
   std::uint64_t stored_revision = 0;

@@ -16,6 +16,9 @@
 //     "offload": "",                  what to switch off, e.g. "-gso,-gro" (runtime/offload.hpp)
 //     "aead": "",                     ipsec-mb, libcrypto or sodium; "": the fastest here
 //     "coordinator": "",              instead of the token's URL
+//     "documents": "",                folder of *.note files (docs/operations/freshness.md); also
+//                                     culvert up --documents
+//     "lease_url": "",                sites: the customer's lease server, http://HOST:PORT
 //     "name": "",                     of the node; else the host's
 //     "log": "info"
 //   }
@@ -75,6 +78,8 @@ struct Config {
   runtime::Offloads offloads;
   std::string aead;
   std::string coordinator;
+  std::string documents;
+  std::string lease_url;
   std::string name;
   std::string log_level;
 };
