@@ -39,6 +39,13 @@ const note::Note* States::find(const trust::IdentityKey& agent) const {
   return found == held_.end() ? nullptr : &found->second.note;
 }
 
+std::vector<trust::Expiry> Core::endings() const {
+  const auto& evidence = impl_->ledger_.evidence();
+  std::vector<trust::SiteId> sites;
+  for (const auto& site : evidence.sites()) sites.push_back(site.id);
+  return trust::expiries(evidence, sites);
+}
+
 // To the site's own keys: the agents, what each has said, and the notes by which they can be told.
 Result<control::Message> Core::Impl::list_states(Now now, const Sight& sees,
                                                  const control::List& question) const {

@@ -52,6 +52,7 @@ class Server {
   void upgrade(ConnectionId id, const runtime::RequestHead& head, const Endpoint& from);
   void answer(ConnectionId id, int status, std::string_view body);
   std::string render_metrics();
+  std::string render_endings() const;
   void look_at_store();
   void drain();  // the core's effects, and when it wants to be called next
 
