@@ -11,23 +11,26 @@
 namespace culvert::agent {
 namespace {
 
-// In which order the notes of all files are offered; nothing: a file may not bring this type.
-std::optional<int> rank_of(std::string_view text) {
+// In which order the notes of all files are offered: roots first, by epoch; nothing: a file may not
+// bring this type.
+std::optional<std::pair<int, std::uint64_t>> rank_of(std::string_view text) {
   const auto kind = trust::kind_of(text);
   if (!kind) return std::nullopt;
   switch (*kind) {
-    case trust::Kind::kRoot:
-      return 0;
+    case trust::Kind::kRoot: {
+      const auto root = trust::Root::parse(text);
+      return std::pair(0, root ? root->epoch : 0);
+    }
     case trust::Kind::kSite:
-      return 1;
+      return std::pair(1, std::uint64_t{0});
     case trust::Kind::kPolicy:
-      return 2;
+      return std::pair(2, std::uint64_t{0});
     case trust::Kind::kEnrolment:
-      return 3;
+      return std::pair(3, std::uint64_t{0});
     case trust::Kind::kRevocation:
-      return 4;
+      return std::pair(4, std::uint64_t{0});
     case trust::Kind::kFresh:
-      return 5;
+      return std::pair(5, std::uint64_t{0});
     default:
       return std::nullopt;
   }
@@ -41,8 +44,7 @@ std::string joined(const std::string& url, std::string_view path) {
 }  // namespace
 
 // Each fault of a file is logged once, until the fault changes or goes.
-void Core::Parts::bad_document(const std::string& file, const std::string& why) {
-  documents.bad[file] = why;
+void Core::Parts::say_document(const std::string& file, const std::string& why) {
   if (documents.said[file] == why) return;
   documents.said[file] = why;
   log(LogLevel::kWarning, "a document is not taken", file + ": " + why);
@@ -51,72 +53,84 @@ void Core::Parts::bad_document(const std::string& file, const std::string& why) 
 void Core::Parts::learn_documents(Now now, const std::vector<DocumentFile>& files) {
   documents.used = true;
   documents.files = files.size();
-  documents.taken = 0;
-  documents.bad.clear();
+  documents.unread.clear();
   documents.waiting.clear();
+  documents.taken = documents.next = 0;
   for (const DocumentFile& file : files) {
     auto notes = file.text ? note::parse_bundle(*file.text) : fail_with(file.text.error());
+    std::string& fault = documents.unread[file.name];
     if (!notes) {
-      bad_document(file.name, notes.error().message);
+      fault = notes.error().message;
       continue;
     }
-    if (notes->empty()) bad_document(file.name, "the file is empty");
+    if (notes->empty()) fault = "the file is empty";
     for (note::Note& note : *notes) {
-      if (!rank_of(note.text)) {
-        bad_document(file.name,
-                     "only root, site, policy, enrolment, revocation and fresh are taken from "
-                     "files");
+      const auto rank = rank_of(note.text);
+      if (!rank) {
+        fault = "only root, site, policy, enrolment, revocation and fresh are taken from files";
       } else if (documents.waiting.size() >= kMaxDocumentNotes) {
-        bad_document(file.name,
-                     "the folder holds more than " + std::to_string(kMaxDocumentNotes) + " notes");
+        fault = "the folder holds more than " + std::to_string(kMaxDocumentNotes) + " notes";
         break;
       } else {
-        documents.waiting.push_back({file.name, std::move(note)});
+        documents.waiting.push_back({file.name, std::move(note), *rank});
       }
     }
   }
-  std::stable_sort(
-      documents.waiting.begin(), documents.waiting.end(),
-      [](const auto& a, const auto& b) { return *rank_of(a.note.text) < *rank_of(b.note.text); });
+  std::erase_if(documents.unread, [](const auto& file) { return file.second.empty(); });
+  for (const auto& [file, why] : documents.unread) say_document(file, why);
+  std::stable_sort(documents.waiting.begin(), documents.waiting.end(),
+                   [](const auto& a, const auto& b) { return a.rank < b.rank; });
   offer_documents(now);
 }
 
-// What is older than what is known stays in its file without harm. What does not verify yet may
-// rest on something that another carrier brings, so it is tried again.
+// A slice at each call, so that a full folder does not hold packets up. What does not verify yet
+// may rest on something that another carrier brings, so it is tried again in the next round.
 void Core::Parts::offer_documents(Now now) {
-  due.documents = Instant::never();
+  if (documents.next == 0) documents.refused.clear();
+  const auto first = documents.next;
+  const auto last = std::min(first + kDocumentsSlice, documents.waiting.size());
   std::vector<note::Note> notes;
-  for (const auto& waiting : documents.waiting) notes.push_back(waiting.note);
+  for (auto i = first; i < last; ++i) notes.push_back(documents.waiting[i].note);
   const auto results = evidence.offer_all(notes, now);
-  std::vector<Documents::Waiting> left;
-  for (std::size_t i = 0; i < results.size(); ++i) {
-    const std::string& file = documents.waiting[i].file;
-    if (results[i]) {
-      ++documents.taken;
-      if (results[i]->kind == trust::ChangeKind::kNone) continue;
-      notes_dirty = access_dirty = state_dirty = true;
-      log(LogLevel::kInfo, "learned from a document", file);
-      continue;
-    }
-    const Error& why = results[i].error();
-    if (why.code == ErrorCode::kStale) {
-      log(LogLevel::kDebug, "a document is not taken", file + ": " + why.message);
-    } else {
-      if (why.code == ErrorCode::kConflict && documents.said[file] != why.message) {
-        audit::Entry entry;
-        entry.kind = audit::Kind::kAlarm;
-        entry.detail = why.message;
-        journal.ending(now, std::move(entry));
-      }
-      bad_document(file, why.message);
-    }
-    if (why.code != ErrorCode::kInvalid) left.push_back(std::move(documents.waiting[i]));
-  }
-  documents.waiting = std::move(left);
-  if (!documents.waiting.empty()) due.documents = now.steady + kDocumentsRetry;
-  std::erase_if(documents.said,
-                [&](const auto& said) { return !documents.bad.contains(said.first); });
+  for (auto i = first; i < last; ++i)
+    document_offered(now, documents.waiting[i], results[i - first]);
   say_alarms(now);
+  documents.next = last;
+  if (last < documents.waiting.size()) {
+    due.documents = now.steady;
+    return;
+  }
+  documents.next = 0;
+  std::erase_if(documents.waiting, [](const auto& waiting) { return waiting.known; });
+  due.documents = documents.waiting.empty() ? Instant::never() : now.steady + kDocumentsRetry;
+  std::erase_if(documents.said, [&](const auto& said) {
+    return !documents.unread.contains(said.first) && !documents.refused.contains(said.first);
+  });
+}
+
+// What is older than what is known stays in its file without harm.
+void Core::Parts::document_offered(Now now, Documents::Waiting& offered,
+                                   const Result<trust::Change>& result) {
+  if (result) {
+    offered.known = true;
+    ++documents.taken;
+    if (result->kind == trust::ChangeKind::kNone) return;
+    notes_dirty = access_dirty = state_dirty = true;
+    log(LogLevel::kInfo, "learned from a document", offered.file);
+    return;
+  }
+  const Error& why = result.error();
+  if (why.code == ErrorCode::kStale) {
+    return log(LogLevel::kDebug, "a document is not taken", offered.file + ": " + why.message);
+  }
+  documents.refused[offered.file] = why.message;
+  if (why.code == ErrorCode::kConflict && documents.said[offered.file] != why.message) {
+    audit::Entry entry;
+    entry.kind = audit::Kind::kAlarm;
+    entry.detail = why.message;
+    journal.ending(now, std::move(entry));
+  }
+  say_document(offered.file, why.message);
 }
 
 void Core::Parts::ask_customer(Now now) {
@@ -145,10 +159,18 @@ void Core::Parts::customer_answered(Now now, const Result<std::string>& answer) 
                      : Status(notes ? fail(ErrorCode::kInvalid, "the answer holds no lease")
                                     : fail_with(notes.error()));
   if (notes && notes->size() > 1) {
+    notes->erase(notes->begin());
     std::erase_if(*notes, [](const note::Note& note) {
       return trust::kind_of(note.text) != trust::Kind::kRevocation;
     });
-    learn(now, std::move(*notes));
+    // Nothing is kept of what does not verify: the server offers its revocations again, and whoever
+    // changes answers on the way must not push out what waits from elsewhere.
+    for (const auto& result : evidence.offer_all(*notes, now)) {
+      if (result && result->kind != trust::ChangeKind::kNone) {
+        notes_dirty = access_dirty = state_dirty = true;
+      }
+    }
+    say_alarms(now);
   }
   const std::string why = taken ? "" : taken.error().message;
   if (!taken && lease_error.empty()) {
@@ -221,7 +243,9 @@ void Core::Parts::show_documents(Now now, StatusView& view) const {
   view.documents.emplace();
   view.documents->files = documents.files;
   view.documents->notes = documents.taken;
-  view.documents->bad.assign(documents.bad.begin(), documents.bad.end());
+  auto bad = documents.refused;
+  for (const auto& [file, why] : documents.unread) bad[file] = why;
+  view.documents->bad.assign(bad.begin(), bad.end());
 }
 
 trust::SiteState Core::Parts::state_now() const {

@@ -67,7 +67,8 @@ struct Core::Parts {
   // documents.cpp: files, the customer's own lease server, what ends soon, this agent's state
   void learn_documents(Now now, const std::vector<DocumentFile>& files);
   void offer_documents(Now now);
-  void bad_document(const std::string& file, const std::string& why);
+  void document_offered(Now now, Documents::Waiting& offered, const Result<trust::Change>& result);
+  void say_document(const std::string& file, const std::string& why);
   void ask_customer(Now now);
   void customer_answered(Now now, const Result<std::string>& answer);
   std::vector<trust::Expiry> endings(Now now) const;

@@ -108,6 +108,26 @@ TEST_CASE("documents: each fault of a file is one log line, and the good files c
   CHECK(shown->bad.size() == 4);
 }
 
+TEST_CASE("documents: a full folder is verified in slices, and what is good is found in it") {
+  Withheld w;
+  std::vector<DocumentFile> files;
+  const auto first = w.next_policy([](trust::Policy& p) { p.lease = 9s; });
+  const auto second = w.next_policy([](trust::Policy& p) { p.lease = 8s; });
+  auto forged = second;
+  forged.signatures.front().signature.back() ^= 1U;
+  for (int i = 0; i < 200; ++i) files.push_back(file("a" + std::to_string(i) + ".note", {forged}));
+  files.push_back(file("z.note", {second}));
+  w.site.core->learn_documents(w.now, files);
+  CHECK(w.site.core->status(w.now).policy_serial == 1);  // one slice of forged ones so far
+  CHECK(w.site.core->next_deadline() <= w.now.steady);
+  w.run(1s);
+  CHECK(w.site.core->status(w.now).policy_serial == 3);
+  CHECK(w.site.core->status(w.now).documents->bad.size() == 200);
+  // What is refused is no fault any more once it is known by other means, or gone.
+  w.site.core->learn_documents(w.now, {files.back()});
+  CHECK(w.site.core->status(w.now).documents->bad.empty());
+}
+
 TEST_CASE("customer's lease: without the lease server nothing begins, whatever the vendor signs") {
   Withheld w;
   w.site.options.lease_url = "http://leases.acme.example:7447/";
@@ -191,6 +211,32 @@ TEST_CASE("customer's lease: a revocation that was put to the lease server cuts 
   const auto requests = w.site.core->requests(w.now);
   REQUIRE(requests.size() == 1);
   CHECK(requests[0].state == "REVOKED");
+}
+
+TEST_CASE("customer's lease: what somebody on the way puts into answers counts for nothing") {
+  Withheld w;
+  w.site.options.lease_url = "http://leases.acme.example:7447";
+  REQUIRE(w.start(w.site));
+  auto known = w.customers_evidence();
+  w.leases_by(trust::LeaseBy::kCustomer);
+  const auto grant = w.approved(kApi);
+  auto forged = w.revocation_of(grant);
+  forged.signatures.front().signature.back() ^= 1U;
+  const auto policy = w.next_policy([](trust::Policy& p) { p.lease = 1s; });
+  int answers = 0;
+  w.lease_server = [&](const AskLease& ask) -> Result<std::string> {
+    ++answers;
+    const auto lease = *note::parse_bundle(*w.customers_answer(known, ask.body));
+    std::vector<note::Note> all{lease.front()};
+    for (int i = 0; i < 100; ++i) all.push_back(forged);
+    all.push_back(policy);  // signed, and yet nothing that belongs here
+    return note::render_bundle(all);
+  };
+  REQUIRE(w.serves_within(5s));
+  w.run(30s);
+  CHECK(answers > 10);
+  CHECK(w.site_serves());
+  CHECK(w.site.core->status(w.now).policy_serial == 2);
 }
 
 TEST_CASE("ends: a policy that ends soon is logged once for each threshold, and shown") {
