@@ -209,6 +209,8 @@ def check_leases(stage, mesh, check):
     check("a revocation that was put to the lease server ends the grant", state == "REVOKED", state)
     kept = [name for name in os.listdir(folder) if name.startswith("put-revocations")]
     check("and is kept in the folder", len(kept) == 1, kept)
+    check("an agent with an empty folder has no bad files",
+          agent_json(stage, "status")["documents"] == {"files": 0, "notes": 0, "bad": []})
     forged = stage.run(HERE, "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--data-binary",
                        "culvert/revocation/v1\n\n", url + "/revocation/v1")
     check("what is not signed is refused", forged == "400", forged)
@@ -217,7 +219,7 @@ def check_leases(stage, mesh, check):
 def play(stage, check):
     mesh = Mesh(stage, HERE, HERE, HERE, loopback=True, lease="5s")
     os.makedirs(stage.path("documents"))
-    mesh.extra["agent"] = {"documents": stage.path("documents")}
+    mesh.agent_words = ("--documents", stage.path("documents"))
     mesh.bring_up()
     first, _ = check_documents(stage, mesh, check)
     check_fresh(stage, mesh, first, check)
@@ -228,7 +230,9 @@ def play_leases(stage, check):
     mesh = Mesh(stage, HERE, HERE, HERE, loopback=True, lease="5s")
     mesh.lease_port = free_port()
     mesh.site_words = ("--lease-by", "customer")
-    mesh.extra["agent"] = {"lease_url": "http://127.0.0.1:%d" % mesh.lease_port}
+    os.makedirs(stage.path("documents"))
+    mesh.extra["agent"] = {"lease_url": "http://127.0.0.1:%d" % mesh.lease_port,
+                           "documents": stage.path("documents")}
     mesh.bring_up()
     check_leases(stage, mesh, check)
 
