@@ -6,9 +6,10 @@ void add_site_documents(CLI::App* site, Parsed& p) {
   auto* fresh = site->add_subcommand("fresh", "sign that the documents that are known are newest");
   add_key(fresh, p, true);
   fresh
-      ->add_option("--out", p.site_fresh.out,
-                   "file for a folder of documents; if it is there, a line is added (approvers "
-                   "sign one after another). Not sent then, unless --coordinator is given")
+      ->add_option(
+          "--out", p.site_fresh.out,
+          "file for a folder of documents; where other approvers have signed it, a line is "
+          "added. Not sent then, unless --coordinator is given")
       ->type_name("FILE");
   fresh->add_option("--documents", p.site_fresh.documents, "folder of newer documents")
       ->type_name("DIR");

@@ -56,6 +56,19 @@ Result<note::Note> co_sign(const std::string& path, const trust::SiteRef& site,
   return trust::add_signature(std::move(*note), {key.person.str(), key.key});
 }
 
+// Whether an earlier approver has written `path` and this key's line is missing. A lease key signs
+// alone, and whoever has signed the file already wants a newer one.
+bool waits_for(const KeyFile& key, const std::string& path) {
+  if (key.group != trust::group_name(trust::Group::kApprovers)) return false;
+  if (!std::filesystem::exists(path)) return false;
+  const auto bytes = runtime::read_file(path, note::kMaxNoteSize);
+  const auto note = bytes ? note::parse(text(*bytes)) : fail_with(bytes.error());
+  if (!note) return true;  // co_sign() says what is wrong with it
+  const note::KnownKey own{key.person.str(), key.key.public_key()};
+  const auto signers = note::verify(*note, std::span(&own, 1));
+  return signers && signers->empty();
+}
+
 }  // namespace
 
 Status site_fresh(const ByKey& by, const SiteFresh& options) {
@@ -89,7 +102,7 @@ Status site_fresh(const ByKey& by, const SiteFresh& options) {
   }
   const auto site = policy->site;
   const auto known = known_by.documents(id);
-  const bool adds = !options.out.empty() && std::filesystem::exists(options.out);
+  const bool adds = !options.out.empty() && waits_for(*key, options.out);
   const auto note = adds ? co_sign(options.out, site, known, *key, now.wall)
                          : sign_new(site, known, *key, now.wall);
   if (!note) return fail_with(note.error());

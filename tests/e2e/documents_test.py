@@ -144,6 +144,17 @@ def check_fresh(stage, mesh, first, check):
     check("culvert site fresh says what it signs", "policy 3" in out, out)
     stage.until(15, "the grant has begun", held)
     check("with a fresh note in the folder it begins", hello(mesh))
+    with open(os.path.join(folder, "fresh.note")) as file:
+        before = file.read()
+    def again():
+        stage.run(HERE, "culvert", "site", "fresh", *key, "--documents", folder, "--out",
+                  os.path.join(folder, "fresh.note"))
+        with open(os.path.join(folder, "fresh.note")) as file:
+            return file.read()
+    # Times in notes are whole seconds.
+    after = stage.until(15, "a newer note", lambda: next((t for t in [again()] if t != before), None))
+    check("the same command again writes a newer note, with one line",
+          after.count("\u2014") == 1, after)
     out = stage.run(HERE, "culvert", "site", "fresh", *key, ok=None, show=True)
     check("a fresh note is carried by the coordinator as well", "sent" in out, out)
 
