@@ -4,7 +4,10 @@
 #include "agent/cli/options.hpp"
 #include "agent/cli/output.hpp"
 #include "agent/cli/session.hpp"
+#include "agent/cli/site_documents.hpp"
 #include "agent/cli/statement.hpp"
+#include "agent/local/show.hpp"
+#include "proto/runtime/files.hpp"
 #include "proto/trust/display.hpp"
 #include "proto/trust/sign.hpp"
 
@@ -44,6 +47,25 @@ Result<Shown> find_request(Session& session, const std::string& grant) {
     if (shown.grant.id.str() == grant || text_hash(shown.note) == grant) return std::move(shown);
   }
   return fail(ErrorCode::kNotFound, "no request " + grant + "; culvert requests lists them");
+}
+
+Result<trust::Grant> find_grant(Session& session, const std::string& grant) {
+  auto shown = find_request(session, grant);
+  if (!shown) return fail_with(shown.error());
+  return std::move(shown->grant);
+}
+
+Result<trust::Grant> read_grant(const std::string& path, const std::string& wanted) {
+  const auto bytes = runtime::read_file(path, note::kMaxNoteSize);
+  if (!bytes) return fail_with(bytes.error());
+  // A text without its signature lines will do: the approver's signature is what counts.
+  const auto note = note::parse(text(*bytes));
+  auto grant = trust::Grant::parse(note ? std::string_view(note->text) : text(*bytes));
+  if (!grant) return fail(ErrorCode::kInvalid, path + ": " + grant.error().message);
+  if (grant->id.str() != wanted) {
+    return fail(ErrorCode::kInvalid, path + " holds the grant " + grant->id.str());
+  }
+  return grant;
 }
 
 }  // namespace
@@ -93,20 +115,34 @@ Status approve(const ByKey& by, const std::string& grant) {
   return {};
 }
 
-Status end_grant(const ByKey& by, const std::string& grant, const std::string& reason, bool deny) {
+Status end_grant(const ByKey& by, const std::string& grant, const std::string& reason, bool deny,
+                 const EndGrant& also) {
   auto session = Session::open(by);
   if (!session) return fail_with(session.error());
   if (auto ok = check_group((*session)->key(), {trust::Group::kApprovers}); !ok) return ok;
-  const auto shown = find_request(**session, grant);
-  if (!shown) return fail_with(shown.error());
+  const auto found =
+      also.note.empty() ? find_grant(**session, grant) : read_grant(also.note, grant);
+  if (!found) return fail_with(found.error());
   const auto* vendor = (*session)->evidence().vendor_root();
   if (vendor == nullptr) return fail(ErrorCode::kUnverified, "no vendor root is known");
   const auto& key = (*session)->key();
-  const auto revocation =
-      trust::revoke_grant(shown->grant, (*session)->evidence().vendor_id(), reason,
-                          (*session)->now().wall, {key.person.str(), key.key});
+  const auto revocation = trust::revoke_grant(*found, (*session)->evidence().vendor_id(), reason,
+                                              (*session)->now().wall, {key.person.str(), key.key});
   if (!revocation) return fail_with(revocation.error());
-  if (auto sent = (*session)->put(*revocation); !sent) return fail_with(sent.error());
+  if (!also.out.empty()) {
+    const auto written = runtime::write_file_atomic(also.out, view(note::render(*revocation)));
+    if (!written) return written;
+    print("written to " + also.out);
+  }
+  if (!also.lease.empty()) {
+    if (auto put = put_to_lease_server(also.lease, *revocation); !put) return put;
+    print("put to the lease server at " + also.lease);
+  }
+  const bool elsewhere = !also.lease.empty() || !also.out.empty();
+  if (auto sent = (*session)->put(*revocation); !sent) {
+    if (!elsewhere) return fail_with(sent.error());
+    hint("culvert: the coordinator did not take it: " + printable(sent.error().message));
+  }
   print((deny ? "denied " : "revoked ") + grant + " as " + key.person.str());
   return {};
 }

@@ -22,6 +22,18 @@ A first access, from the engineer's laptop:
   culvert run -- curl https://api.acme.byoc.example.com/
 Setting up a vendor, a site and a coordinator: docs/getting-started.md)";
 
+void add_end(CLI::App* revoke, Parsed& p) {
+  revoke->add_option("--lease", p.end.lease, "also put it to the customer's lease server")
+      ->type_name("URL");
+  revoke->add_option("--out", p.end.out, "also write it, for a folder of documents")
+      ->type_name("FILE");
+  revoke
+      ->add_option("--note", p.end.note,
+                   "the grant's note, where the coordinator does not list it; see culvert requests "
+                   "--json on the site's agent")
+      ->type_name("FILE");
+}
+
 void add_approvals(CLI::App& app, Parsed& p) {
   auto* requests =
       app.add_subcommand("requests", "requests: one's own, or with --key those to approve");
@@ -47,10 +59,15 @@ void add_approvals(CLI::App& app, Parsed& p) {
     end->add_option("GRANT", p.grant, "its id")->required();
     end->add_option("--reason", p.reason, "why, for the audit log");
     add_key(end, p, false);
+    if (!deny) add_end(end, p);
     on_run(
         end, p,
-        [&p, deny] {
-          if (!p.by.key_file.empty()) return end_grant(p.by, p.grant, p.reason, deny);
+        [&p, deny]() -> Status {
+          if (!p.by.key_file.empty()) return end_grant(p.by, p.grant, p.reason, deny, p.end);
+          if (!(p.end.lease + p.end.out + p.end.note).empty()) {
+            return Status(fail(ErrorCode::kInvalid,
+                               "--lease, --out and --note are for approvers: name a key, --key"));
+          }
           return agent_simple(p.common, deny ? "deny" : "revoke", p.grant);
         },
         true);
@@ -81,6 +98,8 @@ void add_up(CLI::App& app, Parsed& p) {
   up->add_option("--token-file", p.token_file, "for the first start; - is standard input")
       ->type_name("FILE");
   up->add_option("--root-hash", p.root_hash, "the customer's pin, for an agent in a site");
+  up->add_option("--documents", p.documents, "folder of *.note files: documents without the vendor")
+      ->type_name("DIR");
   up->add_option("--name", p.node_name, "of this node (default: the host's)");
   up->add_flag("--tun", p.daemon.tun, "laptops: an interface, so that every program just works");
   up->add_flag("--no-dns", p.daemon.no_dns, "with --tun: leave the machine's resolver alone");
@@ -95,6 +114,7 @@ void add_up(CLI::App& app, Parsed& p) {
       if (!p.token_file.empty()) p.daemon.token_file = p.token_file;
       if (!p.root_hash.empty()) p.daemon.root_hash = p.root_hash;
       if (!p.node_name.empty()) p.daemon.name = p.node_name;
+      if (!p.documents.empty()) p.daemon.documents = p.documents;
       if (!p.owner.empty()) p.daemon.owner = p.owner;
       return agent::run_daemon(p.daemon);
     };

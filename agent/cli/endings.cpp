@@ -4,6 +4,7 @@
 
 #include "agent/cli/format.hpp"
 #include "agent/cli/output.hpp"
+#include "agent/cli/statement.hpp"
 #include "agent/cli/session.hpp"
 #include "agent/cli/signing.hpp"
 #include "proto/runtime/files.hpp"
@@ -28,7 +29,7 @@ Result<Desk> open_site(const Ending& ending) {
 
 Status sign_and_report(const Common& common, Desk& desk, const Ending& ending, const fs::path& file,
                        note::Note draft) {
-  if (!common.json) print_indented(draft.text);
+  if (!common.json) show_statement(draft.text);
   const auto done = sign_draft(desk, ending, file, std::move(draft));
   if (!done) return fail_with(done.error());
   report(common, file, *done);

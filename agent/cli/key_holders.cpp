@@ -32,7 +32,8 @@ void add_vendor(CLI::App& app, Parsed& p) {
 }
 
 void add_site(CLI::App& app, Parsed& p) {
-  auto* site = app.add_subcommand("site", "the customer's root and tokens: init, token, root");
+  auto* site = app.add_subcommand(
+      "site", "the customer's root, tokens, freshness and leases: init, token, root, status");
   site->require_subcommand(1);
   auto* init = site->add_subcommand("init", "make a site's root, policy and first agent token");
   init->add_option("NAME", p.site_init.name, "the site's domain name")->required();
@@ -54,6 +55,11 @@ void add_site(CLI::App& app, Parsed& p) {
   init->add_option("--lease", p.site_init.lease, "how long a lease lasts")
       ->type_name("TIME")
       ->default_val("30s");
+  init->add_option("--lease-by", p.site_init.lease_by,
+                   "whose leases agents need: vendor, customer or both; the latter two make a "
+                   "lease.key, for culvert site lease serve")
+      ->default_val("vendor")
+      ->check(CLI::IsMember({"vendor", "customer", "both"}));
   on_run(init, p, [&p] { return site_init(p.site_init); });
   auto* token = site->add_subcommand("token", "make another agent token");
   token->add_option("--dir", p.site_token.folder, "the site's folder")
@@ -80,6 +86,7 @@ void add_site(CLI::App& app, Parsed& p) {
   on_run(token, p, [&p] { return site_token(p.site_token); });
   add_root(site, p, trust::RootKind::kSite);
   add_endings(site, p);
+  add_site_documents(site, p);
 }
 
 void add_device(CLI::App& app, Parsed& p) {

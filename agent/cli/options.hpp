@@ -26,7 +26,8 @@ struct VendorSite {
   std::string folder, site_bundle, hash, out;
 };
 struct SiteInit {
-  std::string name, vendor_bundle, vendor_hash, folder, person, group, maximum, lease, agent;
+  std::string name, vendor_bundle, vendor_hash, folder, person, group, maximum, lease, lease_by,
+      agent;
   std::string tag;                    // of every service; empty: each has its own
   std::vector<std::string> services;  // LABEL=tls:PORT or LABEL=tcp:PORT
 };
@@ -54,7 +55,14 @@ struct ByKey {
 };
 Status list_requests(const Common& common, const ByKey& by);
 Status approve(const ByKey& by, const std::string& grant);
-Status end_grant(const ByKey& by, const std::string& grant, const std::string& reason, bool deny);
+// Ways to end a grant beside the coordinator; empty: none.
+struct EndGrant {
+  std::string lease;  // URL of the customer's lease server
+  std::string out;    // file for a folder of documents
+  std::string note;   // file with the grant's note, where the coordinator does not list it
+};
+Status end_grant(const ByKey& by, const std::string& grant, const std::string& reason, bool deny,
+                 const EndGrant& also);
 struct AuditPage {
   std::string site;          // empty: every site
   std::uint64_t before = 0;  // 0: from the newest; else what an earlier page named

@@ -7,6 +7,7 @@
 
 #include "agent/cli/day_two.hpp"
 #include "agent/cli/options.hpp"
+#include "agent/cli/site_documents.hpp"
 #include "agent/shell/daemon.hpp"
 #include "agent/wireguard/program.hpp"
 
@@ -18,7 +19,7 @@ std::string default_state();  // of this user
 struct Parsed {
   Common common{default_state(), false};
   agent::DaemonOptions daemon;
-  std::string token_file, root_hash, node_name, owner;
+  std::string token_file, root_hash, node_name, owner, documents;
   VendorInit vendor_init;
   VendorCollect collect;
   VendorSite vendor_site;
@@ -35,6 +36,9 @@ struct Parsed {
   std::vector<std::string> files;
   ByKey by;
   AuditPage audit;
+  SiteFresh site_fresh;
+  LeaseServe lease_serve;
+  EndGrant end;
   Request request;
   RunCommand run;
   agent::WireguardOptions wireguard;
@@ -52,6 +56,7 @@ void add_key(CLI::App* command, Parsed& p, bool required);
 // key_holders.cpp: commands of those who hold keys, for which no agent has to run.
 void add_vendor(CLI::App& app, Parsed& p);
 void add_site(CLI::App& app, Parsed& p);
+void add_site_documents(CLI::App* site, Parsed& p);
 void add_device(CLI::App& app, Parsed& p);
 
 // day_two_parsed.cpp: policies, roots, endings, keys.

@@ -81,6 +81,19 @@ std::vector<std::string> troubles(const json& status) {
   if (status.value("live_grants", 0) > 0 && !flag(status, "lease_fresh")) {
     out.emplace_back("the lease has lapsed: the coordinator must be reached for access to go on");
   }
+  if (const auto why = status.value("lease_error", ""); !why.empty()) {
+    out.push_back("no lease from the customer's lease server: " + printable(why));
+  }
+  for (const auto& end : rows_of(status, "ends")) {
+    const auto warning = end.find("warning_days");
+    if (warning != end.end() && warning->is_number()) out.push_back(cell(end, "text"));
+  }
+  const auto documents = status.find("documents");
+  if (documents != status.end() && documents->is_object()) {
+    for (const auto& bad : rows_of(*documents, "bad")) {
+      out.push_back("the document " + cell(bad, "file") + " is not taken: " + cell(bad, "why"));
+    }
+  }
   return out;
 }
 

@@ -25,7 +25,8 @@ struct Role {
 };
 constexpr Role kRoles[] = {{Group::kRoot, "root.key"},
                            {Group::kApprovers, "approver.key"},
-                           {Group::kEnrolment, "enrolment.key"}};
+                           {Group::kEnrolment, "enrolment.key"},
+                           {Group::kLease, "lease.key"}};  // the last one by --lease-by alone
 
 // LABEL=tls:PORT or LABEL=tcp:PORT
 Result<trust::PolicyService> parse_service(const std::string& text, const trust::Fqdn& site,
@@ -69,6 +70,8 @@ Result<trust::Policy> first_policy(const SiteInit& options, const trust::SiteRef
     return fail(ErrorCode::kInvalid, "--lease: 1s to 30s");
   }
   policy.lease = *lease;
+  if (options.lease_by == "customer") policy.lease_by = trust::LeaseBy::kCustomer;
+  if (options.lease_by == "both") policy.lease_by = trust::LeaseBy::kBoth;
   for (const auto& text : options.services) {
     const auto service = parse_service(text, site.name, options.tag);
     if (!service) return fail_with(service.error());
@@ -147,6 +150,7 @@ Status site_init(const SiteInit& options) {
   root.domains = {trust::domain_of(*person)};
   std::vector<crypto::SigningKey> keys;
   for (const auto& role : kRoles) {
+    if (role.group == Group::kLease && options.lease_by == "vendor") continue;
     keys.push_back(crypto::SigningKey::generate(rng));
     root.keys.push_back({role.group, *person, keys.back().public_key()});
   }

@@ -81,6 +81,7 @@ void Core::Parts::on_event(Now now, control::Event event) {
     leases.ask_now(now);
     journal.resume(connected->audit_next);
     offers.welcomed(now, *connected, env.rng);
+    due.state = now.steady;  // the coordinator keeps states in memory alone
     if (service_note) {
       static_cast<void>(client->put({note::render(*service_note)}));  // kept until answered
     }
@@ -100,10 +101,8 @@ void Core::Parts::on_event(Now now, control::Event event) {
     if (!leased->note) return;
     const auto note = note::parse(*leased->note);
     if (!note) return;
-    const auto lease = evidence.verify_lease(*note);
-    if (lease && leases.accept(now, lease->lease)) {
-      evidence.heed(lease->lease);
-      access_dirty = true;
+    if (const auto taken = take_lease(now, *note); !taken) {
+      log(LogLevel::kDebug, "lease not taken", taken.error().message);
     }
   } else if (auto* ticketed = std::get_if<control::Ticketed>(&event)) {
     if (!ticketed->note) return;
@@ -150,8 +149,7 @@ void Core::Parts::learn(Now now, std::vector<note::Note> notes) {
     log(LogLevel::kDebug, "statement not taken", results[i].error().message);
   }
   say_alarms(now);
-  notes_dirty = true;
-  access_dirty = true;
+  notes_dirty = access_dirty = state_dirty = true;
 }
 
 // A site agent says what it serves once it is a node there and the policy lists it.
@@ -199,9 +197,21 @@ void Core::Parts::publish(Now now) {
   if (client) static_cast<void>(client->put({note::render(*service_note)}));  // kept until answered
 }
 
+// Whoever carries a lease, it counts for the side whose lease key signed it.
+Status Core::Parts::take_lease(Now now, const note::Note& note) {
+  const auto lease = evidence.verify_lease(note);
+  if (!lease) return fail_with(lease.error());
+  if (auto taken = leases.accept(now, *lease); !taken) return taken;
+  if (lease->by_vendor) evidence.heed(lease->lease, trust::RootKind::kVendor);
+  if (lease->by_customer) evidence.heed(lease->lease, trust::RootKind::kSite);
+  access_dirty = true;
+  return {};
+}
+
 void Core::Parts::ask_leases(Now now) {
+  ask_customer(now);
   if (!client) return;
-  for (const trust::LeaseRequest& request : leases.due(now)) {
+  for (const trust::LeaseRequest& request : leases.due(now, trust::RootKind::kVendor)) {
     std::vector<std::string> grants;
     for (const trust::GrantId& id : request.grants) grants.push_back(id.str());
     // Not connected: it is asked again at the next third, or when the connection is back.

@@ -20,13 +20,13 @@ Core::Parts::Parts(Options given, Environment world, Memory stored, Beginning be
       enrolled(std::move(beginning.enrolled)),
       renew_early(static_cast<std::int64_t>(world.rng.below(kMaxRenewEarly))),
       journal(world.audit, node.name.str(), node.site.name.str(), memory.uploaded()),
-      leases(keys.identity.public_key(), world.rng),
+      leases(options.role, keys.identity.public_key(), world.rng),
       device(keys.wireguard.clone(), world.rng, {.roaming = false, .label_skew = kLabelSkew}),
       prober({options.allow_loopback, options.direct}, keys.disco.clone(),
              keys.wireguard.public_key, world.rng),
       relays(keys.relay.clone(), world.rng, last_connection),
       stored_revision(evidence.floors_revision()) {
-  due.wall_save = due.renew = now.steady;
+  due.wall_save = due.renew = due.ends = due.state = now.steady;
   due.sweep = now.steady + kSweep;
   if (options.token) {  // an agent's holds the one-time key
     crypto::wipe({reinterpret_cast<std::uint8_t*>(options.token->data()), options.token->size()});
@@ -83,6 +83,7 @@ void Core::Parts::settle(Now now) {
   if (access_dirty) due.access = std::min(due.access, now.steady + kStoreRetry);
   ask_tickets(now);
   upload(now);
+  say_state(now);
   pump_control(now);
   transmit(now);
   for (auto& [done, result] : std::exchange(answered_pings, {})) done(std::move(result));
@@ -99,6 +100,8 @@ void Core::Parts::timeout(Now now) {
   openings.handle_timeout(now);
   if (due.renew <= now.steady) renew(now);
   if (offers.next() <= now.steady) offer_kept(now);
+  if (due.documents <= now.steady) offer_documents(now);
+  if (due.ends <= now.steady) warn_of_ends(now);
   if (due.sweep <= now.steady) {
     if (offers.kept.forget(now)) offers.unsaved = true;
     due.sweep = filter.sweep(now.steady) ? now.steady : now.steady + kSweep;
@@ -110,8 +113,9 @@ Instant Core::next_deadline() const {
   Instant next =
       std::min({p.device.next_deadline(), p.prober.next_deadline(), p.relays.next_deadline(),
                 p.journal.next_deadline(), p.openings.next_deadline(), p.due.access, p.due.renew,
-                p.due.sweep, p.due.wall_save, p.offers.next()});
+                p.due.sweep, p.due.wall_save, p.offers.next(), p.due.documents, p.due.ends});
   if (p.client) next = std::min(next, p.client->next_deadline());
+  if (p.may_say_state()) next = std::min(next, p.due.state);
   if (!p.store_ok) next = std::min(next, p.due.store_retry);
   if (p.journal.has_batch() && p.client && p.client->connected())
     next = std::min(next, p.due.upload);
@@ -126,6 +130,16 @@ void Core::handle_timeout(Now now) {
 void Core::drain(Effects& into) {
   into.clear();
   std::swap(into, parts_->effects);
+}
+
+void Core::learn_documents(Now now, const std::vector<DocumentFile>& files) {
+  parts_->learn_documents(now, files);
+  parts_->settle(now);
+}
+
+void Core::handle_lease_answer(Now now, const Result<std::string>& answer) {
+  parts_->customer_answered(now, answer);
+  parts_->settle(now);
 }
 
 void Core::handle_datagrams(Now now, std::span<const Datagram> datagrams) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 
+#include "agent/core/documents.hpp"
 #include "agent/core/effects.hpp"
 #include "agent/core/options.hpp"
 #include "agent/core/views.hpp"
@@ -38,6 +39,9 @@ class Core {
   void handle_relay_closed(Now now, ConnectionId id, const std::string& reason);
   // Whole frames, while `out` holds less than `room`: at FlushRelay, and when there is room again.
   void pull_relay(Now now, ConnectionId id, std::size_t room, Bytes& out);
+  // What stands in the folder of documents (`--documents`), all of it, each time that it changed.
+  void learn_documents(Now now, const std::vector<DocumentFile>& files);
+  void handle_lease_answer(Now now, const Result<std::string>& answer);  // to the last AskLease
   Instant next_deadline() const;
   void handle_timeout(Now now);
   void drain(Effects& into);  // `into` is cleared first; swaps storage

@@ -23,6 +23,11 @@ inline constexpr int kTooBigBurst = 64;              // … and so many at once
 inline constexpr Duration kPublisherPatience = 10s;  // of an unanswered handshake: two attempts
 inline constexpr Duration kPassedOver = 60s;         // a silent publisher, where there is another
 
+inline constexpr Duration kDocumentsRetry = 60s;
+inline constexpr Duration kLookAtEnds = std::chrono::minutes(10);
+inline constexpr Duration kStateEvery = std::chrono::minutes(5);
+inline constexpr Duration kStateLeast = 10s;  // between two states, however often they change
+
 struct Due {
   Instant access = Instant::never();  // rights change by time alone
   Instant store_retry = Instant::never();
@@ -30,7 +35,10 @@ struct Due {
   Instant upload;  // not before this
   Instant sweep;
   Instant renew;
-  Instant too_big;  // when as many have been said as may be, less kTooBigBurst
+  Instant documents = Instant::never();  // files whose notes did not verify are tried again
+  Instant ends;                          // what ends soon is looked at again
+  Instant state;                         // this agent's state is sent again
+  Instant too_big;                       // when as many have been said as may be, less kTooBigBurst
 };
 
 }  // namespace culvert::agent

@@ -79,6 +79,12 @@ struct ResolveStun {  // a name from the relay map; answered by Core::handle_stu
   std::string host;
   std::uint16_t port = 0;
 };
+// A question to the customer's lease server, by POST; answered by Core::handle_lease_answer. A
+// newer one takes the place of one that is under way.
+struct AskLease {
+  std::string url;  // with its path
+  std::string body;
+};
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
 struct LogLine {
   LogLevel level = LogLevel::kInfo;
@@ -88,7 +94,7 @@ struct LogLine {
 
 using Effect = std::variant<OpenControl, SendControl, CloseControl, OpenRelay, FlushRelay,
                             CloseRelay, AddAddress, RemoveAddress, ListenService, UnlistenService,
-                            CutFlows, ResolveStun, LogLine>;
+                            CutFlows, ResolveStun, AskLease, LogLine>;
 
 struct Effects {
   std::vector<Effect> events;

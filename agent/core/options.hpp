@@ -34,6 +34,7 @@ struct Options {
   Bytes server_issuer;                      // site agents: its certificate, DER
   // Laptops: is this issuer certificate (DER) constrained to that site? Others are not shown.
   std::function<bool(ByteView certificate, const std::string& site)> sound_issuer;
+  std::string lease_url;        // site agents: the customer's lease server; empty: none
   std::string coordinator;      // overrides the token's URL when not empty
   bool allow_loopback = false;  // loopback candidates, for one-machine demonstrations
   bool direct = true;           // false: relay only

@@ -4,6 +4,7 @@
 #include <deque>
 #include <unordered_map>
 
+#include "agent/core/documents.hpp"
 #include "agent/core/due.hpp"
 #include "agent/core/enrol.hpp"
 #include "agent/core/filter.hpp"
@@ -14,6 +15,8 @@
 #include "agent/core/rights.hpp"
 #include "proto/control/client.hpp"
 #include "proto/path/prober.hpp"
+#include "proto/trust/expiry.hpp"
+#include "proto/trust/site_state.hpp"
 #include "proto/wireguard/device.hpp"
 
 namespace culvert::agent {
@@ -61,11 +64,25 @@ struct Core::Parts {
   bool replace_own(Now now, Result<note::Note> next);
   void say_alarms(Now now);
   void ask_leases(Now now);
+  Status take_lease(Now now, const note::Note& note);
   void ask_tickets(Now now);
   void upload(Now now);
   void offer_own(Now now);
   void offer_kept(Now now);
   void offer_again(Now now);
+  // documents.cpp: files, the customer's own lease server, what ends soon, this agent's state
+  void learn_documents(Now now, const std::vector<DocumentFile>& files);
+  void offer_documents(Now now);
+  void document_offered(Now now, Documents::Waiting& offered, const Result<trust::Change>& result);
+  void say_document(const std::string& file, const std::string& why);
+  void ask_customer(Now now);
+  void customer_answered(Now now, const Result<std::string>& answer);
+  std::vector<trust::Expiry> endings(Now now) const;
+  void warn_of_ends(Now now);
+  void show_documents(Now now, StatusView& view) const;
+  trust::SiteState state_now() const;
+  void say_state(Now now);
+  bool may_say_state() const;
   // commands.cpp
   void on_site_info(Now now, const RequestOptions& options, Done<RequestView> done,
                     const Result<control::Reply>& reply);
@@ -109,7 +126,8 @@ struct Core::Parts {
   Filter filter;
   Rights rights;
   bool unclaimed = false;  // a laptop's: some right waits for the site's first answer
-  std::map<Endpoint, trust::GrantId> claiming;  // by the laptop's end of a flow: what it would claim
+  std::map<Endpoint, trust::GrantId>
+      claiming;  // by the laptop's end of a flow: what it would claim
   Silent silent;
   Peers peers;
   std::map<crypto::RelayKey, crypto::WireGuardKey> by_relay_key;
@@ -126,6 +144,12 @@ struct Core::Parts {
   std::map<std::string, std::vector<Endpoint>> stun;  // by relay host
   std::map<path::PingId, std::pair<std::string, Done<PingResult>>> pings;
   std::vector<std::pair<Done<PingResult>, Result<PingResult>>> answered_pings;
+  Documents documents;
+  std::string lease_error;  // of the customer's lease server; empty: none
+  std::map<std::pair<trust::Ending, std::string>, int> warned;  // the thresholds that were logged
+  trust::SiteState state_said;  // as last sent to the coordinator …
+  Instant state_sent;           // … and when
+  bool state_dirty = true;      // it may have changed
   Due due;
   bool stopping = false;
   std::uint64_t stored_revision = 0;

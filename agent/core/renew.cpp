@@ -6,7 +6,6 @@
 namespace culvert::agent {
 namespace {
 
-constexpr std::chrono::seconds kWarnEnrolment{30 * 24 * 3600};
 constexpr Duration kLookAgain = std::chrono::hours(1);
 
 }  // namespace
@@ -45,12 +44,6 @@ void Core::Parts::renew_agent(Now now) {
   if ((due_now || ahead) && now.wall <= rests_on->renew_until) {
     if (!replace_own(now, agent::renew_agent(node, keys, now))) return;
     log(LogLevel::kInfo, "renewed", "until " + format_time(node.expires));
-  }
-  if (rests_on->renew_until <= now.wall + kWarnEnrolment) {
-    log(LogLevel::kWarning,
-        "this agent renews itself until " + format_time(rests_on->renew_until) + " only",
-        "the customer makes a token, culvert site token --name " + node.name.str() +
-            ", and the agent is restarted with it: culvert up --token-file FILE");
   }
   due.renew = now.steady + kLookAgain;
 }

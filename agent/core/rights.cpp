@@ -12,24 +12,38 @@ bool is_below(const trust::Fqdn& name, const trust::Fqdn& zone) {
 
 }  // namespace
 
+bool Leases::needs(trust::RootKind by, trust::LeaseBy said) const {
+  if (role_ == Role::kDevice) said = trust::LeaseBy::kVendor;
+  return said == trust::LeaseBy::kBoth ||
+         (said == trust::LeaseBy::kVendor) == (by == trust::RootKind::kVendor);
+}
+
 void Leases::set_wanted(Now now, const std::vector<trust::LiveGrant>& live) {
-  std::map<trust::SiteId, std::vector<trust::GrantId>> by_site;
   wanted_.clear();
   for (const trust::LiveGrant& one : live) {
-    if (!one.needs_lease) continue;
+    if (one.needs_lease) wanted_.emplace(one.grant.id, std::pair(one.grant.site.id, one.lease_by));
+  }
+  set_wanted(now, trust::RootKind::kVendor, live);
+  set_wanted(now, trust::RootKind::kSite, live);
+}
+
+void Leases::set_wanted(Now now, trust::RootKind by, const std::vector<trust::LiveGrant>& live) {
+  Trackers& sites = trackers(by);
+  std::map<trust::SiteId, std::vector<trust::GrantId>> by_site;
+  for (const trust::LiveGrant& one : live) {
+    if (!one.needs_lease || !needs(by, one.lease_by)) continue;
     const trust::SiteRef& site = one.grant.site;
-    auto tracker = sites_.find(site.id);
-    if (tracker == sites_.end()) {
-      tracker = sites_.emplace(site.id, trust::LeaseTracker(site, agent_, one.lease, rng_)).first;
+    auto tracker = sites.find(site.id);
+    if (tracker == sites.end()) {
+      tracker = sites.emplace(site.id, trust::LeaseTracker(site, agent_, one.lease, rng_)).first;
     }
     tracker->second.set_length(one.lease);
     by_site[site.id].push_back(one.grant.id);
-    wanted_.emplace(one.grant.id, site.id);
   }
-  for (auto site = sites_.begin(); site != sites_.end();) {
+  for (auto site = sites.begin(); site != sites.end();) {
     const auto wanted = by_site.find(site->first);
     if (wanted == by_site.end()) {
-      site = sites_.erase(site);
+      site = sites.erase(site);
       continue;
     }
     std::sort(wanted->second.begin(), wanted->second.end());
@@ -39,40 +53,58 @@ void Leases::set_wanted(Now now, const std::vector<trust::LiveGrant>& live) {
 }
 
 void Leases::ask_now(Now now) {
-  for (auto& [site, tracker] : sites_) tracker.ask_now(now.steady);
+  for (auto& [site, tracker] : vendor_) tracker.ask_now(now.steady);
 }
 
-std::vector<trust::LeaseRequest> Leases::due(Now now) {
+std::vector<trust::LeaseRequest> Leases::due(Now now, trust::RootKind by) {
   std::vector<trust::LeaseRequest> requests;
-  for (auto& [site, tracker] : sites_) {
+  for (auto& [site, tracker] : trackers(by)) {
     if (auto request = tracker.request(now.steady)) requests.push_back(std::move(*request));
   }
   return requests;
 }
 
-Status Leases::accept(Now now, const trust::Lease& verified) {
-  const auto tracker = sites_.find(verified.site.id);
-  if (tracker == sites_.end()) return fail(ErrorCode::kStale, "no lease is wanted for that site");
-  return tracker->second.accept(verified, now.steady);
+// One lease may bear both sides' signatures: each tracker knows its own nonces alone.
+Status Leases::accept(Now now, const trust::VerifiedLease& verified) {
+  Status last = fail(ErrorCode::kStale, "no lease by that side is wanted for that site");
+  const auto offer = [&](trust::RootKind by) {
+    const auto tracker = trackers(by).find(verified.lease.site.id);
+    if (tracker == trackers(by).end()) return;
+    if (auto taken = tracker->second.accept(verified.lease, now.steady); taken || !last) {
+      last = std::move(taken);
+    }
+  };
+  if (verified.by_vendor) offer(trust::RootKind::kVendor);
+  if (verified.by_customer) offer(trust::RootKind::kSite);
+  return last;
+}
+
+bool Leases::covers(const trust::GrantId& grant, const trust::SiteId& site, trust::LeaseBy said,
+                    Now now) const {
+  for (const auto by : {trust::RootKind::kVendor, trust::RootKind::kSite}) {
+    if (!needs(by, said)) continue;
+    const auto tracker = trackers(by).find(site);
+    if (tracker == trackers(by).end() || !tracker->second.covers(grant, now.steady)) return false;
+  }
+  return true;
 }
 
 bool Leases::covers(const trust::LiveGrant& live, Now now) const {
-  if (!live.needs_lease) return true;
-  const auto tracker = sites_.find(live.grant.site.id);
-  return tracker != sites_.end() && tracker->second.covers(live.grant.id, now.steady);
+  return !live.needs_lease || covers(live.grant.id, live.grant.site.id, live.lease_by, now);
 }
 
 bool Leases::fresh(Now now) const {
   return std::all_of(wanted_.begin(), wanted_.end(), [&](const auto& wanted) {
-    const auto tracker = sites_.find(wanted.second);
-    return tracker != sites_.end() && tracker->second.covers(wanted.first, now.steady);
+    return covers(wanted.first, wanted.second.first, wanted.second.second, now);
   });
 }
 
 Instant Leases::next_deadline(Now now) const {
   Instant next = Instant::never();
-  for (const auto& [site, tracker] : sites_) {
-    next = std::min(next, tracker.next_deadline(now.steady));
+  for (const auto by : {trust::RootKind::kVendor, trust::RootKind::kSite}) {
+    for (const auto& [site, tracker] : trackers(by)) {
+      next = std::min(next, tracker.next_deadline(now.steady));
+    }
   }
   return next;
 }

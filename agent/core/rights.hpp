@@ -37,24 +37,41 @@ struct PeerNeed {
 };
 using Peers = std::map<crypto::WireGuardKey, PeerNeed>;
 
-// The lease of each site that has live grants here.
+// The leases of each site that has live grants here: the vendor's by the coordinator, and where the
+// site's policy says so the customer's own in its place or beside it. A laptop needs the vendor's
+// alone: the site's agent asks the customer.
 class Leases {
  public:
-  Leases(trust::IdentityKey agent, Rng& rng) : agent_(agent), rng_(rng) {}
+  Leases(Role role, trust::IdentityKey agent, Rng& rng) : role_(role), agent_(agent), rng_(rng) {}
 
   void set_wanted(Now now, const std::vector<trust::LiveGrant>& live);
-  void ask_now(Now now);
-  std::vector<trust::LeaseRequest> due(Now now);
-  Status accept(Now now, const trust::Lease& verified);
+  void ask_now(Now now);  // the coordinator
+  std::vector<trust::LeaseRequest> due(Now now, trust::RootKind by);
+  // Counts for the side that signed it and no other.
+  Status accept(Now now, const trust::VerifiedLease& verified);
   bool covers(const trust::LiveGrant& live, Now now) const;
   bool fresh(Now now) const;  // every grant that needs one has one
+  bool wants(trust::RootKind by) const { return !trackers(by).empty(); }
   Instant next_deadline(Now now) const;
 
  private:
+  using Trackers = std::map<trust::SiteId, trust::LeaseTracker>;
+  bool needs(trust::RootKind by, trust::LeaseBy said) const;
+  void set_wanted(Now now, trust::RootKind by, const std::vector<trust::LiveGrant>& live);
+  bool covers(const trust::GrantId& grant, const trust::SiteId& site, trust::LeaseBy said,
+              Now now) const;
+  Trackers& trackers(trust::RootKind by) {
+    return by == trust::RootKind::kVendor ? vendor_ : customer_;
+  }
+  const Trackers& trackers(trust::RootKind by) const {
+    return by == trust::RootKind::kVendor ? vendor_ : customer_;
+  }
+
+  Role role_;
   trust::IdentityKey agent_;
   Rng& rng_;
-  std::map<trust::SiteId, trust::LeaseTracker> sites_;
-  std::map<trust::GrantId, trust::SiteId> wanted_;
+  Trackers vendor_, customer_;
+  std::map<trust::GrantId, std::pair<trust::SiteId, trust::LeaseBy>> wanted_;
 };
 
 // The live grants that concern this node: a laptop's own; at a site those of services that it

@@ -139,6 +139,8 @@ StatusView Core::status(Now now) const {
   } else if (const auto* root = p.evidence.vendor_root()) {
     view.root_epoch = root->epoch;
   }
+  if (p.leases.wants(trust::RootKind::kSite)) view.lease_error = p.lease_error;
+  p.show_documents(now, view);
   view.live_grants = p.rights.size();
   view.refused_packets = p.filter.refused();
   for (const auto& [key, peer] : p.peers) {

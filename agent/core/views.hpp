@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/core/knowledge_view.hpp"
 #include "proto/core/endpoint.hpp"
 #include "proto/core/result.hpp"
 #include "proto/core/time.hpp"
@@ -94,6 +95,9 @@ struct StatusView {
   std::uint64_t policy_serial = 0;
   std::size_t live_grants = 0;
   std::uint64_t refused_packets = 0;
+  std::string lease_error;  // of the customer's lease server; empty: none, or none is asked
+  std::vector<EndView> ends;
+  std::optional<DocumentsView> documents;  // nothing: no folder is configured
   std::vector<PeerView> peers;
 };
 

@@ -45,9 +45,23 @@ json show(const agent::PeerView& peer) {
           {"bytes_out", peer.bytes_out}};
 }
 
+json show(const agent::DocumentsView& documents) {
+  auto bad = json::array();
+  for (const auto& [file, why] : documents.bad) bad.push_back({{"file", file}, {"why", why}});
+  return {{"files", documents.files}, {"notes", documents.notes}, {"bad", std::move(bad)}};
+}
+
 json show(const agent::StatusView& status) {
   auto peers = json::array();
   for (const auto& peer : status.peers) peers.push_back(show(peer));
+  auto ends = json::array();
+  for (const auto& end : status.ends) {
+    ends.push_back({{"what", end.what},
+                    {"of", end.of},
+                    {"when", format_time(end.when)},
+                    {"warning_days", end.warning ? json(*end.warning) : json()},
+                    {"text", end.text}});
+  }
   return {{"role", status.role},
           {"name", status.name},
           {"identity", status.identity},
@@ -68,6 +82,9 @@ json show(const agent::StatusView& status) {
           {"policy_serial", status.policy_serial},
           {"live_grants", status.live_grants},
           {"refused_packets", status.refused_packets},
+          {"lease_error", status.lease_error},
+          {"ends", std::move(ends)},
+          {"documents", status.documents ? show(*status.documents) : json()},
           {"peers", std::move(peers)}};
 }
 

@@ -59,6 +59,11 @@ Shell::Shell(runtime::Loop& loop, Rng& rng, ShellOptions options)
             core_->pull_relay(now(), id, room, out);
           },
           options.proxies, options.allow_private_relays),
+      leases_(loop,
+              [this](const Result<std::string>& answer) {
+                core_->handle_lease_answer(now(), answer);
+                pump();
+              }),
       deadline_(loop,
                 [this] {
                   core_->handle_timeout(now());
@@ -180,6 +185,8 @@ void Shell::carry_out(const Effect& effect) {
     relays_.close(*close_relay);
   } else if (const auto* resolve = std::get_if<ResolveStun>(&effect)) {
     resolve_stun(*resolve);
+  } else if (const auto* ask = std::get_if<AskLease>(&effect)) {
+    leases_.ask(*ask);
   } else if (const auto* line = std::get_if<LogLine>(&effect)) {
     write_log(*line);
   } else {

@@ -9,6 +9,7 @@
 
 #include "agent/core/core.hpp"
 #include "agent/device/stack.hpp"
+#include "agent/shell/lease_link.hpp"
 #include "agent/shell/links.hpp"
 #include "agent/shell/stack_choice.hpp"
 #include "proto/runtime/timer.hpp"
@@ -76,6 +77,7 @@ class Shell {
   Device device_;
   ControlLink control_;
   RelayLinks relays_;
+  LeaseLink leases_;
   runtime::Timer deadline_;
   runtime::Timer interfaces_;
   std::vector<IpAddress> addresses_;

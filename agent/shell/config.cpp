@@ -2,6 +2,7 @@
 
 #include "agent/http/routes.hpp"
 #include "proto/runtime/config.hpp"
+#include "proto/runtime/http_head.hpp"
 #include "proto/runtime/log.hpp"
 #include "proto/runtime/net.hpp"
 
@@ -109,6 +110,11 @@ Result<Config> load_config(const std::string& path) {
   }
   config.aead = file->text("aead", "");
   config.coordinator = file->text("coordinator", "");
+  config.documents = file->text("documents", "");
+  config.lease_url = file->text("lease_url", "");
+  if (!config.lease_url.empty() && !runtime::parse_url(config.lease_url)) {
+    file->refuse("lease_url", "must be a URL such as http://leases.acme.internal:7447");
+  }
   config.name = file->text("name", "");
   config.log_level = file->text("log", "info");
   if (!runtime::log::parse_level(config.log_level)) {

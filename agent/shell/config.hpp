@@ -17,6 +17,9 @@
 //     "aead": "",                     ipsec-mb, libcrypto or sodium; "": the fastest here
 //     "allow_private_relays": false,  relays that the coordinator names may have private addresses
 //     "coordinator": "",              instead of the token's URL
+//     "documents": "",                folder of *.note files (docs/operations/freshness.md); also
+//                                     culvert up --documents
+//     "lease_url": "",                sites: the customer's lease server, http://HOST:PORT
 //     "name": "",                     of the node; else the host's
 //     "log": "info"
 //   }
@@ -77,6 +80,8 @@ struct Config {
   runtime::Offloads offloads;
   std::string aead;
   std::string coordinator;
+  std::string documents;
+  std::string lease_url;
   std::string name;
   std::string log_level;
 };

@@ -21,6 +21,7 @@
 #include "proto/runtime/files.hpp"
 #include "proto/runtime/line_writer.hpp"
 #include "proto/runtime/log.hpp"
+#include "proto/runtime/notes_folder.hpp"
 #include "proto/runtime/signal.hpp"
 #include "proto/runtime/startup.hpp"
 #include "proto/runtime/timer.hpp"
@@ -140,9 +141,10 @@ class Daemon {
   std::unique_ptr<KernelDialer> kernel_dialer_;
   local::Dialer dialer_;
   std::unique_ptr<local::Proxy> proxy_;
+  std::unique_ptr<runtime::NotesFolder> documents_;
   int exit_code_ = 0;
   runtime::LineWriter ready_{STDOUT_FILENO};  // whoever reads it stops nobody
-  std::optional<Instant> stop_by_;  // it stops: at the latest then
+  std::optional<Instant> stop_by_;            // it stops: at the latest then
   runtime::Timer stop_timer_{loop_, [this] { stop_when_flushed(); }};
 };
 
@@ -208,6 +210,7 @@ Status Daemon::start_core() {
   };
   options.host_stack = config_.tun.has_value();
   options.coordinator = config_.coordinator;
+  options.lease_url = config_.lease_url;
   options.allow_loopback = config_.allow_loopback;
   options.direct = config_.direct;
   for (const auto& [name, upstream] : config_.services) options.services.push_back({name});
@@ -334,6 +337,15 @@ Status Daemon::serve() {
   if (!ready) return ready;
   shell_->run(*core_, std::move(flows));
   commands_ = std::make_unique<local::Commands>(loop_, *core_, hooks());
+  if (!config_.documents.empty()) {
+    documents_ = std::make_unique<runtime::NotesFolder>(
+        loop_, config_.documents, [this](std::vector<runtime::NotesFile> files) {
+          std::vector<DocumentFile> documents;
+          for (auto& file : files) documents.push_back({file.name, std::move(file.text)});
+          core_->learn_documents(loop_.now(), documents);
+          shell_->pump();
+        });
+  }
   return {};
 }
 
@@ -343,6 +355,7 @@ Status Daemon::start() {
   config_ = std::move(*config);
   if (auto chosen = runtime::choose_aead(config_.aead); !chosen) return chosen;
   if (given_.tun && !config_.tun) config_.tun.emplace();
+  if (given_.documents) config_.documents = *given_.documents;
   if (given_.no_dns && config_.tun) config_.tun->dns = false;
   runtime::log::set_level(*runtime::log::parse_level(config_.log_level));
   if (const auto proxy = config_.proxies.describe(); !proxy.empty()) {

@@ -13,6 +13,7 @@ struct DaemonOptions {
   std::optional<std::string> token_file;  // "-": standard input; else CULVERT_TOKEN if set
   std::optional<std::string> root_hash;   // sha256:…; the customer's pin, for site agents
   std::optional<std::string> name;        // of the node; host name otherwise
+  std::optional<std::string> documents;   // folder of documents, instead of the configuration's
   bool tun = false;                       // TUN mode, also without "tun" in the configuration
   bool no_dns = false;                    // TUN mode leaves the machine's resolver alone
   std::optional<std::string> owner;       // user whom a laptop's TUN mode and proxies serve

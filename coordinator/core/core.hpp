@@ -30,6 +30,7 @@
 #include "proto/core/rng.hpp"
 #include "proto/core/strong.hpp"
 #include "proto/core/time.hpp"
+#include "proto/trust/expiry.hpp"
 
 namespace culvert::coordinator {
 
@@ -90,6 +91,8 @@ class Core {
 
   std::vector<Effect> take_effects();
   Counters counters() const;
+  // The vendor's root, and of each site its root and its policy; for /metrics.
+  std::vector<trust::Expiry> endings() const;
 
  private:
   struct Impl;

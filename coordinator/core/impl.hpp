@@ -16,6 +16,7 @@
 #include "coordinator/core/pages.hpp"
 #include "coordinator/core/rates.hpp"
 #include "coordinator/core/rooms.hpp"
+#include "coordinator/core/states.hpp"
 #include "coordinator/core/views.hpp"
 
 namespace culvert::coordinator {
@@ -83,6 +84,7 @@ struct Core::Impl {
   void list_devices(Now now, const control::List&, Pages& pages) const;
   void list_nodes(Now now, const Sight& sees, const control::List&, Pages& pages) const;
   void list_requests(Now now, const Sight& sees, const control::List&, Pages& pages) const;
+  Result<control::Message> list_states(Now now, const Sight& sees, const control::List&) const;
   Result<control::Message> upload(Now now, Connection&, const control::AuditUpload&);
   Result<control::Message> query(const Connection&, const control::AuditQuery&) const;
 
@@ -101,6 +103,7 @@ struct Core::Impl {
   std::map<trust::IdentityKey, ConnectionId> nodes_;  // the one connection of each node
   std::map<trust::IdentityKey, Waiting> waiting_;
   Pool<trust::IdentityKey> waiting_by_source_;
+  States states_;
   std::set<std::pair<trust::IdentityKey, trust::GrantId>> leased_;  // has an audit line
   std::map<trust::IdentityKey, WallTime> connected_lines_;
   AuditQuota audit_quota_;

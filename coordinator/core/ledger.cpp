@@ -310,6 +310,12 @@ std::vector<crypto::Hash> Ledger::superseded(Kind kind, const note::Note& note) 
     const auto policy = trust::Policy::parse(note.text);
     const auto old = policy ? evidence_.policy_hash(policy->site.id) : std::nullopt;
     if (old) out.push_back(*old);
+  } else if (kind == Kind::kFresh) {
+    const auto fresh = trust::Fresh::parse(note.text);
+    if (!fresh) return out;
+    for (const auto& held : evidence_.chain_notes(fresh->site.id)) {
+      if (trust::kind_of(held.text) == Kind::kFresh) out.push_back(note::hash(held));
+    }
   } else if (kind == Kind::kPlaces) {
     for (const auto& [id, held] : held_) {
       if (held.kind == Kind::kPlaces) out.push_back(id);

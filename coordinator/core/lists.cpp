@@ -51,6 +51,7 @@ Result<control::Message> Core::Impl::list(Now now, const Connection& connection,
     list_devices(now, question, pages);
   } else {
     if (!sees.any()) return fail(ErrorCode::kDenied, "an approver's key must be proven");
+    if (question.what == control::ListWhat::kStates) return list_states(now, sees, question);
     if (question.what == control::ListWhat::kNodes) {
       list_nodes(now, sees, question, pages);
     } else {

@@ -239,7 +239,22 @@ std::string Server::render_metrics() {
   count("culvert_coordinator_tickets_total", "tickets signed", now.tickets);
   count("culvert_coordinator_store_failures_total", "commits and loads that failed",
         now.store_failures);
-  return metrics_.exposition();
+  return metrics_.exposition() + render_endings();
+}
+
+// Names of sites and of the vendor are domain names: nothing of them needs escaping.
+std::string Server::render_endings() const {
+  constexpr std::string_view kName = "culvert_coordinator_ends_timestamp_seconds";
+  std::string out;
+  for (const auto& ends : core_.endings()) {
+    if (out.empty()) {
+      out = "# HELP " + std::string(kName) + " when a root or a policy ends\n# TYPE " +
+            std::string(kName) + " gauge\n";
+    }
+    out += std::string(kName) + "{what=\"" + std::string(trust::ending_name(ends.what)) +
+           "\",of=\"" + ends.of + "\"} " + std::to_string(ends.when.seconds) + "\n";
+  }
+  return out;
 }
 
 }  // namespace culvert::coordinator

@@ -57,6 +57,7 @@ class Server {
   void upgrade(ConnectionId id, const runtime::RequestHead& head, const Endpoint& from);
   void answer(ConnectionId id, int status, std::string_view body);
   std::string render_metrics();
+  std::string render_endings() const;
   void look_at_store();
   void probe_store();
   std::string source(const runtime::RequestHead& head, const Endpoint& from) const;

@@ -29,7 +29,7 @@ constexpr std::array<std::pair<ErrorCode, std::string_view>, 10> kCodes = {{
     {ErrorCode::kInternal, "internal"},
 }};
 
-constexpr std::array<std::string_view, 3> kLists = {"requests", "devices", "nodes"};
+constexpr std::array<std::string_view, 4> kLists = {"requests", "devices", "nodes", "states"};
 
 // An object inside a message.
 template <class T>

@@ -79,9 +79,10 @@ struct TicketRequest {
   std::string relay;  // Relay::id
   friend bool operator==(const TicketRequest&, const TicketRequest&) = default;
 };
-enum class ListWhat { kRequests, kDevices, kNodes };
+enum class ListWhat { kRequests, kDevices, kNodes, kStates };
 // → Reply{entries, notes, lines, page}: what the proven key may see, a page at a time. `site`: that
-// site's requests or nodes only. `page`: the `page` of the answer before; empty: the first.
+// site's requests, nodes or states only. `page`: the `page` of the answer before; empty: the first.
+// States: what each agent has said last (site_state.hpp).
 struct List {
   RequestId id = 0;
   ListWhat what = ListWhat::kRequests;

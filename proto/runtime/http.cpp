@@ -192,7 +192,7 @@ void HttpGet::Impl::finish(Result<HttpAnswer> result) {
 }
 
 HttpGet::HttpGet(Loop& loop, std::unique_ptr<ByteStream> stream, const RequestHead& request,
-                 Done done)
+                 Done done, std::string_view body)
     : impl_(std::make_shared<Impl>(loop, std::move(done))) {
   impl_->reader = std::make_shared<HeadReader<ResponseHead>>(
       loop, std::move(stream), [weak = std::weak_ptr<Impl>(impl_)](Result<ResponseHead> head) {
@@ -202,6 +202,7 @@ HttpGet::HttpGet(Loop& loop, std::unique_ptr<ByteStream> stream, const RequestHe
   RequestHead sent = request;
   if (sent.headers.count("Connection") == 0) sent.headers.add("Connection", "close");
   impl_->reader->stream->write(view(render(sent)));
+  impl_->reader->stream->write(view(body));
   impl_->reader->begin();
 }
 HttpGet::~HttpGet() = default;

@@ -68,7 +68,9 @@ struct HttpAnswer {
 class HttpGet {
  public:
   using Done = std::function<void(Result<HttpAnswer>)>;
-  HttpGet(Loop& loop, std::unique_ptr<ByteStream> stream, const RequestHead& request, Done done);
+  // `body` goes after the head, for a POST: its Content-Length is in the head already.
+  HttpGet(Loop& loop, std::unique_ptr<ByteStream> stream, const RequestHead& request, Done done,
+          std::string_view body = {});
   ~HttpGet();
   HttpGet(const HttpGet&) = delete;
   HttpGet& operator=(const HttpGet&) = delete;

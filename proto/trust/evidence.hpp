@@ -94,9 +94,9 @@ class Evidence {
   // Signed by a lease key of the vendor or of the site, right vendor, known site.
   Result<VerifiedLease> verify_lease(const note::Note& note) const;
 
-  // The newest lease of a site, once verified: where it names documents that are not held here, no
-  // grant of that site begins. Forgotten with the next lease, never stored.
-  void heed(const Lease& verified);
+  // The newest lease of a site by one side, once verified: where it names documents that are not
+  // held here, no grant of that site begins. Forgotten with that side's next lease, never stored.
+  void heed(const Lease& verified, RootKind by = RootKind::kVendor);
   KnownDocuments documents(const SiteId& id) const;  // what is held here, for a lease
 
   // --- local decisions; they win over every note ---

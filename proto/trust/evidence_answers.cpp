@@ -175,8 +175,12 @@ Result<VerifiedLease> Evidence::verify_lease(const note::Note& note) const {
   if (site == nullptr || lease->vendor_id != state_->vendor_id()) {
     return unverified("lease: of a site or vendor not known here");
   }
-  const auto by = state_->signers(note, site);
+  auto by = state_->signers(note, site);
   if (!by) return fail_with(by.error());
+  const auto doubled = doubled_keys(*site->chain.current(), *state_->vendor_root());
+  std::erase_if(*by, [&](const note::KnownKey& signer) {
+    return std::find(doubled.begin(), doubled.end(), signer.key) != doubled.end();
+  });
   const bool vendor = !persons(*state_->vendor_root(), Group::kLease, *by).empty();
   const bool customer = !persons(*site->chain.current(), Group::kLease, *by).empty();
   if (!vendor && !customer) return unverified("lease: no lease key signed it");

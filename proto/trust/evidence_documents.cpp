@@ -50,8 +50,8 @@ KnownDocuments Evidence::documents(const SiteId& id) const {
   return out;
 }
 
-void Evidence::heed(const Lease& verified) {
-  state_->leased[verified.site.id] = verified.documents;
+void Evidence::heed(const Lease& verified, RootKind by) {
+  state_->leased[{verified.site.id, by}] = verified.documents;
 }
 
 // Why the documents that are held here may not be the newest; empty: nothing speaks against them.
@@ -61,7 +61,9 @@ std::string Evidence::State::documents_barred(const SiteRecord& site, Now now) c
   const DocumentMark vendor_mark{vendor_root()->epoch, vendor->current_hash()};
   const DocumentMark root_mark{site.chain.current()->epoch, site.chain.current_hash()};
   const DocumentMark policy_mark{rules->serial, floors.sites.at(site.id).policy};
-  if (const auto lease = leased.find(site.id); lease != leased.end()) {
+  for (const auto by : {RootKind::kVendor, RootKind::kSite}) {
+    const auto lease = leased.find({site.id, by});
+    if (lease == leased.end()) continue;
     const auto& named = lease->second;
     if (named.vendor_root.differs_from(vendor_mark)) {
       return missing("the lease", "vendor root", named.vendor_root, vendor_mark);

@@ -85,7 +85,8 @@ struct Records {
   std::map<IdentityKey, Held<Service>> services;
   std::map<GrantId, GrantRecord> grants;
   std::map<GrantId, Instant> standing_ends;  // of standing lines, set when a line is first seen
-  std::map<SiteId, KnownDocuments> leased;   // what the newest lease of a site names
+  std::map<std::pair<SiteId, RootKind>, KnownDocuments>
+      leased;  // what the newest lease of a site names, by whose key signed it
   using KeyBytes = std::array<std::uint8_t, 32>;
   std::map<KeyBytes, IdentityKey> keys;      // index of floors.nodes: whose each X25519 key is
   std::map<SiteId, std::size_t> identities;  // how many are in floors.nodes; zero: devices

@@ -181,6 +181,9 @@ TEST_CASE(
   CHECK(get(loop, admin, "/readyz").head.status == 200);
   const auto metrics = get(loop, admin, "/metrics");
   CHECK(text(metrics.body).find("culvert_coordinator_connections 1") != std::string_view::npos);
+  CHECK(
+      text(metrics.body).find("culvert_coordinator_ends_timestamp_seconds{what=\"vendor-root\"") !=
+      std::string_view::npos);
   CHECK(get(loop, admin, "/control/v1").head.status == 404);
   if (plain) {
     CHECK(get(loop, server->listening(), "/healthz").head.status == 200);

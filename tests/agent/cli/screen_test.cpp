@@ -180,6 +180,31 @@ TEST_CASE("cli status: what is wrong stands first, with the next step") {
   CHECK(text.find("REQUESTED") == std::string::npos);
 }
 
+TEST_CASE("cli status: what ends soon, a bad document and a missing lease are no good health") {
+  auto status = healthy();
+  const json quiet = {
+      {"what", "site-root"}, {"warning_days", nullptr}, {"text", "the site's root"}};
+  status["ends"] = {quiet};
+  status["documents"] = {{"files", 1}, {"notes", 1}, {"bad", json::array()}};
+  status["lease_error"] = "";
+  const auto shown = [&] {
+    return plain(status_screen(status, json::object(), json::object(), kNow, 0));
+  };
+  CHECK(shown().find("all is well") != std::string::npos);
+  status["ends"] = {quiet, {{"what", "policy"}, {"warning_days", 30}, {"text", "the policy ends"}}};
+  CHECK(shown().find("health        the policy ends") != std::string::npos);
+  CHECK(shown().find("all is well") == std::string::npos);
+  CHECK(shown().find("the site's root") == std::string::npos);
+  status["ends"] = json::array();
+  status["documents"]["bad"] = {{{"file", "x.note"}, {"why", "forged\x1b[2J"}}};
+  CHECK(shown().find("x.note is not taken: forged") != std::string::npos);
+  CHECK(shown().find("all is well") == std::string::npos);
+  status["documents"] = nullptr;
+  status["lease_error"] = "connection refused";
+  CHECK(shown().find("connection refused") != std::string::npos);
+  CHECK(shown().find("all is well") == std::string::npos);
+}
+
 TEST_CASE("cli status: requests that are decided are not waited for") {
   const auto text = plain(status_screen(healthy(), json::object(), requests("DENIED"), kNow, 0));
   CHECK(text.find("REQUESTED") == std::string::npos);

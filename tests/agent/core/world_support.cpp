@@ -40,7 +40,7 @@ bool Agent::has(audit::Kind kind) const {
 World::World() {
   now.wall = *parse_time("2026-11-21T15:00:00Z");
   for (Person* person : {&vendor_root_, &carol_, &admission_, &directory_, &lease_, &ticket_,
-                         &site_root_, &bob_, &enrolment_}) {
+                         &site_root_, &bob_, &enrolment_, &site_lease_}) {
     person->key = crypto::SigningKey::generate(rng);
   }
   vendor_root_.name = "root@vendor.example";
@@ -52,6 +52,7 @@ World::World() {
   site_root_.name = "root@acme.example";
   bob_.name = "bob@acme.example";
   enrolment_.name = "enrolment@acme.example";
+  site_lease_.name = "lease@acme.example";
   control_key_ = control::noise::KeyPair::generate(rng);
   relay_key_ = derp::RelayKeyPair::generate(rng);
   make_vendor();
@@ -111,12 +112,11 @@ void World::make_site() {
   root.vendor_approvals = 1;
   root.domains = {{*trust::Fqdn::parse("acme.example"), false}};
   root.keys = {root_key(Group::kRoot, site_root_), root_key(Group::kApprovers, bob_),
-               root_key(Group::kEnrolment, enrolment_)};
+               root_key(Group::kEnrolment, enrolment_), root_key(Group::kLease, site_lease_)};
   site_root_note_ = must_sign(root, {&site_root_});
   site_ref = {root.name, trust::to_site_id(note::hash(site_root_note_))};
 
   site_note_ = must_sign(trust::Site{vendor_id, site_ref, now.wall}, {&directory_});
-  trust::Policy policy;
   policy.site = site_ref;
   policy.issued = now.wall;
   policy.expires = now.wall + std::chrono::hours(24 * 365);
@@ -270,6 +270,13 @@ void World::carry(Agent& agent, const Effect& effect) {
     agent.listening.erase(unlisten->endpoint);
   } else if (const auto* cut = std::get_if<CutFlows>(&effect)) {
     agent.cuts.push_back(*cut);
+  } else if (const auto* ask = std::get_if<AskLease>(&effect)) {
+    queue_.emplace_back([this, &agent, asked = *ask] {
+      if (!agent.core) return;
+      agent.core->handle_lease_answer(
+          now, lease_server ? lease_server(asked)
+                            : Result<std::string>(fail(ErrorCode::kUnavailable, "refused")));
+    });
   } else if (const auto* line = std::get_if<LogLine>(&effect)) {
     agent.log.push_back(*line);
   }
@@ -435,14 +442,17 @@ void World::approve(const std::string& grant) {
   FAIL("the request did not reach the coordinator");
 }
 
-void World::revoke(const std::string& grant) {
+void World::revoke(const std::string& grant) { put(revocation_of(grant)); }
+
+note::Note World::revocation_of(const std::string& grant) {
   for (const auto& row : rows()) {
     const auto note = note::parse(row.note);
     const auto parsed = trust::Grant::parse(note->text);
     if (!parsed || parsed->id.str() != grant) continue;
-    put(*trust::revoke_grant(*parsed, vendor_id, "done", now.wall, {bob_.name, bob_.key}));
-    return;
+    return *trust::revoke_grant(*parsed, vendor_id, "done", now.wall, {bob_.name, bob_.key});
   }
+  FAIL("the coordinator does not hold the grant");
+  return {};
 }
 
 std::vector<coordinator::NoteRow> World::rows() {

@@ -12,6 +12,8 @@
 #include "coordinator/store/memory.hpp"
 #include "proto/audit/sink.hpp"
 #include "proto/ip/packet.hpp"
+#include "proto/trust/evidence.hpp"
+#include "proto/trust/lease_question.hpp"
 #include "proto/trust/sign.hpp"
 #include "proto/trust/store.hpp"
 #include "proto/trust/token.hpp"
@@ -71,6 +73,14 @@ class World {
   Endpoint client(std::uint16_t port) const { return {laptop.core->address(), port}; }
   Endpoint service(const std::string& fqdn, std::uint16_t port) const;
   std::string agent_token() const { return agent_token_; }
+  // The next policy, signed; nobody is told of it.
+  note::Note next_policy(const std::function<void(trust::Policy&)>& edit);
+  note::Note fresh_note() const;  // by the site's lease key: policy and root as they are now
+  note::Note revocation_of(const std::string& grant);  // by the customer's approver
+  // What the customer's lease server knows: the site's own documents.
+  trust::Evidence customers_evidence() const;
+  Result<std::string> customers_answer(const trust::Evidence& evidence, const std::string& question,
+                                       bool by_the_vendors_key = false) const;
 
   SeededRng rng{7};
   Now now{{3'600'000'000'000}, {}};
@@ -82,6 +92,8 @@ class World {
   Agent laptop;
   trust::SiteRef site_ref;
   trust::VendorId vendor_id;
+  trust::Policy policy;                                              // the newest that was signed
+  std::function<Result<std::string>(const AskLease&)> lease_server;  // empty: it is down
   coordinator::MemoryStore store;
   std::unique_ptr<coordinator::Core> coordinator;
 
@@ -99,7 +111,7 @@ class World {
   Agent* owner(std::uint64_t connection, bool relay);
 
   Person vendor_root_, carol_, admission_, directory_, lease_, ticket_;
-  Person site_root_, bob_, enrolment_;
+  Person site_root_, bob_, enrolment_, site_lease_;
   control::noise::KeyPair control_key_;
   derp::RelayKeyPair relay_key_;
   note::Note vendor_note_, places_note_, site_root_note_, site_note_, policy_note_;

@@ -4,6 +4,7 @@
 
 #include "proto/trust/display.hpp"
 #include "proto/trust/evidence.hpp"
+#include "proto/trust/lease_question.hpp"
 #include "proto/trust/sign.hpp"
 
 using namespace culvert;
@@ -27,7 +28,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                     parses<Fresh>(input) + parses<Enrolment>(input) + parses<Enrolled>(input) +
                     parses<Node>(input) + parses<Service>(input) + parses<Grant>(input) +
                     parses<Lease>(input) + parses<Revocation>(input) + parses<Ticket>(input) +
-                    parses<Places>(input) + parses<SiteState>(input) + parses<Floors>(input);
+                    parses<Places>(input) + parses<SiteState>(input) + parses<Floors>(input) +
+                    parses<LeaseQuestion>(input);
   if (count > 1) std::abort();
   for (const std::size_t columns : {0U, 1U, 20U, 64U}) {
     if (display_text(input, columns).size() > 6 * input.size() + 16) std::abort();

@@ -1,5 +1,6 @@
 // What a carrier that holds documents back, a clock that jumps, and a late claim may and may not
 // do.
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "tests/proto/trust/trust_support.hpp"
@@ -127,6 +128,39 @@ TEST_CASE("lease: documents that it names and that are held back stop new grants
   evidence.heed(lease_naming(w, older));
   CHECK(opens(w, evidence));
   CHECK(evidence.floors().render().find("9223372036854775808") == std::string::npos);
+}
+
+TEST_CASE("lease: what one side's lease names is not undone by a lease of the other side") {
+  World w;
+  auto evidence = w.agent_evidence();
+  const auto held = evidence.documents(w.site.id);
+  auto newer = held;
+  ++newer.policy.number;
+  evidence.heed(lease_naming(w, newer), RootKind::kSite);
+  CHECK_FALSE(opens(w, evidence));
+  evidence.heed(lease_naming(w, held), RootKind::kVendor);  // a coordinator that withholds
+  CHECK_FALSE(opens(w, evidence));
+  evidence.heed(lease_naming(w, held), RootKind::kSite);
+  CHECK(opens(w, evidence));
+}
+
+TEST_CASE("lease: a key that both roots list speaks for neither side") {
+  World w;
+  auto evidence = w.agent_evidence();
+  const auto lease = must(sign_statement(lease_naming(w, evidence.documents(w.site.id)),
+                                         Signer{"lease@vendor.example", w.lease}));
+  const auto before = must(evidence.verify_lease(lease));
+  CHECK(before.by_vendor);
+  CHECK_FALSE(before.by_customer);
+  must(evidence.offer(w.step(w.site1, w.site1_note,
+                             [&](Root& next) {
+                               next.keys.push_back({Group::kLease, person("lease@acme.example"),
+                                                    w.lease.public_key()});
+                               std::sort(next.keys.begin(), next.keys.end());
+                             },
+                             {&w.site_root}),
+                      w.now));
+  CHECK(evidence.verify_lease(lease).error().code == ErrorCode::kUnverified);
 }
 
 TEST_CASE("fresh: without a young note that names what is held here, nothing begins") {

@@ -1,0 +1,126 @@
+// `culvert site status`: what each agent of the site says that it knows, by its own signature.
+#include <nlohmann/json.hpp>
+
+#include "agent/cli/output.hpp"
+#include "agent/cli/session.hpp"
+#include "agent/cli/site_documents.hpp"
+#include "proto/trust/site_state.hpp"
+
+namespace culvert::cli {
+namespace {
+
+constexpr std::chrono::seconds kKnownFor{600};  // what an agent said longer ago is "unknown"
+
+using nlohmann::json;
+
+// The newest state of each agent whose own signature bears it.
+std::map<trust::IdentityKey, trust::SiteState> verified(const std::vector<control::Listed>& listed,
+                                                        const trust::SiteId& site, WallTime now) {
+  std::map<trust::IdentityKey, trust::SiteState> out;
+  for (const auto& entry : listed) {
+    const auto note = note::parse(entry.note);
+    if (!note) continue;
+    auto state = trust::SiteState::parse(note->text);
+    if (!state || state->site.id != site || state->issued > now + trust::kIssuedSkew) continue;
+    const note::KnownKey own{"agent", state->agent};
+    const auto signers = note::verify(*note, std::span(&own, 1));
+    // A signature line bears the node's name, which counts for nothing here: the key does.
+    if (!signers || signers->empty()) continue;
+    auto& held = out[state->agent];
+    if (held.issued <= state->issued) held = std::move(*state);
+  }
+  return out;
+}
+
+std::string compare(const trust::DocumentMark& said, const trust::DocumentMark& known) {
+  if (said == known) return "current";
+  if (said.number > known.number) return "newer than here";
+  return said.number == known.number ? "another text" : "behind";
+}
+
+json mark(const trust::DocumentMark& said, const trust::DocumentMark& known) {
+  return {{"number", said.number},
+          {"hash", trust::format_hash(said.hash.view())},
+          {"compared", compare(said, known)}};
+}
+
+json row_of(const trust::Node& node, const trust::SiteState* state,
+            const trust::KnownDocuments& known, const trust::DocumentMark& revocations,
+            WallTime now) {
+  json row = {{"name", node.name.str()}, {"identity", crypto::format_ed25519(node.identity)}};
+  const auto age = state == nullptr ? kKnownFor : std::max(now - state->issued, 0s);
+  row["state"] = state == nullptr || age >= kKnownFor ? "unknown" : "known";
+  if (state == nullptr) return row;
+  row["issued"] = format_time(state->issued);
+  row["age_seconds"] = age.count();
+  row["vendor_root"] = mark(state->vendor_root, known.vendor_root);
+  row["site_root"] = mark(state->site_root, known.site_root);
+  row["policy"] = mark(state->policy, known.policy);
+  // Each agent forgets revocations in its own time, so that another digest is no fault by itself.
+  row["revocations"] = {{"number", state->revocations.number},
+                        {"hash", trust::format_hash(state->revocations.hash.view())},
+                        {"same_as_here", state->revocations == revocations}};
+  return row;
+}
+
+std::string shown(const json& row, const char* key) {
+  const auto found = row.find(key);
+  if (found == row.end()) return "-";
+  const auto text = std::to_string(found->value("number", 0ULL));
+  const auto compared = found->value("compared", "current");
+  return compared == "current" ? text : yellow(text + " (" + compared + ")");
+}
+
+void print_rows(const json& agents, const trust::KnownDocuments& known) {
+  print("known here: vendor root " + std::to_string(known.vendor_root.number) + ", site root " +
+        std::to_string(known.site_root.number) + ", policy " + std::to_string(known.policy.number));
+  std::vector<Row> rows;
+  for (const auto& row : agents) {
+    const bool is_known = row.value("state", "") == "known";
+    const auto age = row.contains("age_seconds")
+                         ? format_duration(std::chrono::seconds(row["age_seconds"].get<int>()))
+                         : std::string("never");
+    rows.push_back({bold(row.value("name", "")), is_known ? age : yellow("unknown (" + age + ")"),
+                    shown(row, "vendor_root"), shown(row, "site_root"), shown(row, "policy"),
+                    shown(row, "revocations")});
+  }
+  if (rows.empty()) return print("no agent of the site is known");
+  print_table({"AGENT", "SAID", "VENDOR ROOT", "SITE ROOT", "POLICY", "REVOCATIONS"}, rows);
+}
+
+}  // namespace
+
+Status site_status(const Common& common, const ByKey& by) {
+  auto session = Session::open(by);
+  if (!session) return fail_with(session.error());
+  if ((*session)->key().root != trust::RootKind::kSite) {
+    return fail(ErrorCode::kDenied, "a key of the site's own root is needed: --key FILE");
+  }
+  const auto listed = (*session)->list(control::ListWhat::kStates);
+  if (!listed) return fail_with(listed.error());
+  const auto now = (*session)->now();
+  const auto& evidence = (*session)->evidence();
+  const auto id = trust::to_site_id((*session)->key().pin);
+  const auto known = evidence.documents(id);
+  const auto revocations = evidence.revocations(id);
+  const auto states = verified(*listed, id, now.wall);
+  auto agents = json::array();
+  for (const auto& node : evidence.nodes(now)) {
+    if (node.kind != trust::NodeKind::kAgent || node.site.id != id) continue;
+    const auto state = states.find(node.identity);
+    agents.push_back(row_of(node, state == states.end() ? nullptr : &state->second, known,
+                            revocations, now.wall));
+  }
+  if (common.json) {
+    print(json({{"agents", agents},
+                {"vendor_root", known.vendor_root.number},
+                {"site_root", known.site_root.number},
+                {"policy", known.policy.number}})
+              .dump());
+    return {};
+  }
+  print_rows(agents, known);
+  return {};
+}
+
+}  // namespace culvert::cli

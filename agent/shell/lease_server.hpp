@@ -1,0 +1,77 @@
+// The customer's own lease server (`culvert site lease serve`): answers the site's agents by its
+// own documents and by revocations that were put to it directly, without the vendor. HTTP/1.1, one
+// request a connection; every answer that matters is a signed note.
+//
+//   POST /lease/v1        a lease question (proto/trust/lease_question.hpp) → the bundle
+//   POST /revocation/v1   one signed revocation → 204; durable in the folder of documents before it
+//   GET  /healthz         ok
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "proto/core/endpoint.hpp"
+#include "proto/core/rng.hpp"
+#include "proto/runtime/http_call.hpp"
+#include "proto/runtime/notes_folder.hpp"
+#include "proto/runtime/tcp.hpp"
+#include "proto/runtime/timer.hpp"
+#include "proto/trust/evidence.hpp"
+#include "proto/trust/lease_question.hpp"
+
+namespace culvert::agent {
+
+inline constexpr std::size_t kMaxLeaseCalls = 256;  // full: a random one makes room
+inline constexpr std::size_t kMaxLeaseBody = 64U << 10U;
+inline constexpr std::size_t kPutsInFile = 128;  // revocations in one file of the folder …
+inline constexpr std::size_t kMaxPutFiles = 64;  // … and so many files
+
+struct LeaseServerOptions {
+  Endpoint listen;
+  std::string documents;  // the folder
+  std::string name;       // of the key's holder
+  crypto::SigningKey key;
+  trust::SiteId site;
+  std::function<Now()> clock = {};  // empty: the machine's
+};
+
+class LeaseServer {
+ public:
+  // `evidence` is what stands beside the key. Fails where the address or the folder is not usable.
+  static Result<std::unique_ptr<LeaseServer>> open(runtime::Loop& loop, Rng& rng,
+                                                   LeaseServerOptions options,
+                                                   trust::Evidence evidence);
+  Endpoint local_endpoint() const { return listener_->local_endpoint(); }
+  const trust::Evidence& evidence() const { return evidence_; }
+
+ private:
+  struct Answer {
+    int status = 200;
+    std::string body;
+  };
+  LeaseServer(runtime::Loop& loop, Rng& rng, LeaseServerOptions options, trust::Evidence evidence);
+  Status read_puts();
+  void learn(const std::vector<runtime::NotesFile>& files);
+  void accepted(std::unique_ptr<runtime::TcpStream> stream);
+  Answer answer(const runtime::HttpRequest& request);
+  Result<std::string> lease(std::string_view question);
+  Status put(std::string_view revocation);
+  Status keep(const note::Note& note);
+  Status save();  // the last file of put revocations
+
+  runtime::Loop& loop_;
+  Rng& rng_;
+  LeaseServerOptions options_;
+  trust::Evidence evidence_;
+  std::vector<std::vector<note::Note>> puts_;  // by file
+  bool unsaved_ = false;                       // the last file could not be written
+  std::map<std::string, std::string> said_;    // faults of files that are in the log
+  std::map<std::uint64_t, std::unique_ptr<runtime::HttpCall>> calls_;
+  std::uint64_t last_call_ = 0;
+  std::unique_ptr<runtime::TcpListener> listener_;
+  std::unique_ptr<runtime::NotesFolder> folder_;
+};
+
+}  // namespace culvert::agent

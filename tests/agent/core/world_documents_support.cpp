@@ -1,0 +1,45 @@
+// Documents that the world's coordinator does not carry, and the customer's lease server.
+#include <catch2/catch.hpp>
+
+#include "tests/agent/core/world_support.hpp"
+
+namespace culvert::agent::test {
+
+note::Note World::next_policy(const std::function<void(trust::Policy&)>& edit) {
+  policy.previous = note::hash(policy.render());
+  ++policy.serial;
+  policy.issued = now.wall;
+  edit(policy);
+  return *trust::sign_statement(policy, trust::Signer{site_root_.name, site_root_.key});
+}
+
+note::Note World::fresh_note() const {
+  trust::Fresh fresh;
+  fresh.site = site_ref;
+  fresh.site_root = {1, trust::to_hash(site_ref.id)};
+  fresh.policy = {policy.serial, note::hash(policy.render())};
+  fresh.issued = now.wall;
+  return *trust::sign_statement(fresh, trust::Signer{site_lease_.name, site_lease_.key});
+}
+
+trust::Evidence World::customers_evidence() const {
+  trust::Evidence evidence(trust::Pins{trust::to_hash(site_ref.id), std::nullopt}, {});
+  for (const auto& taken :
+       evidence.offer_all(std::vector{vendor_note_, site_root_note_, policy_note_}, now)) {
+    REQUIRE(taken);
+  }
+  return evidence;
+}
+
+Result<std::string> World::customers_answer(const trust::Evidence& evidence,
+                                            const std::string& question,
+                                            bool by_the_vendors_key) const {
+  const Person& signer = by_the_vendors_key ? lease_ : site_lease_;
+  const auto asked = trust::LeaseQuestion::parse(question);
+  if (!asked) return fail_with(asked.error());
+  const auto notes = trust::answer_lease(*asked, evidence, signer.name, signer.key);
+  if (!notes) return fail_with(notes.error());
+  return note::render_bundle(*notes);
+}
+
+}  // namespace culvert::agent::test
