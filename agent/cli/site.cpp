@@ -150,7 +150,8 @@ Status site_init(const SiteInit& options) {
   root.domains = {trust::domain_of(*person)};
   std::vector<crypto::SigningKey> keys;
   for (const auto& role : kRoles) {
-    if (role.group == Group::kLease && options.lease_by == "vendor") continue;
+    const bool own_leases = options.lease_by == "customer" || options.lease_by == "both";
+    if (role.group == Group::kLease && !own_leases) continue;
     keys.push_back(crypto::SigningKey::generate(rng));
     root.keys.push_back({role.group, *person, keys.back().public_key()});
   }

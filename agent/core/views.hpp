@@ -1,5 +1,4 @@
-// What people and the local API ask of the core, and what they are told. Names and identifiers are
-// in their one printed spelling.
+// What people and the local API ask of the core, and what they are told, in one printed spelling.
 #pragma once
 
 #include <chrono>
@@ -17,8 +16,7 @@
 
 namespace culvert::agent {
 
-// Called exactly once, from within a handle_* or command call; must not call the core again itself
-// (post to the loop instead).
+// Called exactly once, from within a call of the core; must not call the core again (post instead).
 template <class T>
 using Done = std::function<void(Result<T>)>;
 

@@ -23,7 +23,6 @@ inline constexpr std::size_t kMaxGrants = 256;        // in one lease request
 inline constexpr std::size_t kMaxAuditEntries = 256;  // in one upload or answer
 inline constexpr std::size_t kMaxAuditLine = 4096;
 inline constexpr std::size_t kMaxRelays = 16;
-
 using RequestId = std::uint64_t;  // unique among a client's outstanding requests, never 0
 using NoteId = crypto::Hash;      // SHA-256 of a note's text, without its signature lines
 using Nonce = std::array<std::uint8_t, 32>;

@@ -113,8 +113,8 @@ Status AuditFile::rotate() {
     ::close(*next);
     return failed("close a full file of the audit log", errno);
   }
-  // What was allocated past the full file's end goes back.
-  static_cast<void>(::ftruncate(descriptor_, static_cast<off_t>(size_)));
+  // What was allocated past the full file's end goes back; where it does not, space alone is lost.
+  if (::ftruncate(descriptor_, static_cast<off_t>(size_)) != 0) errno = 0;
   ::close(descriptor_);
   descriptor_ = *next;
   size_ = 0;

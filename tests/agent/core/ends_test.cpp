@@ -130,7 +130,11 @@ TEST_CASE("ends: where the site ends a grant alone, the laptop's connections are
   SECTION("one grant of two: what the laptop still tries is refused, not dropped") {
     const auto second = world.request(kDb);
     world.approve(second);
-    REQUIRE(world.run_until([&] { return world.usable(kDb); }, 5s));
+    REQUIRE(world.run_until(
+        [&] {
+          return world.usable(kDb) && world.site.core->status(world.now).live_grants == 2;
+        },
+        5s));
     world.site.core->deny(world.now, world.grant, [](Result<void>) {});
     world.run(1ms);
     CHECK(Open::was_reset(world.laptop, client, 4711));
