@@ -181,8 +181,8 @@ bool World::must_go_direct(const AgentHost& laptop, const AgentHost& agent) cons
 // moment to get there.
 void World::expect_audit_uploaded() {
   auto missing = not_uploaded();
-  for (int i = 0; i < 10 && !missing.empty(); ++i) {
-    run_for(500ms);
+  for (int i = 0; i < 20 && !missing.empty(); ++i) {
+    run_for(300ms);  // not in step with what the laptops do
     missing = not_uploaded();
   }
   for (const auto& what : missing) oracle_.violation(what);

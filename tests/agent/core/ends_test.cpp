@@ -131,9 +131,7 @@ TEST_CASE("ends: where the site ends a grant alone, the laptop's connections are
     const auto second = world.request(kDb);
     world.approve(second);
     REQUIRE(world.run_until(
-        [&] {
-          return world.usable(kDb) && world.site.core->status(world.now).live_grants == 2;
-        },
+        [&] { return world.usable(kDb) && world.site.core->status(world.now).live_grants == 2; },
         5s));
     world.site.core->deny(world.now, world.grant, [](Result<void>) {});
     world.run(1ms);
