@@ -73,6 +73,7 @@ void Core::Parts::log(LogLevel level, std::string event, std::string detail) {
 }
 
 void Core::Parts::settle(Now now) {
+  if (stopping) openings.finish(now);  // nobody comes back for the rest of the window
   pump_control(now);
   persist(now);
   // Publishing, or a store that works again, may change what is in force: twice is enough.

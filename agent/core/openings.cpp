@@ -125,6 +125,10 @@ void Openings::forget(Now now) {
   }
 }
 
+void Openings::finish(Now now) {
+  for (auto& each : windows_) tell(now, each.second);
+}
+
 void Openings::handle_timeout(Now now) {
   if (next_ <= now.steady) forget(now);
 }

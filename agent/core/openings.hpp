@@ -45,6 +45,7 @@ class Openings {
 
   Instant next_deadline() const { return next_; }
   void handle_timeout(Now now);  // writes the counts of windows that are over
+  void finish(Now now);          // … and of those that are not: the agent stops
 
  private:
   using Key = std::tuple<std::string, std::string, std::string>;  // device, grant, service

@@ -40,12 +40,14 @@ def old_copy(stage, mesh, check, grant):
             os.unlink(store + suffix)
     shutil.copy(stage.path("old.db"), store)
     mesh.start_coordinator()
-    mesh.start_agent(agent="agent2")  # new: it knows of no revocation
+    stage.run(mesh.cluster, "culvert", "site", "token", "--dir", stage.path("site"), "--name",
+              "acme-agent2", "--replaces", "none", "--out", stage.path("agent2.token"))
+    mesh.start_agent(token="agent2.token", agent="agent2")  # new: it knows of no revocation
     stage.until(30, "the nodes have handed the revocation in", lambda: grant not in stage.run(
         mesh.operator, "culvert", "requests", *key))
     check("restored from an old copy the coordinator gets the revocation back", True)
     stage.until(15, "the site's agent raises an alarm for the new one", lambda:
-                "a new agent of this site" in stage.log("agent"))
+                "new node acme-agent2" in stage.log("agent"))
     check("access that was revoked stays dark", "hello" not in mesh.curl("https://%s/" % API, ok=None))
     stage.end("agent2")
     stage.until(30, "the laptop is back", lambda: mesh.status()["coordinator_connected"])

@@ -72,7 +72,9 @@ def check_stop(stage, mesh, check, number):
     check("it ends with 0", agent.wait(20) == 0, stage.log("agent"))
     with open(stage.path("agent/audit.log"), encoding="utf-8") as file:
         audit = file.read()
-    check("its audit log has the connection's end", "outcome=the%20agent%20stops" in audit, audit[-2000:])
+    # Its own line, or one among many openings of a few seconds, which are counted together.
+    check("its audit log has the connection's end",
+          "outcome=the%20agent%20stops" in audit or "1%20ended" in audit, audit[-2000:])
     mesh.start_agent(token=None)
     check("when it is back, the laptop finds it", stage.until(
         60, "no peer is stopped", lambda: not any(p["stopped"] for p in mesh.status()["peers"])))

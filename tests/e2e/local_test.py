@@ -50,7 +50,10 @@ def ask(port, request, host="127.0.0.1", fin=False):
             stream.shutdown(socket.SHUT_WR)
         out = b""
         while True:
-            piece = stream.recv(65536)
+            try:
+                piece = stream.recv(65536)
+            except ConnectionResetError:  # the answer to what was not read to its end
+                piece = b""
             if not piece:
                 return out.decode()
             out += piece
