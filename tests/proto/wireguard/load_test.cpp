@@ -128,6 +128,6 @@ TEST_CASE("source limits attack: forged sources that fill the table shut nobody 
   // A single source has its rate and no more, as long as others do not push it out.
   std::size_t passed = 0;
   for (int i = 0; i < 1000; ++i)
-    passed += limiter.allow(now, IpAddress::v4(203, 0, 113, 1)) ? 1 : 0;
+    passed += limiter.allow(now, IpAddress::v4(203, 0, 113, 1)) ? 1U : 0U;
   CHECK(passed == SourceLimiter::kSourceBurst);
 }
