@@ -143,6 +143,13 @@ void AgentHost::talk() {
     return;
   }
   full_next_ = !full_next_;
+  // The laptop counts from the first answer that it sees, which may be another agent's than the one
+  // that counts longest.
+  for (const auto& service : core_->services(now())) {
+    if (!service.claim_by && service.ends) {
+      context_.oracle.claimed(service.grant, id(), *service.ends);
+    }
+  }
   for (const auto& service : services_) talk_to(service);
 }
 
