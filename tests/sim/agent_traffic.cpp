@@ -147,7 +147,7 @@ void AgentHost::talk() {
   // that counts longest.
   for (const auto& service : core_->services(now())) {
     if (!service.claim_by && service.ends) {
-      context_.oracle.claimed(service.grant, id(), *service.ends);
+      context_.oracle.laptop_ends(service.grant, *service.ends);
     }
   }
   for (const auto& service : services_) talk_to(service);

@@ -37,6 +37,12 @@ void Oracle::claimed(const std::string& grant, HostId host, WallTime ends) {
   if (facts.claims.emplace(host, ends).second) facts.boot_ends.erase(host);
 }
 
+void Oracle::laptop_ends(const std::string& grant, WallTime ends) {
+  const auto found = grants_.find(grant);
+  if (found == grants_.end()) return;
+  found->second.claimed_end = std::min(found->second.claimed_end, ends);
+}
+
 void Oracle::approved(Instant, const std::string& grant, bool customer) {
   auto& facts = grants_[grant];
   (customer ? facts.customer : facts.vendor) = true;

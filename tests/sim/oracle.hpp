@@ -43,6 +43,8 @@ class Oracle {
   void requested(const std::string& grant, const Pair& pair, WallTime begins, WallTime ends);
   // A site's agent has accepted an opening: the grant ends by that agent's clock at `ends`.
   void claimed(const std::string& grant, HostId host, WallTime ends);
+  // A laptop stops using the grant at `ends`: from then on the grant need not work.
+  void laptop_ends(const std::string& grant, WallTime ends);
   void approved(Instant now, const std::string& grant, bool customer);
   void ending(const std::string& grant);                // somebody has asked for its end
   void revoked(Instant now, const std::string& grant);  // the coordinator has confirmed
