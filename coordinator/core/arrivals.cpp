@@ -104,6 +104,9 @@ std::string Core::Impl::charged_to(Now now, const Connection& connection) const 
 
 Status Core::Impl::afford(Now now, const Connection& connection, const control::Message& message) {
   if (std::holds_alternative<control::Ping>(message)) return {};
+  // A proof is bounded by its connection. The source's bucket would let a stranger who has emptied
+  // the bucket keep out every person behind the same address.
+  if (std::holds_alternative<control::Prove>(message) && connection.proofs < kMaxProofs) return {};
   const auto who = charged_to(now, connection);
   const auto notes = [&](const std::vector<std::string>& list) -> Status {
     const auto revoking =

@@ -24,6 +24,7 @@ struct Connection {
   std::size_t received = 0;              // bytes until then
   std::optional<trust::Node> node = {};  // whose connection it is; absent: a person's
   std::vector<crypto::VerifyKey> proven = {};
+  std::size_t proofs = 0;  // handed in, right or wrong; kMaxProofs at most
   // Index of the first audit line that was missing at the welcome, until the first upload.
   std::optional<std::uint64_t> audit_next = {};
 };

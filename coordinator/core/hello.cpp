@@ -253,9 +253,10 @@ bool Core::Impl::admitted(Now now, const trust::Node& node) const {
 
 Result<control::Message> Core::Impl::prove(ConnectionId id, const control::Prove& prove) {
   auto& connection = connections_.at(id);
-  if (connection.proven.size() >= kMaxProofs) {
+  if (connection.proofs >= kMaxProofs) {
     return fail(ErrorCode::kExhausted, "too many keys on one connection");
   }
+  ++connection.proofs;
   const auto signed_text = control::proof_message(connection.channel.handshake_hash());
   if (!crypto::verify(prove.key, signed_text, prove.signature)) {
     return fail(ErrorCode::kUnverified, "the signature is not this key's for this connection");

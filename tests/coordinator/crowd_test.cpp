@@ -42,6 +42,12 @@ class Stranger {
     say(hello);
     return turn();
   }
+  bool prove(const crypto::SigningKey& key) {  // false: refused
+    const auto text = control::proof_message(channel_.handshake_hash());
+    said_.clear();
+    say(control::Prove{1, key.public_key(), key.sign(text)});
+    return turn() && heard<control::Reply>();
+  }
   bool turn() {
     while (world_.core->next_deadline() == Instant{}) world_.core->handle_timeout(world_.now);
     return take(world_.core->take_effects());
@@ -398,6 +404,33 @@ TEST_CASE("crowd: one connection is no way around the rate, nor are many") {
     }
   }
   CHECK(answered <= 256);
+}
+
+TEST_CASE(
+    "crowd: who empties a source's bucket keeps no person of that source from proving a key") {
+  World world;
+  world.add_site("acme.byoc.example.com");
+  const std::string office = "203.0.113.9:";
+  Stranger stranger(world, 1, office + "1");
+  REQUIRE(stranger.log_in());
+  for (control::RequestId question = 1; question <= 1000; ++question) {
+    stranger.say(control::SiteInfo{question, "acme.byoc.example.com"});
+  }
+  REQUIRE(stranger.turn());
+  REQUIRE(world.core->counters().refused_rates > 0);
+
+  Stranger approver(world, 2, office + "2");
+  REQUIRE(approver.log_in());
+  CHECK(approver.prove(world.vendor_approver.key));
+
+  // Wrong proofs are as many as one connection may hand in, and then even a right one is refused.
+  Stranger guesser(world, 3, office + "3");
+  REQUIRE(guesser.log_in());
+  SeededRng rng(7);
+  for (std::size_t i = 0; i < kMaxProofs; ++i) {
+    CHECK_FALSE(guesser.prove(crypto::SigningKey::generate(rng)));
+  }
+  CHECK_FALSE(guesser.prove(world.vendor_approver.key));
 }
 
 TEST_CASE("hello: a later client is welcome as long as it speaks this version too") {
