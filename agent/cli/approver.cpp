@@ -34,12 +34,6 @@ Result<std::vector<Shown>> requests(Session& session) {
   return out;
 }
 
-// Of the signed text: who approves by it signs what was listed, whatever the coordinator hands out
-// under the same id meanwhile.
-std::string text_hash(const note::Note& note) {
-  return trust::format_hash(note::hash(note).view());
-}
-
 Result<Shown> find_request(Session& session, const std::string& grant) {
   auto all = requests(session);
   if (!all) return fail_with(all.error());

@@ -14,8 +14,8 @@ namespace {
 constexpr std::string_view kReporter = " reporter=";
 
 // A line as the coordinator hands it out: the entry, then the reporter's identity key (or the word
-// coordinator), then the name of its verified statement. A line that is none of that is shown
-// whole.
+// coordinator), then the name of its verified statement. A line of another
+// form is shown whole.
 nlohmann::json entry_of(const std::string& line) {
   const auto at = line.rfind(kReporter);
   const auto entry = audit::parse_entry(std::string_view(line).substr(0, at));

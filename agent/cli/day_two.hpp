@@ -11,7 +11,7 @@
 
 namespace culvert::cli {
 
-// Shared by all of them.
+// The options that every command of this file has.
 struct Work {
   std::string folder;       // with the bundles; empty: that of the key, else of the draft, else .
   std::string file;         // the draft; empty: the usual name in the folder

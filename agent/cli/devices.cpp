@@ -55,10 +55,6 @@ Result<Desk> open_desk(const ByKey& by) {
   return out;
 }
 
-std::string text_hash(const note::Note& note) {
-  return trust::format_hash(note::hash(note).view());
-}
-
 // The ledger first: a signature that it does not know of must not get out.
 Status Desk::sign(Device device, WallTime until) {
   const auto& key = session->key();
@@ -88,7 +84,8 @@ Result<std::vector<trust::Label>> parse_groups(const std::vector<std::string>& w
   return out;
 }
 
-// By the hash of the text that was read; or by what was told about the device, all of it.
+// The waiting device that the options name: by the hash of its text, or by the device's key, its
+// person and its groups together.
 Result<Device> find_waiting(const Desk& desk, const DeviceAdmit& options) {
   const auto groups = parse_groups(options.groups);
   if (!groups) return fail_with(groups.error());

@@ -26,7 +26,8 @@ struct PolicyFindings {
   std::vector<Finding> warnings;  // such a policy is signed, and does less than it seems to
 };
 
-// What the policy is for. Null and empty members: not known, and then nothing is said about them.
+// What is known of the site and vendor that the policy is for. A null or empty member is unknown,
+// and the check then has no finding that depends on the member.
 struct PolicyContext {
   const trust::Root* site = nullptr;
   trust::SiteRef ref;  // of the site, where `site` is there

@@ -147,7 +147,7 @@ std::string quoted(std::string_view text) {
   return "'" + std::string(text.substr(0, kShown)) + (text.size() > kShown ? "…'" : "'");
 }
 
-// What is wrong with the words of one line; nothing: they are as they should be.
+// What is wrong with the words of one line; nullopt when the words have the form of the field.
 std::optional<std::string> wrong_words(const Field& field, std::string_view value) {
   const auto words = trust::split_words(value, field.words.size());
   if (words.empty()) {
@@ -200,7 +200,7 @@ std::optional<Line> read_line(std::size_t number, std::string_view line,
   return Line{number, *field, value};
 }
 
-// Lines of one field ascend, as their values compare, and none stands twice.
+// Finds lines of one field that do not ascend by value, or that stand twice.
 template <class Parse>
 void check_sorted(const std::vector<Line>& lines, std::string_view name, Parse parse,
                   std::vector<Finding>& out) {

@@ -5,6 +5,7 @@
 #include "agent/cli/format.hpp"
 #include "agent/cli/output.hpp"
 #include "proto/trust/display.hpp"
+#include "proto/trust/sign.hpp"
 
 namespace culvert::cli {
 
@@ -36,6 +37,10 @@ void show_says(const std::string& state, const std::string& verified) {
   }
   for (const auto& row : within(kSays, printable(state), columns)) print(row);
   if (!verified.empty()) print(dim(verified));
+}
+
+std::string text_hash(const note::Note& note) {
+  return trust::format_hash(note::hash(note).view());
 }
 
 }  // namespace culvert::cli

@@ -220,10 +220,8 @@ Result<trust::Change> Ledger::take(const note::Note& note, Now now) {
   return change;
 }
 
-bool Ledger::counts(const Held& held, Now now) const {
-  if (held.over <= now.wall) return false;
-  if (!held.grant) return true;
-  switch (evidence_.state(*held.grant, now).phase) {
+bool is_unfinished(trust::RequestPhase phase) {
+  switch (phase) {
     case trust::RequestPhase::kPending:
     case trust::RequestPhase::kApproved:
     case trust::RequestPhase::kActive:
@@ -237,6 +235,11 @@ bool Ledger::counts(const Held& held, Now now) const {
       break;
   }
   return false;
+}
+
+bool Ledger::counts(const Held& held, Now now) const {
+  if (held.over <= now.wall) return false;
+  return !held.grant || is_unfinished(evidence_.state(*held.grant, now).phase);
 }
 
 // A statement that replaces one of the same node is no further one.

@@ -96,4 +96,7 @@ class Ledger {
   Batch batch_, revoking_;
 };
 
+// Whether a request is still to be listed for approvers, and counts in its owners' shares.
+bool is_unfinished(trust::RequestPhase phase);
+
 }  // namespace culvert::coordinator

@@ -16,24 +16,6 @@ std::string describe(const trust::RequestState& state) {
   return out;
 }
 
-// What approvers still have to do with: not what is over.
-bool worth_listing(trust::RequestPhase phase) {
-  switch (phase) {
-    case trust::RequestPhase::kPending:
-    case trust::RequestPhase::kApproved:
-    case trust::RequestPhase::kActive:
-    case trust::RequestPhase::kInvalid:
-      return true;
-    case trust::RequestPhase::kCompleted:
-    case trust::RequestPhase::kExpired:
-    case trust::RequestPhase::kRevoked:
-    case trust::RequestPhase::kDenied:
-    case trust::RequestPhase::kWithdrawn:
-      break;
-  }
-  return false;
-}
-
 // Where a page ends: a letter for the part of the list, then what stood last.
 std::string at(char part, std::string_view last) {
   return std::string(1, part) + std::string(last);
@@ -122,7 +104,7 @@ void Core::Impl::list_requests(Now now, const Sight& sees, const control::List& 
       if (grant == nullptr || note == nullptr || !sees.sees(grant->site.id)) continue;
       if (question.site && grant->site.name.str() != *question.site) continue;
       const auto state = evidence.state(id, now);
-      if (!worth_listing(state.phase)) continue;
+      if (!is_unfinished(state.phase)) continue;
       if ((state.phase == trust::RequestPhase::kPending) != pending) continue;
       const auto place = at(pending ? '1' : '2', id.str());
       if (pages.passed(place)) continue;  // before its supporting notes are collected

@@ -6,10 +6,6 @@
 namespace culvert::trust {
 namespace {
 
-tl::unexpected<Error> unverified(std::string why) {
-  return fail(ErrorCode::kUnverified, std::move(why));
-}
-
 RequestPhase ended_phase(EndCause cause, bool claimed) {
   switch (cause) {
     case EndCause::kExpired:

@@ -8,10 +8,6 @@
 namespace culvert::trust {
 namespace {
 
-tl::unexpected<Error> unverified(std::string why) {
-  return fail(ErrorCode::kUnverified, std::move(why));
-}
-
 bool includes(const std::vector<Label>& all, const std::vector<Label>& some) {
   return std::includes(all.begin(), all.end(), some.begin(), some.end());
 }

@@ -6,10 +6,6 @@
 namespace culvert::trust {
 namespace {
 
-tl::unexpected<Error> unverified(std::string why) {
-  return fail(ErrorCode::kUnverified, std::move(why));
-}
-
 note::KnownKey key_of(const Node& node) { return {node.name.str(), node.identity}; }
 
 }  // namespace

@@ -7,24 +7,6 @@
 namespace culvert::trust {
 namespace {
 
-tl::unexpected<Error> unverified(std::string why) {
-  return fail(ErrorCode::kUnverified, std::move(why));
-}
-
-// How an offered serial stands to the highest one seen.
-Status check_serial(std::uint64_t serial, const Hash& hash, std::uint64_t floor,
-                    const Hash& floor_hash, const char* what) {
-  if (serial < floor) {
-    return fail(ErrorCode::kStale, std::string(what) + ": serial " + std::to_string(serial) +
-                                       " is older than " + std::to_string(floor));
-  }
-  if (serial == floor && hash != floor_hash) {
-    return fail(ErrorCode::kConflict,
-                std::string(what) + ": serial " + std::to_string(serial) + " has two texts");
-  }
-  return {};
-}
-
 Status check_times(WallTime issued, WallTime expires, WallTime now, const char* what) {
   if (now >= expires) return fail(ErrorCode::kStale, std::string(what) + ": expired");
   if (issued > now + kIssuedSkew) {

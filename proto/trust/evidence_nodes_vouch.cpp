@@ -7,10 +7,6 @@
 namespace culvert::trust {
 namespace {
 
-tl::unexpected<Error> unverified(std::string why) {
-  return fail(ErrorCode::kUnverified, std::move(why));
-}
-
 bool any_in(const Root& root, Group group, std::span<const note::KnownKey> signers) {
   return !persons(root, group, signers).empty();
 }

@@ -4,13 +4,7 @@
 #include "proto/trust/sign.hpp"
 
 namespace culvert::trust {
-namespace {
 
-tl::unexpected<Error> unverified(std::string why) {
-  return fail(ErrorCode::kUnverified, std::move(why));
-}
-
-// How an offered serial stands to the highest one seen.
 Status check_serial(std::uint64_t serial, const Hash& hash, std::uint64_t floor,
                     const Hash& floor_hash, const char* what) {
   if (serial < floor) {
@@ -23,8 +17,6 @@ Status check_serial(std::uint64_t serial, const Hash& hash, std::uint64_t floor,
   }
   return {};
 }
-
-}  // namespace
 
 Result<Change> Evidence::State::offer(const note::Note& note, Now now) {
   adopt_vendor();

@@ -11,10 +11,6 @@ namespace {
 constexpr std::chrono::hours kKeep{31 * 24};             // past the end of what was revoked
 constexpr std::chrono::hours kLongestRenewal{400 * 24};  // of an enrolment that is not known here
 
-tl::unexpected<Error> unverified(std::string why) {
-  return fail(ErrorCode::kUnverified, std::move(why));
-}
-
 RevokedId id_of(const Revocation& revocation) {
   RevokedId out{revocation.what, {}, revocation.site ? revocation.site->id : SiteId{}};
   switch (revocation.what) {

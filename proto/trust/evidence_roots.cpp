@@ -4,13 +4,6 @@
 #include "proto/trust/evidence_state.hpp"
 
 namespace culvert::trust {
-namespace {
-
-tl::unexpected<Error> unverified(std::string why) {
-  return fail(ErrorCode::kUnverified, std::move(why));
-}
-
-}  // namespace
 
 RootChain* Evidence::State::chain_of(const Hash& genesis) {
   if (vendor && vendor->pin() == genesis) return &*vendor;

@@ -4,12 +4,21 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "proto/trust/evidence.hpp"
 #include "proto/trust/evidence_lookups.hpp"
 
 namespace culvert::trust {
+
+inline tl::unexpected<Error> unverified(std::string why) {
+  return fail(ErrorCode::kUnverified, std::move(why));
+}
+// How an offered serial stands to the highest serial seen: an older serial is stale, and the same
+// serial with another text is a conflict. `what` names the statement in the error.
+Status check_serial(std::uint64_t serial, const Hash& hash, std::uint64_t floor,
+                    const Hash& floor_hash, const char* what);
 
 struct Evidence::State : Lookups {
   using Lookups::Lookups;
