@@ -1,5 +1,6 @@
 #include "proto/runtime/line_writer.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -54,8 +55,14 @@ std::thread start_quietly(std::function<void()> run) {
 }  // namespace
 
 struct LineWriter::Queue {
-  explicit Queue(int to) : descriptor(to) {}
+  explicit Queue(int to) : own(::fcntl(to, F_DUPFD_CLOEXEC, 0)), descriptor(own < 0 ? to : own) {}
+  ~Queue() {
+    if (own >= 0) ::close(own);
+  }
+  Queue(const Queue&) = delete;
+  Queue& operator=(const Queue&) = delete;
 
+  const int own;  // a duplicate: the caller may close the descriptor while the thread writes
   const int descriptor;
   std::mutex mutex;  // guards what follows
   std::condition_variable changed;

@@ -17,7 +17,8 @@ class LineWriter {
   static constexpr std::size_t kMaxQueued = 256U << 10U;
   static constexpr Duration kLastLines = 1s;  // the reader's time when the writer goes
 
-  // The thread begins with the first line, so that a program may fork before it.
+  // Writes to a duplicate of the descriptor, which the caller may close at any time. The thread
+  // begins with the first line, so that a program may fork before the thread exists.
   explicit LineWriter(int descriptor);
   ~LineWriter();  // waits at most kLastLines for what is queued
   LineWriter(const LineWriter&) = delete;

@@ -64,7 +64,7 @@ TEST_CASE("run_main: exceptions are one line and exit code 1", "[runtime][startu
   CHECK(other.said == "program: no timer\n");
 }
 
-TEST_CASE("run_main: in another thread and without a handler as well", "[runtime][startup]") {
+TEST_CASE("run_main: in another thread and without a handler as well", "[runtime][startup][fork]") {
   const auto ended = run_as_program([] {
     std::thread([] { no_thread(); }).join();
     return 0;
@@ -79,7 +79,8 @@ TEST_CASE("run_main: in another thread and without a handler as well", "[runtime
   CHECK(memory.said.starts_with("program: out of memory"));
 }
 
-TEST_CASE("the limit of open files is raised here, not for child programs", "[runtime][startup]") {
+TEST_CASE("the limit of open files is raised here, not for child programs",
+          "[runtime][startup][fork]") {
   rlimit before{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
   rlimit low = before;
