@@ -7,37 +7,6 @@ using runtime::ResponseHead;
 
 namespace {
 
-const char* reason_of(int status) {
-  switch (status) {
-    case 400:
-      return "Bad Request";
-    case 403:
-      return "Forbidden";
-    case 404:
-      return "Not Found";
-    case 405:
-      return "Method Not Allowed";
-    case 408:
-      return "Request Timeout";
-    case 414:
-      return "URI Too Long";
-    case 417:
-      return "Expectation Failed";
-    case 421:
-      return "Misdirected Request";
-    case 431:
-      return "Request Header Fields Too Large";
-    case 502:
-      return "Bad Gateway";
-    case 503:
-      return "Service Unavailable";
-    case 504:
-      return "Gateway Timeout";
-    default:
-      return "Refused";
-  }
-}
-
 void add_framing(HttpHeaders& headers, const Framing& framing) {
   if (framing.kind == Framing::Kind::kLength) {
     headers.add("Content-Length", std::to_string(framing.length));
@@ -90,7 +59,7 @@ std::string render_switch(const Response& response, const std::string& upgrade) 
 
 std::string render_refusal(int status, const std::string& why, bool with_body) {
   const std::string body = "culvert: " + why + "\n";
-  ResponseHead head{status, reason_of(status), {}};
+  ResponseHead head{status, runtime::reason_of(status), {}};
   head.headers.add("Content-Type", "text/plain");
   head.headers.add("Content-Length", std::to_string(body.size()));
   head.headers.add("Connection", "close");

@@ -10,19 +10,9 @@
 namespace culvert::local {
 namespace {
 
-const char* reason_of(int status) {
-  switch (status) {
-    case 200:
-      return "OK";
-    case 404:
-      return "Not Found";
-    default:
-      return status < 500 ? "Refused" : "Failed";
-  }
-}
-
 std::string render(const Reply& reply) {
-  return "HTTP/1.1 " + std::to_string(reply.http_status) + " " + reason_of(reply.http_status) +
+  return "HTTP/1.1 " + std::to_string(reply.http_status) + " " +
+         runtime::reason_of(reply.http_status) +
          "\r\nContent-Type: application/json\r\nContent-Length: " +
          std::to_string(reply.body.size()) + "\r\nConnection: close\r\n\r\n" + reply.body;
 }

@@ -73,22 +73,8 @@ std::optional<Refusal> refuse_host(std::string_view host, const runtime::HttpHea
 }  // namespace
 
 std::string render(const Refusal& refusal) {
-  const auto reason = [&] {
-    switch (refusal.status) {
-      case 400:
-        return "Bad Request";
-      case 403:
-        return "Forbidden";
-      case 431:
-        return "Request Header Fields Too Large";
-      case 503:
-        return "Service Unavailable";
-      default:
-        return "Refused";
-    }
-  }();
   const auto body = "culvert: " + refusal.text + "\n";
-  return "HTTP/1.1 " + std::to_string(refusal.status) + " " + reason +
+  return "HTTP/1.1 " + std::to_string(refusal.status) + " " + runtime::reason_of(refusal.status) +
          "\r\nContent-Type: text/plain\r\nX-Content-Type-Options: nosniff\r\nContent-Length: " +
          std::to_string(body.size()) + "\r\nConnection: close\r\n\r\n" + body;
 }

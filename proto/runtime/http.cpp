@@ -6,32 +6,6 @@
 #include "proto/runtime/http_reader.hpp"
 
 namespace culvert::runtime {
-namespace {
-
-const char* reason_of(int status) {
-  switch (status) {
-    case 101:
-      return "Switching Protocols";
-    case 200:
-      return "OK";
-    case 204:
-      return "No Content";
-    case 400:
-      return "Bad Request";
-    case 403:
-      return "Forbidden";
-    case 404:
-      return "Not Found";
-    case 426:
-      return "Upgrade Required";
-    case 503:
-      return "Service Unavailable";
-    default:
-      return "Status";
-  }
-}
-
-}  // namespace
 
 struct HttpAcceptor::Impl {
   Impl(Loop& l, Got g) : loop(l), got(std::move(g)) {}

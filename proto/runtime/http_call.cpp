@@ -10,29 +10,6 @@
 namespace culvert::runtime {
 namespace {
 
-const char* reason_of(int status) {
-  switch (status) {
-    case 200:
-      return "OK";
-    case 204:
-      return "No Content";
-    case 400:
-      return "Bad Request";
-    case 403:
-      return "Forbidden";
-    case 404:
-      return "Not Found";
-    case 405:
-      return "Method Not Allowed";
-    case 408:
-      return "Request Timeout";
-    case 413:
-      return "Content Too Large";
-    default:
-      return "Service Unavailable";
-  }
-}
-
 // 0 where there is no body.
 Result<std::size_t> body_length(const RequestHead& head, std::size_t limit) {
   const auto& headers = head.headers;

@@ -117,6 +117,24 @@ void render_headers(const HttpHeaders& headers, std::string& out) {
 
 }  // namespace
 
+std::string reason_of(int status) {
+  static constexpr std::pair<int, std::string_view> kReasons[] = {
+      {101, "Switching Protocols"}, {200, "OK"},
+      {204, "No Content"},          {400, "Bad Request"},
+      {403, "Forbidden"},           {404, "Not Found"},
+      {405, "Method Not Allowed"},  {408, "Request Timeout"},
+      {413, "Content Too Large"},   {414, "URI Too Long"},
+      {417, "Expectation Failed"},  {421, "Misdirected Request"},
+      {426, "Upgrade Required"},    {431, "Request Header Fields Too Large"},
+      {502, "Bad Gateway"},         {503, "Service Unavailable"},
+      {504, "Gateway Timeout"},
+  };
+  for (const auto& [known, reason] : kReasons) {
+    if (known == status) return std::string(reason);
+  }
+  return status < 400 ? "Done" : status < 500 ? "Refused" : "Failed";
+}
+
 template <class Head>
 Result<std::size_t> HeadParser<Head>::parse(ByteView so_far) {
   const auto all = text(so_far.first(std::min(so_far.size(), limits_.size)));

@@ -47,6 +47,10 @@ struct ResponseHead {
   bool http10 = false;
 };
 
+// The reason phrase of a status that Culvert's programs send (RFC 9110, section 15); a word for the
+// class of any other.
+std::string reason_of(int status);
+
 // `size` bytes were the head; 0 when it is not complete yet.
 template <class Head>
 struct ParsedHead {
