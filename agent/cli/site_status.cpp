@@ -32,6 +32,15 @@ std::map<trust::IdentityKey, trust::SiteState> verified(const std::vector<contro
   return out;
 }
 
+// A note that is no valid revocation changes nothing.
+void offer_revocations(const std::vector<control::Listed>& listed, trust::Evidence& evidence,
+                       Now now) {
+  for (const auto& entry : listed) {
+    if (entry.state != "REVOCATION") continue;
+    if (const auto note = note::parse(entry.note)) (void)evidence.offer(*note, now);
+  }
+}
+
 std::string compare(const trust::DocumentMark& said, const trust::DocumentMark& known) {
   if (said == known) return "current";
   if (said.number > known.number) return "newer than here";
@@ -99,6 +108,7 @@ Status site_status(const Common& common, const ByKey& by) {
   const auto listed = (*session)->list(control::ListWhat::kStates);
   if (!listed) return fail_with(listed.error());
   const auto now = (*session)->now();
+  offer_revocations(*listed, (*session)->evidence(), now);
   const auto& evidence = (*session)->evidence();
   const auto id = trust::to_site_id((*session)->key().pin);
   const auto known = evidence.documents(id);

@@ -20,6 +20,10 @@ void Core::Impl::opened(Now now, ConnectionId id, std::string from) {
 }
 
 void Core::Impl::enter(Room room, const std::string& owner, ConnectionId id) {
+  const auto known = connections_.find(id);
+  if (room != Room::kUnproven && known != connections_.end()) {
+    known->second.channel.limit(control::kMaxMessage);
+  }
   const auto leaves = rooms_.enter(room, owner, id, rng_);
   if (!leaves) return;
   ++counters_.refused_connections;
@@ -90,6 +94,7 @@ void Core::Impl::take_from_backlog(Now now, ConnectionId id) {
 
 void Core::Impl::greeted(Connection& connection) {
   connection.greeted = true;
+  connection.channel.limit(kMaxStrangerMessage);  // enter() lifts it
   login_bytes_ -= connection.received;
 }
 

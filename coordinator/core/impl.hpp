@@ -84,7 +84,7 @@ struct Core::Impl {
   void list_devices(Now now, const control::List&, Pages& pages) const;
   void list_nodes(Now now, const Sight& sees, const control::List&, Pages& pages) const;
   void list_requests(Now now, const Sight& sees, const control::List&, Pages& pages) const;
-  Result<control::Message> list_states(Now now, const Sight& sees, const control::List&) const;
+  void list_states(Now now, const Sight& sees, const control::List& question, Pages& pages) const;
   Result<control::Message> upload(Now now, Connection&, const control::AuditUpload&);
   Result<control::Message> query(const Connection&, const control::AuditQuery&) const;
 

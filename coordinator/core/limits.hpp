@@ -16,7 +16,9 @@ inline constexpr std::size_t kMaxOpenRequests = 16;  // of one device; further o
 inline constexpr std::size_t kLoginsAtOnce = 8;      // records before greeting, in one turn
 inline constexpr std::size_t kMaxHelloBytes = 512U << 10U;  // of one connection until greeted
 inline constexpr std::size_t kMaxLoginBytes = 32U << 20U;   // of all of them
-inline constexpr std::size_t kMaxProofs = 8;                // on one connection
+// The longest message on a connection that said hello and has proven nothing.
+inline constexpr std::size_t kMaxStrangerMessage = 64U << 10U;
+inline constexpr std::size_t kMaxProofs = 8;  // on one connection
 inline constexpr Duration kHelloTimeout = 10s;
 inline constexpr Duration kSilence = 24s;  // clients ping every 10 s
 inline constexpr Duration kSweep = 1s;     // so one that has vanished is noticed within 25 s

@@ -1,4 +1,4 @@
-// Lists of requests, devices and nodes, a page at a time.
+// Lists of requests, devices and nodes, a page at a time; of states: states.cpp.
 #include <algorithm>
 
 #include "coordinator/core/impl.hpp"
@@ -16,11 +16,6 @@ std::string describe(const trust::RequestState& state) {
   return out;
 }
 
-// Where a page ends: a letter for the part of the list, then what stood last.
-std::string at(char part, std::string_view last) {
-  return std::string(1, part) + std::string(last);
-}
-
 }  // namespace
 
 Result<control::Message> Core::Impl::list(Now now, const Connection& connection,
@@ -33,8 +28,9 @@ Result<control::Message> Core::Impl::list(Now now, const Connection& connection,
     list_devices(now, question, pages);
   } else {
     if (!sees.any()) return fail(ErrorCode::kDenied, "an approver's key must be proven");
-    if (question.what == control::ListWhat::kStates) return list_states(now, sees, question);
-    if (question.what == control::ListWhat::kNodes) {
+    if (question.what == control::ListWhat::kStates) {
+      list_states(now, sees, question, pages);
+    } else if (question.what == control::ListWhat::kNodes) {
       list_nodes(now, sees, question, pages);
     } else {
       list_requests(now, sees, question, pages);

@@ -6,6 +6,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "proto/control/message.hpp"
 #include "proto/note/note.hpp"
@@ -13,6 +14,11 @@
 namespace culvert::coordinator {
 
 inline constexpr std::size_t kMaxReplyBytes = 768U << 10U;  // of notes in one answer
+
+// A place in a list: a letter for the part of the list, then what names the entry.
+inline std::string at(char part, std::string_view entry) {
+  return std::string(1, part) + std::string(entry);
+}
 
 class Pages {
  public:

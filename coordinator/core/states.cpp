@@ -46,41 +46,36 @@ std::vector<trust::Expiry> Core::endings() const {
   return trust::expiries(evidence, sites);
 }
 
-// To the site's own keys: the agents, what each has said, and the notes by which they can be told.
-Result<control::Message> Core::Impl::list_states(Now now, const Sight& sees,
-                                                 const control::List& question) const {
+// The revocations of the sites that the proven keys see, then their agents: each with what it has
+// said last, or with its own statement where it has said nothing.
+void Core::Impl::list_states(Now now, const Sight& sees, const control::List& question,
+                             Pages& pages) const {
   const auto& evidence = ledger_.evidence();
-  control::Reply reply;
-  reply.re = question.id;
-  std::set<crypto::Hash> seen;
-  std::size_t bytes = 0;
-  const auto add = [&](const note::Note& note) {
-    if (!seen.insert(note::hash(note)).second) return;
-    auto text = note::render(note);
-    if (bytes + text.size() > kMaxReplyBytes || reply.notes.size() >= control::kMaxNotes) return;
-    bytes += text.size();
-    reply.notes.push_back(std::move(text));
+  const auto asked_for = [&](const trust::SiteRef& site) {
+    return sees.sees(site.id) && (!question.site || site.name.str() == *question.site);
   };
-  for (const auto& note : evidence.chain_notes()) add(note);
+  std::map<crypto::Hash, note::Note> revocations;
   for (const auto& site : evidence.sites()) {
-    if (!sees.sees(site.id)) continue;
-    if (question.site && site.name.str() != *question.site) continue;
-    for (const auto& note : evidence.chain_notes(site.id)) add(note);
-    for (const auto& note : evidence.revocation_notes(site.id)) add(note);
+    if (!asked_for(site)) continue;
+    for (auto& note : evidence.revocation_notes(site.id)) {
+      revocations.emplace(note::hash(note), std::move(note));
+    }
+  }
+  for (const auto& [id, note] : revocations) {
+    if (!pages.entry(at('1', id.hex()), {}, note, "REVOCATION")) return;
   }
   for (const auto& node : evidence.nodes(now)) {
-    if (node.kind != trust::NodeKind::kAgent || !sees.sees(node.site.id)) continue;
-    if (question.site && node.site.name.str() != *question.site) continue;
-    for (const auto& note : evidence.agent_notes(node.identity)) add(note);
+    const auto* own = evidence.node_note(node.identity);
+    if (node.kind != trust::NodeKind::kAgent || own == nullptr || !asked_for(node.site)) continue;
+    auto notes = evidence.chain_notes(node.site.id);
+    for (auto& each : evidence.agent_notes(node.identity)) notes.push_back(std::move(each));
     const auto* state = states_.find(node.identity);
-    if (state == nullptr) continue;
-    auto text = note::render(*state);
-    if (bytes + text.size() > kMaxReplyBytes || reply.entries.size() >= control::kMaxNotes)
-      continue;
-    bytes += text.size();
-    reply.entries.push_back({std::move(text), "STATE"});
+    const auto place = at('2', node.identity.hex());
+    if (!pages.entry(place, notes, state == nullptr ? *own : *state,
+                     state == nullptr ? "SILENT" : "STATE")) {
+      return;
+    }
   }
-  return reply;
 }
 
 }  // namespace culvert::coordinator

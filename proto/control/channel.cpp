@@ -82,7 +82,7 @@ Result<Channel::Received> Channel::receive_chunk(Bytes chunk) {
   if (expected_ == 0) {
     Reader reader(bytes);
     const auto length = reader.be<std::uint32_t>();
-    if (!reader.ok() || length == 0 || length > kMaxMessage) {
+    if (!reader.ok() || length == 0 || length > longest_) {
       return fail(ErrorCode::kInvalid, "control channel: message length is out of bounds");
     }
     expected_ = length;

@@ -43,6 +43,10 @@ class Channel {
   // After an error the channel is dead and the connection must be closed.
   Result<Received> receive(ByteView record);
 
+  // The longest message that is taken from now on, instead of kMaxMessage; a message that has begun
+  // already is not measured again.
+  void limit(std::size_t longest) { longest_ = longest; }
+
   // The records of one message, to be sent in this order. Only when ready().
   Result<std::vector<Bytes>> seal(std::string_view message);
 
@@ -67,6 +71,7 @@ class Channel {
   bool ready_ = false;
   bool proven_ = false;
   bool dead_ = false;
+  std::size_t longest_ = kMaxMessage;
   std::string partial_;       // the message being received
   std::size_t expected_ = 0;  // its length; 0: none begun
 };

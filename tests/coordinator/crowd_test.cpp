@@ -350,6 +350,22 @@ TEST_CASE("crowd: bytes of logins that never end are bounded, for one and for al
   CHECK(closed > 100);
 }
 
+TEST_CASE("crowd: until somebody proves who they are, 64 KiB are a message's limit") {
+  World world;
+  Stranger stranger(world, 1, "203.0.113.9:5");
+  REQUIRE(stranger.log_in());
+  stranger.say(control::Put{1, {std::string(60'000, 'x')}});
+  REQUIRE(stranger.turn());  // refused, on a connection that goes on
+  CHECK(stranger.heard<control::ErrorReply>());
+  stranger.say(control::Put{2, {std::string(70'000, 'x')}});
+  CHECK_FALSE(stranger.turn());
+  Stranger approver(world, 2, "203.0.113.9:6");
+  REQUIRE(approver.log_in());
+  REQUIRE(approver.prove(world.vendor_approver.key));
+  approver.say(control::Put{2, {std::string(70'000, 'x')}});
+  CHECK(approver.turn());
+}
+
 TEST_CASE("crowd: a device that asks without end is told to wait, and others go on") {
   World world;
   auto& site = world.add_site("acme.byoc.example.com");

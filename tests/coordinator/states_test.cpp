@@ -17,12 +17,25 @@ std::string state_of(const Party& agent, const World& world, std::uint64_t polic
   return note::render(*trust::sign_statement(state, trust::Signer{agent.name, key}));
 }
 
+std::vector<control::Listed> all_entries(World& world, Party& person,
+                                         std::size_t* pages = nullptr) {
+  std::vector<control::Listed> out;
+  std::string page;
+  for (;;) {
+    const auto reply =
+        world.answer(person, person.client->list(control::ListWhat::kStates, std::nullopt, page));
+    if (!reply) return {};
+    if (pages != nullptr) ++*pages;
+    out.insert(out.end(), reply->entries.begin(), reply->entries.end());
+    if (!reply->page) return out;
+    page = *reply->page;
+  }
+}
+
 std::vector<trust::SiteState> listed(World& world, Party& person) {
-  const auto reply =
-      world.answer(person, person.client->list(control::ListWhat::kStates, std::nullopt));
   std::vector<trust::SiteState> out;
-  if (!reply) return out;
-  for (const auto& entry : reply->entries) {
+  for (const auto& entry : all_entries(world, person)) {
+    if (entry.state != "STATE") continue;
     out.push_back(*trust::SiteState::parse(note::parse(entry.note)->text));
   }
   return out;
@@ -76,6 +89,29 @@ TEST_CASE("states: an agent speaks for itself alone, by its own key, for its own
   CHECK(code(liar, old) == ErrorCode::kStale);
   REQUIRE(listed(world, bob).size() == 1);
   CHECK(listed(world, bob)[0].policy.number == 2);
+}
+
+TEST_CASE("states: a site of many agents is listed whole, a page at a time") {
+  World world;
+  auto& acme = world.add_site("acme.byoc.example.com");
+  std::set<std::string> names;
+  for (int i = 0; i < 200; ++i) {
+    const auto name = "agent-" + std::to_string(i);
+    auto& agent = world.agent(acme, name);
+    if (i % 2 == 0) REQUIRE(world.put(agent, state_of(agent, world, 1, agent.keys->identity)));
+    names.insert(name);
+  }
+  auto& bob = world.person_with(acme.approver);
+  std::size_t pages = 0;
+  std::size_t states = 0;
+  for (const auto& entry : all_entries(world, bob, &pages)) {
+    const auto note = *note::parse(entry.note);
+    if (entry.state == "STATE") ++states;
+    if (entry.state == "SILENT") names.erase(trust::Node::parse(note.text)->name.str());
+  }
+  CHECK(pages > 1);
+  CHECK(states == 100);
+  CHECK(names.size() == 100);  // those that have said something
 }
 
 TEST_CASE("fresh: the newest one is carried to the site's agents, and only that") {
