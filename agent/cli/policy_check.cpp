@@ -6,6 +6,7 @@
 
 #include "proto/note/note.hpp"
 #include "proto/trust/limits.hpp"
+#include "proto/trust/service.hpp"
 
 namespace culvert::cli {
 namespace {
@@ -180,9 +181,9 @@ void warn_of_services(const Policy& policy, Notes& out) {
     }
   }
   for (const auto& [tag, count] : tagged) {
-    if (count <= kMaxAgentServices) continue;
+    if (count <= trust::kMaxServices) continue;
     out.add("the tag " + tag.str() + " stands at " + std::to_string(count) +
-            " services and one agent publishes at most " + std::to_string(kMaxAgentServices) +
+            " services and one agent publishes at most " + std::to_string(trust::kMaxServices) +
             ": divide the services among several tags, and give each agent some of them");
   }
 }

@@ -12,7 +12,6 @@
 
 namespace culvert::cli {
 
-constexpr std::size_t kMaxAgentServices = 120;  // that one agent can publish
 
 struct Finding {
   std::size_t line = 0;  // from 1; 0: the text as a whole

@@ -5,6 +5,7 @@
 #include "proto/runtime/http_head.hpp"
 #include "proto/runtime/log.hpp"
 #include "proto/runtime/net.hpp"
+#include "proto/trust/service.hpp"
 
 namespace culvert::agent {
 namespace {
@@ -74,6 +75,10 @@ Result<Config> load_config(const std::string& path) {
   file->named("services", [&](const std::string& name, runtime::Config& service) {
     config.services.emplace(name, read_service(service));
   });
+  if (config.services.size() > trust::kMaxServices) {
+    file->refuse("services", "one agent publishes at most " + std::to_string(trust::kMaxServices) +
+                                 ": give the others another tag and another agent");
+  }
   file->section("path", [&](runtime::Config& from) {
     config.allow_loopback = from.flag("allow_loopback", false);
     config.direct = from.flag("direct", true);
