@@ -37,6 +37,8 @@ int run(int argc, char** argv) {
   app.add_option("--state", state, "folder for the key and the certificate")->type_name("DIR");
   auto* describe = app.add_subcommand("describe", "print this relay's entry for the coordinator");
   describe->add_option("--host", host, "name or address that clients connect to");
+  bool policy_line = false;
+  describe->add_flag("--policy-line", policy_line, "print the line for a site's policy instead");
   auto* man = app.add_subcommand("man", "print the manual page");
   std::string shell;
   auto* completion = app.add_subcommand("completion", "print completions for a shell");
@@ -57,6 +59,12 @@ int run(int argc, char** argv) {
   crypto::SystemRng rng;
   auto identity = relay::load_identity(*settings, rng, runtime::Loop().now().wall);
   if (!identity) return fail_line(identity.error(), kFailed);
+  if (*describe && policy_line) {
+    const auto line = relay::policy_line(*settings, *identity);
+    if (!line) return fail_line(line.error(), kFailed);
+    std::cout << *line << "\n";
+    return 0;
+  }
   if (*describe) {
     std::cout << relay::describe(*settings, *identity) << "\n";
     return 0;

@@ -128,6 +128,15 @@ void add_up(CLI::App& app, Parsed& p) {
   simple("lock", "cut everything on this agent now, and keep it cut");
   simple("unlock", "undo lock");
   simple("clock-reset", "accept the present wall clock after it was set back");
+  auto* fork = app.add_subcommand("fork", "two texts for one epoch of a root: see and choose");
+  fork->require_subcommand(1);
+  on_run(
+      fork->add_subcommand("list", "the texts that this agent knows, and who signed them"), p,
+      [&p] { return agent_forks(p.common); }, true);
+  auto* choose = fork->add_subcommand("choose", "the text that counts on this agent from now on");
+  choose->add_option("TEXT", p.target, "its hash, sha256:...")->required();
+  on_run(
+      choose, p, [&p] { return agent_fork_choose(p.common, p.target); }, true);
 }
 
 void add_use(CLI::App& app, Parsed& p) {

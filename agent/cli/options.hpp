@@ -108,6 +108,8 @@ Status agent_forward_end(const Common& common, int port);
 Status agent_proxy(const Common& common);
 Status agent_ca(const Common& common);
 Status agent_names(const Common& common, const std::string& kind);  // services, grants
+Status agent_forks(const Common& common);
+Status agent_fork_choose(const Common& common, const std::string& text);
 // withdraw, deny, lock, unlock, down, clock-reset: one call, one word of confirmation.
 Status agent_simple(const Common& common, const std::string& command, const std::string& grant);
 int agent_run(const Common& common, const RunCommand& command);  // the child's exit code

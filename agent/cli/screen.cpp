@@ -70,6 +70,11 @@ std::vector<std::string> troubles(const json& status) {
   if (!flag(status, "clock_ok")) {
     out.emplace_back("the clock went back: no new grants until it is right or culvert clock-reset");
   }
+  if (flag(status, "forked")) {
+    out.emplace_back(
+        "a root has two texts for its newest epoch: no new grants until its next "
+        "epoch; see both and choose: culvert fork list");
+  }
   if (!flag(status, "audit_ok")) {
     out.emplace_back("the audit log cannot be written: nothing new is opened");
   }

@@ -55,6 +55,12 @@ void Core::Parts::update_access(Now now) {
         "or run: culvert clock-reset");
   }
   clock_said = back;
+  const bool forked = evidence.forked();
+  if (forked && !fork_said) {
+    log(LogLevel::kError, "a root has two texts for its newest epoch: no new grants",
+        "see both: culvert fork list");
+  }
+  fork_said = forked;
   const auto live = concerning(evidence.live(now), options.role, keys.identity.public_key());
   leases.set_wanted(now, live);
   ask_leases(now);
@@ -75,6 +81,7 @@ void Core::Parts::update_access(Now now) {
     end_right(now, old, rights);
   }
   if (!effects.sealed.datagrams.empty()) transmit(now);  // resets, while their peers are known
+  choose_relays();
   sync_peers(now);
   sync_listeners();
   persist(now);
@@ -90,9 +97,9 @@ void Core::Parts::find_silent(Now now) {
   for (const auto& [key, need] : peers) {
     const auto info = device.peer(key);
     const bool direct = is_direct(now, key);
-    if (!info || (relays.home().empty() && !direct)) continue;
+    if (!info || (relays.home_for(need.node.relay).empty() && !direct)) continue;
     const Instant since =
-        std::max(info->unanswered_since.value_or(now.steady), relays.ready_since());
+        std::max(info->unanswered_since.value_or(now.steady), relays.ready_since(need.node.relay));
     const bool gone = relays.says_gone(need.node.relay) && !direct;
     if (gone || now.steady - since >= kPublisherPatience) {
       silent[need.node.identity] = now.steady + kPassedOver;
@@ -218,7 +225,6 @@ void Core::Parts::sync_peers(Now now) {
     prober.remove_peer(key);
     changed = true;
   }
-  const std::string home = relays.home();
   for (auto& [key, need] : needed) {
     const std::vector<Prefix> allowed(need.allowed.begin(), need.allowed.end());
     const auto had = peers.find(key);
@@ -235,6 +241,7 @@ void Core::Parts::sync_peers(Now now) {
       if (had->second.allowed != need.allowed) device.set_allowed_ips(key, allowed);
     }
     path::PeerInfo info{key, need.node.disco, need.node.relay, std::nullopt};
+    const std::string home = relays.home_for(need.node.relay);
     if (!home.empty() && need.owns_relay) info.home = path::RelayId(home);
     if (auto added = prober.add_peer(now.steady, info); !added) {
       log(LogLevel::kError, "path refused", added.error().message);

@@ -198,12 +198,37 @@ void Core::reset_clock(Now now, Done<void> done) {
   done({});
 }
 
+void Core::choose_fork(Now now, const std::string& text, Done<void> done) {
+  Parts& p = *parts_;
+  const auto hash = trust::parse_hash(text);
+  if (!hash) {
+    return done(fail(ErrorCode::kInvalid,
+                     "the text is named by its hash, sha256:...; see them: "
+                     "culvert fork list"));
+  }
+  if (auto chosen = p.evidence.choose_fork(*hash); !chosen) {
+    return done(
+        fail(ErrorCode::kNotFound,
+             "no root known here has that text as one of two; see them: culvert fork list"));
+  }
+  audit::Entry entry;
+  entry.kind = audit::Kind::kAlarm;
+  entry.detail = "of two texts of a root the operator chose " + text;
+  p.journal.ending(now, std::move(entry));
+  p.update_access(now);
+  p.settle(now);
+  if (p.store_ok) return done({});
+  done(fail(ErrorCode::kUnavailable,
+            "chosen, but the choice could not be stored: a restart would "
+            "forget it"));
+}
+
 void Core::ping(Now now, const std::string& name, Done<PingResult> done) {
   Parts& p = *parts_;
   for (const auto& [id, right] : p.rights) {
     if (right.live.service.name.str() != name && right.other.name.str() != name) continue;
     const path::PingId ping = p.prober.ping(now.steady, right.other.wireguard);
-    p.pings.emplace(ping, std::make_pair(right.other.name.str(), std::move(done)));
+    p.pings[ping] = {right.other.name.str(), right.other.relay, std::move(done)};
     return p.settle(now);
   }
   done(fail(ErrorCode::kNotFound, "no such peer or service"));

@@ -66,16 +66,56 @@ void Core::Parts::pump_control(Now now) {
   }
 }
 
+// The coordinator offers relays; the policies of the sites say which of them carry what. True: the
+// relays are others than before.
+bool Core::Parts::choose_relays() {
+  const auto before = relays.map();
+  if (options.role == Role::kSite) {
+    const auto* policy = evidence.policy(node.site.id);
+    if (policy == nullptr) return false;  // nothing is granted: the relays stay as they are
+    relays.set_map(relays_of_site(offered_relays, *policy), effects);
+    const bool refused = relays.map().empty() && !offered_relays.empty();
+    if (refused && !std::exchange(relays_refused, refused)) {
+      log(LogLevel::kError, "no relay may be used",
+          "the site's policy names its relays, and the coordinator offers none of them");
+    }
+    relays_refused = refused;
+  } else {
+    std::map<trust::SiteId, std::optional<RelayIds>> sites;
+    std::vector<RelayIds> named;
+    std::map<crypto::RelayKey, RelayIds> met;
+    for (const auto& [id, right] : rights) {
+      const trust::SiteId& site = right.live.grant.site.id;
+      const auto [known, is_new] = sites.try_emplace(site);
+      if (is_new) {
+        const auto* policy = evidence.policy(site);
+        if (policy != nullptr) known->second = met_at(offered_relays, *policy);
+        if (known->second) named.push_back(*known->second);
+      }
+      if (known->second) met.emplace(right.other.relay, *known->second);
+    }
+    relays.set_map(relays_of_laptop(offered_relays, named), effects);
+    relays.set_met_at(std::move(met));
+  }
+  if (relays.map() == before) return false;
+  resolve_stun();
+  return true;
+}
+
+void Core::Parts::resolve_stun() {
+  for (const RelayUse& use : relays.map()) {
+    if (use.info.stun_port == 0) continue;
+    effects.events.emplace_back(ResolveStun{use.info.host, use.info.stun_port, use.inside});
+  }
+}
+
 void Core::Parts::on_event(Now now, control::Event event) {
   if (auto* connected = std::get_if<control::Connected>(&event)) {
     log(LogLevel::kInfo, "coordinator connected", control_url);
     control_error.clear();
     control_was_said = false;
-    relays.set_map(std::move(connected->relays), effects);
-    for (const control::RelayInfo& relay : relays.map()) {
-      if (relay.stun_port != 0)
-        effects.events.emplace_back(ResolveStun{relay.host, relay.stun_port});
-    }
+    offered_relays = std::move(connected->relays);
+    if (!choose_relays()) resolve_stun();  // the addresses may have changed
     relays.pairs_changed(now);
     relays.set_wanted(now, options.role == Role::kSite || !peers.empty(), effects);
     leases.ask_now(now);

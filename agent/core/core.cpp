@@ -163,11 +163,11 @@ void Core::handle_stun_servers(Now now, const std::string& host, std::vector<End
   const auto& map = p.relays.map();
   std::erase_if(p.stun, [&](const auto& known) {  // of an earlier map
     return std::none_of(map.begin(), map.end(),
-                        [&](const auto& relay) { return relay.host == known.first; });
+                        [&](const auto& relay) { return relay.info.host == known.first; });
   });
   p.stun[host] = std::move(addresses);
   std::vector<Endpoint> all;
-  for (const control::RelayInfo& relay : map) {
+  for (const auto& [relay, inside, kept] : map) {
     const auto known = p.stun.find(relay.host);
     if (known == p.stun.end()) continue;
     for (Endpoint endpoint : known->second) {

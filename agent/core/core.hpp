@@ -55,9 +55,12 @@ class Core {
   void ping(Now now, const std::string& peer_or_service, Done<PingResult> done);
   // The clock rule's way out: the present wall time becomes the floor.
   void reset_clock(Now now, Done<void> done);
+  // The text of a root's newest epoch that counts here from now on; see forks().
+  void choose_fork(Now now, const std::string& text, Done<void> done);
 
   // Views.
   StatusView status(Now now) const;
+  std::vector<ForkView> forks() const;
   std::vector<ServiceView> services(Now now) const;
   std::vector<RequestView> requests(Now now) const;
   // Where a laptop connects for a granted service, by its name or, where it speaks TLS, by one

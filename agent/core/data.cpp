@@ -203,9 +203,9 @@ void Core::Parts::finish_pings() {
   for (const path::PingAnswer& answer : paths.answers) {
     const auto ping = pings.find(answer.id);
     if (ping == pings.end()) continue;  // answered already, by the quicker path
-    const std::string& name = ping->second.first;
+    const std::string& name = ping->second.name;
     if (answer.kind == path::PathKind::kUnknown) {
-      answered_pings.emplace_back(std::move(ping->second.second),
+      answered_pings.emplace_back(std::move(ping->second.done),
                                   fail(ErrorCode::kTimeout, "no answer from " + name));
       pings.erase(ping);
       continue;
@@ -218,9 +218,9 @@ void Core::Parts::finish_pings() {
       if (answer.endpoint) result.via = format(*answer.endpoint);
     } else if (answer.kind == path::PathKind::kRelay) {
       result.path = PathKind::kRelay;
-      result.via = relays.home();
+      result.via = relays.home_for(ping->second.relay);
     }
-    answered_pings.emplace_back(std::move(ping->second.second), std::move(result));
+    answered_pings.emplace_back(std::move(ping->second.done), std::move(result));
     pings.erase(ping);
   }
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "agent/core/batch.hpp"
+#include "proto/core/prefix.hpp"
 #include "proto/core/strong.hpp"
 #include "proto/core/time.hpp"
 #include "proto/crypto/keys.hpp"
@@ -39,6 +40,7 @@ struct RelayTarget {
   std::string host;
   std::uint16_t port = 0;
   std::optional<crypto::Hash> certificate_sha256;
+  std::vector<Prefix> inside;  // where the relay may stand although leads_inside() says no
 };
 struct OpenRelay {
   ConnectionId id = 0;
@@ -78,6 +80,7 @@ struct CutFlows {
 struct ResolveStun {  // a name from the relay map; answered by Core::handle_stun_servers
   std::string host;
   std::uint16_t port = 0;
+  std::vector<Prefix> inside;  // as RelayTarget's
 };
 // A question to the customer's lease server, by POST; answered by Core::handle_lease_answer. A
 // newer one takes the place of one that is under way.

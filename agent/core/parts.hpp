@@ -54,6 +54,8 @@ struct Core::Parts {
   // control.cpp; the last two: offers.cpp
   void start_control(Now now);
   void pump_control(Now now);
+  bool choose_relays();
+  void resolve_stun();
   void on_event(Now now, control::Event event);
   void on_answer(Now now, control::Answered answered);
   void learn(Now now, std::vector<note::Note> notes);
@@ -141,8 +143,14 @@ struct Core::Parts {
   path::Prober prober;
   path::ProberOutput paths;
   Relays relays;
+  std::vector<control::RelayInfo> offered_relays;     // by the coordinator
   std::map<std::string, std::vector<Endpoint>> stun;  // by relay host
-  std::map<path::PingId, std::pair<std::string, Done<PingResult>>> pings;
+  struct Ping {
+    std::string name;
+    crypto::RelayKey relay;
+    Done<PingResult> done;
+  };
+  std::map<path::PingId, Ping> pings;
   std::vector<std::pair<Done<PingResult>, Result<PingResult>>> answered_pings;
   Documents documents;
   std::string lease_error;  // of the customer's lease server; empty: none
@@ -154,7 +162,8 @@ struct Core::Parts {
   bool stopping = false;
   std::uint64_t stored_revision = 0;
   bool access_dirty = true, store_ok = true, notes_dirty = false, is_admitted = false;
-  bool clock_said = false, audit_said = false, broken_said = false, control_was_said = false;
+  bool clock_said = false, audit_said = false, broken_said = false, control_was_said = false,
+       relays_refused = false, fork_said = false;
 };
 
 }  // namespace culvert::agent

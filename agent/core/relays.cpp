@@ -10,19 +10,19 @@ using namespace std::chrono_literals;
 Relays::Relays(derp::RelayKeyPair key, Rng& rng, ConnectionId& last_connection)
     : key_(std::move(key)), rng_(rng), last_connection_(last_connection) {}
 
-void Relays::set_map(std::vector<control::RelayInfo> map, Effects& out) {
+void Relays::set_map(std::vector<RelayUse> map, Effects& out) {
   if (map == map_) return;
   map_ = std::move(map);
   std::vector<std::unique_ptr<Relay>> kept;
-  for (std::size_t i = 0; i < map_.size() && i < kKept; ++i) {
-    const auto same = std::find_if(relays_.begin(), relays_.end(), [&](const auto& relay) {
-      return relay && relay->info == map_[i];
-    });
+  for (const RelayUse& use : map_) {
+    if (!use.kept) continue;
+    const auto same = std::find_if(relays_.begin(), relays_.end(),
+                                   [&](const auto& relay) { return relay && relay->use == use; });
     if (same != relays_.end()) {
       kept.push_back(std::move(*same));
     } else {
       kept.push_back(std::make_unique<Relay>());
-      kept.back()->info = map_[i];
+      kept.back()->use = use;
     }
   }
   for (const auto& relay : relays_) {
@@ -56,7 +56,7 @@ std::vector<std::string> Relays::tickets_due(Now now) {
   for (const auto& relay : relays_) {
     if (!relay->ticket_stale || relay->ask_ticket_at > now.steady) continue;
     relay->ask_ticket_at = now.steady + kTicketRetry;
-    due.push_back(relay->info.id);
+    due.push_back(relay->use.info.id);
   }
   return due;
 }
@@ -88,8 +88,9 @@ void Relays::connect(Now now, Relay& relay, Effects& out) {
   }
   relay.state = State::kConnecting;
   relay.connection = ++last_connection_;
-  RelayTarget target{relay.info.id, relay.info.host, relay.info.port, {}};
-  if (!relay.info.certificate.is_zero()) target.certificate_sha256 = relay.info.certificate;
+  RelayTarget target{
+      relay.use.info.id, relay.use.info.host, relay.use.info.port, {}, relay.use.inside};
+  if (!relay.use.info.certificate.is_zero()) target.certificate_sha256 = relay.use.info.certificate;
   out.events.emplace_back(OpenRelay{relay.connection, std::move(target)});
 }
 
@@ -115,7 +116,7 @@ void Relays::wait(Now now, Relay& relay) {
 bool Relays::send(Now now, const crypto::RelayKey& to, ByteView packet) {
   Relay* best = nullptr;
   for (const auto& relay : relays_) {
-    if (!relay->ready()) continue;
+    if (!relay->ready() || !carries(*relay, to)) continue;
     const bool here = !relay->not_here.contains(to);
     if (here || best == nullptr) best = relay.get();
     if (here) break;
@@ -134,7 +135,7 @@ void Relays::flush(Now now, Effects& out) {
   for (const auto& relay : relays_) {
     if (relay->output.wire.size() > kMaxOwn) {
       out.events.emplace_back(LogLine{LogLevel::kWarning, "relay closed",
-                                      relay->info.id + ": it asks and takes no answers"});
+                                      relay->use.info.id + ": it asks and takes no answers"});
       drop(*relay, out);
       wait(now, *relay);
     } else if (!relay->output.wire.empty() || !relay->disco.empty() || !relay->data.empty()) {
@@ -156,7 +157,7 @@ bool Relays::handle_open(Now now, ConnectionId id, Effects& out) {
   Relay* relay = by_connection(id);
   if (relay == nullptr) return false;
   relay->state = State::kOpen;
-  derp::ClientOptions options{relay->info.key, key_.clone(), [relay] { return relay->ticket; }};
+  derp::ClientOptions options{relay->use.info.key, key_.clone(), [relay] { return relay->ticket; }};
   relay->client = std::make_unique<derp::Client>(std::move(options), rng_, now);
   flush(now, out);
   return true;
@@ -177,21 +178,21 @@ void Relays::take(Now now, Relay& relay, Inbox& inbox, Effects& out) {
   for (const derp::ClientEvent& event : relay.output.events) {
     if (const auto* packet = std::get_if<derp::Received>(&event)) {
       relay.not_here.erase(packet->source);
-      inbox.packets.push_back({relay.info.id, packet->source,
+      inbox.packets.push_back({relay.use.info.id, packet->source,
                                MutableByteView(received_).subspan(packet->offset, packet->size)});
     } else if (std::holds_alternative<derp::Ready>(event)) {
       relay.ready_since = now.steady;
       relay.client->note_preferred(relays_.front().get() == &relay, relay.output);
       // One that came while the login was under way is not the one that the login sent.
       relay.client->renew_ticket(relay.ticket, relay.output);
-      inbox.ready.push_back(relay.info.id);
+      inbox.ready.push_back(relay.use.info.id);
     } else if (const auto* gone = std::get_if<derp::PeerGone>(&event)) {
       if (relay.not_here.size() < kMaxNotHere) relay.not_here.insert(gone->peer);
     } else if (const auto* restarting = std::get_if<derp::Restarting>(&event)) {
       relay.restart = std::chrono::milliseconds(restarting->reconnect_in_ms);
     } else if (const auto* end = std::get_if<derp::Closed>(&event)) {
-      out.events.emplace_back(
-          LogLine{LogLevel::kWarning, "relay closed", relay.info.id + ": " + end->reason.message});
+      out.events.emplace_back(LogLine{LogLevel::kWarning, "relay closed",
+                                      relay.use.info.id + ": " + end->reason.message});
       relay.ticket_stale = relay.ticket_stale || end->reason.code == ErrorCode::kDenied;
       closed = true;
     }
@@ -248,22 +249,37 @@ std::size_t Relays::held_bytes() const {
 
 std::string Relays::home() const {
   for (const auto& relay : relays_) {
-    if (relay->ready()) return relay->info.id;
+    if (relay->ready()) return relay->use.info.id;
   }
   return {};
 }
 
-Instant Relays::ready_since() const {
+std::string Relays::home_for(const crypto::RelayKey& peer) const {
+  const Relay* relay = ready_for(peer);
+  return relay == nullptr ? "" : relay->use.info.id;
+}
+
+Instant Relays::ready_since(const crypto::RelayKey& peer) const {
+  const Relay* relay = ready_for(peer);
+  return relay == nullptr ? Instant{} : relay->ready_since;
+}
+
+bool Relays::carries(const Relay& relay, const crypto::RelayKey& peer) const {
+  const auto named = met_at_.find(peer);
+  return named == met_at_.end() || named->second.contains(relay.use.info.id);
+}
+
+const Relays::Relay* Relays::ready_for(const crypto::RelayKey& peer) const {
   for (const auto& relay : relays_) {
-    if (relay->ready()) return relay->ready_since;
+    if (relay->ready() && carries(*relay, peer)) return relay.get();
   }
-  return {};
+  return nullptr;
 }
 
 bool Relays::says_gone(const crypto::RelayKey& peer) const {
   bool any = false;
   for (const auto& relay : relays_) {
-    if (!relay->ready()) continue;
+    if (!relay->ready() || !carries(*relay, peer)) continue;
     if (!relay->not_here.contains(peer)) return false;
     any = true;
   }
@@ -279,7 +295,7 @@ Relays::Relay* Relays::by_connection(ConnectionId id) {
 
 Relays::Relay* Relays::by_name(const std::string& id) {
   for (const auto& relay : relays_) {
-    if (relay->info.id == id) return relay.get();
+    if (relay->use.info.id == id) return relay.get();
   }
   return nullptr;
 }

@@ -1,5 +1,5 @@
-// The relays that this node keeps: the first kKept of the coordinator's map, so that two agents of
-// one map always have a relay in common. Per relay: ask for a ticket, connect, log in, renew.
+// The relays that this node keeps (relay_rules.hpp says which). Per relay: ask for a ticket,
+// connect, log in, renew.
 //
 //   idle ── wanted ──▶ needs ticket ──▶ connecting ──▶ login ──▶ ready
 //     ▲ waiting (proto/core/backoff.hpp) ◀── closed, refused ──┘
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "agent/core/effects.hpp"
+#include "agent/core/relay_rules.hpp"
 #include "proto/control/message.hpp"
 #include "proto/core/backoff.hpp"
 #include "proto/core/rng.hpp"
@@ -22,7 +23,6 @@ namespace culvert::agent {
 
 class Relays {
  public:
-  static constexpr std::size_t kKept = 2;
   static constexpr std::size_t kMaxNotHere = 1024;      // peers remembered as absent, a relay
   static constexpr std::size_t kMaxOwn = 64 * 1024;     // bytes; a relay that takes nothing is left
   static constexpr std::size_t kMaxDisco = 32;          // packets, as at the relay
@@ -42,7 +42,9 @@ class Relays {
 
   Relays(derp::RelayKeyPair key, Rng& rng, ConnectionId& last_connection);
 
-  void set_map(std::vector<control::RelayInfo> map, Effects& out);
+  void set_map(std::vector<RelayUse> map, Effects& out);
+  // Peers whose site names its relays: packets for such a peer take no other relay.
+  void set_met_at(std::map<crypto::RelayKey, RelayIds> met_at) { met_at_ = std::move(met_at); }
   void set_wanted(Now now, bool wanted, Effects& out);
   void pairs_changed(Now now);  // tickets must be asked for anew
 
@@ -50,9 +52,11 @@ class Relays {
   std::vector<std::string> tickets_due(Now now);
   void ticket(Now now, const std::string& relay, std::string note, WallTime until, Effects& out);
 
-  // Every relay that is ready says that the peer is not there, and there is one.
+  // Every ready relay that may carry the peer's packets says that the peer is not there, and there
+  // is at least one.
   bool says_gone(const crypto::RelayKey& peer) const;
-  // Queues it for the best relay that is ready and does not say that the peer is not there.
+  // Queues the packet for the best relay that is ready, may carry the peer's packets, and does not
+  // say that the peer is not there. False: no such relay, or the packet is too large.
   bool send(Now now, const crypto::RelayKey& to, ByteView packet);
   void flush(Now now, Effects& out);  // says which relays have something to pull
   // Appends frames while `out` holds less than `room` bytes: the client's own, disco, then data.
@@ -65,15 +69,17 @@ class Relays {
   void handle_timeout(Now now, Inbox& inbox, Effects& out);
 
   std::size_t held_bytes() const;  // received packets that are still stored
-  std::string home() const;        // the first that is ready; empty: none
+  std::string home() const;        // the first relay that is ready; empty: none
   bool is_home(const std::string& relay) const { return home() == relay; }
-  Instant ready_since() const;  // of that one; zero: none
-  const std::vector<control::RelayInfo>& map() const { return map_; }
+  // The first relay that is ready and may carry the peer's packets; empty: none.
+  std::string home_for(const crypto::RelayKey& peer) const;
+  Instant ready_since(const crypto::RelayKey& peer) const;  // of home_for(peer); zero: none
+  const std::vector<RelayUse>& map() const { return map_; }
 
  private:
   enum class State { kIdle, kConnecting, kOpen, kWaiting };
   struct Relay {
-    control::RelayInfo info;
+    RelayUse use;
     State state = State::kIdle;
     ConnectionId connection = 0;
     std::unique_ptr<derp::Client> client;
@@ -93,6 +99,8 @@ class Relays {
     bool ready() const { return client && client->ready(); }
   };
 
+  bool carries(const Relay& relay, const crypto::RelayKey& peer) const;
+  const Relay* ready_for(const crypto::RelayKey& peer) const;
   Relay* by_connection(ConnectionId id);
   Relay* by_name(const std::string& id);
   void connect(Now now, Relay& relay, Effects& out);
@@ -103,7 +111,8 @@ class Relays {
   derp::RelayKeyPair key_;
   Rng& rng_;
   ConnectionId& last_connection_;
-  std::vector<control::RelayInfo> map_;
+  std::vector<RelayUse> map_;
+  std::map<crypto::RelayKey, RelayIds> met_at_;
   std::vector<std::unique_ptr<Relay>> relays_;
   bool wanted_ = false;
   Bytes received_;  // storage behind Inbox::packets

@@ -88,8 +88,27 @@ ServiceView Core::Parts::view_of(Now now, const Right& right) const {
   if (!right.live.standing && !right.live.claimed) view.claim_by = right.live.grant.claim_by;
   view.issuer = right.issuer;
   view.stopped = has_stopped(right.other.wireguard);
-  view.ready = !view.stopped && (!relays.home().empty() || is_direct(now, right.other.wireguard));
+  const bool relayed = !relays.home_for(right.other.relay).empty();
+  view.ready = !view.stopped && (relayed || is_direct(now, right.other.wireguard));
   return view;
+}
+
+std::vector<ForkView> Core::forks() const {
+  std::vector<ForkView> out;
+  for (const trust::RootFork& fork : parts_->evidence.forks()) {
+    ForkView view;
+    view.kind = fork.root.kind == trust::RootKind::kVendor ? "vendor" : "site";
+    view.name = fork.root.name.str();
+    view.epoch = fork.root.epoch;
+    for (const auto& text : fork.texts) {
+      ForkView::Text one{trust::format_hash(note::hash(text.note).view()), text.kept, {}, {}};
+      for (const auto& line : text.note.signatures) one.signers.push_back(line.name);
+      one.text = text.note.text;
+      view.texts.push_back(std::move(one));
+    }
+    out.push_back(std::move(view));
+  }
+  return out;
 }
 
 std::vector<ServiceView> Core::services(Now now) const {
@@ -130,6 +149,7 @@ StatusView Core::status(Now now) const {
   view.home_relay = p.relays.home();
   view.relay_connected = !view.home_relay.empty();
   view.locked = p.evidence.locked();
+  view.forked = p.evidence.forked();
   view.clock_ok = !p.evidence.clock_went_back(now);
   view.audit_ok = p.journal.writable();
   view.lease_fresh = p.leases.fresh(now);
@@ -152,7 +172,7 @@ StatusView Core::status(Now now) const {
     one.path = kind_of(path.kind);
     one.endpoint = path.endpoint;
     one.latency = path.latency;
-    one.relay = view.home_relay;
+    one.relay = p.relays.home_for(peer.node.relay);
     one.stopped = p.has_stopped(key);
     if (const auto info = p.device.peer(key)) {
       if (info->last_handshake) one.handshake_age = now.steady - info->last_handshake->steady;

@@ -72,6 +72,20 @@ struct PeerView {
   std::uint64_t bytes_out = 0;
 };
 
+// Two texts of the newest epoch of a root, while nobody has chosen between them.
+struct ForkView {
+  struct Text {
+    std::string hash;  // sha256:…
+    bool kept = false;
+    std::vector<std::string> signers;  // whose lines count
+    std::string text;
+  };
+  std::string kind;  // vendor, site
+  std::string name;  // of the vendor or site
+  std::uint64_t epoch = 0;
+  std::vector<Text> texts;  // the kept one first
+};
+
 struct StatusView {
   std::string role;  // site, device
   std::string name;
@@ -86,6 +100,7 @@ struct StatusView {
   std::string home_relay;
   bool relay_connected = false;
   bool locked = false;
+  bool forked = false;  // a root has two texts for its newest epoch: nothing new is granted
   bool clock_ok = true;
   bool audit_ok = true;
   bool lease_fresh = false;  // of the agent's site; on a laptop: of every site in use

@@ -78,6 +78,8 @@ class Commands::Impl {
         {"lock", &Impl::lock},
         {"unlock", &Impl::unlock},
         {"clock-reset", &Impl::clock_reset},
+        {"forks", &Impl::forks},
+        {"fork-choose", &Impl::fork_choose},
         {"ping", &Impl::ping},
         {"audit", &Impl::audit},
         {"ca", &Impl::ca},
@@ -139,6 +141,16 @@ class Commands::Impl {
   }
   Run clock_reset(Arguments&) {
     return [this](Answer answer) { core_.reset_clock(now(), plain(std::move(answer))); };
+  }
+  Run forks(Arguments&) {
+    return [this](const Answer& answer) {
+      answer(Reply::ok({{"forks", show_all(core_.forks())}}));
+    };
+  }
+  Run fork_choose(Arguments& arguments) {
+    return [this, text = arguments.text("text")](Answer answer) {
+      core_.choose_fork(now(), text, plain(std::move(answer)));
+    };
   }
   Run ping(Arguments& arguments) {
     return [this, to = arguments.text("to")](Answer answer) {

@@ -75,6 +75,7 @@ json show(const agent::StatusView& status) {
           {"home_relay", status.home_relay},
           {"relay_connected", status.relay_connected},
           {"locked", status.locked},
+          {"forked", status.forked},
           {"clock_ok", status.clock_ok},
           {"audit_ok", status.audit_ok},
           {"lease_fresh", status.lease_fresh},
@@ -86,6 +87,16 @@ json show(const agent::StatusView& status) {
           {"ends", std::move(ends)},
           {"documents", status.documents ? show(*status.documents) : json()},
           {"peers", std::move(peers)}};
+}
+
+json show(const agent::ForkView& fork) {
+  auto texts = json::array();
+  for (const auto& text : fork.texts) {
+    texts.push_back(
+        {{"hash", text.hash}, {"kept", text.kept}, {"signers", text.signers}, {"text", text.text}});
+  }
+  return {
+      {"root", fork.kind}, {"name", fork.name}, {"epoch", fork.epoch}, {"texts", std::move(texts)}};
 }
 
 json show(const agent::ServiceView& service) {

@@ -12,6 +12,7 @@ namespace culvert::local {
 nlohmann::json show(const agent::StatusView& status);
 nlohmann::json show(const agent::DocumentsView& documents);
 nlohmann::json show(const agent::PeerView& peer);
+nlohmann::json show(const agent::ForkView& fork);
 nlohmann::json show(const agent::ServiceView& service);
 nlohmann::json show(const agent::RequestView& request);
 nlohmann::json show(const agent::PingResult& ping);

@@ -232,7 +232,7 @@ void Shell::resolve_stun(const ResolveStun& what) {
       loop_, what.host, [this, what](Result<std::vector<IpAddress>> found) {
         std::vector<Endpoint> endpoints;
         for (const IpAddress& address : found.value_or(std::vector<IpAddress>())) {
-          if (leads_inside(address) && !options_.allow_private_relays) continue;
+          if (leads_inside(address, what.inside) && !options_.allow_private_relays) continue;
           endpoints.push_back({address, what.port});
         }
         core_->handle_stun_servers(now(), what.host, std::move(endpoints));

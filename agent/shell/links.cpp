@@ -15,7 +15,9 @@ using runtime::TlsVerify;
 namespace {
 
 constexpr std::string_view kAllowHint =
-    " (a private address from the coordinator; \"allow_private_relays\": true permits it)";
+    " (a private address from the coordinator; a \"private:\" or \"relay:\" line of the site's "
+    "policy "
+    "permits it, or \"allow_private_relays\": true in the configuration)";
 
 std::string inside_refused(const IpAddress& address) {
   return "the relay's address " + format(address) + " is refused" + std::string(kAllowHint);
@@ -114,8 +116,13 @@ void RelayLinks::open(const OpenRelay& what) {
   runtime::ConnectOptions connect;
   if (!allow_private_) {
     const auto literal = parse_address(to.host);
-    if (literal && leads_inside(*literal)) return late_failure(inside_refused(*literal));
-    if (!proxy) connect.allowed = [](const IpAddress& at) { return !leads_inside(at); };
+    if (literal && leads_inside(*literal, what.relay.inside))
+      return late_failure(inside_refused(*literal));
+    if (!proxy) {
+      connect.allowed = [inside = what.relay.inside](const IpAddress& at) {
+        return !leads_inside(at, inside);
+      };
+    }
   }
   link.connecting = std::make_unique<runtime::StreamConnect>(
       loop_, to, std::move(*tls), std::move(connect),

@@ -28,9 +28,9 @@ Result<ChainMove> RootChain::offer(const note::Note& note, const Suspensions& su
 // A verified next epoch.
 Result<ChainMove> RootChain::walk(const note::Note& note, Root root) {
   const auto hash = note::hash(note);
-  if (root.epoch == floor_.epoch && hash != floor_.hash) return rival(note, root.epoch);
   auto kept = note::keep_known(note, keys_of(roots_.size(), root));
   if (!kept) return fail_with(kept.error());
+  if (root.epoch == floor_.epoch && hash != floor_.hash) return rival(*kept, root.epoch);
   notes_.push_back(std::move(*kept));
   roots_.push_back(std::move(root));
   hashes_.push_back(hash);
@@ -104,7 +104,9 @@ Result<ChainMove> RootChain::known_epoch(const note::Note& note, const Root& roo
                             ? verify_genesis(note, pin_)
                             : verify_step(roots_[index - 1], hashes_[index - 1], note, suspended);
   if (!verified) return fail_with(verified.error());
-  return rival(note, root.epoch);
+  const auto kept = note::keep_known(note, keys_of(index, root));
+  if (!kept) return fail_with(kept.error());
+  return rival(*kept, root.epoch);
 }
 
 tl::unexpected<Error> RootChain::rival(const note::Note& note, std::uint64_t epoch) {
@@ -115,6 +117,23 @@ tl::unexpected<Error> RootChain::rival(const note::Note& note, std::uint64_t epo
   if (epoch == floor_.epoch && floor_.fork == Fork::kNone) floor_.fork = Fork::kStopped;
   return fail(ErrorCode::kConflict,
               "root: epoch " + std::to_string(epoch) + " was signed with two texts");
+}
+
+std::optional<RootFork> RootChain::fork() const {
+  if (!forked()) return std::nullopt;
+  RootFork out;
+  if (roots_.size() == floor_.epoch) {
+    out.root = roots_.back();
+    out.texts.push_back({notes_.back(), true});
+  }
+  for (const note::Note& note : rivals_) {
+    const auto root = Root::parse(note.text);
+    if (!root || root->epoch != floor_.epoch) continue;
+    if (out.texts.empty()) out.root = *root;
+    out.texts.push_back({note, false});
+  }
+  if (out.texts.empty()) return std::nullopt;
+  return out;
 }
 
 Status RootChain::choose(const Hash& hash) {

@@ -11,6 +11,7 @@
 #include "proto/core/result.hpp"
 #include "proto/note/note.hpp"
 #include "proto/trust/floors.hpp"
+#include "proto/trust/root_fork.hpp"
 #include "proto/trust/step.hpp"
 
 namespace culvert::trust {
@@ -51,6 +52,7 @@ class RootChain {
 
   // The newest epoch has two texts: no new grants until the next epoch, or until choose().
   bool forked() const { return floor_.fork == Fork::kStopped; }
+  std::optional<RootFork> fork() const;
   const std::deque<note::Note>& rivals() const { return rivals_; }  // of any epoch: alarm
   // The operator keeps this text of the newest epoch: the current one or a rival. kNotFound: it is
   // neither.

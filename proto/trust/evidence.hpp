@@ -19,6 +19,7 @@
 #include "proto/trust/limits.hpp"
 #include "proto/trust/places.hpp"
 #include "proto/trust/root.hpp"
+#include "proto/trust/root_fork.hpp"
 
 namespace culvert::trust {
 
@@ -108,9 +109,13 @@ class Evidence {
   bool clock_went_back(Now now) const;
   void reset_clock(Now now);  // `culvert clock-reset`
   bool forked() const;        // the newest epoch of some root has two texts: no new grants, alarm
+  std::vector<RootFork> forks() const;     // what forked() is about
   std::vector<note::Note> rivals() const;  // other texts of roots, of any epoch: alarm
-  Status choose_fork(const Hash& text);    // `culvert fork choose`: the text to keep
-  // What the next root, not signed yet, would end that is vouched for now: one line each.
+  // `culvert fork choose`: the text of a newest epoch that is in force from now on. kNotFound: no
+  // fork known here has that text.
+  Status choose_fork(const Hash& text);
+  // Lists what is vouched for now and would not be under `next`, a root that nobody has signed yet:
+  // one line each.
   std::vector<std::string> what_ends(const Root& next) const;
   std::vector<Alarm> alarms() const;    // of nodes; bounded, see alarms.hpp
   std::uint64_t alarms_raised() const;  // the number of the last one: cheap to compare

@@ -116,6 +116,16 @@ std::vector<note::Note> Evidence::rivals() const {
   return out;
 }
 
+std::vector<RootFork> Evidence::forks() const {
+  std::vector<RootFork> out;
+  const auto add = [&](const RootChain& chain) {
+    if (auto fork = chain.fork()) out.push_back(std::move(*fork));
+  };
+  if (state_->vendor) add(*state_->vendor);
+  for (const auto& [id, site] : state_->sites) add(site.chain);
+  return out;
+}
+
 Status Evidence::choose_fork(const Hash& text) { return state_->choose_fork(text); }
 
 namespace {

@@ -93,6 +93,17 @@ std::string describe(const Settings& settings, const Identity& identity) {
   return out + "}";
 }
 
+Result<std::string> policy_line(const Settings& settings, const Identity& identity) {
+  if (!identity.tls) {
+    return fail(ErrorCode::kInvalid,
+                "a policy names a relay by its certificate, and \"plain\" relays have none here");
+  }
+  const auto host = settings.host.empty() ? host_name() : settings.host;
+  return "relay: " + host + " " + std::to_string(settings.listen.port) + " " +
+         crypto::format_x25519(identity.key.public_key.view()) + " " +
+         trust::format_hash(identity.tls->certificate_sha256().view());
+}
+
 runtime::TlsIdentity with_derp_certificate(const Identity& identity, WallTime now) {
   const auto more = runtime::self_signed(
       {.common_name = "derpkey" + identity.key.public_key.hex(), .serial = derp::kProtocolVersion},

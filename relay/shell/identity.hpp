@@ -21,6 +21,9 @@ Result<Identity> load_identity(const Settings& settings, Rng& rng, WallTime now)
 
 // The line that goes into the coordinator's list of relays, as JSON.
 std::string describe(const Settings& settings, const Identity& identity);
+// The `relay:` line of a site's policy (proto/trust/policy.hpp). kInvalid: the relay has no
+// certificate of its own.
+Result<std::string> policy_line(const Settings& settings, const Identity& identity);
 
 // Only with TLS 1.3, which hides it: the certificate that tells stock clients our key, so that they
 // write at once ("fast start"). CN derpkey<hex>, serial number = protocol version.

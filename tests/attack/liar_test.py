@@ -53,6 +53,34 @@ def old_copy(stage, mesh, check, grant):
     stage.until(30, "the laptop is back", lambda: mesh.status()["coordinator_connected"])
 
 
+def named_relay(stage, mesh, check, start):
+    """The site's policy names the honest relay: the liar's relays stay untouched, private or not."""
+    line = stage.run(mesh.operator, "culvert-relay", "describe", "--policy-line", "--config",
+                     stage.path("relay.json")).splitlines()[-1]
+    site = ["--dir", stage.path("site")]
+    stage.run(mesh.cluster, "culvert", "policy", "edit", *site)
+    draft = stage.path("site/policy.draft")
+    with open(draft) as file:
+        text = file.read()
+    with open(draft, "w") as file:
+        file.write(text.replace("service: ", line + "\nservice: ", 1))
+    stage.run(mesh.cluster, "culvert", "policy", "sign", draft, *site, "--key", site[1] + "/root.key")
+    os.makedirs(stage.path("documents"))
+    shutil.copy(draft, stage.path("documents/policy.note"))
+    stage.end("laptop")
+    stage.end("agent")
+    stage.end("liar-again")
+    untouched = Canary()
+    start("liar-of-relays", untouched.port)
+    mesh.agent_words = ("--documents", stage.path("documents"))
+    mesh.start_agent(token=None)
+    stage.until(60, "the agent refuses the liar's relays",
+                lambda: "no relay may be used" in stage.log("agent"))
+    stage.until(30, "it is connected to the liar", lambda: json.loads(stage.run(
+        mesh.cluster, "culvert", "--state", stage.path("agent"), "--json", "status"))["coordinator_connected"])
+    check("an agent opens no relay that its site's policy does not name", untouched.count == 0)
+
+
 def play(stage, check):
     here = Place("here")
     mesh = Mesh(stage, here, here, here, loopback=True, lease="30s")
@@ -96,6 +124,7 @@ def play(stage, check):
     stage.until(15, "denied at the site's own agent, it is dark", lambda: "hello" not in mesh.curl(
         "https://%s/" % API, ok=None))
     check("a withheld revocation is no help against the site's own denial", True)
+    named_relay(stage, mesh, check, start)
 
 
 if __name__ == "__main__":

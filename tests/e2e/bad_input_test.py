@@ -172,6 +172,10 @@ def check_configs(stage, check):
             path = stage.write("bad.json", content)
             check.line("%s, configuration %r" % (program, content), USAGE, pattern,
                        words + ["--config", path])
+        if program == "culvert":
+            many = {"s%d" % i: {"upstream": "127.0.0.1:1"} for i in range(121)}
+            check.line("an agent of 121 services", USAGE, "at most 120.*another agent", words + [
+                "--config", stage.write("many.json", json.dumps({"services": many}))])
         check.line(program + ", no such configuration", FAILED if program != "culvert-relay" else
                    USAGE, "no such file", words + ["--config", stage.path("nothing.json")])
     check("none of it made a state folder", not os.path.exists(stage.path("c0")))
@@ -390,6 +394,12 @@ def check_requests(stage, mesh, check):
     check.line("admit without what was read", USAGE, "sha256.*--person", culvert(
         "device", "admit", "--key", stage.path("vendor/admission.key"), "--device",
         mesh.status()["identity"]))
+    check.line("fork choose: not a hash", USAGE, "culvert fork list", culvert(
+        "fork", "choose", "the first", state=laptop))
+    check.line("fork choose: no such text", FAILED, "culvert fork list", culvert(
+        "fork", "choose", "sha256:" + "0" * 64, state=laptop))
+    check("fork list: one text for each root",
+          "one text" in stage.run(HERE, *culvert("fork", "list", state=laptop)))
     check.line("second agent on the same state", FAILED, "already runs.*culvert down.*--state",
                culvert("up", state=laptop))
     check("the first one runs on", mesh.status()["coordinator_connected"])

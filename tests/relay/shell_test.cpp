@@ -247,6 +247,9 @@ TEST_CASE("relay program: starts without configuration, describes itself, answer
       std::regex(R"re(\{"id":"relay","host":"r\.example","port":0,"stun_port":0,)re"
                  R"re("key":"x25519:[0-9a-f]{64}","certificate":"sha256:[0-9a-f]{64}"\}\n)re")));
   CHECK(run_program(kProgram + " describe --host r.example" + common).output == first.output);
+  CHECK(std::regex_match(
+      run_program(kProgram + " describe --policy-line --host r.example" + common).output,
+      std::regex(R"re(relay: r\.example 0 x25519:[0-9a-f]{64} sha256:[0-9a-f]{64}\n)re")));
   namespace fs = std::filesystem;
   for (const auto* file : {"/state/relay.key", "/state/tls.pem"}) {
     CHECK((fs::status(folder + file).permissions() & fs::perms::mask) ==

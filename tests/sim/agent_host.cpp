@@ -24,6 +24,7 @@ AgentHost::AgentHost(const AgentHost& original, const Place& place)
       relay_(original.relay_),
       disk_(original.backup()),
       audit_parted_(true),
+      pinned_relay_(original.pinned_relay_),
       services_(original.services_),
       has_started_(true) {
   listen();
@@ -262,7 +263,14 @@ void AgentHost::open_relay(const agent::OpenRelay& open) {
     core_->handle_relay_closed(now(), connection, why);
     pump();
   };
-  relays_[connection].stream = context_.network.connect(id(), relay_, std::move(events));
+  const bool pinned = open.relay.certificate_sha256 == kRelayPin;
+  if (pinned_relay_ && !pinned) {
+    context_.oracle.violation(name() + " opens the relay " + open.relay.id +
+                              ", which its site's policy does not name");
+  }
+  Endpoint to = relay_;
+  if (open.relay.host != kRelayHost) to.port = 0;  // nobody listens there
+  relays_[connection].stream = context_.network.connect(id(), to, std::move(events));
 }
 
 void AgentHost::flush_relay(agent::ConnectionId connection) {

@@ -43,6 +43,8 @@ class AgentHost final : public Host {
   Instant next_deadline() const override;
   void handle_timeout() override;
 
+  // The policy of its site names the relay, with kRelayPin: another relay is a violation.
+  void require_pinned_relay() { pinned_relay_ = true; }
   void set_services(std::vector<KnownService> services) { services_ = std::move(services); }
   void move_to(const Place& place);  // another network: its streams break
   void rest(Duration time);          // nobody uses it: no traffic of its own
@@ -114,6 +116,7 @@ class AgentHost final : public Host {
   Endpoint relay_;
   std::unique_ptr<Disk> disk_ = std::make_unique<Disk>();
   bool audit_parted_ = false;
+  bool pinned_relay_ = false;
   std::size_t entries_read_ = 0;  // of the audit log
   std::set<std::string> opened_;  // grants that they say are in force, or were
   std::vector<KnownService> services_;

@@ -72,7 +72,7 @@ Vendor make_vendor(Rng& rng, WallTime now) {
 
 SiteDocuments make_site(const Vendor& vendor, const std::string& name,
                         const std::vector<std::string>& services, std::chrono::seconds lease,
-                        Rng& rng, WallTime now) {
+                        std::vector<trust::PolicyRelay> relays, Rng& rng, WallTime now) {
   const auto at_site = [&](const char* user) { return std::string(user) + "@" + name; };
   SiteDocuments site{make_holder(at_site("rob"), rng),
                      make_holder(at_site("bob"), rng),
@@ -97,6 +97,7 @@ SiteDocuments make_site(const Vendor& vendor, const std::string& name,
   site.policy.issued = now;
   site.policy.expires = now + std::chrono::hours{24 * 365};
   site.policy.lease = lease;
+  site.policy.relays = std::move(relays);
   const auto group = must(trust::Label::parse(kGroup));
   for (std::size_t i = 0; i < services.size(); ++i) {
     const auto fqdn = must(trust::Fqdn::parse(services[i] + "." + name));

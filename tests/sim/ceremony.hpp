@@ -19,6 +19,9 @@ namespace culvert::sim {
 
 inline constexpr const char* kCoordinatorUrl = "https://coordinator.sim:7443";
 inline constexpr const char* kVendorName = "vendor.example";
+inline constexpr const char* kRelayHost = "relay.sim";
+inline constexpr crypto::Hash kRelayPin{
+    {1}};  // of the first site's `relay:` line; nobody checks it
 
 struct KeyHolder {
   trust::Person person;
@@ -55,7 +58,7 @@ KeyHolder make_holder(const std::string& person, Rng& rng);
 Vendor make_vendor(Rng& rng, WallTime now);
 SiteDocuments make_site(const Vendor& vendor, const std::string& name,
                         const std::vector<std::string>& services, std::chrono::seconds lease,
-                        Rng& rng, WallTime now);
+                        std::vector<trust::PolicyRelay> relays, Rng& rng, WallTime now);
 std::string agent_token(const Vendor& vendor, const SiteDocuments& site, const std::string& name,
                         std::optional<trust::IdentityKey> replaces, Rng& rng, WallTime now);
 std::string device_token(const Vendor& vendor, const std::string& person);

@@ -23,7 +23,7 @@ RelayHost::RelayHost(Context& context, const Vendor& vendor, const Place& place)
 control::RelayInfo RelayHost::info() const {
   control::RelayInfo info;
   info.id = "relay-1";
-  info.host = "relay.sim";
+  info.host = kRelayHost;
   info.port = kRelayPort;
   info.stun_port = kStunServerPort;
   info.key = key_.public_key;
@@ -101,9 +101,9 @@ void RelayHost::pump() {
 // --- coordinator ---
 
 CoordinatorHost::CoordinatorHost(Context& context, const Vendor& vendor,
-                                 const std::vector<SiteDocuments>& sites, control::RelayInfo relay,
-                                 const Place& place)
-    : Host(context, "coordinator", place), vendor_(vendor), relay_(std::move(relay)) {
+                                 const std::vector<SiteDocuments>& sites,
+                                 std::vector<control::RelayInfo> relays, const Place& place)
+    : Host(context, "coordinator", place), vendor_(vendor), relays_(std::move(relays)) {
   must(coordinator::add_vendor(store_, note::render_bundle(vendor.chain), now()));
   for (const auto& site : sites) {
     auto notes = site.notes;
@@ -115,8 +115,8 @@ CoordinatorHost::CoordinatorHost(Context& context, const Vendor& vendor,
 void CoordinatorHost::start() {
   say("starts");
   context_.network.set_up(id(), true);
-  coordinator::CoreOptions options{
-      vendor_.control.clone(), vendor_.lease.clone(), vendor_.ticket.clone(), {relay_}};
+  coordinator::CoreOptions options{vendor_.control.clone(), vendor_.lease.clone(),
+                                   vendor_.ticket.clone(), relays_};
   core_ = std::make_unique<coordinator::Core>(std::move(options), store_, context_.rng);
   if (const auto loaded = core_->load(now()); !loaded) give_up(loaded.error().message);
   context_.network.listen(id(), kCoordinatorPort, Framing::kMessages,

@@ -41,7 +41,7 @@ class RelayHost final : public Host {
 class CoordinatorHost final : public Host {
  public:
   CoordinatorHost(Context& context, const Vendor& vendor, const std::vector<SiteDocuments>& sites,
-                  control::RelayInfo relay, const Place& place);
+                  std::vector<control::RelayInfo> relays, const Place& place);
 
   void start() override;
   void crash() override;
@@ -59,7 +59,7 @@ class CoordinatorHost final : public Host {
   void pump();
 
   const Vendor& vendor_;
-  control::RelayInfo relay_;
+  std::vector<control::RelayInfo> relays_;
   coordinator::MemoryStore store_, backup_;
   std::unique_ptr<coordinator::Core> core_;
   std::uint64_t malformed_ = 0;  // counted by cores that are gone

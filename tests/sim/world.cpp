@@ -47,12 +47,17 @@ World::World(std::uint64_t seed, bool verbose)
       vendor_(make_vendor(rng_, kBase)) {
   const auto lease = draw_lease(seed);
   const auto now = kBase + 3600s - 60s;  // a minute before the programs start: clocks differ
-  sites_.push_back(make_site(vendor_, "acme.byoc.example.com", {"api", "db"}, lease, rng_, now));
-  sites_.push_back(make_site(vendor_, "bolt.byoc.example.com", {"api"}, lease, rng_, now));
   std::uint8_t address = 1;
   relay_ = std::make_unique<RelayHost>(context_, vendor_, public_place(address++));
-  coordinator_ = std::make_unique<CoordinatorHost>(context_, vendor_, sites_, relay_->info(),
-                                                   public_place(address++));
+  const auto relay_info = relay_->info();
+  // The coordinator offers a relay that no policy names, before the one that the first site names.
+  const control::RelayInfo rival{"rival", "rival.sim", kRelayPort, 0, relay_info.key, {}};
+  const trust::PolicyRelay named{relay_info.host, relay_info.port, relay_info.key, kRelayPin};
+  sites_.push_back(
+      make_site(vendor_, "acme.byoc.example.com", {"api", "db"}, lease, {named}, rng_, now));
+  sites_.push_back(make_site(vendor_, "bolt.byoc.example.com", {"api"}, lease, {}, rng_, now));
+  coordinator_ = std::make_unique<CoordinatorHost>(
+      context_, vendor_, sites_, std::vector{rival, relay_info}, public_place(address++));
   const Endpoint coordinator{network_.place(coordinator_->id()).address, kCoordinatorPort};
   const Endpoint relay{network_.place(relay_->id()).address, kRelayPort};
   const auto add_agent = [&](const std::string& name, const SiteDocuments& site) {
@@ -60,6 +65,7 @@ World::World(std::uint64_t seed, bool verbose)
         context_,
         site_options(name, site, agent_token(vendor_, site, name, std::nullopt, rng_, now)),
         places_.draw(), coordinator, relay));
+    if (!site.policy.relays.empty()) agents_.back()->require_pinned_relay();
   };
   add_agent("acme-1", sites_[0]);
   if (chance(50)) add_agent("acme-2", sites_[0]);

@@ -63,6 +63,51 @@ TEST_CASE("documents: a policy that the coordinator withholds takes effect by a 
   CHECK(w.site.core->status(w.now).policy_serial == 2);
 }
 
+TEST_CASE("documents: two texts of one epoch of a root stop new grants until somebody chooses") {
+  Withheld w;
+  w.approved(kApi);
+  REQUIRE(w.serves_within(5s));
+  const auto first =
+      w.second_site_root([](trust::Root& root) { root.expires = root.expires + 1h; });
+  const auto second =
+      w.second_site_root([](trust::Root& root) { root.expires = root.expires + 2h; });
+  w.site.core->learn_documents(w.now, {file("root.note", {first})});
+  CHECK_FALSE(w.site.core->status(w.now).forked);
+  w.site.core->learn_documents(w.now, {file("root.note", {first}), file("other.note", {second})});
+  CHECK(w.site.core->status(w.now).forked);
+  w.run(1ms);
+  CHECK(w.logged("a root has two texts for its newest epoch: no new grants") == 1);
+  CHECK(w.site_serves());  // what is in force goes on
+  w.approved(kDb);
+  w.run(5s);
+  CHECK(w.site.core->services(w.now).size() == 1);
+  const auto forks = w.site.core->forks();
+  REQUIRE(forks.size() == 1);
+  CHECK(forks[0].kind == "site");
+  CHECK(forks[0].epoch == 2);
+  REQUIRE(forks[0].texts.size() == 2);
+  CHECK(forks[0].texts[0].kept);
+  CHECK(forks[0].texts[0].hash == trust::format_hash(note::hash(first).view()));
+  CHECK(forks[0].texts[1].text == second.text);
+  CHECK(forks[0].texts[1].signers.size() == 1);
+  std::optional<Status> chosen;
+  const auto choose = [&](const std::string& text) {
+    w.site.core->choose_fork(w.now, text, [&](Status done) { chosen = std::move(done); });
+  };
+  choose("the first");
+  CHECK(chosen->error().code == ErrorCode::kInvalid);
+  choose(trust::format_hash(trust::to_hash(w.site_ref.id).view()));
+  CHECK(chosen->error().code == ErrorCode::kNotFound);
+  choose(forks[0].texts[1].hash);
+  CHECK(chosen->has_value());
+  CHECK(w.site.core->forks().empty());
+  CHECK_FALSE(w.site.core->status(w.now).forked);
+  CHECK(w.run_until([&] { return w.site.core->services(w.now).size() == 2; }, 5s));
+  REQUIRE(w.start(w.site));  // the choice is durable
+  w.site.core->learn_documents(w.now, {file("root.note", {first}), file("other.note", {second})});
+  CHECK_FALSE(w.site.core->status(w.now).forked);
+}
+
 TEST_CASE("documents: a revocation that the coordinator withholds ends its grant by a file") {
   Withheld w;
   const auto grant = w.approved(kApi);

@@ -20,7 +20,7 @@ Bytes frame(derp::FrameType type, std::initializer_list<ByteView> parts) {
 // Logged in to one relay.
 struct Node {
   Node() {
-    relays.set_map({{"one", "relay.example.com", 7444, 0, relay.public_key, {}}}, out);
+    relays.set_map({{{"one", "relay.example.com", 7444, 0, relay.public_key, {}}, {}, true}}, out);
     relays.set_wanted(now, true, out);
     relays.ticket(now, "one", "a ticket", now.wall + std::chrono::seconds{6000}, out);
     REQUIRE(connection == 1);
@@ -83,6 +83,35 @@ TEST_CASE(
     if (node.now.steady >= Instant{1'000'000'000} + 25s) CHECK(node.relays.home().empty());
   }
   CHECK(node.connection == before + 1);
+}
+
+TEST_CASE("relays: packets for a site that names its relays take no other one") {
+  Node node;
+  const Bytes packet(100, 7);
+  CHECK(node.relays.home_for(node.peer) == "one");
+  node.relays.set_met_at({{node.peer, {"two"}}});
+  CHECK(node.relays.home_for(node.peer).empty());
+  CHECK(node.relays.ready_since(node.peer) == Instant{});
+  CHECK(!node.relays.says_gone(node.peer));
+  CHECK(!node.relays.send(node.now, node.peer, packet));
+  CHECK(node.relays.home() == "one");  // for everybody else
+  node.relays.set_met_at({{node.peer, {"one", "two"}}});
+  CHECK(node.relays.home_for(node.peer) == "one");
+  CHECK(node.relays.send(node.now, node.peer, packet));
+}
+
+TEST_CASE("relays: another choice of the same list leaves and takes up relays") {
+  Node node;
+  auto map = node.relays.map();
+  map.push_back({{"two", "two.example.com", 7444, 0, node.relay.public_key, {}}, {}, true});
+  node.relays.set_map(map, node.out);
+  CHECK(node.relays.home() == "one");  // its connection goes on
+  CHECK(node.out.events.empty());
+  map.front().kept = false;
+  node.relays.set_map(map, node.out);
+  CHECK(node.relays.home().empty());
+  REQUIRE(node.out.events.size() == 1);
+  CHECK(std::holds_alternative<CloseRelay>(node.out.events.front()));
 }
 
 TEST_CASE("memory: a site store that has lost its floors is refused, a new one is not") {

@@ -13,6 +13,15 @@ note::Note World::next_policy(const std::function<void(trust::Policy&)>& edit) {
   return *trust::sign_statement(policy, trust::Signer{site_root_.name, site_root_.key});
 }
 
+note::Note World::second_site_root(const std::function<void(trust::Root&)>& edit) const {
+  auto root = *trust::Root::parse(site_root_note_.text);
+  root.epoch = 2;
+  root.previous = note::hash(site_root_note_);
+  root.genesis = trust::to_hash(site_ref.id);
+  edit(root);
+  return *trust::sign_statement(root, trust::Signer{site_root_.name, site_root_.key});
+}
+
 note::Note World::fresh_note() const {
   trust::Fresh fresh;
   fresh.site = site_ref;

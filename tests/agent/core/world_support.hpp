@@ -75,6 +75,8 @@ class World {
   std::string agent_token() const { return agent_token_; }
   // The next policy, signed; nobody is told of it.
   note::Note next_policy(const std::function<void(trust::Policy&)>& edit);
+  // The second epoch of the site's root, signed; each edit makes another text.
+  note::Note second_site_root(const std::function<void(trust::Root&)>& edit) const;
   note::Note fresh_note() const;  // by the site's lease key: policy and root as they are now
   note::Note revocation_of(const std::string& grant);  // by the customer's approver
   // What the customer's lease server knows: the site's own documents.

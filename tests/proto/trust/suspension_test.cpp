@@ -290,10 +290,17 @@ TEST_CASE("fork: an operator chooses the text, also after a restart") {
   CHECK(refusal(evidence, rival, w.now) == ErrorCode::kConflict);
   CHECK(refusal(evidence, next, w.now) == ErrorCode::kUnverified);
   CHECK(evidence.choose_fork(note::hash(next)).error().code == ErrorCode::kNotFound);
+  const auto forks = evidence.forks();
+  REQUIRE(forks.size() == 1);
+  REQUIRE(forks[0].texts.size() == 2);
+  CHECK(forks[0].texts[0].kept);
+  CHECK(forks[0].texts[0].note.text == w.vendor2_note.text);
+  CHECK(forks[0].texts[1].note.text == rival.text);
   const auto grant = w.approved();
   must(evidence.offer(grant, w.now));
   SECTION("the one that is kept: the rival stops nothing any longer") {
     CHECK(evidence.choose_fork(note::hash(w.vendor2_note)));
+    CHECK(evidence.forks().empty());
     CHECK(refusal(evidence, rival, w.now) == ErrorCode::kConflict);
     CHECK_FALSE(evidence.forked());
     evidence.advance(w.now);
