@@ -124,6 +124,8 @@ void Core::Parts::document_offered(Now now, Documents::Waiting& offered,
     return log(LogLevel::kDebug, "a document is not taken", offered.file + ": " + why.message);
   }
   documents.refused[offered.file] = why.message;
+  if (why.code == ErrorCode::kConflict)
+    access_dirty = true;  // a second text of a root stops grants
   if (why.code == ErrorCode::kConflict && documents.said[offered.file] != why.message) {
     audit::Entry entry;
     entry.kind = audit::Kind::kAlarm;

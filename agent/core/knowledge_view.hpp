@@ -1,7 +1,8 @@
-// What an agent shows of its documents: what ends, and what came by files.
+// What an agent shows of its documents: what ends, what came by files, and forks of roots.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -23,6 +24,20 @@ struct DocumentsView {  // of the folder of documents
   std::size_t files = 0;
   std::size_t notes = 0;                                 // that are known here
   std::vector<std::pair<std::string, std::string>> bad;  // file, why
+};
+
+// Two texts of the newest epoch of a root, while nobody has chosen between them.
+struct ForkView {
+  struct Text {
+    std::string hash;  // sha256:…
+    bool kept = false;
+    std::vector<std::string> signers;  // whose lines count
+    std::string text;
+  };
+  std::string kind;  // vendor, site
+  std::string name;  // of the vendor or site
+  std::uint64_t epoch = 0;
+  std::vector<Text> texts;  // the kept one first
 };
 
 }  // namespace culvert::agent

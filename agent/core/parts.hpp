@@ -11,6 +11,7 @@
 #include "agent/core/journal.hpp"
 #include "agent/core/offers.hpp"
 #include "agent/core/openings.hpp"
+#include "agent/core/pings.hpp"
 #include "agent/core/relays.hpp"
 #include "agent/core/rights.hpp"
 #include "proto/control/client.hpp"
@@ -145,13 +146,8 @@ struct Core::Parts {
   Relays relays;
   std::vector<control::RelayInfo> offered_relays;     // by the coordinator
   std::map<std::string, std::vector<Endpoint>> stun;  // by relay host
-  struct Ping {
-    std::string name;
-    crypto::RelayKey relay;
-    Done<PingResult> done;
-  };
-  std::map<path::PingId, Ping> pings;
-  std::vector<std::pair<Done<PingResult>, Result<PingResult>>> answered_pings;
+  Pings pings;
+  AnsweredPings answered_pings;
   Documents documents;
   std::string lease_error;  // of the customer's lease server; empty: none
   std::map<std::pair<trust::Ending, std::string>, int> warned;  // the thresholds that were logged

@@ -52,8 +52,7 @@ class Relays {
   std::vector<std::string> tickets_due(Now now);
   void ticket(Now now, const std::string& relay, std::string note, WallTime until, Effects& out);
 
-  // Every ready relay that may carry the peer's packets says that the peer is not there, and there
-  // is at least one.
+  // At least one ready relay may carry the peer's packets, and each such relay says "not here".
   bool says_gone(const crypto::RelayKey& peer) const;
   // Queues the packet for the best relay that is ready, may carry the peer's packets, and does not
   // say that the peer is not there. False: no such relay, or the packet is too large.

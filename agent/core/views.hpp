@@ -72,20 +72,6 @@ struct PeerView {
   std::uint64_t bytes_out = 0;
 };
 
-// Two texts of the newest epoch of a root, while nobody has chosen between them.
-struct ForkView {
-  struct Text {
-    std::string hash;  // sha256:…
-    bool kept = false;
-    std::vector<std::string> signers;  // whose lines count
-    std::string text;
-  };
-  std::string kind;  // vendor, site
-  std::string name;  // of the vendor or site
-  std::uint64_t epoch = 0;
-  std::vector<Text> texts;  // the kept one first
-};
-
 struct StatusView {
   std::string role;  // site, device
   std::string name;
@@ -127,9 +113,8 @@ struct FlowContext {
   std::string grant;
   std::string device;  // ed25519:…
   WallTime ends;
-  std::uint64_t audit = 0;  // index of the flow-open entry in this agent's log
-  std::uint64_t member =
-      0;  // its number among the flows that this entry announced; 0: its own entry
+  std::uint64_t audit = 0;   // index of the flow-open entry in this agent's log
+  std::uint64_t member = 0;  // number among the flows that this entry announced; 0: its own
 };
 
 }  // namespace culvert::agent

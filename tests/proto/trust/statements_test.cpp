@@ -1,7 +1,11 @@
 // Every way in which the text of a statement can be wrong.
 #include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <set>
 
+#include "proto/trust/lease_question.hpp"
 #include "proto/trust/token.hpp"
 #include "tests/proto/trust/trust_support.hpp"
 
@@ -158,6 +162,13 @@ std::string mapped(std::string text, int (*change)(int)) {
   return text;
 }
 
+// Into the fuzzer's corpus, with CULVERT_GOLDEN=write in the environment: for a change of a format.
+void write_golden(const std::string& name, const std::string& text) {
+  const auto wanted = std::getenv("CULVERT_GOLDEN");
+  if (wanted == nullptr || wanted != std::string_view("write")) return;
+  std::ofstream(std::filesystem::path(CULVERT_SOURCE_DIR) / "tests/fuzz/corpus" / name) << text;
+}
+
 }  // namespace
 
 TEST_CASE("statements: a good text parses and renders to itself") {
@@ -169,6 +180,42 @@ TEST_CASE("statements: a good text parses and renders to itself") {
   CHECK_FALSE(kind_of("culvert/grant/v2\n"));
   CHECK_FALSE(kind_of("culvert/token/v1\n"));
   CHECK_FALSE(kind_of(""));
+}
+
+// The committed texts, which are the fuzzer's corpus as well: a statement that was signed once must
+// stay readable.
+TEST_CASE("statements: the golden texts are of today's grammar, each field of it among them") {
+  const auto folder = std::filesystem::path(CULVERT_SOURCE_DIR) / "tests/fuzz/corpus/statement";
+  const auto fields = [](const std::string& text) {
+    std::set<std::string> out;
+    for (const auto& line : lines_of(text)) out.insert(field_of(line));
+    return out;
+  };
+  auto all = samples();
+  World w;
+  auto evidence = w.agent_evidence();
+  const auto grant = w.approved();
+  must(evidence.offer(grant, w.now));
+  evidence.claim(id_of(grant), w.now);
+  evidence.deny(grant_id(3), w.now);
+  all.push_back(sample("floors", evidence.floors()));
+  all.push_back(sample(
+      "lease-question",
+      LeaseQuestion{w.site, w.agent.identity, LeaseNonce{w.rng.array<32>()}, {}, {grant_id(1)}}));
+  for (const auto& s : all) {
+    auto name = s.name;
+    std::replace(name.begin(), name.end(), ' ', '-');
+    INFO(name);
+    write_golden("statement/" + name, s.text);
+    std::ifstream file(folder / name);
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    CHECK(s.round_trip(text) == text);
+    auto lines = fields(text);
+    auto today = fields(s.text);
+    lines.erase(lines_of(text).front());  // the type
+    today.erase(lines_of(s.text).front());
+    CHECK(lines == today);
+  }
 }
 
 TEST_CASE("statements: lines missing, doubled, out of order, unknown") {
@@ -516,6 +563,8 @@ TEST_CASE("token: round trip, and what is refused") {
   device.groups = {label("engineers"), label("sre")};
   device.notes = w.vendor_notes();
   CHECK(must(Token::parse(device.render())).render() == device.render());
+  write_golden("token/agent", text);
+  write_golden("token/device", device.render());
 
   const auto secret = to_hex(agent.secret.reveal());
   for (const auto& bad :
