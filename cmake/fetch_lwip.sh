@@ -1,6 +1,6 @@
 #!/bin/sh
 # Fetches lwIP's source from Debian, unpacks it to DIRECTORY (default: build/deps/lwip) and applies
-# agent/device/lwip/patches.
+# agent/stack/lwip/patches.
 #
 #   cmake/fetch_lwip.sh [DIRECTORY]
 #   cmake/fetch_lwip.sh --stamp      what .culvert-source says in a tree that is as it should be
@@ -14,7 +14,7 @@ dsc_sha256=07ecb7122b2882a5265c6d1413947dd9a054d5ae25150b7042885d3f3d0b5aad
 suite=trixie
 
 root=$(cd "$(dirname "$0")/.." && pwd)
-patches=$root/agent/device/lwip/patches
+patches=$root/agent/stack/lwip/patches
 stamp="$version $dsc_sha256 $(cat "$patches"/*.patch | sha256sum | cut -d ' ' -f 1)"
 if [ "${1:-}" = --stamp ]; then
   echo "$stamp"

@@ -5,7 +5,7 @@
 #include "coordinator/shell/commands.hpp"
 #include "coordinator/shell/pages.hpp"
 #include "proto/cli/completion.hpp"
-#include "proto/runtime/startup.hpp"
+#include "proto/runtime/loop/startup.hpp"
 
 using namespace culvert::coordinator;
 namespace cli = culvert::cli;

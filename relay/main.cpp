@@ -3,8 +3,8 @@
 #include <iostream>
 
 #include "proto/cli/completion.hpp"
-#include "proto/runtime/files.hpp"
-#include "proto/runtime/startup.hpp"
+#include "proto/runtime/disk/files.hpp"
+#include "proto/runtime/loop/startup.hpp"
 #include "relay/shell/pages.hpp"
 #include "relay/shell/serve.hpp"
 

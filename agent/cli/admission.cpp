@@ -1,6 +1,6 @@
 #include "agent/cli/admission.hpp"
 
-#include "proto/runtime/files.hpp"
+#include "proto/runtime/disk/files.hpp"
 #include "proto/trust/evidence.hpp"
 #include "proto/trust/fields.hpp"
 

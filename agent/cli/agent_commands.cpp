@@ -4,13 +4,13 @@
 #include <set>
 #include <thread>
 
+#include "agent/api/client.hpp"
 #include "agent/cli/call.hpp"
 #include "agent/cli/format.hpp"
 #include "agent/cli/options.hpp"
 #include "agent/cli/output.hpp"
 #include "agent/cli/screen.hpp"
-#include "agent/local/client.hpp"
-#include "proto/runtime/loop.hpp"
+#include "proto/runtime/loop/loop.hpp"
 
 namespace culvert::cli {
 
@@ -61,7 +61,7 @@ Status draw_status(const Common& common, bool again) {
 
 // Waits: what is typed after `down` may start another agent.
 bool has_ended(const Common& common) {
-  for (int polls = 0; local::is_in_use(common.state); ++polls) {
+  for (int polls = 0; api::is_in_use(common.state); ++polls) {
     if (polls == kMaxEndPolls) return false;
     std::this_thread::sleep_for(kEndPoll);
   }

@@ -1,13 +1,13 @@
 // What approvers do with their key: read and approve requests, end grants.
 #include <nlohmann/json.hpp>
 
+#include "agent/api/show.hpp"
 #include "agent/cli/options.hpp"
 #include "agent/cli/output.hpp"
 #include "agent/cli/session.hpp"
 #include "agent/cli/site_documents.hpp"
 #include "agent/cli/statement.hpp"
-#include "agent/local/show.hpp"
-#include "proto/runtime/files.hpp"
+#include "proto/runtime/disk/files.hpp"
 #include "proto/trust/display.hpp"
 #include "proto/trust/sign.hpp"
 

@@ -9,7 +9,7 @@
 #include "agent/cli/options.hpp"
 #include "agent/cli/output.hpp"
 #include "proto/core/time.hpp"
-#include "proto/runtime/loop.hpp"
+#include "proto/runtime/loop/loop.hpp"
 #include "proto/trust/fields.hpp"
 
 namespace culvert::cli {

@@ -1,12 +1,12 @@
 // `culvert audit --key`: the coordinator's copy of the audit log, newest first, a page at a time.
 #include <nlohmann/json.hpp>
 
+#include "agent/api/show.hpp"
 #include "agent/cli/format.hpp"
 #include "agent/cli/options.hpp"
 #include "agent/cli/output.hpp"
 #include "agent/cli/screen.hpp"
 #include "agent/cli/session.hpp"
-#include "agent/local/show.hpp"
 
 namespace culvert::cli {
 namespace {
@@ -20,7 +20,7 @@ nlohmann::json entry_of(const std::string& line) {
   const auto at = line.rfind(kReporter);
   const auto entry = audit::parse_entry(std::string_view(line).substr(0, at));
   if (!entry || at == std::string::npos) return {{"detail", line}};
-  auto out = local::show(*entry);
+  auto out = api::show(*entry);
   const auto reporter = line.substr(at + kReporter.size());
   const auto space = reporter.find(' ');
   constexpr std::string_view kName = " name=";

@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "agent/local/client.hpp"
+#include "agent/api/client.hpp"
 
 namespace culvert::cli {
 
@@ -12,7 +12,7 @@ Result<nlohmann::json> call(const Common& common, const std::string& command) {
 
 Result<nlohmann::json> call(const Common& common, const std::string& command,
                             const nlohmann::json& arguments) {
-  auto answer = local::call(common.state, command, arguments);
+  auto answer = api::call(common.state, command, arguments);
   if (answer) return std::move(*answer);
   auto [no_agent, error] = std::move(answer.error());
   if (no_agent) {

@@ -8,7 +8,7 @@
 #include "agent/cli/output.hpp"
 #include "agent/cli/pages.hpp"
 #include "agent/cli/parsed.hpp"
-#include "proto/runtime/files.hpp"
+#include "proto/runtime/disk/files.hpp"
 
 namespace culvert::cli {
 namespace {

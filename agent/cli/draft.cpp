@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "proto/runtime/files.hpp"
+#include "proto/runtime/disk/files.hpp"
 
 namespace culvert::cli {
 

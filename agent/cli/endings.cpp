@@ -4,10 +4,10 @@
 
 #include "agent/cli/format.hpp"
 #include "agent/cli/output.hpp"
-#include "agent/cli/statement.hpp"
 #include "agent/cli/session.hpp"
 #include "agent/cli/signing.hpp"
-#include "proto/runtime/files.hpp"
+#include "agent/cli/statement.hpp"
+#include "proto/runtime/disk/files.hpp"
 #include "proto/trust/sign.hpp"
 #include "proto/trust/token.hpp"
 

@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "proto/runtime/files.hpp"
+#include "proto/runtime/disk/files.hpp"
 #include "proto/trust/sign.hpp"
 
 namespace culvert::cli {

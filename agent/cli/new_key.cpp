@@ -7,7 +7,7 @@
 #include "agent/cli/keyfile.hpp"
 #include "agent/cli/output.hpp"
 #include "agent/cli/public_line.hpp"
-#include "proto/runtime/files.hpp"
+#include "proto/runtime/disk/files.hpp"
 #include "proto/trust/step.hpp"
 
 namespace culvert::cli {

@@ -10,7 +10,7 @@
 #include "agent/cli/format.hpp"
 #include "agent/cli/output.hpp"
 #include "agent/cli/signing.hpp"
-#include "proto/runtime/files.hpp"
+#include "proto/runtime/disk/files.hpp"
 #include "proto/trust/sign.hpp"
 
 namespace culvert::cli {

@@ -16,7 +16,7 @@
 #include "agent/cli/format.hpp"
 #include "agent/cli/options.hpp"
 #include "agent/cli/output.hpp"
-#include "proto/runtime/files.hpp"
+#include "proto/runtime/disk/files.hpp"
 
 namespace culvert::cli {
 namespace {

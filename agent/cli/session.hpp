@@ -8,8 +8,8 @@
 #include "agent/cli/options.hpp"
 #include "agent/shell/links.hpp"
 #include "proto/control/client.hpp"
-#include "proto/runtime/loop.hpp"
-#include "proto/runtime/timer.hpp"
+#include "proto/runtime/loop/loop.hpp"
+#include "proto/runtime/loop/timer.hpp"
 
 namespace culvert::cli {
 

@@ -6,7 +6,7 @@
 #include "agent/cli/format.hpp"
 #include "agent/cli/output.hpp"
 #include "agent/cli/session.hpp"
-#include "proto/runtime/loop.hpp"
+#include "proto/runtime/loop/loop.hpp"
 #include "proto/trust/sign.hpp"
 
 namespace culvert::cli {

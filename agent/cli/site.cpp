@@ -6,8 +6,8 @@
 #include "agent/cli/keyfile.hpp"
 #include "agent/cli/options.hpp"
 #include "agent/cli/output.hpp"
-#include "proto/runtime/files.hpp"
-#include "proto/runtime/loop.hpp"
+#include "proto/runtime/disk/files.hpp"
+#include "proto/runtime/loop/loop.hpp"
 #include "proto/trust/sign.hpp"
 
 namespace culvert::cli {

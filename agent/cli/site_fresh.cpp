@@ -4,8 +4,8 @@
 #include "agent/cli/output.hpp"
 #include "agent/cli/session.hpp"
 #include "agent/cli/site_documents.hpp"
-#include "proto/runtime/files.hpp"
-#include "proto/runtime/notes_folder.hpp"
+#include "proto/runtime/disk/files.hpp"
+#include "proto/runtime/disk/notes_folder.hpp"
 #include "proto/trust/sign.hpp"
 
 namespace culvert::cli {

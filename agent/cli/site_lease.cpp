@@ -7,8 +7,8 @@
 #include "agent/cli/site_documents.hpp"
 #include "agent/shell/lease_link.hpp"
 #include "agent/shell/lease_server.hpp"
-#include "proto/runtime/loop.hpp"
-#include "proto/runtime/signal.hpp"
+#include "proto/runtime/loop/loop.hpp"
+#include "proto/runtime/loop/signal.hpp"
 
 namespace culvert::cli {
 namespace {

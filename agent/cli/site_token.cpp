@@ -7,8 +7,8 @@
 #include "agent/cli/options.hpp"
 #include "agent/cli/output.hpp"
 #include "agent/cli/session.hpp"
-#include "proto/runtime/files.hpp"
-#include "proto/runtime/loop.hpp"
+#include "proto/runtime/disk/files.hpp"
+#include "proto/runtime/loop/loop.hpp"
 #include "proto/trust/sign.hpp"
 #include "proto/trust/token.hpp"
 

@@ -1,9 +1,6 @@
 #include "agent/http/exchange.hpp"
 
 namespace culvert::http {
-using runtime::HttpHeaders;
-using runtime::RequestHead;
-using runtime::ResponseHead;
 
 namespace {
 
@@ -36,34 +33,34 @@ std::string render_request(const Request& request, const AccessRecord& record,
     headers.add("Connection", "Upgrade");
     headers.add("Upgrade", request.upgrade);
   }
-  return runtime::render(head);
+  return render(head);
 }
 
 std::string render_response(const Response& response, bool close, bool chunked) {
   ResponseHead head{response.status, response.reason, response.headers};
   add_framing(head.headers, chunked ? Framing{Framing::Kind::kChunked, 0} : response.body);
   if (close) head.headers.add("Connection", "close");
-  return runtime::render(head);
+  return render(head);
 }
 
 std::string render_interim(const Response& response) {
-  return runtime::render(ResponseHead{response.status, response.reason, response.headers});
+  return render(ResponseHead{response.status, response.reason, response.headers});
 }
 
 std::string render_switch(const Response& response, const std::string& upgrade) {
   ResponseHead head{response.status, response.reason, response.headers};
   head.headers.add("Connection", "Upgrade");
   head.headers.add("Upgrade", upgrade);
-  return runtime::render(head);
+  return render(head);
 }
 
 std::string render_refusal(int status, const std::string& why, bool with_body) {
   const std::string body = "culvert: " + why + "\n";
-  ResponseHead head{status, runtime::reason_of(status), {}};
+  ResponseHead head{status, reason_of(status), {}};
   head.headers.add("Content-Type", "text/plain");
   head.headers.add("Content-Length", std::to_string(body.size()));
   head.headers.add("Connection", "close");
-  return runtime::render(head) + (with_body ? body : "");
+  return render(head) + (with_body ? body : "");
 }
 
 }  // namespace culvert::http

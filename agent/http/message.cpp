@@ -1,4 +1,5 @@
 #include "agent/http/message.hpp"
+#include "proto/http/path.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -7,7 +8,6 @@
 #include "agent/http/names.hpp"
 
 namespace culvert::http {
-using runtime::HttpHeaders;
 
 namespace {
 
@@ -155,7 +155,7 @@ bool may_upgrade_to(std::string_view protocol) {  // never h2c: it would pass th
   return same_word(protocol, "websocket") || same_word(protocol, "SPDY/3.1");
 }
 
-Result<void, Refusal> read_connection(const runtime::RequestHead& head, Request& out) {
+Result<void, Refusal> read_connection(const RequestHead& head, Request& out) {
   auto options = connection_options(head.headers);
   if (!options) return refused(400, options.error().message);
   out.keep_alive = !options->contains("close");
@@ -172,7 +172,7 @@ Result<void, Refusal> read_connection(const runtime::RequestHead& head, Request&
 
 }  // namespace
 
-Result<Request, Refusal> read_request(const runtime::RequestHead& head, std::string_view tls_name) {
+Result<Request, Refusal> read_request(const RequestHead& head, std::string_view tls_name) {
   Request out;
   out.method = head.method;
   if (out.method.size() > kMaxMethod) return refused(400, "a method that long is not known");
@@ -194,7 +194,7 @@ Result<Request, Refusal> read_request(const runtime::RequestHead& head, std::str
   return out;
 }
 
-Result<Response> read_response(const runtime::ResponseHead& head, const Request& request) {
+Result<Response> read_response(const ResponseHead& head, const Request& request) {
   Response out;
   out.status = head.status;
   out.reason = head.reason;

@@ -6,16 +6,16 @@
 #include <string>
 #include <string_view>
 
-#include "agent/http/body.hpp"
 #include "proto/core/result.hpp"
-#include "proto/runtime/http_head.hpp"
+#include "proto/http/body.hpp"
+#include "proto/http/head.hpp"
 
 namespace culvert::http {
 
 inline constexpr std::size_t kMaxTarget = 8U << 10U;
 inline constexpr std::size_t kMaxMethod = 32;
-inline constexpr runtime::HeadLimits kRequestLimits{96, 32U << 10U};
-inline constexpr runtime::HeadLimits kResponseLimits{256, 128U << 10U};
+inline constexpr HeadLimits kRequestLimits{96, 32U << 10U};
+inline constexpr HeadLimits kResponseLimits{256, 128U << 10U};
 
 struct Refusal {
   int status = 400;
@@ -30,31 +30,21 @@ struct Request {
   Framing body;       // kNone, kLength or kChunked
   bool keep_alive = true;
   bool expect_continue = false;
-  std::string upgrade;           // "websocket" or "SPDY/3.1" as sent; empty: none that we pass on
-  runtime::HttpHeaders headers;  // end to end; without Host, framing and what only we may say
+  std::string upgrade;  // "websocket" or "SPDY/3.1" as sent; empty: none that we pass on
+  HttpHeaders headers;  // end to end; without Host, framing and what only we may say
 };
 
 // 400, or 405, 414, 417, 421 (the Host is not the name that TLS was for).
-Result<Request, Refusal> read_request(const runtime::RequestHead& head, std::string_view tls_name);
+Result<Request, Refusal> read_request(const RequestHead& head, std::string_view tls_name);
 
 struct Response {
   int status = 0;
   std::string reason;
   Framing body;
-  bool keep_alive = true;        // the upstream's connection may be used again
-  runtime::HttpHeaders headers;  // end to end; Content-Length only where there is no body (HEAD)
+  bool keep_alive = true;  // the upstream's connection may be used again
+  HttpHeaders headers;     // end to end; Content-Length only where there is no body (HEAD)
 };
 // `upgrade`: what the request asked for; a 101 must grant exactly that.
-Result<Response> read_response(const runtime::ResponseHead& head, const Request& request);
-
-// A path whose routing and whose meaning at the upstream cannot differ: percent-encoded unreserved
-// characters decoded, hex digits in upper case. Refused:
-//   - characters that RFC 3986 does not allow, ';' and '\', encoded '/', '\', ';', '%' and controls
-//     (C0, DEL, C1), and characters that compatibility forms turn into one of these;
-//   - bytes that are not strict UTF-8 (overlong forms, surrogates);
-//   - empty segments (a last empty one is fine), and segments that are only dots and spaces, or
-//     begin with dots before a special character ("..", "...", "..%20", "..,", "..:"), whatever
-//     characters that have no shape stand between.
-Result<std::string> normal_path(std::string_view raw);
+Result<Response> read_response(const ResponseHead& head, const Request& request);
 
 }  // namespace culvert::http

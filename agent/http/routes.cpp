@@ -1,4 +1,5 @@
 #include "agent/http/routes.hpp"
+#include "proto/http/path.hpp"
 
 #include <algorithm>
 

@@ -93,7 +93,7 @@ AccessRecord Session::new_record(Now now) {
   return record;
 }
 
-void Session::begin(Now now, const runtime::RequestHead& head) {
+void Session::begin(Now now, const RequestHead& head) {
   Exchange& exchange = exchange_.emplace();
   exchange.record = new_record(now);
   exchange.began = now.steady;
@@ -196,7 +196,7 @@ void Session::end(Effects::End how, const std::string& reason) {
 // What the upstream has sent so far belongs to no answer any more.
 void Session::forget_upstream() {
   up_.clear();
-  response_head_ = runtime::HeadParser<runtime::ResponseHead>(kResponseLimits);
+  response_head_ = HeadParser<ResponseHead>(kResponseLimits);
 }
 
 void Session::drop_upstream() {

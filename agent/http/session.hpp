@@ -79,7 +79,7 @@ class Session {
 
   void run(Now now);
   bool read_request_head(Now now);
-  void begin(Now now, const runtime::RequestHead& head);
+  void begin(Now now, const RequestHead& head);
   void reach_upstream(std::size_t index);
   void send_head(Now now);
   void pump_request(Now now);
@@ -99,8 +99,8 @@ class Session {
   SessionOptions options_;
   Effects effects_;
   Buffer in_, up_;  // from the client, from the upstream; not yet understood
-  runtime::HeadParser<runtime::RequestHead> request_head_{kRequestLimits};     // of in_
-  runtime::HeadParser<runtime::ResponseHead> response_head_{kResponseLimits};  // of up_
+  HeadParser<RequestHead> request_head_{kRequestLimits};     // of in_
+  HeadParser<ResponseHead> response_head_{kResponseLimits};  // of up_
   std::optional<Upstream> upstream_;
   std::optional<Exchange> exchange_;
   Instant progress_;                       // the last byte of anything

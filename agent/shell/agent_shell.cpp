@@ -3,7 +3,8 @@
 #include <algorithm>
 
 #include "proto/core/inside.hpp"
-#include "proto/runtime/log.hpp"
+#include "proto/runtime/loop/log.hpp"
+#include "proto/runtime/packet/interface.hpp"
 #include "proto/trust/names.hpp"
 
 namespace culvert::agent {

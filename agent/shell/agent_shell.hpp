@@ -8,12 +8,12 @@
 #include <vector>
 
 #include "agent/core/core.hpp"
-#include "agent/device/stack.hpp"
 #include "agent/shell/lease_link.hpp"
 #include "agent/shell/links.hpp"
 #include "agent/shell/stack_choice.hpp"
-#include "proto/runtime/timer.hpp"
-#include "proto/runtime/udp.hpp"
+#include "agent/stack/stack.hpp"
+#include "proto/runtime/loop/timer.hpp"
+#include "proto/runtime/packet/udp.hpp"
 
 namespace culvert::agent {
 
@@ -43,7 +43,7 @@ class Shell {
 
   void run(Core& core, FlowEvents events);  // from now on; the core outlives the shell's use
   void pump();                              // after any call into the core
-  device::Stack& stack() { return *stack_; }
+  stack::Stack& stack() { return *stack_; }
   const std::string& why_stack() const { return why_stack_; }  // it is this one
   // From now on mesh packets go to the host's own stack instead of ours; its packets come here.
   using Device = std::function<void(std::span<const ByteView> packets)>;
@@ -72,7 +72,7 @@ class Shell {
   Core* core_ = nullptr;
   FlowEvents flows_;
   std::unique_ptr<runtime::UdpSocket> udp_;
-  std::unique_ptr<device::Stack> stack_;
+  std::unique_ptr<stack::Stack> stack_;
   std::string why_stack_;
   Device device_;
   ControlLink control_;

@@ -1,10 +1,11 @@
 #include "agent/shell/config.hpp"
+#include "proto/core/host_port.hpp"
 
 #include "agent/http/routes.hpp"
-#include "proto/runtime/config.hpp"
-#include "proto/runtime/http_head.hpp"
-#include "proto/runtime/log.hpp"
-#include "proto/runtime/net.hpp"
+#include "proto/http/head.hpp"
+#include "proto/runtime/disk/config.hpp"
+#include "proto/runtime/loop/log.hpp"
+#include "proto/runtime/stream/resolve.hpp"
 #include "proto/trust/service.hpp"
 
 namespace culvert::agent {
@@ -16,7 +17,7 @@ constexpr std::size_t kMaxInterfaceName = 15;  // IFNAMSIZ without its zero
 
 std::string read_upstream(runtime::Config& from) {
   std::string upstream = from.required_text("upstream");
-  if (!upstream.empty() && !runtime::parse_host_port(upstream)) {
+  if (!upstream.empty() && !parse_host_port(upstream)) {
     from.refuse("upstream", "must be host:port");
   }
   return upstream;
@@ -117,7 +118,7 @@ Result<Config> load_config(const std::string& path) {
   config.coordinator = file->text("coordinator", "");
   config.documents = file->text("documents", "");
   config.lease_url = file->text("lease_url", "");
-  if (!config.lease_url.empty() && !runtime::parse_url(config.lease_url)) {
+  if (!config.lease_url.empty() && !http::parse_url(config.lease_url)) {
     file->refuse("lease_url", "must be a URL such as http://leases.acme.internal:7447");
   }
   config.name = file->text("name", "");

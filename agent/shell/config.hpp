@@ -32,8 +32,8 @@
 
 #include "proto/core/endpoint.hpp"
 #include "proto/core/result.hpp"
-#include "proto/runtime/offload.hpp"
-#include "proto/runtime/proxy.hpp"
+#include "proto/runtime/packet/offload.hpp"
+#include "proto/runtime/stream/proxy.hpp"
 
 namespace culvert::agent {
 

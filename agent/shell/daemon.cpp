@@ -6,26 +6,26 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "agent/api/commands.hpp"
 #include "agent/core/enrol.hpp"
-#include "agent/device/kernel_stack.hpp"
 #include "agent/dns/resolv_conf.hpp"
-#include "agent/host/tun_host.hpp"
-#include "agent/local/commands.hpp"
-#include "agent/local/owners.hpp"
+#include "agent/proxy/owners.hpp"
 #include "agent/shell/config.hpp"
 #include "agent/shell/laptop.hpp"
 #include "agent/shell/site_services.hpp"
-#include "proto/runtime/audit_file.hpp"
-#include "proto/runtime/boot.hpp"
-#include "proto/runtime/directory_store.hpp"
-#include "proto/runtime/files.hpp"
-#include "proto/runtime/line_writer.hpp"
-#include "proto/runtime/log.hpp"
-#include "proto/runtime/notes_folder.hpp"
-#include "proto/runtime/signal.hpp"
-#include "proto/runtime/startup.hpp"
-#include "proto/runtime/timer.hpp"
-#include "proto/runtime/x509.hpp"
+#include "agent/stack/kernel_stack.hpp"
+#include "agent/tun/tun_host.hpp"
+#include "proto/crypto/x509.hpp"
+#include "proto/runtime/disk/audit_file.hpp"
+#include "proto/runtime/disk/boot.hpp"
+#include "proto/runtime/disk/directory_store.hpp"
+#include "proto/runtime/disk/files.hpp"
+#include "proto/runtime/disk/notes_folder.hpp"
+#include "proto/runtime/loop/line_writer.hpp"
+#include "proto/runtime/loop/log.hpp"
+#include "proto/runtime/loop/signal.hpp"
+#include "proto/runtime/loop/startup.hpp"
+#include "proto/runtime/loop/timer.hpp"
 
 namespace culvert::agent {
 namespace {
@@ -114,7 +114,7 @@ class Daemon {
   StackOptions stack_options();
   void begin_stop();
   void stop_when_flushed();
-  local::CommandHooks hooks();
+  api::CommandHooks hooks();
   void print_ready();
   std::string undo_folder() const { return folder_ + "/undo"; }
 
@@ -124,8 +124,8 @@ class Daemon {
   Config config_;
   crypto::SystemRng rng_;
   runtime::Loop loop_;
-  std::unique_ptr<local::Commands> commands_;
-  std::unique_ptr<local::LocalApi> api_;
+  std::unique_ptr<api::Commands> commands_;
+  std::unique_ptr<api::LocalApi> api_;
   std::optional<runtime::DirectoryStore> site_store_;
   std::optional<runtime::DirectoryStore> node_store_;
   std::unique_ptr<runtime::AuditFile> audit_;
@@ -135,12 +135,12 @@ class Daemon {
   std::unique_ptr<Shell> shell_;
   std::unique_ptr<SiteServices> site_;
   std::uint32_t owner_ = 0;  // of a laptop: the only user, beside root, who is served
-  std::unique_ptr<local::Owners> owners_;
-  std::optional<local::DoorContext> doors_;
-  std::unique_ptr<host::TunHost> tun_;
+  std::unique_ptr<proxy::Owners> owners_;
+  std::optional<proxy::DoorContext> doors_;
+  std::unique_ptr<tun::TunHost> tun_;
   std::unique_ptr<KernelDialer> kernel_dialer_;
-  local::Dialer dialer_;
-  std::unique_ptr<local::Proxy> proxy_;
+  proxy::Dialer dialer_;
+  std::unique_ptr<proxy::Proxy> proxy_;
   std::unique_ptr<runtime::NotesFolder> documents_;
   int exit_code_ = 0;
   runtime::LineWriter ready_{STDOUT_FILENO};  // whoever reads it stops nobody
@@ -157,15 +157,15 @@ bool is_ignored(int signum) {
 Status Daemon::open_state() {
   if (auto ok = runtime::make_private_folder(folder_); !ok) return ok;
   // First the local API: its lock says that no other agent runs on this state.
-  auto api = local::LocalApi::open(
+  auto api = api::LocalApi::open(
       loop_, folder_,
-      [this](const std::string& command, const nlohmann::json& arguments, local::Answer answer) {
+      [this](const std::string& command, const nlohmann::json& arguments, api::Answer answer) {
         if (commands_) return commands_->handle(command, arguments, std::move(answer));
-        answer(local::Reply::failed({ErrorCode::kUnavailable, "the agent is still starting"}));
+        answer(api::Reply::failed({ErrorCode::kUnavailable, "the agent is still starting"}));
       });
   if (!api) return fail_with(api.error());
   api_ = std::move(*api);
-  if (host::Undo(undo_folder()).everything()) {
+  if (tun::Undo(undo_folder()).everything()) {
     runtime::log::info("what an earlier run left behind on this machine was undone");
   }
   auto site_store = runtime::DirectoryStore::open(folder_ + "/site");
@@ -206,7 +206,7 @@ Status Daemon::start_core() {
     }
   }
   options.sound_issuer = [](ByteView certificate, const std::string& site) {
-    return runtime::check_issuer(runtime::der_to_pem(certificate), site).has_value();
+    return crypto::check_issuer(crypto::der_to_pem(certificate), site).has_value();
   };
   options.host_stack = config_.tun.has_value();
   options.coordinator = config_.coordinator;
@@ -245,8 +245,8 @@ StackOptions Daemon::stack_options() {
       }};
 }
 
-local::CommandHooks Daemon::hooks() {
-  local::CommandHooks hooks;
+api::CommandHooks Daemon::hooks() {
+  api::CommandHooks hooks;
   hooks.stack = config_.tun ? "host" : shell_->stack().name();
   hooks.after = [this] { shell_->pump(); };
   hooks.down = [this] { begin_stop(); };
@@ -254,7 +254,7 @@ local::CommandHooks Daemon::hooks() {
     return runtime::AuditFile::read_file(path, query);
   };
   hooks.refusals = [this](std::uint64_t after) {
-    return proxy_ ? proxy_->refusals(after) : local::Refusals{};
+    return proxy_ ? proxy_->refusals(after) : proxy::Refusals{};
   };
   hooks.proxy = [this]() -> std::optional<Endpoint> {
     if (!proxy_) return std::nullopt;
@@ -268,20 +268,20 @@ local::CommandHooks Daemon::hooks() {
 }
 
 Status Daemon::open_tun() {
-  host::TunHostOptions options;
+  tun::TunHostOptions options;
   options.name = config_.tun->name;
   options.offloads = config_.offloads;
   options.dns = config_.tun->dns;
   options.owner = owner_;
   options.address = core_->address();
   options.undo_folder = undo_folder();
-  host::TunHostEvents events;
+  tun::TunHostEvents events;
   events.packets = [this](std::span<const ByteView> packets) { shell_->from_device(packets); };
-  events.may_know = [finder = std::make_shared<local::OwnerFinder>(),
-                     rule = local::OwnerRule(owner_)](const Endpoint& client, bool tcp) {
+  events.may_know = [finder = std::make_shared<proxy::OwnerFinder>(),
+                     rule = proxy::OwnerRule(owner_)](const Endpoint& client, bool tcp) {
     const Endpoint stub{*parse_address(dns::kStubAddress), dns::kDnsPort};
-    const auto transport = tcp ? local::Transport::kTcp : local::Transport::kUdp;
-    const local::SocketQuestion question{transport, client, stub};
+    const auto transport = tcp ? proxy::Transport::kTcp : proxy::Transport::kUdp;
+    const proxy::SocketQuestion question{transport, client, stub};
     return rule.serves(finder->find({&question, 1}).front());
   };
   events.names = [this](bool granted) { return names_for(*shell_, granted); };
@@ -291,7 +291,7 @@ Status Daemon::open_tun() {
     begin_stop();
   };
   events.sites = [this] { return core_->sites(); };
-  auto tun = host::TunHost::open(loop_, rng_, std::move(options), std::move(events));
+  auto tun = tun::TunHost::open(loop_, rng_, std::move(options), std::move(events));
   if (!tun) return fail_with(tun.error());
   tun_ = std::move(*tun);
   shell_->use_device([this](std::span<const ByteView> packets) { tun_->write(packets); });
@@ -308,10 +308,10 @@ Status Daemon::serve_site(FlowEvents& flows) {
 }
 
 Status Daemon::serve_laptop(FlowEvents& flows) {
-  auto owners = local::Owners::start(loop_, owner_);
+  auto owners = proxy::Owners::start(loop_, owner_);
   if (!owners) return fail_with(owners.error());
   owners_ = std::move(*owners);
-  doors_ = local::DoorContext::make(loop_, owners_->check());
+  doors_ = proxy::DoorContext::make(loop_, owners_->check());
   dialer_ = make_dialer(*shell_);
   if (config_.tun) {
     if (auto opened = open_tun(); !opened) return opened;
@@ -319,7 +319,7 @@ Status Daemon::serve_laptop(FlowEvents& flows) {
     dialer_ = kernel_dialer_->dialer();
   }
   if (config_.proxy) {
-    auto proxy = local::Proxy::open(loop_, *config_.proxy, dialer_, *doors_);
+    auto proxy = proxy::Proxy::open(loop_, *config_.proxy, dialer_, *doors_);
     if (!proxy) return fail_with(proxy.error());
     proxy_ = std::move(*proxy);
   }
@@ -336,7 +336,7 @@ Status Daemon::serve() {
   auto ready = role_ == Role::kSite ? serve_site(flows) : serve_laptop(flows);
   if (!ready) return ready;
   shell_->run(*core_, std::move(flows));
-  commands_ = std::make_unique<local::Commands>(loop_, *core_, hooks());
+  commands_ = std::make_unique<api::Commands>(loop_, *core_, hooks());
   if (!config_.documents.empty()) {
     documents_ = std::make_unique<runtime::NotesFolder>(
         loop_, config_.documents, [this](std::vector<runtime::NotesFile> files) {
@@ -419,7 +419,7 @@ int run_daemon(const DaemonOptions& options) {
   runtime::harden_process();
   runtime::raise_descriptor_limit();
   // Now: there is no thread and no secret yet, and nothing of it is asked before the configuration.
-  auto network = runtime::PrivateNetwork::fork(device::kernel_stack_network());
+  auto network = runtime::PrivateNetwork::fork(stack::kernel_stack_network());
   Daemon daemon(options, std::move(network));
   if (auto started = daemon.start(); !started) return give_up(started.error());
   return daemon.run();

@@ -9,8 +9,8 @@
 
 namespace culvert::agent {
 
-local::Dialer make_dialer(Shell& shell) {
-  return [&shell](std::string host, std::uint16_t port, local::Dialed done) {
+proxy::Dialer make_dialer(Shell& shell) {
+  return [&shell](std::string host, std::uint16_t port, proxy::Dialed done) {
     const auto granted = shell.core().resolve(shell.now(), host);
     if (!granted || (port != 0 && port != granted->endpoint.port)) {
       return done(fail(ErrorCode::kNotFound, "no such service"));
@@ -22,13 +22,13 @@ local::Dialer make_dialer(Shell& shell) {
   };
 }
 
-local::Dialer KernelDialer::dialer() {
-  return [this](const std::string& host, std::uint16_t port, local::Dialed done) {
+proxy::Dialer KernelDialer::dialer() {
+  return [this](const std::string& host, std::uint16_t port, proxy::Dialed done) {
     dial(host, port, std::move(done));
   };
 }
 
-void KernelDialer::dial(const std::string& host, std::uint16_t port, local::Dialed done) {
+void KernelDialer::dial(const std::string& host, std::uint16_t port, proxy::Dialed done) {
   const auto granted = shell_.core().resolve(shell_.now(), host);
   if (!granted || (port != 0 && port != granted->endpoint.port)) {
     return done(fail(ErrorCode::kNotFound, "no such service"));

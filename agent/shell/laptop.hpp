@@ -10,24 +10,24 @@
 #include <string>
 
 #include "agent/dns/names.hpp"
-#include "agent/local/proxy.hpp"
+#include "agent/proxy/proxy.hpp"
 #include "agent/shell/agent_shell.hpp"
-#include "proto/runtime/tcp.hpp"
+#include "proto/runtime/stream/tcp.hpp"
 
 namespace culvert::agent {
 
 inline constexpr Duration kDialTimeout = 20s;  // handshake, relay and the other side's accept
 
-local::Dialer make_dialer(Shell& shell);
+proxy::Dialer make_dialer(Shell& shell);
 
 // The same in TUN mode: through the kernel, where the core does the rest at the first packet.
 class KernelDialer {
  public:
   KernelDialer(runtime::Loop& loop, Shell& shell) : loop_(loop), shell_(shell) {}
-  local::Dialer dialer();  // the KernelDialer outlives it
+  proxy::Dialer dialer();  // the KernelDialer outlives it
 
  private:
-  void dial(const std::string& host, std::uint16_t port, local::Dialed done);
+  void dial(const std::string& host, std::uint16_t port, proxy::Dialed done);
 
   runtime::Loop& loop_;
   Shell& shell_;

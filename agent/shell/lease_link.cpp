@@ -1,4 +1,5 @@
 #include "agent/shell/lease_link.hpp"
+#include "proto/core/host_port.hpp"
 
 #include <utility>
 
@@ -8,7 +9,7 @@ namespace {
 constexpr Duration kLeaseConnect = 3s;  // a lease is asked for again every third of its length
 constexpr std::size_t kMaxReason = 200;
 
-Result<std::shared_ptr<runtime::TlsClientContext>> context_for(const runtime::Url& url) {
+Result<std::shared_ptr<runtime::TlsClientContext>> context_for(const http::Url& url) {
   if (!url.tls) return std::shared_ptr<runtime::TlsClientContext>();
   runtime::TlsClientOptions options;
   options.verify = runtime::TlsVerify::kNone;  // the answer's signature is what counts
@@ -18,8 +19,8 @@ Result<std::shared_ptr<runtime::TlsClientContext>> context_for(const runtime::Ur
 
 }  // namespace
 
-runtime::RequestHead post_head(const runtime::Url& url, std::size_t length) {
-  runtime::RequestHead head{"POST", url.target, {}};
+http::RequestHead post_head(const http::Url& url, std::size_t length) {
+  http::RequestHead head{"POST", url.target, {}};
   head.headers.add("Host", url.host);
   head.headers.add("Content-Type", "text/plain");
   head.headers.add("Content-Length", std::to_string(length));
@@ -47,7 +48,7 @@ void LeaseLink::ask(const AskLease& what) {
   connecting_.reset();
   body_ = what.body;
   ++number_;
-  auto url = runtime::parse_url(what.url);
+  auto url = http::parse_url(what.url);
   auto tls = url ? context_for(*url) : fail_with(url.error());
   if (!tls) {
     loop_.defer([this, number = number_, error = tls.error()] {
@@ -59,7 +60,7 @@ void LeaseLink::ask(const AskLease& what) {
   runtime::ConnectOptions options;
   options.timeout = kLeaseConnect;
   connecting_ = std::make_unique<runtime::StreamConnect>(
-      loop_, runtime::HostPort{url_.host, url_.port}, std::move(*tls), std::move(options),
+      loop_, HostPort{url_.host, url_.port}, std::move(*tls), std::move(options),
       [this](Result<std::unique_ptr<runtime::ByteStream>> stream) {
         connected(std::move(stream));
       });

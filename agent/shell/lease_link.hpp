@@ -8,8 +8,8 @@
 #include <string>
 
 #include "agent/core/effects.hpp"
-#include "proto/runtime/connect.hpp"
-#include "proto/runtime/http.hpp"
+#include "proto/runtime/stream/connect.hpp"
+#include "proto/runtime/stream/http.hpp"
 
 namespace culvert::agent {
 
@@ -31,7 +31,7 @@ class LeaseLink {
   runtime::Loop& loop_;
   Answered answered_;
   std::uint64_t number_ = 0;  // of the question under way
-  runtime::Url url_;
+  http::Url url_;
   std::string body_;
   std::unique_ptr<runtime::StreamConnect> connecting_;
   std::unique_ptr<runtime::HttpGet> asking_;
@@ -39,7 +39,7 @@ class LeaseLink {
 
 // POSTs `body` and gives the answer's body where the status is 200 or 204; the error repeats what
 // the server says, in one printable line. Destroying what it returns cancels.
-runtime::RequestHead post_head(const runtime::Url& url, std::size_t length);
+http::RequestHead post_head(const http::Url& url, std::size_t length);
 Result<std::string> posted(Result<runtime::HttpAnswer> answer);
 
 }  // namespace culvert::agent

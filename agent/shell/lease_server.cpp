@@ -2,8 +2,8 @@
 
 #include <iterator>
 
-#include "proto/runtime/files.hpp"
-#include "proto/runtime/log.hpp"
+#include "proto/runtime/disk/files.hpp"
+#include "proto/runtime/loop/log.hpp"
 #include "proto/trust/sign.hpp"
 
 namespace culvert::agent {

@@ -14,10 +14,10 @@
 
 #include "proto/core/endpoint.hpp"
 #include "proto/core/rng.hpp"
-#include "proto/runtime/http_call.hpp"
-#include "proto/runtime/notes_folder.hpp"
-#include "proto/runtime/tcp.hpp"
-#include "proto/runtime/timer.hpp"
+#include "proto/runtime/disk/notes_folder.hpp"
+#include "proto/runtime/loop/timer.hpp"
+#include "proto/runtime/stream/http_call.hpp"
+#include "proto/runtime/stream/tcp.hpp"
 #include "proto/trust/evidence.hpp"
 #include "proto/trust/lease_question.hpp"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "proto/core/inside.hpp"
-#include "proto/runtime/refill.hpp"
+#include "proto/runtime/stream/refill.hpp"
 
 namespace culvert::agent {
 
@@ -38,7 +38,7 @@ void ControlLink::open(const OpenControl& what) {
       if (id == id_) fail(reason);
     });
   };
-  auto url = runtime::parse_url(what.url);
+  auto url = http::parse_url(what.url);
   if (!url) return late_failure(url.error().message);
   std::shared_ptr<TlsClientContext> tls;
   if (url->tls) {
@@ -111,7 +111,7 @@ void RelayLinks::open(const OpenRelay& what) {
   };
   auto tls = TlsClientContext::make(std::move(options));
   if (!tls) return late_failure(tls.error().message);
-  const runtime::HostPort to{what.relay.host, what.relay.port};
+  const HostPort to{what.relay.host, what.relay.port};
   auto proxy = proxies_.proxy_for(to);
   runtime::ConnectOptions connect;
   if (!allow_private_) {
@@ -140,7 +140,7 @@ void RelayLinks::connected(ConnectionId id, Result<std::unique_ptr<ByteStream>> 
   if (link == links_.end()) return;
   link->second.connecting.reset();
   if (!stream) return fail(id, stream.error().message);
-  runtime::RequestHead request{"GET", "/derp", {}};
+  http::RequestHead request{"GET", "/derp", {}};
   request.headers.add("Host", link->second.target.host);
   request.headers.add("Upgrade", "DERP");
   request.headers.add("Connection", "Upgrade");

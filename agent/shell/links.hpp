@@ -10,10 +10,10 @@
 #include <string>
 
 #include "agent/core/effects.hpp"
-#include "proto/runtime/connect.hpp"
-#include "proto/runtime/http.hpp"
-#include "proto/runtime/proxy.hpp"
-#include "proto/runtime/websocket.hpp"
+#include "proto/runtime/stream/connect.hpp"
+#include "proto/runtime/stream/http.hpp"
+#include "proto/runtime/stream/proxy.hpp"
+#include "proto/runtime/stream/websocket.hpp"
 
 namespace culvert::agent {
 

@@ -1,15 +1,16 @@
 #include "agent/shell/site_services.hpp"
+#include "proto/core/host_port.hpp"
 
 #include "agent/terminator/access_log.hpp"
-#include "proto/runtime/files.hpp"
-#include "proto/runtime/log.hpp"
+#include "proto/runtime/disk/files.hpp"
+#include "proto/runtime/loop/log.hpp"
 
 namespace culvert::agent {
 namespace {
 
 Result<terminator::HttpUpstream> read_upstream(const std::string& at,
                                                const std::optional<UpstreamTls>& tls) {
-  auto upstream = runtime::parse_host_port(at);
+  auto upstream = parse_host_port(at);
   if (!upstream) return fail_with(upstream.error());
   terminator::HttpUpstream out{std::move(*upstream), std::nullopt};
   if (!tls) return out;
@@ -59,13 +60,13 @@ Result<std::unique_ptr<ServerIssuerFile>> ServerIssuerFile::open(const std::stri
   if (!stored) return fail_with(stored.error());
   if (*stored) {
     const std::string_view pem = text(**stored);
-    auto issuer = runtime::ServerIssuer::from_pem(pem, pem);
-    const bool usable = issuer && runtime::check_issuer(issuer->certificate_pem(), site) &&
+    auto issuer = crypto::ServerIssuer::from_pem(pem, pem);
+    const bool usable = issuer && crypto::check_issuer(issuer->certificate_pem(), site) &&
                         issuer->identity().not_after() > now + kRenewBefore;
     crypto::wipe(**stored);
     if (usable) return std::unique_ptr<ServerIssuerFile>(new ServerIssuerFile(std::move(*issuer)));
   }
-  auto issuer = runtime::ServerIssuer::make(site, kLifetime, now);
+  auto issuer = crypto::ServerIssuer::make(site, kLifetime, now);
   std::string pem = issuer.certificate_pem() + issuer.identity().key_pem();
   auto written = runtime::write_secret_file(path, view(pem));
   crypto::wipe({reinterpret_cast<std::uint8_t*>(pem.data()), pem.size()});

@@ -9,7 +9,7 @@
 #include "agent/shell/agent_shell.hpp"
 #include "agent/shell/config.hpp"
 #include "agent/terminator/terminator.hpp"
-#include "proto/runtime/x509.hpp"
+#include "proto/crypto/x509.hpp"
 
 namespace culvert::agent {
 
@@ -22,12 +22,12 @@ class ServerIssuerFile {
 
   static Result<std::unique_ptr<ServerIssuerFile>> open(const std::string& path,
                                                         const std::string& site, WallTime now);
-  const runtime::ServerIssuer& issuer() const { return issuer_; }
+  const crypto::ServerIssuer& issuer() const { return issuer_; }
   Bytes certificate() const { return issuer_.identity().certificate_der(); }
 
  private:
-  explicit ServerIssuerFile(runtime::ServerIssuer issuer) : issuer_(std::move(issuer)) {}
-  runtime::ServerIssuer issuer_;
+  explicit ServerIssuerFile(crypto::ServerIssuer issuer) : issuer_(std::move(issuer)) {}
+  crypto::ServerIssuer issuer_;
 };
 
 class SiteServices {

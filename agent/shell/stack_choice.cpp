@@ -1,22 +1,23 @@
 #include "agent/shell/stack_choice.hpp"
 
-#include "agent/device/kernel_stack.hpp"
-#include "agent/device/netstack.hpp"
+#include "agent/stack/kernel_stack.hpp"
+#include "agent/stack/netstack.hpp"
 
 namespace culvert::agent {
 namespace {
 
-Result<std::unique_ptr<device::KernelStack>> open_kernel_stack(
-    runtime::Loop& loop, StackOptions options, const device::Stack::Output& output) {
+Result<std::unique_ptr<stack::KernelStack>> open_kernel_stack(runtime::Loop& loop,
+                                                              StackOptions options,
+                                                              const stack::Stack::Output& output) {
   if (!options.network) return fail_with(options.network.error());
-  return device::KernelStack::open(loop, std::move(*options.network), options.offloads, output,
-                                   std::move(options.ended));
+  return stack::KernelStack::open(loop, std::move(*options.network), options.offloads, output,
+                                  std::move(options.ended));
 }
 
 }  // namespace
 
 Result<ChosenStack> make_stack(runtime::Loop& loop, Rng& rng, StackOptions options,
-                               device::Stack::Output output) {
+                               stack::Stack::Output output) {
   const auto choice = options.choice;
   ChosenStack out;
   out.why = "configured";
@@ -35,7 +36,7 @@ Result<ChosenStack> make_stack(runtime::Loop& loop, Rng& rng, StackOptions optio
     out.why = kernel.error().message;
   }
   out.stack =
-      std::make_unique<device::Netstack>(loop, rng, device::NetstackOptions{}, std::move(output));
+      std::make_unique<stack::Netstack>(loop, rng, stack::NetstackOptions{}, std::move(output));
   return out;
 }
 

@@ -4,10 +4,10 @@
 #include <functional>
 #include <memory>
 
-#include "agent/device/stack.hpp"
 #include "agent/shell/config.hpp"
+#include "agent/stack/stack.hpp"
 #include "proto/core/rng.hpp"
-#include "proto/runtime/private_network.hpp"
+#include "proto/runtime/packet/private_network.hpp"
 
 namespace culvert::agent {
 
@@ -21,12 +21,12 @@ struct StackOptions {
 };
 
 struct ChosenStack {
-  std::unique_ptr<device::Stack> stack;
+  std::unique_ptr<stack::Stack> stack;
   std::string why;  // this one
 };
 
 // Fails for kKernel where that is refused.
 Result<ChosenStack> make_stack(runtime::Loop& loop, Rng& rng, StackOptions options,
-                               device::Stack::Output output);
+                               stack::Stack::Output output);
 
 }  // namespace culvert::agent

@@ -7,8 +7,8 @@
 #include <cerrno>
 #include <cstdio>
 
-#include "proto/runtime/files.hpp"
-#include "proto/runtime/log.hpp"
+#include "proto/runtime/disk/files.hpp"
+#include "proto/runtime/loop/log.hpp"
 
 namespace culvert::terminator {
 using runtime::file_error;

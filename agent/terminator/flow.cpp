@@ -46,7 +46,7 @@ void Flow::begin_tls(std::unique_ptr<ByteStream> stream) {
       TlsStream::server(host_->loop, context, std::move(stream), [weak](std::string_view name) {
         const auto self = weak.lock();
         return self ? self->choose(name)
-                    : Result<TlsIdentity>(fail(ErrorCode::kInternal, "the flow has ended"));
+                    : Result<crypto::TlsIdentity>(fail(ErrorCode::kInternal, "the flow has ended"));
       });
   tls->on_handshake([weak](const TlsInfo&) {
     const auto self = weak.lock();
@@ -67,7 +67,7 @@ void Flow::begin_tls(std::unique_ptr<ByteStream> stream) {
   client_->start(std::move(events));
 }
 
-Result<TlsIdentity> Flow::choose(std::string_view server_name) {
+Result<crypto::TlsIdentity> Flow::choose(std::string_view server_name) {
   tls_name_ = server_name.empty() ? fqdn() : std::string(server_name);
   if (!service_->serves(tls_name_)) {
     ++host_->counters.foreign_name;

@@ -7,14 +7,14 @@
 
 #include "agent/terminator/http_connection.hpp"
 #include "agent/terminator/terminator.hpp"
-#include "proto/runtime/replay_stream.hpp"
-#include "proto/runtime/splice.hpp"
-#include "proto/runtime/tls.hpp"
+#include "proto/runtime/stream/replay_stream.hpp"
+#include "proto/runtime/stream/splice.hpp"
+#include "proto/runtime/stream/tls.hpp"
 
 namespace culvert::terminator {
 
 struct Leaf {
-  runtime::TlsIdentity identity;
+  crypto::TlsIdentity identity;
   WallTime renew_at;
 };
 
@@ -35,7 +35,7 @@ struct FlowHost {
   Counters counters;
   std::shared_ptr<runtime::TlsServerContext> tls;
   std::shared_ptr<runtime::TlsServerContext> http_tls;  // takes "http/1.1" by ALPN
-  std::function<runtime::TlsIdentity(ServiceState&, const std::string& name)> identity;
+  std::function<crypto::TlsIdentity(ServiceState&, const std::string& name)> identity;
   std::function<void(const IpAddress& peer, std::uint64_t id)> ended;
 };
 
@@ -54,7 +54,7 @@ class Flow : public std::enable_shared_from_this<Flow> {
 
  private:
   void begin_tls(std::unique_ptr<runtime::ByteStream> stream);
-  Result<runtime::TlsIdentity> choose(std::string_view server_name);
+  Result<crypto::TlsIdentity> choose(std::string_view server_name);
   Status authorize();
   void connect_upstream();
   void join_when_ready();

@@ -8,14 +8,15 @@
 #include <vector>
 
 #include "agent/http/session.hpp"
-#include "proto/runtime/connect.hpp"
-#include "proto/runtime/replay_stream.hpp"
-#include "proto/runtime/timer.hpp"
+#include "proto/core/host_port.hpp"
+#include "proto/runtime/loop/timer.hpp"
+#include "proto/runtime/stream/connect.hpp"
+#include "proto/runtime/stream/replay_stream.hpp"
 
 namespace culvert::terminator {
 
 struct HttpTarget {  // an upstream of routes, by index
-  runtime::HostPort at;
+  HostPort at;
   std::shared_ptr<runtime::TlsClientContext> tls;  // null: plain
 };
 

@@ -1,4 +1,5 @@
 #include "agent/terminator/terminator.hpp"
+#include "proto/core/host_port.hpp"
 
 #include <algorithm>
 #include <vector>
@@ -11,7 +12,7 @@ using namespace runtime;
 namespace {
 
 // Leaves live a day; half of it is left when a new one is made.
-constexpr std::chrono::seconds kLeafLifetime = kMaxLeafLifetime;
+constexpr std::chrono::seconds kLeafLifetime = crypto::kMaxLeafLifetime;
 
 // Null where the upstream is plain.
 Result<std::shared_ptr<TlsClientContext>> upstream_context(const HostPort& at,
@@ -27,12 +28,12 @@ Result<std::shared_ptr<TlsClientContext>> upstream_context(const HostPort& at,
 }  // namespace
 
 struct Terminator::Impl {
-  Impl(Loop& loop, ServerIssuer i, Authorize authorize)
+  Impl(Loop& loop, crypto::ServerIssuer i, Authorize authorize)
       : issuer(std::move(i)),
         host(std::make_shared<FlowHost>(FlowHost{loop, std::move(authorize), {}, {}, {}, {}, {}})) {
   }
 
-  ServerIssuer issuer;
+  crypto::ServerIssuer issuer;
   std::shared_ptr<FlowHost> host;
   std::map<std::string, std::shared_ptr<ServiceState>> services;
   using Flows = std::map<std::uint64_t, std::shared_ptr<Flow>>;
@@ -40,12 +41,12 @@ struct Terminator::Impl {
   std::size_t count = 0;
   std::uint64_t next_id = 1;
 
-  TlsIdentity identity(ServiceState& service, const std::string& name);
+  crypto::TlsIdentity identity(ServiceState& service, const std::string& name);
   void make_room(const IpAddress& peer);
   void ended(const IpAddress& peer, std::uint64_t id);
 };
 
-TlsIdentity Terminator::Impl::identity(ServiceState& service, const std::string& name) {
+crypto::TlsIdentity Terminator::Impl::identity(ServiceState& service, const std::string& name) {
   const WallTime now = host->loop.now().wall;
   auto leaf = service.leaves.find(name);
   if (leaf != service.leaves.end() &&
@@ -54,7 +55,7 @@ TlsIdentity Terminator::Impl::identity(ServiceState& service, const std::string&
     leaf = service.leaves.end();
   }
   if (leaf == service.leaves.end()) {
-    TlsIdentity made = issuer.issue(name, kLeafLifetime, now);
+    crypto::TlsIdentity made = issuer.issue(name, kLeafLifetime, now);
     const WallTime renew_at = now + (made.not_after() - now) / 2;
     leaf = service.leaves.emplace(name, Leaf{std::move(made), renew_at}).first;
   }
@@ -89,7 +90,7 @@ void Terminator::Impl::ended(const IpAddress& peer, std::uint64_t id) {
   if (of->second.empty()) flows.erase(of);
 }
 
-Terminator::Terminator(Loop& loop, ServerIssuer issuer, Authorize authorize)
+Terminator::Terminator(Loop& loop, crypto::ServerIssuer issuer, Authorize authorize)
     : impl_(std::make_shared<Impl>(loop, std::move(issuer), std::move(authorize))) {
   auto tls = TlsServerContext::make(ChooseIdentity());  // each stream chooses
   if (tls) impl_->host->tls = std::move(*tls);

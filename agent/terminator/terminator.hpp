@@ -22,10 +22,11 @@
 
 #include "agent/http/session.hpp"
 #include "proto/core/endpoint.hpp"
+#include "proto/core/host_port.hpp"
 #include "proto/core/result.hpp"
-#include "proto/runtime/connect.hpp"
-#include "proto/runtime/loop.hpp"
-#include "proto/runtime/x509.hpp"
+#include "proto/crypto/x509.hpp"
+#include "proto/runtime/loop/loop.hpp"
+#include "proto/runtime/stream/connect.hpp"
 
 namespace culvert::terminator {
 
@@ -42,7 +43,7 @@ struct UpstreamTls {
   std::string server_name;      // empty: the upstream's host
 };
 struct HttpUpstream {
-  runtime::HostPort at;
+  HostPort at;
   std::optional<UpstreamTls> tls;
 };
 struct HttpService {  // of mode kTls
@@ -54,7 +55,7 @@ struct HttpService {  // of mode kTls
 struct Service {
   std::string fqdn;
   Mode mode = Mode::kTcp;
-  runtime::HostPort upstream;  // a name is resolved at each connection (see address_rules.hpp)
+  HostPort upstream;  // a name is resolved at each connection (see address_rules.hpp)
   std::optional<UpstreamTls> upstream_tls;
   Duration idle = kIdleTimeout;
   std::optional<HttpService> http = {};  // instead of `upstream`
@@ -81,7 +82,7 @@ struct Counters {
 
 class Terminator {
  public:
-  Terminator(runtime::Loop& loop, runtime::ServerIssuer issuer, Authorize authorize);
+  Terminator(runtime::Loop& loop, crypto::ServerIssuer issuer, Authorize authorize);
   ~Terminator();  // closes everything without calling back: cut_if() first, for the audit
   Terminator(const Terminator&) = delete;
   Terminator& operator=(const Terminator&) = delete;

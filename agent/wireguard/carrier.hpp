@@ -5,8 +5,8 @@
 #include <span>
 #include <vector>
 
-#include "proto/runtime/tun.hpp"
-#include "proto/runtime/udp.hpp"
+#include "proto/runtime/packet/tun.hpp"
+#include "proto/runtime/packet/udp.hpp"
 #include "proto/wireguard/output.hpp"
 
 namespace culvert::agent {

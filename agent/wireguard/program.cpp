@@ -13,8 +13,8 @@
 
 #include "agent/wireguard/tunnel.hpp"
 #include "proto/crypto/aead_backend.hpp"
-#include "proto/runtime/log.hpp"
-#include "proto/runtime/signal.hpp"
+#include "proto/runtime/loop/log.hpp"
+#include "proto/runtime/loop/signal.hpp"
 
 namespace culvert::agent {
 namespace {

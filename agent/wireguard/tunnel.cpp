@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "proto/runtime/log.hpp"
+#include "proto/runtime/loop/log.hpp"
 
 namespace culvert::agent {
 namespace log = runtime::log;

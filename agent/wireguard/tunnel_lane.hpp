@@ -8,7 +8,7 @@
 
 #include "agent/wireguard/carrier.hpp"
 #include "proto/core/mailbox.hpp"
-#include "proto/runtime/loop_thread.hpp"
+#include "proto/runtime/loop/loop_thread.hpp"
 #include "proto/wireguard/lane.hpp"
 
 namespace culvert::agent {

@@ -7,8 +7,8 @@
 #include "coordinator/core/reporters.hpp"
 #include "coordinator/shell/commands.hpp"
 #include "coordinator/shell/tools.hpp"
-#include "proto/runtime/files.hpp"
-#include "proto/runtime/loop.hpp"
+#include "proto/runtime/disk/files.hpp"
+#include "proto/runtime/loop/loop.hpp"
 #include "proto/trust/names.hpp"
 
 namespace culvert::coordinator {

@@ -8,11 +8,11 @@
 #include "coordinator/shell/server.hpp"
 #include "coordinator/shell/state.hpp"
 #include "coordinator/shell/tools.hpp"
-#include "proto/runtime/files.hpp"
-#include "proto/runtime/line_writer.hpp"
-#include "proto/runtime/log.hpp"
-#include "proto/runtime/signal.hpp"
-#include "proto/runtime/startup.hpp"
+#include "proto/runtime/disk/files.hpp"
+#include "proto/runtime/loop/line_writer.hpp"
+#include "proto/runtime/loop/log.hpp"
+#include "proto/runtime/loop/signal.hpp"
+#include "proto/runtime/loop/startup.hpp"
 
 namespace culvert::coordinator {
 namespace {
@@ -24,13 +24,13 @@ constexpr std::chrono::seconds kClockTolerance{300};
 Result<std::shared_ptr<runtime::TlsServerContext>> tls_context(const Settings& settings,
                                                                const StateFolder& state, Now now) {
   if (settings.plain) return std::shared_ptr<runtime::TlsServerContext>();
-  auto identity = [&]() -> Result<runtime::TlsIdentity> {
+  auto identity = [&]() -> Result<crypto::TlsIdentity> {
     if (settings.tls_certificate.empty()) return state.certificate(now.wall);
     const auto certificate = runtime::read_file(settings.tls_certificate);
     if (!certificate) return fail_with(certificate.error());
     const auto key = runtime::read_file(settings.tls_key);
     if (!key) return fail_with(key.error());
-    return runtime::TlsIdentity::from_pem(text(*certificate), text(*key));
+    return crypto::TlsIdentity::from_pem(text(*certificate), text(*key));
   }();
   if (!identity) return fail_with(identity.error());
   return runtime::TlsServerContext::make(*identity, {"http/1.1"});

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "coordinator/core/rooms.hpp"
-#include "proto/runtime/log.hpp"
+#include "proto/runtime/loop/log.hpp"
 
 namespace culvert::coordinator {
 namespace log = runtime::log;
@@ -82,13 +82,13 @@ void Server::accepted(std::unique_ptr<runtime::TcpStream> accepted, const Endpoi
   if (tls_ && !admin) stream = runtime::TlsStream::server(loop_, tls_, std::move(stream));
   const ConnectionId id{++last_id_};
   peers_[id].http = std::make_unique<runtime::HttpAcceptor>(
-      loop_, std::move(stream), [this, id, from, admin](Result<runtime::RequestHead> head) {
+      loop_, std::move(stream), [this, id, from, admin](Result<http::RequestHead> head) {
         requested(id, head, from, admin);
       });
 }
 
-void Server::requested(ConnectionId id, const Result<runtime::RequestHead>& head,
-                       const Endpoint& from, bool admin) {
+void Server::requested(ConnectionId id, const Result<http::RequestHead>& head, const Endpoint& from,
+                       bool admin) {
   if (!head) {  // answered already
     ++malformed_;
     peers_.erase(id);
@@ -115,7 +115,7 @@ void Server::answer(ConnectionId id, int status, std::string_view body) {
   peers_.erase(peer);
 }
 
-void Server::upgrade(ConnectionId id, const runtime::RequestHead& head, const Endpoint& from) {
+void Server::upgrade(ConnectionId id, const http::RequestHead& head, const Endpoint& from) {
   const auto headers = runtime::websocket_accept(head);
   if (!headers) return answer(id, 426, "this is a WebSocket endpoint\n");
   auto& peer = peers_.at(id);
@@ -149,7 +149,7 @@ void Server::lift_limits(ConnectionId id) {
 }
 
 // A header that stands twice says nothing: then the proxy itself is the source.
-std::string Server::source(const runtime::RequestHead& head, const Endpoint& from) const {
+std::string Server::source(const http::RequestHead& head, const Endpoint& from) const {
   const auto hop = client_hop(from.address, head.headers.one("X-Forwarded-For"), trusted_proxies_);
   return hop == from.address ? format(from) : format(hop);
 }

@@ -12,14 +12,14 @@
 #include "coordinator/core/core.hpp"
 #include "coordinator/shell/settings.hpp"
 #include "coordinator/store/store.hpp"
-#include "proto/runtime/http.hpp"
-#include "proto/runtime/loop.hpp"
-#include "proto/runtime/metrics.hpp"
-#include "proto/runtime/tcp.hpp"
-#include "proto/runtime/timer.hpp"
-#include "proto/runtime/tls.hpp"
-#include "proto/runtime/waiting_room.hpp"
-#include "proto/runtime/websocket.hpp"
+#include "proto/runtime/loop/loop.hpp"
+#include "proto/runtime/loop/metrics.hpp"
+#include "proto/runtime/loop/timer.hpp"
+#include "proto/runtime/stream/http.hpp"
+#include "proto/runtime/stream/tcp.hpp"
+#include "proto/runtime/stream/tls.hpp"
+#include "proto/runtime/stream/waiting_room.hpp"
+#include "proto/runtime/stream/websocket.hpp"
 
 namespace culvert::coordinator {
 
@@ -52,15 +52,15 @@ class Server {
          Rng& rng);
   Status listen(const Settings& settings);
   void accepted(std::unique_ptr<runtime::TcpStream> stream, const Endpoint& from, bool admin);
-  void requested(ConnectionId id, const Result<runtime::RequestHead>& head, const Endpoint& from,
+  void requested(ConnectionId id, const Result<http::RequestHead>& head, const Endpoint& from,
                  bool admin);
-  void upgrade(ConnectionId id, const runtime::RequestHead& head, const Endpoint& from);
+  void upgrade(ConnectionId id, const http::RequestHead& head, const Endpoint& from);
   void answer(ConnectionId id, int status, std::string_view body);
   std::string render_metrics();
   std::string render_endings() const;
   void look_at_store();
   void probe_store();
-  std::string source(const runtime::RequestHead& head, const Endpoint& from) const;
+  std::string source(const http::RequestHead& head, const Endpoint& from) const;
   void lift_limits(ConnectionId id);  // once the core knows the peer
   void drain();                       // the core's effects, and when it wants to be called next
 

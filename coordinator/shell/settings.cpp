@@ -4,7 +4,7 @@
 
 #include <set>
 
-#include "proto/runtime/config.hpp"
+#include "proto/runtime/disk/config.hpp"
 #include "proto/trust/names.hpp"
 
 namespace culvert::coordinator {

@@ -8,7 +8,7 @@
 #include "proto/control/answers.hpp"
 #include "proto/core/endpoint.hpp"
 #include "proto/core/result.hpp"
-#include "proto/runtime/waiting_room.hpp"
+#include "proto/runtime/stream/waiting_room.hpp"
 
 namespace culvert::coordinator {
 

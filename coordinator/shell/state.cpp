@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <optional>
 
-#include "proto/runtime/files.hpp"
+#include "proto/runtime/disk/files.hpp"
 
 namespace culvert::coordinator {
 namespace {
@@ -92,17 +92,17 @@ Result<std::unique_ptr<SqliteStore>> StateFolder::store() const {
   return SqliteStore::open(file("coordinator.db"));
 }
 
-Result<runtime::TlsIdentity> StateFolder::certificate(WallTime now) const {
+Result<crypto::TlsIdentity> StateFolder::certificate(WallTime now) const {
   const auto certificate = runtime::read_file_if_there(file("tls.crt"));
   if (!certificate) return fail_with(certificate.error());
   if (*certificate) {
     const auto key = runtime::read_file(file("tls.key"));
     if (!key) return fail_with(key.error());
-    return runtime::TlsIdentity::from_pem(text(**certificate), text(*key));
+    return crypto::TlsIdentity::from_pem(text(**certificate), text(*key));
   }
-  runtime::SelfSigned what;
+  crypto::SelfSigned what;
   what.common_name = "culvert-coordinator";
-  auto made = runtime::self_signed(what, now);
+  auto made = crypto::self_signed(what, now);
   auto ok = runtime::write_secret_file(file("tls.key"), view(made.key_pem()));
   if (ok) ok = runtime::write_file_atomic(file("tls.crt"), view(made.certificates_pem()));
   if (!ok) return fail_with(ok.error());

@@ -16,7 +16,7 @@
 #include "proto/control/coordinator_pub.hpp"
 #include "proto/control/noise.hpp"
 #include "proto/crypto/keys.hpp"
-#include "proto/runtime/x509.hpp"
+#include "proto/crypto/x509.hpp"
 
 namespace culvert::coordinator {
 
@@ -42,7 +42,7 @@ class StateFolder {
   Result<Keys> keys() const;  // kNotFound: init comes first
   Result<std::unique_ptr<SqliteStore>> store() const;
   // The certificate for listening; made for ten years where there is none.
-  Result<runtime::TlsIdentity> certificate(WallTime now) const;
+  Result<crypto::TlsIdentity> certificate(WallTime now) const;
   std::string file(std::string_view name) const { return path_ + "/" + std::string(name); }
   const std::string& path() const { return path_; }
 

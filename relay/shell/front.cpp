@@ -3,14 +3,14 @@
 #include <algorithm>
 #include <array>
 
-#include "proto/runtime/websocket.hpp"
+#include "proto/runtime/stream/websocket.hpp"
 
 namespace culvert::relay {
 namespace {
 
+using http::HttpHeaders;
+using http::RequestHead;
 using runtime::HttpAcceptor;
-using runtime::HttpHeaders;
-using runtime::RequestHead;
 
 constexpr std::string_view kDerpText =
     "This is a Culvert relay. It speaks DERP: GET /derp with Upgrade: DERP, or a WebSocket.\n";

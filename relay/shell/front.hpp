@@ -15,9 +15,9 @@
 
 #include "proto/core/rng.hpp"
 #include "proto/derp/frame.hpp"
-#include "proto/runtime/http.hpp"
-#include "proto/runtime/loop.hpp"
-#include "proto/runtime/stream.hpp"
+#include "proto/runtime/loop/loop.hpp"
+#include "proto/runtime/stream/http.hpp"
+#include "proto/runtime/stream/stream.hpp"
 
 namespace culvert::relay {
 
@@ -42,8 +42,8 @@ class Front {
   std::uint64_t refused() const { return refused_; }  // a bad head
 
  private:
-  void handle(runtime::HttpAcceptor& http, const runtime::RequestHead& request, Door door);
-  void upgrade(runtime::HttpAcceptor& http, const runtime::RequestHead& request);
+  void handle(runtime::HttpAcceptor& http, const http::RequestHead& request, Door door);
+  void upgrade(runtime::HttpAcceptor& http, const http::RequestHead& request);
 
   runtime::Loop& loop_;
   Rng& rng_;

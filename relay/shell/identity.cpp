@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "proto/runtime/files.hpp"
+#include "proto/runtime/disk/files.hpp"
 #include "proto/trust/names.hpp"
 
 namespace culvert::relay {
@@ -34,24 +34,24 @@ Result<derp::RelayKeyPair> load_key(const std::string& path, Rng& rng) {
   return derp::RelayKeyPair::from_secret(std::move(secret));
 }
 
-Result<runtime::TlsIdentity> load_tls(const Settings& settings, WallTime now) {
+Result<crypto::TlsIdentity> load_tls(const Settings& settings, WallTime now) {
   if (!settings.tls_certificate.empty()) {
     const auto certificate = runtime::read_file(settings.tls_certificate);
     if (!certificate) return fail_with(certificate.error());
     const auto key = runtime::read_file(settings.tls_key);
     if (!key) return fail_with(key.error());
-    return runtime::TlsIdentity::from_pem(text(*certificate), text(*key));
+    return crypto::TlsIdentity::from_pem(text(*certificate), text(*key));
   }
   const auto path = settings.state + "/tls.pem";
   auto kept = runtime::read_file_if_there(path);
   if (!kept) return fail_with(kept.error());
   if (*kept) {
-    auto tls = runtime::TlsIdentity::from_pem(text(**kept), text(**kept));
+    auto tls = crypto::TlsIdentity::from_pem(text(**kept), text(**kept));
     if (!tls) return fail(ErrorCode::kInvalid, path + ": " + tls.error().message);
     return tls;
   }
   const auto name = settings.host.empty() ? std::string("culvert-relay") : settings.host;
-  auto made = runtime::self_signed({.common_name = name, .serial = std::nullopt}, now);
+  auto made = crypto::self_signed({.common_name = name, .serial = std::nullopt}, now);
   const auto pem = made.certificates_pem() + made.key_pem();
   if (auto written = runtime::write_secret_file(path, view(pem)); !written) {
     return fail_with(written.error());
@@ -104,8 +104,8 @@ Result<std::string> policy_line(const Settings& settings, const Identity& identi
          trust::format_hash(identity.tls->certificate_sha256().view());
 }
 
-runtime::TlsIdentity with_derp_certificate(const Identity& identity, WallTime now) {
-  const auto more = runtime::self_signed(
+crypto::TlsIdentity with_derp_certificate(const Identity& identity, WallTime now) {
+  const auto more = crypto::self_signed(
       {.common_name = "derpkey" + identity.key.public_key.hex(), .serial = derp::kProtocolVersion},
       now);
   return identity.tls->with_chain(more);

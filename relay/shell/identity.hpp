@@ -6,15 +6,15 @@
 #include <string>
 
 #include "proto/core/rng.hpp"
+#include "proto/crypto/x509.hpp"
 #include "proto/derp/login.hpp"
-#include "proto/runtime/x509.hpp"
 #include "relay/shell/settings.hpp"
 
 namespace culvert::relay {
 
 struct Identity {
   derp::RelayKeyPair key;
-  std::optional<runtime::TlsIdentity> tls;  // nothing: plain HTTP
+  std::optional<crypto::TlsIdentity> tls;  // nothing: plain HTTP
 };
 
 Result<Identity> load_identity(const Settings& settings, Rng& rng, WallTime now);
@@ -27,6 +27,6 @@ Result<std::string> policy_line(const Settings& settings, const Identity& identi
 
 // Only with TLS 1.3, which hides it: the certificate that tells stock clients our key, so that they
 // write at once ("fast start"). CN derpkey<hex>, serial number = protocol version.
-runtime::TlsIdentity with_derp_certificate(const Identity& identity, WallTime now);
+crypto::TlsIdentity with_derp_certificate(const Identity& identity, WallTime now);
 
 }  // namespace culvert::relay

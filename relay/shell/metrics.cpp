@@ -1,6 +1,6 @@
 #include "relay/shell/metrics.hpp"
 
-#include "proto/runtime/metrics.hpp"
+#include "proto/runtime/loop/metrics.hpp"
 
 namespace culvert::relay {
 namespace {

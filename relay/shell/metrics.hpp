@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "proto/runtime/tls.hpp"
+#include "proto/runtime/stream/tls.hpp"
 #include "relay/core/core.hpp"
 #include "relay/shell/stun_server.hpp"
 

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 
-#include "proto/runtime/log.hpp"
-#include "proto/runtime/tcp.hpp"
-#include "proto/runtime/timer.hpp"
-#include "proto/runtime/tls.hpp"
-#include "proto/runtime/udp.hpp"
-#include "proto/runtime/waiting_room.hpp"
+#include "proto/runtime/loop/log.hpp"
+#include "proto/runtime/loop/timer.hpp"
+#include "proto/runtime/packet/udp.hpp"
+#include "proto/runtime/stream/tcp.hpp"
+#include "proto/runtime/stream/tls.hpp"
+#include "proto/runtime/stream/waiting_room.hpp"
 #include "relay/shell/admission.hpp"
 #include "relay/shell/front.hpp"
 #include "relay/shell/metrics.hpp"

@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "proto/runtime/loop.hpp"
+#include "proto/runtime/loop/loop.hpp"
 #include "relay/core/core.hpp"
 #include "relay/shell/identity.hpp"
 #include "relay/shell/settings.hpp"

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <csignal>
 
-#include "proto/runtime/log.hpp"
-#include "proto/runtime/signal.hpp"
-#include "proto/runtime/startup.hpp"
+#include "proto/runtime/loop/log.hpp"
+#include "proto/runtime/loop/signal.hpp"
+#include "proto/runtime/loop/startup.hpp"
 #include "proto/trust/names.hpp"
 
 namespace culvert::relay {

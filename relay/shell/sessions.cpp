@@ -1,6 +1,6 @@
 #include "relay/shell/sessions.hpp"
 
-#include "proto/runtime/refill.hpp"
+#include "proto/runtime/stream/refill.hpp"
 
 namespace culvert::relay {
 

@@ -7,9 +7,9 @@
 #include <unordered_map>
 #include <utility>
 
-#include "proto/runtime/loop.hpp"
-#include "proto/runtime/stream.hpp"
-#include "proto/runtime/timer.hpp"
+#include "proto/runtime/loop/loop.hpp"
+#include "proto/runtime/loop/timer.hpp"
+#include "proto/runtime/stream/stream.hpp"
 #include "relay/core/core.hpp"
 
 namespace culvert::relay {

@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "proto/runtime/config.hpp"
+#include "proto/runtime/disk/config.hpp"
 #include "proto/trust/names.hpp"
 
 namespace culvert::relay {

@@ -11,8 +11,8 @@
 #include "proto/core/result.hpp"
 #include "proto/core/time.hpp"
 #include "proto/crypto/keys.hpp"
-#include "proto/runtime/log.hpp"
-#include "proto/runtime/waiting_room.hpp"
+#include "proto/runtime/loop/log.hpp"
+#include "proto/runtime/stream/waiting_room.hpp"
 
 namespace culvert::relay {
 

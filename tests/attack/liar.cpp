@@ -12,11 +12,11 @@
 
 #include "coordinator/shell/state.hpp"
 #include "proto/control/channel.hpp"
-#include "proto/runtime/http.hpp"
-#include "proto/runtime/loop.hpp"
-#include "proto/runtime/tcp.hpp"
-#include "proto/runtime/tls.hpp"
-#include "proto/runtime/websocket.hpp"
+#include "proto/runtime/loop/loop.hpp"
+#include "proto/runtime/stream/http.hpp"
+#include "proto/runtime/stream/tcp.hpp"
+#include "proto/runtime/stream/tls.hpp"
+#include "proto/runtime/stream/websocket.hpp"
 #include "proto/trust/lease.hpp"
 #include "proto/trust/sign.hpp"
 #include "proto/trust/ticket.hpp"
@@ -61,9 +61,9 @@ class Liar {
     const auto id = ++last_;
     peers_[id].http = std::make_unique<runtime::HttpAcceptor>(
         loop_, runtime::TlsStream::server(loop_, tls_, std::move(stream)),
-        [this, id](Result<runtime::RequestHead> head) {
+        [this, id](Result<http::RequestHead> head) {
           const auto headers = head ? runtime::websocket_accept(*head)
-                                    : Result<runtime::HttpHeaders>(fail(ErrorCode::kInvalid, ""));
+                                    : Result<http::HttpHeaders>(fail(ErrorCode::kInvalid, ""));
           if (!headers) {
             peers_.erase(id);
             return;
@@ -72,7 +72,7 @@ class Liar {
         });
   }
 
-  void upgraded(std::uint64_t id, const runtime::HttpHeaders& headers) {
+  void upgraded(std::uint64_t id, const http::HttpHeaders& headers) {
     auto& peer = peers_.at(id);
     auto stream = peer.http->upgrade(headers);
     peer.http.reset();

@@ -19,10 +19,10 @@
 #include "agent/cli/keyfile.hpp"
 #include "proto/control/client.hpp"
 #include "proto/control/coordinator_pub.hpp"
-#include "proto/runtime/files.hpp"
-#include "proto/runtime/loop.hpp"
-#include "proto/runtime/timer.hpp"
-#include "proto/runtime/websocket.hpp"
+#include "proto/runtime/disk/files.hpp"
+#include "proto/runtime/loop/loop.hpp"
+#include "proto/runtime/loop/timer.hpp"
+#include "proto/runtime/stream/websocket.hpp"
 #include "proto/trust/node.hpp"
 #include "proto/trust/revocation.hpp"
 #include "proto/trust/sign.hpp"
@@ -44,7 +44,7 @@ T must(Result<T> result) {
 }
 
 struct Target {
-  runtime::Url url;
+  http::Url url;
   crypto::ControlKey key;
   std::shared_ptr<runtime::TlsClientContext> tls;
 };
@@ -271,7 +271,7 @@ int run(int argc, char** argv) {
   Attack attack;
   const auto file = must(runtime::read_file(argv[1]));
   const auto pub = must(control::CoordinatorPub::parse(text(file)));
-  attack.target.url = must(runtime::parse_url(pub.urls.front() + std::string(control::kPath)));
+  attack.target.url = must(http::parse_url(pub.urls.front() + std::string(control::kPath)));
   attack.target.key = pub.control;
   runtime::TlsClientOptions unverified;
   unverified.verify = runtime::TlsVerify::kNone;  // the channel inside authenticates

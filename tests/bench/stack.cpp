@@ -8,7 +8,7 @@
 #include <optional>
 #include <vector>
 
-#include "agent/device/netstack.hpp"
+#include "agent/stack/netstack.hpp"
 #include "proto/crypto/keys.hpp"
 #include "tests/bench/bench.hpp"
 
@@ -30,7 +30,7 @@ double resident_mib() {
 
 struct Stack {
   Stack() {
-    stack.emplace(loop, rng, device::NetstackOptions{},
+    stack.emplace(loop, rng, stack::NetstackOptions{},
                   [this](std::span<const ByteView> packets) { stack->input(packets); });
     (void)stack->add_address(here);
     (void)stack->add_address(there);
@@ -63,7 +63,7 @@ struct Stack {
   IpAddress there = *parse_address("fd00::b");
   Endpoint service{there, 443};
   std::vector<std::unique_ptr<ByteStream>> clients, servers;
-  std::optional<device::Netstack> stack;
+  std::optional<stack::Netstack> stack;
 };
 
 void bench_idle() {

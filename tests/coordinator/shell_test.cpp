@@ -39,8 +39,8 @@ class Joined {
           drain();
         }) {
     const auto port = std::to_string(to.port);
-    url_ = runtime::parse_url((tls ? "https://127.0.0.1:" : "http://127.0.0.1:") + port +
-                              std::string(control::kPath))
+    url_ = http::parse_url((tls ? "https://127.0.0.1:" : "http://127.0.0.1:") + port +
+                           std::string(control::kPath))
                .value();
     runtime::TlsClientOptions unverified;  // the Noise channel inside authenticates
     unverified.verify = runtime::TlsVerify::kNone;
@@ -103,7 +103,7 @@ class Joined {
 
  private:
   runtime::Timer timer_;
-  runtime::Url url_;
+  http::Url url_;
   std::shared_ptr<runtime::TlsClientContext> tls_;
   std::unique_ptr<runtime::WebSocketConnect> connect_;
   std::unique_ptr<runtime::WebSocketStream> socket_;
@@ -118,7 +118,7 @@ runtime::HttpAnswer get(runtime::Loop& loop, const Endpoint& at, const std::stri
       [&](Result<std::unique_ptr<runtime::TcpStream>> stream) {
         http = std::make_unique<runtime::HttpGet>(
             loop, std::move(stream).value(),
-            runtime::RequestHead{"GET", target, {{"Host", "localhost"}}},
+            http::RequestHead{"GET", target, {{"Host", "localhost"}}},
             [&](Result<runtime::HttpAnswer> got) { answer = std::move(got); });
       });
   REQUIRE(loop.run_until([&] { return answer.has_value(); }, kLimit));

@@ -1,4 +1,5 @@
 #include "tests/relay/shell_support.hpp"
+#include "proto/core/host_port.hpp"
 
 #include <poll.h>
 #include <sys/prctl.h>
@@ -9,8 +10,8 @@
 #include <csignal>
 #include <filesystem>
 
-#include "proto/runtime/connect.hpp"
-#include "proto/runtime/websocket.hpp"
+#include "proto/runtime/stream/connect.hpp"
+#include "proto/runtime/stream/websocket.hpp"
 #include "proto/trust/sign.hpp"
 
 namespace culvert::relay {
@@ -19,7 +20,7 @@ SocketClient::SocketClient(runtime::Loop& loop, Rng& rng, derp::ClientOptions op
                            const Endpoint& to, std::shared_ptr<runtime::TlsClientContext> tls,
                            Way way)
     : loop_(loop), rng_(rng), options_(std::move(options)) {
-  const runtime::HostPort at{format(to.address), to.port};
+  const HostPort at{format(to.address), to.port};
   connect_ = std::make_unique<runtime::StreamConnect>(
       loop, at, std::move(tls), runtime::ConnectOptions{},
       [this, at, way](Result<std::unique_ptr<runtime::ByteStream>> stream) {
@@ -28,10 +29,10 @@ SocketClient::SocketClient(runtime::Loop& loop, Rng& rng, derp::ClientOptions op
           closed = true;
           return;
         }
-        runtime::RequestHead request{
+        http::RequestHead request{
             "GET", "/derp", {{"Host", at.host}, {"Connection", "Upgrade"}, {"Upgrade", "DERP"}}};
         if (way == Way::kWebSocket) {
-          const runtime::Url url{false, at.host, at.port, "/derp"};
+          const http::Url url{false, at.host, at.port, "/derp"};
           request = runtime::websocket_request(url, rng_, "derp");
         }
         http_ = std::make_unique<runtime::HttpUpgrade>(
@@ -142,11 +143,11 @@ std::unique_ptr<SocketClient> ShellBench::connect(const derp::RelayKeyPair& key,
 }
 
 std::optional<runtime::HttpAnswer> ShellBench::get(const Endpoint& at, bool tls, std::string target,
-                                                   runtime::HttpHeaders more) {
+                                                   http::HttpHeaders more) {
   std::optional<runtime::HttpAnswer> answer;
   bool over = false;
   std::unique_ptr<runtime::HttpGet> http;
-  runtime::RequestHead request{"GET", std::move(target), std::move(more)};
+  http::RequestHead request{"GET", std::move(target), std::move(more)};
   request.headers.add("Host", "relay");
   runtime::StreamConnect connect(
       loop, {format(at.address), at.port}, tls ? client_tls(certificate) : nullptr, {},

@@ -6,8 +6,8 @@
 #include <string>
 
 #include "proto/derp/client.hpp"
-#include "proto/runtime/http.hpp"
-#include "proto/runtime/tls.hpp"
+#include "proto/runtime/stream/http.hpp"
+#include "proto/runtime/stream/tls.hpp"
 #include "relay/shell/relay.hpp"
 
 namespace culvert::relay {
@@ -37,8 +37,8 @@ class SocketClient {
   runtime::ByteStream& stream() { return *stream_; }
 
   bool closed = false;
-  Error failed;                   // connecting or upgrading
-  runtime::ResponseHead upgrade;  // the 101
+  Error failed;                // connecting or upgrading
+  http::ResponseHead upgrade;  // the 101
 
  private:
   void upgraded(runtime::Upgraded result, Way way);
@@ -64,7 +64,7 @@ class ShellBench {
                                         Way way = Way::kUpgrade);
   // GET and its answer; nothing when the connection failed.
   std::optional<runtime::HttpAnswer> get(const Endpoint& at, bool tls, std::string target,
-                                         runtime::HttpHeaders more = {});
+                                         http::HttpHeaders more = {});
   void until(const std::function<bool()>& done) { REQUIRE(loop.run_until(done, kPatience)); }
 
   crypto::SystemRng rng;

@@ -5,8 +5,8 @@
 #include <regex>
 
 #include "proto/path/stun.hpp"
-#include "proto/runtime/tcp.hpp"
-#include "proto/runtime/udp.hpp"
+#include "proto/runtime/packet/udp.hpp"
+#include "proto/runtime/stream/tcp.hpp"
 #include "relay/shell/stun_server.hpp"
 #include "tests/relay/shell_support.hpp"
 

@@ -4,7 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "proto/core/rng.hpp"
-#include "proto/runtime/files.hpp"
+#include "proto/runtime/disk/files.hpp"
 
 using namespace culvert;
 using namespace culvert::cli;

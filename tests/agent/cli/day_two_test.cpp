@@ -15,8 +15,8 @@
 #include "agent/cli/keyfile.hpp"
 #include "agent/cli/root_folder.hpp"
 #include "proto/control/coordinator_pub.hpp"
-#include "proto/runtime/files.hpp"
-#include "proto/runtime/loop.hpp"
+#include "proto/runtime/disk/files.hpp"
+#include "proto/runtime/loop/loop.hpp"
 #include "proto/trust/sign.hpp"
 
 using namespace culvert;

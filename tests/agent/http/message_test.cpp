@@ -1,5 +1,6 @@
 // What a head means, and everything that is refused: each attack is a row with its name.
 #include "agent/http/message.hpp"
+#include "proto/http/path.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -17,14 +18,14 @@ const std::string kHost = "Host: api.acme.example.com\r\n";
 
 // The status with which a whole head is refused; 0 when it is taken.
 int judged(const std::string& raw) {
-  const auto parsed = runtime::parse_request_head(view(raw), kRequestLimits);
+  const auto parsed = http::parse_request_head(view(raw), kRequestLimits);
   if (!parsed) return parsed.error().code == ErrorCode::kExhausted ? 431 : 400;
   REQUIRE(parsed->size == raw.size());
   const auto request = read_request(parsed->head, kApi);
   return request ? 0 : request.error().status;
 }
 Request request_of(const std::string& raw) {
-  const auto parsed = runtime::parse_request_head(view(raw), kRequestLimits);
+  const auto parsed = http::parse_request_head(view(raw), kRequestLimits);
   REQUIRE(parsed);
   const auto request = read_request(parsed->head, kApi);
   CAPTURE(request ? "" : request.error().why);
@@ -121,7 +122,7 @@ TEST_CASE("http attack: bytes and lines of heads", "[http]") {
       {"two Expects", with("Content-Length: 1\r\nExpect: 100-continue\r\nExpect: x\r\n"), 417},
   }));
   CAPTURE(row.attack);
-  const auto parsed = runtime::parse_request_head(view(row.raw), kRequestLimits);
+  const auto parsed = http::parse_request_head(view(row.raw), kRequestLimits);
   CHECK((!parsed || judged(row.raw) == row.status));
   if (!parsed) CHECK(row.status == 400);
 }
@@ -131,7 +132,7 @@ TEST_CASE("http attack: too much of a head", "[http]") {
   for (std::size_t i = 0; i < kRequestLimits.headers; ++i) many += "A: b\r\n";
   CHECK(judged(many + "\r\n") == 431);
   const auto endless = "GET / HTTP/1.1\r\n" + kHost + "A: " + std::string(kRequestLimits.size, 'a');
-  CHECK(runtime::parse_request_head(view(endless), kRequestLimits).error().code ==
+  CHECK(http::parse_request_head(view(endless), kRequestLimits).error().code ==
         ErrorCode::kExhausted);
 }
 
@@ -377,7 +378,7 @@ TEST_CASE("http attack: responses", "[http]") {
   }));
   CAPTURE(std::get<0>(row));
   const auto parsed =
-      runtime::parse_response_head(view("HTTP/1.1 " + std::get<1>(row) + "\r\n"), kResponseLimits);
+      http::parse_response_head(view("HTTP/1.1 " + std::get<1>(row) + "\r\n"), kResponseLimits);
   REQUIRE(parsed);
   CHECK(read_response(parsed->head, request_of(get("/"))).has_value() == std::get<2>(row));
 }
@@ -394,7 +395,7 @@ TEST_CASE("http attack: only the very upgrade that was asked for is one", "[http
       {"Connection: Upgrade\r\nUpgrade: websocket\r\nTransfer-Encoding: chunked\r\n", false},
   }));
   CAPTURE(std::get<0>(row));
-  const auto parsed = runtime::parse_response_head(
+  const auto parsed = http::parse_response_head(
       view("HTTP/1.1 101 X\r\n" + std::get<0>(row) + "\r\n"), kResponseLimits);
   REQUIRE(parsed);
   CHECK(read_response(parsed->head, asked).has_value() == std::get<1>(row));
@@ -416,7 +417,7 @@ TEST_CASE("http: how long an answer's body is", "[http]") {
   CAPTURE(method, head);
   auto request = request_of(get("/"));
   request.method = method;
-  const auto parsed = runtime::parse_response_head(view(head), kResponseLimits);
+  const auto parsed = http::parse_response_head(view(head), kResponseLimits);
   REQUIRE(parsed);
   const auto response = read_response(parsed->head, request);
   REQUIRE(response);

@@ -7,7 +7,8 @@
 
 #include "agent/terminator/access_log.hpp"
 #include "agent/terminator/terminator.hpp"
-#include "tests/proto/runtime/tls_support.hpp"
+#include "proto/core/host_port.hpp"
+#include "tests/proto/runtime/stream/tls_support.hpp"
 
 using namespace culvert;
 using namespace culvert::runtime;
@@ -61,7 +62,7 @@ struct Upstream {
 struct House {
   explicit House(Loop& l)
       : loop(l),
-        issuer(ServerIssuer::make(kSite, 24h, l.now().wall)),
+        issuer(crypto::ServerIssuer::make(kSite, 24h, l.now().wall)),
         terminator(l, issuer, [this](const IpAddress&, const std::string&) -> Result<Admission> {
           return Admission{[this](const FlowEnd& end) { ends.push_back(end); },
                            {"alice@vendor.example", "sha256:ab", "ed25519:cd", 3}};
@@ -93,7 +94,7 @@ struct House {
   }
 
   Loop& loop;
-  ServerIssuer issuer;
+  crypto::ServerIssuer issuer;
   std::vector<FlowEnd> ends;
   std::shared_ptr<http::AccessLog> log;
   Terminator terminator;

@@ -1,9 +1,10 @@
 #include "agent/terminator/terminator.hpp"
+#include "proto/core/host_port.hpp"
 
 #include <catch2/catch.hpp>
 
 #include "agent/terminator/address_rules.hpp"
-#include "tests/proto/runtime/tls_support.hpp"
+#include "tests/proto/runtime/stream/tls_support.hpp"
 
 using namespace culvert;
 using namespace culvert::runtime;
@@ -38,7 +39,7 @@ struct Upstream {
 struct House {
   explicit House(Loop& l)
       : loop(l),
-        issuer(ServerIssuer::make(kSite, 24h, l.now().wall)),
+        issuer(crypto::ServerIssuer::make(kSite, 24h, l.now().wall)),
         terminator(l, issuer, [this](const IpAddress& peer, const std::string& fqdn) {
           asked.push_back(format(peer) + " " + fqdn);
           return authorize(fqdn);
@@ -64,7 +65,7 @@ struct House {
   }
 
   Loop& loop;
-  ServerIssuer issuer;
+  crypto::ServerIssuer issuer;
   std::vector<std::string> asked;
   std::vector<FlowEnd> ends;
   std::optional<Error> refusal;
@@ -108,8 +109,8 @@ TEST_CASE("tls → plain: bytes both ways, counted, cleanly ended", "[terminator
 
 TEST_CASE("tls → tls: the upstream is verified, a wrong one refused", "[terminator]") {
   Loop loop;
-  const auto identity = self_signed({"db.internal", 1h, {}}, loop.now().wall);
-  const auto impostor = self_signed({"db.internal", 1h, {}}, loop.now().wall);
+  const auto identity = crypto::self_signed({"db.internal", 1h, {}}, loop.now().wall);
+  const auto impostor = crypto::self_signed({"db.internal", 1h, {}}, loop.now().wall);
   Upstream upstream(loop, serve(identity));
   House house(loop);
   const int row = GENERATE(0, 1, 2);

@@ -2,6 +2,7 @@
 // that goes on is taken by the same parser, is for this service, and says who asks once and
 // rightly.
 #include "agent/http/names.hpp"
+#include "proto/http/path.hpp"
 #include "tests/fuzz/http/session_support.hpp"
 
 using namespace culvert;
@@ -15,8 +16,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   parts.client(bytes, 1);
   require(whole.over == parts.over && whole.to_client == parts.to_client);
   if (whole.to_upstream.empty()) return 0;
-  const runtime::HeadLimits wider{200, 64U << 10U};  // ours are added
-  const auto head = runtime::parse_request_head(whole.to_upstream, wider);
+  const http::HeadLimits wider{200, 64U << 10U};  // ours are added
+  const auto head = http::parse_request_head(whole.to_upstream, wider);
   require(head && head->size > 0);
   const auto request = http::read_request(head->head, "a.b");
   require(request.has_value());

@@ -21,7 +21,7 @@ std::string_view request_for(std::uint8_t which) {
 
 // The bytes of the first head.
 std::size_t head_size(ByteView bytes) {
-  const auto head = runtime::parse_response_head(bytes, {300, 256U << 10U});
+  const auto head = http::parse_response_head(bytes, {300, 256U << 10U});
   require(head.has_value());
   return head->size;
 }

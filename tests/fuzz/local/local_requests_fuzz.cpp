@@ -5,13 +5,13 @@
 #include <cstdlib>
 #include <utility>
 
-#include "agent/local/forward.hpp"
-#include "agent/local/owner.hpp"
-#include "agent/local/request.hpp"
-#include "agent/local/request_guard.hpp"
+#include "agent/proxy/forward.hpp"
+#include "agent/proxy/owner.hpp"
+#include "agent/proxy/request.hpp"
+#include "agent/proxy/request_guard.hpp"
 
 using namespace culvert;
-using namespace culvert::local;
+using namespace culvert::proxy;
 
 namespace {
 
@@ -72,7 +72,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (request->size > size) std::abort();
     check(request->value);
   }
-  if (const auto head = runtime::parse_request_head(bytes); head && head->size > 0) {
+  if (const auto head = http::parse_request_head(bytes); head && head->size > 0) {
     if (const auto asked = proxy_request(head->head)) check(asked->target);
   }
   if (const auto spec = ForwardSpec::parse(text(bytes))) {

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "agent/device/netstack.hpp"
+#include "agent/stack/netstack.hpp"
 
 using namespace culvert;
 
@@ -32,7 +32,7 @@ struct World {
   runtime::Loop loop;
   SeededRng rng{1};
   std::unique_ptr<runtime::ByteStream> stream;
-  device::Netstack stack{loop, rng, {}, [](std::span<const ByteView>) {}};
+  stack::Netstack stack{loop, rng, {}, [](std::span<const ByteView>) {}};
 };
 
 }  // namespace

@@ -47,12 +47,11 @@ Segment Remote::segment(std::uint8_t flags) const {
 }
 
 Peer::Peer() : here(address(1)), there(address(2)) {
-  device::NetstackOptions options;
+  stack::NetstackOptions options;
   options.clock = [this] { return now_; };
-  stack_ =
-      std::make_unique<device::Netstack>(loop_, rng_, std::move(options), [this](auto packets) {
-        for (const auto& packet : packets) take(packet);
-      });
+  stack_ = std::make_unique<stack::Netstack>(loop_, rng_, std::move(options), [this](auto packets) {
+    for (const auto& packet : packets) take(packet);
+  });
   const auto on_accept = [this](std::unique_ptr<runtime::ByteStream> stream, Endpoint peer) {
     accepted(std::move(stream), peer.port);
   };

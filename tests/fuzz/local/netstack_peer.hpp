@@ -8,8 +8,8 @@
 #include <optional>
 #include <vector>
 
-#include "agent/device/netstack.hpp"
-#include "tests/agent/device/raw_peer.hpp"
+#include "agent/stack/netstack.hpp"
+#include "tests/agent/stack/raw_peer.hpp"
 
 namespace culvert::fuzz {
 
@@ -57,7 +57,7 @@ class Peer {
   void finish_honestly();
 
   Remote& remote(std::size_t slot) { return remotes_[slot % kSlots]; }
-  device::Netstack& stack() { return *stack_; }
+  stack::Netstack& stack() { return *stack_; }
   bool batching = false;
   const IpAddress here, there;  // the stack's address and the peer's
 
@@ -73,7 +73,7 @@ class Peer {
   std::array<Remote, kSlots> remotes_;
   std::uint16_t next_port_ = 1000;
   std::vector<Bytes> batch_;
-  std::unique_ptr<device::Netstack> stack_;
+  std::unique_ptr<stack::Netstack> stack_;
 };
 
 }  // namespace culvert::fuzz

@@ -2,12 +2,12 @@
 // accepted head is never refused.
 #include <cstdlib>
 
-#include "proto/runtime/http_head.hpp"
+#include "proto/http/head.hpp"
 
 namespace {
 
 using namespace culvert;
-using namespace culvert::runtime;
+using namespace culvert::http;
 
 void require(bool held) {
   if (!held) std::abort();
@@ -30,9 +30,9 @@ void check(ByteView bytes, const Parse& parse) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const ByteView bytes{data, size};
-  check(bytes, [](ByteView part) { return parse_request_head(part); });
-  check(bytes, [](ByteView part) { return parse_response_head(part); });
-  const auto url = parse_url(text(bytes));
+  check(bytes, [](ByteView part) { return http::parse_request_head(part); });
+  check(bytes, [](ByteView part) { return http::parse_response_head(part); });
+  const auto url = http::parse_url(text(bytes));
   if (url) require(!url->host.empty() && url->target.starts_with('/'));
   return 0;
 }

@@ -11,7 +11,7 @@
 #include <fstream>
 #include <functional>
 
-#include "proto/runtime/audit_file.hpp"
+#include "proto/runtime/disk/audit_file.hpp"
 
 using namespace culvert;
 using namespace culvert::audit;

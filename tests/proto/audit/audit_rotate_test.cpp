@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "proto/runtime/audit_file.hpp"
+#include "proto/runtime/disk/audit_file.hpp"
 
 using namespace culvert;
 using namespace culvert::audit;

@@ -6,8 +6,8 @@
 #include <optional>
 #include <string>
 
-#include "proto/runtime/stream.hpp"
-#include "proto/runtime/tcp.hpp"
+#include "proto/runtime/stream/stream.hpp"
+#include "proto/runtime/stream/tcp.hpp"
 
 namespace culvert::test {
 

@@ -1,0 +1,63 @@
+// HTTP/1.1 for the agent's local API, on the loop: one request a connection, a whole body, one
+// whole answer. Nothing here waits in a thread, so a caller that is slow, silent or stopped holds
+// up nobody: it has one of kMaxApiCallers places, and the newest caller always gets one.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "agent/api/reply.hpp"
+#include "proto/core/bytes.hpp"
+#include "proto/core/time.hpp"
+#include "proto/http/head.hpp"
+#include "proto/runtime/loop/loop.hpp"
+#include "proto/runtime/stream/stream.hpp"
+
+namespace culvert::api {
+
+// Of the callers whose request is not complete, or whose answer is under way, the oldest is closed
+// to make room. Of those that wait for their answer the oldest is told kExhausted.
+inline constexpr std::size_t kMaxApiCallers = 64;
+inline constexpr std::size_t kMaxApiWaiting = 32;  // of them, for an answer
+inline constexpr std::size_t kMaxApiBody = 256U * 1024U;
+inline constexpr Duration kApiRequestTimeout = 5s;  // from connecting to a complete request
+inline constexpr Duration kApiAnswerTimeout = 60s;  // then HTTP 504, kTimeout
+inline constexpr Duration kApiReadTimeout = 10s;    // of an answer, without any progress
+
+class ApiServer {
+ public:
+  // Called with the path and the body of each POST.
+  using Asked = std::function<void(const std::string& path, const std::string& body, Answer)>;
+
+  ApiServer(runtime::Loop& loop, Asked asked);
+  ~ApiServer();  // callers that wait are told kUnavailable
+  ApiServer(const ApiServer&) = delete;
+  ApiServer& operator=(const ApiServer&) = delete;
+
+  void serve(std::unique_ptr<runtime::ByteStream> caller);
+  std::size_t callers() const { return callers_.size(); }
+
+ private:
+  struct Caller;
+  std::size_t waiting() const;
+  void make_room();
+  void make_room_to_wait();
+  void read(std::uint64_t id, ByteView bytes);
+  void take_request(std::uint64_t id, Caller& caller);
+  void respond(std::uint64_t id, const Reply& reply);
+  void send_more(std::uint64_t id);
+  void timeout(std::uint64_t id);
+  void drop(std::uint64_t id);
+
+  runtime::Loop& loop_;
+  Asked asked_;
+  std::uint64_t next_id_ = 0;
+  std::map<std::uint64_t, std::unique_ptr<Caller>> callers_;  // the oldest first
+  std::shared_ptr<int> alive_ = std::make_shared<int>();      // gone: late answers are dropped
+};
+
+}  // namespace culvert::api

@@ -1,0 +1,63 @@
+// One listening port that speaks SOCKS5 (RFC 1928: no authentication, CONNECT) and HTTP: CONNECT
+// (RFC 9110 §9.3.6) and requests for http:// URLs. The first byte tells which. It serves the
+// agent's owner alone.
+//
+// What may be reached is the dialer's business; whatever it refuses looks the same to the client,
+// granted elsewhere or non-existent: SOCKS5 reply 4, HTTP 502 with one body.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/proxy/dialer.hpp"
+#include "agent/proxy/door.hpp"
+#include "proto/core/endpoint.hpp"
+#include "proto/core/result.hpp"
+#include "proto/runtime/loop/loop.hpp"
+
+namespace culvert::proxy {
+
+constexpr std::size_t kMaxProxyClients = 512;  // with a request; further ones: 503 or SOCKS reply 1
+constexpr std::size_t kMaxProxyHeads = 64;     // without a request yet; the oldest makes room
+
+struct ProxyCounters {
+  std::uint64_t accepted = 0;   // connections of the owner
+  std::uint64_t opened = 0;     // tunnels
+  std::uint64_t refused = 0;    // by the dialer
+  std::uint64_t malformed = 0;  // no request that the proxy serves, or too slow
+  std::uint64_t foreign = 0;    // another user's process, or a web page
+  std::uint64_t replaced = 0;   // kMaxProxyHeads
+  std::uint64_t full = 0;       // kMaxProxyClients, or the room of all local ports
+  std::size_t clients = 0;      // now
+};
+
+// Names that the dialer refused, so that `culvert run` can say what no grant covers.
+constexpr std::size_t kMaxRefusals = 64;  // the oldest is forgotten
+struct Refusals {
+  std::uint64_t last = 0;  // number of the newest; they are numbered from 1
+  std::vector<std::string> names;
+};
+
+class Proxy {
+ public:
+  // `listen` is a loopback address; port 0 takes a free one.
+  static Result<std::unique_ptr<Proxy>> open(runtime::Loop& loop, const Endpoint& listen,
+                                             Dialer dialer, DoorContext context);
+  ~Proxy();  // ends every tunnel
+  Proxy(const Proxy&) = delete;
+  Proxy& operator=(const Proxy&) = delete;
+
+  Endpoint local_endpoint() const;
+  ProxyCounters counters() const;
+  Refusals refusals(std::uint64_t after) const;  // with numbers above `after`, oldest first
+
+ private:
+  class Impl;
+  explicit Proxy(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace culvert::proxy

@@ -1,0 +1,126 @@
+#include "agent/stack/port.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <new>
+
+#include "agent/stack/netstack.hpp"
+#include "lwip/icmp6.h"
+#include "lwip/init.h"
+#include "lwip/priv/tcp_priv.h"
+#include "proto/crypto/hash.hpp"
+
+namespace culvert::stack {
+namespace {
+
+constexpr tcpwnd_size_t kLittleHeld = 16U << 10U;
+
+Port* current = nullptr;  // NOLINT: lwIP's callbacks carry no context
+
+struct Packet {
+  pbuf_custom base;  // first, so that lwIP's pointer is ours
+  std::size_t size;
+  tcp_peer* peer;  // whose share it is in; null until a connection has it
+};
+
+void free_packet(pbuf* buffer) {
+  auto* packet = reinterpret_cast<Packet*>(buffer);
+  if (packet->peer != nullptr) tcp_peer_release(packet->peer, packet->size);
+  ::operator delete(packet);
+}
+
+}  // namespace
+
+void set_port(Port* port) {
+  static bool initialised = false;
+  current = port;
+  if (port == nullptr || initialised) return;
+  initialised = true;
+  lwip_init();
+}
+
+ip_addr_t to_lwip(const IpAddress& address) {
+  ip_addr_t out{};
+  std::memcpy(out.addr, address.bytes.data(), address.bytes.size());
+  return out;
+}
+
+IpAddress from_lwip(const ip_addr_t& address) {
+  IpAddress out;
+  std::memcpy(out.bytes.data(), address.addr, out.bytes.size());
+  return out;
+}
+
+pbuf* copy_packet(ByteView bytes) {
+  const auto size = static_cast<u16_t>(bytes.size());
+  auto* packet = static_cast<Packet*>(::operator new(sizeof(Packet) + size));
+  packet->base.custom_free_function = &free_packet;
+  packet->size = sizeof(Packet) + size;
+  packet->peer = nullptr;
+  auto* payload = reinterpret_cast<std::uint8_t*>(packet + 1);
+  std::memcpy(payload, bytes.data(), size);
+  return pbuf_alloced_custom(PBUF_RAW, size, PBUF_REF, &packet->base, payload, size);
+}
+
+std::size_t held_bytes() { return tcp_all.held; }
+
+}  // namespace culvert::stack
+
+extern "C" {
+
+using culvert::ByteView;
+using culvert::stack::current;
+using culvert::stack::kLittleHeld;
+using culvert::stack::kMaxHeldBytes;
+
+uint32_t culvert_lwip_random(void) {
+  return current == nullptr ? 0 : static_cast<std::uint32_t>(current->rng->next());
+}
+
+// RFC 6528 §3: a clock of 4 µs plus a keyed hash of the connection's four names.
+uint32_t culvert_lwip_isn(const ip6_addr_t* local, uint16_t local_port, const ip6_addr_t* remote,
+                          uint16_t remote_port) {
+  std::array<std::uint8_t, 36> names{};
+  std::memcpy(names.data(), local->addr, 16);
+  std::memcpy(names.data() + 16, remote->addr, 16);
+  culvert::store_be(names.data() + 32, local_port);
+  culvert::store_be(names.data() + 34, remote_port);
+  const auto mac = culvert::crypto::blake2s_mac16(current->sequence_key, names);
+  const auto clock = static_cast<std::uint32_t>(current->now().nanoseconds / 4000);
+  return clock + culvert::load_be<std::uint32_t>(mac.data());
+}
+
+// What is out of order gets half of what is left: the packet that fills the hole finds room. A
+// connection whose reader keeps up is not stopped by its peer's others while a quarter is free.
+err_t culvert_lwip_keep(const tcp_pcb* pcb, const tcp_hdr* header, pbuf* data) {
+  if (data->tot_len == 0 || pcb->state == LISTEN || pcb->peer == nullptr) return ERR_OK;
+  auto* packet = reinterpret_cast<culvert::stack::Packet*>(data);
+  const std::size_t left = kMaxHeldBytes - std::min(kMaxHeldBytes, tcp_all.held);
+  const bool in_order = TCP_SEQ_LEQ(header->seqno, pcb->rcv_nxt);
+  const bool keeps_up =
+      in_order && TCP_WND_MAX(pcb) - pcb->rcv_wnd < kLittleHeld && left > kMaxHeldBytes / 4;
+  if (!keeps_up && pcb->peer->held >= (in_order ? left : left / 2)) {
+    if (current != nullptr) ++current->refused_packets;
+    return ERR_MEM;
+  }
+  packet->peer = pcb->peer;
+  tcp_peer_hold(packet->peer, packet->size);
+  return ERR_OK;
+}
+
+// What a peer can reach is no assertion (patches/06-peers.patch). One that fails is a bug whose
+// reach nobody knows: stop.
+void culvert_lwip_assert(const char* message) {
+  std::fprintf(stderr, "lwIP assertion: %s\n", message);
+  std::abort();
+}
+
+void tcp_timer_needed(void) {
+  if (current != nullptr) current->timer_needed();
+}
+
+// ip6_input() answers extension headers that it does not like; such packets never reach it.
+void icmp6_param_problem(pbuf* /*p*/, icmp6_pp_code /*code*/, const void* /*pointer*/) {}
+
+}  // extern "C"

@@ -1,0 +1,76 @@
+// TUN mode: the host's own programs reach granted services by address and by name. Owns the device,
+// its address, the mesh's route and rules, the stub resolver and the machine's resolver setting.
+//
+// The device carries every mesh packet of the laptop, and lwIP none: the proxies and forwards then
+// connect through the kernel like any program of the owner. So a packet needs no decision where it
+// belongs, there is one place where a flow is claimed and audited (its first packet, in the core),
+// and bulk transfers through the proxies gain the kernel's TCP and the device's offloads.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "agent/tun/stub.hpp"
+#include "agent/tun/undo.hpp"
+#include "proto/runtime/loop/process.hpp"
+#include "proto/runtime/loop/timer.hpp"
+#include "proto/runtime/packet/tun.hpp"
+
+namespace culvert::tun {
+
+inline constexpr Duration kWatchPeriod = 2s;  // is resolv.conf still ours; which sites are there
+
+struct TunHostOptions {
+  std::string name;
+  bool dns = true;
+  runtime::Offloads offloads = {};
+  std::uint32_t owner = 0;  // uid of the only user (beside root) who is served
+  IpAddress address;        // of this node in the mesh
+  std::string undo_folder;
+};
+struct TunHostEvents {
+  std::function<void(std::span<const ByteView>)> packets;          // from the host's programs
+  std::function<bool(const Endpoint& client, bool tcp)> may_know;  // is it the owner's program?
+  std::function<dns::Names(bool granted)> names;  // false: without the granted services
+  std::function<std::vector<std::string>()> sites;
+  std::function<void()> gone;  // somebody has deleted the interface
+};
+
+class TunHost {
+ public:
+  // Nothing stays behind when it fails; the error says what to do.
+  static Result<std::unique_ptr<TunHost>> open(runtime::Loop& loop, Rng& rng,
+                                               TunHostOptions options, TunHostEvents events);
+  ~TunHost();  // undoes everything
+  TunHost(const TunHost&) = delete;
+  TunHost& operator=(const TunHost&) = delete;
+
+  void write(std::span<const ByteView> packets) { tun_->write(packets); }
+  const std::string& name() const { return tun_->name(); }
+
+ private:
+  TunHost(runtime::Loop& loop, TunHostOptions options, TunHostEvents events);
+  Status set_up(Rng& rng);
+  Status set_up_device();
+  Status set_up_names(Rng& rng);
+  void watch();
+  void tell_resolved();
+
+  runtime::Loop& loop_;
+  TunHostOptions options_;
+  TunHostEvents events_;
+  Undo undo_;
+  std::unique_ptr<runtime::Tun> tun_;
+  std::unique_ptr<Stub> stub_;
+  std::vector<ByteView> packets_;  // of one batch
+  runtime::Timer watch_;
+  bool rewritten_ = false;         // resolv.conf, and not known to be changed by somebody else
+  bool resolved_ = false;          // systemd-resolved asks the stub
+  std::vector<std::string> told_;  // the sites that systemd-resolved knows
+  std::unique_ptr<runtime::Process> telling_;
+};
+
+}  // namespace culvert::tun

@@ -1,0 +1,23 @@
+// Calls back on the loop when the process gets a signal.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "proto/runtime/loop/loop.hpp"
+
+namespace culvert::runtime {
+
+class SignalWatch {
+ public:
+  SignalWatch(Loop& loop, int signum, std::function<void()> caught);
+  ~SignalWatch();
+  SignalWatch(const SignalWatch&) = delete;
+  SignalWatch& operator=(const SignalWatch&) = delete;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace culvert::runtime

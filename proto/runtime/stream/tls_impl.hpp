@@ -1,0 +1,64 @@
+// TlsStream's inside.
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include "proto/runtime/loop/timer.hpp"
+#include "proto/runtime/stream/replay_stream.hpp"
+#include "proto/runtime/stream/tls.hpp"
+
+namespace culvert::runtime {
+
+// Bytes that a peer may send before the handshake is done. A server's certificates need more than
+// what a client sends.
+inline constexpr std::size_t kMaxClientHandshake = 64U << 10U;
+inline constexpr std::size_t kMaxServerHandshake = 256U << 10U;
+
+struct FreeSsl {
+  void operator()(SSL* ssl) const { SSL_free(ssl); }
+};
+
+struct TlsStream::Impl : std::enable_shared_from_this<Impl> {
+  Impl(Loop& l, std::unique_ptr<ByteStream> s);
+
+  Loop& loop;
+  std::unique_ptr<ReplayStream> inner;  // null: closed
+  std::unique_ptr<SSL, FreeSsl> ssl;    // lives as long as this: a call of it may be on the stack
+  std::shared_ptr<TlsServerContext> server;
+  std::shared_ptr<TlsClientContext> client;
+  ChooseIdentity choose;
+  std::function<void(const TlsInfo&)> handshaken;
+  EventPort events;
+  Timer timer;                      // the handshake's
+  Bytes early;                      // written before the handshake is done
+  std::size_t handshake_bytes = 0;  // received before the handshake is done
+  bool established = false;
+  bool paused = false;
+  bool ended = false;        // the peer's close_notify
+  bool inner_ended = false;  // the bytes below ended
+  bool finish_wanted = false;
+  bool finished = false;  // our close_notify is sent
+  bool failing = false;
+
+  // The servername callback of every server context.
+  static int choose_certificate(SSL* ssl, int* alert, void*);
+
+  std::size_t handshake_limit() const { return server ? kMaxClientHandshake : kMaxServerHandshake; }
+  TlsCounters& counters() { return server ? server->counters_ : client->counters_; }
+  void start_inner();
+  void take(ByteView sealed);
+  void pump();
+  bool handshake();  // false: not yet, or failed
+  void on_established();
+  void read_records();
+  void flush();
+  void write(ByteView bytes);
+  void send_close_notify();
+  void maybe_done();
+  void fail_ssl();
+  void end(const Error& why, bool say_goodbye);
+  void fail_later(Error why);
+  void close();
+};
+
+}  // namespace culvert::runtime

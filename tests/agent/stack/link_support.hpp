@@ -1,0 +1,71 @@
+// Two ends of one stack in time that is made up, joined by a link with a delay, chance, and where
+// asked for a rate and a queue whose tail drops. The loop never runs: nothing depends on the
+// machine's clock.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "lwip/priv/tcp_priv.h"
+#include "proto/ip/packet.hpp"
+#include "tests/agent/stack/netstack_support.hpp"
+
+namespace culvert::device_test {
+
+struct LinkOptions {
+  Duration delay = 10ms;  // each way
+  std::uint64_t loss_percent = 0;
+  double bytes_per_second = 0;  // from a to b; 0: any
+  std::size_t queue = 0;        // bytes that wait for it
+};
+
+struct Direction {
+  struct Packet {
+    Instant due;
+    Bytes bytes;
+  };
+
+  void take(ByteView packet, Instant now, const LinkOptions& options);
+
+  std::deque<Packet> packets;
+  std::uint64_t dropped = 0;  // by the queue
+  Instant free;               // when all that waits has left
+};
+
+// From a to b.
+struct Flow {
+  void write();
+
+  std::unique_ptr<runtime::ByteStream> from, to;
+  std::uint64_t arrived = 0;
+  std::uint64_t left = 0;  // bytes that are still to be written
+  tcp_pcb* pcb = nullptr;  // of `from`
+  bool reno = false;       // halves its window at each loss
+};
+
+struct Simulation {
+  Simulation(std::uint64_t seed, LinkOptions link_options);
+
+  Flow& open(std::uint64_t bytes = UINT64_MAX);
+  void step();  // what is due next: packets or a tick
+  void run(Duration time);
+  void carry(ByteView packet);
+
+  Instant now{4'265'000'000'000};  // 30 s before lwIP's 32 bits of µs are full
+  Instant tick_at = now;
+  runtime::Loop loop;
+  SeededRng rng;
+  LinkOptions options;
+  Direction forth, back;
+  std::function<bool(const ip::PacketView&)> lose;
+  IpAddress a = address(1), b = address(2);
+  std::deque<Flow> flows;
+  std::optional<stack::Netstack> stack;
+};
+
+double mbit(std::uint64_t bytes, Duration time);  // a second
+
+}  // namespace culvert::device_test
