@@ -6,6 +6,7 @@
 #include <set>
 
 #include "agent/http/names.hpp"
+#include "proto/core/ascii.hpp"
 
 namespace culvert::http {
 
@@ -18,12 +19,6 @@ tl::unexpected<Error> bad(const char* why) {
 }
 tl::unexpected<Refusal> refused(int status, std::string why) {
   return fail_with(Refusal{status, std::move(why)});
-}
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
 }
 
 Result<std::uint64_t> parse_length(std::string_view text) {
@@ -117,7 +112,7 @@ Result<std::string> parse_host(std::string_view value) {
     const auto number = parse_length(port);
     if (!number || port.size() > 5 || *number == 0 || *number > 65535) return bad("a bad Host");
   }
-  for (char& c : host) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  host = to_lower(host);
   if (!is_host_name(host)) return bad("a bad Host: a name is wanted");
   return host;
 }

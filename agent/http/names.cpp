@@ -1,5 +1,7 @@
 #include "agent/http/names.hpp"
 
+#include "proto/core/ascii.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -98,8 +100,6 @@ constexpr std::array<std::string_view, 11> kHopByHop = {"connection",
 constexpr std::array<std::string_view, 3> kFraming = {"content-length", "transfer-encoding",
                                                       "host"};
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
 template <std::size_t N>
 bool among(const std::array<std::string_view, N>& list, std::string_view name) {
   return std::find(list.begin(), list.end(), name) != list.end();
@@ -125,15 +125,10 @@ bool has_reserved_word(std::string_view name) {
 std::string fold(std::string_view name) {
   std::string out(name);
   for (char& c : out) {
-    c = lower(c);
+    c = to_lower(c);
     if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9')) c = '-';
   }
   return out;
-}
-
-bool same_word(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
-                                            [](char x, char y) { return lower(x) == lower(y); });
 }
 
 bool is_reserved(std::string_view folded) {

@@ -9,7 +9,6 @@
 namespace culvert::http {
 
 std::string fold(std::string_view name);  // lower case; '-' for all but letters and digits
-bool same_word(std::string_view a, std::string_view b);  // ASCII case aside
 
 // All take folded names.
 // What a proxy says and an upstream may believe: who asks, by which certificate, from where, and

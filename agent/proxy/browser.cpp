@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "agent/proxy/request.hpp"
+#include "proto/core/ascii.hpp"
 
 namespace culvert::proxy {
 namespace {
@@ -12,14 +13,6 @@ namespace {
 constexpr std::array<std::string_view, 3> kLoopbackNames = {"127.0.0.1", "localhost", "[::1]"};
 constexpr std::uint16_t kHttpPort = 80;
 constexpr std::uint16_t kHttpsPort = 443;
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
-  }
-  return out;
-}
 
 std::optional<std::uint16_t> parse_port(std::string_view digits) {
   std::uint16_t port = 0;
@@ -39,9 +32,9 @@ bool is_own_origin(std::string_view origin, const OwnNames& names) {
 }
 
 std::optional<Refusal> refuse_page(const http::HttpHeaders& headers, const OwnNames& names) {
-  const bool metadata =
-      std::any_of(headers.list().begin(), headers.list().end(),
-                  [](const auto& header) { return lower(header.first).starts_with("sec-fetch-"); });
+  const bool metadata = std::any_of(
+      headers.list().begin(), headers.list().end(),
+      [](const auto& header) { return to_lower(header.first).starts_with("sec-fetch-"); });
   if (metadata) {
     const auto site = headers.one("Sec-Fetch-Site");
     if (site != "same-origin" && site != "none") {
@@ -84,7 +77,7 @@ bool is_own(std::string_view authority, const OwnNames& names, std::uint16_t wit
   const auto colon = authority.rfind(':');
   const bool has_port =
       colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket);
-  const auto host = lower(authority.substr(0, has_port ? colon : authority.size()));
+  const auto host = to_lower(authority.substr(0, has_port ? colon : authority.size()));
   std::uint16_t port = without_port;
   if (has_port) {
     const auto parsed = parse_port(authority.substr(colon + 1));
@@ -99,7 +92,7 @@ bool is_own(std::string_view authority, const OwnNames& names, std::uint16_t wit
 
 bool looks_like_browser(const http::HttpHeaders& headers) {
   return std::any_of(headers.list().begin(), headers.list().end(), [](const auto& header) {
-    const auto name = lower(header.first);
+    const auto name = to_lower(header.first);
     return name == "origin" || name.starts_with("sec-fetch-") || name.starts_with("sec-ch-") ||
            name == "accept-language" || name == "upgrade-insecure-requests" || name == "dnt" ||
            (name == "user-agent" && header.second.starts_with("Mozilla/"));

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "agent/proxy/browser.hpp"
+#include "proto/core/ascii.hpp"
 #include "proto/core/endpoint.hpp"
 #include "proto/core/host_port.hpp"
 #include "proto/runtime/stream/resolve.hpp"
@@ -26,10 +27,7 @@ bool label_ok(std::string_view label) {
 }
 
 bool starts_with_fold(std::string_view text, std::string_view prefix) {
-  return text.size() >= prefix.size() &&
-         std::equal(prefix.begin(), prefix.end(), text.begin(), [](char p, char t) {
-           return p == (t >= 'A' && t <= 'Z' ? static_cast<char>(t + ('a' - 'A')) : t);
-         });
+  return same_word(text.substr(0, prefix.size()), prefix);
 }
 
 }  // namespace
@@ -39,10 +37,7 @@ std::optional<std::string> normal_host(std::string_view host) {
   if (const auto address = parse_address(host)) return format(*address);
   if (!host.empty() && host.back() == '.') host.remove_suffix(1);
   if (host.size() > kMaxName) return std::nullopt;
-  std::string out(host);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
-  }
+  const std::string out = to_lower(host);
   for (std::string_view rest = out;;) {
     const auto dot = rest.find('.');
     if (!label_ok(rest.substr(0, dot))) return std::nullopt;

@@ -1,5 +1,7 @@
 #include "agent/proxy/request_guard.hpp"
 
+#include "proto/core/ascii.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -36,9 +38,7 @@ std::optional<BodyLength> body_length(const http::HttpHeaders& headers) {
   if (lengths + encodings == 0) return BodyLength{};
   if (lengths + encodings > 1) return std::nullopt;
   if (encodings == 1) {
-    auto coding = std::string(headers.one("Transfer-Encoding"));
-    for (char& c : coding) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-    if (coding != "chunked") return std::nullopt;
+    if (!same_word(headers.one("Transfer-Encoding"), "chunked")) return std::nullopt;
     return BodyLength{true, 0};
   }
   const auto digits = headers.one("Content-Length");

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "proto/core/ascii.hpp"
 #include "proto/http/head.hpp"
 
 namespace culvert::http {
@@ -11,13 +12,6 @@ namespace {
 
 tl::unexpected<Error> bad(const char* why) {
   return fail(ErrorCode::kInvalid, std::string("HTTP: ") + why);
-}
-
-int hex_digit(std::uint8_t byte) {
-  if (byte >= '0' && byte <= '9') return byte - '0';
-  if (byte >= 'a' && byte <= 'f') return byte - 'a' + 10;
-  if (byte >= 'A' && byte <= 'F') return byte - 'A' + 10;
-  return -1;
 }
 
 }  // namespace
@@ -98,10 +92,10 @@ Status BodyReader::step_size(std::uint8_t byte) {
     at_ = At::kSizeLf;
     return {};
   }
-  const int digit = hex_digit(byte);
-  if (digit < 0) return bad("a chunk's size is not a plain hexadecimal number");
+  const auto digit = hex_digit(static_cast<char>(byte));
+  if (!digit) return bad("a chunk's size is not a plain hexadecimal number");
   if (++digits_ > kMaxSizeDigits) return bad("a chunk's size has too many digits");
-  left_ = left_ * 16 + static_cast<std::uint64_t>(digit);
+  left_ = left_ * 16 + *digit;
   return {};
 }
 

@@ -1,4 +1,5 @@
 #include "proto/http/head.hpp"
+#include "proto/core/ascii.hpp"
 #include "proto/core/host_port.hpp"
 
 #include <algorithm>
@@ -8,16 +9,11 @@
 namespace culvert::http {
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-bool same_word(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
-                                            [](char x, char y) { return lower(x) == lower(y); });
-}
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // RFC 9110 §5.6.2.
 bool is_token_char(char c) {
-  return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') ||
+  return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'z') ||
          std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
 }
 bool is_token(std::string_view text) {
@@ -32,11 +28,6 @@ bool is_value(std::string_view text) {
     const auto byte = static_cast<unsigned char>(c);
     return byte == '\t' || (byte >= 0x20 && byte != 0x7F);
   });
-}
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
 }
 
 tl::unexpected<Error> bad(const char* why, ErrorCode code = ErrorCode::kInvalid) {

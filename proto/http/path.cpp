@@ -2,17 +2,12 @@
 
 #include <algorithm>
 
+#include "proto/core/ascii.hpp"
 #include "proto/core/utf8.hpp"
 
 namespace culvert::http {
 namespace {
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 bool is_unreserved(int c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
          c == '.' || c == '_' || c == '~';
@@ -105,10 +100,10 @@ Result<std::string> normal_path(std::string_view raw) {
       decoded += raw[i];
       continue;
     }
-    const int high = i + 2 < raw.size() ? hex_digit(raw[i + 1]) : -1;
-    const int low = i + 2 < raw.size() ? hex_digit(raw[i + 2]) : -1;
-    if (high < 0 || low < 0) return bad("a broken percent-encoding in the path");
-    const int byte = high * 16 + low;
+    const auto high = i + 2 < raw.size() ? hex_digit(raw[i + 1]) : std::nullopt;
+    const auto low = i + 2 < raw.size() ? hex_digit(raw[i + 2]) : std::nullopt;
+    if (!high || !low) return bad("a broken percent-encoding in the path");
+    const int byte = static_cast<int>(*high * 16 + *low);
     if (byte < 0x20 || byte == 0x7F) return bad("an encoded control character in the path");
     if (byte == '/' || byte == '\\' || byte == ';' || byte == '%') {
       return bad("an encoded delimiter in the path");
@@ -117,7 +112,7 @@ Result<std::string> normal_path(std::string_view raw) {
     if (is_unreserved(byte)) {
       out += static_cast<char>(byte);
     } else {
-      out += {'%', kHex[static_cast<std::size_t>(high)], kHex[static_cast<std::size_t>(low)]};
+      out += {'%', kHex[*high], kHex[*low]};
     }
     i += 2;
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "proto/core/ascii.hpp"
 #include "proto/core/utf8.hpp"
 
 namespace culvert::note {
@@ -16,13 +17,6 @@ struct Value {
   std::string text;  // kString
 };
 using Members = std::map<std::string, Value>;
-
-std::optional<unsigned> hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return std::nullopt;
-}
 
 void append_utf8(std::string& out, char32_t point) {
   const auto byte = [&](char32_t value) { out += static_cast<char>(value); };

@@ -1,5 +1,7 @@
 #include "proto/wireguard/uapi.hpp"
 
+#include "proto/core/ascii.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <utility>
@@ -14,13 +16,6 @@ std::optional<Number> parse_number(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), last, out);
   if (error != std::errc{} || end != last) return std::nullopt;
   return out;
-}
-
-std::optional<unsigned> hex_digit(char c) {
-  if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
-  if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a') + 10;
-  if (c >= 'A' && c <= 'F') return static_cast<unsigned>(c - 'A') + 10;
-  return std::nullopt;
 }
 
 // 64 digits of either case, into `out`; no copy is left elsewhere.

@@ -1,4 +1,5 @@
 #include "proto/runtime/stream/proxy.hpp"
+#include "proto/core/ascii.hpp"
 #include "proto/core/host_port.hpp"
 
 #include <algorithm>
@@ -9,13 +10,6 @@
 
 namespace culvert::runtime {
 namespace {
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
 
 tl::unexpected<Error> bad_url(const std::string& named_by) {
   return fail(ErrorCode::kInvalid, named_by +
@@ -30,7 +24,8 @@ std::optional<std::string> percent_decode(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     char c = text[i];
     if (c == '%') {
-      const auto byte = i + 2 < text.size() ? from_hex(lower(text.substr(i + 1, 2))) : std::nullopt;
+      const auto byte =
+          i + 2 < text.size() ? from_hex(to_lower(text.substr(i + 1, 2))) : std::nullopt;
       if (!byte) return std::nullopt;
       c = static_cast<char>(byte->front());
       i += 2;
@@ -99,7 +94,7 @@ Result<HttpProxy> parse_proxy(std::string_view url, std::string named_by) {
   if (url.size() > kMaxProxyText) return bad_url(named_by);
   const auto scheme_end = url.find("://");
   const bool has_scheme = scheme_end != std::string_view::npos;
-  const auto scheme = has_scheme ? lower(url.substr(0, scheme_end)) : "http";
+  const auto scheme = has_scheme ? to_lower(url.substr(0, scheme_end)) : "http";
   if (scheme.starts_with("socks")) {
     return fail(ErrorCode::kInvalid, named_by +
                                          " names a SOCKS proxy; only HTTP proxies (http:// "
@@ -151,9 +146,9 @@ std::optional<ProxyRules::Exception> ProxyRules::parse_exception(std::string_vie
   }
   if (const auto with_port = parse_host_port(item)) {
     out.port = with_port->port;
-    out.name = lower(with_port->host);
+    out.name = to_lower(with_port->host);
   } else {
-    out.name = lower(item);
+    out.name = to_lower(item);
   }
   if (out.name.size() > 2 && out.name.front() == '[' && out.name.back() == ']') {
     out.name = out.name.substr(1, out.name.size() - 2);
@@ -184,7 +179,7 @@ Result<ProxyRules> ProxyRules::from_setting(std::string_view url, std::string na
 
 std::shared_ptr<const HttpProxy> ProxyRules::proxy_for(const HostPort& to) const {
   if (!proxy_ || never_) return nullptr;
-  const auto host = lower(to.host);
+  const auto host = to_lower(to.host);
   const auto address = parse_address(host);
   if (host == "localhost" || (address && address->is_loopback())) return nullptr;
   const bool excepted =
