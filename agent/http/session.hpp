@@ -3,9 +3,10 @@
 // is copied through but bodies and, after a 101, the tunnel's bytes. The upstream's connection
 // serves this client alone and is used again while both keep it.
 //
-//   head ──ok──▶ connecting ──▶ exchange ──▶ head …       whatever is wrong: an answer, then the
-//   end
+//   head ──ok──▶ connecting ──▶ exchange ──▶ head …
 //                                  └─101─▶ tunnel
+//
+// Whatever is wrong gets an answer, and then the connection ends.
 //
 // Memory: a head, or kMaxPipelined bytes and one read, from the client; a head and one read from
 // the upstream. What is to be sent is the shell's, which pauses one side while the other is full.

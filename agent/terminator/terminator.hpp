@@ -2,8 +2,8 @@
 // service: TLS under the service's own FQDN (or none), authorization, the upstream (plain, or TLS
 // with verification), then bytes both ways until either side, a cut or the idle time ends it.
 //
-//   tls   ClientHello → name fits? → authorize → certificate; the upstream is connected to
-//   meanwhile tcp   accept → authorize → upstream
+//   tls   ClientHello → name fits? → authorize → certificate; meanwhile the upstream is connected
+//   tcp   accept → authorize → upstream
 //
 // With HTTP routes a tls service is a strict HTTP/1.1 gateway instead of a pipe: see agent/http.
 //

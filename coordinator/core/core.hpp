@@ -3,15 +3,14 @@
 // tickets. Nobody trusts it: it verifies what it stores only so that it carries no rubbish.
 //
 // Who hears what
-//   any node        the vendor root chain, its own node statement
-//   site agent      + its site's statement, root chain and policy; the node and enrolment
-//   statements
-//                   of the site's agents; grants of services that it publishes once they are
-//                   approved, with the device's statement; revocations of those
-//   device          + its own grants (also while pending); per approved grant: site, root chain,
-//   policy,
-//                   the publishers' node, enrolment and service statements; revocations of those
-//   proven approver what it may decide on, when it asks (list)
+//   any node         the vendor root chain, and the node's own statement
+//   site agent       also the statement, root chain and policy of its site; the node and enrolment
+//                    statements of the site's agents; approved grants of services that it publishes,
+//                    with the device's statement; revocations of those
+//   device           also its own grants, pending ones too; for each approved grant the site, root
+//                    chain, policy, and the publishers' node, enrolment and service statements;
+//                    revocations of those
+//   proven approver  what the approver may decide on, when asked (list)
 // Everyone else hears nothing, and a question about something hidden is answered as if it did not
 // exist.
 #pragma once

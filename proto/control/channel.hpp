@@ -4,10 +4,9 @@
 //   record 1  client → coordinator   Noise message 1, empty payload (96 bytes)
 //   record 2  coordinator → client   Noise message 2, empty payload (48 bytes)
 //   then      both ways              sealed(chunk), at most 65535 bytes each
-//   message                          first chunk: u32 big-endian length ‖ bytes, further chunks:
-//   bytes;
-//                                    a message begins and ends with a record; length 1 …
-//                                    kMaxMessage
+//
+// The first chunk of a message is a u32 big-endian length (1 … kMaxMessage) ‖ bytes; further chunks
+// are bytes. A message begins and ends with a record.
 //
 // Prologue "culvert/control/v1". Message 1 can be replayed by anyone who saw it, so the responder
 // holds nothing for it but the connection: the peer counts as present with its first sealed record.

@@ -1,8 +1,10 @@
 // Time as a value. Nothing here can read a clock: shells and tests hand time in.
 //
-// Instant   nanoseconds of a steady clock (CLOCK_BOOTTIME in the programs); only differences mean
-// something. WallTime  whole seconds since 1970-01-01T00:00:00Z, no leap seconds; what statements
-// and certificates use. Now       both, read together; what the pure cores of the programs take.
+//   Instant    nanoseconds of a steady clock (CLOCK_BOOTTIME in the programs); only differences of
+//              two instants mean something
+//   WallTime   whole seconds since 1970-01-01T00:00:00Z, without leap seconds; statements and
+//              certificates use it
+//   Now        an Instant and a WallTime that were read together; every pure core takes it
 #pragma once
 
 #include <chrono>

@@ -1,8 +1,8 @@
 // Key types. Public keys are plain values, one type a role; secrets move, are wiped when they go,
 // compare in constant time and cannot be printed.
 //   Ed25519 (RFC 8032): SigningKey/VerifyKey sign statements; a node's IdentityKey is one.
-//   X25519 (RFC 7748):  WireGuard, control (Noise), relay (DERP login) and disco keys, all
-//   distinct.
+//   X25519 (RFC 7748):  WireGuard, control (Noise), relay (DERP login) and disco keys, each
+//                       of its own
 #pragma once
 
 #include <array>

@@ -1,7 +1,7 @@
 // disco: small boxed messages by which two peers find and watch the ways to each other.
 //
-//   TS💬 (54 53 f0 9f 92 ac) ‖ sender's disco key (32) ‖ nonce (24) ‖ NaCl box(type ‖ version ‖
-//   body)
+//   TS💬 (54 53 f0 9f 92 ac) ‖ sender's disco key (32) ‖ nonce (24) ‖ box
+//   box = NaCl box(type ‖ version ‖ body)
 //
 //   type 1 Ping         txid (12) ‖ node key (32) ‖ padding (zeros, any length)
 //   type 2 Pong         txid (12) ‖ IP (16) ‖ port (2, big-endian)   the Ping's source as seen

@@ -91,9 +91,9 @@ struct SiteRef {
   friend auto operator<=>(const SiteRef&, const SiteRef&) = default;
 };
 
-// Mesh addresses: fd63:756c:7665::/48 and the first 80 bits of SHA-256(domain label ‖ what it is
-// of). Node:    "culvert node address v1\n" ‖ identity key Service: "culvert service address v1\n"
-// ‖ site-id ‖ FQDN
+// A mesh address is fd63:756c:7665::/48 and the first 80 bits of a SHA-256:
+//   of a node      SHA-256("culvert node address v1\n" ‖ identity key)
+//   of a service   SHA-256("culvert service address v1\n" ‖ site-id ‖ FQDN)
 IpAddress node_address(const IdentityKey& identity);
 IpAddress service_address(const SiteId& site, const Fqdn& service);
 bool is_mesh_address(const IpAddress& address);

@@ -2,13 +2,17 @@
 //
 //   culvert/revocation/v1
 //   vendor-id: sha256:…
-//   site: <fqdn>              with the next line: of grants, nodes and enrolments always; of a
-//   device site-id: sha256:…         where a customer ends it for this site alone; never of a key
+//   site: <fqdn>              0 or 1, together with site-id (see below)
+//   site-id: sha256:…
 //   revokes: grant <ULID> | device ed25519:… | node ed25519:… | key <key> | enrolment sha256:…
-//   root: sha256:…            of a key only: 1 to 16, sorted: the newest roots that its holder
-//   knows not-after: <time>         of a grant only: the end that the grant itself states reason:
-//   <as in a grant> issued: <time>
+//   root: sha256:…            of a key only, 1 to 16, sorted: the newest roots that the key's
+//                             holder knows
+//   not-after: <time>         of a grant only: the end that the grant itself states
+//   reason: <as in a grant>
+//   issued: <time>
 //
+// The revocation of a grant, node or enrolment always names the site; that of a device names the
+// site where a customer ends the device for this site alone; that of a key never does.
 // <key> is ed25519:… or passkey:…. Signed: of a grant, by any one approver of either root or the
 // requester's device; of a device, by any vendor approver or device-admission key (everywhere), or
 // a customer approver (with site lines: at that site); of a node, by customer approvers at their

@@ -1,13 +1,11 @@
 // What must hold at every step, told by what people did and not by what the programs think.
 //
-//   delivered   an inner packet reached a stack: for the first time, and some grant for exactly
-//   that
-//               pair is in force there: signed by both sides, not over, not cut for longer than the
-//               bound allows
-//   sent        a datagram or relay packet left an agent: no WireGuard (receiver, counter) twice
-//   with
-//               different bytes, and nothing readable inside
-//   acknowledged a statement that the coordinator has confirmed: in its store for ever after
+//   delivered     an inner packet reached a stack: for the first time, and some grant for exactly
+//                 that pair is in force there: signed by both sides, not over, not cut for longer
+//                 than the bound allows
+//   sent          a datagram or relay packet left an agent: no WireGuard (receiver, counter) twice
+//                 with different bytes, and nothing readable inside
+//   acknowledged  a statement that the coordinator has confirmed: in its store for ever after
 #pragma once
 
 #include <map>
