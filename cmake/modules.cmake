@@ -35,6 +35,7 @@ function(culvert_program name folder)
     target_link_libraries(${name} PRIVATE ${used_name})
   endforeach()
   target_link_libraries(${name} PRIVATE ${ARG_PRIVATE} culvert_warnings)
+  install(TARGETS ${name})
 endfunction()
 
 # culvert_pages(PROGRAM): its manual page and completions, beside bin/ in share/, as the program
@@ -50,6 +51,10 @@ function(culvert_pages program)
     COMMAND ${program} completion bash > ${bash}/${program}
     COMMAND ${program} completion zsh > ${zsh}/_${program}
     COMMAND ${program} completion fish > ${fish}/${program}.fish)
+  install(FILES ${share}/man/man1/${program}.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  install(FILES ${bash}/${program} DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+  install(FILES ${zsh}/_${program} DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+  install(FILES ${fish}/${program}.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 endfunction()
 
 # culvert_tests(FOLDER USES modules…): the Catch2 sources of tests/FOLDER, as part of the one binary

@@ -10,7 +10,7 @@
 
 namespace culvert::cli {
 
-constexpr const char* kVersion = "0.1.0";  // of all three programs
+constexpr const char* kVersion = CULVERT_VERSION;  // of all three programs: CMakeLists.txt
 
 // A term and what it means.
 using Entries = std::vector<std::pair<std::string, std::string>>;
