@@ -5,6 +5,7 @@
 #include "coordinator/shell/commands.hpp"
 #include "coordinator/shell/pages.hpp"
 #include "proto/cli/completion.hpp"
+#include "proto/cli/exit_codes.hpp"
 #include "proto/runtime/loop/startup.hpp"
 
 using namespace culvert::coordinator;

@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "proto/cli/completion.hpp"
+#include "proto/cli/exit_codes.hpp"
 #include "proto/runtime/disk/files.hpp"
 #include "proto/runtime/loop/startup.hpp"
 #include "relay/shell/pages.hpp"
@@ -10,16 +11,13 @@
 
 namespace {
 
-constexpr int kFailed = 1;
-constexpr int kUsage = 2;
-
 int fail_line(const culvert::Error& error, int code) {
   std::cerr << "culvert-relay: " + error.message + "\n";
   return code;
 }
 
 int print(const culvert::Result<std::string>& page) {
-  if (!page) return fail_line(page.error(), kUsage);
+  if (!page) return fail_line(page.error(), cli::kExitUsage);
   std::cout << *page;
   return 0;
 }
@@ -46,22 +44,22 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kUsage;
+    return app.exit(error) == 0 ? 0 : cli::kExitUsage;
   }
   if (*man) return print(cli::render_manual(cli::describe(app), relay::manual()));
   if (*completion) return print(cli::completion_script(shell, cli::describe(app), {}));
   runtime::harden_process();
   auto settings = relay::load_settings(config);
-  if (!settings) return fail_line(settings.error(), kUsage);
+  if (!settings) return fail_line(settings.error(), cli::kExitUsage);
   if (!state.empty()) settings->state = state;
   if (!host.empty()) settings->host = host;
   runtime::log::set_level(settings->log_level);
   crypto::SystemRng rng;
   auto identity = relay::load_identity(*settings, rng, runtime::Loop().now().wall);
-  if (!identity) return fail_line(identity.error(), kFailed);
+  if (!identity) return fail_line(identity.error(), cli::kExitFailed);
   if (*describe && policy_line) {
     const auto line = relay::policy_line(*settings, *identity);
-    if (!line) return fail_line(line.error(), kFailed);
+    if (!line) return fail_line(line.error(), cli::kExitFailed);
     std::cout << *line << "\n";
     return 0;
   }
@@ -70,7 +68,7 @@ int run(int argc, char** argv) {
     return 0;
   }
   const auto served = relay::serve(std::move(*settings), std::move(*identity), config, rng);
-  return served ? 0 : fail_line(served.error(), kFailed);
+  return served ? 0 : fail_line(served.error(), cli::kExitFailed);
 }
 
 }  // namespace

@@ -59,26 +59,6 @@ std::string without_colours(std::string_view text) {
 
 }  // namespace
 
-int exit_code(const Error& error) {
-  switch (error.code) {
-    case ErrorCode::kDenied:
-    case ErrorCode::kUnverified:
-    case ErrorCode::kStale:
-      return kExitDenied;
-    case ErrorCode::kInvalid:
-      return kExitUsage;
-    case ErrorCode::kTimeout:
-      return kExitTimeout;
-    case ErrorCode::kConflict:
-    case ErrorCode::kNotFound:
-    case ErrorCode::kExhausted:
-    case ErrorCode::kUnavailable:
-    case ErrorCode::kInternal:
-      return kExitFailed;
-  }
-  return kExitFailed;
-}
-
 int finish(const Status& status) {
   if (status) return kExitOk;
   hint("culvert: " + printable(status.error().message));

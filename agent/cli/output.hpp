@@ -5,18 +5,11 @@
 #include <string_view>
 #include <vector>
 
+#include "proto/cli/exit_codes.hpp"
 #include "proto/core/result.hpp"
 
 namespace culvert::cli {
 
-constexpr int kExitOk = 0;
-constexpr int kExitFailed = 1;
-constexpr int kExitUsage = 2;
-constexpr int kExitNoAgent = 3;
-constexpr int kExitDenied = 4;
-constexpr int kExitTimeout = 5;
-
-int exit_code(const Error& error);
 int finish(const Status& status);  // prints the error, if any, as one line; the exit code
 int finish_call(
     const Status& status);  // the same for a call to the agent: kUnavailable is no agent

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "proto/core/inside.hpp"
+#include "proto/core/mesh_prefix.hpp"
 #include "proto/runtime/loop/log.hpp"
 #include "proto/runtime/packet/interface.hpp"
 #include "proto/trust/names.hpp"
@@ -216,7 +217,7 @@ void Shell::look_at_interfaces() {
   auto addresses = runtime::interface_addresses();
   std::erase_if(addresses, [this](const IpAddress& address) {
     // A TUN device's address is no way to this node.
-    return (address.is_loopback() && !options_.allow_loopback) || trust::is_mesh_address(address);
+    return (address.is_loopback() && !options_.allow_loopback) || is_mesh_address(address);
   });
   if (addresses == addresses_) return;
   addresses_ = addresses;

@@ -15,6 +15,7 @@
 #include "agent/shell/site_services.hpp"
 #include "agent/stack/kernel_stack.hpp"
 #include "agent/tun/tun_host.hpp"
+#include "proto/cli/exit_codes.hpp"
 #include "proto/crypto/x509.hpp"
 #include "proto/runtime/disk/audit_file.hpp"
 #include "proto/runtime/disk/boot.hpp"
@@ -31,34 +32,12 @@ namespace culvert::agent {
 namespace {
 
 constexpr std::size_t kMaxTokenSize = std::size_t{1} << 20U;
-constexpr int kExitFailed = 1;
-constexpr int kExitUsage = 2;
-constexpr int kExitDenied = 4;
 constexpr Duration kStopTime = 3s;    // the longest that an agent which stops takes to say so
 constexpr Duration kStopPoll = 10ms;  // how often it looks whether all of that has left
 
-int exit_code(const Error& error) {
-  switch (error.code) {
-    case ErrorCode::kDenied:
-    case ErrorCode::kUnverified:
-    case ErrorCode::kStale:
-      return kExitDenied;
-    case ErrorCode::kInvalid:
-      return kExitUsage;
-    case ErrorCode::kConflict:
-    case ErrorCode::kNotFound:
-    case ErrorCode::kExhausted:
-    case ErrorCode::kUnavailable:
-    case ErrorCode::kTimeout:
-    case ErrorCode::kInternal:
-      return kExitFailed;
-  }
-  return kExitFailed;
-}
-
 int give_up(const Error& error) {
   std::fprintf(stderr, "culvert: %s\n", error.message.c_str());
-  return exit_code(error);
+  return cli::exit_code(error);
 }
 
 Result<std::optional<std::string>> read_token(const DaemonOptions& options) {
@@ -240,7 +219,7 @@ StackOptions Daemon::stack_options() {
   return {
       choice, config_.offloads, std::move(network_), [this] {
         runtime::log::error("the helper process of the kernel's stack has ended: the agent stops");
-        exit_code_ = kExitFailed;
+        exit_code_ = cli::kExitFailed;
         begin_stop();
       }};
 }

@@ -1,5 +1,7 @@
 #include "agent/stack/kernel_stack.hpp"
 
+#include "proto/core/mesh_prefix.hpp"
+
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -76,9 +78,7 @@ class KernelStack::Flow final : public ByteStream {
   IpAddress peer_;
 };
 
-runtime::PrivateNetworkOptions kernel_stack_network() {
-  return {"mesh", kMeshMtu, *parse_prefix("fd63:756c:7665::/48")};
-}
+runtime::PrivateNetworkOptions kernel_stack_network() { return {"mesh", kMeshMtu, mesh_prefix()}; }
 
 Result<std::unique_ptr<KernelStack>> KernelStack::open(
     runtime::Loop& loop, std::unique_ptr<runtime::PrivateNetwork> network,

@@ -12,6 +12,7 @@
 
 #include "agent/dns/resolv_conf.hpp"
 #include "proto/core/bytes.hpp"
+#include "proto/core/mesh_prefix.hpp"
 #include "proto/core/prefix.hpp"
 #include "proto/runtime/disk/files.hpp"
 #include "proto/runtime/loop/log.hpp"
@@ -36,7 +37,7 @@ std::string where() {
 std::vector<runtime::Rule> kernel_rules(const MeshRules& rules) {
   runtime::Rule owner;
   owner.priority = kPriority;
-  owner.to = *parse_prefix("fd63:756c:7665::/48");
+  owner.to = mesh_prefix();
   owner.from = "lo";
   owner.table = rules.table;
   owner.users = {{rules.owner, rules.owner}};

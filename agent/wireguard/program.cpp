@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "agent/wireguard/tunnel.hpp"
+#include "proto/cli/exit_codes.hpp"
 #include "proto/crypto/aead_backend.hpp"
 #include "proto/runtime/loop/log.hpp"
 #include "proto/runtime/loop/signal.hpp"
@@ -20,9 +21,6 @@ namespace culvert::agent {
 namespace {
 
 namespace log = runtime::log;
-
-constexpr int kExitOk = 0;
-constexpr int kExitFailed = 1;
 
 std::string_view environment(const char* name) {
   const char* value = std::getenv(name);
@@ -79,7 +77,7 @@ int serve(const WireguardOptions& wanted, const Report& report) {
   const auto options = read_options(wanted);
   if (!options) {
     report(fail_with(options.error()));
-    return kExitFailed;
+    return cli::kExitFailed;
   }
   const auto& interface = options->interface;
   crypto::SystemRng rng;
@@ -90,19 +88,19 @@ int serve(const WireguardOptions& wanted, const Report& report) {
   });
   if (!tunnel) {
     report(fail_with(tunnel.error()));
-    return kExitFailed;
+    return cli::kExitFailed;
   }
   const runtime::SignalWatch interrupted(loop, SIGINT, [&loop] { loop.stop(); });
   const runtime::SignalWatch terminated(loop, SIGTERM, [&loop] { loop.stop(); });
   log::debug("ready", {{"interface", (*tunnel)->name()}, {"aead", crypto::aead_in_use().name}});
   report({});
   loop.run();
-  return kExitOk;
+  return cli::kExitOk;
 }
 
 int failed(std::string_view why) {
   std::fprintf(stderr, "culvert: %.*s\n", static_cast<int>(why.size()), why.data());
-  return kExitFailed;
+  return cli::kExitFailed;
 }
 
 // Standard input and output go; standard error stays for the log where one was asked for.
@@ -131,7 +129,7 @@ int wait_for_start(int pipe) {
     said.append(chunk.data(), static_cast<std::size_t>(size));
   }
   ::close(pipe);
-  if (said.size() == 1 && said.front() == kStarted) return kExitOk;
+  if (said.size() == 1 && said.front() == kStarted) return cli::kExitOk;
   return failed(said.empty() ? "it ended while it started" : said);
 }
 

@@ -1,5 +1,7 @@
 #include "proto/path/path_context.hpp"
 
+#include "proto/core/mesh_prefix.hpp"
+
 namespace culvert::path {
 
 bool PathContext::usable(const Endpoint& endpoint) const {
@@ -7,8 +9,7 @@ bool PathContext::usable(const Endpoint& endpoint) const {
   if (endpoint.port == 0 || a.is_unspecified() || a.is_link_local()) return false;
   if (a.is_loopback()) return allow_loopback;
   if (a.is_v4()) return a.bytes[12] != 0 && a.bytes[12] < 224;  // RFC 1122 §3.2.1.3, RFC 5771
-  constexpr std::array<std::uint8_t, 6> kMesh = {0xfd, 0x63, 0x75, 0x6c, 0x76, 0x65};
-  return a.bytes[0] != 0xff && !equal(ByteView(a.bytes).first(kMesh.size()), kMesh);
+  return a.bytes[0] != 0xff && !is_mesh_address(a);
 }
 
 }  // namespace culvert::path

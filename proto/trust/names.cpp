@@ -1,5 +1,7 @@
 #include "proto/trust/names.hpp"
 
+#include "proto/core/mesh_prefix.hpp"
+
 #include <algorithm>
 
 #include "proto/crypto/hash.hpp"
@@ -12,7 +14,6 @@ constexpr std::string_view kCrockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 constexpr std::size_t kUlidDigits = 26;
 constexpr std::size_t kMaxFqdn = 253;
 constexpr std::size_t kMaxPerson = 128;
-constexpr std::array<std::uint8_t, 6> kMeshPrefix = {0xfd, 0x63, 0x75, 0x6c, 0x76, 0x65};
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_alnum(char c) { return is_digit(c) || (c >= 'a' && c <= 'z'); }
@@ -147,10 +148,6 @@ IpAddress node_address(const IdentityKey& identity) {
 IpAddress service_address(const SiteId& site, const Fqdn& service) {
   return mesh_address(
       crypto::sha256({view("culvert service address v1\n"), site.view(), view(service.str())}));
-}
-
-bool is_mesh_address(const IpAddress& address) {
-  return std::equal(kMeshPrefix.begin(), kMeshPrefix.end(), address.bytes.begin());
 }
 
 }  // namespace culvert::trust

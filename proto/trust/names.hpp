@@ -96,7 +96,6 @@ struct SiteRef {
 //   of a service   SHA-256("culvert service address v1\n" ‖ site-id ‖ FQDN)
 IpAddress node_address(const IdentityKey& identity);
 IpAddress service_address(const SiteId& site, const Fqdn& service);
-bool is_mesh_address(const IpAddress& address);
 
 }  // namespace culvert::trust
 

@@ -346,3 +346,27 @@ TEST_CASE("tidy: every fuzz target has a corpus") {
   }
   check_none(offences);
 }
+
+// docs/tour.md names a file and a function of it in each step: `agent/core/data.cpp` `mesh()`.
+TEST_CASE("tidy: the tour names files and functions that exist") {
+  std::ifstream in(fs::path(CULVERT_SOURCE_DIR) / "docs/tour.md");
+  static const std::regex step(R"(`([a-z_/]+\.cpp)` `([a-z_]+)\(\)`)");
+  std::vector<std::string> offences;
+  std::size_t steps = 0;
+  for (std::string line; std::getline(in, line);) {
+    for (std::sregex_iterator at(line.begin(), line.end(), step), end; at != end; ++at) {
+      ++steps;
+      const auto file = std::find_if(sources().begin(), sources().end(),
+                                     [&](const File& one) { return one.path == (*at)[1]; });
+      const std::regex definition("(::|[ *&])" + (*at)[2].str() + R"(\()");
+      const bool defined =
+          file != sources().end() &&
+          std::any_of(file->lines.begin(), file->lines.end(), [&](const std::string& text) {
+            return std::regex_search(text, definition);
+          });
+      if (!defined) offences.push_back((*at)[0]);
+    }
+  }
+  CHECK(steps > 40);
+  check_none(offences);
+}

@@ -1,5 +1,7 @@
 #include "proto/trust/names.hpp"
 
+#include "proto/core/mesh_prefix.hpp"
+
 #include <catch2/catch.hpp>
 
 using namespace culvert;
