@@ -276,8 +276,8 @@ Result<FlowContext> Core::authorize_flow(Now now, const IpAddress& peer, const s
                      opened->member};
 }
 
-// On a laptop: a flow begins. The site's agent charges it to the grant that ends last, and so does
-// the laptop; whether that grant is claimed by it, the answer tells.
+// On a laptop: a flow begins. Site agent and laptop both charge a flow to the grant that ends last.
+// The site's answer on the flow tells whether the flow claims that grant (claim_answered).
 void Core::Parts::note_opening(ByteView packet) {
   const auto view = ip::PacketView::parse(packet);
   const auto flags = view ? view->tcp_flags() : std::nullopt;
@@ -304,7 +304,8 @@ void Core::Parts::claim_answered(Now now, ByteView packet) {
   access_dirty = true;
 }
 
-// Claimed and in the audit log, both durable, or refused.
+// Claims the grant and writes the audit entry. Both are durable when this succeeds; otherwise the
+// flow is refused.
 Result<Openings::Opened> Core::Parts::open_flow(Now now, const Right& right) {
   // The site's agent decides what a first use is; a laptop waits for its answer (claim_answered).
   if (options.role == Role::kSite && !right.live.standing && !right.live.claimed) {
@@ -321,7 +322,8 @@ Result<Openings::Opened> Core::Parts::open_flow(Now now, const Right& right) {
   entry.grant = right.live.grant.id.str();
   entry.service = right.live.service.name.str();
   auto opened = openings.open(now, std::move(entry));
-  if (!opened && !journal.writable()) access_dirty = true;  // said there
+  // open() has already recorded the failure; recompute access so that it is reported.
+  if (!opened && !journal.writable()) access_dirty = true;
   return opened;
 }
 

@@ -8,8 +8,9 @@ namespace {
 
 constexpr int kFarewells = 2;  // copies: one may be lost
 
-// For one end of a flow that may have more of it under way: one reset for when that has come, one
-// for when it is lost. While the connection is opening, the refusal of its SYN.
+// The resets for one end of a flow. Segments may be under way to this end, so there are two resets:
+// one fits if the segments arrive, the other if they are lost. While the connection is opening, the
+// one answer is the refusal of its SYN.
 std::vector<Bytes> resets(const Endpoint& from, const Endpoint& to, const Filter::End& at,
                           const Filter::End& other) {
   std::vector<Bytes> out;

@@ -42,9 +42,9 @@ class Filter {
   static constexpr Duration kOrderTime = 1s;  // flows are in order of use to this precision
 
   void allow(const IpAddress& grantee, const Endpoint& service);
-  // What the stack at one end of a flow expects next: a reset with that sequence number is one that
-  // it takes (RFC 5961 §3.2). The first holds while nothing is under way to it, the second once all
-  // of it has come.
+  // The sequence number that the stack at one end of a flow expects next: the stack takes a reset
+  // with exactly this number (RFC 5961 §3.2). `acknowledged` is that number while nothing is under
+  // way to this end; `sent` is that number once everything under way has arrived.
   struct End {
     std::optional<std::uint32_t> acknowledged;  // by this end, last
     std::optional<std::uint32_t> sent;          // to this end, so far

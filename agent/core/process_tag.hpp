@@ -49,8 +49,8 @@ class ProcessTagger {
   std::vector<Bytes> copies_;
 };
 
-// The process of one device that is known, and the one before: what that one has sent may come
-// late, and two copies of a device must not end each other's connections in turn.
+// The present process of one device, and its last process. Packets of the last process may arrive
+// late, and two running copies of a device must not end each other's connections in turn.
 class Processes {
  public:
   // True: another process than the known ones. The first that comes is not another.

@@ -1,5 +1,5 @@
-// Between the runtime's batches and those of a device or lane: all that one call put out leaves in
-// one write and one send.
+// Carries packets between the runtime's batches and a WireGuard device or lane: everything that one
+// call of the device puts out leaves with one write to the TUN device and one send to the socket.
 #pragma once
 
 #include <span>

@@ -103,7 +103,7 @@ void Tunnel::link_changed(const runtime::LinkState& link) {
     udp_.reset();
     for (auto& lane : lanes_) lane->close_udp();
     timer_.cancel();
-    // What was agreed on ends with it, as in every WireGuard.
+    // The sessions end with the interface, as in every WireGuard implementation.
     if (private_key_) set_private_key(private_key_->clone());
     tell_lanes();
   }

@@ -42,7 +42,7 @@ class Tunnel {
  public:
   static constexpr std::size_t kDefaultMtu = 1420;
   static constexpr std::size_t kMaxLanes = 64;
-  // What lanes report of traffic may be so old; `wg show` asks for it.
+  // How old the lanes' reports of traffic may be when `wg show` asks for them.
   static constexpr Duration kReportDelay = 100ms;
 
   // `ended`: the interface or its socket was removed by somebody; the reason. May come repeatedly.

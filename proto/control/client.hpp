@@ -105,7 +105,7 @@ class Client {
   std::map<RequestId, Asked> asked_;
   RequestId last_id_ = 0;
   Backoff backoff_;
-  Instant now_{};  // of the last call that told
+  Instant now_{};  // the time that the latest call passed
   Instant retry_at_ = Instant::never();
   Instant opened_at_{}, welcomed_at_{}, heard_at_{}, sent_at_{};
   std::deque<Output> outputs_;

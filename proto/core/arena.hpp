@@ -22,8 +22,8 @@ class Arena {
   static constexpr std::size_t kKeptChunks = 16;  // over a clear(); more are given back
 
   std::vector<std::unique_ptr<std::uint8_t[]>> chunks_;
-  std::size_t chunk_ = 0;  // the one in use
-  std::size_t used_ = 0;   // of it
+  std::size_t chunk_ = 0;  // index of the chunk in use
+  std::size_t used_ = 0;   // bytes used of that chunk
 };
 
 }  // namespace culvert

@@ -42,7 +42,7 @@ class Room {
   };
   std::size_t count(const IpAddress& source) const;
   std::size_t one_of(const IpAddress& source, std::size_t held);  // index of a random guest
-  std::size_t any();                                              // likewise
+  std::size_t any();                                              // index of a random guest
 
   std::size_t places_;
   std::size_t share_;

@@ -20,7 +20,7 @@ class FrameQueue {
 
   std::size_t count() const { return count_; }
   std::size_t bytes() const { return frames_.size() - head_; }
-  std::size_t front_size() const { return size_at(head_); }  // likewise
+  std::size_t front_size() const { return size_at(head_); }  // not when empty (checked)
   bool empty() const { return count_ == 0; }
 
  private:

@@ -1,6 +1,6 @@
 // Finds and watches the ways to each peer: UDP endpoints where NATs allow, else the relay.
 //
-// A pair is silent until route() is asked for it. Then: ask STUN where we are (unless that is
+// A pair is silent until somebody calls route() for it. Then: ask STUN where we are (unless that is
 // fresh), send the peer our endpoints through its relay (CallMeMaybe), ping all of its endpoints
 // that we know; a Pong makes a path. The quickest path is used and pinged every kHeartbeat; it is
 // trusted for kTrustPath after its last Pong, and while it is not, data goes to the relay as well.
@@ -52,7 +52,7 @@ class Prober {
   // dropped and looked for anew.
   void set_local_endpoints(Instant now, std::vector<Endpoint> endpoints);
   void set_stun_servers(Instant now, std::vector<Endpoint> servers);
-  void relay_connected(Instant now, const RelayId& relay);  // calls waiting for it are sent
+  void relay_connected(Instant now, const RelayId& relay);  // sends the CallMeMaybes that wait for a relay
 
   static bool is_ours(ByteView datagram);  // STUN or disco
   void handle_datagram(Instant now, const Endpoint& from, ByteView datagram);

@@ -68,7 +68,7 @@ void Reflexive::handle_timeout(Instant now, std::vector<PathDatagram>& out) {
   }
 }
 
-// Who has not answered is taken to be gone, and with it what it said before.
+// A STUN server that has not answered is taken to be gone; its earlier answer is dropped.
 void Reflexive::finish() {
   running_ = false;
   for (auto& asked : asked_) {

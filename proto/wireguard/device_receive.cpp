@@ -18,7 +18,8 @@ std::shared_ptr<Keypair> keypair_of(SessionKeys keys, Instant now, bool initiato
   return out;
 }
 
-// Greater than the last one, or (DeviceOptions::label_skew) near to our clock when that one is not.
+// A label is fresh when it is greater than the last one, or when it is near to our clock and the
+// last one is not (DeviceOptions::label_skew).
 bool is_fresh(const Tai64n& label, const Tai64n& last, WallTime wall, std::chrono::seconds skew) {
   if (label > last) return true;
   const auto latest = tai64n_of(wall + skew);
@@ -214,8 +215,9 @@ void Device::receive_response(Now now, const Incoming& incoming, Output& out) {
   }
   came_from(peer, incoming);
   peer.timers.handshake_complete();
-  // Both may have begun at once. Then the session that the smaller key began becomes the one of
-  // both, so that one side alone renews it: ours serves until theirs is proven, or not at all.
+  // Both sides may have begun a handshake at once. Then both use the session that the side with the
+  // smaller key began, so that one side alone renews it. Our own session serves until the peer's
+  // session is proven, or not at all.
   const auto crossed = [&](const Keypair* theirs) {
     return theirs != nullptr && !theirs->initiator && theirs->created >= peer.pending_since &&
            peer.keys.public_key < identity_.public_key;

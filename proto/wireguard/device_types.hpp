@@ -23,9 +23,10 @@ struct DeviceOptions {
   // Handshake messages computed a second before cookies are asked for; 0: always. See load.hpp.
   std::uint32_t handshakes_per_second = HandshakeLoad::kDefaultRate;
   Duration rekey_after_time = kRekeyAfterTime;  // shorter in tests
-  // A peer whose clock was ahead, set right and restarted, is shut out until its old labels have
-  // passed. Where not zero: a label this near to our clock beats one that is further ahead of it.
-  // Old initiations stay useless; one of the last seconds can at most be answered once more.
+  // A peer that restarts after its clock was ahead and has been set right is shut out until the
+  // time of its last label has come. Where label_skew is not zero, a label within label_skew of our
+  // clock replaces a last label that is further ahead. Old initiations stay useless; an initiation
+  // of the last label_skew seconds can be answered once more.
   std::chrono::seconds label_skew{0};
   bool lanes = false;  // there are Lanes: collect changes for them
 };

@@ -1,11 +1,14 @@
-// A session's keys, and those that a peer may have at once (paper, section 5.1; the kernel's
-// noise.c): `current` seals and opens; `previous` opens what was under way; `next` is a responder's
-// that waits for the first packet, which proves that the initiator has the keys too. One more than
-// the kernel: `aside`, a `next` that a session of our own overtook. The peer may send with it, so
-// it opens, but it never becomes current.
+// The keypairs that one peer may have at the same time (paper, section 5.1; the kernel's noise.c):
+//   current    seals and opens
+//   previous   opens packets that were under way when `current` replaced it
+//   next       a responder's new keypair; it becomes current with the first packet from the
+//              initiator, which proves that the initiator has the keys
+//   aside      not in the kernel: a `next` that a session of our own overtook. The peer may still
+//              send with it, so it opens packets, and it never becomes current
 //
-// A keypair is all that the lanes of a device share (lane.hpp): its keys do not change, its send
-// counter is atomic, its replay window has a lock. It goes when the last of them lets go.
+// Keypairs are the only thing that the lanes of a device share (lane.hpp): the keys do not change,
+// the send counter is atomic, the replay window has a lock. A keypair is freed when the last lane
+// lets go of it.
 #pragma once
 
 #include <atomic>

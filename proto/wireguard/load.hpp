@@ -1,12 +1,14 @@
 // How many handshakes a device is willing to compute. One costs four X25519 (a quarter of a
 // millisecond); a datagram that asks for one costs its sender nothing.
 //
-// Up to `kBurst` at once and `per_second` from then on are simply answered. Beyond that the device
-// is under load, until a second has passed without being so: then a message must carry a cookie
-// (mac2), which proves its address, and each address gets kSourceRate a second. Sources are not
-// limited before: without a cookie they can be forged, and a limit would shut out whom they name.
-// Cookies themselves, dearer than all checks before them, are: as many a second for each address
-// that is claimed. Who is named by a flood's sender has to wait for one between theirs.
+// Up to `kBurst` handshakes at once and `per_second` from then on are simply answered. Beyond that
+// the device is under load, until one second has passed below the limit. Under load:
+//   - a message must carry a cookie (mac2), which proves the sender's address;
+//   - each proven address gets kSourceRate handshakes a second. Unproven addresses are not limited,
+//     as they can be forged, and a limit would shut out the owner of a forged address;
+//   - each claimed address gets kSourceRate cookies a second, as a cookie costs more than all
+//     checks before it. A victim whose address is spoofed shares its cookie budget with the
+//     spoofer.
 #pragma once
 
 #include <algorithm>

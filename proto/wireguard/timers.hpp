@@ -33,7 +33,7 @@ class Timers {
   void data_sent(Instant now);
   void data_received(Instant now);
   void authenticated_sent(Instant now);      // any packet, handshakes too
-  void authenticated_received(Instant now);  // likewise
+  void authenticated_received(Instant now);  // any packet, handshakes too
   void initiation_sent(Instant now, Rng& rng);
   void initiation_postponed(Instant until);  // too soon after the last: retransmit does it then
   void handshake_complete();

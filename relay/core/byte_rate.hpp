@@ -1,6 +1,6 @@
-// How many bytes a client may send. Up to one second's worth at once (at least two packets of the
-// largest size). Data leaves an eighth of it to disco, so that a client at its limit still finds
-// its direct path.
+// How many bytes a client may send: up to one second's worth at once (at least two packets of the
+// largest size). Data packets may use seven eighths of the budget; the last eighth is for disco, so
+// that a client at its limit still finds its direct path.
 #pragma once
 
 #include <algorithm>

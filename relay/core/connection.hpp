@@ -39,7 +39,7 @@ struct Connection {
   derp::PacketQueue data;  // at most Options::queue_bytes
 
   std::unordered_set<crypto::RelayKey> correspondents;          // at most kMaxCorrespondents
-  std::unordered_map<crypto::RelayKey, Instant> told_not_here;  // likewise
+  std::unordered_map<crypto::RelayKey, Instant> told_not_here;  // at most kMaxCorrespondents
 
   Instant heard;
   // Deadlines; `timer` is the earliest, as it stands in the core's set.

@@ -18,9 +18,10 @@
 // connection that is logged in never makes room for a stranger. The shell, which knows addresses,
 // gives each source a share as well.
 //
-// Pairs. With tickets, A reaches B when both hold a ticket that names the other. Sending to a key
-// that one's ticket does not name has no visible effect, whether it is here or not. For a key that
-// it names, a B that is absent and a B that does not name A look the same (PeerGone "not here").
+// Pairs. With tickets, A reaches B when both hold a ticket that names the other. When A sends to a
+// key that A's ticket does not name, A sees no effect, whether that key is connected or not. When
+// A's ticket names B, an absent B and a B whose ticket does not name A look the same to A (PeerGone
+// "not here").
 #pragma once
 
 #include <memory>

@@ -13,8 +13,8 @@ struct Counters {
   std::uint64_t logins_refused = 0;  // box, challenge, ticket, time
   std::uint64_t tickets_renewed = 0;
   std::uint64_t tickets_refused = 0;  // renewals
-  std::uint64_t tickets_expired = 0;  // connections closed for it
-  std::uint64_t malformed = 0;        // connections closed for it
+  std::uint64_t tickets_expired = 0;  // connections closed because a ticket ended
+  std::uint64_t malformed = 0;        // connections closed because of bad frames
   std::uint64_t frames_skipped = 0;   // unknown types
   std::uint64_t packets_received = 0;
   std::uint64_t bytes_received = 0;  // of packets

@@ -23,9 +23,9 @@ constexpr const char* kNoMemory = "out of memory (raise MemoryMax, ulimit -v or 
 constexpr const char* kNoThread = "no room for a further thread (raise TasksMax or ulimit -u)";
 
 const char* program_name = "culvert";  // set once, before there are threads
-std::optional<rlimit> limit_at_start;  // likewise
+std::optional<rlimit> limit_at_start;  // set once, before there are threads
 
-// Without memory of its own: there may be none.
+// Allocates no memory: there may be none left.
 void print_line(std::string_view why) {
   pollfd reader{STDERR_FILENO, POLLOUT, 0};
   if (::poll(&reader, 1, 0) != 1) return;  // nobody waits for a reader that is stuck

@@ -174,8 +174,8 @@ Status Tun::Impl::watch(const Offloads& wanted) {
   return {};
 }
 
-// What the device has is sorted by flows, and a batch of it handed on. While more waits, the next
-// turn comes by itself, after the other descriptors had theirs.
+// One turn: sorts the packets that the device holds by flows, and hands one batch on. While packets
+// wait, the next turn comes by itself, after the loop's other descriptors had their turn.
 void Tun::Impl::turn() {
   const auto held = self.lock();
   const bool deleted = !read_waiting();

@@ -49,9 +49,9 @@ class ByteStream {
   virtual void close() = 0;                     // now; unsent bytes are lost
   virtual void pause() = 0;                     // no `data` nor `end` until resume()
   virtual void resume() = 0;
-  // For a writer with a queue of its own: what waits here, and in the system behind, is in nobody's
-  // order any more and should be little. Returns the low water from now on: kLittle, or, of a
-  // stream that cannot, still kLowWater.
+  // For a writer that orders its own queue by priority: bytes that wait in this stream and in the
+  // system below can no longer be reordered, so the stream keeps them few. Returns the low water
+  // mark from now on: kLittle, or kLowWater where the stream cannot hold less.
   virtual std::size_t hold_little() { return kLowWater; }
   // An accepted stream that came through a WaitingRoom is limited (kMaxForStranger, a place that
   // it may lose) until its owner says that the peer has proven who it is. Both calls reach through
