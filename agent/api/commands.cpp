@@ -78,6 +78,7 @@ class Commands::Impl {
         {"lock", &Impl::lock},
         {"unlock", &Impl::unlock},
         {"clock-reset", &Impl::clock_reset},
+        {"counters", &Impl::counters},
         {"forks", &Impl::forks},
         {"fork-choose", &Impl::fork_choose},
         {"ping", &Impl::ping},
@@ -141,6 +142,12 @@ class Commands::Impl {
   }
   Run clock_reset(Arguments&) {
     return [this](Answer answer) { core_.reset_clock(now(), plain(std::move(answer))); };
+  }
+  Run counters(Arguments&) {
+    return [this](const Answer& answer) {
+      if (!hooks_.counters) return answer(missing("counters"));
+      answer(Reply::ok({{"metrics", hooks_.counters()}}));
+    };
   }
   Run forks(Arguments&) {
     return [this](const Answer& answer) {

@@ -20,8 +20,9 @@ namespace culvert::api {
 // What commands need beside the core; given by the shell. Unset functions: the command answers
 // that this agent does not have it.
 struct CommandHooks {
-  std::function<void()> after;  // each command has changed the core: drain its effects
-  std::function<void()> down;   // stop the agent, after the answer is out
+  std::function<void()> after;            // each command has changed the core: drain its effects
+  std::function<void()> down;             // stop the agent, after the answer is out
+  std::function<std::string()> counters;  // Prometheus text
   // Called on a thread beside the loop.
   std::function<Result<std::vector<audit::Entry>>(const audit::Query&)> audit;
   std::function<std::optional<Endpoint>()> proxy;                // where it listens

@@ -80,6 +80,15 @@ Status agent_status(const Common& common, bool watch) {
   return drawn;
 }
 
+Status agent_counters(const Common& common) {
+  const auto answer = call(common, "counters");
+  if (!answer) return fail_with(answer.error());
+  auto text = answer->value("metrics", "");
+  while (text.ends_with('\n')) text.pop_back();
+  print(common.json ? to_json(*answer) : text);
+  return {};
+}
+
 Status agent_services(const Common& common) {
   const auto answer = call(common, "services");
   if (!answer) return fail_with(answer.error());

@@ -142,8 +142,11 @@ void add_up(CLI::App& app, Parsed& p) {
 void add_use(CLI::App& app, Parsed& p) {
   auto* status = app.add_subcommand("status", "peers, paths, grants, relay, health");
   status->add_flag("--watch", p.watch, "draw it again every second");
+  status->add_flag("--counters", p.counters, "print the counters instead, as Prometheus text");
   on_run(
-      status, p, [&p] { return agent_status(p.common, p.watch); }, true);
+      status, p,
+      [&p] { return p.counters ? agent_counters(p.common) : agent_status(p.common, p.watch); },
+      true);
   on_run(
       app.add_subcommand("services", "what can be reached now"), p,
       [&p] { return agent_services(p.common); }, true);

@@ -97,6 +97,7 @@ struct RunCommand {
 };
 Status agent_status(const Common& common, bool watch);
 Status agent_services(const Common& common);
+Status agent_counters(const Common& common);
 Status agent_requests(const Common& common);
 Status agent_request(const Common& common, const Request& request);
 Status agent_audit(const Common& common);

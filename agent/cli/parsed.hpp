@@ -44,7 +44,7 @@ struct Parsed {
   agent::WireguardOptions wireguard;
   std::string grant, reason = "ended by an approver", target, spec, kind;
   int count = 0, port = 0;
-  bool watch = false;
+  bool watch = false, counters = false;
   std::function<int()> action;
 };
 

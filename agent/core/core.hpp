@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 
+#include "agent/core/counters.hpp"
 #include "agent/core/documents.hpp"
 #include "agent/core/effects.hpp"
 #include "agent/core/options.hpp"
@@ -61,6 +62,7 @@ class Core {
   // Views.
   StatusView status(Now now) const;
   std::vector<ForkView> forks() const;
+  CoreCounters counters(Now now) const;
   std::vector<ServiceView> services(Now now) const;
   std::vector<RequestView> requests(Now now) const;
   // Where a laptop connects for a granted service, by its name or, where it speaks TLS, by one

@@ -38,7 +38,7 @@ struct Due {
   Instant documents = Instant::never();  // files whose notes did not verify are tried again
   Instant ends;                          // what ends soon is looked at again
   Instant state;                         // this agent's state is sent again
-  Instant too_big;                       // token bucket of "packet too big" answers: full again then
+  Instant too_big;  // token bucket of "packet too big" answers: full again then
 };
 
 }  // namespace culvert::agent

@@ -93,6 +93,16 @@ ServiceView Core::Parts::view_of(Now now, const Right& right) const {
   return view;
 }
 
+CoreCounters Core::counters(Now now) const {
+  const Parts& p = *parts_;
+  CoreCounters out{p.device.counters(), p.prober.counters(), p.filter.refused(), p.peers.size(), 0,
+                   p.rights.size()};
+  for (const auto& [key, peer] : p.peers) {
+    if (p.is_direct(now, key)) ++out.direct;
+  }
+  return out;
+}
+
 std::vector<ForkView> Core::forks() const {
   std::vector<ForkView> out;
   for (const trust::RootFork& fork : parts_->evidence.forks()) {

@@ -49,9 +49,9 @@ class Shell {
   using Device = std::function<void(std::span<const ByteView> packets)>;
   void use_device(Device write) { device_ = std::move(write); }
   void from_device(std::span<const ByteView> packets);
-  bool flushed() const {
-    return relays_.flushed();
-  }  // what the core has sent has left this process
+  // Everything that the core has sent has left this process.
+  bool flushed() const { return relays_.flushed(); }
+  const runtime::UdpCounters& udp_counters() const { return udp_->counters(); }
   Core& core() { return *core_; }
   Now now() const { return loop_.now(); }
 

@@ -97,6 +97,11 @@ Result<Config> load_config(const std::string& path) {
   if (!proxy.empty() && (!config.proxy || !config.proxy->address.is_loopback())) {
     file->refuse("proxy", "must be a loopback address and port, or empty for none");
   }
+  const std::string metrics = file->text("metrics", "");
+  config.metrics = parse_endpoint(metrics);
+  if (!metrics.empty() && (!config.metrics || !config.metrics->address.is_loopback())) {
+    file->refuse("metrics", "must be a loopback address and port, or empty for none");
+  }
   auto proxies = runtime::ProxyRules::from_environment();
   if (file->has("https_proxy")) {
     proxies = runtime::ProxyRules::from_setting(file->text("https_proxy", ""), "https_proxy");

@@ -20,6 +20,7 @@
 //     "documents": "",                folder of *.note files (docs/operations/freshness.md); also
 //                                     culvert up --documents
 //     "lease_url": "",                sites: the customer's lease server, http://HOST:PORT
+//     "metrics": "",                  IP:PORT on loopback: Prometheus text at /metrics; "": none
 //     "name": "",                     of the node; else the host's
 //     "log": "info"
 //   }
@@ -75,6 +76,7 @@ struct Config {
   std::uint16_t udp_port = 0;
   StackChoice stack = StackChoice::kAuto;
   std::optional<TunConfig> tun;
+  std::optional<Endpoint> metrics;  // loopback
   std::optional<Endpoint> proxy;  // ours, for the laptop's programs
   runtime::ProxyRules proxies;    // that we go through
   runtime::Offloads offloads;

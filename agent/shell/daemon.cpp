@@ -11,6 +11,7 @@
 #include "agent/dns/resolv_conf.hpp"
 #include "agent/proxy/owners.hpp"
 #include "agent/shell/config.hpp"
+#include "agent/shell/counters.hpp"
 #include "agent/shell/laptop.hpp"
 #include "agent/shell/site_services.hpp"
 #include "agent/stack/kernel_stack.hpp"
@@ -90,6 +91,8 @@ class Daemon {
   Status serve_site(FlowEvents& flows);
   Status serve_laptop(FlowEvents& flows);
   Status open_tun();
+  Status open_metrics();
+  std::string metrics() const;
   StackOptions stack_options();
   void begin_stop();
   void stop_when_flushed();
@@ -120,6 +123,7 @@ class Daemon {
   std::unique_ptr<KernelDialer> kernel_dialer_;
   proxy::Dialer dialer_;
   std::unique_ptr<proxy::Proxy> proxy_;
+  std::unique_ptr<MetricsDoor> metrics_;
   std::unique_ptr<runtime::NotesFolder> documents_;
   int exit_code_ = 0;
   runtime::LineWriter ready_{STDOUT_FILENO};  // whoever reads it stops nobody
@@ -229,6 +233,7 @@ api::CommandHooks Daemon::hooks() {
   hooks.stack = config_.tun ? "host" : shell_->stack().name();
   hooks.after = [this] { shell_->pump(); };
   hooks.down = [this] { begin_stop(); };
+  hooks.counters = [this] { return metrics(); };
   hooks.audit = [path = folder_ + "/audit.log"](const audit::Query& query) {
     return runtime::AuditFile::read_file(path, query);
   };
@@ -244,6 +249,24 @@ api::CommandHooks Daemon::hooks() {
     hooks.doors = doors_;
   }
   return hooks;
+}
+
+std::string Daemon::metrics() const {
+  const auto core = core_->counters(loop_.now());
+  const auto status = core_->status(loop_.now());
+  const auto proxy = proxy_ ? proxy_->counters() : proxy::ProxyCounters{};
+  CounterSources sources{&core, &status, &shell_->udp_counters()};
+  if (site_) sources.terminator = &site_->counters();
+  if (proxy_) sources.proxy = &proxy;
+  return agent_metrics(sources);
+}
+
+Status Daemon::open_metrics() {
+  if (!config_.metrics) return {};
+  auto door = MetricsDoor::open(loop_, rng_, *config_.metrics, [this] { return metrics(); });
+  if (!door) return fail_with(door.error());
+  metrics_ = std::move(*door);
+  return {};
 }
 
 Status Daemon::open_tun() {
@@ -315,6 +338,7 @@ Status Daemon::serve() {
   auto ready = role_ == Role::kSite ? serve_site(flows) : serve_laptop(flows);
   if (!ready) return ready;
   shell_->run(*core_, std::move(flows));
+  if (auto opened = open_metrics(); !opened) return opened;
   commands_ = std::make_unique<api::Commands>(loop_, *core_, hooks());
   if (!config_.documents.empty()) {
     documents_ = std::make_unique<runtime::NotesFolder>(

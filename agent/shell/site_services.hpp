@@ -38,6 +38,7 @@ class SiteServices {
       const std::map<std::string, UpstreamConfig>& services, const std::string& access_log);
 
   FlowEvents events();
+  const terminator::Counters& counters() const { return terminator_.counters(); }
   void cut_all(const std::string& reason);  // at the end, so that the log has every flow's end
 
  private:
