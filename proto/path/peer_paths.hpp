@@ -49,8 +49,8 @@ class PeerPaths {
     bool called = false;              // was in the last CallMeMaybe
     Duration latency{};               // round trip of the last pong
     PathSize size{};
-    Instant judge_at = Instant::never();  // then unanswered padded Pings count as lost …
-    Instant judged{};                     // … if they were sent at this time or before
+    Instant judge_at = Instant::never();  // when unanswered padded Pings are counted as lost
+    Instant judged{};                     // only Pings sent until this time are counted as lost
   };
   struct Sent {
     DiscoTransaction transaction;
