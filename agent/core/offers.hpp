@@ -13,7 +13,7 @@
 namespace culvert::agent {
 
 inline constexpr Duration kOfferSpread = 10s;  // a node draws its time from [0, 10 s)
-inline constexpr Duration kOfferSoon = 3s;     // the same, when leases wait for the offer
+inline constexpr Duration kOfferSoon = 3s;     // it draws from [0, 3 s) when leases wait for it
 inline constexpr std::size_t kOfferBytes = std::size_t{512} << 10U;  // bytes of notes in one offer
 
 class Offers {

@@ -63,7 +63,7 @@ class TunnelLane {
   Mail announce_;
   Mailbox<wireguard::LaneChanges> changes_;
   Mailbox<LaneMail> mail_;
-  std::unique_ptr<wireguard::Lane> lane_;  // this and the members below: used on the thread only
+  std::unique_ptr<wireguard::Lane> lane_;  // the members from here to rest_: used on thread_ only
   std::unique_ptr<runtime::Tun> tun_;
   std::unique_ptr<runtime::UdpSocket> udp_;
   std::unique_ptr<runtime::UdpSocket> opened_udp_;

@@ -24,7 +24,7 @@ class Codel {
 
   Instant above_since_ = Instant::never();  // since when the wait has been above kTarget
   Instant drop_at_;
-  std::uint32_t count_ = 0;         // drops since dropping began, plus count_before_
+  std::uint32_t count_ = 0;         // sets the drop rate; grows by one with each further drop
   std::uint32_t count_before_ = 0;  // the value of count_ when dropping began
   bool dropping_ = false;
 };

@@ -25,7 +25,7 @@
 namespace culvert::derp {
 
 inline constexpr Duration kKeepalive = 10s;
-inline constexpr Duration kDeadAfter = 24s;
+inline constexpr Duration kDeadAfter = 24s;  // works with stock relays: they answer pings, too
 
 struct Ready {
   ServerInfo server;

@@ -23,12 +23,13 @@ class UdpGather;  // udp_send.cpp
 // One wake-up receives 16 messages, or fewer large ones, so that packets from the TUN device need
 // not wait long.
 inline constexpr std::size_t kReceiveBatch = 16;
-inline constexpr std::size_t kReceiveBytes = 256U << 10U;  // a wake-up, if sizes stay as they were
-inline constexpr std::size_t kReceiveSize = 64U << 10U;    // the largest coalesced datagram
-inline constexpr std::size_t kMaxSegments = 64;            // the kernel's UDP_MAX_SEGMENTS
-inline constexpr std::size_t kMaxSegmented = 65'000;       // bytes of one segmented send
-inline constexpr std::size_t kSendBatch = 64;              // messages in one sendmmsg
-inline constexpr int kSocketBuffer = 4 << 20;              // requested; the system may give less
+inline constexpr std::size_t kReceiveBytes = 256U
+                                             << 10U;  // bytes of a wake-up, if sizes do not change
+inline constexpr std::size_t kReceiveSize = 64U << 10U;  // the largest coalesced datagram
+inline constexpr std::size_t kMaxSegments = 64;          // the kernel's UDP_MAX_SEGMENTS
+inline constexpr std::size_t kMaxSegmented = 65'000;     // bytes of one segmented send
+inline constexpr std::size_t kSendBatch = 64;            // messages in one sendmmsg
+inline constexpr int kSocketBuffer = 4 << 20;            // requested; the system may give less
 
 struct UdpSocket::Impl {
   ~Impl();
