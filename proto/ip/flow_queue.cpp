@@ -16,7 +16,7 @@ std::uint64_t mix(std::uint64_t sum, const std::uint8_t* from, std::size_t words
   return sum;
 }
 
-// Packets begin on a cache line.
+// Rounds up to 64 bytes, so that each packet begins on a cache line.
 std::size_t round_up(std::size_t size) { return (size + 63U) & ~std::size_t{63}; }
 
 }  // namespace

@@ -30,7 +30,7 @@ class Timers {
  public:
   static constexpr int kMaxAttempts = kRekeyAttemptTime / kRekeyTimeout;
 
-  // What happened. The data path calls the first four once a batch and peer.
+  // Events. The data path calls the first four functions once for each batch and peer.
   void data_sent(Instant now);
   void data_received(Instant now);
   void authenticated_sent(Instant now);      // any packet, handshakes too

@@ -47,7 +47,8 @@ class FileLock {
 // An error such as "cannot write /x/y: the disk is full (free some space)"; `error_number`: errno.
 Error file_error(std::string_view doing, std::string_view path, int error_number);
 
-// No core dumps, no ptrace by others of the same user, umask 0077, SIGPIPE ignored.
+// Protects the process's secrets: no core dumps, no ptrace by other processes of the same user,
+// umask 0077. Also ignores SIGPIPE.
 void harden_process();
 
 }  // namespace culvert::runtime
