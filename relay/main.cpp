@@ -25,7 +25,7 @@ int print(const culvert::Result<std::string>& page) {
 int run(int argc, char** argv) {
   using namespace culvert;
   CLI::App app("Relays packets between Culvert agents (DERP) and answers STUN.", "culvert-relay");
-  app.fallthrough();  // the options may stand behind the command
+  app.fallthrough();  // options may follow the command
   app.failure_message([](const CLI::App*, const CLI::Error& error) {
     return "culvert-relay: " + std::string(error.what()) + " (culvert-relay --help)\n";
   });

@@ -1,5 +1,5 @@
-// Many packets: what was made for the batch lies in its own memory, what lies elsewhere is only
-// referred to. No allocation a packet once the batch has grown.
+// A batch of packets. add() copies a packet into the batch's own memory, refer() only points to a
+// packet elsewhere. Once the batch has grown, a packet needs no allocation.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,7 @@ class PacketBatch {
   }
   bool empty() const { return items_.empty(); }
   std::size_t size() const { return items_.size(); }
-  // Unspecified for mesh packets, which carry their own destination.
+  // The UDP destination; unspecified for mesh packets, whose headers have the destination.
   const Endpoint& to(std::size_t i) const { return items_[i].to; }
   std::uint8_t ecn(std::size_t i) const { return items_[i].ecn; }
   ByteView bytes(std::size_t i) const { return items_[i].bytes; }

@@ -25,11 +25,11 @@ class Core {
   struct Datagram {
     Endpoint from;
     MutableByteView bytes;
-    std::uint8_t ecn = 0;  // of the outer header
+    std::uint8_t ecn = 0;  // ECN bits of the outer header
   };
   void handle_datagrams(Now now, std::span<const Datagram> datagrams);
   void handle_mesh(Now now, std::span<const ByteView> packets);  // from this node's own stack
-  void handle_local_endpoints(Now now, std::vector<Endpoint> endpoints);  // interface × UDP port
+  void handle_local_endpoints(Now now, std::vector<Endpoint> endpoints);  // our addresses and port
   void handle_stun_servers(Now now, const std::string& host, std::vector<Endpoint> addresses);
   void handle_send_error(Now now, const Endpoint& to);
   void handle_control_open(Now now, ConnectionId id);
@@ -38,25 +38,26 @@ class Core {
   void handle_relay_open(Now now, ConnectionId id);
   void handle_relay_bytes(Now now, ConnectionId id, ByteView bytes);
   void handle_relay_closed(Now now, ConnectionId id, const std::string& reason);
-  // Whole frames, while `out` holds less than `room`: at FlushRelay, and when there is room again.
+  // Appends whole frames while `out` has less than `room` bytes. Call it at FlushRelay, and when
+  // the transport has room again.
   void pull_relay(Now now, ConnectionId id, std::size_t room, Bytes& out);
-  // What stands in the folder of documents (`--documents`), all of it, each time that it changed.
+  // All files of the folder of documents (`--documents`), each time that the folder has changed.
   void learn_documents(Now now, const std::vector<DocumentFile>& files);
   void handle_lease_answer(Now now, const Result<std::string>& answer);  // to the last AskLease
   Instant next_deadline() const;
   void handle_timeout(Now now);
-  void drain(Effects& into);  // `into` is cleared first; swaps storage
+  void drain(Effects& into);  // clears `into`, then swaps it with the core's effects
 
   // Commands.
   void request(Now now, const RequestOptions& options, Done<RequestView> done);
-  void withdraw(Now now, const std::string& grant, Done<void> done);  // by its requester: revokes
-  void deny(Now now, const std::string& grant, Done<void> done);  // local, for ever, needs nobody
-  void lock(Now now, Done<void> done);                            // local: no grant is in force
+  void withdraw(Now now, const std::string& grant, Done<void> done);  // the requester revokes it
+  void deny(Now now, const std::string& grant, Done<void> done);      // local, for ever
+  void lock(Now now, Done<void> done);  // local: no grant is in force until unlock()
   void unlock(Now now, Done<void> done);
   void ping(Now now, const std::string& peer_or_service, Done<PingResult> done);
-  // The clock rule's way out: the present wall time becomes the floor.
+  // Accepts a wall clock that the clock rule refuses: the present wall time becomes the floor.
   void reset_clock(Now now, Done<void> done);
-  // The text of a root's newest epoch that counts here from now on; see forks().
+  // Chooses the text of a root's newest epoch that counts on this node from now on; see forks().
   void choose_fork(Now now, const std::string& text, Done<void> done);
 
   // Views.
@@ -65,18 +66,18 @@ class Core {
   CoreCounters counters(Now now) const;
   std::vector<ServiceView> services(Now now) const;
   std::vector<RequestView> requests(Now now) const;
-  // Where a laptop connects for a granted service, by its name or, where it speaks TLS, by one
-  // below it (decision 10); nothing for what is not granted or does not exist.
+  // The granted service that a laptop reaches by `name`: the service's name or, with TLS, a name
+  // below it (decision 10). Nothing for a name that is not granted or does not exist.
   std::optional<ServiceView> resolve(Now now, const std::string& name) const;
   std::vector<std::string> sites() const;  // names of the sites that this node knows
-  IpAddress address() const;               // of this node in the mesh
+  IpAddress address() const;               // this node's address in the mesh
 
-  // A laptop, before it connects to a granted service: claims the grant and writes the audit entry.
-  // kNotFound for whatever is not granted, existing or not.
+  // On a laptop, before it connects to a granted service: claims the grant and writes the audit
+  // entry. kNotFound for a name that is not granted, whether it exists or not.
   Result<ServiceView> dial(Now now, const std::string& name);
-  // The last: each connection is reset at both ends, a site's devices are told, nothing opens.
+  // The last call: resets each connection at both ends; a site agent tells its devices.
   void stop(Now now);
-  // A site agent, before a flow goes on; the audit entry is durable when it returns a value.
+  // On a site agent, before a flow goes on. On success the audit entry is durable.
   Result<FlowContext> authorize_flow(Now now, const IpAddress& peer, const std::string& fqdn);
   void flow_closed(Now now, const FlowContext& flow, const std::string& fqdn,
                    std::uint64_t bytes_in, std::uint64_t bytes_out, const std::string& reason);

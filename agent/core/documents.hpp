@@ -1,6 +1,6 @@
-// Documents that come by files instead of the coordinator (docs/operations/freshness.md): the
-// folder's owner is the customer, so that nobody who carries statements can hold them back. Each
-// note is verified like any other; the folder gives no rights.
+// Documents that come from files instead of the coordinator (docs/operations/freshness.md). The
+// customer owns the folder, so a coordinator that holds statements back cannot stop them. Each note
+// is verified like any other; the folder gives no rights.
 #pragma once
 
 #include <cstdint>
@@ -19,12 +19,12 @@ struct DocumentFile {
   Result<std::string> text;  // one note or a bundle; an error: why it could not be read
 };
 
-inline constexpr std::size_t kMaxDocumentNotes = 4096;  // of all files; further ones are not taken
+inline constexpr std::size_t kMaxDocumentNotes = 4096;  // of all files; further notes are ignored
 
-inline constexpr std::size_t kDocumentsSlice = 64;  // so many are verified at once
+inline constexpr std::size_t kDocumentsSlice = 64;  // notes that are verified in one go
 
 struct Documents {
-  struct Waiting {  // a note that is to be offered, again and again until it is known
+  struct Waiting {  // a note that is offered to the evidence again and again until it is known
     std::string file;
     note::Note note;
     std::pair<int, std::uint64_t> rank;
@@ -32,12 +32,12 @@ struct Documents {
   };
   bool used = false;
   std::size_t files = 0;
-  std::size_t taken = 0;  // notes that are known here, from the files as they were last read
+  std::size_t taken = 0;  // notes of the files, as last read, that this node knows
   std::vector<Waiting> waiting;
-  std::size_t next = 0;                        // of `waiting`, in this round
-  std::map<std::string, std::string> unread;   // by file: why it cannot be read
-  std::map<std::string, std::string> refused;  // by file: why a note of it was refused last
-  std::map<std::string, std::string> said;     // what the log has of it
+  std::size_t next = 0;                        // index in `waiting` of this round's next note
+  std::map<std::string, std::string> unread;   // file → why it cannot be read
+  std::map<std::string, std::string> refused;  // file → why its last refused note was refused
+  std::map<std::string, std::string> said;     // file → the reason that was logged last
 };
 
 }  // namespace culvert::agent

@@ -1,9 +1,9 @@
-// What the core asks of its shell. The shell drains Effects after each call into the core: first
-// `events` in order, then the packets.
+// The actions that the core wants its shell to do. After each call into the core, the shell drains
+// the Effects and carries them out: first `events` in order, then the packets.
 //
-// Whose memory: `datagrams` lie in the Effects, until they are cleared. `mesh` packets lie where
-// they were opened, in the bytes that the last call (handle_datagrams, handle_relay_bytes) was
-// given: they are used before those bytes go.
+// Memory: the bytes of `datagrams` are valid until the Effects are cleared. The packets of `mesh`
+// were opened in place: they lie in the bytes that the last call (handle_datagrams,
+// handle_relay_bytes) was given, so use the packets before freeing those bytes.
 #pragma once
 
 #include <string>
@@ -19,7 +19,7 @@
 
 namespace culvert::agent {
 
-// One outbound connection to the coordinator; `id` tells a late event of an old one apart.
+// One outbound connection to the coordinator. `id` shows whether an event is of an old connection.
 using ConnectionId = std::uint64_t;
 struct OpenControl {
   ConnectionId id = 0;
@@ -40,28 +40,27 @@ struct RelayTarget {
   std::string host;
   std::uint16_t port = 0;
   std::optional<crypto::Hash> certificate_sha256;
-  std::vector<Prefix> inside;  // where the relay may stand although leads_inside() says no
+  std::vector<Prefix> inside;  // private prefixes at which the relay may be (leads_inside())
 };
 struct OpenRelay {
   ConnectionId id = 0;
   RelayTarget relay;
 };
-struct FlushRelay {  // it has DERP bytes for its relay: Core::pull_relay()
+struct FlushRelay {  // the core has DERP bytes for this relay: call Core::pull_relay()
   ConnectionId id = 0;
 };
 struct CloseRelay {
   ConnectionId id = 0;
 };
 
-// This agent's own mesh addresses; removing one aborts what runs on it.
+// This agent's own mesh addresses. Removing an address aborts its connections.
 struct AddAddress {
   IpAddress address;
 };
 struct RemoveAddress {
   IpAddress address;
 };
-// A service that this site agent answers for: accept mesh connections and hand them to the
-// terminator.
+// A service of this site agent: accept mesh connections and give them to the terminator.
 struct ListenService {
   std::string fqdn;
   Endpoint endpoint;
@@ -71,21 +70,21 @@ struct UnlistenService {
   std::string fqdn;
   Endpoint endpoint;
 };
-// Abort at once every flow with this peer (and, where set, only with this service).
+// Abort at once the flows with this peer, or only those with this service, if it is set.
 struct CutFlows {
-  IpAddress peer;                   // mesh address of the other node (site agent) …
-  std::optional<Endpoint> service;  // … and of the service; on a laptop the service alone counts
+  IpAddress peer;                   // mesh address of the other node; ignored on a laptop
+  std::optional<Endpoint> service;  // the service's mesh address and port
   std::string reason;
 };
 struct ResolveStun {  // a name from the relay map; answered by Core::handle_stun_servers
   std::string host;
   std::uint16_t port = 0;
-  std::vector<Prefix> inside;  // as RelayTarget's
+  std::vector<Prefix> inside;  // as in RelayTarget
 };
 // A question to the customer's lease server, by POST; answered by Core::handle_lease_answer. A
-// newer one takes the place of one that is under way.
+// newer question replaces one that is under way.
 struct AskLease {
-  std::string url;  // with its path
+  std::string url;  // path included
   std::string body;
 };
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
@@ -101,8 +100,8 @@ using Effect = std::variant<OpenControl, SendControl, CloseControl, OpenRelay, F
 
 struct Effects {
   std::vector<Effect> events;
-  wireguard::Output sealed;  // what most of `datagrams` refer to; the core's own
-  PacketBatch datagrams;     // to UDP endpoints
+  wireguard::Output sealed;  // memory of most of `datagrams`; only for the core
+  PacketBatch datagrams;     // for UDP endpoints
   PacketBatch mesh;          // opened, filtered packets for this node's stack
 
   bool empty() const { return events.empty() && datagrams.empty() && mesh.empty(); }

@@ -1,6 +1,6 @@
-// What an agent of a site says in the tunnel when it stops: an IPv6 packet with no next header (RFC
-// 8200 §4.7), from an address of one of its services to the device. It passes no filter and reaches
-// no stack: the core of the device takes it.
+// The packet that a site's agent sends through the tunnel when it stops: an IPv6 packet with no
+// next header (RFC 8200 §4.7), from the address of one of its services to the device. The device's
+// core handles the packet; it passes no filter and reaches no stack.
 #pragma once
 
 #include <algorithm>

@@ -1,11 +1,11 @@
-// The grant filter: which mesh packets may pass (trust.md, rule 3). Flows start only from a
-// grantee's address to a granted service's address and port, by TCP; the other way only replies of
-// such flows. The same table serves both ends: a laptop's outgoing and a site's incoming packets
-// come from the grantee. Everything else is refused and counted.
+// The grant filter decides which mesh packets may pass (trust.md, rule 3). A flow starts only with
+// TCP from a grantee's address to a granted service's address and port; in the other direction only
+// replies of such flows pass. Both ends use the same filter: a laptop's outgoing packets and a
+// site's incoming packets come from the grantee. All other packets are refused and counted.
 //
-// Each grantee has flows of its own, and kMaxFlowsOfGrantee of them: then a new flow takes the
-// place of the grantee's own flow that has been idle longest. A packet and a change cost the same
-// however many flows others have.
+// Each grantee may have kMaxFlowsOfGrantee flows. Beyond that, a new flow replaces the grantee's
+// flow that has been idle longest. The cost of a packet or a change does not depend on the number
+// of other grantees' flows.
 #pragma once
 
 #include <array>
@@ -25,7 +25,7 @@ namespace culvert::agent {
 enum class Verdict {
   kPass,
   kMalformed,   // not a whole IP packet, or a TCP header cut short
-  kNotTcp,      // only TCP is granted (fragments included: they hide their ports)
+  kNotTcp,      // not TCP, or a fragment, whose ports are not visible
   kNotGranted,  // no grant from this address to that address and port
   kNoFlow,      // belongs to no flow that the grantee started
   kGated,       // the gate did not let this new flow open
@@ -37,7 +37,7 @@ class Filter {
   static constexpr std::size_t kMaxFlowsOfGrantee = 4096;
   static constexpr std::size_t kMaxSwept = 1024;  // flows that one sweep() forgets
   static constexpr Duration kOpeningTime = 75s;   // a SYN without an answer is forgotten
-  static constexpr Duration kLinger = 60s;        // after FIN both ways or RST
+  static constexpr Duration kLinger = 60s;        // a flow is kept so long after its end
   static constexpr Duration kIdleTime = 24h;
   static constexpr Duration kOrderTime = 1s;  // flows are in order of use to this precision
 
@@ -46,24 +46,24 @@ class Filter {
   // with exactly this number (RFC 5961 §3.2). `acknowledged` is that number while nothing is under
   // way to this end; `sent` is that number once everything under way has arrived.
   struct End {
-    std::optional<std::uint32_t> acknowledged;  // by this end, last
-    std::optional<std::uint32_t> sent;          // to this end, so far
+    std::optional<std::uint32_t> acknowledged;  // last acknowledgement from this end
+    std::optional<std::uint32_t> sent;          // end of the data sent to this end so far
   };
-  struct Cut {  // a flow that ended before its time
+  struct Cut {  // a flow that the filter ended before FIN or RST
     Endpoint grantee;
     Endpoint service;
     End at_grantee;
     End at_service;
   };
-  std::vector<Cut> forbid(const IpAddress& grantee, const Endpoint& service);  // ends its flows
-  std::vector<Cut> end_flows(const IpAddress& grantee);  // of all services, which stay allowed
+  std::vector<Cut> forbid(const IpAddress& grantee, const Endpoint& service);  // ends the flows too
+  std::vector<Cut> end_flows(const IpAddress& grantee);  // all services stay allowed
 
-  // The gate is asked once for each new flow, after everything else has let it pass.
+  // The gate is called once for each new flow, after all other checks have passed.
   using Gate = std::function<bool(const Endpoint& service)>;
   Verdict from_grantee(Instant now, ByteView packet, const Gate& gate = nullptr);
   Verdict to_grantee(Instant now, ByteView packet);
 
-  // Forgets ended flows, to be called now and then. True: there are more, call it again soon.
+  // Forgets ended flows; call it now and then. True: there are more, so call it again soon.
   bool sweep(Instant now);
   std::uint64_t count(Verdict verdict) const { return counts_[static_cast<std::size_t>(verdict)]; }
   std::uint64_t refused() const;
@@ -78,25 +78,25 @@ class Filter {
   struct FlowHash {
     std::size_t operator()(const FlowKey& key) const noexcept;
   };
-  struct Segment;  // what a packet says
+  struct Segment;  // the parsed fields of a packet
   struct Flow;
   using Entry = std::pair<const FlowKey, Flow>;
-  using Order = std::list<Entry*>;  // idle longest first
+  using Order = std::list<Entry*>;  // longest idle flow first
   struct Grantee {
     std::set<Endpoint> services;
-    Order open;   // answered and not over
-    Order brief;  // opening or over: forgotten soon
+    Order open;   // flows that are answered and not over
+    Order brief;  // flows that are opening or over, and are forgotten soon
   };
   struct Flow {
     Grantee* owner = nullptr;
     Order::iterator place;
-    bool is_open = false;  // the order that `place` is in
+    bool is_open = false;  // true: `place` is in Grantee::open; false: in Grantee::brief
     bool answered = false;
     bool fin_from = false;
     bool fin_to = false;
     bool reset = false;
     Instant last;
-    Instant ordered;  // `last` when it was put in order
+    Instant ordered;  // the value of `last` when the flow was moved to the end of its order
     End at_grantee, at_service;
     bool over() const { return reset || (fin_from && fin_to); }
   };
@@ -113,7 +113,7 @@ class Filter {
 
   std::unordered_map<IpAddress, Grantee> grantees_;
   std::unordered_map<FlowKey, Flow, FlowHash> flows_;
-  Entry* last_ = nullptr;  // the flow found last: bursts belong to one
+  Entry* last_ = nullptr;  // the last look-up, since a burst mostly has one flow
   std::array<std::uint64_t, kVerdicts> counts_{};
 };
 

@@ -1,4 +1,4 @@
-// This node's five keys, all distinct, made once and kept in its own store (0600).
+// This node's five keys, all different, made once and kept in the node store (0600).
 #pragma once
 
 #include <optional>
@@ -19,10 +19,10 @@ struct NodeKeys {
   crypto::KeyPair<crypto::DiscoKey> disco;
 
   static NodeKeys generate(Rng& rng);
-  void name_in(trust::Node& node) const;  // fills the public halves in
+  void name_in(trust::Node& node) const;  // writes the public keys into `node`
 };
 
-// Nothing: none stored yet.
+// Nothing: no keys are stored yet.
 Result<std::optional<NodeKeys>> load_keys(trust::StateStore& store, std::string_view name = "keys");
 Status save_keys(trust::StateStore& store, const NodeKeys& keys, std::string_view name = "keys");
 

@@ -1,8 +1,8 @@
-// This node's audit log: written through audit::Sink, and sent on to the coordinator (which keeps a
-// copy for both sides) in batches, each until it is acknowledged.
+// This node's audit log. Entries are written through audit::Sink and sent to the coordinator, which
+// keeps a copy for both sides, in batches; each batch is repeated until it is acknowledged.
 //
-// Rule 7: what opens something is durable first; what ends something acts first and is written
-// after. While the sink refuses, nothing opens, and after kBroken everything that runs is cut.
+// Rule 7: the entry of an opening is durable before the opening; the entry of an ending is written
+// after it. While the sink fails, nothing opens, and after kBroken all flows are cut.
 #pragma once
 
 #include <deque>
@@ -16,16 +16,16 @@ namespace culvert::agent {
 
 class Journal {
  public:
-  static constexpr Duration kBroken = 25s;          // cut within 30 s of the first failure
+  static constexpr Duration kBroken = 25s;          // so that flows end within 30 s of a failure
   static constexpr Duration kProbe = 5s;            // how often a failed sink is tried again
   static constexpr std::size_t kMaxWaiting = 4096;  // entries not yet acknowledged; oldest go
-  static constexpr std::size_t kBatch = 64;
+  static constexpr std::size_t kBatch = 64;         // entries
 
-  // `acknowledged`: how many entries the coordinator has (remembered by the caller).
+  // `acknowledged`: how many entries the coordinator has; the caller stores this number.
   Journal(audit::Sink& sink, std::string node, std::string site, std::uint64_t acknowledged);
 
   Status opening(Now now, audit::Entry entry);
-  void ending(Now now, audit::Entry entry);  // failures are remembered, nothing else
+  void ending(Now now, audit::Entry entry);  // a failure is only remembered: writable(), broken()
 
   std::uint64_t newest() const { return sink_.head().size - 1; }  // index of the last entry
   bool writable() const { return failing_since_ == Instant::never(); }
@@ -38,13 +38,13 @@ class Journal {
     std::vector<std::string> lines;
   };
   bool has_batch() const { return !in_flight_ && !waiting_.empty(); }
-  Batch next_batch();                     // one at a time
-  std::uint64_t acknowledge(bool taken);  // → how many the coordinator has now
-  // The coordinator takes a line of the batch never. The next batch is half as long, until the line
-  // is alone: then it stays in the local log, and what comes after it goes on.
-  std::uint64_t refuse();  // → how many the coordinator has, or will never have
-  // The coordinator has the entries before `next` alone: what comes after is sent (again), as far
-  // as the local log gives it. Nothing happens while a batch is under way; its answer comes first.
+  Batch next_batch();                     // one batch at a time
+  std::uint64_t acknowledge(bool taken);  // returns how many entries the coordinator has now
+  // The coordinator will never take some line of the batch. The next batch is half as long, and so
+  // on, until the line is alone in its batch: then it is given up and stays in the local log only.
+  std::uint64_t refuse();  // returns how many entries the coordinator has or will never get
+  // The coordinator has only the entries before `next`: later entries are sent again, as far as the
+  // local log has them. No effect while a batch is under way, since its answer comes first.
   void resume(std::uint64_t next);
   std::uint64_t lost() const { return lost_; }
 
@@ -61,7 +61,7 @@ class Journal {
   std::deque<std::string> waiting_;
   std::uint64_t first_ = 0;  // index of waiting_.front()
   std::size_t in_batch_ = 0;
-  std::size_t batch_ = kBatch;  // the most of the next batch
+  std::size_t batch_ = kBatch;  // most entries of the next batch
   bool in_flight_ = false;
   std::uint64_t lost_ = 0;
 };

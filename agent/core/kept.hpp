@@ -1,6 +1,7 @@
-// The signed revocations that this node has taken, kept so that a coordinator which has lost them
-// (its store is an older copy) gets them back. What they end, the floors remember; these are
-// copies. Full: the site with most of them loses the one that is over first.
+// Copies of the signed revocations that this node has accepted. A coordinator that has lost some
+// (its store was restored from an older copy) gets them back from here. The revocations' effect is
+// stored elsewhere, in the floors. When the store is full, the site with the most revocations loses
+// the one that is over first.
 #pragma once
 
 #include <map>
@@ -19,18 +20,18 @@ class KeptRevocations {
   static constexpr std::size_t kMaxKept = 1024;
   static constexpr std::size_t kMaxBytes = std::size_t{512} << 10U;
 
-  // True: it was added. The note must have been verified.
+  // True: the note was added. The caller must have verified the note.
   bool add(const note::Note& note, Now now);
-  bool forget(Now now);  // those that are over; true: there were some
+  bool forget(Now now);  // forgets revocations that are over; true: there were some
   std::size_t size() const { return kept_.size(); }
   std::vector<note::Note> notes() const;
   const std::string* find(const control::NoteId& id) const;  // null: not kept
-  // Those of every site for which the coordinator has another set, in ascending order.
+  // The ids of all revocations of each site for which the coordinator has another set, ascending.
   std::vector<control::NoteId> unlike(const std::vector<control::RevocationSet>& theirs) const;
 
  private:
   struct Kept {
-    crypto::Hash site;  // zero: of no site
+    crypto::Hash site;  // zero: the revocation belongs to no site
     std::string note;
     WallTime over;
   };

@@ -1,13 +1,13 @@
-// What the core keeps over restarts, by name, in its two stores.
+// The data that the core keeps over restarts, by name, in its two stores.
 //
-//   site store   pins     what this agent was told to trust, and where its coordinator is
+//   site store   pins     the root that this agent must trust, and the coordinator's URLs
 //                floors   trust::Floors
-//                notes    the last verified notes, so that it starts while the coordinator is down
-//                revocations  the signed revocations that this agent has taken (kept.hpp)
-//   node store   keys     identity.hpp; keys-new: of a start that was cut short
-//                node     this node's own statement, as signed so far; an agent's enrolment and
-//                         the note that enrolled it
-//                service  what it last said that it serves
+//                notes    the last verified notes, for a start while the coordinator is down
+//                revocations  the signed revocations that this agent has accepted (kept.hpp)
+//   node store   keys     identity.hpp; keys-new: keys of a start that was interrupted
+//                node     this node's own statement with its signatures so far; an agent's
+//                         enrolment and the note that enrolled the agent
+//                service  the last service statement of this node
 //                uploaded how many audit entries the coordinator has
 #pragma once
 
@@ -39,7 +39,7 @@ class Memory {
 
   Result<std::optional<Origin>> origin();
   Status save(const Origin& origin);
-  Result<trust::Floors> floors();  // empty ones of a new store; kDenied: lost
+  Result<trust::Floors> floors();  // empty in a new store; kDenied: the floors are lost
   Status save(const trust::Floors& floors);
   Result<std::vector<note::Note>> notes();
   Status save(const std::vector<note::Note>& notes);

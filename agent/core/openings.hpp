@@ -1,11 +1,12 @@
 // Openings of connections in the audit log: how many a grantee may make, and how they are written.
 //
-// Every opening is covered by a durable line before it goes on. Of one grantee, grant and service
-// the first kListed openings of a window have a line each. Then one more line, the announcement,
-// says that up to kGroup further ones until the window's end are counted; those need no line of
-// their own, and a flow-group line tells afterwards how many there were, the first and the last,
-// and the bytes of those that have ended. After a crash the announcement is left: it bounds what
-// may have been opened.
+// A durable line covers every opening before the flow goes on. For each grantee, grant and service:
+//   - the first kListed openings of a window have one line each;
+//   - then one line, the announcement, says that up to kGroup further openings until the end of the
+//     window are only counted;
+//   - afterwards a flow-group line has their number, the times of the first and the last, and the
+//     bytes of the flows that have ended.
+// After a crash the announcement remains: it bounds how many flows may have been opened.
 #pragma once
 
 #include <map>
@@ -23,40 +24,40 @@ class Openings {
   static constexpr Duration kWindow = 10s;
   static constexpr std::uint64_t kListed = 16;
   static constexpr std::uint64_t kGroup = 4096;
-  static constexpr std::int64_t kRate = 200;           // openings a second of one grantee …
-  static constexpr std::int64_t kBurst = 2000;         // … and at once
+  static constexpr std::int64_t kRate = 200;           // openings a second of one grantee
+  static constexpr std::int64_t kBurst = 2000;         // openings at once of one grantee
   static constexpr std::int64_t kDeniedBurst = 20;     // lines about one peer, then one a second
-  static constexpr std::size_t kMaxRemembered = 4096;  // beyond: every opening has its line
+  static constexpr std::size_t kMaxRemembered = 4096;  // windows; beyond: a line for every opening
 
   explicit Openings(Journal& journal) : journal_(journal) {}
 
   struct Opened {
-    std::uint64_t audit = 0;  // index of the line that covers it
+    std::uint64_t audit = 0;  // index of the line that covers the opening
     std::uint64_t member =
-        0;  // its number among those that an announcement covers; 0: its own line
+        0;  // number among the openings that an announcement covers; 0: has its own line
   };
   // `opening` names the grantee's device, the grant and the service. kExhausted: this grantee opens
   // too fast; others are not affected. Other errors: the log cannot be written.
   Result<Opened> open(Now now, audit::Entry opening);
-  // `closing` as for open(), with its bytes.
+  // `closing`: as `opening` of open(), with the flow's bytes. `member`: Opened::member.
   void close(Now now, audit::Entry closing, std::uint64_t member);
-  // Lines about one peer beyond the rate are counted into the next one.
+  // Beyond the rate for one peer, refusals are only counted; the peer's next line has their number.
   void denied(Now now, const IpAddress& peer, audit::Entry entry);
 
   Instant next_deadline() const { return next_; }
   void handle_timeout(Now now);  // writes the counts of windows that are over
-  void finish(Now now);          // … and of those that are not: the agent stops
+  void finish(Now now);          // the agent stops: writes the counts of all windows
 
  private:
   using Key = std::tuple<std::string, std::string, std::string>;  // device, grant, service
   struct Window {
-    audit::Entry about;  // whom and what, for the flow-group line
+    audit::Entry about;  // the window's first opening, for the fields of the flow-group line
     Instant end;
     std::uint64_t listed = 0;
     std::uint64_t room = 0;  // openings that the announcement still covers
     std::uint64_t announcement = 0;
     std::uint64_t members = 0;
-    std::uint64_t opened = 0, closed = 0;  // not yet told
+    std::uint64_t opened = 0, closed = 0;  // not yet in a flow-group line
     WallTime first, last;
     std::uint64_t bytes_in = 0, bytes_out = 0;
 

@@ -1,4 +1,5 @@
-// The core's insides. The functions stand in the files that are named; core.cpp passes calls on.
+// The inside of Core. A comment names the file with the functions below it; core.cpp passes calls
+// on.
 #pragma once
 
 #include <deque>
@@ -29,11 +30,11 @@ struct Core::Parts {
   void mesh(Now now, std::span<const ByteView> packets);
   void tell_too_big(Now now, std::span<const ByteView> packets);
   void relayed(Now now, Relays::Inbox& inbox);
-  void receive(Now now);  // what stands in incoming
+  void receive(Now now);  // the datagrams in `incoming`
   void finish_pings();
   bool is_direct(Now now, const crypto::WireGuardKey& peer) const;
-  void transmit(Now now);  // what the device and the prober want to send
-  Endpoint made_up(const crypto::RelayKey& key) const;  // stands for a relay path in the device
+  void transmit(Now now);  // sends the output of the device and the prober
+  Endpoint made_up(const crypto::RelayKey& key) const;  // means a relay path in the device
   // ends.cpp
   void refuse(ByteView packet);
   void refuse_peer(Now now, const wireguard::Received& packet);
@@ -52,7 +53,7 @@ struct Core::Parts {
   void sync_listeners();
   void persist(Now now);
   const Right* right_for(const IpAddress& grantee, const std::string& fqdn) const;
-  // control.cpp; the last two: offers.cpp
+  // control.cpp; the last two functions: offers.cpp
   void start_control(Now now);
   void pump_control(Now now);
   bool choose_relays();
@@ -73,7 +74,7 @@ struct Core::Parts {
   void offer_own(Now now);
   void offer_kept(Now now);
   void offer_again(Now now);
-  // documents.cpp: files, the customer's own lease server, what ends soon, this agent's state
+  // documents.cpp: files, the customer's lease server, documents that end soon, this agent's state
   void learn_documents(Now now, const std::vector<DocumentFile>& files);
   void offer_documents(Now now);
   void document_offered(Now now, Documents::Waiting& offered, const Result<trust::Change>& result);
@@ -111,15 +112,15 @@ struct Core::Parts {
   trust::Node node;
   note::Note node_note;
   std::optional<note::Note> enrolment, enrolled, service_note;
-  std::chrono::seconds renew_early;  // drawn once: agents do not renew all at once
-  std::uint64_t alarms_said = 0;     // evidence's alarms up to this number are in the journal
-  trust::Service service;            // as last published
+  std::chrono::seconds renew_early;  // drawn once, so that not all agents renew at the same time
+  std::uint64_t alarms_said = 0;     // alarms of `evidence` up to this number are in the journal
+  trust::Service service;            // the service statement that was last published
   Effects effects;
   ConnectionId last_connection = 0, control_connection = 0;
   std::unique_ptr<control::Client> client;
   std::string control_url, control_error;
   std::map<control::RequestId, std::function<void(Now, const Result<control::Reply>&)>> asked;
-  std::vector<note::Note> learned;  // until Synced
+  std::vector<note::Note> learned;  // notes received since the connection, until Synced
   std::deque<note::Note> unverified;
   std::map<trust::GrantId, note::Note> own_requests;
   Offers offers;
@@ -128,32 +129,32 @@ struct Core::Parts {
   Leases leases;
   Filter filter;
   Rights rights;
-  bool unclaimed = false;  // a laptop's: some right waits for the site's first answer
+  bool unclaimed = false;  // on a laptop: some right waits for the site's first answer
   std::map<Endpoint, trust::GrantId>
-      claiming;  // by the laptop's end of a flow: what it would claim
+      claiming;  // laptop's end of a flow → the grant that the flow would claim
   Silent silent;
   Peers peers;
   std::map<crypto::RelayKey, crypto::WireGuardKey> by_relay_key;
   std::unordered_map<IpAddress, crypto::RelayKey> by_made_up;
   std::map<Endpoint, std::string> listening;
-  std::set<trust::GrantId> disputed;  // not in force: another's WireGuard key
+  std::set<trust::GrantId> disputed;  // not in force: another identity has the WireGuard key
   wireguard::Device device;
   std::vector<wireguard::Incoming> incoming;
-  std::vector<ByteView> passed;  // of one call of mesh(), a member to reuse its memory
+  std::vector<ByteView> passed;  // used in one call of mesh(), kept to reuse its memory
   ProcessTagger process{env.rng};
   path::Prober prober;
   path::ProberOutput paths;
   Relays relays;
-  std::vector<control::RelayInfo> offered_relays;     // by the coordinator
-  std::map<std::string, std::vector<Endpoint>> stun;  // by relay host
+  std::vector<control::RelayInfo> offered_relays;     // the coordinator's list
+  std::map<std::string, std::vector<Endpoint>> stun;  // relay host → its STUN servers
   Pings pings;
   AnsweredPings answered_pings;
   Documents documents;
-  std::string lease_error;  // of the customer's lease server; empty: none
+  std::string lease_error;  // last error of the customer's lease server; empty: none
   std::map<std::pair<trust::Ending, std::string>, int> warned;  // the thresholds that were logged
-  trust::SiteState state_said;  // as last sent to the coordinator …
-  Instant state_sent;           // … and when
-  bool state_dirty = true;      // it may have changed
+  trust::SiteState state_said;  // the state that was last sent to the coordinator
+  Instant state_sent;           // when `state_said` was sent
+  bool state_dirty = true;      // this agent's state may differ from `state_said`
   Due due;
   bool stopping = false;
   std::uint64_t stored_revision = 0;

@@ -1,4 +1,4 @@
-// Pings that somebody waits for: by the number that the prober gave them, until an answer comes.
+// Pings with a caller that waits for the answer, by the PingId of the prober.
 #pragma once
 
 #include <map>
@@ -13,7 +13,7 @@
 namespace culvert::agent {
 
 struct Ping {
-  std::string name;  // of the peer
+  std::string name;  // the peer's name
   crypto::RelayKey relay;
   Done<PingResult> done;
 };

@@ -1,7 +1,7 @@
-// Which process of a device a connection comes from (decision 15). A laptop's agent draws a number
-// when it starts and writes it as the IPv6 flow label (RFC 6437) of each packet that opens a
-// connection. The tunnel has authenticated the packet, so only the device itself can say that it
-// has started anew, and a site ends what the process before has left behind.
+// Which process of a device opened a connection (decision 15). A laptop's agent draws a number when
+// it starts and writes the number as the IPv6 flow label (RFC 6437) of each packet that opens a
+// connection. The tunnel authenticates the packet, so only the device itself can announce its
+// restart. The site then ends the connections of the device's earlier process.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ inline bool opens_connection(ByteView packet) {
          (packet[kFlags] & (ip::kSyn | ip::kAck | ip::kRst)) == ip::kSyn;
 }
 
-// Of a packet that opens a connection. No checksum covers the flow label.
+// For packets that open a connection. No checksum covers the flow label.
 inline ProcessTag process_tag_of(ByteView packet) {
   return load_be<std::uint32_t>(packet.data()) & kMaxProcessTag;
 }
@@ -32,11 +32,11 @@ inline void set_process_tag(MutableByteView packet, ProcessTag tag) {
 }
 inline void clear_process_tag(MutableByteView packet) { set_process_tag(packet, 0); }
 
-// The device's side: this process.
+// The device's side: tags packets with the number of this process.
 class ProcessTagger {
  public:
   explicit ProcessTagger(Rng& rng) : tag_(1 + static_cast<ProcessTag>(rng.below(kMaxProcessTag))) {}
-  // A copy of a packet that opens a connection; it lives until clear().
+  // A tagged copy of a packet that opens a connection; valid until clear().
   ByteView tagged(ByteView packet) {
     Bytes& copy = copies_.emplace_back(to_bytes(packet));
     set_process_tag(copy, tag_);
@@ -53,7 +53,7 @@ class ProcessTagger {
 // late, and two running copies of a device must not end each other's connections in turn.
 class Processes {
  public:
-  // True: another process than the known ones. The first that comes is not another.
+  // True: `tag` is of a new process, after at least one known process.
   bool is_new(ProcessTag tag) {
     if (tag == 0 || tag == current_ || tag == before_) return false;
     const bool any = current_ != 0;

@@ -1,10 +1,10 @@
 // Which relays of the coordinator's list a node uses. The coordinator is not trusted: the policy of
 // a site may name the relays that carry the site's packets (`relay:` lines), and the private
-// addresses at which a relay of the list may stand (`private:` lines). Pure.
+// addresses that a relay of the list may have (`private:` lines). Pure.
 //
 //   an agent of a site   keeps the first kKept relays of the list that its site's policy admits
 //   a laptop             keeps the first kKept relays of the list, and for each site with `relay:`
-//                        lines the first kKept that the site's policy admits, for that site alone
+//                        lines the first kKept that the site's policy admits, for that site only
 #pragma once
 
 #include <optional>
@@ -18,28 +18,28 @@
 
 namespace culvert::agent {
 
-// The first kKept, so that two nodes of one list always have a relay in common.
+// All nodes keep the first relays of the list, so that two nodes always have a relay in common.
 constexpr std::size_t kKeptRelays = 2;
 
 struct RelayUse {
   control::RelayInfo info;
-  std::vector<Prefix> inside = {};  // where the relay may stand although leads_inside() says no
-  bool kept = false;                // connect to it; the others answer STUN alone
+  std::vector<Prefix> inside = {};  // private prefixes at which the relay may be (leads_inside())
+  bool kept = false;                // true: connect to the relay; false: use it for STUN only
   friend bool operator==(const RelayUse&, const RelayUse&) = default;
 };
 using RelayIds = std::set<std::string>;
 
-// For an agent whose site has this policy. A relay that a `relay:` line names has that line's
-// certificate and may stand at any address.
+// For an agent whose site has this policy. A relay that a `relay:` line names must have the line's
+// certificate and may have any address.
 std::vector<RelayUse> relays_of_site(const std::vector<control::RelayInfo>& offered,
                                      const trust::Policy& policy);
 
-// The relays at which a site with this policy is met; nothing where the policy has no `relay:`
-// lines and the site is met at any.
+// The relays at which laptops meet a site with this policy. Nothing: the policy has no `relay:`
+// lines, and laptops meet the site at any relay.
 std::optional<RelayIds> met_at(const std::vector<control::RelayInfo>& offered,
                                const trust::Policy& policy);
 
-// For a laptop with rights at sites that are met at these relays alone.
+// For a laptop. `sites`: for each site with `relay:` lines, the result of met_at().
 std::vector<RelayUse> relays_of_laptop(const std::vector<control::RelayInfo>& offered,
                                        const std::vector<RelayIds>& sites);
 

@@ -1,5 +1,5 @@
-// The relays that this node keeps (relay_rules.hpp says which). Per relay: ask for a ticket,
-// connect, log in, renew.
+// The connections to the relays that this node keeps (chosen by relay_rules.hpp). For each relay:
+// ask for a ticket, connect, log in, renew the ticket.
 //
 //   idle ── wanted ──▶ needs ticket ──▶ connecting ──▶ login ──▶ ready
 //     ▲ waiting (proto/core/backoff.hpp) ◀── closed, refused ──┘
@@ -23,14 +23,14 @@ namespace culvert::agent {
 
 class Relays {
  public:
-  static constexpr std::size_t kMaxNotHere = 1024;      // peers remembered as absent, a relay
-  static constexpr std::size_t kMaxOwn = 64 * 1024;     // bytes; a relay that takes nothing is left
+  static constexpr std::size_t kMaxNotHere = 1024;      // absent peers remembered for each relay
+  static constexpr std::size_t kMaxOwn = 64 * 1024;     // bytes waiting; with more it is closed
   static constexpr std::size_t kMaxDisco = 32;          // packets, as at the relay
   static constexpr std::size_t kMaxData = 1024 * 1024;  // bytes a relay; the oldest packets go
   static constexpr Duration kMaxRestart = 30s;          // the longest wait that a relay may ask for
-  static constexpr Duration kTicketRetry = 3s;  // an answer that does not come is asked for again
+  static constexpr Duration kTicketRetry = 3s;  // a ticket without an answer is asked for again
 
-  struct Packet {  // bytes live until the next call
+  struct Packet {  // `bytes` is valid until the next call
     std::string relay;
     crypto::RelayKey source;
     MutableByteView bytes;
@@ -43,25 +43,25 @@ class Relays {
   Relays(derp::RelayKeyPair key, Rng& rng, ConnectionId& last_connection);
 
   void set_map(std::vector<RelayUse> map, Effects& out);
-  // Peers whose site names its relays: packets for such a peer take no other relay.
+  // Sets the peers whose site names its relays: packets for such a peer use no other relay.
   void set_met_at(std::map<crypto::RelayKey, RelayIds> met_at) { met_at_ = std::move(met_at); }
   void set_wanted(Now now, bool wanted, Effects& out);
   void pairs_changed(Now now);  // tickets must be asked for anew
 
-  // Relays for which a ticket should be asked for now; each is named once per kTicketRetry.
+  // The relays for which the caller should ask for a ticket now; each once in kTicketRetry.
   std::vector<std::string> tickets_due(Now now);
   void ticket(Now now, const std::string& relay, std::string note, WallTime until, Effects& out);
 
-  // At least one ready relay may carry the peer's packets, and each such relay says "not here".
+  // True: some ready relay may carry the peer's packets, and all such relays say "not here".
   bool says_gone(const crypto::RelayKey& peer) const;
-  // Queues the packet for the best relay that is ready, may carry the peer's packets, and does not
-  // say that the peer is not there. False: no such relay, or the packet is too large.
+  // Queues the packet for the best relay that is ready, may carry the peer's packets, and has not
+  // answered that the peer is not there. False: no such relay, or the packet is too large.
   bool send(Now now, const crypto::RelayKey& to, ByteView packet);
-  void flush(Now now, Effects& out);  // says which relays have something to pull
-  // Appends frames while `out` holds less than `room` bytes: the client's own, disco, then data.
+  void flush(Now now, Effects& out);  // adds FlushRelay for each relay with frames to pull
+  // Appends frames while `out` has less than `room` bytes: the client's own, disco, then data.
   void pull(Now now, ConnectionId id, std::size_t room, Bytes& out);
 
-  bool handle_open(Now now, ConnectionId id, Effects& out);  // false: not ours
+  bool handle_open(Now now, ConnectionId id, Effects& out);  // false: `id` is no relay's
   void handle_bytes(Now now, ConnectionId id, ByteView bytes, Inbox& inbox, Effects& out);
   void handle_closed(Now now, ConnectionId id, Effects& out);
   Instant next_deadline() const;
@@ -72,7 +72,7 @@ class Relays {
   bool is_home(const std::string& relay) const { return home() == relay; }
   // The first relay that is ready and may carry the peer's packets; empty: none.
   std::string home_for(const crypto::RelayKey& peer) const;
-  Instant ready_since(const crypto::RelayKey& peer) const;  // of home_for(peer); zero: none
+  Instant ready_since(const crypto::RelayKey& peer) const;  // of home_for(peer); zero: no relay
   const std::vector<RelayUse>& map() const { return map_; }
 
  private:
@@ -82,16 +82,16 @@ class Relays {
     State state = State::kIdle;
     ConnectionId connection = 0;
     std::unique_ptr<derp::Client> client;
-    derp::ClientOutput output;  // its `wire` waits here until it is pulled
+    derp::ClientOutput output;  // the bytes of `wire` wait here until pull()
     derp::FrameQueue disco;
     derp::PacketQueue data;
     std::string ticket;
     WallTime ticket_until;
-    bool ticket_stale = true;  // pairs have changed since, or it ends soon
-    Instant ask_ticket_at;     // not before this
+    bool ticket_stale = true;  // the pairs have changed since the ticket, or it ends soon
+    Instant ask_ticket_at;     // a ticket is not asked for before this time
     Instant renew_at = Instant::never();
     Backoff backoff;
-    Duration restart{};  // how long the relay, which stops, asked us to wait
+    Duration restart{};  // the wait that the relay asked for when it stopped (Restarting)
     Instant retry_at = Instant::never();
     std::set<crypto::RelayKey> not_here;
     Instant ready_since;
@@ -114,7 +114,7 @@ class Relays {
   std::map<crypto::RelayKey, RelayIds> met_at_;
   std::vector<std::unique_ptr<Relay>> relays_;
   bool wanted_ = false;
-  Bytes received_;  // storage behind Inbox::packets
+  Bytes received_;  // the memory of Inbox::packets
 };
 
 }  // namespace culvert::agent

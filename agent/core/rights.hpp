@@ -1,5 +1,6 @@
-// What the grants in force let through right now, as one value: computed from the evidence and the
-// leases, compared with the last one, applied by difference (core.cpp).
+// The rights that the grants in force give now, as one value. The core computes the rights from the
+// evidence and the leases, compares them with the previous rights, and applies the difference
+// (access.cpp).
 #pragma once
 
 #include <map>
@@ -20,37 +21,37 @@ struct Right {  // one grant in force, as this node sees it
   trust::Node other;  // the device (seen from the site) or the publisher (seen from the laptop)
   IpAddress grantee;  // mesh address of the device
   Endpoint service;   // mesh address and port
-  Bytes issuer;       // of the publisher
+  Bytes issuer;       // certificate of the publisher's server issuer
 };
 using Rights = std::map<trust::GrantId, Right>;
 
 struct PeerState {  // kept while the node is a peer
   Processes processes;
-  RateLimit resets{10ms, 64};      // for packets of no flow
-  std::optional<Instant> stopped;  // when its agent said so
+  RateLimit resets{10ms, 64};      // resets that answer packets of no flow
+  std::optional<Instant> stopped;  // when the peer's agent announced its stop
 };
 struct PeerNeed {
   trust::Node node;
   std::set<Prefix> allowed;
-  bool owns_relay = true;  // no other peer had its relay key before
+  bool owns_relay = true;  // no other peer had the same relay key before
   PeerState state = {};
 };
 using Peers = std::map<crypto::WireGuardKey, PeerNeed>;
 
-// The leases of each site that has live grants here: the vendor's by the coordinator, and where the
-// site's policy says so the customer's own in its place or beside it. A laptop needs the vendor's
-// alone: the site's agent asks the customer.
+// The leases of each site that has live grants on this node: the vendor's leases from the
+// coordinator, or the customer's own leases, or both, as the site's policy says. A laptop needs
+// only the vendor's leases: the site's agent asks the customer.
 class Leases {
  public:
   Leases(Role role, trust::IdentityKey agent, Rng& rng) : role_(role), agent_(agent), rng_(rng) {}
 
   void set_wanted(Now now, const std::vector<trust::LiveGrant>& live);
-  void ask_now(Now now);  // the coordinator
+  void ask_now(Now now);  // the vendor's leases are due at once
   std::vector<trust::LeaseRequest> due(Now now, trust::RootKind by);
-  // Counts for the side that signed it and no other.
+  // A lease counts only for the side that signed it.
   Status accept(Now now, const trust::VerifiedLease& verified);
   bool covers(const trust::LiveGrant& live, Now now) const;
-  bool fresh(Now now) const;  // every grant that needs one has one
+  bool fresh(Now now) const;  // true: every grant that needs a lease has one
   bool wants(trust::RootKind by) const { return !trackers(by).empty(); }
   Instant next_deadline(Now now) const;
 
@@ -74,30 +75,32 @@ class Leases {
   std::map<trust::GrantId, std::pair<trust::SiteId, trust::LeaseBy>> wanted_;
 };
 
-// The live grants that concern this node: a laptop's own; at a site those of services that it
-// publishes itself.
+// The live grants that concern this node: a laptop's own grants; at a site agent, grants for
+// services that the agent itself publishes.
 std::vector<trust::LiveGrant> concerning(std::vector<trust::LiveGrant> live, Role role,
                                          const trust::IdentityKey& self);
-// Publishers that have not answered lately, and until when they are passed over.
+// Publishers that have not answered lately → until when other publishers are preferred.
 using Silent = std::map<trust::IdentityKey, Instant>;
-// Of one live grant; nothing where no publisher is there yet. `keep`: the publisher so far; another
-// is chosen only when that one is silent, and all are tried in turn while all are.
+// The right that one live grant gives; nothing when the grant has no publisher yet. `keep`: the
+// right so far. Another publisher is chosen only when the present one is silent; while all are
+// silent, they are tried in turn.
 std::optional<Right> right_of(const trust::LiveGrant& live, Role role,
                               const trust::IdentityKey& self, const Right* keep,
                               const Silent& silent);
-// Whether a grant for `service` is one for `name`: the service itself or, where TLS tells hosts
-// apart, a host below it. What is below another of `sites` is that site's alone.
+// Whether a grant for `service` covers `name`: the service's name or, with TLS, a host below it. A
+// host below another one of `sites` belongs to that site only.
 bool covers(const trust::PolicyService& service, const trust::Fqdn& name,
             const std::vector<trust::SiteRef>& sites);
-// That of the service nearest to `name`, whatever else covers it; of its grants the one that ends
-// last. Null: none.
+// The right for `name`: of all services that cover it the one with the longest name, and of that
+// service's grants the one that ends last. Null: no right covers `name`.
 const Right* right_to(const Rights& rights, const trust::Fqdn& name,
                       const std::vector<trust::SiteRef>& sites);
-// Keys belong to the identity that has them in `before`, else to the one of the first grant:
-// another that claims the same WireGuard key is no peer (is_disputed), one that claims the same
-// relay key has no relay. (A disco key that several claim is the prober's matter.)
+// The peers that the rights need. A key belongs to the identity that has it in `before`, else to
+// the identity of the first grant. Another identity with the same WireGuard key is no peer
+// (is_disputed()); another one with the same relay key has no relay. (The Prober handles several
+// claims of one disco key.)
 Peers peers_of(const Rights& rights, Role role, const Peers& before);
-// Does this WireGuard key belong to another identity?
+// True when the node's WireGuard key belongs to another identity.
 bool is_disputed(const trust::Node& node, const Rights& rights, const Peers& before);
 
 }  // namespace culvert::agent

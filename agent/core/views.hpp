@@ -1,4 +1,4 @@
-// What people and the local API ask of the core, and what they are told, in one printed spelling.
+// Requests of people and the local API to the core, and the views that they get.
 #pragma once
 
 #include <chrono>
@@ -16,7 +16,7 @@
 
 namespace culvert::agent {
 
-// Called exactly once, from within a call of the core; must not call the core again (post instead).
+// Called exactly once, inside a call of the core; it must not call the core (post a task instead).
 template <class T>
 using Done = std::function<void(Result<T>)>;
 
@@ -24,12 +24,12 @@ struct RequestOptions {
   std::string service;  // FQDN; a grant is for one service
   std::string reason;
   std::chrono::seconds duration{};            // from the first use
-  std::optional<std::chrono::seconds> claim;  // how long the grant may wait for it; nothing: policy
+  std::optional<std::chrono::seconds> claim;  // wait for the first use; nothing: the policy's
   std::optional<WallTime> start;              // a scheduled start; nothing: now
 };
 
 struct RequestView {  // one grant note, from its request to its end
-  std::string grant;  // its ULID
+  std::string grant;  // ULID of the grant
   std::string site;
   std::string requester;
   std::string service;
@@ -47,13 +47,13 @@ struct ServiceView {
   std::string site;
   std::string protocol;   // tls, tcp
   Endpoint endpoint;      // the service's mesh address and port
-  std::string publisher;  // name of the node that answers for it
+  std::string publisher;  // name of the node that publishes the service
   std::string grant;
   std::optional<WallTime> ends;      // unclaimed: the latest end
   std::optional<WallTime> claim_by;  // unclaimed: when the grant ends unused
-  Bytes issuer;          // certificate (DER) of its publisher's server issuer, for protocol tls
-  bool ready = false;    // there is a way to its publisher: a relay, or a direct path
-  bool stopped = false;  // the publisher's agent said that it stops, and has not come back
+  Bytes issuer;          // certificate (DER) of the publisher's server issuer, for protocol tls
+  bool ready = false;    // the publisher can be reached, by a relay or a direct path
+  bool stopped = false;  // the publisher's agent announced its stop, and has not come back
 };
 
 enum class PathKind { kNone, kRelay, kDirect };
@@ -64,10 +64,10 @@ struct PeerView {
   IpAddress address;
   PathKind path = PathKind::kNone;
   std::optional<Endpoint> endpoint;  // of the direct path
-  std::string relay;                 // the peer's home relay, empty if none
+  std::string relay;                 // the peer's home relay; empty: none
   std::optional<Duration> latency;
   std::optional<Duration> handshake_age;
-  bool stopped = false;  // its agent said that it stops, and has not come back
+  bool stopped = false;  // the peer's agent announced its stop, and has not come back
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
 };
@@ -76,12 +76,12 @@ struct StatusView {
   std::string role;  // site, device
   std::string name;
   std::string identity;
-  std::string person;  // of a device
-  std::string site;    // of a site agent
+  std::string person;  // only of a device
+  std::string site;    // only of a site agent
   IpAddress address;
-  std::string coordinator;  // its URL
+  std::string coordinator;  // URL
   bool coordinator_connected = false;
-  std::string coordinator_error;  // the last one, empty when connected
+  std::string coordinator_error;  // the last error; empty when connected
   bool admitted = false;          // the node statement is in force
   std::string home_relay;
   bool relay_connected = false;
@@ -89,12 +89,12 @@ struct StatusView {
   bool forked = false;  // a root has two texts for its newest epoch: nothing new is granted
   bool clock_ok = true;
   bool audit_ok = true;
-  bool lease_fresh = false;  // of the agent's site; on a laptop: of every site in use
+  bool lease_fresh = false;  // every grant that needs a lease has a fresh one
   std::uint64_t root_epoch = 0;
   std::uint64_t policy_serial = 0;
   std::size_t live_grants = 0;
   std::uint64_t refused_packets = 0;
-  std::string lease_error;  // of the customer's lease server; empty: none, or none is asked
+  std::string lease_error;  // of the customer's lease server; empty: no error, or no such server
   std::vector<EndView> ends;
   std::optional<DocumentsView> documents;  // nothing: no folder is configured
   std::vector<PeerView> peers;
@@ -107,14 +107,14 @@ struct PingResult {
   Duration round_trip{};
 };
 
-// What the terminator learns when a flow may open.
+// What the terminator learns about a flow that may open.
 struct FlowContext {
   std::string person;
   std::string grant;
   std::string device;  // ed25519:…
   WallTime ends;
   std::uint64_t audit = 0;   // index of the flow-open entry in this agent's log
-  std::uint64_t member = 0;  // number among the flows that this entry announced; 0: its own
+  std::uint64_t member = 0;  // number among the flows that the entry announced; 0: own entry
 };
 
 }  // namespace culvert::agent

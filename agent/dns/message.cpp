@@ -5,13 +5,13 @@ namespace {
 
 constexpr std::uint8_t kPointer = 0xC0;
 constexpr std::size_t kMaxLabel = 63;
-constexpr std::uint8_t kQr = 0x80, kOpcode = 0x78, kRd = 0x01;  // byte 2
+constexpr std::uint8_t kQr = 0x80, kOpcode = 0x78, kRd = 0x01;  // bits of byte 2
 constexpr std::uint8_t kAa = 0x04;
-constexpr std::uint8_t kRa = 0x80;  // byte 3
+constexpr std::uint8_t kRa = 0x80;  // a bit of byte 3
 
 struct Name {
   std::string text;
-  std::size_t end = 0;  // behind it, where it stands
+  std::size_t end = 0;  // offset after the name in the message
 };
 
 void add_escaped(std::string& out, std::uint8_t byte) {
@@ -59,7 +59,7 @@ std::optional<Name> read_name(ByteView message, std::size_t at) {
   }
 }
 
-// What stands behind the question of a query: EDNS (RFC 6891 §6.1) is looked at, the rest skipped.
+// Reads the additional records of a query: takes EDNS (RFC 6891 §6.1) and skips all others.
 bool read_additional(ByteView message, std::size_t at, std::size_t count, Query& query) {
   for (std::size_t i = 0; i < count; ++i) {
     const auto name = read_name(message, at);
@@ -113,7 +113,7 @@ Bytes make_answer(const Query& query, Rcode code, const std::optional<IpAddress>
     writer.be<std::uint16_t>(0xC000U | kHeaderSize).be<std::uint16_t>(kTypeAaaa);
     writer.be(kClassInternet).be(kTimeToLive).be<std::uint16_t>(16).bytes(address->bytes);
   }
-  if (query.edns) {  // name root, OPT, payload size, upper rcode ‖ version ‖ flags, no data
+  if (query.edns) {  // name: root, OPT, payload size, upper rcode ‖ version ‖ flags, no data
     out.push_back(0);
     writer.be<std::uint16_t>(kTypeOpt).be(kUdpPayload);
     writer.be(static_cast<std::uint32_t>(value >> 4U) << 24U).be<std::uint16_t>(0);

@@ -1,5 +1,5 @@
-// DNS queries in, answers out (RFC 1035 §4.1), and the little that a forwarder must see of a
-// response. Pure.
+// Reads DNS queries and makes answers (RFC 1035 §4.1); checks of a response only what a forwarder
+// needs. Pure.
 //
 //   header    0 id · 2 QR 1 bit ‖ opcode 4 ‖ AA ‖ TC ‖ RD · 3 RA ‖ Z ‖ AD ‖ CD ‖ rcode 4 ·
 //             4 questions · 6 answers · 8 authorities · 10 additional
@@ -7,8 +7,8 @@
 //   question  name · type u16 · class u16
 //   record    name · type u16 · class u16 · ttl u32 · length u16 · data
 //
-// Strict: one question, no answers or authorities, whole records, nothing behind them. Pointers
-// lead backwards only, so that every name ends.
+// Strict: one question, no answers or authorities, whole records, no bytes after the last record.
+// Pointers must lead backwards, so that every name ends.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,8 @@ namespace culvert::dns {
 inline constexpr std::size_t kHeaderSize = 12;
 inline constexpr std::size_t kMaxName = 255;        // bytes on the wire, RFC 1035 §2.3.4
 inline constexpr std::size_t kMaxMessage = 65535;   // over TCP
-inline constexpr std::size_t kMaxAdditional = 4;    // records behind a question; more: malformed
-inline constexpr std::uint16_t kUdpPayload = 1232;  // what we say in EDNS (RFC 6891 §6.2.3)
+inline constexpr std::size_t kMaxAdditional = 4;    // records after a question; more: malformed
+inline constexpr std::uint16_t kUdpPayload = 1232;  // bytes; our EDNS value (RFC 6891 §6.2.3)
 inline constexpr std::uint32_t kTimeToLive = 2;     // seconds: a grant may end at any time
 
 enum Type : std::uint16_t { kTypeA = 1, kTypeAaaa = 28, kTypeOpt = 41, kTypeAny = 255 };
@@ -38,7 +38,7 @@ enum class Rcode : std::uint16_t {
   kNoSuchName = 3,
   kNotImplemented = 4,
   kRefused = 5,
-  kBadVersion = 16,  // of EDNS
+  kBadVersion = 16,  // EDNS version not supported
 };
 
 struct Query {
@@ -47,23 +47,24 @@ struct Query {
   std::string name;  // lower case, without the last dot; bytes outside a-z 0-9 - _ as \DDD
   std::uint16_t type = 0;
   std::uint16_t class_ = 0;
-  Bytes question;  // as it came
+  Bytes question;  // the question's bytes, unchanged
   bool edns = false;
   std::uint8_t edns_version = 0;
 };
 
-// What is wrong with a message. kSilent: too short to answer, or itself an answer.
+// What is wrong with a message. kSilent: too short for an answer, or a response.
 enum class Fault { kSilent, kMalformed, kUnknownOpcode };
 
 Result<Query, Fault> parse_query(ByteView message);
 
-// With `address`, one AAAA record. Without a SOA record nobody keeps a negative answer
-// (RFC 2308 §5).
+// With `address`: one AAAA record. There is no SOA record, so that resolvers do not cache a
+// negative answer (RFC 2308 §5).
 Bytes make_answer(const Query& query, Rcode code, const std::optional<IpAddress>& address = {});
-std::optional<Bytes> make_error(ByteView message, Fault fault);  // a header alone
+std::optional<Bytes> make_error(ByteView message, Fault fault);  // only a header
 
-// Is this the response to what was asked under `id`? The rest of it is the asker's business.
+// Whether `response` answers the question `asked` that was sent with `id`. The content of the
+// answer is not checked: the client does that.
 bool is_response_to(ByteView response, const Query& asked, std::uint16_t id);
-void set_id(MutableByteView message, std::uint16_t id);  // of at least a header
+void set_id(MutableByteView message, std::uint16_t id);  // `message` has at least a header
 
 }  // namespace culvert::dns

@@ -5,7 +5,7 @@
 namespace culvert::dns {
 namespace {
 
-// The zone's labels stand in the name, at its end or before others.
+// True when `name` has the labels of `zone` in a row, at its end or before other labels.
 bool holds(std::string_view name, std::string_view zone) {
   for (std::size_t at = name.find(zone); at != std::string_view::npos;
        at = name.find(zone, at + 1)) {
@@ -36,7 +36,7 @@ bool Names::ours(std::string_view name) const {
 Outcome handle(ByteView message, const Names& names) {
   auto query = parse_query(message);
   if (!query) return {make_error(message, query.error()), std::nullopt};
-  if (query->edns_version != 0) {  // RFC 6891 §6.1.3
+  if (query->edns_version != 0) {  // only version 0 is supported (RFC 6891 §6.1.3)
     return {make_answer(*query, Rcode::kBadVersion), std::nullopt};
   }
   if (names.ours(query->name)) return {own_answer(*query, names), std::nullopt};

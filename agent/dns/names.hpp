@@ -1,5 +1,5 @@
-// Which names are the mesh's, and what is said of them: the address of what is granted, NXDOMAIN
-// for everything else under the sites' names, whether it exists or not. Pure.
+// Which names belong to the mesh, and their answers: the address of a granted service, NXDOMAIN for
+// every other name under a site's name, whether it exists or not. Pure.
 #pragma once
 
 #include <functional>
@@ -12,23 +12,23 @@
 
 namespace culvert::dns {
 
-// Reverse look-ups of fd63:756c:7665::/48 (RFC 3596 §2.5): they would tell others who talks to
-// whom.
+// The zone of reverse look-ups of fd63:756c:7665::/48 (RFC 3596 §2.5). They must not leave the
+// machine, since they would tell outsiders who communicates with whom.
 inline constexpr std::string_view kReverseZone = "5.6.6.7.c.6.5.7.3.6.d.f.ip6.arpa";
 
 struct Names {
   std::vector<std::string> suffixes;  // sites' names, lower case, without the last dot
-  // Where a name leads that may be used now; unset: none may.
+  // The address of a name that may be used now. An empty function: no name may be used.
   std::function<std::optional<IpAddress>(const std::string&)> granted;
 
-  // Never leaves this machine: names under the sites', also with a search domain behind them, as
-  // programs try them after an NXDOMAIN (resolv.conf(5), search).
+  // True: the name must never leave this machine. These are names under a site's name, also with a
+  // search domain appended, as programs try after an NXDOMAIN (resolv.conf(5), search).
   bool ours(std::string_view name) const;
 };
 
 struct Outcome {
-  std::optional<Bytes> reply;  // to be sent back; neither this nor `forward`: nothing is
-  std::optional<Query> forward;
+  std::optional<Bytes> reply;    // send this answer back
+  std::optional<Query> forward;  // send the question to a server; with neither, do nothing
 };
 Outcome handle(ByteView message, const Names& names);
 

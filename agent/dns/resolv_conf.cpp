@@ -41,7 +41,8 @@ ResolvConf ResolvConf::read(std::string_view text) {
     if (!address || server == kStubAddress || out.servers.size() >= kMaxServers) continue;
     out.servers.push_back({*address, kDnsPort});
   }
-  if (!any) out.servers.push_back({IpAddress::v4(127, 0, 0, 1), kDnsPort});  // the default
+  // The C library's default.
+  if (!any) out.servers.push_back({IpAddress::v4(127, 0, 0, 1), kDnsPort});
   return out;
 }
 

@@ -1,4 +1,4 @@
-// resolv.conf(5) as text: which servers it names, and the same text with ours in their place. Pure.
+// resolv.conf(5) as text: the servers that it names, and the same text with our stub instead. Pure.
 #pragma once
 
 #include <string>
@@ -11,19 +11,19 @@ namespace culvert::dns {
 
 inline constexpr std::string_view kStubAddress = "127.0.0.153";
 inline constexpr std::uint16_t kDnsPort = 53;
-inline constexpr std::size_t kMaxServers = 3;  // the C library reads no more
+inline constexpr std::size_t kMaxServers = 3;  // the C library ignores further servers
 
 struct ResolvConf {
-  std::vector<Endpoint> servers;  // in their order; ours and those with a zone (%) left out
-  bool names_stub = false;        // it is the text of an agent that runs, or that crashed
+  std::vector<Endpoint> servers;  // in order, without our stub and addresses with a zone (%)
+  bool names_stub = false;        // names our stub: written by an agent that runs or has crashed
   bool names_resolved = false;    // systemd-resolved's own stub is the first server
-  std::string with_stub;          // the text with our server instead of all others
+  std::string with_stub;          // the text with our stub instead of all servers
 
   static ResolvConf read(std::string_view text);
 };
 
-// May `current` be put back to `before`? Yes if it is what we wrote, or the beginning of either (a
-// crash while writing); anything else is somebody's later change.
+// Whether the text `current` may be replaced by `before`. kOurs, which means yes: it is `ours`, or
+// the beginning of either text, after a crash while writing. kForeign: somebody changed it later.
 enum class Found { kUntouched, kOurs, kForeign };
 Found compare(std::string_view current, std::string_view before, std::string_view ours);
 

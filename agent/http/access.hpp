@@ -1,7 +1,8 @@
-// Who sends a request, and the access log: one JSON line for each request, refused ones included.
-// It is tied to the audit log by `audit`, the index of the flow-open entry, which is durable before
-// the first request goes on; request ids are "AUDIT-N", the N-th of that flow, or "AUDIT.FLOW-N"
-// where one entry announced several flows. Queries are never written: they may hold secrets.
+// The sender's identity, and the access log: one JSON line for each request, refused ones included.
+// Each line refers to the audit log by `audit`, the index of the flow-open entry, which is durable
+// before the first request goes on. A request id is "AUDIT-N" for the N-th request of the flow, or
+// "AUDIT.FLOW-N" where one entry announced several flows. Queries are never written, since they may
+// contain secrets.
 #pragma once
 
 #include <cstdint>
@@ -12,17 +13,17 @@
 
 namespace culvert::http {
 
-inline constexpr std::size_t kMaxLoggedText = 1024;  // bytes of one field; longer ones are cut
+inline constexpr std::size_t kMaxLoggedText = 1024;  // bytes of one field; longer fields are cut
 
-// From the grant in force; set as headers of every request.
+// The sender, from the grant in force. Every request for an upstream has it in its headers.
 struct Identity {
   std::string person;
   std::string grant;
   std::string device;
   std::uint64_t audit = 0;  // index of the flow-open entry
-  std::uint64_t flow = 0;   // its number among the flows that this entry announced; 0: the only one
+  std::uint64_t flow = 0;   // number among the flows that the entry announced; 0: the only flow
 
-  bool complete() const;  // each is there and can be a header's value
+  bool complete() const;  // each field is set and is valid as a header's value
 };
 
 struct AccessRecord {
@@ -34,13 +35,13 @@ struct AccessRecord {
   std::string method;
   std::string path;
   bool has_query = false;
-  int status = 0;  // 0: the client got none
-  std::uint64_t bytes_in = 0;
-  std::uint64_t bytes_out = 0;  // of bodies, and of a tunnel
+  int status = 0;               // 0: the client got no status
+  std::uint64_t bytes_in = 0;   // bytes of the request's body, or of a tunnel
+  std::uint64_t bytes_out = 0;  // bytes of the answer's body, or of a tunnel
   Duration took{};
-  std::string error;  // what went wrong; empty: nothing
+  std::string error;  // what went wrong; empty: no error
 };
-std::string render(const AccessRecord& record);  // one line, with its newline
+std::string render(const AccessRecord& record);  // one line, newline included
 
 class AccessLog {
  public:
@@ -49,7 +50,7 @@ class AccessLog {
   AccessLog& operator=(const AccessLog&) = delete;
   virtual ~AccessLog() = default;
 
-  virtual Status ready() = 0;  // asked before a request goes on: an error refuses it
+  virtual Status ready() = 0;  // called before a request goes on; an error refuses the request
   virtual void write(std::string line) = 0;
 };
 

@@ -1,11 +1,12 @@
-// The upstream's side of a session: its answers, tunnels, and what goes wrong there.
+// The upstream's side of a session: answers, tunnels, and errors of the upstream.
 #include "agent/http/names.hpp"
 #include "agent/http/session.hpp"
 
 namespace culvert::http {
 namespace {
 
-// RFC 9110 §9.2.2: may be sent again where it is not known whether it arrived.
+// Idempotent methods (RFC 9110 §9.2.2): such a request may be sent again when it is not known
+// whether it arrived.
 bool is_idempotent(std::string_view method) {
   return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "PUT" ||
          method == "DELETE";
@@ -43,7 +44,7 @@ void Session::pump_response(Now now) {
   }
 }
 
-// False: more bytes are needed, or it is over.
+// Reads the head of an answer. False: more bytes are needed, or the session has ended.
 bool Session::read_response_head(Now now) {
   Exchange& exchange = *exchange_;
   const auto size = response_head_.parse(up_.view());
@@ -70,7 +71,8 @@ bool Session::read_response_head(Now now) {
   exchange.response_body = BodyReader(response->body);
   exchange.rechunked = response->body.kind == Framing::Kind::kChunked ||
                        response->body.kind == Framing::Kind::kUntilClose;
-  // An upgrade that was not granted, or a body that is still coming: nothing can follow it.
+  // No request may follow after an upgrade that was not granted, or while the request's body is
+  // still coming.
   exchange.last = (client_ended_ && in_.empty()) || !exchange.request.keep_alive ||
                   !exchange.request.upgrade.empty() || !exchange.request_body.done();
   append(effects_.to_client, view(render_response(*response, exchange.last, exchange.rechunked)));
@@ -134,7 +136,8 @@ void Session::handle_upstream_lost(Now now, const std::string& why) {
   if (!try_again()) bad_gateway(now, 502, why);
 }
 
-// A connection that was kept may have been closed by the upstream just as the request went out.
+// Sends the request again on a new connection, if that is safe: the upstream may have closed a kept
+// connection just as the request was sent.
 bool Session::try_again() {
   Exchange& exchange = *exchange_;
   const bool untouched = upstream_->used && exchange.head_sent && !exchange.response &&

@@ -1,4 +1,4 @@
-// One request and its answer, and the heads that we write for them.
+// One request and its answer, and the heads that we write for both.
 #pragma once
 
 #include "agent/http/access.hpp"
@@ -6,7 +6,7 @@
 
 namespace culvert::http {
 
-// Bytes with a front that is used up.
+// Bytes that are used up from the front.
 class Buffer {
  public:
   void add(ByteView bytes) {
@@ -17,7 +17,7 @@ class Buffer {
   std::size_t size() const { return bytes_.size() - at_; }
   bool empty() const { return size() == 0; }
   void use(std::size_t count) { at_ += count; }  // at most size()
-  void compact() {                               // after a round of use()
+  void compact() {                               // frees the used bytes, after several use()
     bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(at_));
     at_ = 0;
   }
@@ -38,21 +38,21 @@ struct Exchange {
   BodyReader request_body;
   bool head_sent = false;
   std::size_t interim = 0;           // 1xx answers so far
-  std::optional<Response> response;  // the final one, once its head was passed on
+  std::optional<Response> response;  // the final answer, once its head was passed on
   BodyReader response_body;
-  bool rechunked = false;  // the answer goes on in chunks
-  bool last = false;       // the client's connection ends after it
+  bool rechunked = false;  // the answer's body is passed on in chunks
+  bool last = false;       // the client's connection ends after the answer
   bool tunnel = false;
 };
 
-// The request for the upstream: our Host, framing and X-Forwarded-*, and who it is.
+// The request for the upstream: with our Host, framing, X-Forwarded-* and the sender's identity.
 std::string render_request(const Request& request, const AccessRecord& record,
                            const std::string& client);
-// The answer for the client. `close`: the connection ends after it.
+// The answer for the client. `close`: the connection ends after the answer.
 std::string render_response(const Response& response, bool close, bool chunked);
 std::string render_interim(const Response& response);
 std::string render_switch(const Response& response, const std::string& upgrade);
-// An answer of our own; always the last one.
+// An answer made by the gateway itself; the connection always ends after it.
 std::string render_refusal(int status, const std::string& why, bool with_body);
 
 }  // namespace culvert::http

@@ -12,7 +12,7 @@ namespace culvert::http {
 
 namespace {
 
-constexpr std::size_t kMaxLengthDigits = 18;  // of a Content-Length
+constexpr std::size_t kMaxLengthDigits = 18;  // digits of a Content-Length
 
 tl::unexpected<Error> bad(const char* why) {
   return fail(ErrorCode::kInvalid, std::string("HTTP: ") + why);
@@ -31,7 +31,7 @@ Result<std::uint64_t> parse_length(std::string_view text) {
   return value;
 }
 
-// What the headers say of the body; nothing when they say nothing.
+// The framing that the headers state; nothing when they state none.
 Result<std::optional<Framing>> stated_framing(const HttpHeaders& headers) {
   const auto lengths = headers.count("Content-Length");
   const auto codings = headers.count("Transfer-Encoding");
@@ -49,7 +49,8 @@ Result<std::optional<Framing>> stated_framing(const HttpHeaders& headers) {
   return Framing{Framing::Kind::kLength, *length};
 }
 
-// The options of Connection, folded. They may not name what is not of one connection.
+// The options of Connection, folded (fold()). An option that names an end-to-end header which must
+// not be dropped is refused.
 Result<std::set<std::string>> connection_options(const HttpHeaders& headers) {
   std::set<std::string> out;
   for (const auto& [name, value] : headers.list()) {
@@ -70,8 +71,8 @@ Result<std::set<std::string>> connection_options(const HttpHeaders& headers) {
   return out;
 }
 
-// Headers that go on. A name that only looks like one that we interpret is refused: upstreams may
-// take it for that one.
+// The headers that are passed on. A name that folds to a name which we interpret, but is spelled
+// differently, is refused: an upstream may take it for that name.
 Result<HttpHeaders> end_to_end(const HttpHeaders& headers, const std::set<std::string>& options) {
   HttpHeaders out;
   for (const auto& [name, value] : headers.list()) {
@@ -98,13 +99,14 @@ bool is_host_name(std::string_view text) {
   const bool characters = std::all_of(text.begin(), text.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
   });
-  const auto last = text.substr(text.rfind('.') + 1);  // npos + 1 is 0
+  const auto last = text.substr(text.rfind('.') + 1);  // without a dot: the whole text (npos + 1)
   const bool address = !last.empty() && last.find_first_not_of("0123456789") == std::string::npos;
   return characters && !text.empty() && text.size() <= 253 && text.front() != '.' &&
          text.back() != '.' && text.find("..") == std::string_view::npos && !address;
 }
 
-// host [":" port], lower case; the port only has to be one.
+// Parses host [":" port] and returns the host in lower case. The port must be valid; its value is
+// ignored.
 Result<std::string> parse_host(std::string_view value) {
   std::string host(value.substr(0, value.find(':')));
   if (host.size() < value.size()) {
@@ -117,7 +119,7 @@ Result<std::string> parse_host(std::string_view value) {
   return host;
 }
 
-// Takes an absolute-form target apart; its authority must be the Host.
+// The path and query of a target. The authority of an absolute-form target must be the Host.
 Result<std::string_view> origin_form(std::string_view target, std::string_view host) {
   if (target.starts_with('/')) return target;
   const auto scheme = target.find("://");
@@ -146,7 +148,7 @@ Status read_target(std::string_view target, Request& out) {
   return {};
 }
 
-bool may_upgrade_to(std::string_view protocol) {  // never h2c: it would pass the parser by
+bool may_upgrade_to(std::string_view protocol) {  // never h2c: it would bypass the parser
   return same_word(protocol, "websocket") || same_word(protocol, "SPDY/3.1");
 }
 

@@ -1,6 +1,6 @@
-// What a request or response head means, after all that is ambiguous has been refused (RFC 9110,
-// RFC 9112). Heads come from runtime::parse_*_head, which has refused bare CR or LF, obs-fold, NUL,
-// spaces before colons and empty names already; here come framing, Host, target, upgrade.
+// The meaning of a request or response head (RFC 9110, RFC 9112); ambiguous heads are refused. The
+// parser (proto/http/head.hpp) has already refused bare CR or LF, obs-fold, NUL, spaces before
+// colons and empty names. This file checks framing, Host, target and upgrade.
 #pragma once
 
 #include <string>
@@ -25,16 +25,16 @@ struct Refusal {
 struct Request {
   std::string method;
   std::string host;   // lower case, without the port
-  std::string path;   // normal (see normal_path), begins with '/'
-  std::string query;  // with its '?', as sent; empty when there is none
+  std::string path;   // normalised (normal_path()), begins with '/'
+  std::string query;  // as sent, '?' included; empty: no query
   Framing body;       // kNone, kLength or kChunked
   bool keep_alive = true;
   bool expect_continue = false;
-  std::string upgrade;  // "websocket" or "SPDY/3.1" as sent; empty: none that we pass on
-  HttpHeaders headers;  // end to end; without Host, framing and what only we may say
+  std::string upgrade;  // "websocket" or "SPDY/3.1" as sent; empty: no upgrade is passed on
+  HttpHeaders headers;  // end-to-end headers, without Host, framing and headers that we set
 };
 
-// 400, or 405, 414, 417, 421 (the Host is not the name that TLS was for).
+// The refusal's status: 400, 405, 414, 417, or 421 (the Host is not the TLS server name).
 Result<Request, Refusal> read_request(const RequestHead& head, std::string_view tls_name);
 
 struct Response {
@@ -42,9 +42,9 @@ struct Response {
   std::string reason;
   Framing body;
   bool keep_alive = true;  // the upstream's connection may be used again
-  HttpHeaders headers;     // end to end; Content-Length only where there is no body (HEAD)
+  HttpHeaders headers;     // end-to-end headers; Content-Length only without a body (HEAD)
 };
-// `upgrade`: what the request asked for; a 101 must grant exactly that.
+// A 101 must grant exactly the upgrade of `request`.
 Result<Response> read_response(const ResponseHead& head, const Request& request);
 
 }  // namespace culvert::http

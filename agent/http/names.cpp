@@ -59,8 +59,8 @@ constexpr std::array<std::string_view, 47> kReservedPrefixes = {
     "x-client-",              // client addresses and certificates
 };
 
-// Words between dashes that make a header say who somebody is, where a request came from, or which
-// host, path or method is meant.
+// Words between dashes. A header name with one of them is about an identity, the origin of a
+// request, or the original host, path or method.
 constexpr std::array<std::string_view, 43> kReservedWords = {
     "addr",      "assertion",  "authenticated", "cert",        "certificate",  "clientcert",
     "clientip",  "dn",         "email",         "eppn",        "forwarded",    "group",
@@ -71,17 +71,18 @@ constexpr std::array<std::string_view, 43> kReservedWords = {
     "userid",    "useremail",  "usergroups",    "userinfo",    "userroles",    "users",
     "webauth"};
 
-// A word that ends so: user, remoteuser, authuser; username, preferredusername.
+// Endings of such words: user, remoteuser, authuser; username, preferredusername.
 constexpr std::array<std::string_view, 2> kReservedEndings = {"user", "username"};
 
 constexpr std::array<std::string_view, 16> kReserved = {
-    "proxy",                                 // CGI programs take it for HTTP_PROXY
+    "proxy",                                 // CGI programs read it as HTTP_PROXY
     "client-cert",     "client-cert-chain",  // RFC 9440
     "x-host",          "host-override",     "x-method",    "x-override-url", "request-uri",
     "x-request-uri",   "x-script-name",     "script-name", "path-info",      "x-path-info",
     "x-sendfile-type", "x-accel-mapping",   "base-url"};
 
-// What a client itself has to say: a credential that the upstream checks, or no identity at all.
+// Headers that a client itself must send: credentials that the upstream checks, or headers without
+// an identity.
 constexpr std::array<std::string_view, 8> kOfClients = {
     "user-agent", "x-user-agent",      "x-amz-user-agent",    "x-auth-token",
     "x-auth-key", "x-clickhouse-user", "x-goog-user-project", "x-subject-token"};

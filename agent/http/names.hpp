@@ -1,6 +1,6 @@
-// Header names as an upstream may read them. Many (CGI, WSGI, PHP) fold case and write '_' for
-// every byte that is no letter or digit, so that "Culvert_User" arrives as "Culvert-User" does:
-// what we decide about a name we decide about its folded form.
+// Header names as an upstream may read them. Many upstreams (CGI, WSGI, PHP) fold case and write
+// '_' for every byte that is no letter or digit, so that they cannot tell "Culvert_User" from
+// "Culvert-User". So every decision about a name uses its folded form.
 #pragma once
 
 #include <string>
@@ -10,16 +10,16 @@ namespace culvert::http {
 
 std::string fold(std::string_view name);  // lower case; '-' for all but letters and digits
 
-// All take folded names.
-// What a proxy says and an upstream may believe: who asks, by which certificate, from where, and
-// which host, path or method is meant. Decided by families of common programs (Remote-*,
-// X-WebAuth-*, X-Amzn-Oidc-*, …) and by words in the name ("user", "groups", "cert", "ip"), so
-// that a program that is not listed is covered too. The words overrule nothing that a client
-// itself must say (User-Agent, X-Auth-Token). docs/operations/http.md has the list.
+// Headers that an upstream may believe because normally a proxy sets them: the user, the
+// certificate, the client's address, and the original host, path or method. They are recognised by
+// families of common programs (Remote-*, X-WebAuth-*, X-Amzn-Oidc-*, …) and by words in the name
+// ("user", "groups", "cert", "ip"), so that other programs are covered too. Headers that a client
+// itself must send (User-Agent, X-Auth-Token) are not reserved. docs/operations/http.md has the
+// list.
 bool is_reserved(std::string_view folded);
-// Of one connection (RFC 9110 §7.6.1 and what came before it).
+// Headers of one connection (RFC 9110 §7.6.1 and earlier ones).
 bool is_hop_by_hop(std::string_view folded);
-// Where the message goes and how long it is; we write these ourselves.
+// Headers with the message's destination and length; we write these ourselves.
 bool is_framing(std::string_view folded);
 
 }  // namespace culvert::http

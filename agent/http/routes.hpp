@@ -1,8 +1,8 @@
-// Which upstream a request goes to: by host, then by the longest path prefix that ends on a
+// Chooses the upstream of a request: by host, then by the longest path prefix that ends at a
 // segment's boundary ("/v1" and "/v1/" both take /v1 and /v1/x, never /v10).
 //
-// Hosts are written as the labels before the service's name: "" is the service itself, "admin" is
-// admin.SERVICE. So no route can be for a name that the grant does not cover.
+// A route's host is written as the labels before the service's name: "" is the service itself,
+// "admin" is admin.SERVICE. So no route can be for a name that the grant does not cover.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,8 @@ inline constexpr std::size_t kMaxRoutes = 64;
 
 class Routes {
  public:
-  // kInvalid: a host that is no name, a path that is not normal, the same twice, too many.
+  // kInvalid: the host is no name, the path is not normalised, the route is there already, or there
+  // are kMaxRoutes.
   Status add(std::string_view host, std::string_view path, std::size_t upstream);
 
   bool has_host(std::string_view host) const;
@@ -28,13 +29,13 @@ class Routes {
  private:
   struct Route {
     std::string host;
-    std::string path;  // without the last '/': "" takes everything
+    std::string path;  // without the last '/'; "": every path
     std::size_t upstream;
   };
   std::vector<Route> routes_;
 };
 
-// The labels of `name` before `.service`, "" for the service itself; nothing for foreign names.
+// The labels of `name` before `.service`; "" for the service itself; nothing for other names.
 std::optional<std::string_view> host_of(std::string_view name, std::string_view service);
 
 }  // namespace culvert::http

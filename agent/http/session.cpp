@@ -1,4 +1,4 @@
-// The client's side of a session: its requests, and the ends.
+// The client's side of a session: requests, deadlines, and the end of the session.
 #include "agent/http/session.hpp"
 
 namespace culvert::http {
@@ -41,7 +41,7 @@ void Session::handle_client_end(Now now) {
 
 void Session::handle_progress(Now now) { progress_ = now.steady; }
 
-// Reads on until something is awaited.
+// Goes on until the session must wait for bytes or an event.
 void Session::run(Now now) {
   while (!over_) {
     if (!exchange_) {
@@ -58,7 +58,7 @@ void Session::run(Now now) {
   up_.compact();
 }
 
-// False: more bytes are needed, or it is over.
+// Reads the head of a request. False: more bytes are needed, or the session has ended.
 bool Session::read_request_head(Now now) {
   if (in_.empty()) {
     head_since_ = Instant::never();
@@ -157,7 +157,7 @@ void Session::pump_request(Now now) {
   }
 }
 
-// Answers by ourselves, and ends. Where an answer has begun, it is cut short.
+// Answers with `status` and ends the session. An answer that has begun is cut short instead.
 void Session::refuse(Now now, int status, const std::string& why) {
   if (over_) return;
   if (!exchange_) {
@@ -193,7 +193,7 @@ void Session::end(Effects::End how, const std::string& reason) {
   in_.clear();
 }
 
-// What the upstream has sent so far belongs to no answer any more.
+// Drops the bytes that the upstream has sent so far: they belong to no answer any more.
 void Session::forget_upstream() {
   up_.clear();
   response_head_ = HeadParser<ResponseHead>(kResponseLimits);
@@ -217,7 +217,7 @@ Instant Session::next_deadline() const {
   if (!exchange_) {
     return in_.empty() ? progress_ + kKeepAliveTime : head_since_ + kHeadTime;
   }
-  if (!exchange_->head_sent) return Instant::never();  // connecting has its own limit
+  if (!exchange_->head_sent) return Instant::never();  // connecting has its own timeout
   if (exchange_->response || exchange_->tunnel) return progress_ + kIdleTime;
   return progress_ + (exchange_->request_body.done() ? options_.response_time : kBodyTime);
 }

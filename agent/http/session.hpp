@@ -1,15 +1,15 @@
 // One client connection that speaks HTTP/1.1, without its sockets: bytes and time in, effects out.
-// Requests are answered one at a time, in order; each is parsed, judged and written anew, nothing
-// is copied through but bodies and, after a 101, the tunnel's bytes. The upstream's connection
-// serves this client alone and is used again while both keep it.
+// Requests are answered one at a time, in order. Each request is parsed, checked and written anew;
+// only bodies and, after a 101, the tunnel's bytes are copied. The upstream's connection serves
+// this client only and is used again while client and upstream keep it open.
 //
 //   head ──ok──▶ connecting ──▶ exchange ──▶ head …
 //                                  └─101─▶ tunnel
 //
-// Whatever is wrong gets an answer, and then the connection ends.
+// Every error gets an answer, and then the connection ends.
 //
-// Memory: a head, or kMaxPipelined bytes and one read, from the client; a head and one read from
-// the upstream. What is to be sent is the shell's, which pauses one side while the other is full.
+// Memory: from the client a head, or kMaxPipelined bytes and one read; from the upstream a head and
+// one read. The shell keeps the bytes to send, and pauses one side while the other is full.
 #pragma once
 
 #include <memory>
@@ -22,7 +22,7 @@
 
 namespace culvert::http {
 
-inline constexpr std::size_t kMaxPipelined = 64U << 10U;  // then the client is not read
+inline constexpr std::size_t kMaxPipelined = 64U << 10U;  // with so many, the client is not read
 inline constexpr std::size_t kMaxInterim = 16;            // 1xx answers to one request
 inline constexpr Duration kHeadTime = 15s;                // from a head's first byte to its last
 inline constexpr Duration kKeepAliveTime = 75s;           // between requests
@@ -33,16 +33,17 @@ inline constexpr Duration kIdleTime = 1h;                 // within an answer, o
 struct SessionOptions {
   std::shared_ptr<const Routes> routes;
   std::string service;   // FQDN
-  std::string tls_name;  // what TLS was for: every Host must be it
+  std::string tls_name;  // the TLS server name; every Host must be equal to it
   std::string client;    // mesh address
   Identity who;
-  std::shared_ptr<AccessLog> log;  // null: none
+  std::shared_ptr<AccessLog> log;  // null: no log
   Duration response_time = kResponseTime;
 };
 
-// In this order: bytes to the present upstream, its end, the new one, bytes to the client, the end.
+// To be carried out in this order: bytes to the present upstream, its end, the new upstream, bytes
+// to the client, the client's end.
 struct Effects {
-  enum class End { kNo, kGently, kAtOnce };  // gently: what was written arrives
+  enum class End { kNo, kGently, kAtOnce };  // kGently: all written bytes are still sent
   Bytes to_upstream;
   bool finish_upstream = false;  // half-close, in a tunnel
   bool close_upstream = false;
@@ -50,7 +51,7 @@ struct Effects {
   Bytes to_client;
   bool finish_client = false;
   End end = End::kNo;
-  std::string reason;  // of the end
+  std::string reason;  // reason of the end
 };
 
 class Session {
@@ -58,14 +59,14 @@ class Session {
   Session(SessionOptions options, Now now);
 
   void handle_client(Now now, ByteView bytes);
-  void handle_client_end(Now now);  // half-closed
+  void handle_client_end(Now now);  // the client has half-closed
   void handle_connected(Now now);
   void handle_upstream(Now now, ByteView bytes);
   void handle_upstream_end(Now now);                           // half-closed, cleanly
-  void handle_upstream_lost(Now now, const std::string& why);  // or never connected
+  void handle_upstream_lost(Now now, const std::string& why);  // lost, or could not be connected
   void handle_progress(Now now);  // a side that was full has taken bytes
   void handle_timeout(Now now);
-  void abandon(Now now, const std::string& why);  // the flow is over: logs what was under way
+  void abandon(Now now, const std::string& why);  // the flow is over: logs the present request
 
   Instant next_deadline() const;
   bool wants_client() const { return in_.size() < kMaxPipelined; }
@@ -75,7 +76,7 @@ class Session {
   struct Upstream {
     std::size_t index = 0;
     bool connected = false;
-    bool used = false;  // has answered a request: it may have gone meanwhile
+    bool used = false;  // has answered a request; it may have closed since then
   };
 
   void run(Now now);
@@ -99,13 +100,13 @@ class Session {
 
   SessionOptions options_;
   Effects effects_;
-  Buffer in_, up_;  // from the client, from the upstream; not yet understood
-  HeadParser<RequestHead> request_head_{kRequestLimits};     // of in_
-  HeadParser<ResponseHead> response_head_{kResponseLimits};  // of up_
+  Buffer in_, up_;  // unparsed bytes from the client and from the upstream
+  HeadParser<RequestHead> request_head_{kRequestLimits};     // parses in_
+  HeadParser<ResponseHead> response_head_{kResponseLimits};  // parses up_
   std::optional<Upstream> upstream_;
   std::optional<Exchange> exchange_;
-  Instant progress_;                       // the last byte of anything
-  Instant head_since_ = Instant::never();  // the first byte of the head that is awaited
+  Instant progress_;                       // time of the last byte of any side
+  Instant head_since_ = Instant::never();  // time of the first byte of an incomplete request head
   std::uint64_t requests_ = 0;
   bool client_ended_ = false;
   bool upstream_ended_ = false;  // in a tunnel

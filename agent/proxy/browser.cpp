@@ -22,13 +22,13 @@ std::optional<std::uint16_t> parse_port(std::string_view digits) {
   return port;
 }
 
-// scheme://authority and nothing more.
+// Whether `origin`, which is scheme://authority, is the forward's own.
 bool is_own_origin(std::string_view origin, const OwnNames& names) {
   for (const auto& [scheme, port] :
        {std::pair{std::string_view("http://"), kHttpPort}, {"https://", kHttpsPort}}) {
     if (origin.starts_with(scheme)) return is_own(origin.substr(scheme.size()), names, port);
   }
-  return false;  // "null", extensions, other schemes
+  return false;  // "null", browser extensions, other schemes
 }
 
 std::optional<Refusal> refuse_page(const http::HttpHeaders& headers, const OwnNames& names) {
@@ -106,7 +106,7 @@ std::optional<Refusal> refuse_cross_site(const http::RequestHead& head, const Ow
   if (hosts == 1) {
     if (auto host = refuse_host(head.headers.one("Host"), head.headers, names)) return host;
   }
-  // A target in absolute form names the host as well, and counts more (RFC 9112 §3.2.2).
+  // A target in absolute form names a host as well, which overrides Host (RFC 9112 §3.2.2).
   const auto scheme = head.target.find("://");
   if (head.target.starts_with('/') || scheme == std::string::npos) return std::nullopt;
   const auto authority = std::string_view(head.target).substr(scheme + 3);

@@ -1,4 +1,4 @@
-// How the proxy and the forwards reach a service.
+// The function with which the proxy and the forwards connect to a service.
 #pragma once
 
 #include <cstdint>

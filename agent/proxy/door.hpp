@@ -1,10 +1,11 @@
-// A local port of the agent (the proxy's, a forward's): accepts connections and lets in those of
-// the owner's programs. On 127.0.0.1 it listens on [::1] with the same port as well, where that can
-// be had.
+// A local port of the agent (of the proxy or of a forward): accepts connections and lets in those
+// of the owner's programs. A Door on 127.0.0.1 also listens on [::1] with the same port, if that
+// port is free.
 //
-// A connection goes: kernel's backlog → full? → check of the owner (owners.hpp) → `entered`. While
-// kMaxUnchecked connections wait for the check, further ones wait in the backlog, so a flood of
-// connections by another user costs descriptors within that bound and nothing of the owner's room.
+// The way of a connection: kernel's backlog → full? → check of the owner (owners.hpp) → `entered`.
+// While kMaxUnchecked connections wait for the check, further ones wait in the backlog. So a flood
+// of connections by another user takes at most kMaxUnchecked descriptors, and none of the room for
+// the owner's connections.
 #pragma once
 
 #include <cstdint>
@@ -21,23 +22,23 @@
 
 namespace culvert::proxy {
 
-inline constexpr std::size_t kMaxUnchecked = 64;  // of one door
-inline constexpr Duration kFullLogPeriod = 60s;   // between two log lines about one full door
+inline constexpr std::size_t kMaxUnchecked = 64;  // connections of one Door
+inline constexpr Duration kFullLogPeriod = 60s;   // between two log lines about one full Door
 
-// What the doors of one agent share.
+// The objects that the Doors of one agent share.
 struct DoorContext {
   OwnerCheck owner;
   std::shared_ptr<Room> room;
   std::shared_ptr<Farewells> farewells;
 
-  static DoorContext make(runtime::Loop& loop, OwnerCheck owner);  // room of this process
+  static DoorContext make(runtime::Loop& loop, OwnerCheck owner);  // uses room_of_this_process()
 };
 
 struct DoorEvents {
   std::function<void(std::unique_ptr<runtime::ByteStream>)> entered;  // not started
-  // Asked before the costlier check of the owner; without it there is always room.
+  // Called before the check of the owner, which costs more. Empty: never full.
   std::function<bool()> full = {};
-  std::function<void(std::unique_ptr<runtime::ByteStream>)> turned_away = {};  // because it is full
+  std::function<void(std::unique_ptr<runtime::ByteStream>)> turned_away = {};  // full() was true
   std::function<void()> foreign = {};  // another user's process was refused
 };
 
@@ -50,7 +51,7 @@ class Door {
   Door(const Door&) = delete;
   Door& operator=(const Door&) = delete;
 
-  Endpoint local_endpoint() const;  // the first one: 127.0.0.1 where it listens on two
+  Endpoint local_endpoint() const;  // of the IPv4 listener, where there are two
 
  private:
   class Impl;
@@ -58,12 +59,12 @@ class Door {
   std::shared_ptr<Impl> impl_;
 };
 
-// Says that a limit is reached: one log line when it begins, then at most one each kFullLogPeriod
-// with the number of connections that were refused since.
+// Logs that a limit is reached: one line when it begins, then at most one in each kFullLogPeriod,
+// with the number of connections refused since the last line.
 class FullLog {
  public:
   FullLog(std::string what, std::size_t limit) : what_(std::move(what)), limit_(limit) {}
-  bool refused(Now now, const Room& room);  // true: it has logged
+  bool refused(Now now, const Room& room);  // counts a refusal; true: wrote a log line
   std::uint64_t count() const { return count_; }
 
  private:

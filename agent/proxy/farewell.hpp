@@ -1,6 +1,6 @@
-// Last answers to local connections that are not served: sends the answer, half-closes, reads over
-// what the client still sends and closes when the client does, after kLingerTime at the latest. At
-// most kMaxFarewells at a time: a further connection is closed at once, without its answer, so that
+// Last answers to local connections that are not served: sends the answer, half-closes, discards
+// bytes that the client still sends, and closes when the client closes or after kLingerTime. At
+// most kMaxFarewells at a time: a further connection is closed at once, without an answer, so that
 // a flood of refused connections holds no descriptors.
 #pragma once
 
@@ -16,11 +16,11 @@
 
 namespace culvert::proxy {
 
-inline constexpr std::size_t kMaxFarewells = 64;  // of one listener
+inline constexpr std::size_t kMaxFarewells = 64;  // of one Farewells object
 
 class Farewells {
  public:
-  // What to answer to a client that begins with these bytes; empty: nothing.
+  // Returns the answer to a client that begins with these bytes; empty: no answer.
   using Answer = std::function<std::string(ByteView first)>;
 
   explicit Farewells(runtime::Loop& loop) : loop_(loop) {}
@@ -29,7 +29,7 @@ class Farewells {
 
   // `stream` is not started, or a ReplayStream after hand_over().
   void say(std::unique_ptr<runtime::ByteStream> stream, const std::string& answer);
-  // Waits for the client's first bytes: they say which protocol it speaks.
+  // Waits for the client's first bytes, which show the client's protocol.
   void say_by_first_bytes(std::unique_ptr<runtime::ByteStream> stream, Answer answer);
   std::size_t size() const { return open_.size(); }
 
@@ -37,7 +37,7 @@ class Farewells {
   struct One {
     std::unique_ptr<runtime::ByteStream> stream;
     std::unique_ptr<runtime::Timer> timer;
-    Answer answer;  // empty: it is out
+    Answer answer;  // empty once the answer was sent
   };
   void begin(std::unique_ptr<runtime::ByteStream> stream, Answer answer);
   void on_data(std::uint64_t id, ByteView bytes);

@@ -18,7 +18,7 @@ Result<ForwardSpec> ForwardSpec::parse(std::string_view text) {
   };
   const auto colon = text.find(':');
   if (colon == std::string_view::npos) return bad();
-  // "any" stands in for the host so that the port is read as every other port is.
+  // "any" is a dummy host, so that parse_host_port() reads the port.
   const auto local = parse_host_port("any:" + std::string(text.substr(0, colon)));
   auto rest = text.substr(colon + 1);
   if (!local) return bad();
@@ -107,7 +107,7 @@ class Forward::Impl : public std::enable_shared_from_this<Forward::Impl> {
         });
   }
 
-  // A client that speaks HTTP is answered; of any other only the connection ends.
+  // Answers a client that speaks HTTP; the connection of any other client just ends.
   void turn_away(std::unique_ptr<runtime::ByteStream> stream) {
     full_log_.refused(loop_.now(), party_.room());
     farewells_->say_by_first_bytes(std::move(stream), [](ByteView first) -> std::string {

@@ -1,6 +1,6 @@
-// A local port that leads to one granted service: `culvert forward 8443:api.site.example`.
-// Listens on 127.0.0.1 and [::1] only, serves the agent's owner alone, and no web page of another
-// site (browser.hpp).
+// A local port that leads to one granted service: `culvert forward 8443:api.site.example`. Listens
+// on 127.0.0.1 and [::1] only. Serves only the agent's owner, and no web page of another site
+// (browser.hpp).
 #pragma once
 
 #include <cstdint>
@@ -14,9 +14,9 @@
 namespace culvert::proxy {
 
 constexpr std::size_t kMaxForwards = 64;
-constexpr std::size_t kMaxForwardClients = 256;  // of one forward; and see room.hpp
+constexpr std::size_t kMaxForwardClients = 256;  // of one forward; room.hpp has a further limit
 
-// The protocols, as services name them, that are HTTP: a foreign Host is refused there.
+// True for a service's protocol that is HTTP: there every foreign Host is refused.
 bool is_http_protocol(std::string_view protocol);
 
 // LOCALPORT:HOST[:PORT]; port 0 lets the system choose, no PORT means the service's own.
@@ -31,16 +31,16 @@ struct ForwardSpec {
 struct ForwardCounters {
   std::uint64_t foreign = 0;     // another user's process
   std::uint64_t full = 0;        // refused because of a limit
-  std::uint64_t cross_site = 0;  // requests that were refused (browser.hpp, request_guard.hpp)
+  std::uint64_t cross_site = 0;  // refused requests (browser.hpp, request_guard.hpp)
 };
 
 class Forward {
  public:
-  // `protocol`: the service's, as the policy names it.
+  // `protocol`: the protocol of the service in the policy.
   static Result<std::unique_ptr<Forward>> open(runtime::Loop& loop, const ForwardSpec& spec,
                                                std::string_view protocol, Dialer dialer,
                                                DoorContext context);
-  ~Forward();  // ends its connections
+  ~Forward();  // ends the forward's connections
   Forward(const Forward&) = delete;
   Forward& operator=(const Forward&) = delete;
 

@@ -18,7 +18,7 @@ struct GuardStream::Impl : std::enable_shared_from_this<Impl> {
         timer(l, [this] { say_goodbye(); }) {}
 
   runtime::Loop& loop;
-  std::unique_ptr<runtime::ReplayStream> client;  // null: closed, or at the Farewells
+  std::unique_ptr<runtime::ReplayStream> client;  // null: closed, or given to the Farewells
   RequestGuard guard;
   std::shared_ptr<Farewells> farewells;
   std::function<void(const Refusal&)> refused;
@@ -113,7 +113,7 @@ std::size_t GuardStream::unsent() const { return impl_->client ? impl_->client->
 void GuardStream::finish() {
   if (!impl_->client) return;
   if (impl_->goodbye.empty()) return impl_->client->finish();
-  impl_->loop.defer([weak = std::weak_ptr<Impl>(impl_)] {  // the service's answers are all here
+  impl_->loop.defer([weak = std::weak_ptr<Impl>(impl_)] {  // all of the answers are written
     if (const auto self = weak.lock()) self->say_goodbye();
   });
 }

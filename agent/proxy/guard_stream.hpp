@@ -1,10 +1,10 @@
-// A local client's stream with a RequestGuard before its reader. What the service sends passes
-// unchanged and at once, so a client that waits for the service to speak first waits for nothing.
+// A local client's stream with a RequestGuard for the client's bytes. The service's bytes pass
+// unchanged and at once, so protocols in which the service sends first work.
 //
 // A refused client gets an HTTP answer through the listener's Farewells, and the stream's owner
-// gets `closed`. If earlier requests of the connection have gone on, the service's answers to them
-// are sent first: the service sees the end of the requests, and the refusal follows its last byte,
-// or comes after kLingerTime.
+// gets `closed`. If earlier requests of the connection were passed on, their answers are sent
+// first: the service sees a half-close, and the refusal follows the service's last byte, or comes
+// after kLingerTime.
 #pragma once
 
 #include <functional>

@@ -12,7 +12,8 @@ namespace {
 
 // Columns of /proc/net/tcp: 0 slot · 1 local · 2 remote · 3 state · … · 7 uid · 8 timeout · 9 inode
 constexpr std::size_t kColumns = 10;
-// ESTABLISHED, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT, LAST_ACK, CLOSING: a process still holds its end.
+// States in which a process still has its end open: ESTABLISHED, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT,
+// LAST_ACK, CLOSING.
 constexpr std::array<std::string_view, 6> kHeld = {"01", "04", "05", "08", "09", "0B"};
 
 std::array<std::string_view, kColumns> columns_of(std::string_view line) {
@@ -36,7 +37,7 @@ std::optional<T> number(std::string_view digits, int base) {
   return value;
 }
 
-// "0100007F:1F90": 32-bit words in the machine's order, then the port.
+// Parses "0100007F:1F90": 32-bit words in the machine's byte order, then the port.
 std::optional<Endpoint> parse_column(std::string_view column) {
   const auto colon = column.find(':');
   if (colon != 8 && colon != 32) return std::nullopt;
@@ -54,8 +55,8 @@ std::optional<Endpoint> parse_column(std::string_view column) {
   return Endpoint{*address, *port};
 }
 
-// What one row says about its socket; nothing where the process has left it: there the kernel shows
-// uid 0 and no inode.
+// The socket of one row. parse_row() gives nothing when the process has closed the socket: then the
+// kernel shows uid 0 and no inode.
 struct Row {
   Endpoint local;
   Endpoint remote;
@@ -78,7 +79,7 @@ bool answers(const Row& row, const SocketQuestion& question) {
     return row.local == question.client && row.remote == question.server;
   }
   if (row.local.port != question.client.port) return false;
-  const auto& address = row.local.address;  // not connected: bound to every address
+  const auto& address = row.local.address;  // a UDP socket may be bound to every address
   const bool any = address.is_unspecified() || address == IpAddress::v4(0, 0, 0, 0);
   return any || address == question.client.address;
 }
@@ -104,7 +105,7 @@ std::optional<std::uint32_t> uid_of_nobody() {
 
 void find_in_table(std::string_view table, Transport transport,
                    std::span<const SocketQuestion> questions, Uids& uids) {
-  std::bitset<0x10000> ports;  // of the clients that are looked for: most rows are passed over
+  std::bitset<0x10000> ports;  // ports of the wanted clients, so that most rows are skipped quickly
   for (std::size_t i = 0; i < questions.size(); ++i) {
     if (questions[i].transport == transport && !uids[i]) ports.set(questions[i].client.port);
   }
@@ -139,7 +140,7 @@ Uids OwnerFinder::find(std::span<const SocketQuestion> questions) {
   return uids;
 }
 
-// False: the kernel does not tell, the tables must be read.
+// False: the kernel gives no answer, so the tables must be read.
 bool OwnerFinder::ask_kernel(const SocketQuestion& question, std::optional<std::uint32_t>& uid) {
   if (!diag_) return false;
   ++counters_.asked;

@@ -1,6 +1,6 @@
-// Whose process is at the other end of a loopback connection or sent a datagram. The kernel is
-// asked for that one socket (socket_diag.hpp); where it refuses such questions, its tables are read
-// instead (proc(5), /proc/net/{tcp,udp} and {tcp,udp}6).
+// Finds the user whose process is at the other end of a loopback connection, or sent a datagram.
+// Asks the kernel for that one socket (socket_diag.hpp). Where the kernel refuses such questions,
+// reads the kernel's tables instead (proc(5), /proc/net/{tcp,udp} and {tcp,udp}6).
 #pragma once
 
 #include <cstdint>
@@ -14,25 +14,25 @@
 
 namespace culvert::proxy {
 
-// One uid for each question. Nothing: no such socket, or its process has left it.
+// One uid for each question. Nothing: no such socket, or its process has closed it.
 using Uids = std::vector<std::optional<std::uint32_t>>;
 
-// Fills in, in one pass over `table`, what the rows say about those of `questions` that are for
-// `transport` and have no uid yet. `uids` is as long as `questions`. Pure.
+// Fills in, in one pass over `table`, the uids of those `questions` that are for `transport` and
+// have no uid yet. `uids` is as long as `questions`. Pure.
 void find_in_table(std::string_view table, Transport transport,
                    std::span<const SocketQuestion> questions, Uids& uids);
 
 struct OwnerSources {
-  bool ask_kernel = true;            // false: as if the kernel refused the questions
+  bool ask_kernel = true;            // false: use the tables only
   std::string tables = "/proc/net";  // the folder of the tables
 };
 
-// Blocks while it reads tables, which takes milliseconds where there are many sockets: for a thread
-// beside the loop (owners.hpp).
+// Blocks while it reads tables, which takes milliseconds when there are many sockets. So use it on
+// another thread than the loop's (owners.hpp).
 class OwnerFinder {
  public:
   explicit OwnerFinder(OwnerSources sources = {});
-  // The tables are read at most once for all the questions together.
+  // Reads each table at most once for all questions together.
   Uids find(std::span<const SocketQuestion> questions);
 
   struct Counters {
@@ -48,8 +48,8 @@ class OwnerFinder {
   OwnerSources sources_;
   std::optional<SocketDiag> diag_;
   Counters counters_;
-  // A kernel without the module for these questions also says "no such socket": that answer counts
-  // only once the kernel has named an owner. One flag for each transport.
+  // A kernel without the module for these questions also answers "no such socket". So that answer
+  // counts only after the kernel has once named an owner. One flag for each transport.
   bool proven_[2] = {false, false};
 };
 

@@ -19,14 +19,14 @@ struct Owners::Impl {
 
   runtime::Loop& loop;
   const OwnerRule rule;
-  OwnerFinder finder;  // the thread's alone
+  OwnerFinder finder;  // used by the thread only
 
-  std::mutex mutex;  // guards the two below
+  std::mutex mutex;  // guards `waiting` and `stopping`
   std::condition_variable changed;
   Asked waiting;
   bool stopping = false;
 
-  std::shared_ptr<int> alive = std::make_shared<int>();  // gone: answers are dropped
+  std::shared_ptr<int> alive = std::make_shared<int>();  // once destroyed, answers are dropped
   std::thread thread;
 
   void work() {

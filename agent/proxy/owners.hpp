@@ -1,9 +1,9 @@
-// Who may use this agent's proxy and forwards: the check of the owner, on a thread of its own, so
-// that neither the kernel nor a long table ever holds up the loop.
+// Checks whose programs may use this agent's proxy and forwards. The check runs on a separate
+// thread, so that neither the kernel nor a long table ever blocks the loop.
 //
-// A question goes: listener (loop) → Owners → thread → the kernel or its tables → Owners → listener
-// (loop). What has been asked while the thread was busy is answered together: from one reading of
-// the tables, if they are needed at all.
+// The way of a question: listener (loop) → Owners → thread → the kernel or its tables → Owners →
+// listener (loop). Questions that come while the thread is busy are answered together, from one
+// reading of the tables, if the tables are needed at all.
 #pragma once
 
 #include <cstdint>
@@ -17,26 +17,27 @@
 
 namespace culvert::proxy {
 
-// Called once, later, on the loop's thread; dropped uncalled when the check is gone.
+// Called once, later, on the loop's thread; not called after the Owners object is destroyed.
 using OwnerAnswer = std::function<void(bool served)>;
 
-// May the process behind a connection from `client` to `listener` (both loopback) use this agent?
+// Asks whether the process that connected from `client` to `listener` (both loopback) may use this
+// agent.
 using OwnerCheck =
     std::function<void(const Endpoint& client, const Endpoint& listener, OwnerAnswer answer)>;
 
 class Owners {
  public:
-  // Serves root and the user `owner`. `loop` outlives the result. kUnavailable: no further thread
-  // can be made on this machine.
+  // Serves root and the user `owner`. `loop` outlives the result. kUnavailable: the system allows
+  // no further thread.
   static Result<std::unique_ptr<Owners>> start(runtime::Loop& loop, std::uint32_t owner,
                                                OwnerSources sources = {});
-  ~Owners();  // waits for the thread; answers that are still due are dropped
+  ~Owners();  // waits for the thread; drops outstanding answers
   Owners(const Owners&) = delete;
   Owners& operator=(const Owners&) = delete;
 
-  // The bound on questions is each asker's: it has so many connections that wait for an answer.
+  // Each caller limits its own questions: it limits the connections that wait for an answer.
   void ask(const SocketQuestion& question, OwnerAnswer answer);
-  OwnerCheck check();  // of connections; the Owners outlives it
+  OwnerCheck check();  // for connections; the Owners outlives the check
 
  private:
   struct Impl;

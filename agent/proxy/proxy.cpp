@@ -71,8 +71,8 @@ class Proxy::Impl : public std::enable_shared_from_this<Proxy::Impl> {
     client->start();
   }
 
-  // Whoever is slow with its request makes room for who comes: a program that sends its request at
-  // once is served, however many connections wait in silence.
+  // Ends the connection that has waited longest without a request, to make room for a new one. So a
+  // program that sends its request at once is served, however many connections send nothing.
   void replace_oldest() {
     const auto oldest = heads_.begin()->second;
     heads_log_.refused(loop_.now(), party_.room());
@@ -105,7 +105,8 @@ class Proxy::Impl : public std::enable_shared_from_this<Proxy::Impl> {
     dialer_(target.host, target.port, std::move(dialed));
   }
 
-  // Later, so that a refusal that is known at once takes the same path as any other.
+  // Deferred, so that an answer that comes inside of the dialer's call takes the same path as a
+  // later one.
   void answer(std::uint64_t id, const std::string& host,
               Result<std::unique_ptr<ByteStream>> service) {
     auto held = std::make_shared<Result<std::unique_ptr<ByteStream>>>(std::move(service));
@@ -118,7 +119,7 @@ class Proxy::Impl : public std::enable_shared_from_this<Proxy::Impl> {
     const auto found = dialing_.extract(id);
     if (found.empty()) return;
     const auto client = found.mapped();
-    loop_.defer([client] {});  // destroyed later: it may be running
+    loop_.defer([client] {});  // destroyed later, since a function of the client may be running
     if (service) {
       ++counters_.opened;
       auto stream = client->take();
@@ -131,7 +132,8 @@ class Proxy::Impl : public std::enable_shared_from_this<Proxy::Impl> {
     }
   }
 
-  // One request for http://: what the client sends after it may be for another service.
+  // For one request for http://: later bytes of the client may be for another service, so the
+  // GuardStream drops them.
   std::unique_ptr<ByteStream> single_request(std::unique_ptr<ByteStream> stream,
                                              const std::string& host) {
     return std::make_unique<GuardStream>(loop_, std::move(stream), OwnNames{host, 0, false, true},
@@ -146,7 +148,7 @@ class Proxy::Impl : public std::enable_shared_from_this<Proxy::Impl> {
     ++last_refusal_;
   }
 
-  void forget(std::uint64_t id) {  // destroyed later: it may be running
+  void forget(std::uint64_t id) {  // destroyed later, since a function of the client may be running
     const auto found = heads_.extract(id);
     if (!found.empty()) loop_.defer([client = found.mapped()] {});
   }
@@ -159,11 +161,12 @@ class Proxy::Impl : public std::enable_shared_from_this<Proxy::Impl> {
   FullLog heads_log_;
   ProxyCounters counters_;
   std::uint64_t next_id_ = 0;
-  std::deque<std::string> refused_;  // the newest has the number last_refusal_
+  std::deque<std::string> refused_;  // names; the newest has the number last_refusal_
   std::uint64_t last_refusal_ = 0;
   Tunnels tunnels_;
-  std::map<std::uint64_t, std::shared_ptr<ProxyClient>> heads_;    // the oldest first
-  std::map<std::uint64_t, std::shared_ptr<ProxyClient>> dialing_;  // have asked
+  std::map<std::uint64_t, std::shared_ptr<ProxyClient>> heads_;  // no request yet; oldest first
+  std::map<std::uint64_t, std::shared_ptr<ProxyClient>>
+      dialing_;  // the dialer has not answered yet
   std::unique_ptr<Door> door_;
 };
 

@@ -1,9 +1,9 @@
 // One listening port that speaks SOCKS5 (RFC 1928: no authentication, CONNECT) and HTTP: CONNECT
-// (RFC 9110 §9.3.6) and requests for http:// URLs. The first byte tells which. It serves the
-// agent's owner alone.
+// (RFC 9110 §9.3.6) and requests for http:// URLs. The first byte tells the protocol. The proxy
+// serves only the agent's owner.
 //
-// What may be reached is the dialer's business; whatever it refuses looks the same to the client,
-// granted elsewhere or non-existent: SOCKS5 reply 4, HTTP 502 with one body.
+// The dialer decides which targets may be reached. Every target that it refuses, whether it exists
+// or not, gets the same answer: SOCKS5 reply 4, HTTP 502 with one body.
 #pragma once
 
 #include <cstddef>
@@ -20,24 +20,24 @@
 
 namespace culvert::proxy {
 
-constexpr std::size_t kMaxProxyClients = 512;  // with a request; further ones: 503 or SOCKS reply 1
-constexpr std::size_t kMaxProxyHeads = 64;     // without a request yet; the oldest makes room
+constexpr std::size_t kMaxProxyClients = 512;  // with a request; more get 503 or SOCKS reply 1
+constexpr std::size_t kMaxProxyHeads = 64;     // without a request yet; the oldest is replaced
 
 struct ProxyCounters {
   std::uint64_t accepted = 0;   // connections of the owner
   std::uint64_t opened = 0;     // tunnels
-  std::uint64_t refused = 0;    // by the dialer
+  std::uint64_t refused = 0;    // targets that the dialer refused
   std::uint64_t malformed = 0;  // no request that the proxy serves, or too slow
   std::uint64_t foreign = 0;    // another user's process, or a web page
-  std::uint64_t replaced = 0;   // kMaxProxyHeads
-  std::uint64_t full = 0;       // kMaxProxyClients, or the room of all local ports
-  std::size_t clients = 0;      // now
+  std::uint64_t replaced = 0;   // connections closed because of kMaxProxyHeads
+  std::uint64_t full = 0;       // refused by kMaxProxyClients, or by the room of all local ports
+  std::size_t clients = 0;      // at present
 };
 
-// Names that the dialer refused, so that `culvert run` can say what no grant covers.
+// Names that the dialer refused, so that `culvert run` can name what no grant covers.
 constexpr std::size_t kMaxRefusals = 64;  // the oldest is forgotten
 struct Refusals {
-  std::uint64_t last = 0;  // number of the newest; they are numbered from 1
+  std::uint64_t last = 0;  // number of the newest refusal; the first refusal has the number 1
   std::vector<std::string> names;
 };
 
@@ -52,7 +52,7 @@ class Proxy {
 
   Endpoint local_endpoint() const;
   ProxyCounters counters() const;
-  Refusals refusals(std::uint64_t after) const;  // with numbers above `after`, oldest first
+  Refusals refusals(std::uint64_t after) const;  // those with numbers above `after`, oldest first
 
  private:
   class Impl;

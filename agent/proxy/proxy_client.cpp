@@ -83,7 +83,7 @@ void ProxyClient::refuse_unreachable() {
   last_words(socks_ ? text(render_socks_reply(SocksReply::kUnreachable)) : http_answer(502));
 }
 
-// Before a request is complete the protocol may be known by its first byte, or not at all.
+// Before the request is complete, the protocol is known by the first byte, or not at all.
 void ProxyClient::refuse_full() {
   const auto answer = socks_ && greeted_ ? to_bytes(render_socks_reply(SocksReply::kFailure))
                       : socks_           ? Bytes{kSocksVersion, 0xFF}
@@ -107,7 +107,7 @@ void ProxyClient::read(ByteView bytes) {
   } else if (head_[0] == kSocks4Version) {
     reject(text(render_socks4_refusal()), Ending::kMalformed);
   } else if (line_ended || head_.size() >= http::kMaxHeadSize || is_binary(bytes)) {
-    read_http();  // nothing else can complete a head, or break its grammar
+    read_http();  // only such bytes can complete a head or break its grammar
   }
 }
 

@@ -1,6 +1,6 @@
 // A connection to the proxy until its request is answered: SOCKS5, HTTP CONNECT, or one HTTP
-// request in absolute form. What the client asks for goes to `asked` (once); a request that cannot
-// be served is answered and ends here.
+// request in absolute form. The request's target goes to `asked`, once. A request that cannot be
+// served is answered here, and the connection ends.
 #pragma once
 
 #include <functional>
@@ -24,7 +24,7 @@ class ProxyClient : public std::enable_shared_from_this<ProxyClient> {
   enum class Ending { kMalformed, kForeign, kGone };
   struct Events {
     std::function<void(const Target&)> asked;
-    std::function<void(Ending)> ended;  // the last one; not after take() or refuse_…()
+    std::function<void(Ending)> ended;  // the last event; not after take() or refuse_…()
   };
 
   ProxyClient(runtime::Loop& loop, std::unique_ptr<runtime::ByteStream> stream,
@@ -32,11 +32,12 @@ class ProxyClient : public std::enable_shared_from_this<ProxyClient> {
 
   void start();
 
-  // The service is there: tells the client, and gives its stream with what came after the request.
+  // The service is connected: answers the client and returns its stream, which begins with the
+  // bytes after the request.
   std::unique_ptr<runtime::ByteStream> take();
-  bool is_single_request() const { return !request_.connect; }  // what take() gives is HTTP
+  bool is_single_request() const { return !request_.connect; }  // take()'s stream has one request
 
-  void refuse_unreachable();  // one answer for every target that cannot be had
+  void refuse_unreachable();  // the same answer for every target that cannot be reached
   void refuse_full();         // a limit of the proxy is reached
 
  private:
@@ -55,7 +56,7 @@ class ProxyClient : public std::enable_shared_from_this<ProxyClient> {
   std::shared_ptr<Farewells> farewells_;
   runtime::Timer timer_;
   Events events_;
-  Bytes head_;  // at most a read past the limits of its parsers
+  Bytes head_;  // bounded by the parsers' limits and one read
   ProxyRequest request_;
   bool socks_ = false;
   bool greeted_ = false;

@@ -12,7 +12,7 @@
 namespace culvert::proxy {
 namespace {
 
-constexpr std::size_t kMaxName = 253;  // RFC 1035 §2.3.4, as text
+constexpr std::size_t kMaxName = 253;  // characters of a name (RFC 1035 §2.3.4)
 constexpr std::size_t kMaxLabel = 63;
 
 enum SocksField : std::uint8_t { kNoAuthentication = 0, kConnect = 1 };
@@ -99,7 +99,8 @@ Bytes render_socks4_refusal() { return {0, 0x5B, 0, 0, 0, 0, 0, 0}; }
 namespace {
 
 Result<ProxyRequest, int> connect_request(const http::RequestHead& head) {
-  for (const auto& [name, value] : head.headers.list()) {  // no browser adds them to CONNECT
+  // Browsers never send these headers with CONNECT.
+  for (const auto& [name, value] : head.headers.list()) {
     if (starts_with_fold(name, "sec-fetch-") || head.headers.count("Origin") > 0) {
       return fail_with(403);
     }
@@ -114,7 +115,7 @@ Result<ProxyRequest, int> connect_request(const http::RequestHead& head) {
   return ProxyRequest{{*host, parsed->port}, true, ""};
 }
 
-// Headers that end at the proxy (RFC 9110 §7.6.1).
+// Headers that the proxy does not pass on (RFC 9110 §7.6.1).
 bool ends_here(const http::HttpHeaders& headers, std::string_view name) {
   constexpr std::array<std::string_view, 8> kHopByHop = {
       "connection", "proxy-connection",    "keep-alive", "te",
@@ -136,7 +137,7 @@ Result<ProxyRequest, int> proxy_request(const http::RequestHead& head, bool http
   const auto url =
       http::parse_url(absolute ? std::string(kScheme) + head.target.substr(kScheme.size()) : "");
   if (!url) {
-    // A page that finds the proxy's port sends requests in origin form.
+    // A web page that found the proxy's port sends its requests in origin form.
     const OwnNames nobody;
     return fail_with(refuse_cross_site(head, nobody) ? 403 : absolute ? 400 : 405);
   }

@@ -1,4 +1,4 @@
-// What a local client asks the proxy for: strict parsers of SOCKS5 (RFC 1928), HTTP CONNECT
+// The requests of local clients to the proxy: strict parsers of SOCKS5 (RFC 1928), HTTP CONNECT
 // (RFC 9110 §9.3.6) and requests in absolute form (RFC 9112 §3.2.2).
 //
 //   greeting  05 ‖ n ‖ n methods                          answer  05 ‖ 00 none needed, ff no
@@ -34,32 +34,32 @@ struct Target {
   friend bool operator==(const Target&, const Target&) = default;
 };
 
-// A name (letters, digits, hyphens, dots; RFC 1123 §2.1) in lower case without its trailing dot, or
-// an address literal in its one spelling. Nothing for anything else.
+// Normalises a host: a name (letters, digits, hyphens, dots; RFC 1123 §2.1) to lower case without
+// its trailing dot, an address literal to the spelling of format(). Nothing for other text.
 std::optional<std::string> normal_host(std::string_view host);
 
-// `size` bytes were read; 0 when more are needed.
+// `size`: bytes that were read; 0: more bytes are needed.
 template <class T>
 struct Parsed {
   std::size_t size = 0;
   T value{};
 };
 
-// Whether the client offers "no authentication"; the error means: not SOCKS5, close.
+// Whether the client offers "no authentication". An error: the bytes are not SOCKS5, so close.
 Result<Parsed<bool>, SocksReply> parse_socks_greeting(ByteView bytes);
 Result<Parsed<Target>, SocksReply> parse_socks_request(ByteView bytes);
 Bytes render_socks_reply(SocksReply reply);
 
-// The refusal of a SOCKS4 or SOCKS4a request, whatever it asks for: 00 ‖ 5b ‖ six bytes of zero.
+// The refusal of every SOCKS4 and SOCKS4a request: 00 ‖ 5b ‖ six bytes of zero.
 constexpr std::uint8_t kSocks4Version = 4;
 Bytes render_socks4_refusal();
 
 struct ProxyRequest {
   Target target;
-  bool connect = true;  // false: one request for http://, to be sent on as `head`
-  std::string head;     // in origin form, without what concerns the connection to the proxy alone
+  bool connect = true;  // false: one request for http://, which is sent on as `head`
+  std::string head;     // in origin form, without the headers for the proxy
 };
-// What an HTTP request asks for, or the status that refuses it: 400 malformed, 403 sent by a web
+// The target of an HTTP request, or the status that refuses it: 400 malformed, 403 sent by a web
 // page of another site (browser.hpp), 405 neither CONNECT nor http://. `http10`: the client's
 // version is HTTP/1.0.
 Result<ProxyRequest, int> proxy_request(const http::RequestHead& head, bool http10 = false);

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view kCrLf = "\r\n";
 constexpr std::size_t kLongestMethod = 8;  // "OPTIONS "
-// A client that has sent a part of one of these is waited for.
+// Bytes that are the beginning of one of these are held back until more bytes come.
 constexpr std::array<std::string_view, 9> kMethods = {
     "GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "OPTIONS ", "PATCH ", "CONNECT ", "TRACE "};
 
@@ -27,7 +27,7 @@ bool begins_like_method(std::string_view text) {
   });
 }
 
-// The length of a request's body: nothing when it could be read in two ways.
+// The length of a request's body. body_length() gives nothing when the headers are ambiguous.
 struct BodyLength {
   bool chunked = false;
   std::uint64_t size = 0;
@@ -76,7 +76,7 @@ RequestGuard::Step RequestGuard::end() {
   if (state_ == State::kRefused || held_.empty()) return step;
   if (state_ == State::kHead && requests_ == 0 && !names_.strict_host &&
       first_line(held_, false) != Line::kRequest) {
-    state_ = State::kPipe;  // not one line: no request
+    state_ = State::kPipe;  // not even one line, so it is no HTTP request
     step.pass = std::move(held_);
   } else {
     refuse(bad("it ends within its head"), step);
@@ -132,7 +132,7 @@ bool RequestGuard::take_head(Step& step) {
     return true;
   }
   if (nothing_new()) return false;
-  if (text(rest()).starts_with(kCrLf)) {  // an empty line before a request (RFC 9112 §2.2)
+  if (text(rest()).starts_with(kCrLf)) {  // an empty line may precede a request (RFC 9112 §2.2)
     pass(kCrLf.size(), step);
     return true;
   }
@@ -221,8 +221,8 @@ bool RequestGuard::take_trailers(Step& step) {
   return true;
 }
 
-// A head that comes byte by byte is not read anew for each byte: only the end of a line, or a byte
-// that no line may hold, can decide anything.
+// True when the new bytes cannot change the decision, so that a head that comes byte by byte is not
+// parsed again for each byte: only the end of a line, or a byte that no line may have, matters.
 bool RequestGuard::nothing_new() {
   const auto all = rest();
   if (waited_ < kLongestMethod || waited_ > all.size() || all.size() >= kMaxGuardedHead) {

@@ -1,13 +1,13 @@
-// Follows what a local client sends through a forward, and lets each HTTP/1.x request on only when
-// it does not come from another site's web page (browser.hpp). Any other protocol passes unchanged:
-// a forward is a pipe. Pure.
+// Checks the bytes that a local client sends through a forward: each HTTP/1.x request passes only
+// if it does not come from another site's web page (browser.hpp). Any other protocol passes
+// unchanged: a forward is a pipe. Pure.
 //
 // Bytes are held back only while they may still be the beginning of a request's head. A browser
 // sends heads in strict form, so:
-//   - what does not begin with a request line of HTTP/1.x, ended by CRLF, is another protocol, and
-//     everything that follows passes;
-//   - once the first request was HTTP/1.x, everything is: bodies are measured (Content-Length,
-//     chunked), so that each further request on the connection is found and judged too;
+//   - bytes that do not begin with a request line of HTTP/1.x, ended by CRLF, are another protocol,
+//     and everything passes;
+//   - after a first HTTP/1.x request all further bytes must be HTTP/1.x: bodies are measured
+//     (Content-Length, chunked), so that each further request is found and checked too;
 //   - a request whose length could be read in two ways is refused (400), and so is a head that
 //     breaks the grammar, or is larger than kMaxGuardedHead (431);
 //   - after a request with Upgrade (WebSocket) or CONNECT everything passes.
@@ -26,41 +26,41 @@ inline constexpr std::size_t kMaxGuardedHead = 64U << 10U;
 inline constexpr std::size_t kMaxGuardedHeaders = 256;
 inline constexpr std::size_t kMaxChunkLine = 4096;
 
-// The head of a request in HTTP/1.1 or HTTP/1.0; otherwise as http::parse_request_head().
+// As http::parse_request_head(), but for HTTP/1.1 and HTTP/1.0.
 Result<http::ParsedHead<http::RequestHead>> parse_either_version(
     ByteView bytes, const http::HeadLimits& limits = {});
 
 class RequestGuard {
  public:
   struct Step {
-    Bytes pass;                      // may go on to the service
-    std::optional<Refusal> refusal;  // after `pass`; nothing may go on any more
+    Bytes pass;                      // bytes for the service
+    std::optional<Refusal> refusal;  // after `pass`, no more bytes go to the service
   };
 
   explicit RequestGuard(OwnNames names) : names_(std::move(names)) {}
 
   Step take(ByteView bytes);
-  Step end();  // the client has sent everything: what is held back is decided now
+  Step end();  // the client has half-closed: decides about the held bytes now
 
   // Whether these first bytes may be the beginning of an HTTP/1.x request.
   static bool begins_like_request(ByteView bytes) {
     return first_line(bytes, false) != Line::kOther;
   }
 
-  bool is_pipe() const { return state_ == State::kPipe; }  // take() passes everything, from now on
-  std::size_t requests() const { return requests_; }       // that went on
+  bool is_pipe() const { return state_ == State::kPipe; }  // take() passes everything from now on
+  std::size_t requests() const { return requests_; }       // requests that were passed on
 
  private:
   enum class State { kHead, kBody, kChunkLine, kChunkData, kTrailers, kPipe, kDone, kRefused };
   enum class Line { kRequest, kOther, kUnfinished };
 
-  bool advance(Step& step);  // true: something was decided, and more of `held_` may be
+  bool advance(Step& step);  // true: decided about some bytes; call it again for the rest
   bool take_head(Step& step);
   bool take_body(Step& step);
   bool take_chunk_line(Step& step);
   bool take_trailers(Step& step);
   bool judge(const http::RequestHead& head, Step& step);
-  // `http`: it is known that HTTP is spoken, so any word may be a method.
+  // `http`: the protocol is known to be HTTP, so any word may be a method.
   static Line first_line(ByteView bytes, bool http);
   ByteView rest() const { return ByteView(held_).subspan(at_); }
   bool nothing_new();
@@ -71,9 +71,9 @@ class RequestGuard {
   OwnNames names_;
   State state_ = State::kHead;
   Bytes held_;
-  std::size_t at_ = 0;      // up to here it is decided; what follows is held back
-  std::size_t waited_ = 0;  // so much of a head was there when it was last read
-  std::uint64_t left_ = 0;  // of the body, or of the chunk with its CRLF
+  std::size_t at_ = 0;      // bytes of held_ before this offset are decided, the rest is held back
+  std::size_t waited_ = 0;  // bytes of the head that were there when it was last parsed
+  std::uint64_t left_ = 0;  // bytes left of the body, or of the chunk with its CRLF
   std::size_t requests_ = 0;
 };
 

@@ -1,10 +1,9 @@
-// How many local connections the agent carries at once, for the proxy and all forwards together, so
-// that descriptors are always left for the local API, the coordinator, the relays and the files.
+// Limits the local connections of the agent, for the proxy and all forwards together, so that
+// descriptors are always left for the local API, the coordinator, the relays and the files.
 //
 // Each party (the proxy, one forward) may have one more connection while it has fewer than are
-// free. So one greedy party gets half of the room, two get a third each, and the next party that
-// comes always finds some: whoever fills the room takes from itself. Besides, each party has a
-// limit of its own.
+// free. So one greedy party gets half of the room, two get a third each, and a further party always
+// finds some places free. Besides, each party has a limit of its own.
 #pragma once
 
 #include <cstddef>
@@ -14,13 +13,13 @@
 namespace culvert::proxy {
 
 inline constexpr std::size_t kMostRoom = 4096;         // connections
-inline constexpr std::size_t kLeastRoom = 64;          // also where descriptors are few
-inline constexpr std::size_t kOtherDescriptors = 256;  // left for everything else
+inline constexpr std::size_t kLeastRoom = 64;          // even when there are few descriptors
+inline constexpr std::size_t kOtherDescriptors = 256;  // kept for everything else
 
-// Half of the descriptors that are left: a connection has one here and may have one towards the
-// mesh.
+// Half of the descriptors that are left after kOtherDescriptors: a connection needs one for the
+// local client, and may need one towards the mesh.
 std::size_t room_for_descriptors(std::size_t descriptors);
-std::size_t room_of_this_process();  // by its limit of descriptors (RLIMIT_NOFILE)
+std::size_t room_of_this_process();  // by RLIMIT_NOFILE of this process
 
 class Room {
  public:
@@ -35,7 +34,7 @@ class Room {
   std::size_t used_ = 0;
 };
 
-// One party's part of the room. Everything stays on the loop's thread.
+// One party's part of the room. Used on the loop's thread only.
 class RoomParty {
  public:
   RoomParty(std::shared_ptr<Room> room, std::size_t most) : room_(std::move(room)), most_(most) {}
@@ -44,7 +43,7 @@ class RoomParty {
   RoomParty& operator=(const RoomParty&) = delete;
 
   bool full() const { return mine_ >= most_ || mine_ >= room_->capacity_ - room_->used_; }
-  bool enter() {  // false: full; otherwise leave() follows once
+  bool enter() {  // false: full. True: the caller must call leave() once
     if (full()) return false;
     ++mine_;
     ++room_->used_;

@@ -28,7 +28,7 @@ std::array<std::uint32_t, 4> words_of(const IpAddress& address) {
   return out;
 }
 
-// IPv4 counts as the same address whether the client's socket is an IPv4 or an IPv6 one.
+// The address as an IpAddress, so that an IPv4 address is the same for an IPv4 and an IPv6 socket.
 IpAddress address_of(std::uint8_t family, const std::uint32_t (&words)[4]) {
   std::array<std::uint8_t, 16> raw{};
   std::memcpy(raw.data(), words, raw.size());
@@ -36,10 +36,10 @@ IpAddress address_of(std::uint8_t family, const std::uint32_t (&words)[4]) {
   return *IpAddress::from(family == AF_INET ? all.first(4) : all);
 }
 
-// States in which a client's process still holds its end. A client that has sent its FIN is in
-// FIN_WAIT and may still read the answer.
+// True for states in which a client's process still has its end open. A client that has sent its
+// FIN is in FIN_WAIT and may still read the answer.
 bool may_own(const inet_diag_msg& found, Transport transport) {
-  if (found.idiag_inode == 0) return false;  // the process has left the socket
+  if (found.idiag_inode == 0) return false;  // the process has closed the socket
   if (transport == Transport::kUdp) return true;
   switch (found.idiag_state) {
     case TCP_ESTABLISHED:
@@ -57,7 +57,7 @@ bool may_own(const inet_diag_msg& found, Transport transport) {
 bool is_of(const inet_diag_msg& found, const SocketQuestion& question) {
   const Endpoint local{address_of(found.idiag_family, found.id.idiag_src),
                        ntohs(found.id.idiag_sport)};
-  if (question.transport == Transport::kUdp) {  // bound to the client's address or to every one
+  if (question.transport == Transport::kUdp) {  // bound to the client's address or to all addresses
     const bool any = local.address.is_unspecified() || local.address == IpAddress::v4(0, 0, 0, 0);
     return local.port == question.client.port && (any || local.address == question.client.address);
   }
@@ -81,7 +81,7 @@ Bytes render_diag_request(const SocketQuestion& question, std::uint32_t interfac
   auto& request = message.request;
   request.sdiag_family = question.client.address.is_v4() ? AF_INET : AF_INET6;
   request.sdiag_protocol = udp ? IPPROTO_UDP : IPPROTO_TCP;
-  // For a datagram the kernel looks up who would receive an answer: there the source is the server.
+  // For a datagram the kernel looks up the receiver of an answer, so the source is the server.
   const auto& source = udp ? question.server : question.client;
   const auto& destination = udp ? question.client : question.server;
   std::memcpy(request.id.idiag_src, words_of(source.address).data(), 16);
@@ -120,7 +120,7 @@ Result<SocketDiag> SocketDiag::open() {
   const int made = ::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
   if (made < 0) return fail_with(runtime::file_error("open", "NETLINK_SOCK_DIAG", errno));
   SocketDiag out(made);
-  sockaddr_nl kernel{};  // connected: nobody but the kernel can put an answer into it
+  sockaddr_nl kernel{};  // after connect() only the kernel can send to this socket
   kernel.nl_family = AF_NETLINK;
   if (::connect(made, reinterpret_cast<const sockaddr*>(&kernel), sizeof kernel) != 0) {
     return fail_with(runtime::file_error("open", "NETLINK_SOCK_DIAG", errno));
@@ -138,7 +138,8 @@ SocketDiag& SocketDiag::operator=(SocketDiag&& other) noexcept {
   return *this;
 }
 
-// The kernel finds a socket that is bound to an interface (SO_BINDTODEVICE) under that one alone.
+// Asks twice if necessary: the kernel finds a socket that is bound to an interface
+// (SO_BINDTODEVICE) only in a question about that interface.
 DiagAnswer SocketDiag::ask(const SocketQuestion& question) {
   const auto answer = ask(question, 0);
   return answer.outcome == DiagOutcome::kNobody ? ask(question, kLoopback) : answer;

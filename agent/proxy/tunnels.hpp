@@ -1,5 +1,6 @@
-// The splices of one listener: local connection to service. Ends them all when destroyed. Each
-// holds a place in the party's room, which was entered before and is left when the splice ends.
+// The splices of one listener, each between a local connection and a service. The destructor ends
+// all splices. The caller has entered the party's room for each splice; the Tunnels leave it when
+// the splice ends.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
-// Passes bytes and time between libuv and one agent::Core: feeds it what comes in, then carries out
-// its effects (pump), then sleeps until its next deadline. Everything runs on the loop's thread.
+// Passes bytes and time between libuv and one agent::Core: gives the core its inputs, carries out
+// the core's effects (pump), and waits until the core's next deadline. Everything runs on the
+// loop's thread.
 #pragma once
 
 #include <functional>
@@ -17,7 +18,7 @@
 
 namespace culvert::agent {
 
-// What concerns flows, and so the terminator or the laptop's side.
+// Effects about flows, for the terminator (site agent) or the laptop's side.
 struct FlowEvents {
   std::function<void(const ListenService&)> listen;
   std::function<void(const UnlistenService&)> unlisten;
@@ -27,7 +28,7 @@ struct FlowEvents {
 struct ShellOptions {
   std::uint16_t udp_port = 0;
   bool allow_loopback = false;
-  bool allow_private_relays = false;  // of the coordinator's list
+  bool allow_private_relays = false;  // relays of the coordinator's list may be in private networks
   runtime::Offloads offloads = {};
   runtime::ProxyRules proxies = {};  // for the coordinator and the relays
 };
@@ -36,20 +37,20 @@ class Shell {
  public:
   static constexpr Duration kInterfacePoll = 2s;
 
-  // Opens the UDP socket; fails with one clear line. The core is started by the caller and outlives
-  // nothing here.
+  // Opens the UDP socket; fails with one clear line. The caller starts the core afterwards.
   static Result<std::unique_ptr<Shell>> open(runtime::Loop& loop, Rng& rng, ShellOptions options,
                                              StackOptions stack);
 
-  void run(Core& core, FlowEvents events);  // from now on; the core outlives the shell's use
-  void pump();                              // after any call into the core
+  void run(Core& core, FlowEvents events);  // serves `core`, which the owner keeps alive meanwhile
+  void pump();                              // to be called after any call into the core
   stack::Stack& stack() { return *stack_; }
-  const std::string& why_stack() const { return why_stack_; }  // it is this one
-  // From now on mesh packets go to the host's own stack instead of ours; its packets come here.
+  const std::string& why_stack() const { return why_stack_; }  // why this stack was chosen
+  // From now on mesh packets go to the host's own stack (TUN) instead of stack(). The host's
+  // packets come in by from_device().
   using Device = std::function<void(std::span<const ByteView> packets)>;
   void use_device(Device write) { device_ = std::move(write); }
   void from_device(std::span<const ByteView> packets);
-  // Everything that the core has sent has left this process.
+  // True: all bytes that the core has sent to relays have left this process.
   bool flushed() const { return relays_.flushed(); }
   const runtime::UdpCounters& udp_counters() const { return udp_->counters(); }
   Core& core() { return *core_; }
@@ -85,9 +86,9 @@ class Shell {
   bool pumping_ = false;
   bool again_ = false;
   Effects effects_;
-  std::vector<Core::Datagram> in_;         // reused
-  std::vector<runtime::OutDatagram> out_;  // reused
-  std::vector<ByteView> mesh_;             // reused
+  std::vector<Core::Datagram> in_;         // kept to reuse its memory
+  std::vector<runtime::OutDatagram> out_;  // kept to reuse its memory
+  std::vector<ByteView> mesh_;             // kept to reuse its memory
 };
 
 }  // namespace culvert::agent

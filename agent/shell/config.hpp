@@ -7,21 +7,22 @@
 //                         "upstream_tls": {"ca_file": "/etc/db-ca.pem", "server_name": "db"}},
 //                  "web": {"http": {…}}},  HTTP routes instead: docs/operations/http.md
 //     "path": {"allow_loopback": false, "direct": true, "port": 0},
-//     "stack": "auto",                the mesh's TCP: "kernel" in a namespace of its own, "lwip" in
+//     "stack": "auto",                the mesh's TCP: "kernel" in a separate namespace, "lwip" in
 //                                     this process; "auto": kernel where the system allows it
-//     "proxy": "127.0.0.1:1080",      laptops; "" for none
+//     "proxy": "127.0.0.1:1080",      laptops; "": no proxy
 //     "tun": {"name": "culvert0", "dns": true},    laptops: TUN mode; also culvert up --tun
-//     "https_proxy": "http://USER:PASSWORD@HOST:PORT",   the way out to the coordinator and relays;
+//     "https_proxy": "http://USER:PASSWORD@HOST:PORT",   HTTP proxy to the coordinator and relays;
 //                                     "": none; without the key: the environment's HTTPS_PROXY
-//     "offload": "",                  what to switch off, e.g. "-gso,-gro" (runtime/offload.hpp)
-//     "aead": "",                     ipsec-mb, libcrypto or sodium; "": the fastest here
+//     "offload": "",                  offloads to switch off, e.g. "-gso,-gro"
+//                                     (proto/runtime/packet/offload.hpp)
+//     "aead": "",                     ipsec-mb, libcrypto or sodium; "": the fastest one
 //     "allow_private_relays": false,  relays that the coordinator names may have private addresses
-//     "coordinator": "",              instead of the token's URL
+//     "coordinator": "",              URL to use instead of the token's
 //     "documents": "",                folder of *.note files (docs/operations/freshness.md); also
 //                                     culvert up --documents
 //     "lease_url": "",                sites: the customer's lease server, http://HOST:PORT
 //     "metrics": "",                  IP:PORT on loopback: Prometheus text at /metrics; "": none
-//     "name": "",                     of the node; else the host's
+//     "name": "",                     name of the node; "": the host's name
 //     "log": "info"
 //   }
 #pragma once
@@ -43,7 +44,7 @@ struct UpstreamTls {
   std::string server_name;  // empty: the upstream's host
 };
 struct RouteConfig {
-  std::string host;  // labels before the service's name; "": itself
+  std::string host;  // labels before the service's name; "": the service itself
   std::string path;
   std::string upstream;
   std::optional<UpstreamTls> tls;
@@ -54,7 +55,7 @@ struct HttpConfig {
   std::chrono::seconds response_timeout{60};
 };
 struct UpstreamConfig {
-  std::string upstream;  // host:port; empty where there are routes
+  std::string upstream;  // host:port; empty when there are routes
   std::optional<UpstreamTls> tls;
   std::optional<HttpConfig> http;
 };
@@ -76,9 +77,9 @@ struct Config {
   std::uint16_t udp_port = 0;
   StackChoice stack = StackChoice::kAuto;
   std::optional<TunConfig> tun;
-  std::optional<Endpoint> metrics;  // loopback
-  std::optional<Endpoint> proxy;  // ours, for the laptop's programs
-  runtime::ProxyRules proxies;    // that we go through
+  std::optional<Endpoint> metrics;  // a loopback address
+  std::optional<Endpoint> proxy;  // our own proxy's address, for the laptop's programs
+  runtime::ProxyRules proxies;    // the HTTP proxy to the coordinator and relays
   runtime::Offloads offloads;
   std::string aead;
   std::string coordinator;

@@ -1,5 +1,5 @@
-// The laptop's way in: names of granted services to mesh connections. Whatever is not granted is
-// refused in one way, whether it exists or not.
+// Connects a laptop's programs to granted services by name. Every name that is not granted is
+// refused in the same way, whether it exists or not.
 #pragma once
 
 #include <cstdint>
@@ -16,15 +16,16 @@
 
 namespace culvert::agent {
 
-inline constexpr Duration kDialTimeout = 20s;  // handshake, relay and the other side's accept
+inline constexpr Duration kDialTimeout = 20s;  // for handshake, relay and the site's accept
 
 proxy::Dialer make_dialer(Shell& shell);
 
-// The same in TUN mode: through the kernel, where the core does the rest at the first packet.
+// The dialer for TUN mode: connects through the kernel; the core claims and audits the flow at its
+// first packet.
 class KernelDialer {
  public:
   KernelDialer(runtime::Loop& loop, Shell& shell) : loop_(loop), shell_(shell) {}
-  proxy::Dialer dialer();  // the KernelDialer outlives it
+  proxy::Dialer dialer();  // the KernelDialer outlives the dialer
 
  private:
   void dial(const std::string& host, std::uint16_t port, proxy::Dialed done);
@@ -35,10 +36,12 @@ class KernelDialer {
   std::map<std::uint64_t, std::unique_ptr<runtime::TcpConnect>> connecting_;
 };
 
-// What the stub resolver tells; without `granted`, what a stranger to this agent hears.
+// The names for the stub resolver. `granted` false: for programs of other users, without the
+// granted services.
 dns::Names names_for(Shell& shell, bool granted);
 
-// The user whom a laptop's agent serves: the one named, else who called sudo, else who runs it.
+// The uid of the user that a laptop's agent serves: the user `name`, else the user that called
+// sudo, else the user that runs the agent.
 Result<std::uint32_t> owner_of(const std::optional<std::string>& name);
 
 }  // namespace culvert::agent

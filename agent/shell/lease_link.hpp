@@ -1,6 +1,6 @@
-// One question at a time to the customer's lease server: HTTP POST, plain or TLS. The answer is a
-// signed note for one nonce, so nothing of the connection has to be trusted. Never through a proxy:
-// the lease server stands beside the agent.
+// Asks the customer's lease server, one question at a time: HTTP POST, plain or TLS. The answer is
+// a signed note for one nonce, so the connection does not have to be trusted. Never uses a proxy,
+// since the lease server is in the agent's own network.
 #pragma once
 
 #include <functional>
@@ -15,12 +15,12 @@ namespace culvert::agent {
 
 class LeaseLink {
  public:
-  using Answered = std::function<void(const Result<std::string>&)>;  // from the loop, see ask()
+  using Answered = std::function<void(const Result<std::string>&)>;  // called from the loop
 
   LeaseLink(runtime::Loop& loop, Answered answered);
 
-  // Forgets the question before it. `answered` follows, not from inside this call, unless another
-  // question comes first.
+  // Replaces the question under way. Later `answered` is called once, never inside ask(), unless
+  // another ask() comes first.
   void ask(const AskLease& what);
 
  private:
@@ -30,16 +30,17 @@ class LeaseLink {
 
   runtime::Loop& loop_;
   Answered answered_;
-  std::uint64_t number_ = 0;  // of the question under way
+  std::uint64_t number_ = 0;  // number of the question under way
   http::Url url_;
   std::string body_;
   std::unique_ptr<runtime::StreamConnect> connecting_;
   std::unique_ptr<runtime::HttpGet> asking_;
 };
 
-// POSTs `body` and gives the answer's body where the status is 200 or 204; the error repeats what
-// the server says, in one printable line. Destroying what it returns cancels.
+// The head of a POST with a body of `length` bytes.
 http::RequestHead post_head(const http::Url& url, std::size_t length);
+// The body of the answer to a POST, if its status is 200 or 204. Otherwise an error with the
+// server's text in one printable line.
 Result<std::string> posted(Result<runtime::HttpAnswer> answer);
 
 }  // namespace culvert::agent

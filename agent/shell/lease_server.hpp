@@ -1,9 +1,9 @@
-// The customer's own lease server (`culvert site lease serve`): answers the site's agents by its
-// own documents and by revocations that were put to it directly, without the vendor. HTTP/1.1, one
-// request a connection; every answer that matters is a signed note.
+// The customer's own lease server (`culvert site lease serve`). It answers the site's agents
+// without the vendor, from its own documents and from revocations that were posted to it. HTTP/1.1,
+// one request a connection; every answer that agents rely on is a signed note.
 //
 //   POST /lease/v1        a lease question (proto/trust/lease_question.hpp) → the bundle
-//   POST /revocation/v1   one signed revocation → 204; durable in the folder of documents before it
+//   POST /revocation/v1   one signed revocation → 204, once durable in the folder of documents
 //   GET  /healthz         ok
 #pragma once
 
@@ -23,23 +23,23 @@
 
 namespace culvert::agent {
 
-inline constexpr std::size_t kMaxLeaseCalls = 256;  // full: a random one makes room
+inline constexpr std::size_t kMaxLeaseCalls = 256;  // when full, a random call is dropped
 inline constexpr std::size_t kMaxLeaseBody = 64U << 10U;
-inline constexpr std::size_t kPutsInFile = 128;  // revocations in one file of the folder …
-inline constexpr std::size_t kMaxPutFiles = 64;  // … and so many files
+inline constexpr std::size_t kPutsInFile = 128;  // posted revocations in one file of the folder
+inline constexpr std::size_t kMaxPutFiles = 64;  // files of posted revocations
 
 struct LeaseServerOptions {
   Endpoint listen;
-  std::string documents;  // the folder
-  std::string name;       // of the key's holder
+  std::string documents;  // path of the folder of documents
+  std::string name;       // name of the key's holder
   crypto::SigningKey key;
   trust::SiteId site;
-  std::function<Now()> clock = {};  // empty: the machine's
+  std::function<Now()> clock = {};  // empty: the machine's clocks
 };
 
 class LeaseServer {
  public:
-  // `evidence` is what stands beside the key. Fails where the address or the folder is not usable.
+  // `evidence`: the site's documents so far. Fails when the address or the folder cannot be used.
   static Result<std::unique_ptr<LeaseServer>> open(runtime::Loop& loop, Rng& rng,
                                                    LeaseServerOptions options,
                                                    trust::Evidence evidence);
@@ -59,15 +59,15 @@ class LeaseServer {
   Result<std::string> lease(std::string_view question);
   Status put(std::string_view revocation);
   Status keep(const note::Note& note);
-  Status save();  // the last file of put revocations
+  Status save();  // writes the last file of posted revocations
 
   runtime::Loop& loop_;
   Rng& rng_;
   LeaseServerOptions options_;
   trust::Evidence evidence_;
-  std::vector<std::vector<note::Note>> puts_;  // by file
+  std::vector<std::vector<note::Note>> puts_;  // posted revocations, by file
   bool unsaved_ = false;                       // the last file could not be written
-  std::map<std::string, std::string> said_;    // faults of files that are in the log
+  std::map<std::string, std::string> said_;    // file → the error that was logged
   std::map<std::uint64_t, std::unique_ptr<runtime::HttpCall>> calls_;
   std::uint64_t last_call_ = 0;
   std::unique_ptr<runtime::TcpListener> listener_;

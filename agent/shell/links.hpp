@@ -1,7 +1,7 @@
 // The outbound connections that the core asks for: one to the coordinator (WebSocket) and one to
-// each relay in use (TLS pinned to the relay's certificate, then HTTP Upgrade: DERP), through the
-// HTTP proxy where the rules name one. Nothing here is trusted: Noise and the relay login
-// authenticate inside.
+// each relay in use (TLS pinned to the relay's certificate, then HTTP Upgrade: DERP), through an
+// HTTP proxy if the rules name one. These connections are not trusted: Noise and the relay login
+// authenticate inside of them.
 #pragma once
 
 #include <functional>
@@ -17,11 +17,11 @@
 
 namespace culvert::agent {
 
-// Each is called from the loop, never from inside open() or send(); `closed` is the last of an id
-// and does not follow a close().
+// The events are called from the loop, never inside open() or send(). `closed` is the last event of
+// an id; it does not come after a close().
 struct LinkEvents {
   std::function<void(ConnectionId)> opened;
-  std::function<void(ConnectionId, ByteView)> bytes;  // a whole message, or part of a stream
+  std::function<void(ConnectionId, ByteView)> bytes;  // a whole message, or a part of a stream
   std::function<void(ConnectionId, const std::string& reason)> closed;
 };
 
@@ -48,19 +48,19 @@ class ControlLink {
 
 class RelayLinks {
  public:
-  // Appends bytes for the relay while there are less than `room` (Core::pull_relay).
+  // Appends bytes for the relay while `out` has less than `room` bytes (Core::pull_relay).
   using Pull = std::function<void(ConnectionId, std::size_t room, Bytes& out)>;
 
-  // The relays' addresses are the coordinator's word. Unless `allow_private`, none may lead inside:
-  // the address connected to is looked at, after its name was resolved. Through a proxy, which
-  // resolves names itself, only a literal address can be looked at.
+  // The relays' addresses come from the coordinator, which is not trusted. Unless `allow_private`,
+  // no address may lead inside (leads_inside()). The check uses the address after the name look-up.
+  // With a proxy, which looks names up itself, only a literal address can be checked.
   RelayLinks(runtime::Loop& loop, LinkEvents events, Pull pull, runtime::ProxyRules proxies,
              bool allow_private);
 
   void open(const OpenRelay& what);
   void flush(ConnectionId id);
   void close(const CloseRelay& what);
-  bool flushed() const;  // no stream has bytes that wait
+  bool flushed() const;  // true: no stream has unsent bytes
 
  private:
   struct Link {

@@ -1,5 +1,5 @@
-// The site agent's side of a flow: the server issuer in its file, listeners on the netstack, and
-// the terminator behind them.
+// The site agent's side of a flow: the file with the server issuer, the listeners on the stack, and
+// the terminator that gets their connections.
 #pragma once
 
 #include <map>
@@ -14,7 +14,7 @@
 namespace culvert::agent {
 
 // This agent's server issuer: certificate and key in one PEM file (0600), made on the first start
-// and again a month before its end.
+// and again one month before the certificate's end.
 class ServerIssuerFile {
  public:
   static constexpr std::chrono::hours kLifetime{24 * 365 * 5};
@@ -32,14 +32,15 @@ class ServerIssuerFile {
 
 class SiteServices {
  public:
-  // Fails when an upstream, its CA file or the access log is not usable. All given outlive it.
+  // Fails when an upstream, its CA file or the access log cannot be used. `loop`, `shell` and
+  // `issuer` outlive the result.
   static Result<std::unique_ptr<SiteServices>> make(
       runtime::Loop& loop, Shell& shell, const ServerIssuerFile& issuer,
       const std::map<std::string, UpstreamConfig>& services, const std::string& access_log);
 
   FlowEvents events();
+  void cut_all(const std::string& reason);  // call it at the end, for the audit log
   const terminator::Counters& counters() const { return terminator_.counters(); }
-  void cut_all(const std::string& reason);  // at the end, so that the log has every flow's end
 
  private:
   SiteServices(runtime::Loop& loop, Shell& shell, const ServerIssuerFile& issuer);
@@ -49,7 +50,7 @@ class SiteServices {
 
   runtime::Loop& loop_;
   Shell& shell_;
-  std::map<std::string, terminator::Service> configured_;  // by name as in the configuration
+  std::map<std::string, terminator::Service> configured_;  // by the name in the configuration
   std::map<Endpoint, std::string> listening_;
   terminator::Terminator terminator_;
 };

@@ -1,9 +1,9 @@
-// Bytes that were written to streams which are closed since, and which their peers have not
-// acknowledged. The application has let them go, so nothing but this bounds them: a peer that reads
-// nothing would fill the memory with connection after connection.
+// Bounds the unacknowledged bytes of closed streams. After an application has closed a stream, only
+// ClosedStreams limits these bytes: otherwise a peer that reads nothing could fill the memory with
+// connection after connection.
 //
-// A peer may have as much as is still free for others. When it would have more, its connection that
-// was closed first is reset.
+// A peer may have as many bytes as are still free for others. When it would have more, the peer's
+// connection that was closed first is reset.
 #pragma once
 
 #include <cstddef>
@@ -20,13 +20,14 @@ class Connection;
 
 class ClosedStreams {
  public:
-  // Where a connection stands in here; the connection keeps it.
+  // The place of one connection in ClosedStreams; the connection owns it.
   struct Place {
-    std::size_t bytes = 0;  // 0: it is not in here
+    std::size_t bytes = 0;  // 0: the connection has no place
     std::list<Connection*>::iterator at;
   };
 
-  // May cut older connections with the same peer. False: there is no room even so.
+  // Takes a place for the connection, and cuts older connections with the same peer if necessary.
+  // False: there is no room in spite of that.
   bool enter(Connection& connection, Place& place, std::size_t bytes);
   void acknowledged(const Connection& connection, Place& place, std::size_t bytes);
   void leave(const Connection& connection, Place& place);

@@ -54,7 +54,7 @@ Connection::Connection(tcp_pcb* pcb, const Endpoint& local, const Endpoint& remo
       deadline_(deadline),
       closed_(closed),
       established_(established) {
-  tcp_nagle_disable(pcb_);  // pump() already joins what one turn wrote
+  tcp_nagle_disable(pcb_);  // not needed: pump() joins all writes of a turn
   tcp_arg(pcb_, this);
   tcp_recv(pcb_, &on_received);
   tcp_sent(pcb_, &on_sent);
@@ -99,7 +99,7 @@ err_t Connection::on_sent(void* self, tcp_pcb* /*pcb*/, u16_t size) {
   connection.acked_ += size;
   auto& chunks = connection.chunks_;
   while (!chunks.empty() && connection.acked_ >= chunks.front().size()) {
-    if (connection.next_chunk_ == 0) break;  // its last byte is not even handed over
+    if (connection.next_chunk_ == 0) break;  // lwIP does not have all of the chunk yet
     const std::size_t done = chunks.front().size();
     connection.acked_ -= done;
     connection.written_ -= done;
@@ -116,7 +116,7 @@ err_t Connection::on_sent(void* self, tcp_pcb* /*pcb*/, u16_t size) {
 
 void Connection::on_error(void* self, err_t error) {
   auto& connection = *static_cast<Connection*>(self);
-  connection.pcb_ = nullptr;  // lwIP frees it
+  connection.pcb_ = nullptr;  // lwIP frees the control block
   if (!connection.error_) connection.error_ = reason(error, connection.established_);
   connection.wake();
 }
@@ -131,13 +131,15 @@ void Connection::handle_turn(Instant now) {
     if (unwanted_data_) return abort();
     if (deadline_ == Instant::never()) deadline_ = now + kDetachedTime;
   }
-  deliver_data();  // first: the window that it opens, and what is written in it, go out at once
+  // deliver_data() comes first: it opens the receive window, and its event may write. pump() then
+  // sends both at once.
+  deliver_data();
   pump();
   deliver();
 }
 
 void Connection::wake() {
-  if (pcb_ != nullptr) pcb_->output_later = 1;  // by pump()
+  if (pcb_ != nullptr) pcb_->output_later = 1;  // pump() will call tcp_output()
   if (wake_ && !std::exchange(awake_, true)) wake_(*this);
 }
 
@@ -165,9 +167,10 @@ void Connection::pump() {
     const std::size_t room = std::min<std::size_t>(tcp_sndbuf(pcb_), kMaxStep);
     std::size_t size = std::min(chunk.size() - next_offset_, room);
     if (!hand_over(chunk.data() + next_offset_, size)) {
-      size = std::min<std::size_t>(size, pcb_->mss);  // its peer has its share: a little
+      // Refused when the peer has used its share of the memory: one segment may still fit.
+      size = std::min<std::size_t>(size, pcb_->mss);
       if (!hand_over(chunk.data() + next_offset_, size)) break;
-      // What is left goes on when bytes are acknowledged, or at the next tick.
+      // The remaining bytes follow when bytes are acknowledged, or at the next tick.
     }
     unsent_ -= size;
     next_offset_ += size;
@@ -188,8 +191,8 @@ bool Connection::hand_over(const std::uint8_t* bytes, std::size_t size) {
 
 void Connection::lower_mss(std::size_t size) { mss_ = std::min(mss_, std::max(size, kLeastMss)); }
 
-// Between two flights: after a timeout lwIP's window is one MSS, and a segment that is longer would
-// never leave again.
+// Applies a smaller MSS once no segments are queued or in flight, and refuses writes until then:
+// after a timeout lwIP's window is one MSS, and a segment longer than that would never be sent.
 bool Connection::may_write() {
   if (pcb_->mss <= mss_) return true;
   if (pcb_->unsent != nullptr || pcb_->unacked != nullptr) return false;
@@ -219,8 +222,8 @@ void Connection::deliver() {
   }
 }
 
-// What is unread, up to kGather bytes, as one piece: each call costs its reader something (a
-// system call, a TLS record).
+// Up to kGather unread bytes as one piece, since each `data` event costs the reader a system call
+// or a TLS record.
 ByteView Connection::gather() {
   thread_local std::array<std::uint8_t, kGather> memory;
   std::size_t size = 0;
@@ -276,8 +279,8 @@ void Connection::finish() {
   wake();
 }
 
-// A stream that has finished, or whose peer has everything, ends with FIN; anything else is a
-// reset.
+// The owner has closed the stream. Ends with FIN if no received byte is unread, and the stream has
+// finished or the peer has acknowledged everything. Otherwise resets.
 void Connection::detach() {
   if (!std::exchange(attached_, false)) return events_.clear();
   events_.clear();
@@ -312,8 +315,9 @@ void Connection::orphan() {
   drop_unread();
 }
 
-// Both sides have finished and everything is acknowledged: lwIP sees to the rest alone. It frees
-// such a connection without telling, so this happens at once, also inside its callbacks.
+// When both sides have finished and everything is acknowledged, lwIP ends the connection alone. It
+// then frees the control block without a callback, so settle() releases it at once, also inside
+// lwIP's callbacks.
 void Connection::settle() {
   if (finished_ && peer_finished_ && chunks_.empty()) release();
 }

@@ -1,8 +1,9 @@
-// One TCP connection: lwIP's control block, what waits to be read and what waits to be sent.
+// One TCP connection: lwIP's control block, received bytes not yet read, and written bytes.
 //
-// lwIP's callbacks only note what happened and wake the connection; handle_turn(), called by the
-// stack with lwIP off the call stack, delivers events and hands bytes over. What was written stays
-// in `chunks_` until it is acknowledged: lwIP refers to it and copies nothing.
+// lwIP's callbacks only record what happened and wake the connection. The stack calls handle_turn()
+// when no lwIP function is on the call stack; handle_turn() delivers events and hands bytes over.
+// Written bytes stay in `chunks_` until they are acknowledged: lwIP points to them and copies
+// nothing.
 #pragma once
 
 #include <functional>
@@ -19,15 +20,15 @@
 
 namespace culvert::stack {
 
-constexpr Duration kDetachedTime = 30s;  // closed by its owner: to send what was written
+constexpr Duration kDetachedTime = 30s;  // for a closed stream, to send its written bytes
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   using Opened = std::function<void(Result<std::unique_ptr<runtime::ByteStream>>)>;
   using Wake = std::function<void(Connection&)>;
 
-  // `opened` is called once, in a turn: for an accepted connection in the first one, else when the
-  // handshake is done, refused or later than `deadline`.
+  // `opened` is called once, in a turn: for an accepted connection in its first turn, else when the
+  // handshake is done or refused, or after `deadline`.
   // `closed` outlives the connection's last byte, and is not used after orphan().
   Connection(tcp_pcb* pcb, const Endpoint& local, const Endpoint& remote, bool established,
              Instant deadline, ClosedStreams& closed, Wake wake, Opened opened);
@@ -43,19 +44,19 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool established() const { return established_; }
 
   void handle_turn(Instant now);
-  void lower_mss(std::size_t size);  // segments from now on; those that lwIP has leave as they are
-  void handle_tick(Instant now);     // deadlines, and another try where lwIP had no memory
+  void lower_mss(std::size_t size);  // for later segments; lwIP's present segments do not change
+  void handle_tick(Instant now);     // deadlines, and a retry after lwIP had no memory
   bool wants_tick() const {
     return pcb_ != nullptr &&
            (deadline_ != Instant::never() || unsent_ > 0 || (finish_ && !finished_));
   }
   bool over() const { return pcb_ == nullptr && !attached_ && !opened_; }
 
-  void cut(Error why);                      // RST now, `closed` in the next turn
-  void orphan();                            // the stack goes: no event, no packet any more
-  void forget_stack() { wake_ = nullptr; }  // once over(): its stream may outlive the stack
+  void cut(Error why);                      // sends RST now; `closed` comes in the next turn
+  void orphan();                            // the stack is being destroyed: no more events
+  void forget_stack() { wake_ = nullptr; }  // once over(): the stream may outlive the stack
 
-  // The stream's side; see runtime::ByteStream.
+  // The functions that the ConnectionStream calls; see runtime::ByteStream.
   void start(runtime::StreamEvents events);
   void write(ByteView bytes);
   std::size_t unsent() const { return unsent_; }
@@ -78,40 +79,40 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool hand_over(const std::uint8_t* bytes, std::size_t size);
   ByteView gather();
   void settle();
-  void release();  // no callback any more
-  void abort();    // RST
+  void release();  // gives the control block up to lwIP: no callback comes any more
+  void abort();    // sends RST
   void drop_unread();
   void drop_written();
   void wake();
 
-  tcp_pcb* pcb_;  // null once lwIP has freed it or we let it go
+  tcp_pcb* pcb_;  // null once lwIP has freed it or release() gave it up
   Endpoint local_, remote_;
   Wake wake_;
-  Opened opened_;  // until called
+  Opened opened_;  // empty once called
   Instant deadline_;
 
   runtime::EventPort events_;
   std::vector<pbuf*> unread_;    // oldest first
   std::vector<Bytes> chunks_;    // written and not yet acknowledged, oldest first
-  std::size_t acked_ = 0;        // bytes of the first chunk
-  std::size_t next_chunk_ = 0;   // the first with bytes that lwIP does not have yet …
-  std::size_t next_offset_ = 0;  // … and where they begin
+  std::size_t acked_ = 0;        // acknowledged bytes of the first chunk
+  std::size_t next_chunk_ = 0;   // the first chunk with bytes that lwIP does not have yet
+  std::size_t next_offset_ = 0;  // offset of the first such byte in that chunk
   std::size_t unsent_ = 0;       // bytes that lwIP does not have yet
   std::size_t written_ = 0;      // bytes in `chunks_`
   ClosedStreams& closed_;
-  ClosedStreams::Place place_;  // in it, once the stream is closed
-  std::optional<Error> error_;  // why it ended; empty message: cleanly
-  std::size_t mss_ = 0xFFFF;    // no larger segments
+  ClosedStreams::Place place_;  // used once the stream is closed
+  std::optional<Error> error_;  // why the connection ended; empty message: cleanly
+  std::size_t mss_ = 0xFFFF;    // the largest allowed segment
   bool established_;
   bool awake_ = false;     // a turn is due
   bool attached_ = false;  // a stream exists
   bool paused_ = false;
   bool above_low_water_ = false;  // `drained` is due
-  bool finish_ = false;           // asked for
-  bool finished_ = false;         // FIN handed to lwIP
+  bool finish_ = false;           // the owner has called finish()
+  bool finished_ = false;         // FIN was handed to lwIP
   bool peer_finished_ = false;
   bool end_raised_ = false;
-  bool unwanted_data_ = false;  // came after detach()
+  bool unwanted_data_ = false;  // data came after detach()
 };
 
 }  // namespace culvert::stack

@@ -20,8 +20,7 @@ namespace {
 using runtime::ByteStream;
 using runtime::TcpStream;
 
-// BBR keeps its rate where packets get lost on the way; where the kernel has none its default
-// stays.
+// BBR keeps its rate on paths that lose packets. A kernel without BBR uses its default.
 constexpr std::string_view kCongestion = "bbr";
 
 Error no_access() { return {ErrorCode::kDenied, "access ended"}; }
@@ -33,8 +32,9 @@ bool set_flag(int socket, int level, int option) {
   return ::setsockopt(socket, level, option, &on, sizeof on) == 0;
 }
 
-// As lwIP does it (lwipopts.h): a peer that has been silent for a minute is probed, and after the
-// second minute the connection is over. What is accepted inherits it from its listener.
+// Keepalive with the values of lwIP (lwipopts.h): a peer that has been silent for one minute is
+// probed, and after two minutes the connection ends. Accepted sockets inherit the setting from the
+// listener.
 void probe_silent_peers(int socket) {
   const int idle = 60;  // seconds
   const int interval = 10;
@@ -47,7 +47,7 @@ void probe_silent_peers(int socket) {
 
 }  // namespace
 
-// A stream that can be found and cut as long as somebody holds it.
+// A stream that the stack can find and cut as long as the stream has an owner.
 class KernelStack::Flow final : public ByteStream {
  public:
   Flow(std::shared_ptr<Flows> flows, std::unique_ptr<TcpStream> tcp)
@@ -110,7 +110,7 @@ KernelStack::KernelStack(runtime::Loop& loop, std::unique_ptr<runtime::PrivateNe
       flows_(std::make_shared<Flows>()) {}
 
 KernelStack::~KernelStack() {
-  while (!flows_->all.empty()) {  // closing one may destroy others
+  while (!flows_->all.empty()) {  // closing a flow may destroy other flows
     Flow* flow = *flows_->all.begin();
     flows_->all.erase(flow);
     flow->close();
@@ -142,7 +142,7 @@ void KernelStack::remove_address(const IpAddress& address) {
   std::erase_if(listeners_, [&](const auto& each) { return each.first.address == address; });
 }
 
-// Bound to an address that no interface has: the device's route makes it ours.
+// A socket bound to `local`, an address that no interface has; a local route makes it possible.
 Result<int> KernelStack::socket_at(const Endpoint& local) {
   auto made = network_->socket();
   if (!made) return made;

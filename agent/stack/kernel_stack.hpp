@@ -1,10 +1,10 @@
-// The kernel's TCP for the mesh, in a network namespace of its own (private_network.hpp): its
-// device takes the place of the tunnel's end, its sockets are ordinary streams. Segmentation,
-// congestion control and timers are the kernel's.
+// The kernel's TCP for the mesh, in a separate network namespace (private_network.hpp). Mesh
+// packets go through the namespace's TUN device, and its sockets are ordinary streams.
+// Segmentation, congestion control and timers are the kernel's.
 //
-// The namespace answers for every mesh address; what may come in is decided before (the grant
-// filter), and a socket exists only for an address that was added here. The bounds of stack.hpp
-// hold; memory within a connection is bounded by the kernel (tcp_rmem, tcp_wmem).
+// The namespace accepts every mesh address. The grant filter decides before which packets come in,
+// and a socket exists only for an address that add_address() added. The limits of stack.hpp apply;
+// the kernel limits the memory of a connection (tcp_rmem, tcp_wmem).
 #pragma once
 
 #include <functional>
@@ -25,8 +25,9 @@ runtime::PrivateNetworkOptions kernel_stack_network();
 
 class KernelStack final : public Stack {
  public:
-  // `ended`: the helper process or the device has gone. Every flow has been cut then, nothing works
-  // any more. Fails where the system does not allow it; the error says what was refused.
+  // `ended`: the helper process or the device is gone; every flow has been cut, and the stack is of
+  // no more use. open() fails where the system does not allow a namespace; the error says what was
+  // refused.
   static Result<std::unique_ptr<KernelStack>> open(runtime::Loop& loop,
                                                    std::unique_ptr<runtime::PrivateNetwork> network,
                                                    runtime::Offloads offloads, Output output,
@@ -49,7 +50,7 @@ class KernelStack final : public Stack {
 
  private:
   class Flow;
-  struct Flows {  // those of which somebody holds the stream
+  struct Flows {  // the flows whose stream has an owner
     std::set<Flow*> all;
     std::map<IpAddress, std::size_t> by_peer;
   };
@@ -64,7 +65,7 @@ class KernelStack final : public Stack {
               std::function<void()> ended);
   void leave(std::span<const RoomyPacket> packets);
   Result<int> socket_at(const Endpoint& local);
-  bool has_room(const IpAddress& peer) const;  // a peer's part is what is still free
+  bool has_room(const IpAddress& peer) const;  // the peer has less than is still free
   std::unique_ptr<runtime::ByteStream> hand_out(std::unique_ptr<runtime::TcpStream> tcp);
   void accepted(const Endpoint& local, std::unique_ptr<runtime::TcpStream> tcp,
                 const Endpoint& peer);
@@ -79,13 +80,13 @@ class KernelStack final : public Stack {
   std::set<IpAddress> addresses_;
   struct Listener {
     std::unique_ptr<runtime::TcpListener> socket;
-    std::shared_ptr<Accepted> accepted;  // held over the call: it may unlisten
+    std::shared_ptr<Accepted> accepted;  // copied for each call, which may unlisten()
   };
   std::map<Endpoint, Listener> listeners_;
   std::map<std::uint64_t, Connecting> connecting_;
   std::uint64_t last_ = 0;
   std::shared_ptr<Flows> flows_;
-  std::vector<ByteView> packets_;  // reused
+  std::vector<ByteView> packets_;  // kept to reuse its memory
 };
 
 }  // namespace culvert::stack

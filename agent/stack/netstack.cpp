@@ -27,7 +27,7 @@ constexpr Duration kTick = std::chrono::milliseconds(TCP_TMR_INTERVAL);
 constexpr int kPortAttempts = 32;  // ports tried before a connection is refused
 constexpr std::uint16_t kFirstPort = 32768;
 constexpr std::size_t kHeaders = ip::kIpv6HeaderSize + ip::kTcpHeaderSize;
-constexpr std::size_t kChecksumOffset = 16;  // in the TCP header
+constexpr std::size_t kChecksumOffset = 16;  // offset in the TCP header
 
 constexpr const char* kStartedAnew = "the other side has started anew";
 
@@ -35,8 +35,8 @@ static_assert(kMaxAddresses + 1 == LWIP_IPV6_NUM_ADDRESSES);
 static_assert(kMaxConnections == MEMP_NUM_TCP_PCB);
 static_assert(kMaxListeners == MEMP_NUM_TCP_PCB_LISTEN);
 
-// RFC 9293 §3.1: kind 0 ends the list, 1 pads, any other is followed by its whole length. lwIP
-// reads one byte too far where this does not hold.
+// True when the TCP options are well-formed (RFC 9293 §3.1): kind 0 ends the list, 1 pads, any
+// other kind is followed by its whole length. lwIP reads one byte too far in malformed options.
 bool options_whole(ByteView options) {
   while (!options.empty() && options[0] != 0) {
     const std::size_t size = options[0] == 1 ? 1 : options.size() > 1 ? options[1] : 0;
@@ -46,7 +46,7 @@ bool options_whole(ByteView options) {
   return true;
 }
 
-// lwIP is shown TCP directly behind a whole IPv6 header, and nothing else.
+// True for TCP directly behind a whole IPv6 header. lwIP gets no other packets.
 bool is_plain(ByteView packet) {
   if (packet.size() < ip::kIpv6HeaderSize + ip::kTcpHeaderSize || packet.size() > 0xFFFF) {
     return false;
@@ -59,7 +59,8 @@ bool is_plain(ByteView packet) {
          options_whole(tcp.subspan(ip::kTcpHeaderSize, header - ip::kTcpHeaderSize));
 }
 
-// lwIP sums no packet (CHECKSUM_GEN_TCP): here it lies in one piece and in the cache.
+// Adds the TCP checksum, which lwIP leaves out (CHECKSUM_GEN_TCP): here the packet is in one piece
+// and in the processor's cache.
 void add_checksum(MutableByteView packet) {
   const auto tcp = packet.subspan(ip::kIpv6HeaderSize);
   const auto addresses = ip::Addresses::parse(packet);
@@ -85,7 +86,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     netif_set_up(&netif_);
   }
 
-  // The end, also inside a turn: nothing is said to anybody after it.
+  // Ends the stack, also inside a turn. No event follows.
   void shut_down() {
     stopped_ = true;
     timer_.cancel();
@@ -111,7 +112,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
       }
     }
     reset_unsound();
-    if (scheduled_) turn();  // what came together is answered together, and at once
+    if (scheduled_) turn();  // answers the whole batch of packets at once
   }
 
   Status add_address(const IpAddress& address) {
@@ -205,7 +206,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
       connection->cut({ErrorCode::kUnavailable, kStartedAnew});
     }
     const auto address = to_lwip(peer);
-    for (auto** list : {&tcp_active_pcbs, &tcp_tw_pcbs}) {  // half-open, or left to lwIP
+    for (auto** list : {&tcp_active_pcbs, &tcp_tw_pcbs}) {  // half-open, or released to lwIP
       for (auto* pcb = *list; pcb != nullptr;) {
         auto* next = pcb->next;
         if (ip_addr_eq(&pcb->remote_ip, &address) && pcb->state != SYN_SENT) tcp_abort(pcb);
@@ -292,13 +293,15 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
   void hand_out(const Endpoint& local, const Endpoint& remote,
                 Result<std::unique_ptr<runtime::ByteStream>> stream) {
     const auto found = listeners_.find(local);
-    if (!stream || found == listeners_.end()) return;  // reset meanwhile, or nobody listens now
+    // The connection was reset meanwhile, or its listener is gone.
+    if (!stream || found == listeners_.end()) return;
     ++counters_.accepted;
-    const auto listener = found->second;  // may unlisten in its callback
+    const auto listener = found->second;  // a copy, since the callback may unlisten()
     listener->accepted(std::move(*stream), remote);
   }
 
-  // The core says how long packets of a connection may be. (What peers send passes no filter.)
+  // Handles a "packet too big" of the agent's core: shorter packets for that connection. (The grant
+  // filter lets no such packet of a peer through.)
   bool lower_mss(ByteView packet) {
     const auto too_big = ip::parse_too_big(packet);
     if (!too_big || too_big->mtu <= kHeaders) return false;
@@ -315,8 +318,8 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     return netif_get_ip6_addr_match(&netif_, &wanted) >= 0;
   }
 
-  // In turn, from a random start: the other side remembers a port in TIME_WAIT and refuses a SYN
-  // from it, so each is used again as late as possible.
+  // Chooses ports in turn, from a random start. The peer remembers a port in TIME_WAIT and refuses
+  // a SYN from that port, so each port is used again as late as possible.
   std::uint16_t choose_port(tcp_pcb* pcb, const IpAddress& source, const Endpoint& to) {
     const auto local = to_lwip(source);
     const auto remote = to_lwip(to.address);
@@ -349,7 +352,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     });
   }
 
-  // Everything that happened since the last one: first the streams, then the packets they caused.
+  // One turn: handles everything since the last turn, first the streams, then their packets.
   void turn() {
     if (turning_) return;
     turning_ = true;
@@ -375,8 +378,8 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     turning_ = false;
   }
 
-  // Resets the connections whose state in lwIP does not hold (TCP_SOUND in 06-peers.patch). No way
-  // to such a state is known; should a peer find one, it ends its own connection and nothing else.
+  // Resets connections whose state in lwIP is inconsistent (TCP_SOUND in 06-peers.patch). No way to
+  // such a state is known. If a peer finds one, it loses its own connection and nothing else.
   void reset_unsound() {
     for (auto** list : {&tcp_active_pcbs, &tcp_resting_pcbs, &tcp_watched_pcbs}) {
       for (auto* pcb = *list; tcp_unsound_count > 0 && pcb != nullptr;) {
@@ -398,7 +401,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     if (!std::exchange(ticking_, true)) timer_.arm_in(kTick);
   }
 
-  // lwIP reads no clock.
+  // Passes the time to lwIP, which reads no clock itself.
   Instant tell_time() {
     const auto now = port_.now();
     tcp_clock = static_cast<u32_t>(now.nanoseconds / 1000);
@@ -414,12 +417,12 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
   NetstackCounters counters_;
   ClosedStreams closed_;
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;
-  std::unordered_set<std::shared_ptr<Connection>> watched_;  // those that want ticks
+  std::unordered_set<std::shared_ptr<Connection>> watched_;  // connections that want ticks
   std::vector<std::shared_ptr<Connection>> awake_;
   std::map<Endpoint, std::shared_ptr<Listener>> listeners_;
-  std::vector<std::shared_ptr<Connection>> turned_;  // of a turn, a member to reuse its memory
-  Outgoing outgoing_;                                // made and not yet handed over
-  Outgoing leaving_;                                 // handed over in this turn
+  std::vector<std::shared_ptr<Connection>> turned_;  // used in one turn, kept to reuse its memory
+  Outgoing outgoing_;                                // packets not yet handed to `output`
+  Outgoing leaving_;                                 // packets handed to `output` in this turn
   bool ticking_ = false;                             // the next tick comes within kTick
   bool scheduled_ = false;
   bool turning_ = false;

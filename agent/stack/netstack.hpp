@@ -3,11 +3,11 @@
 // lwIP keeps its state in globals: there is one Netstack in a process, and it lives on the loop's
 // thread. Events are never raised from inside lwIP, so a stream may be closed in its own events.
 //
-// Bounds. Addresses, connections, segments, bytes waiting for slow readers and packets waiting to
-// leave are limited by the constants below and in lwip/tcp_share.h; what does not fit is dropped
-// (TCP sends it again) or refused, and counted. Of each a peer gets more while it has less than is
-// still free, so that the next peer always finds its part (decision 12). A stream's window opens
-// only as its reader takes bytes, so a slow reader slows its peer.
+// Limits. The constants below and in lwip/tcp_share.h limit addresses, connections, segments, bytes
+// that wait for slow readers, and packets that wait to be sent. Beyond a limit, packets are dropped
+// (TCP sends them again) or connections refused, and counted. Within a limit a peer gets more while
+// it has less than is still free, so that the next peer always finds a share (decision 12). A
+// stream's window opens only as its reader takes bytes, so a slow reader slows its peer.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +22,7 @@
 
 namespace culvert::stack {
 
-constexpr std::size_t kMaxHeldBytes = 64U << 20U;  // received packets not yet read, all streams
+constexpr std::size_t kMaxHeldBytes = 64U << 20U;  // received and not yet read, of all streams
 
 struct NetstackOptions {
   std::uint16_t mtu = kMeshMtu;    // 1280 at least (RFC 8200 §5)
@@ -34,16 +34,16 @@ struct NetstackCounters {
   std::uint64_t dropped_in = 0;   // malformed, too large, or kMaxHeldBytes reached
   std::uint64_t dropped_out = 0;  // the queue of outgoing.hpp was full
   std::uint64_t accepted = 0, refused = 0, connected = 0;
-  std::uint64_t unsound = 0;     // reset, as lwIP's state about them did not hold
-  std::size_t connections = 0;   // now
-  std::size_t held_bytes = 0;    // now
-  std::size_t closed_bytes = 0;  // now: of closed streams, not yet acknowledged
+  std::uint64_t unsound = 0;     // connections reset because lwIP's state was inconsistent
+  std::size_t connections = 0;   // at present
+  std::size_t held_bytes = 0;    // at present
+  std::size_t closed_bytes = 0;  // at present: of closed streams, not yet acknowledged
 };
 
 class Netstack final : public Stack {
  public:
-  // `loop` and `rng` outlive the netstack, the netstack outlives nothing: streams that are still
-  // open when it is destroyed are closed and never speak again.
+  // `loop` and `rng` outlive the netstack. Streams may outlive the netstack: its destructor closes
+  // them, and they deliver no more events.
   Netstack(runtime::Loop& loop, Rng& rng, NetstackOptions options, Output output);
   ~Netstack() override;
 
@@ -59,8 +59,8 @@ class Netstack final : public Stack {
       const std::function<bool(const Endpoint& local, const Endpoint& remote)>& cut) override;
   void end_peer(const IpAddress& peer) override;
 
-  // What the stack's timer does every 50 ms. For callers that make up time: they never run the
-  // loop, and call input() after it.
+  // Does what the stack's timer does every 50 ms. For callers with a simulated clock, which never
+  // run the loop; they call input() after tick().
   void tick();
 
   NetstackCounters counters() const;

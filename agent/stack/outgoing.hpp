@@ -1,8 +1,8 @@
-// Packets that lwIP has made and that leave at the end of the turn, with their memory. A packet
-// that does not fit is dropped, and TCP sends it again.
+// The packets that lwIP has made and that are sent at the end of the turn, with their memory. A
+// packet that does not fit is dropped, and TCP sends it again.
 //
-// Once half of the queue is taken, a peer gets more while it has less than is still free. So a peer
-// that causes thousands of packets in one turn costs no other peer a packet.
+// Once half of the queue is used, a peer gets more room while it has less than is still free. So a
+// peer that causes thousands of packets in one turn costs no other peer a packet.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,7 @@ constexpr std::size_t kMaxQueuedPackets = 16384;  // made and not yet handed to 
 
 class Outgoing {
  public:
-  // Whether one more packet to `peer` may be added. To be asked once before each add().
+  // Whether one more packet to `peer` may be added. Call it once before each add().
   bool has_room(const IpAddress& peer) {
     const std::size_t size = packets_.size();
     if (size < kMaxQueuedPackets / 2) return true;
@@ -56,7 +56,7 @@ class Outgoing {
  private:
   Arena memory_;
   std::vector<ByteView> packets_;
-  std::unordered_map<IpAddress, std::size_t> by_peer_;  // empty below half
+  std::unordered_map<IpAddress, std::size_t> by_peer_;  // empty until half of the queue is used
 };
 
 }  // namespace culvert::stack

@@ -21,7 +21,7 @@ Port* current = nullptr;  // NOLINT: lwIP's callbacks carry no context
 struct Packet {
   pbuf_custom base;  // first, so that lwIP's pointer is ours
   std::size_t size;
-  tcp_peer* peer;  // whose share it is in; null until a connection has it
+  tcp_peer* peer;  // the peer whose share counts the packet; null until a connection takes it
 };
 
 void free_packet(pbuf* buffer) {
@@ -78,7 +78,8 @@ uint32_t culvert_lwip_random(void) {
   return current == nullptr ? 0 : static_cast<std::uint32_t>(current->rng->next());
 }
 
-// RFC 6528 §3: a clock of 4 µs plus a keyed hash of the connection's four names.
+// The initial sequence number (RFC 6528 §3): a clock of 4 µs plus a keyed hash of the connection's
+// addresses and ports.
 uint32_t culvert_lwip_isn(const ip6_addr_t* local, uint16_t local_port, const ip6_addr_t* remote,
                           uint16_t remote_port) {
   std::array<std::uint8_t, 36> names{};
@@ -91,8 +92,9 @@ uint32_t culvert_lwip_isn(const ip6_addr_t* local, uint16_t local_port, const ip
   return clock + culvert::load_be<std::uint32_t>(mac.data());
 }
 
-// What is out of order gets half of what is left: the packet that fills the hole finds room. A
-// connection whose reader keeps up is not stopped by its peer's others while a quarter is free.
+// Whether a received packet may be kept. A packet out of order gets at most half of the free
+// memory, so that the missing packet finds room. A connection whose reader keeps up is not stopped
+// by other connections of its peer while a quarter of the memory is free.
 err_t culvert_lwip_keep(const tcp_pcb* pcb, const tcp_hdr* header, pbuf* data) {
   if (data->tot_len == 0 || pcb->state == LISTEN || pcb->peer == nullptr) return ERR_OK;
   auto* packet = reinterpret_cast<culvert::stack::Packet*>(data);
@@ -109,8 +111,8 @@ err_t culvert_lwip_keep(const tcp_pcb* pcb, const tcp_hdr* header, pbuf* data) {
   return ERR_OK;
 }
 
-// What a peer can reach is no assertion (patches/06-peers.patch). One that fails is a bug whose
-// reach nobody knows: stop.
+// A peer cannot cause an assertion to fail (patches/06-peers.patch). A failed assertion is a bug
+// with unknown consequences, so the program ends.
 void culvert_lwip_assert(const char* message) {
   std::fprintf(stderr, "lwIP assertion: %s\n", message);
   std::abort();
@@ -120,7 +122,7 @@ void tcp_timer_needed(void) {
   if (current != nullptr) current->timer_needed();
 }
 
-// ip6_input() answers extension headers that it does not like; such packets never reach it.
+// ip6_input() calls this for bad extension headers. It does nothing: such packets never reach lwIP.
 void icmp6_param_problem(pbuf* /*p*/, icmp6_pp_code /*code*/, const void* /*pointer*/) {}
 
 }  // extern "C"

@@ -1,5 +1,5 @@
-// Where lwIP meets the rest: addresses, packet buffers, and the functions that its C code calls.
-// lwIP has one state for the process, so what it needs of us hangs on one pointer here.
+// Connects lwIP to our code: addresses, packet buffers, and the functions that lwIP's C code calls.
+// lwIP has one global state for the process, so these functions use one global Port.
 #pragma once
 
 #include <array>
@@ -16,21 +16,21 @@
 
 namespace culvert::stack {
 
-// What the hooks of the C code use; owned by the one Netstack, which sets and clears it.
+// The data that the hooks of the C code use. The one Netstack owns it, sets it and clears it.
 struct Port {
   Rng* rng = nullptr;
-  std::array<std::uint8_t, 32> sequence_key{};  // RFC 6528's secret, new in each process
+  std::array<std::uint8_t, 32> sequence_key{};  // the secret of RFC 6528, new in each process
   std::function<Instant()> now;
   std::function<void()> timer_needed;
-  std::uint64_t refused_packets = 0;  // with data, as their peer had its share of what is held
+  std::uint64_t refused_packets = 0;  // data packets of a peer that had its share of held bytes
 };
-void set_port(Port* port);  // lwIP is initialised at the first call; null: no stack
+void set_port(Port* port);  // initialises lwIP at the first call; null: there is no stack
 
 ip_addr_t to_lwip(const IpAddress& address);
 IpAddress from_lwip(const ip_addr_t& address);
 
-// A copy of one packet, for lwIP to keep or free. In held_bytes() from when a connection has it
-// until it is freed.
+// A copy of one packet, which lwIP keeps or frees. held_bytes() counts the copy from the time when
+// a connection takes it until it is freed.
 pbuf* copy_packet(ByteView packet);
 std::size_t held_bytes();
 

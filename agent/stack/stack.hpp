@@ -3,7 +3,7 @@
 // namespace of its own (kernel_stack.hpp), which is faster.
 //
 // Everything happens on the loop's thread. No event is raised from inside a call, so a stream may
-// be closed in its own events. Made packets leave by the constructor's `output`.
+// be closed in its own events. The stack's packets go to the constructor's `output`.
 #pragma once
 
 #include <cstddef>
@@ -26,31 +26,31 @@ constexpr std::uint16_t kMeshMtu = 1420;
 
 class Stack {
  public:
-  // Packets as they go into the tunnel; the views end with the call. Calling input() in it is
-  // allowed.
+  // Packets for the tunnel; the views are valid during the call. The callback may call input().
   using Output = std::function<void(std::span<const ByteView> packets)>;
   using Accepted = std::function<void(std::unique_ptr<runtime::ByteStream>, Endpoint peer)>;
   using Connected = std::function<void(Result<std::unique_ptr<runtime::ByteStream>>)>;
 
   Stack() = default;
-  virtual ~Stack() = default;  // streams that are still open never speak again
+  virtual ~Stack() = default;  // streams that are still open deliver no more events
   Stack(const Stack&) = delete;
   Stack& operator=(const Stack&) = delete;
 
-  virtual const char* name() const = 0;  // as in the configuration
+  virtual const char* name() const = 0;  // the name in the configuration
 
-  // IPv6 packets that came out of the tunnel and passed the grant filter. Copied as needed.
+  // IPv6 packets from the tunnel that passed the grant filter. The stack copies what it keeps.
   virtual void input(std::span<const ByteView> packets) = 0;
 
-  virtual Status add_address(const IpAddress& address) = 0;   // again: no effect; full: kExhausted
-  virtual void remove_address(const IpAddress& address) = 0;  // its connections abort, its
-                                                              // listeners end
+  // No effect for an address that is there already. kExhausted: kMaxAddresses are there.
+  virtual Status add_address(const IpAddress& address) = 0;
+  // Aborts the address's connections and ends its listeners.
+  virtual void remove_address(const IpAddress& address) = 0;
   virtual Status listen(const Endpoint& local, Accepted on_accept) = 0;
   virtual void unlisten(const Endpoint& local) = 0;  // open connections go on
 
-  // From `source`, one of our addresses, and a port of the stack's choice. The callback comes once,
-  // later, with an open stream or kUnavailable (refused), kTimeout, kExhausted, kInvalid (not our
-  // address).
+  // Connects from `source`, one of our addresses, with a port that the stack chooses. The callback
+  // comes once, later, with an open stream or kUnavailable (refused), kTimeout, kExhausted, or
+  // kInvalid (`source` is not ours).
   virtual void connect(const IpAddress& source, const Endpoint& to, Duration timeout,
                        Connected done) = 0;
 
@@ -58,9 +58,9 @@ class Stack {
   virtual void abort_if(
       const std::function<bool(const Endpoint& local, const Endpoint& remote)>& cut) = 0;
 
-  // The peer with this mesh address has started anew and knows none of its old connections: cuts
-  // (RST, `closed` with kUnavailable) each that is open or half-open. A connection that this side
-  // is still opening goes on: the started peer answers it.
+  // The peer with this mesh address has restarted and knows none of its old connections. Cuts (RST,
+  // `closed` with kUnavailable) each open or half-open connection with it. A connection that this
+  // side is still opening goes on: the restarted peer answers it.
   virtual void end_peer(const IpAddress& peer) = 0;
 };
 

@@ -21,7 +21,7 @@ Result<std::shared_ptr<AccessLogFile>> AccessLogFile::open(std::string path,
 }
 
 AccessLogFile::~AccessLogFile() {
-  static_cast<void>(write_waiting());  // the last try
+  static_cast<void>(write_waiting());  // last try to write the waiting lines
   close_file();
 }
 
@@ -46,7 +46,7 @@ Status AccessLogFile::open_file() {
   size_ = static_cast<std::size_t>(facts.st_size);
   char last = '\n';
   if (size_ > 0 && ::pread(descriptor_, &last, 1, facts.st_size - 1) == 1 && last != '\n') {
-    if (::write(descriptor_, "\n", 1) == 1) ++size_;  // a crash cut the last line short
+    if (::write(descriptor_, "\n", 1) == 1) ++size_;  // ends a line that a crash cut short
   }
   return {};
 }
@@ -76,7 +76,7 @@ Status AccessLogFile::write_line(const std::string& line) {
     return {};
   }
   const int error = wrote < 0 ? errno : ENOSPC;
-  // Half a line is taken back, or else ended where it is, by opening anew.
+  // Removes a half-written line. If that fails, closes the file: the next open ends the line.
   if (wrote > 0 && ::ftruncate(descriptor_, static_cast<off_t>(size_)) != 0) close_file();
   return fail_with(file_error("write the access log", path_, error));
 }
@@ -97,7 +97,7 @@ Status AccessLogFile::write_waiting() {
   return {};
 }
 
-// A file that somebody has removed is made again; its inode would take lines that nobody sees.
+// Makes the file again if somebody has removed it: otherwise lines would go into a deleted inode.
 Status AccessLogFile::ready() {
   struct stat here {};
   struct stat there {};

@@ -1,8 +1,8 @@
-// The access log's file: a line a request, moved aside to NAME.1 … when it is full, so that all
-// together stay below kMaxFiles × kMaxFileBytes (and a line each). While it cannot be written,
-// ready() refuses and the lines of requests that were already under way wait in memory; that is
-// said once, and once when it is over. Lines are not synced: what must survive a crash is in the
-// audit log. One loop's thread.
+// The access log's file: one line for each request. A full file is renamed to NAME.1 …, so that all
+// files together stay below kMaxFiles × kMaxFileBytes (and one line each). While the file cannot be
+// written, ready() refuses requests, and the lines of requests under way wait in memory; the
+// program's log has one line when this begins and one when it ends. Lines are not synced, since the
+// audit log has everything that must survive a crash. Used on one loop's thread.
 #pragma once
 
 #include <cstddef>
@@ -20,12 +20,12 @@ class AccessLogFile final : public http::AccessLog {
   static constexpr std::size_t kMaxFiles = 5;
   static constexpr std::size_t kMaxWaiting = 4096;  // lines; more are lost, and counted
 
-  // Made (0600) where there is none. The error names the file and what to do.
+  // Makes a missing file (0600). The error names the file and what to do.
   static Result<std::shared_ptr<AccessLogFile>> open(std::string path,
                                                      std::size_t file_bytes = kMaxFileBytes);
   ~AccessLogFile() override;
 
-  Status ready() override;  // writes what waits
+  Status ready() override;  // writes the waiting lines
   void write(std::string line) override;
   std::uint64_t lost() const { return lost_; }
 

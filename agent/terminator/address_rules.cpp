@@ -22,7 +22,7 @@ bool refused_v6(const IpAddress& address) {
          address.bytes[0] == 0xFF || starts_with(address, {0xFD, 0x00, 0x0E, 0xC2});
 }
 
-// The IPv4 address inside 64:ff9b::/96 or ::/96.
+// Whether the address has an IPv4 address inside: 64:ff9b::/96 or ::/96.
 bool embeds_v4(const IpAddress& address) {
   const bool nat64 = starts_with(address, {0x00, 0x64, 0xFF, 0x9B, 0, 0, 0, 0, 0, 0, 0, 0});
   const bool compatible = starts_with(address, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0});

@@ -83,7 +83,7 @@ Status Flow::authorize() {
   auto allowed = host_->authorize(peer_, fqdn());
   if (!allowed) {
     ++host_->counters.denied;
-    return fail(ErrorCode::kDenied, "denied");  // whatever the reason: all look the same
+    return fail(ErrorCode::kDenied, "denied");  // the same text for every reason
   }
   admission_ = std::move(*allowed);
   authorized_ = true;
@@ -153,7 +153,7 @@ void Flow::spliced(const SpliceReport& report) {
     case SpliceEnd::kBroken:
       return end("broken: " + report.error.message);
     case SpliceEnd::kCut:
-      return;  // never cut() here
+      return;  // not reached: a flow never calls cut()
   }
 }
 
@@ -166,7 +166,7 @@ void Flow::end(const std::string& reason) {
     report.from_client = splice_->a_to_b();
     report.to_client = splice_->b_to_a();
   } else if (http_) {
-    http_->close(reason);  // its last log line comes before the audit's
+    http_->close(reason);  // writes the last access log line before the audit entry
     report.from_client = http_->from_client();
     report.to_client = http_->to_client();
   }

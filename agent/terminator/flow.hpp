@@ -1,5 +1,5 @@
-// One accepted connection, from its acceptance to its end. Owned by the terminator's registry,
-// which drops it in `ended`; its events hold it weakly.
+// One accepted connection, from its acceptance to its end. The terminator's registry owns the flow
+// and drops it in FlowHost::ended; the flow's events have weak pointers to it.
 #pragma once
 
 #include <memory>
@@ -18,23 +18,23 @@ struct Leaf {
   WallTime renew_at;
 };
 
-// A configured service with what its connections share.
+// A configured service, and the state that its connections share.
 struct ServiceState {
   Service config;
-  std::shared_ptr<runtime::TlsClientContext> upstream_tls;      // null: plain
+  std::shared_ptr<runtime::TlsClientContext> upstream_tls;      // null: plain TCP
   std::shared_ptr<const std::vector<HttpTarget>> http_targets;  // null: no HTTP routes
-  std::map<std::string, Leaf> leaves;  // by name; the routes' hosts at most
+  std::map<std::string, Leaf> leaves;  // by name; at most the hosts of the routes
 
-  bool serves(std::string_view name) const;  // as a TLS server name
+  bool serves(std::string_view name) const;  // `name`: a TLS server name
 };
 
-// What a flow needs of the terminator.
+// The parts of the terminator that a flow uses.
 struct FlowHost {
   runtime::Loop& loop;
   Authorize authorize;
   Counters counters;
   std::shared_ptr<runtime::TlsServerContext> tls;
-  std::shared_ptr<runtime::TlsServerContext> http_tls;  // takes "http/1.1" by ALPN
+  std::shared_ptr<runtime::TlsServerContext> http_tls;  // accepts "http/1.1" by ALPN
   std::function<crypto::TlsIdentity(ServiceState&, const std::string& name)> identity;
   std::function<void(const IpAddress& peer, std::uint64_t id)> ended;
 };
@@ -45,12 +45,12 @@ class Flow : public std::enable_shared_from_this<Flow> {
        const IpAddress& peer);
 
   void begin(std::unique_ptr<runtime::ByteStream> stream);
-  void end(const std::string& reason);  // closes both sides, tells FlowClosed and the host; once
-  void abandon();                       // closes both sides, tells nobody
+  void end(const std::string& reason);  // closes both sides, calls FlowClosed and `ended`; once
+  void abandon();                       // closes both sides without a callback
 
   const IpAddress& peer() const { return peer_; }
   const std::string& fqdn() const { return service_->config.fqdn; }
-  Instant last_byte() const;  // either way; of one that is not joined yet: its beginning
+  Instant last_byte() const;  // last byte either way; before the streams are joined: the beginning
 
  private:
   void begin_tls(std::unique_ptr<runtime::ByteStream> stream);
@@ -74,7 +74,7 @@ class Flow : public std::enable_shared_from_this<Flow> {
   std::string tls_name_;
   Admission admission_;
   bool authorized_ = false;
-  bool client_ready_ = false;  // its TLS handshake is done, or it has none
+  bool client_ready_ = false;  // the client's TLS handshake is done, or the service has no TLS
   bool over_ = false;
 };
 

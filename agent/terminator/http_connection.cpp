@@ -7,7 +7,8 @@ using namespace runtime;
 
 namespace {
 
-// A slow reader's time for the last bytes of an answer (at most kHighWater and one read).
+// How long a slow client may take to read the last bytes of an answer (at most kHighWater and one
+// read).
 constexpr Duration kLastBytesTime = 60s;
 
 }  // namespace
@@ -96,7 +97,7 @@ void HttpConnection::start_upstream(std::unique_ptr<ByteStream> stream) {
   upstream_->start(std::move(events));
 }
 
-// Carries out what the session wants, in the order that Effects states.
+// Carries out the session's Effects, in their order.
 void HttpConnection::apply() {
   if (!client_) return;
   http::Effects effects;
@@ -117,7 +118,7 @@ void HttpConnection::apply() {
   timer_.arm_at(session_.next_deadline());
 }
 
-// Whoever would fill the other side is not read meanwhile.
+// Pauses a side while the other side has too many unsent bytes.
 void HttpConnection::balance() {
   const bool pause_client =
       !session_.wants_client() || (upstream_ && upstream_->unsent() > kHighWater);

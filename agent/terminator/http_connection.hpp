@@ -1,5 +1,5 @@
-// Moves bytes and time between one client's stream, its upstreams and an http::Session. Owned by
-// its flow; its events hold it weakly.
+// Moves bytes and time between one client's stream, its upstreams and an http::Session. The flow
+// owns the HttpConnection; its events have weak pointers to it.
 #pragma once
 
 #include <functional>
@@ -15,9 +15,9 @@
 
 namespace culvert::terminator {
 
-struct HttpTarget {  // an upstream of routes, by index
+struct HttpTarget {  // an upstream; the routes name it by its index
   HostPort at;
-  std::shared_ptr<runtime::TlsClientContext> tls;  // null: plain
+  std::shared_ptr<runtime::TlsClientContext> tls;  // null: plain TCP
 };
 
 class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
@@ -29,15 +29,15 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
                  std::unique_ptr<runtime::ReplayStream> client, Ended ended);
 
   void start();
-  // From outside: ends both sides now, logs what was under way, does not call `ended`.
+  // For the owner: ends both sides now and logs the present request, without calling `ended`.
   void close(const std::string& reason);
 
   std::uint64_t from_client() const { return from_client_; }  // bytes
   std::uint64_t to_client() const { return to_client_; }
-  Instant last_byte() const { return last_byte_; }  // either way
+  Instant last_byte() const { return last_byte_; }  // last byte either way
 
  private:
-  // An event that `handle` is told while the client is there; then what the session wants is done.
+  // Makes an event handler: while the client is there, it calls `handle` and then apply().
   template <class Handle>
   auto while_there(Handle handle);
   void start_upstream(std::unique_ptr<runtime::ByteStream> stream);

@@ -11,10 +11,10 @@ using namespace runtime;
 
 namespace {
 
-// Leaves live a day; half of it is left when a new one is made.
+// A leaf certificate lives for one day; a new one is made when half of its life is over.
 constexpr std::chrono::seconds kLeafLifetime = crypto::kMaxLeafLifetime;
 
-// Null where the upstream is plain.
+// The TLS context for an upstream; null for a plain upstream.
 Result<std::shared_ptr<TlsClientContext>> upstream_context(const HostPort& at,
                                                            const std::optional<UpstreamTls>& tls) {
   if (!tls) return std::shared_ptr<TlsClientContext>();
@@ -62,8 +62,8 @@ crypto::TlsIdentity Terminator::Impl::identity(ServiceState& service, const std:
   return leaf->second.identity;
 }
 
-// For one more connection of this peer. A crashed device leaves connections that nobody ends; they
-// must not keep it out.
+// Makes room for one more connection of this peer. A crashed device leaves connections that nobody
+// ends, and they must not keep the device out after its restart.
 void Terminator::Impl::make_room(const IpAddress& peer) {
   auto of = flows.find(peer);
   const std::size_t own = of == flows.end() ? 0 : of->second.size();
@@ -84,7 +84,8 @@ void Terminator::Impl::make_room(const IpAddress& peer) {
 void Terminator::Impl::ended(const IpAddress& peer, std::uint64_t id) {
   const auto of = flows.find(peer);
   if (of == flows.end()) return;
-  const auto flow = of->second.extract(id);  // kept until the caller is out of it
+  const auto flow =
+      of->second.extract(id);  // kept to the end of this call: its function is running
   if (flow.empty()) return;
   --count;
   if (of->second.empty()) flows.erase(of);
@@ -92,7 +93,7 @@ void Terminator::Impl::ended(const IpAddress& peer, std::uint64_t id) {
 
 Terminator::Terminator(Loop& loop, crypto::ServerIssuer issuer, Authorize authorize)
     : impl_(std::make_shared<Impl>(loop, std::move(issuer), std::move(authorize))) {
-  auto tls = TlsServerContext::make(ChooseIdentity());  // each stream chooses
+  auto tls = TlsServerContext::make(ChooseIdentity());  // each stream has its own ChooseIdentity
   if (tls) impl_->host->tls = std::move(*tls);
   auto http_tls = TlsServerContext::make(ChooseIdentity(), {"http/1.1"});
   if (http_tls) impl_->host->http_tls = std::move(*http_tls);
@@ -141,7 +142,7 @@ void Terminator::accept(const std::string& fqdn, std::unique_ptr<ByteStream> str
   const auto service = impl_->services.find(fqdn);
   if (service == impl_->services.end() || !impl_->host->tls || !impl_->host->http_tls) {
     ++counters.denied;
-    return;  // closes it
+    return;  // the destructor closes the stream
   }
   impl_->make_room(peer.address);
   ++counters.accepted;

@@ -1,15 +1,16 @@
-// Where a mesh connection ends and the customer's endpoint begins. For each accepted stream of a
-// service: TLS under the service's own FQDN (or none), authorization, the upstream (plain, or TLS
-// with verification), then bytes both ways until either side, a cut or the idle time ends it.
+// Connects mesh connections to the customer's endpoints. For each accepted stream of a service: TLS
+// under the service's own FQDN (or no TLS), authorization, the upstream (plain, or TLS with
+// verification), then bytes both ways until either side, a cut or the idle time ends the flow.
 //
 //   tls   ClientHello → name fits? → authorize → certificate; meanwhile the upstream is connected
 //   tcp   accept → authorize → upstream
 //
 // With HTTP routes a tls service is a strict HTTP/1.1 gateway instead of a pipe: see agent/http.
 //
-// A foreign server name gets unrecognized_name, every refusal of authorize() access_denied (tcp: a
-// bare close): whoever is refused cannot tell why. The upstream is reached only after authorize().
-// One loop's thread; the loop outlives the terminator.
+// A foreign server name gets the alert unrecognized_name. Every refusal of authorize() gets
+// access_denied (tcp: a bare close), so that a refused client does not learn the reason. The
+// upstream is reached only after authorize(). Used on one loop's thread; the loop outlives the
+// terminator.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +31,8 @@
 
 namespace culvert::terminator {
 
-// A connection beyond its peer's share takes the place of the peer's own that has been idle
-// longest; beyond all shares together, of such a one of the peer that has the most.
+// A connection beyond its peer's share replaces the peer's connection that has been idle longest.
+// A connection beyond the total replaces the longest idle one of the peer that has the most.
 inline constexpr std::size_t kMaxConnections = 1024;
 inline constexpr std::size_t kMaxConnectionsOfPeer = 256;  // for each mesh address
 inline constexpr Duration kIdleTimeout = 1h;               // no byte either way
@@ -46,10 +47,10 @@ struct HttpUpstream {
   HostPort at;
   std::optional<UpstreamTls> tls;
 };
-struct HttpService {  // of mode kTls
+struct HttpService {  // only with mode kTls
   std::shared_ptr<const http::Routes> routes;
-  std::vector<HttpUpstream> upstreams;   // what the routes' indices mean
-  std::shared_ptr<http::AccessLog> log;  // null: none
+  std::vector<HttpUpstream> upstreams;   // the routes refer to it by index
+  std::shared_ptr<http::AccessLog> log;  // null: no log
   Duration response_time = http::kResponseTime;
 };
 struct Service {
@@ -69,10 +70,10 @@ struct FlowEnd {
 using FlowClosed = std::function<void(const FlowEnd&)>;
 struct Admission {
   FlowClosed closed;   // called once when the flow has ended
-  http::Identity who;  // complete, or no HTTP request passes
+  http::Identity who;  // if it is not complete, HTTP requests are refused
 };
-// May this mesh address use this service now? A value says that the audit entry is durable. Must
-// not call the terminator.
+// Whether this mesh address may use this service now. On success the audit entry is durable. The
+// callback must not call the terminator.
 using Authorize = std::function<Result<Admission>(const IpAddress& peer, const std::string& fqdn)>;
 
 struct Counters {
@@ -83,19 +84,19 @@ struct Counters {
 class Terminator {
  public:
   Terminator(runtime::Loop& loop, crypto::ServerIssuer issuer, Authorize authorize);
-  ~Terminator();  // closes everything without calling back: cut_if() first, for the audit
+  ~Terminator();  // closes all flows without a callback; call cut_if() before, for the audit log
   Terminator(const Terminator&) = delete;
   Terminator& operator=(const Terminator&) = delete;
 
-  // Adds or replaces; connections that are open go on as they were. kInvalid: a bad CA bundle.
+  // Adds or replaces a service; open connections do not change. kInvalid: a bad CA bundle.
   Status set_service(Service service);
   void remove_service(const std::string& fqdn, const std::string& reason);  // cuts its flows
 
-  // A connection to the service from a mesh address. Unknown services close it.
+  // A connection to the service from a mesh address. Closes the stream if the service is unknown.
   void accept(const std::string& fqdn, std::unique_ptr<runtime::ByteStream> stream,
               const Endpoint& peer);
 
-  // Ends flows now, on both sides; returns how many.
+  // Ends flows now, on both sides. Returns their number.
   std::size_t cut_if(
       const std::function<bool(const IpAddress& peer, const std::string& fqdn)>& which,
       const std::string& reason);

@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kIdAttempts = 8;
 
-// What stands in `buffer` as a whole message behind its length (RFC 1035 §4.2.2), if it does.
+// Takes a message with its length in front (RFC 1035 §4.2.2) off `buffer`, once it is whole.
 std::optional<Bytes> take_message(Bytes& buffer) {
   if (buffer.size() < 2) return std::nullopt;
   const std::size_t size = load_be<std::uint16_t>(buffer.data());
@@ -57,21 +57,21 @@ class Stub::Impl : public std::enable_shared_from_this<Stub::Impl> {
   const StubCounters& counters() const { return counters_; }
 
  private:
-  struct Question {  // by UDP, at a server
+  struct Question {  // a UDP question that waits for a server's answer
     Endpoint client;
     Bytes message;
     dns::Query query;
     std::size_t server = 0;
     Instant until;
   };
-  // A connection: one question at a time, its answer, then the next.
+  // A client's TCP connection: one question at a time, its answer, then the next question.
   struct Client {
     Endpoint peer;
     std::unique_ptr<runtime::TcpStream> stream;
     std::unique_ptr<runtime::TcpConnect> connecting;
     std::unique_ptr<runtime::TcpStream> server;
     Bytes received, from_server;
-    std::optional<Bytes> asked;  // what the server is asked now
+    std::optional<Bytes> asked;  // the question that a server is answering now
     dns::Query query;
     std::size_t next_server = 0;
     Instant until;
@@ -217,7 +217,7 @@ class Stub::Impl : public std::enable_shared_from_this<Stub::Impl> {
     if (!client.asked) client.stream->finish();
   }
 
-  // Answers what can be answered here; stops at the first question for a server.
+  // Answers the client's questions for names of the mesh, up to the first question for a server.
   void next_question(ClientId id) {
     Client& client = clients_.at(id);
     while (!client.asked) {
@@ -290,7 +290,7 @@ class Stub::Impl : public std::enable_shared_from_this<Stub::Impl> {
   Instant due_ = Instant::never();
   std::unique_ptr<runtime::UdpSocket> udp_, upstream_;
   std::unique_ptr<runtime::TcpListener> tcp_;
-  std::map<std::uint16_t, Question> questions_;  // by the id that the server sees
+  std::map<std::uint16_t, Question> questions_;  // by the id in the message to the server
   std::map<ClientId, Client> clients_;
   ClientId last_client_ = 0;
 };

@@ -1,10 +1,10 @@
-// The stub resolver: UDP and TCP on 127.0.0.153:53. What agent/dns says is the mesh's is answered
-// here and never leaves; all else goes to the servers that the machine had before, UDP as UDP and
-// TCP as TCP (a truncated answer makes the client come back by TCP).
+// The stub resolver: UDP and TCP on 127.0.0.153:53. Questions for names of the mesh (agent/dns) are
+// answered here and never leave the machine. Other questions go to the servers that the machine had
+// before, UDP as UDP and TCP as TCP (after a truncated answer the client asks again by TCP).
 //
-// A server that is silent for kServerPatience is passed over for this question; when the last one
-// is, the answer is SERVFAIL. The socket towards them lives while questions wait, so that its port
-// changes, and ids are random (RFC 5452 §9).
+// When a server is silent for kServerPatience, the question goes to the next server; after the last
+// server the answer is SERVFAIL. The UDP socket towards the servers exists only while questions
+// wait, so that its port changes often, and ids are random (RFC 5452 §9).
 #pragma once
 
 #include <functional>
@@ -20,27 +20,27 @@
 
 namespace culvert::tun {
 
-inline constexpr std::size_t kMaxQuestions = 256;    // waiting for a server; further: SERVFAIL
-inline constexpr std::size_t kMaxTcpClients = 32;    // further ones are closed at once
-inline constexpr Duration kServerPatience = 2s;      // of one server for one question
-inline constexpr Duration kTcpClientPatience = 10s;  // a connection's whole life
+inline constexpr std::size_t kMaxQuestions = 256;    // that wait for a server; more get SERVFAIL
+inline constexpr std::size_t kMaxTcpClients = 32;    // further connections are closed at once
+inline constexpr Duration kServerPatience = 2s;      // time of one server for one question
+inline constexpr Duration kTcpClientPatience = 10s;  // longest life of a client's connection
 
 struct StubOptions {
   Endpoint at;                    // port 53 of 127.0.0.153
-  std::vector<Endpoint> servers;  // none: what is not ours gets SERVFAIL
-  // What the program behind a question from `client` may know: asked for each question anew.
+  std::vector<Endpoint> servers;  // empty: names outside of the mesh get SERVFAIL
+  // The names that the program at `client` may know. Called for each question.
   std::function<dns::Names(const Endpoint& client, bool tcp)> names;
 };
 
 struct StubCounters {
   std::uint64_t questions = 0, answered = 0, forwarded = 0, failed = 0;
   std::uint64_t malformed = 0;  // from clients
-  std::uint64_t foreign = 0;    // datagrams from outside that answer nothing
+  std::uint64_t foreign = 0;    // datagrams that answer no question of ours
 };
 
 class Stub {
  public:
-  // kConflict: the port is taken; kDenied: it needs root or CAP_NET_BIND_SERVICE.
+  // kConflict: the port is in use. kDenied: port 53 needs root or CAP_NET_BIND_SERVICE.
   static Result<std::unique_ptr<Stub>> open(runtime::Loop& loop, Rng& rng, StubOptions options);
   ~Stub();
   Stub(const Stub&) = delete;

@@ -12,7 +12,7 @@ namespace culvert::tun {
 namespace {
 
 constexpr const char* kResolvConf = "/etc/resolv.conf";
-constexpr std::uint32_t kFirstTable = 0x63750000;  // "cu", and the interface's index
+constexpr std::uint32_t kFirstTable = 0x63750000;  // "cu"; the interface's index is added
 
 Error with_advice(Error error) {
   if (error.code == ErrorCode::kDenied) {
@@ -36,10 +36,10 @@ TunHost::TunHost(runtime::Loop& loop, TunHostOptions options, TunHostEvents even
 
 TunHost::~TunHost() {
   telling_.reset();
-  undo_.restore_resolver();  // first: nobody asks a stub that has gone
+  undo_.restore_resolver();  // before the stub ends, so that no program asks a dead stub
   stub_.reset();
   tun_.reset();
-  undo_.everything();  // the wall of the rules last: no packet goes elsewhere meanwhile
+  undo_.everything();  // rules last: until then mesh packets are unreachable, not misrouted
 }
 
 Result<std::unique_ptr<TunHost>> TunHost::open(runtime::Loop& loop, Rng& rng,
@@ -95,7 +95,8 @@ Status TunHost::set_up_names(Rng& rng) {
             " names culvert's resolver already: stop the other agent, or start the one that "
             "crashed once more with its --state (or start with --no-dns)");
   }
-  // It asks for everybody; what its answers lead to is the owner's alone.
+  // systemd-resolved asks for all users' programs, so everybody learns the names. The policy rules
+  // let only the owner's programs use the addresses.
   resolved_ = conf.names_resolved;
   auto stub = Stub::open(loop_, rng,
                          {{*parse_address(dns::kStubAddress), dns::kDnsPort},
@@ -129,8 +130,9 @@ void TunHost::watch() {
   watch_.arm_in(kWatchPeriod);
 }
 
-// The setting is the link's, so that it goes with the device and needs no undoing. One command a
-// round: the server, then the sites as routing domains.
+// Configures systemd-resolved. The setting belongs to the link, so it disappears with the device
+// and needs no undo. Each round runs one command: first the server, then the sites as routing
+// domains.
 void TunHost::tell_resolved() {
   if (telling_) return;
   std::vector<std::string> words;

@@ -1,10 +1,12 @@
-// TUN mode: the host's own programs reach granted services by address and by name. Owns the device,
-// its address, the mesh's route and rules, the stub resolver and the machine's resolver setting.
+// TUN mode: programs of the host reach granted services by address and by name. TunHost owns the
+// device, its address, the mesh's route and rules, the stub resolver and the machine's resolver
+// setting.
 //
-// The device carries every mesh packet of the laptop, and lwIP none: the proxies and forwards then
-// connect through the kernel like any program of the owner. So a packet needs no decision where it
-// belongs, there is one place where a flow is claimed and audited (its first packet, in the core),
-// and bulk transfers through the proxies gain the kernel's TCP and the device's offloads.
+// The device carries every mesh packet of the laptop, and lwIP none: the proxies and forwards
+// connect through the kernel like any program of the owner. This has three advantages:
+//   - no packet has to be assigned to one of two stacks;
+//   - a flow is claimed and audited in one place: at its first packet, in the core;
+//   - transfers through the proxies use the kernel's TCP and the device's offloads.
 #pragma once
 
 #include <functional>
@@ -21,27 +23,27 @@
 
 namespace culvert::tun {
 
-inline constexpr Duration kWatchPeriod = 2s;  // is resolv.conf still ours; which sites are there
+inline constexpr Duration kWatchPeriod = 2s;  // between checks of resolv.conf and of the sites
 
 struct TunHostOptions {
   std::string name;
   bool dns = true;
   runtime::Offloads offloads = {};
-  std::uint32_t owner = 0;  // uid of the only user (beside root) who is served
-  IpAddress address;        // of this node in the mesh
+  std::uint32_t owner = 0;  // uid of the only user that is served, besides root
+  IpAddress address;        // this node's address in the mesh
   std::string undo_folder;
 };
 struct TunHostEvents {
   std::function<void(std::span<const ByteView>)> packets;          // from the host's programs
-  std::function<bool(const Endpoint& client, bool tcp)> may_know;  // is it the owner's program?
-  std::function<dns::Names(bool granted)> names;  // false: without the granted services
+  std::function<bool(const Endpoint& client, bool tcp)> may_know;  // the owner's program is asking
+  std::function<dns::Names(bool granted)> names;  // `granted` false: without the granted services
   std::function<std::vector<std::string>()> sites;
   std::function<void()> gone;  // somebody has deleted the interface
 };
 
 class TunHost {
  public:
-  // Nothing stays behind when it fails; the error says what to do.
+  // On failure all changes are undone; the error says what to do.
   static Result<std::unique_ptr<TunHost>> open(runtime::Loop& loop, Rng& rng,
                                                TunHostOptions options, TunHostEvents events);
   ~TunHost();  // undoes everything
@@ -65,9 +67,9 @@ class TunHost {
   Undo undo_;
   std::unique_ptr<runtime::Tun> tun_;
   std::unique_ptr<Stub> stub_;
-  std::vector<ByteView> packets_;  // of one batch
+  std::vector<ByteView> packets_;  // the packets of one batch
   runtime::Timer watch_;
-  bool rewritten_ = false;         // resolv.conf, and not known to be changed by somebody else
+  bool rewritten_ = false;         // resolv.conf has our text, as far as is known
   bool resolved_ = false;          // systemd-resolved asks the stub
   std::vector<std::string> told_;  // the sites that systemd-resolved knows
   std::unique_ptr<runtime::Process> telling_;

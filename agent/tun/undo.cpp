@@ -21,9 +21,10 @@
 namespace culvert::tun {
 namespace {
 
-constexpr std::uint32_t kPriority = 5207;  // before the tables main and default
+constexpr std::uint32_t kPriority = 5207;  // before the rules of the tables main and default
 
-// Rules go with the boot and the network namespace; elsewhere a record of them means nothing.
+// Names the present boot and network namespace. Rules exist only in one boot and one namespace, so
+// a record from another boot or namespace is void.
 std::string where() {
   std::string boot = "?";
   if (const auto id = runtime::read_file("/proc/sys/kernel/random/boot_id")) {
@@ -49,10 +50,11 @@ std::vector<runtime::Rule> kernel_rules(const MeshRules& rules) {
   wall.users.reset();
   wall.action = runtime::Rule::Action::kUnreachable;
   if (rules.owner == 0) return {wall, owner};
-  return {wall, root, owner};  // the wall first: nobody gets through meanwhile
+  return {wall, root, owner};  // the wall is added first, so that no other user gets through
 }
 
-// In place: a rename would fail on a bind mount, and would cut off whoever watches the file.
+// Writes the file in place: a rename would fail on a bind mount, and programs that watch the file
+// would miss the change.
 int write_in_place(const std::string& path, const std::string& content) {
   const int descriptor = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
   if (descriptor < 0) return errno;
@@ -105,12 +107,12 @@ void Undo::remove_rules() {
   words >> rules.table >> rules.owner >> boot >> place;
   if (words && boot + " " + place == where()) {
     auto undo = kernel_rules(rules);
-    std::reverse(undo.begin(), undo.end());  // the wall last
+    std::reverse(undo.begin(), undo.end());  // the wall is removed last
     for (const auto& rule : undo) {
       const auto removed = runtime::remove_rule(rule);
       if (removed || removed.error().code == ErrorCode::kNotFound) continue;
       runtime::log::warn("a routing rule stays", {{"why", removed.error()}});
-      return;  // the record too: the next start tries again
+      return;  // the record stays too, so that the next start tries again
     }
   }
   strike_out(file("rules"));
@@ -160,7 +162,7 @@ bool Undo::everything() {
   if (::stat(folder_.c_str(), &facts) != 0) return false;
   restore_resolver();
   remove_rules();
-  ::rmdir(folder_.c_str());  // stays while a record does
+  ::rmdir(folder_.c_str());  // fails while the folder has a record
   return true;
 }
 

@@ -1,9 +1,9 @@
-// What TUN mode changes on the machine and would outlive the process: policy rules and resolv.conf.
-// Each change is recorded in a folder of the state directory before it is made and struck out after
-// it is undone, so that the next start can undo what a crash has left.
+// Undoes the changes of TUN mode that would outlive the process: policy rules and resolv.conf. Each
+// change is recorded in a folder of the state directory before it is made, and the record is
+// removed after the undo. So the next start can undo changes that a crash has left. The records:
 //
 //   rules              table, owner's uid, boot and network namespace of the policy rules
-//   resolv.conf        the text before
+//   resolv.conf        the text before the change
 //   resolv.conf.ours   the text that we wrote
 #pragma once
 
@@ -14,9 +14,9 @@
 
 namespace culvert::tun {
 
-// fd63:756c:7665::/48 leads into `table` for the owner's programs and for root (who may become the
-// owner, and in whose name the kernel itself answers); everybody else's packets, and those that the
-// machine would pass on for others, are unreachable.
+// Policy rules for fd63:756c:7665::/48. Packets of the owner's programs and of root use `table`
+// (root may become the owner, and the kernel itself answers as root). Packets of other users, and
+// forwarded packets of other machines, are unreachable.
 struct MeshRules {
   std::uint32_t table = 0;
   std::uint32_t owner = 0;
@@ -30,10 +30,10 @@ class Undo {
   void remove_rules();
 
   Status rewrite_resolver(const std::string& before, const std::string& ours);
-  bool resolver_is_ours() const;  // the text is still what we wrote
+  bool resolver_is_ours() const;  // resolv.conf still has the text that we wrote
   void restore_resolver();
 
-  // What is recorded, by this process or by one before; false: nothing was.
+  // Undoes all recorded changes, of this process or an earlier one. False: there was no record.
   bool everything();
 
  private:

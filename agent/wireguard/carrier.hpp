@@ -13,9 +13,9 @@ namespace culvert::agent {
 
 class Carrier {
  public:
-  // Valid until the next call.
+  // The result is valid until the next call.
   std::span<wireguard::Incoming> incoming(std::span<runtime::Datagram> datagrams);
-  // Empties `out`; datagrams go nowhere without a socket.
+  // Sends the content of `out` and clears it. Without a socket (null) the datagrams are dropped.
   void flush(wireguard::Output& out, runtime::Tun& tun, runtime::UdpSocket* udp);
 
  private:

@@ -1,4 +1,4 @@
-// What `wg` asks for, and the sockets and keys that it changes.
+// Carries out the requests of `wg`, which change sockets and keys.
 #include <utility>
 
 #include "agent/wireguard/tunnel.hpp"
@@ -39,13 +39,13 @@ Bytes Tunnel::answer(uapi::Request request) {
   return uapi::render_errno(error);
 }
 
-// First what the system may refuse, so that a refusal changes nothing.
+// First makes the changes that the system may refuse, so that a refusal leaves the rest unchanged.
 uapi::Errno Tunnel::set(uapi::SetRequest& request) {
   if (request.listen_port && !set_port(*request.listen_port)) return uapi::Errno::kPortInUse;
   if (request.fwmark && !set_mark(*request.fwmark)) return uapi::Errno::kPortInUse;
   if (request.private_key) set_private_key(std::move(*request.private_key));
   const auto error = uapi::apply_peers(device_, loop_.now(), request);
-  on_timer();  // keepalives that were asked for, and the next deadline
+  on_timer();  // sends keepalives that the request asked for, and sets the next deadline
   return error;
 }
 
@@ -61,7 +61,7 @@ bool Tunnel::set_port(std::uint16_t port) {
   return false;
 }
 
-// The old socket serves until the new one is there.
+// Opens a new socket. The old socket is used until the new one is open.
 Status Tunnel::open_udp(std::uint16_t port) {
   auto udp = runtime::UdpSocket::open(
       loop_, {IpAddress{}, port},

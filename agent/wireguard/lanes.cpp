@@ -1,4 +1,4 @@
-// A tunnel's further lanes: what they report, and what they are told.
+// A tunnel's further lanes: takes their reports and sends them changes.
 #include <utility>
 
 #include "agent/wireguard/tunnel.hpp"
@@ -23,7 +23,8 @@ Status Tunnel::open_lanes(std::size_t count, const wireguard::DeviceOptions& dev
   return {};
 }
 
-// Timers and statistics can wait for a moment: many batches in one go.
+// A lane has mail. Reports about timers and statistics wait for kReportDelay, so that many batches
+// are handled together.
 void Tunnel::mail_came(bool urgent) {
   if (!urgent) {
     if (!reports_timer_.armed()) reports_timer_.arm_in(kReportDelay);
@@ -41,7 +42,8 @@ void Tunnel::take_mail() {
     device_.apply(loop_.now(), mail.reports, out_);
     std::vector<wireguard::Incoming> messages;
     for (auto& each : mail.messages) messages.push_back({each.from, each.bytes, each.ecn});
-    device_.receive(loop_.now(), messages, out_);  // no packets in them: nothing refers to `mail`
+    device_.receive(loop_.now(), messages,
+                    out_);  // handshakes only: `out_` does not refer to `mail`
   }
 }
 
@@ -52,7 +54,8 @@ void Tunnel::tell_lanes() {
   for (auto& lane : lanes_) lane->change(changes);
 }
 
-// The port that the device's own new socket has. All or none.
+// Opens a socket for each lane on the port of the device's own new socket. All lanes get a new
+// socket, or none.
 Status Tunnel::open_lane_sockets(const Endpoint& at) {
   Status opened;
   for (auto& lane : lanes_) {

@@ -38,7 +38,7 @@ void set_log_level() {
   }
 }
 
-// An error names the variable or option that it came from.
+// Adds to an error the name of the variable or option that caused it.
 Error about(const std::string& name, Error error) {
   error.message = name + ": " + error.message;
   return error;
@@ -69,7 +69,7 @@ Result<TunnelOptions> read_options(const WireguardOptions& options) {
   return TunnelOptions{options.interface, *offloads, *lanes};
 }
 
-// Says once how the start went: to the process that waits, or on standard error.
+// Reports once whether the start succeeded: to the parent process that waits, or on standard error.
 using Report = std::function<void(const Status&)>;
 
 int serve(const WireguardOptions& wanted, const Report& report) {
@@ -103,10 +103,10 @@ int failed(std::string_view why) {
   return cli::kExitFailed;
 }
 
-// Standard input and output go; standard error stays for the log where one was asked for.
+// Closes standard input and output. Standard error stays open if LOG_LEVEL asks for a log.
 void leave_terminal() {
   ::setsid();
-  if (::chdir("/") != 0) return;  // always there
+  if (::chdir("/") != 0) return;  // "/" always exists
   const int nowhere = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   if (nowhere < 0) return;
   ::dup2(nowhere, STDIN_FILENO);
@@ -116,7 +116,8 @@ void leave_terminal() {
   ::close(nowhere);
 }
 
-// What the child writes until it closes the pipe: one byte, or the reason why it cannot run.
+// The byte that the child writes to the pipe after its start. Otherwise it writes the reason why it
+// cannot run.
 constexpr char kStarted = '\0';
 
 int wait_for_start(int pipe) {
@@ -153,7 +154,7 @@ int run_wireguard(const WireguardOptions& options) {
   leave_terminal();
   return serve(options, [end = pipe[1]](const Status& started) {
     const std::string said = started ? std::string(1, kStarted) : started.error().message;
-    if (::write(end, said.data(), said.size()) < 0) return;  // nobody waits any more
+    if (::write(end, said.data(), said.size()) < 0) return;  // the parent has ended
     ::close(end);
   });
 }

@@ -79,7 +79,8 @@ void Tunnel::on_timer() {
   flush();
 }
 
-// Lanes are told before a peer can know: see wireguard/lane.hpp.
+// Sends the changes to the lanes before the datagrams leave: a lane must know a session before the
+// peer does (proto/wireguard/lane.hpp).
 void Tunnel::flush() {
   tell_lanes();
   carrier_.flush(out_, *tun_, udp_.get());
@@ -89,7 +90,8 @@ void Tunnel::flush() {
 void Tunnel::link_changed(const runtime::LinkState& link) {
   if (link.mtu != 0) device_.set_mtu(link.mtu);
   tell_lanes();
-  // In another namespace it is taken as up: it is of no use down, and the socket stays in this one.
+  // After a move to another network namespace the interface's state is unknown and taken as up. The
+  // socket stays in this namespace.
   const bool up = link.up || link.left;
   if (std::exchange(up_, up) == up) return;
   if (up_) {

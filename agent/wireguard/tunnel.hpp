@@ -1,13 +1,13 @@
 // A WireGuard interface of the system: a TUN device, a UDP socket, and between them a
-// wireguard::Device that `wg` configures through a Unix socket. One loop, one thread; with further
-// lanes (tunnel_lane.hpp) each of those a queue, a socket and a thread more, while sessions, timers
-// and configuration stay here.
+// wireguard::Device that `wg` configures through a Unix socket. One loop, one thread. Each further
+// lane (tunnel_lane.hpp) has a queue of the device, a socket and a thread of its own; sessions,
+// timers and configuration stay with the Tunnel.
 //
-// Packets stay in batches from end to end: what one wake-up of the TUN device gives is sealed as
-// one batch and leaves in one send; what one wake-up of the UDP socket gives is opened as one batch
-// and goes to the TUN device in one write.
+// Packets stay in batches from end to end. The packets of one wake-up of the TUN device are sealed
+// as one batch and leave in one send; the datagrams of one wake-up of the UDP socket are opened as
+// one batch and go to the TUN device in one write.
 //
-// The UDP socket is open while the interface is up. Without a private key everything is dropped.
+// The UDP socket is open while the interface is up. Without a private key all packets are dropped.
 #pragma once
 
 #include <functional>
@@ -29,7 +29,7 @@
 
 namespace culvert::agent {
 
-// Where `wg` looks for a userspace interface's socket.
+// The path at which `wg` looks for the socket of a userspace interface.
 std::string wireguard_socket_path(const std::string& interface);
 
 struct TunnelOptions {
@@ -45,7 +45,7 @@ class Tunnel {
   // How old the lanes' reports of traffic may be when `wg show` asks for them.
   static constexpr Duration kReportDelay = 100ms;
 
-  // `ended`: the interface or its socket was removed by somebody; the reason. May come repeatedly.
+  // `ended`: somebody removed the interface or its socket; `why` tells which. May come repeatedly.
   using Ended = std::function<void(const std::string& why)>;
   static Result<std::unique_ptr<Tunnel>> open(runtime::Loop& loop, Rng& rng,
                                               const TunnelOptions& options, Ended ended);
@@ -84,9 +84,9 @@ class Tunnel {
   Rng& rng_;
   runtime::Offloads offloads_;
   Ended ended_;
-  std::optional<crypto::Secret32> private_key_;  // none: the device has one that nobody knows
+  std::optional<crypto::Secret32> private_key_;  // nothing: the device has a random key
   wireguard::Device device_;
-  std::uint16_t port_ = 0;  // 0: the system chooses, then it stays
+  std::uint16_t port_ = 0;  // 0: the system will choose a port, which then stays
   std::uint32_t mark_ = 0;
   bool up_ = false;
 
@@ -99,7 +99,7 @@ class Tunnel {
   runtime::Timer reports_timer_;
   wireguard::Output out_;
   Carrier carrier_;
-  std::shared_ptr<int> here_ = std::make_shared<int>();  // for what lanes post: not after our end
+  std::shared_ptr<int> here_ = std::make_shared<int>();  // once destroyed, lanes' posts do nothing
   std::vector<std::unique_ptr<TunnelLane>> lanes_;
 };
 

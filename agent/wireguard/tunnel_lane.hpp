@@ -1,5 +1,5 @@
-// One more lane of a tunnel: a thread with a queue of the TUN device, a UDP socket of the tunnel's
-// port, and a wireguard::Lane between them. All of this is called on the tunnel's thread.
+// One more lane of a tunnel: a thread with a queue of the TUN device, a UDP socket on the tunnel's
+// port, and a wireguard::Lane between them. The public functions are called on the tunnel's thread.
 #pragma once
 
 #include <functional>
@@ -13,11 +13,11 @@
 
 namespace culvert::agent {
 
-// What a lane has for the tunnel's device.
+// A lane's handshake messages and reports for the tunnel's device.
 struct LaneMail {
-  static constexpr std::size_t kMaxMessages = 1024;  // further ones are dropped, as on the wire
+  static constexpr std::size_t kMaxMessages = 1024;  // further messages are dropped
 
-  struct Message {  // of a handshake
+  struct Message {  // a handshake message
     Endpoint from;
     Bytes bytes;
     std::uint8_t ecn = 0;
@@ -31,7 +31,7 @@ struct LaneMail {
 
 class TunnelLane {
  public:
-  // Called on the lane's thread, when there is mail where none was, or it has become urgent.
+  // Called on the lane's thread when an empty mailbox gets mail, and when mail becomes urgent.
   using Mail = std::function<void(bool urgent)>;
   static Result<std::unique_ptr<TunnelLane>> open(const runtime::TunOptions& tun,
                                                   const wireguard::DeviceOptions& device,
@@ -40,21 +40,21 @@ class TunnelLane {
   TunnelLane& operator=(const TunnelLane&) = delete;
   ~TunnelLane();
 
-  // These wait for the thread. A new socket is opened beside the old one, and takes its place or
-  // goes by settle_udp().
+  // These four functions wait for the lane's thread. open_udp() opens a new socket beside the old
+  // one; settle_udp() then uses the new socket or closes it.
   Status open_udp(const Endpoint& at, std::uint32_t mark, const runtime::Offloads& offloads);
   void settle_udp(bool use_new);
   void close_udp();
   Status set_mark(std::uint32_t mark);
 
-  void set_working(bool working);  // false, at first: everything is dropped
-  // Known to the lane before it touches another packet.
+  void set_working(bool working);  // false, as at the beginning: all packets are dropped
+  // The lane applies the changes before its next packet.
   void change(const wireguard::LaneChanges& changes);
   bool take(LaneMail& out) { return mail_.take(out); }
 
  private:
   explicit TunnelLane(Mail mail) : announce_(std::move(mail)) {}
-  // On the lane's thread.
+  // These four functions run on the lane's thread.
   void from_tun(std::span<const RoomyPacket> packets);
   void from_udp(std::span<runtime::Datagram> datagrams);
   void read_changes();
@@ -63,7 +63,7 @@ class TunnelLane {
   Mail announce_;
   Mailbox<wireguard::LaneChanges> changes_;
   Mailbox<LaneMail> mail_;
-  std::unique_ptr<wireguard::Lane> lane_;  // from here: the thread's
+  std::unique_ptr<wireguard::Lane> lane_;  // the members from here to rest_: used on thread_ only
   std::unique_ptr<runtime::Tun> tun_;
   std::unique_ptr<runtime::UdpSocket> udp_;
   std::unique_ptr<runtime::UdpSocket> opened_udp_;

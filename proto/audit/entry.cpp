@@ -79,7 +79,7 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
-// U+FFFD in place of each byte that belongs to no character.
+// `text` with U+FFFD in place of each byte that belongs to no character.
 std::string cleaned(std::string_view text) {
   std::string out;
   while (!text.empty()) {
@@ -94,14 +94,14 @@ std::string cleaned(std::string_view text) {
   return out;
 }
 
-// The first half, without half a character at its end.
+// Cuts `text` to its first half, before a character that the cut would split.
 void halve(std::string& text) {
   auto size = text.size() / 2;
   while (size > 0 && (static_cast<std::uint8_t>(text[size]) & 0xC0U) == 0x80U) --size;
   text.resize(size);
 }
 
-// Loose; that the spelling is the one that render() uses is checked on the whole line.
+// Accepts more spellings than render() writes; parse_entry() checks the spelling of the whole line.
 std::optional<std::string> unescape(std::string_view value) {
   std::string out;
   for (std::size_t i = 0; i < value.size(); ++i) {
@@ -134,7 +134,7 @@ std::string render_whole(const Entry& entry) {
 
 tl::unexpected<Error> malformed() { return fail(ErrorCode::kInvalid, "audit: malformed entry"); }
 
-// The next word; `rest` moves past it and its space.
+// Takes the next word off `rest`, with the space after the word.
 std::string_view word(std::string_view& rest) {
   const auto space = rest.find(' ');
   const auto out = rest.substr(0, space);

@@ -2,9 +2,9 @@
 //
 //   2026-11-21T15:00:00Z flow-open who=alice@vendor.example grant=01KAPJ… service=api.acme… …
 //
-// Time and kind, then `field=value` in the order of the struct, each preceded by one space and
-// absent when empty (zero for the counts). Values are UTF-8; in them every byte but printable
-// ASCII, and space, '%' and '=', is written as %XX (upper-case hex). Strict both ways:
+// Time and kind, then `field=value` in the order of the struct. One space precedes each field; an
+// empty field, and a count of zero, is absent. Values are UTF-8. In a value, space, '%', '=' and
+// every byte that is not printable ASCII is written as %XX (upper-case hex). Strict both ways:
 // render(parse(t)) == t.
 #pragma once
 
@@ -32,7 +32,7 @@ enum class Kind {
   kGrantEnded,
   kFlowOpen,
   kFlowClose,
-  kFlowGroup,  // `count` further openings that an opening entry announced, and their bytes
+  kFlowGroup,  // `count` further flows that an earlier kFlowOpen announced, and their bytes
   kFlowDenied,
   kLeaseLapsed,
   kLock,
@@ -48,31 +48,31 @@ struct Entry {
   std::string who;          // person, or node name where no person acts
   std::string device;       // ed25519:…, the key that acted
   std::string site;         // FQDN suffix
-  std::string grant;        // its ULID
+  std::string grant;        // the grant's ULID
   std::string service;      // FQDN
   std::string outcome;      // ok, denied, expired, revoked, …
   std::string detail;       // free text: reason, path, upstream's error
-  std::uint64_t count = 0;  // of openings that are not listed one by one
+  std::uint64_t count = 0;  // flows that are not listed one by one
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
 
   friend bool operator==(const Entry&, const Entry&) = default;
 };
 
-// Fields are cut from the longest where the line would pass kMaxEntryLine.
+// Cuts the longest fields when the line would be longer than kMaxEntryLine.
 std::string render(const Entry& entry);
-bool is_utf8(const Entry& entry);  // each text field is
+bool is_utf8(const Entry& entry);  // true: each text field is UTF-8
 void make_utf8(Entry& entry);      // U+FFFD in place of each byte that belongs to no character
 Result<Entry> parse_entry(std::string_view line);
 
-// What a reader asks for; empty fields match all.
+// The entries that a reader asks for; an empty field matches all.
 struct Query {
   std::optional<WallTime> since = {};
   std::optional<WallTime> until = {};
   std::string who = {};
   std::string grant = {};
   std::string service = {};
-  std::size_t limit = 1000;  // the newest ones, oldest first
+  std::size_t limit = 1000;  // at most the newest `limit` entries, in order from the oldest
 };
 bool matches(const Query& query, const Entry& entry);
 

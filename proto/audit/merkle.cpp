@@ -16,7 +16,8 @@ crypto::Hash node_hash(const crypto::Hash& left, const crypto::Hash& right) {
   return crypto::sha256({kNode, left.view(), right.view()});
 }
 
-// Adding one is carrying in binary: two neighbours that make a complete subtree become it.
+// Works like a carry in binary addition: two neighbours that form a complete subtree are merged
+// into it, again and again.
 bool Subtrees::add(const Subtree& next) {
   const bool power = next.leaves != 0 && (next.leaves & (next.leaves - 1)) == 0;
   if (next.first != end_ || !power || next.first % next.leaves != 0 ||

@@ -14,7 +14,8 @@ std::uint64_t split_of(std::uint64_t count) {
 
 bool is_power(std::uint64_t number) { return (number & (number - 1)) == 0; }
 
-// A leaf's number and the last one's, as both climb to the root.
+// The number of a node and of the last node at one level of the tree, on the way from a leaf to the
+// root.
 struct Climb {
   std::uint64_t node;
   std::uint64_t last;
@@ -24,7 +25,7 @@ struct Climb {
     node >>= 1U;
     last >>= 1U;
   }
-  void up_to_right() {  // past the levels at which the node has no sibling
+  void up_to_right() {  // skips the levels at which the node has no sibling
     while ((node & 1U) == 0 && node != 0) up();
   }
 };
@@ -61,7 +62,7 @@ std::vector<Span> consistency_spans(std::uint64_t old_size, std::uint64_t size) 
       at.begin = middle;
     }
   }
-  if (at.begin != 0) out.push_back(at);  // else it is the old root, which the reader has
+  if (at.begin != 0) out.push_back(at);  // a span from 0 is the old root, which the reader has
   std::reverse(out.begin(), out.end());
   return out;
 }

@@ -17,17 +17,20 @@ struct Span {  // of leaves
   std::uint64_t end = 0;
   friend bool operator==(const Span&, const Span&) = default;
 };
-// The spans whose hashes are the proof, in its order. index < size; old_size <= size.
+// The spans of leaves whose hashes are the proof, in the order of the proof. index < size;
+// old_size <= size.
 std::vector<Span> inclusion_spans(std::uint64_t index, std::uint64_t size);
 std::vector<Span> consistency_spans(std::uint64_t old_size, std::uint64_t size);
 
-// Makes a proof of subtrees that come from left to right and cover the whole log.
+// Makes a proof from subtrees. The caller adds subtrees from left to right until they cover the
+// whole log.
 class ProofMaker {
  public:
   explicit ProofMaker(const std::vector<Span>& spans);
-  // No span has only a part of one of these subtrees; else their leaves themselves are needed.
+  // True when each subtree lies wholly inside or outside of each span. False: the caller must add
+  // the single leaves instead.
   bool can_use(const Subtrees& subtrees) const;
-  void add(const Subtree& next);  // passed over where no span needs it
+  void add(const Subtree& next);  // ignores a subtree that no span needs
   Result<Proof> take() const;     // kNotFound: leaves are missing
 
  private:

@@ -1,5 +1,5 @@
-// Where audit entries go. Whoever opens something appends first and goes on only when that returns
-// without error; whoever ends something acts first and appends after.
+// Where audit entries go. A caller that opens something appends the entry first and goes on only
+// when append() returns without error. A caller that ends something acts first and appends after.
 #pragma once
 
 #include <span>
@@ -13,7 +13,7 @@ namespace culvert::audit {
 
 enum class Purpose {
   kOpening,  // something is about to be allowed: refused when space runs out
-  kEnding,   // something has ended: may use the space that is held back for this
+  kEnding,   // something has ended: may use the space that is held back for endings
 };
 
 class Sink {
@@ -23,7 +23,8 @@ class Sink {
   Sink& operator=(const Sink&) = delete;
   virtual ~Sink() = default;
 
-  // All entries are durable on return, or none counts and the error says what to do.
+  // On success all entries are durable. On error none of them counts, and the error says what to
+  // do.
   virtual Status append(std::span<const Entry> entries, Purpose purpose) = 0;
   Status append(const Entry& entry, Purpose purpose) { return append({&entry, 1}, purpose); }
 
@@ -31,7 +32,8 @@ class Sink {
   virtual Result<std::vector<Entry>> read(const Query& query) const = 0;
 };
 
-// For tests and the simulator: survives what the owner lets it survive.
+// For tests and the simulator: keeps the entries in memory, for as long as the owner keeps the
+// object.
 class MemorySink final : public Sink {
  public:
   using Sink::append;
@@ -40,8 +42,8 @@ class MemorySink final : public Sink {
   Result<std::vector<Entry>> read(const Query& query) const override;
 
   const std::vector<Entry>& entries() const { return entries_; }
-  void set_failing(bool failing) { failing_ = failing; }  // as a full disk would; endings pass
-  std::uint64_t refused() const { return refused_; }      // appends, for that reason
+  void set_failing(bool failing) { failing_ = failing; }  // acts like a full disk; endings pass
+  std::uint64_t refused() const { return refused_; }      // appends refused by set_failing()
 
  private:
   std::vector<Entry> entries_;

@@ -1,5 +1,5 @@
-// Memory for many pieces that are given up together. Once it has grown to the traffic, nothing is
-// allocated any more.
+// Memory for many pieces that are freed together. Once the arena has grown to the traffic, it
+// allocates nothing more.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ class Arena {
   void clear();
 
  private:
-  static constexpr std::size_t kKeptChunks = 16;  // over a clear(); more are given back
+  static constexpr std::size_t kKeptChunks = 16;  // clear() keeps so many and frees the rest
 
   std::vector<std::unique_ptr<std::uint8_t[]>> chunks_;
   std::size_t chunk_ = 0;  // index of the chunk in use

@@ -1,4 +1,4 @@
-// ASCII words as protocols compare them: case aside, and no other letter than A to Z has a case.
+// ASCII words as protocols compare them: without regard to case, where only A to Z have a case.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +21,7 @@ inline bool same_word(std::string_view a, std::string_view b) {
                     [](char x, char y) { return to_lower(x) == to_lower(y); });
 }
 
-// Without the spaces and tabs at both ends.
+// `text` without the spaces and tabs at both ends.
 inline std::string_view trim(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);

@@ -4,7 +4,7 @@
 //   a good connection was lost      one draw from [0, kSpread]: a restart of the server is seen by
 //                                   all at the same time
 //   an attempt failed               kFirst, doubling to kSteady; after kLongAbsence on to kMax;
-//                                   each drawn from [half, whole]
+//                                   each wait is drawn from [half, whole] of that value
 //
 // A connection that did not last kGood is a failed attempt: a server that takes everyone and drops
 // everyone is not hammered.

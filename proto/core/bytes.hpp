@@ -89,7 +89,7 @@ class Reader {
   }
   ByteView rest() const { return rest_; }
   bool ok() const { return ok_; }                     // no read went past the end
-  bool done() const { return ok_ && rest_.empty(); }  // … and nothing is left
+  bool done() const { return ok_ && rest_.empty(); }  // no read went past the end, nothing is left
 
  private:
   ByteView rest_;

@@ -23,7 +23,7 @@ bool Codel::drop(Instant now, Duration waited, bool few) {
     drop_at_ = next_drop();
     return true;
   }
-  // Begins where it ended, if that is not long ago.
+  // Dropping that ended not long ago begins again at the rate that it had reached.
   const std::uint32_t learned = count_ - count_before_;
   const bool recent = now - drop_at_ < 16 * kInterval;
   count_ = recent && learned > 1 ? learned : 1;

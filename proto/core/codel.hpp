@@ -1,6 +1,6 @@
-// CoDel's control law (RFC 8289, section 5): of a queue that packets have waited in for longer than
-// `target` for a whole `interval`, it drops one, then more and more often until the wait is below
-// the target again. Bursts pass. Pure; one object a queue.
+// CoDel's control law (RFC 8289, section 5). Once packets have waited in a queue for longer than
+// kTarget during a whole kInterval, CoDel drops one packet, then more and more often until the wait
+// is below kTarget again. Short bursts pass. Pure; each queue has its own object.
 #pragma once
 
 #include <cstdint>
@@ -14,18 +14,18 @@ class Codel {
   static constexpr Duration kTarget = 5ms;
   static constexpr Duration kInterval = 100ms;
 
-  // For each packet that leaves the queue, after it has waited so long. True: it is to be dropped
-  // (or marked), and the next to be asked for. `few`: hardly more than one packet is left behind
-  // it, so there is nothing to shorten.
+  // Called for each packet that leaves the queue; `waited` is the packet's time in the queue. True:
+  // drop the packet (or mark it), and call drop() for the next packet. `few`: hardly more than one
+  // packet is left in the queue, so there is nothing to shorten.
   bool drop(Instant now, Duration waited, bool few);
 
  private:
-  Instant next_drop() const;  // of count_, from drop_at_
+  Instant next_drop() const;  // drop_at_ and the interval that count_ gives
 
-  Instant above_since_ = Instant::never();  // the wait is above the target since
+  Instant above_since_ = Instant::never();  // since when the wait has been above kTarget
   Instant drop_at_;
-  std::uint32_t count_ = 0;         // drops since dropping began …
-  std::uint32_t count_before_ = 0;  // … and what it began with
+  std::uint32_t count_ = 0;         // sets the drop rate; grows by one with each further drop
+  std::uint32_t count_before_ = 0;  // the value of count_ when dropping began
   bool dropping_ = false;
 };
 

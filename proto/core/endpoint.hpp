@@ -29,7 +29,7 @@ struct IpAddress {
   }
 
   friend auto operator<=>(const IpAddress&, const IpAddress&) = default;
-  // By words: compared for each packet.
+  // Compares 8 bytes at a time, because addresses are compared for each packet.
   friend bool operator==(const IpAddress& a, const IpAddress& b) {
     return load_le<std::uint64_t>(a.bytes.data()) == load_le<std::uint64_t>(b.bytes.data()) &&
            load_le<std::uint64_t>(a.bytes.data() + 8) == load_le<std::uint64_t>(b.bytes.data() + 8);

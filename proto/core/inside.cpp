@@ -22,7 +22,7 @@ bool leads_inside(const IpAddress& address) {
   if (std::equal(kNat64.begin(), kNat64.end(), bytes.begin())) return embedded(12);
   if (std::equal(kCompatible.begin(), kCompatible.end(), bytes.begin())) return embedded(12);
   if (bytes[0] == 0x20 && bytes[1] == 0x02) return embedded(2);
-  // The local-use prefix of RFC 8215 stands for whatever the network makes of it.
+  // 64:ff9b:1::/48, the local-use prefix of RFC 8215: each network decides what the addresses mean.
   if (std::equal(kNat64.begin(), kNat64.begin() + 4, bytes.begin()) && bytes[5] == 1) return true;
   return (bytes[0] & 0xFEU) == 0xFC || (bytes[0] == 0xFE && (bytes[1] & 0xC0U) == 0xC0);
 }

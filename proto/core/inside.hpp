@@ -1,4 +1,4 @@
-// Addresses that somebody outside must not make this machine connect to.
+// Addresses that an outsider must not make this machine connect to.
 #pragma once
 
 #include <algorithm>
@@ -9,12 +9,13 @@
 
 namespace culvert {
 
-// The address means something inside a machine or a private network only, or reaches one that does:
-// loopback, link-local, unspecified (it reaches this machine), private (RFC 1918, RFC 4193,
-// site-local), shared (RFC 6598); also inside an IPv6 address that stands for IPv4 (RFC 6052,
-// RFC 8215, RFC 3056, ::a.b.c.d).
+// True for an address that has a meaning only inside a machine or a private network:
+//   - loopback, link-local, unspecified (connecting to it reaches this machine);
+//   - private (RFC 1918, RFC 4193, site-local), shared (RFC 6598);
+//   - an IPv6 address that stands for such an IPv4 address (RFC 6052, RFC 8215, RFC 3056,
+//     ::a.b.c.d).
 bool leads_inside(const IpAddress& address);
-// The same, except where one of the prefixes permits the address.
+// As leads_inside(address), but false for an address that one of the `permitted` prefixes contains.
 inline bool leads_inside(const IpAddress& address, std::span<const Prefix> permitted) {
   return leads_inside(address) &&
          std::none_of(permitted.begin(), permitted.end(),

@@ -1,5 +1,5 @@
-// A value that some threads add to and one takes: whatever merges. Costs the reader one atomic load
-// while there is nothing.
+// A value that some threads add to and one thread takes. Additions merge into the one value. While
+// the mailbox is empty, take() costs one atomic load.
 #pragma once
 
 #include <atomic>
@@ -12,14 +12,14 @@ namespace culvert {
 template <class T>
 class Mailbox {
  public:
-  // `add(T&)` under the lock; its result, if any, is handed back.
+  // Calls `add(T&)` under the lock and returns its result, if any.
   template <class Add>
   auto put(Add add) {
     const MutexLock lock(mutex_);
     filled_.store(true, std::memory_order_release);
     return add(content_);
   }
-  // False: there was nothing. Else `out` has all that was there, and the box is empty.
+  // True: `out` has the whole content, and the mailbox is empty. False: the mailbox was empty.
   bool take(T& out) {
     if (!filled_.load(std::memory_order_acquire)) return false;
     const MutexLock lock(mutex_);

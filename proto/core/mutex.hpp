@@ -1,5 +1,6 @@
-// std::mutex with the annotations of clang's -Wthread-safety, which libstdc++'s lacks: what a mutex
-// guards says so, and an access without it does not compile.
+// std::mutex with the annotations of clang's -Wthread-safety, which libstdc++'s mutex lacks. A
+// member that a mutex guards is declared CULVERT_GUARDED_BY(mutex); clang refuses to compile an
+// access to the member without the lock.
 #pragma once
 
 #include <mutex>

@@ -16,7 +16,7 @@ struct Prefix {
   std::uint8_t length = 0;  // 0 to 32 for IPv4, 0 to 128 for IPv6
 
   static Prefix host(const IpAddress& address);  // /32 or /128
-  // Zeroes the bits after `length`; nothing when it is longer than the address.
+  // Zeroes the bits after `length`; nothing when `length` is longer than the address.
   static std::optional<Prefix> of(const IpAddress& address, unsigned length);
   bool contains(const IpAddress& other) const;  // families never match each other
 

@@ -8,15 +8,15 @@
 
 namespace culvert {
 
-// At most `burst` at once, then one every `interval`; a burst of 0 lets nothing through. It begins
-// with all of its burst. What is not the same each time says its cost: how long it takes to come
-// back.
+// Lets at most `burst` through at once, then one every `interval`. The bucket begins full; a burst
+// of 0 lets nothing through. A cost is the time in which the bucket refills what was taken:
+// take(now) costs one interval, other costs are given.
 class RateLimit {
  public:
   RateLimit(Duration interval, std::int64_t burst) : interval_(interval), room_(interval * burst) {}
 
   bool take(Instant now) { return take(now, interval_); }
-  // `reserve` of the room is left to others.
+  // Leaves `reserve` of the room to other callers.
   bool take(Instant now, Duration cost, Duration reserve = {}) {
     const auto begin = std::max(full_at_, now);
     if (begin + cost - now > room_ - reserve) return false;
@@ -26,7 +26,7 @@ class RateLimit {
 
   Duration room() const { return room_; }
   Instant next() const { return full_at_ + interval_ - room_; }  // take(now) succeeds from then on
-  bool is_full(Instant now) const { return now >= full_at_; }    // as if nothing had been taken
+  bool is_full(Instant now) const { return now >= full_at_; }    // all that was taken is refilled
 
  private:
   Duration interval_;

@@ -1,5 +1,5 @@
-// A packet with free memory before and behind it, so that whoever takes it over can add a header
-// and a tag without a copy.
+// A packet with free memory before and behind it, so that the receiver can add a header and a tag
+// without a copy.
 #pragma once
 
 #include "proto/core/bytes.hpp"

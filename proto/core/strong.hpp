@@ -1,4 +1,4 @@
-// One type a meaning: a value of T that converts to nothing by itself.
+// Strong types: each meaning has its own type. A value of T that converts to nothing implicitly.
 #pragma once
 
 #include <array>

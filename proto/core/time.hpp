@@ -59,7 +59,7 @@ struct Now {
 };
 
 std::string format_time(WallTime at);                       // 2026-11-21T15:00:00Z
-std::optional<WallTime> parse_time(std::string_view text);  // exactly that form, years 1970..9999
+std::optional<WallTime> parse_time(std::string_view text);  // format_time()'s form, 1970 to 9999
 std::optional<std::chrono::seconds> parse_duration(std::string_view text);  // 90s, 15m, 8h, 30d
 std::string format_duration(std::chrono::seconds length);                   // 1h30m, 15m, 42s
 

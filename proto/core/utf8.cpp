@@ -8,7 +8,7 @@ namespace {
 struct Lead {
   std::size_t size;
   char32_t bits;
-  char32_t least;  // smaller values have a shorter form
+  char32_t least;  // least code point of this length: a smaller one is an overlong form
 };
 
 std::optional<Lead> lead_of(std::uint8_t byte) {

@@ -6,7 +6,8 @@
 
 namespace culvert {
 
-// Takes one code point off the front; nothing where the bytes are not UTF-8 (or there are none).
+// Takes one code point off the front of `rest`; nothing when `rest` is empty or does not begin with
+// UTF-8.
 std::optional<char32_t> take_code_point(std::string_view& rest);
 
 }  // namespace culvert

@@ -1,5 +1,5 @@
-// ChaCha20-Poly1305 (RFC 8439) one by one and in batches, and XChaCha20-Poly1305 for cookies.
-// Batches are the data path's interface: packets of several keys and both directions may share one.
+// ChaCha20-Poly1305 (RFC 8439) for single messages and for batches, and XChaCha20-Poly1305 for
+// cookies. The data path uses batches: one batch may hold packets of several keys.
 #pragma once
 
 #include <array>
@@ -16,8 +16,8 @@ inline constexpr std::size_t kAeadTagSize = 16;
 
 // One packet of a batch. The nonce is 4 zero bytes ‖ the counter, little-endian (WireGuard, Noise).
 // seal: buffer holds plain ‖ 16 spare bytes and becomes ciphertext ‖ tag.
-// open: buffer holds ciphertext ‖ tag (≥ 16 bytes) and becomes plain ‖ undefined; ok says if
-// genuine. No associated data: transport packets have none.
+// open: buffer holds ciphertext ‖ tag (≥ 16 bytes) and becomes plain ‖ undefined; `ok` tells
+// whether the packet is genuine. No associated data: transport packets have none.
 struct AeadJob {
   const Secret32* key = nullptr;  // not owned, lives through the call
   std::uint64_t counter = 0;
@@ -31,11 +31,11 @@ void open_batch(std::span<AeadJob> jobs);
 // Single messages with associated data (handshakes). out: plain.size() + 16 bytes.
 void aead_seal(const Secret32& key, std::uint64_t counter, ByteView associated, ByteView plain,
                MutableByteView out);
-// out: sealed.size() - 16 bytes, asserted; false if forged.
+// out: sealed.size() - 16 bytes, asserted; false when `sealed` is forged.
 bool aead_open(const Secret32& key, std::uint64_t counter, ByteView associated, ByteView sealed,
                MutableByteView out);
 
-// The same with the whole nonce of RFC 8439, for its vectors.
+// Single messages with the whole 12-byte nonce of RFC 8439, for the test vectors of the RFC.
 using AeadNonce = std::array<std::uint8_t, 12>;
 void aead_seal(const Secret32& key, const AeadNonce& nonce, ByteView associated, ByteView plain,
                MutableByteView out);

@@ -24,7 +24,7 @@ std::size_t plain_size(const AeadJob& job) { return job.buffer.size() - kAeadTag
 
 constexpr std::size_t kTrialPackets = 32;
 constexpr std::size_t kTrialSize = 1424;
-constexpr int kTrialRounds = 3;  // the best counts: another program may have had the processor
+constexpr int kTrialRounds = 3;  // the quickest counts: another program may take the processor
 
 Duration trial(const AeadBackend& backend, const Clock& clock) {
   Secret32 key;

@@ -1,9 +1,10 @@
-// Which library does the batches of aead.hpp. All give the same bytes; programs choose the fastest
-// of a short measurement when they start, or the one that they were told.
+// Which library computes the batches of aead.hpp. All libraries give the same bytes. When a program
+// starts, it measures the libraries shortly and chooses the fastest one, or takes the one that its
+// configuration names.
 //
 //   ipsec-mb   intel-ipsec-mb, AVX2 or AVX-512 picked at run time; x86-64 builds only
-//   libcrypto  OpenSSL's, assembler for most processors, dear to set up per packet
-//   sodium     everywhere
+//   libcrypto  OpenSSL's, assembler for most processors, a high set-up cost for each packet
+//   sodium     runs everywhere
 #pragma once
 
 #include <functional>
@@ -21,12 +22,13 @@ struct AeadBackend {
   void (*open)(std::span<AeadJob> jobs);
 };
 
-// Those that work here, at least one; the first is in use until another is chosen.
+// The backends that work on this machine, at least one. The first backend is in use until
+// choose_aead() chooses another.
 std::span<const AeadBackend> aead_backends();
 using Clock = std::function<Instant()>;
-const AeadBackend& fastest_aead(const Clock& clock);  // a millisecond or so
+const AeadBackend& fastest_aead(const Clock& clock);  // measures for about one millisecond
 
-// False: there is none of this name. To be called before other threads use batches.
+// False: no backend has this name. Call it before other threads use batches.
 bool choose_aead(std::string_view name);
 const AeadBackend& aead_in_use();
 
@@ -35,7 +37,7 @@ void seal_sodium(std::span<AeadJob> jobs);
 void open_sodium(std::span<AeadJob> jobs);
 void seal_libcrypto(std::span<AeadJob> jobs);
 void open_libcrypto(std::span<AeadJob> jobs);
-// Null where the processor or the build has it not.
+// Null where the processor or the build does not support ipsec-mb.
 const AeadBackend* ipsec_mb();
 }  // namespace backend
 

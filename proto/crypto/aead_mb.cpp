@@ -1,4 +1,5 @@
-// intel-ipsec-mb's job interface: a few hundred nanoseconds a packet where others take thousands.
+// intel-ipsec-mb's job interface: a few hundred nanoseconds a packet; the other libraries take
+// thousands.
 #include "proto/crypto/aead_backend.hpp"
 
 #ifdef CULVERT_IPSEC_MB
@@ -18,7 +19,7 @@ struct FreeManager {
 };
 using Manager = std::unique_ptr<IMB_MGR, FreeManager>;
 
-// One a thread. Null where the processor lacks what the library needs.
+// The manager of this thread. Null where the processor lacks what the library needs.
 IMB_MGR* manager() {
   thread_local const Manager made = [] {
     Manager out(alloc_mb_mgr(0));
@@ -31,7 +32,7 @@ IMB_MGR* manager() {
   return made.get();
 }
 
-struct Scratch {  // of the jobs in flight
+struct Scratch {  // memory that the jobs in flight refer to
   std::array<std::array<std::uint8_t, 12>, kInFlight> nonces{};
   std::array<std::array<std::uint8_t, kAeadTagSize>, kInFlight> tags{};
 };

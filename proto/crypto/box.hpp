@@ -19,7 +19,7 @@ class BoxKey {
   static std::optional<BoxKey> between(const Secret32& ours, ByteView theirs);
 
   Bytes seal(ByteView nonce, ByteView plain) const;                  // tag ‖ ciphertext
-  std::optional<Bytes> open(ByteView nonce, ByteView sealed) const;  // nothing if forged
+  std::optional<Bytes> open(ByteView nonce, ByteView sealed) const;  // nothing: forged
 
  private:
   explicit BoxKey(Secret32 key) : key_(std::move(key)) {}

@@ -23,7 +23,7 @@ struct MdFree {
   void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
 };
 
-// Fetched once: an implicit fetch a call costs more than the hash itself.
+// The algorithms are fetched once: an implicit fetch in each call costs more than the hash itself.
 const EVP_MD* algorithm(HashKind kind) {
   static const std::unique_ptr<EVP_MD, MdFree> sha(EVP_MD_fetch(nullptr, "SHA256", nullptr));
   static const std::unique_ptr<EVP_MD, MdFree> blake(EVP_MD_fetch(nullptr, "BLAKE2S-256", nullptr));
@@ -113,7 +113,7 @@ Blake2sMac16::Blake2sMac16(ByteView key) : context_(new_blake2s_mac_context()) {
 }
 
 std::array<std::uint8_t, 16> Blake2sMac16::operator()(ByteView message) {
-  // Without a key and parameters: begins anew with those that it has.
+  // EVP_MAC_init without a key and parameters begins a new message with the present key.
   require(EVP_MAC_init(context_.get(), nullptr, 0, nullptr) == 1);
   return finish_mac16(context_.get(), message);
 }

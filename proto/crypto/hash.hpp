@@ -22,7 +22,7 @@ std::array<std::uint8_t, 32> blake2s(std::initializer_list<ByteView> parts);
 // Keyed BLAKE2s with a 16-byte digest (WireGuard's Mac); key of 1 to 32 bytes.
 std::array<std::uint8_t, 16> blake2s_mac16(ByteView key, ByteView message);
 
-// The same for many messages under one key, which is set up once.
+// blake2s_mac16() for many messages under one key; the key is set up once.
 class Blake2sMac16 {
  public:
   explicit Blake2sMac16(ByteView key);

@@ -1,8 +1,8 @@
-// Key types. Public keys are plain values, one type a role; secrets move, are wiped when they go,
-// compare in constant time and cannot be printed.
-//   Ed25519 (RFC 8032): SigningKey/VerifyKey sign statements; a node's IdentityKey is one.
-//   X25519 (RFC 7748):  WireGuard, control (Noise), relay (DERP login) and disco keys, each
-//                       of its own
+// Key types. Public keys are plain values; each role has its own type. Secrets are move-only, are
+// wiped when destroyed, compare in constant time and cannot be printed.
+//   Ed25519 (RFC 8032): SigningKey and VerifyKey, for statements; a node's IdentityKey is one.
+//   X25519 (RFC 7748):  WireGuard, control (Noise), relay (DERP login) and disco keys, each role
+//                       with a key of its own
 #pragma once
 
 #include <array>
@@ -32,7 +32,7 @@ class Secret {
   ~Secret();
 
   Secret clone() const { return Secret(reveal()); }
-  ByteView reveal() const { return bytes_; }  // the one way in; never into a log
+  ByteView reveal() const { return bytes_; }  // the one way to read the bytes; never log them
   MutableByteView writable() { return bytes_; }
   bool equals(const Secret& other) const;  // constant time
   bool is_zero() const;                    // constant time
@@ -44,7 +44,7 @@ extern template class Secret<32>;
 extern template class Secret<64>;
 using Secret32 = Secret<32>;
 
-// An X25519 public key; its role is a type, so that one cannot stand in for another.
+// An X25519 public key. Its role is a type, so that a key cannot be used in another role.
 template <class Role>
 using X25519Public = FixedBytes<Role, 32>;
 using WireGuardKey = X25519Public<struct WireGuardRole>;
@@ -54,9 +54,9 @@ using DiscoKey = X25519Public<struct DiscoRole>;
 
 using VerifyKey = FixedBytes<struct VerifyRole, 32>;     // Ed25519 public key
 using Signature = FixedBytes<struct SignatureRole, 64>;  // Ed25519 signature
-using Hash = FixedBytes<struct HashRole, 32>;            // SHA-256, except where BLAKE2s is said
+using Hash = FixedBytes<struct HashRole, 32>;            // SHA-256 unless a comment says BLAKE2s
 
-// An X25519 secret with its role's public half.
+// An X25519 secret key with its public key; `Public` is the role.
 template <class Public>
 struct KeyPair {
   Secret32 secret;
@@ -74,7 +74,7 @@ class SigningKey {
 
   const VerifyKey& public_key() const { return public_; }
   Signature sign(ByteView message) const;
-  const Secret32& seed() const { return seed_; }  // for storing it (0600) only
+  const Secret32& seed() const { return seed_; }  // only for storing the seed in a 0600 file
   SigningKey clone() const { return from_seed(seed_.clone()); }
 
  private:
@@ -111,7 +111,7 @@ KeyPair<Public> KeyPair<Public>::from_secret(Secret32 secret) {
 // The operating system's generator (libsodium). The only Rng that programs use.
 class SystemRng final : public Rng {
  public:
-  SystemRng();  // initialises libsodium; aborts where that fails
+  SystemRng();  // initialises libsodium; aborts when the initialisation fails
   void fill(MutableByteView out) override;
 };
 

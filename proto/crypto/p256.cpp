@@ -46,7 +46,8 @@ Key import(const P256Point& point) {
   return Key(key);
 }
 
-// The one spelling: it encodes to the very bytes that were read, and s is the lower one of two.
+// True when `der` is the one accepted spelling: encoding the parsed signature gives the same bytes,
+// and s is the lower one of its two possible values.
 bool canonical(ByteView der) {
   if (der.empty() || der.size() > kMaxDer) return false;
   const unsigned char* at = der.data();

@@ -15,7 +15,7 @@ namespace culvert::crypto {
 class PublicKey {
  public:
   PublicKey() = default;  // the zero Ed25519 key
-  // Implicit: an Ed25519 key is a public key wherever one is asked for.
+  // Implicit, so that an Ed25519 key can be passed wherever a PublicKey is expected.
   PublicKey(const VerifyKey& key) : key_(key) {}  // NOLINT(google-explicit-constructor)
   explicit PublicKey(const P256Point& point) : key_(point) {}
 

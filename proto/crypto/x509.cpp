@@ -36,7 +36,8 @@ using NumberPtr = std::unique_ptr<BIGNUM, Free<BN_free>>;
 using CertificatePtr = std::shared_ptr<X509>;
 using KeyPtr = std::shared_ptr<EVP_PKEY>;
 
-// Only memory or misuse makes these fail: nothing a caller could handle.
+// For libcrypto calls that fail only for lack of memory or by misuse: no caller could handle that,
+// so the program ends.
 void must(bool done) {
   if (done) return;
   ERR_print_errors_fp(stderr);
@@ -87,7 +88,7 @@ std::vector<CertificatePtr> read_certificates(std::string_view pem) {
     if (next == nullptr) break;
     out.push_back(own(next));
   }
-  ERR_clear_error();  // "no start line" ends every list
+  ERR_clear_error();  // the error "no start line" ends every list of PEM certificates
   return out;
 }
 
@@ -139,7 +140,8 @@ void set_times(X509* to, WallTime now, WallTime end) {
   must(ASN1_TIME_set(X509_getm_notAfter(to), end.seconds) != nullptr);
 }
 
-// Version 3, serial, times, subject and key: everything but issuer, extensions and signature.
+// A certificate with version 3, serial, times, subject and key. The caller adds issuer, extensions
+// and signature.
 CertificatePtr begin_certificate(const std::string& common_name, EVP_PKEY* key, WallTime now,
                                  WallTime end, std::optional<std::uint64_t> serial) {
   auto out = own(X509_new());
@@ -164,7 +166,7 @@ std::string subject_alt_name(const std::string& name, bool critical) {
   return (critical ? "critical,DNS:" : "DNS:") + name;
 }
 
-// What makes an issuer an issuer of one site; check_issuer compares byte for byte.
+// The extensions of the issuer certificate of one site; check_issuer compares them byte for byte.
 std::vector<ExtensionPtr> issuer_extensions(const std::string& site) {
   std::vector<ExtensionPtr> out;
   out.push_back(extension(NID_basic_constraints, "critical,CA:TRUE,pathlen:0"));
@@ -253,7 +255,7 @@ ServerIssuer ServerIssuer::make(const std::string& site_fqdn, std::chrono::secon
                                 WallTime now) {
   must(is_dns_name(site_fqdn));
   auto key = make_key();
-  std::array<std::uint8_t, 8> tag{};  // so that issuers differ in name
+  std::array<std::uint8_t, 8> tag{};  // random, so that two issuers never have the same name
   must(RAND_bytes(tag.data(), tag.size()) == 1);
   auto out =
       begin_certificate("Culvert server issuer " + to_hex(tag), key.get(), now, now + lifetime, {});

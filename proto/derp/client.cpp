@@ -5,7 +5,7 @@
 namespace culvert::derp {
 namespace {
 
-constexpr PingData kNobodysPing{};  // its answer is only something that was heard
+constexpr PingData kNobodysPing{};  // a keepalive: no caller waits for the answer
 
 }  // namespace
 
@@ -46,7 +46,7 @@ bool Client::handle_frame(Now now, const Frame& frame, ClientOutput& out) {
       if (const auto sent = log_in(frame, out); !sent) close(sent.error(), out);
       break;
     case State::kLogin:
-      if (frame.type == FrameType::kHealth) {  // why the login is refused
+      if (frame.type == FrameType::kHealth) {  // the reason why the relay refuses the login
         out.events.emplace_back(HealthEvent{std::string(text(frame.payload))});
       } else if (frame.type != FrameType::kServerInfo) {
         close({ErrorCode::kInvalid, "the relay sent another frame than ServerInfo"}, out);
@@ -129,7 +129,7 @@ void Client::handle_ready_frame(Now now, const Frame& frame, ClientOutput& out) 
     case FrameType::kWatchConns:
     case FrameType::kClosePeer:
     case FrameType::kTicket:
-      break;  // nothing to do, or not for clients
+      break;  // needs no action, or is not for clients
   }
 }
 

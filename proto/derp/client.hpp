@@ -1,13 +1,13 @@
 // One connection to a relay, without its socket: bytes and time in; bytes for the relay and events
-// out. Packets are sent by the owner, as kSendPacket frames of at most kMaxPacketSize, once
-// ready(). Begins after the HTTP upgrade (or WebSocket) with the relay's ServerKey and lives as
-// long as the connection; after a Closed event it does nothing more and a new Client takes its
-// place.
+// out. The connection has passed the HTTP upgrade (or WebSocket) before; the first frame is the
+// relay's ServerKey. Once ready(), the owner sends packets as kSendPacket frames of at most
+// kMaxPacketSize. After a Closed event the Client does nothing more; the owner makes a new one.
 //
 //   greeting → (ServerKey: pinned key) → login → (ServerInfo) → ready
 //
-// Gives up: 10 s without being ready. Afterwards it pings when nothing was heard for kKeepalive,
-// and gives up when nothing was heard for kDeadAfter: a relay that has vanished sends no FIN.
+// The Client closes when it is not ready within kLoginTimeout. Once ready, it pings the relay when
+// nothing was heard for kKeepalive, and closes when nothing was heard for kDeadAfter: a relay that
+// has vanished sends no FIN.
 #pragma once
 
 #include <functional>
@@ -25,12 +25,12 @@
 namespace culvert::derp {
 
 inline constexpr Duration kKeepalive = 10s;
-inline constexpr Duration kDeadAfter = 24s;  // stock relays answer pings too
+inline constexpr Duration kDeadAfter = 24s;  // works with stock relays: they answer pings, too
 
 struct Ready {
   ServerInfo server;
 };
-struct Received {  // its bytes: ClientOutput::packet()
+struct Received {  // ClientOutput::packet() gives the bytes
   crypto::RelayKey source;
   std::size_t offset = 0;
   std::size_t size = 0;
@@ -41,13 +41,13 @@ struct PongEvent {
 struct HealthEvent {  // empty: healthy again
   std::string text;
 };
-struct Closed {  // last event; the owner closes the connection
+struct Closed {  // the last event; the owner closes the connection
   Error reason;
 };
 using ClientEvent =
     std::variant<Ready, Received, PeerGone, PongEvent, HealthEvent, Restarting, Closed>;
 
-// Everything a call appends. The owner clears it when it has used it.
+// Calls of a Client append to this. The owner clears it after use.
 struct ClientOutput {
   Bytes wire;  // to the relay, in order
   std::vector<ClientEvent> events;
@@ -67,23 +67,24 @@ struct ClientOutput {
 struct ClientOptions {
   crypto::RelayKey relay;  // pinned: another key in ServerKey ends the connection
   RelayKeyPair key;
-  // Asked once, when the relay has greeted: the ticket's text, or empty for an open relay. A ticket
-  // is only handed to a relay that sent a challenge.
+  // Called once, after the relay's greeting. Returns the ticket's text, or nothing for an open
+  // relay. A relay that sent no challenge gets no ticket.
   std::function<std::string()> ticket;
 };
 
 class Client {
  public:
-  // `rng` outlives the client. `now`: when the connection was upgraded.
+  // `rng` outlives the client. `now`: the time at which the connection was upgraded.
   Client(ClientOptions options, Rng& rng, Now now);
 
   void handle_bytes(Now now, ByteView bytes, ClientOutput& out);
   void handle_timeout(Now now, ClientOutput& out);
   Instant next_deadline() const;
 
-  // A new ticket for the present connection; before Ready nothing (the login fetches the latest).
+  // Sends a new ticket on the present connection. Before Ready it does nothing: the login asks for
+  // the latest ticket anyway.
   void renew_ticket(std::string_view ticket, ClientOutput& out);
-  void note_preferred(bool preferred, ClientOutput& out);  // this relay is our home
+  void note_preferred(bool preferred, ClientOutput& out);  // true: this relay is our home
   void ping(Now now, ClientOutput& out);  // PongEvent follows; a later ping replaces an earlier one
 
   bool ready() const { return state_ == State::kReady; }
@@ -103,8 +104,8 @@ class Client {
   Rng& rng_;
   FrameReader reader_;
   State state_ = State::kGreeting;
-  Instant dead_at_;                     // given up then
-  Instant ping_at_ = Instant::never();  // unless something is heard before
+  Instant dead_at_;                     // closes then, unless something is heard before
+  Instant ping_at_ = Instant::never();  // pings then, unless something is heard before
   PingData ping_data_{};
   std::optional<Instant> ping_sent_;
 };

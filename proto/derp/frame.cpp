@@ -8,7 +8,7 @@ namespace culvert::derp {
 namespace {
 
 constexpr std::size_t kMaxControl =
-    1'000;  // of the short frames, room for fields of later versions
+    1'000;  // bytes of a short frame, with room for fields of later versions
 constexpr std::size_t kMaxBox = 64 * 1024;  // ClientInfo and ServerInfo
 constexpr std::size_t kKeptCapacity = 4 * 1024;
 
@@ -72,7 +72,8 @@ std::optional<PayloadBounds> payload_bounds(std::uint8_t type) {
 }
 
 Status FrameReader::feed(ByteView bytes, const std::function<bool(const Frame&)>& on_frame) {
-  const auto gather = [&](std::size_t want) {  // true when partial_ holds `want` bytes
+  // Moves bytes into partial_; true when partial_ has `want` bytes.
+  const auto gather = [&](std::size_t want) {
     const auto more = std::min(want - partial_.size(), bytes.size());
     append(partial_, bytes.first(more));
     bytes = bytes.subspan(more);

@@ -15,8 +15,8 @@
 //   15 Restarting     4 reconnect in ms ‖ 4 try for ms relay → client
 //   40 Ticket         the text of a renewed ticket     client → relay, after the login (ours)
 //
-// Unknown types are skipped without being stored. Trailing bytes after a known payload's fields are
-// ignored, as stock peers do; a payload shorter than its fields is malformed.
+// Frames of unknown types are skipped without being stored. Bytes after the fields of a known
+// payload are ignored, as stock peers do; a payload shorter than its fields is malformed.
 #pragma once
 
 #include <array>
@@ -36,13 +36,14 @@ inline constexpr int kProtocolVersion = 2;
 inline constexpr std::size_t kHeaderSize = 5;
 inline constexpr std::size_t kKeySize = 32;
 inline constexpr std::size_t kMaxPacketSize = 65'536;
-inline constexpr std::size_t kMaxFrameSize = 1U << 20U;  // payload; also of what is skipped
+inline constexpr std::size_t kMaxFrameSize = 1U << 20U;  // payload, also of skipped frames
 inline constexpr std::size_t kChallengeSize = 32;
 inline constexpr std::size_t kMaxTicketSize = 24 * 1024;
 inline constexpr std::array<std::uint8_t, 8> kMagic = {0x44, 0x45, 0x52, 0x50,
                                                        0xF0, 0x9F, 0x94, 0x91};  // DERP🔑
 
-// The HTTP upgrade that precedes the frames: GET /derp, Upgrade: DERP → 101 with these headers.
+// The HTTP upgrade before the frames: GET /derp with Upgrade: DERP; the answer is 101 with
+// kVersionHeader and kKeyHeader.
 inline constexpr std::string_view kPath = "/derp";
 inline constexpr std::string_view kUpgrade = "DERP";
 inline constexpr std::string_view kVersionHeader = "Derp-Version";
@@ -71,7 +72,7 @@ enum class FrameType : std::uint8_t {
 
 struct Frame {
   FrameType type{};
-  ByteView payload;  // within payload_bounds of its type
+  ByteView payload;  // size within payload_bounds(type)
 };
 
 // Payload bounds of a known type; nothing for a type that is skipped.
@@ -81,15 +82,15 @@ struct PayloadBounds {
 };
 std::optional<PayloadBounds> payload_bounds(std::uint8_t type);
 
-// Cuts a byte stream into frames. Holds at most one frame (its type's bound); frames that arrive
-// whole are passed on without a copy.
+// Cuts a byte stream into frames. Holds at most one frame, bounded by payload_bounds(); frames that
+// arrive whole are passed on without a copy.
 class FrameReader {
  public:
-  // Calls on_frame for every complete frame; stops early when it returns false (the rest of `bytes`
-  // is dropped: the caller is closing). An error is final: malformed length.
+  // Calls on_frame for every complete frame. Stops when on_frame returns false, and drops the rest
+  // of `bytes`: the caller is closing. The one error is a malformed length, and it is final.
   Status feed(ByteView bytes, const std::function<bool(const Frame&)>& on_frame);
-  // Frames of other known types are refused at their header (kDenied), before any of their payload
-  // is held.
+  // From now on a frame of another known type fails at its header (kDenied), before any of the
+  // payload is stored.
   void take_only(FrameType type) { only_ = type; }
   void take_all() { only_.reset(); }
   std::uint64_t skipped() const { return skipped_; }  // frames of unknown types
@@ -101,8 +102,8 @@ class FrameReader {
   std::uint64_t skipped_ = 0;
 };
 
-// Appends one whole frame to `out`. The payload is within the bounds of its type (checked in every
-// build). See payload.hpp.
+// Appends one whole frame to `out`. The payload is within payload_bounds(type), checked in every
+// build. payload.hpp has writers for single frame types.
 void write_frame(Bytes& out, FrameType type, std::initializer_list<ByteView> parts);
 
 }  // namespace culvert::derp

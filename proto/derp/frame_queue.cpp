@@ -7,7 +7,7 @@
 namespace culvert::derp {
 namespace {
 constexpr std::size_t kKeptCapacity = 4 * 1024;
-// What two packets have together is not worth shortening.
+// About two packets: a queue this short needs no thinning.
 constexpr std::size_t kFewBytes = 3000;
 }  // namespace
 
@@ -44,7 +44,8 @@ std::size_t FrameQueue::pull(std::size_t room, Bytes& out) {
   return moved;
 }
 
-// Moves the front to `to`; the space before it is reclaimed when it is the larger half.
+// Moves the front of the queue to the offset `to`. The space before the front is reclaimed when it
+// is more than half of the buffer.
 void FrameQueue::advance(std::size_t to) {
   head_ = to;
   if (head_ == frames_.size()) {

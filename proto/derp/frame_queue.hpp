@@ -1,5 +1,5 @@
-// Whole DERP frames waiting for a slow transport, back to back in one buffer: no allocation a frame
-// once it has grown, nothing kept while it is empty.
+// Whole DERP frames that wait for a slow transport, back to back in one buffer. Once the buffer has
+// grown, a frame needs no allocation; an empty queue keeps at most 4 KiB.
 #pragma once
 
 #include <initializer_list>
@@ -15,7 +15,7 @@ class FrameQueue {
   void push(FrameType type, std::initializer_list<ByteView> parts);
   void push(ByteView frames, std::size_t count);  // already framed
   void drop_oldest();                             // not when empty (checked)
-  // Moves frames to `out` while it holds less than `room` bytes; returns how many bytes.
+  // Moves frames to `out` while `out` has less than `room` bytes; returns the bytes moved.
   std::size_t pull(std::size_t room, Bytes& out);
 
   std::size_t count() const { return count_; }
@@ -32,14 +32,16 @@ class FrameQueue {
   std::size_t count_ = 0;
 };
 
-// Frames of packets, which nobody waits for. Short packets (SYN, ACK, DNS, a key pressed) go before
-// long ones, up to the same bytes; CoDel thins the long ones where they do not get fewer by
-// themselves; beyond so many bytes the oldest go.
+// Frames of IP packets, which may be dropped:
+//   - short frames (SYN, ACK, DNS, a key press) go before long ones, until they have used as many
+//     bytes as the long ones (and kCredit);
+//   - CoDel thins the long frames when they wait too long;
+//   - beyond the caller's limit of bytes the oldest are dropped, long ones first.
 class PacketQueue {
  public:
-  static constexpr std::size_t kShort = 256;  // bytes of a frame
+  static constexpr std::size_t kShort = 256;  // a frame of fewer bytes is short
 
-  // Returns how many were dropped to make room. One packet always fits.
+  // Returns how many packets were dropped to make room. One packet always fits.
   std::size_t push(Instant now, std::size_t limit, FrameType type,
                    std::initializer_list<ByteView> parts);
   struct Pulled {
@@ -57,12 +59,12 @@ class PacketQueue {
     Instant since;
     std::size_t count = 0;
   };
-  void left();  // one long frame from the front
+  void left();  // one long frame has left the front of the queue
 
   static constexpr std::size_t kCredit = 4096;
   FrameQueue short_, long_;
-  std::size_t credit_ = kCredit;    // bytes that short ones may still have
-  std::vector<Arrivals> arrivals_;  // of long ones by millisecond, oldest first, from head_ on
+  std::size_t credit_ = kCredit;    // bytes of short frames that may still go before a long one
+  std::vector<Arrivals> arrivals_;  // long frames by millisecond, oldest first, from head_ on
   std::size_t head_ = 0;
   Codel codel_;
 };

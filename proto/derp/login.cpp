@@ -34,7 +34,7 @@ Result<json> open(Reader& reader, const crypto::Secret32& ours, const crypto::Re
   return value;
 }
 
-// Each reads one optional member; false when it is there with another type.
+// Each read() reads one optional member into `into`; false when the member has another type.
 bool read(const json& from, const char* name, std::string& into) {
   const auto found = from.find(name);
   if (found == from.end()) return true;

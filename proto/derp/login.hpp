@@ -1,12 +1,13 @@
 // The sealed parts of the login. Both boxes are NaCl boxes between the client's and the relay's
-// key, so each side proves its key; the JSON inside is stock DERP's with two members of ours:
+// key, so each side proves its key. The JSON inside is stock DERP's with two members of ours,
+// `ticket` and `challenge`:
 //
 //   ClientInfo  {"version":2,"meshKey":…,"CanAckPings":true,"IsProber":…,
 //                "ticket":"culvert/ticket/v1\n…","challenge":"<64 hex>"}
 //   ServerInfo  {"version":2,"TokenBucketBytesPerSecond":n,"TokenBucketBytesBurst":n}
 //
-// `challenge` repeats the 32 bytes that the relay appended to ServerKey: a recorded login is of no
-// use on another connection, nor after kLoginTimeout on its own.
+// `challenge` repeats the 32 bytes that the relay appended to ServerKey. So a recorded login is
+// useless on another connection, and after kLoginTimeout on the same connection.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +28,7 @@ struct ClientInfo {
   int version = kProtocolVersion;
   bool can_ack_pings = true;
   bool is_prober = false;
-  std::string mesh_key;  // relays of a stock mesh only; we never send one
+  std::string mesh_key;  // for relays of a stock mesh; we never send one
   std::string ticket;    // empty: none
   std::optional<Challenge> challenge;
 
@@ -44,8 +45,8 @@ struct ServerInfo {
 
 using RelayKeyPair = crypto::KeyPair<crypto::RelayKey>;
 
-// Payloads of frames 02 and 03. Opening fails with kUnverified when the box is not for us or
-// forged, kInvalid when its JSON is not as above.
+// Payloads of frames 02 and 03. The open functions fail with kUnverified when the box is forged or
+// not for us, and with kInvalid when its JSON has another form than the one above.
 Bytes seal_client_info(const ClientInfo& info, const RelayKeyPair& ours,
                        const crypto::RelayKey& relay, Rng& rng);
 struct OpenedClientInfo {

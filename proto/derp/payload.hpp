@@ -26,7 +26,7 @@ struct ServerKey {
   crypto::RelayKey relay;
   std::optional<Challenge> challenge;
 };
-std::optional<ServerKey> read_server_key(ByteView payload);  // nothing: not the magic
+std::optional<ServerKey> read_server_key(ByteView payload);  // nothing: kMagic is missing
 struct Packet {
   crypto::RelayKey peer;  // destination or source
   ByteView bytes;
@@ -43,6 +43,6 @@ struct Restarting {
 };
 Restarting read_restarting(ByteView payload);
 
-bool is_disco(ByteView packet);  // the magic TS💬: goes before data in every queue
+bool is_disco(ByteView packet);  // begins with TS💬; disco goes before data in every queue
 
 }  // namespace culvert::derp

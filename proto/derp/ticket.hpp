@@ -1,5 +1,6 @@
-// What a relay must know of a ticket. The note itself belongs to proto/trust, which this folder
-// does not know: the relay's shell and the simulator bind a TicketVerifier to it.
+// What a relay must know of a ticket. The signed note of a ticket belongs to proto/trust, on which
+// proto/derp does not depend: the relay's shell and the simulator make a TicketVerifier that uses
+// proto/trust.
 #pragma once
 
 #include <cstdint>
@@ -14,14 +15,14 @@
 namespace culvert::derp {
 
 struct TicketFacts {
-  crypto::RelayKey client;              // who may log in with it
-  std::vector<crypto::RelayKey> peers;  // whom it may send to and hear from
+  crypto::RelayKey client;              // the client that may log in with the ticket
+  std::vector<crypto::RelayKey> peers;  // the clients it may exchange packets with
   WallTime until;
   std::uint64_t bytes_per_second = 0;  // 0: the relay's own limit
 };
 
-// Checks signature, issuer, that the ticket names *this* relay, and that it has not expired.
-// Pure: what it captures outlives whoever holds it.
+// Checks the signature and the issuer, that the ticket names *this* relay, and that the ticket has
+// not expired. Whatever the callback captures must outlive the callback.
 using TicketVerifier = std::function<Result<TicketFacts>(ByteView note, Now now)>;
 
 inline constexpr std::size_t kMaxTicketPeers = 1024;

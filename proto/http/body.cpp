@@ -66,7 +66,7 @@ Status BodyReader::step(std::uint8_t byte) {
       at_ = left_ == 0 ? At::kTrailers : At::kData;
       return {};
     case At::kData:
-      return {};  // take_chunked's
+      return {};  // not reached: take_chunked() handles the data of a chunk
     case At::kDataCr:
       if (byte != '\r') return bad("a chunk is longer than its size");
       at_ = At::kDataLf;

@@ -1,6 +1,6 @@
-// Message bodies (RFC 9112 §6, §7): how long one is, and its bytes out of the connection's. A
-// chunked body is read to its data and written again as chunks of our own; chunk extensions are
-// refused, trailers are checked and dropped.
+// Message bodies (RFC 9112 §6, §7): the length of a body, and reading a body from the bytes of a
+// connection. A chunked body is decoded and written again as chunks of our own; chunk extensions
+// are refused, trailers are checked and dropped.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace culvert::http {
 
-inline constexpr std::size_t kMaxSizeDigits = 15;  // of a chunk's size: hexadecimal, below 2^60
+inline constexpr std::size_t kMaxSizeDigits = 15;  // hex digits of a chunk's size: below 2^60
 inline constexpr std::size_t kMaxTrailerSize = 8U << 10U;
 inline constexpr std::size_t kMaxTrailers = 32;
 inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
@@ -18,7 +18,7 @@ inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
 struct Framing {
   enum class Kind { kNone, kLength, kChunked, kUntilClose };
   Kind kind = Kind::kNone;
-  std::uint64_t length = 0;  // of kLength
+  std::uint64_t length = 0;  // bytes, of a kLength body
 
   friend bool operator==(const Framing&, const Framing&) = default;
 };
@@ -29,12 +29,12 @@ class BodyReader {
 
   struct Piece {
     std::size_t used = 0;  // bytes of the input that belong to the body
-    ByteView data;         // within them
+    ByteView data;         // the body's data in these bytes
   };
-  // The next piece; call again with what is left, until done() or nothing is used. After an error
-  // it is of no more use.
+  // The next piece. Call take() again with the bytes after `used`, until done() or `used` is 0. An
+  // error is final.
   Result<Piece> take(ByteView bytes);
-  bool done() const { return done_; }  // kUntilClose never is
+  bool done() const { return done_; }  // never true for kUntilClose
 
  private:
   enum class At { kSizeStart, kSize, kSizeLf, kData, kDataCr, kDataLf, kTrailers };
@@ -45,13 +45,14 @@ class BodyReader {
 
   Framing framing_;
   At at_ = At::kSizeStart;
-  std::uint64_t left_;      // of the body, or of the chunk
-  std::size_t digits_ = 0;  // of the chunk's size
-  Bytes trailers_;          // so far
+  std::uint64_t left_;      // bytes left of the body, or of the chunk
+  std::size_t digits_ = 0;  // digits of the chunk's size so far
+  Bytes trailers_;          // the trailer section so far
   bool done_;
 };
 
-// Appends `data` as it goes on the wire: as it is, or as one chunk. Nothing when it is empty.
+// Appends `data` in its form on the wire: unchanged, or as one chunk. Appends nothing when `data`
+// is empty.
 void append_body(Bytes& out, ByteView data, bool chunked);
 
 }  // namespace culvert::http

@@ -11,7 +11,7 @@ namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-// RFC 9110 §5.6.2.
+// tchar of RFC 9110 §5.6.2.
 bool is_token_char(char c) {
   return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'z') ||
          std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
@@ -77,8 +77,8 @@ Status parse_header(std::string_view line, std::size_t most, HttpHeaders& out) {
   return {};
 }
 
-// Where the line ends that `seen` lies in; nothing when it is not complete. A bare CR or LF is an
-// error. `seen` moves on over what was looked at.
+// The end of the line at `seen`; nothing when the line is not complete. A bare CR or LF is an
+// error. Moves `seen` past the bytes that were searched.
 Result<std::optional<std::size_t>> end_of_line(std::string_view all, std::size_t& seen) {
   seen = std::min(all.find_first_of("\r\n", seen), all.size());
   if (seen == all.size()) return std::nullopt;
@@ -88,7 +88,7 @@ Result<std::optional<std::size_t>> end_of_line(std::string_view all, std::size_t
   return seen;
 }
 
-// HttpHeaders alone have no first line.
+// A trailer section (HttpHeaders) has no start line.
 bool parse_start_line(std::string_view, HttpHeaders&) { return false; }
 
 template <class Head>

@@ -1,5 +1,6 @@
 // HTTP/1.1 heads (RFC 9112), strict: no bare CR or LF, no obs-fold, no space before the colon, no
-// control characters, at most kMaxHeaders headers and kMaxHeadSize bytes. When in doubt: refused.
+// control characters, at most kMaxHeaders headers and kMaxHeadSize bytes. Doubtful input is
+// refused.
 #pragma once
 
 #include <cstddef>
@@ -24,10 +25,12 @@ class HttpHeaders {
   void add(std::string name, std::string value) {
     list_.emplace_back(std::move(name), std::move(value));
   }
-  // The value of the only header of that name (case aside); empty when none or several.
+  // The value of the only header `name`, without regard to case; empty when there are none or
+  // several.
   std::string_view one(std::string_view name) const;
   std::size_t count(std::string_view name) const;
-  // Whether a comma-separated header holds the token, case aside (Connection, Upgrade).
+  // Whether the comma-separated header `name` (Connection, Upgrade) has the token, without regard
+  // to case.
   bool has_token(std::string_view name, std::string_view token) const;
   const std::vector<std::pair<std::string, std::string>>& list() const { return list_; }
 
@@ -47,11 +50,11 @@ struct ResponseHead {
   bool http10 = false;
 };
 
-// The reason phrase of a status that Culvert's programs send (RFC 9110, section 15); a word for the
-// class of any other.
+// The reason phrase of a status that Culvert's programs send (RFC 9110, section 15). For any other
+// status, a word for its class.
 std::string reason_of(int status);
 
-// `size` bytes were the head; 0 when it is not complete yet.
+// `size`: bytes of the head; 0 when the head is not complete yet.
 template <class Head>
 struct ParsedHead {
   std::size_t size = 0;
@@ -59,30 +62,30 @@ struct ParsedHead {
 };
 struct HeadLimits {
   std::size_t headers = kMaxHeaders;
-  std::size_t size = kMaxHeadSize;  // bytes; passing either is kExhausted, all else kInvalid
+  std::size_t size = kMaxHeadSize;  // bytes; past either limit: kExhausted; other errors: kInvalid
 };
 Result<ParsedHead<RequestHead>> parse_request_head(ByteView bytes, const HeadLimits& limits = {});
 Result<ParsedHead<ResponseHead>> parse_response_head(ByteView bytes, const HeadLimits& limits = {});
-// The trailer section of a chunked body, its empty line included (RFC 9112 §7.1.2).
+// Parses the trailer section of a chunked body, its empty line included (RFC 9112 §7.1.2).
 Result<ParsedHead<HttpHeaders>> parse_trailers(ByteView bytes, const HeadLimits& limits = {});
 
-// The same for bytes that arrive in pieces: each line is looked at once, however many pieces bring
-// it. For RequestHead, ResponseHead and HttpHeaders (trailers).
+// Parses a RequestHead, a ResponseHead or HttpHeaders (trailers) whose bytes arrive in pieces. Each
+// line is read once, however many pieces it arrives in.
 template <class Head>
 class HeadParser {
  public:
   explicit HeadParser(HeadLimits limits = {}) : limits_(limits) {}
 
-  // `so_far`: everything from the head's first byte on, what earlier calls were given included.
-  // The head's size once it is complete, 0 before; an error is final.
+  // `so_far`: all bytes from the head's first byte on, also those of earlier calls. Returns the
+  // head's size once the head is complete, 0 before. An error is final.
   Result<std::size_t> parse(ByteView so_far);
-  Head take();  // the complete head; the parser begins anew
+  Head take();  // the complete head; the parser is then ready for the next head
 
  private:
   HeadLimits limits_;
   Head head_;
-  std::size_t line_ = 0;  // where the line begins that is not parsed yet
-  std::size_t seen_ = 0;  // before here that line has no CR nor LF
+  std::size_t line_ = 0;  // where the first line that is not parsed yet begins
+  std::size_t seen_ = 0;  // the line from line_ has no CR or LF before this offset
 };
 
 std::string render(const RequestHead& head);

@@ -12,15 +12,15 @@ bool is_unreserved(int c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
          c == '.' || c == '_' || c == '~';
 }
-// pchar and '/' (RFC 3986 §3.3) but ';', which some servers cut off with what follows.
+// pchar and '/' (RFC 3986 §3.3) without ';': some servers cut a segment off at ';'.
 bool is_path_char(char c) {
   return is_unreserved(c) || std::string_view("!$&'()*+,=:@/").find(c) != std::string_view::npos;
 }
 
 tl::unexpected<Error> bad(const char* why) { return fail(ErrorCode::kInvalid, why); }
 
-// Spaces and characters without a shape, which some servers trim from a name before they look at
-// it (White_Space, and of Default_Ignorable_Code_Point and Cf what trimming functions know).
+// Spaces and invisible characters that some servers trim from a name before they look it up:
+// White_Space, and those of Default_Ignorable_Code_Point and Cf that trimming functions know.
 bool is_trimmed(char32_t point) {
   return point == ' ' || point == 0xA0 || point == 0xAD || point == 0x34F || point == 0x1680 ||
          point == 0x180E || (point >= 0x2000 && point <= 0x200F) ||
@@ -28,12 +28,13 @@ bool is_trimmed(char32_t point) {
          point == 0x3000 || (point >= 0xFE00 && point <= 0xFE0F) || point == 0xFEFF ||
          (point >= 0xE0000 && point <= 0xE0FFF);
 }
-// What compatibility forms (NFKC) and the best-fit tables of Windows make a dot of.
+// Characters that compatibility normalisation (NFKC) or the best-fit tables of Windows turn into a
+// dot.
 bool is_dot(char32_t point) {
   return point == '.' || (point >= 0x2024 && point <= 0x2026) || point == 0x3002 ||
          point == 0xFE52 || point == 0xFF0E || point == 0xFF61;
 }
-// The same for '/', '\\', '%' and ';'.
+// Characters that NFKC or the best-fit tables of Windows turn into '/', '\\', '%' or ';'.
 bool is_delimiter_alike(char32_t point) {
   constexpr std::u32string_view kAlike =
       U"\u2044\u2215\u2216\u29F5\u29F8\u29F9\uFE54\uFE68\uFE6A\uFF05\uFF0F\uFF1B\uFF3C";
@@ -45,12 +46,12 @@ bool is_letter_or_digit(char32_t point) {
          (point >= 0x80 && !is_trimmed(point) && !is_dot(point));
 }
 
-// One decoded segment, not empty. A server that trims, normalises or cuts off what follows a
-// special character must not find "." or ".." in it.
+// Checks one decoded segment, not empty. A server that trims or normalises the segment, or cuts it
+// off at a special character, must not get "." or "..".
 Status check_segment(std::string_view segment) {
   std::size_t dots = 0;
   bool leading = true;  // only dots and trimmed characters so far
-  bool named = false;   // something else stands in it
+  bool named = false;   // the segment has another character
   while (!segment.empty()) {
     const auto point = take_code_point(segment);
     if (!point) return bad("bytes in the path that are not UTF-8");

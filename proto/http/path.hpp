@@ -1,4 +1,4 @@
-// The path of a request (RFC 3986, section 3.3) in one spelling.
+// The path of a request (RFC 3986, section 3.3), normalised to one spelling.
 #pragma once
 
 #include <string>
@@ -8,14 +8,14 @@
 
 namespace culvert::http {
 
-// A path whose routing and whose meaning at the upstream cannot differ: percent-encoded unreserved
-// characters decoded, hex digits in upper case. Refused:
+// The normalised path: percent-encoded unreserved characters are decoded, hex digits are in upper
+// case. Refuses every path that the upstream could understand differently from our routing:
 //   - characters that RFC 3986 does not allow, ';' and '\', encoded '/', '\', ';', '%' and controls
-//     (C0, DEL, C1), and characters that compatibility forms turn into one of these;
+//     (C0, DEL, C1), and characters that compatibility normalisation turns into one of them;
 //   - bytes that are not strict UTF-8 (overlong forms, surrogates);
 //   - empty segments (a last empty one is fine), and segments that are only dots and spaces, or
-//     begin with dots before a special character ("..", "...", "..%20", "..,", "..:"), whatever
-//     characters that have no shape stand between.
+//     begin with dots before a special character ("..", "...", "..%20", "..,", "..:"), also with
+//     invisible characters in between.
 Result<std::string> normal_path(std::string_view raw);
 
 }  // namespace culvert::http

@@ -53,7 +53,7 @@ void set_transport_checksum(Bytes& packet, const IpAddress& from, const IpAddres
   store_be(transport.data() + offset, sum);
 }
 
-// §2.4(e): no error answers these.
+// False for packets that no ICMPv6 error may answer (RFC 4443 §2.4(e)).
 bool may_answer(const PacketView& refused) {
   if (refused.version != 6 || refused.later_fragment || refused.source.is_unspecified() ||
       is_multicast(refused.source) || is_multicast(refused.destination)) {

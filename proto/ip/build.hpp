@@ -16,8 +16,8 @@ namespace culvert::ip {
 // unspecified addresses, later fragments, and IPv4.
 std::optional<Bytes> icmpv6_prohibited(const PacketView& refused, const IpAddress& source);
 
-// ICMPv6 packet too big (RFC 4443 §3.2, type 2): the sender's packets may be `mtu` bytes long. The
-// same rules as above.
+// ICMPv6 packet too big (RFC 4443 §3.2, type 2): the sender's packets may be `mtu` bytes long.
+// Source, quoted bytes and the cases without an answer are those of icmpv6_prohibited().
 std::optional<Bytes> icmpv6_too_big(const PacketView& refused, const IpAddress& source,
                                     std::size_t mtu);
 

@@ -11,9 +11,9 @@
 namespace culvert::ip {
 namespace {
 
-// In host byte order: the one's complement sum does not mind (RFC 1071 §2 B), so that whole words
-// are added as they lie, halves apart, so that no carry is lost. kCopy: what is summed is copied to
-// `to` on the way.
+// The sum in host byte order: the one's complement sum does not depend on byte order (RFC 1071
+// §2 B), so whole words are added as they lie in memory. Low and high halves of the words are added
+// separately, so that no carry is lost. kCopy: also copies the bytes to `to`.
 template <bool kCopy>
 std::uint64_t sum_words(const std::uint8_t* from, std::uint8_t* to, std::size_t size) {
   std::uint64_t low = 0;
@@ -97,7 +97,7 @@ std::uint16_t transport_checksum(const IpAddress& source, const IpAddress& desti
                                  std::uint8_t protocol, ByteView transport) {
   std::uint64_t sum = checksum_add(checksum_add(0, source.raw()), destination.raw());
   sum += protocol;
-  sum += transport.size();  // two words in IPv6, which fold alike
+  sum += transport.size();  // IPv6 sums the length as two words; after folding that is the same
   return checksum_fold(checksum_add(sum, transport));
 }
 

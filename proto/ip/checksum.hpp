@@ -8,19 +8,22 @@
 
 namespace culvert::ip {
 
-// One's complement of the one's complement sum of 16-bit words; zero over data that holds a right
-// checksum.
+// One's complement of the one's complement sum of 16-bit words. The result is zero over data that
+// includes a correct checksum.
 std::uint16_t checksum(ByteView bytes);
 
-// The same over pseudo-header ‖ transport; `transport` holds the whole segment with its checksum
-// field zero (to make one) or as received (zero: right). Both addresses are of one family.
+// The checksum over pseudo-header ‖ transport. `transport` is the whole segment. To make a
+// checksum, its checksum field is zero; to check one, it is as received and the result zero means
+// correct. Both addresses are of one family.
 std::uint16_t transport_checksum(const IpAddress& source, const IpAddress& destination,
                                  std::uint8_t protocol, ByteView transport);
 
-// In parts: sums of an even number of bytes each (but for the last) add up, in any order.
+// A checksum in parts: the sums of the parts add up in any order. Each part but the last has an
+// even number of bytes.
 std::uint64_t checksum_add(std::uint64_t sum, ByteView bytes);
-// The same, and copies `from` to `to` (not overlapping, as large) in the one pass over memory.
+// As checksum_add(), and copies `from` to `to` in the same pass over memory. `to` has room for
+// from.size() bytes and does not overlap `from`.
 std::uint64_t checksum_copy(std::uint64_t sum, ByteView from, std::uint8_t* to);
-std::uint16_t checksum_fold(std::uint64_t sum);  // → the one's complement
+std::uint16_t checksum_fold(std::uint64_t sum);  // the one's complement of the folded sum
 
 }  // namespace culvert::ip

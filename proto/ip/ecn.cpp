@@ -29,7 +29,7 @@ void set_ecn(MutableByteView packet, std::uint8_t ecn) {
   packet[1] =
       static_cast<std::uint8_t>((unsigned{packet[1]} & ~(kMask << at)) | unsigned{ecn} << at);
   if (!is_v4(packet)) return;
-  // HC' = ~(~HC + ~m + m'), equation 3.
+  // HC' = ~(~HC + ~m + m'), RFC 1624 equation 3.
   std::uint32_t sum = static_cast<std::uint16_t>(~load_be<std::uint16_t>(packet.data() + 10));
   sum += static_cast<std::uint16_t>(~before);
   sum += load_be<std::uint16_t>(packet.data());
@@ -39,7 +39,7 @@ void set_ecn(MutableByteView packet, std::uint8_t ecn) {
 }
 
 bool ecn_decapsulate(MutableByteView packet, std::uint8_t outer) {
-  if (outer == kNotEct) return true;  // changes nothing, whatever is inside
+  if (outer == kNotEct) return true;  // an outer Not-ECT changes no inner value
   const auto inner = ecn_of(packet);
   const auto ecn = ecn_combined(inner, outer);
   if (!ecn) return false;

@@ -16,7 +16,7 @@ std::uint64_t mix(std::uint64_t sum, const std::uint8_t* from, std::size_t words
   return sum;
 }
 
-// Packets begin on a cache line.
+// Rounds up to 64 bytes, so that each packet begins on a cache line.
 std::size_t round_up(std::size_t size) { return (size + 63U) & ~std::size_t{63}; }
 
 }  // namespace
@@ -40,7 +40,7 @@ std::uint32_t flow_hash(ByteView packet) {
   return static_cast<std::uint32_t>(sum);
 }
 
-// The memory is not touched before it is used.
+// The constructor does not touch the memory: the system provides a page only when it is used.
 FlowQueue::FlowQueue(std::size_t blocks, std::size_t packets)
     : memory_(new std::uint8_t[blocks * kBlock]), live_(blocks), packets_(packets), flows_(kFlows) {
   for (std::size_t i = blocks; i > 1; --i) free_.push_back(static_cast<std::uint32_t>(i - 1));
@@ -133,7 +133,8 @@ std::optional<FlowQueue::Taken> FlowQueue::pop(Instant now) {
       flow.deficit += kQuantum;
       append(old_, take_first(list));
     } else if (flow.first == kNone) {
-      // A new one goes through the old ones once, or it could always be new (RFC 8290, 4.1.3).
+      // A new flow that has run empty moves to the old flows once. Otherwise a flow could stay new,
+      // and first, for ever (RFC 8290, 4.1.3).
       const std::uint32_t number = take_first(list);
       if (&list == &new_) {
         append(old_, number);

@@ -1,10 +1,10 @@
-// Packets of many flows that wait for one consumer, as FQ-CoDel has it (RFC 8290): a queue for
-// each flow (by a hash, so some share one), served in turn by bytes, those that have just begun or
-// send little first; each one that does not get short is thinned by CoDel. Pure.
+// FQ-CoDel (RFC 8290): packets of many flows that wait for one consumer. Each flow has its own
+// queue (flows with the same hash share one). The queues are served in turn, by bytes; flows that
+// have just begun or send little are served first. CoDel thins each queue that stays long. Pure.
 //
-// Memory is bounded and one for all: packets lie where they were written until they have left. When
-// it is full the rest waits where it is. The block that got free last is used first, so that a
-// short queue stays in the cache.
+// All queues share one bounded memory. A packet stays where it was written until it has left. When
+// the memory is full, room() fails and further packets wait at their source. The block that was
+// freed last is used first, so that a short queue stays in the processor's cache.
 #pragma once
 
 #include <cstdint>
@@ -18,24 +18,26 @@
 
 namespace culvert::ip {
 
-// Of addresses, protocol and ports; of fragments and what is no IP, of less.
+// A hash of addresses, protocol and ports. Of fragments: of addresses and protocol. 0 for bytes
+// that are no IP packet.
 std::uint32_t flow_hash(ByteView packet);
 
 class FlowQueue {
  public:
   static constexpr std::size_t kFlows = 1024;
-  static constexpr std::int64_t kQuantum = 8 * 1024;  // bytes a flow and turn
+  static constexpr std::int64_t kQuantum = 8 * 1024;  // bytes that a flow may send in one turn
   struct Taken {
-    MutableByteView bytes;  // until the next call of room()
-    bool thin = false;      // CoDel: drop one packet of it, or mark it
+    MutableByteView bytes;  // valid until the next call of room()
+    bool thin = false;      // CoDel: drop this packet, or mark it
   };
 
-  static constexpr std::size_t kBlock = 256 * 1024;  // bytes; the longest packet
+  static constexpr std::size_t kBlock = 256 * 1024;  // bytes; also the longest packet
 
-  FlowQueue(std::size_t blocks, std::size_t packets);  // at most these wait
+  FlowQueue(std::size_t blocks, std::size_t packets);  // the most that wait
 
-  MutableByteView room(std::size_t size);  // for one packet; empty: there is none
-  void push(Instant now, std::size_t size, std::uint32_t flow);  // the front of what room() gave
+  MutableByteView room(std::size_t size);  // memory for one packet; empty: the queue is full
+  // Adds the packet that lies in the first `size` bytes of the memory that room() gave.
+  void push(Instant now, std::size_t size, std::uint32_t flow);
   std::optional<Taken> pop(Instant now);
 
   bool empty() const { return waiting_ == 0; }
@@ -47,14 +49,14 @@ class FlowQueue {
     std::uint32_t block = 0;
     std::uint32_t at = 0;
     std::uint32_t size = 0;
-    std::uint32_t next = kNone;  // of its flow
+    std::uint32_t next = kNone;  // the flow's next packet
     std::uint32_t flow = 0;
     Instant since;
     bool waits = false;
   };
   struct Flow {
     std::uint32_t first = kNone, last = kNone;  // packets
-    std::uint32_t next = kNone;                 // in its list
+    std::uint32_t next = kNone;                 // the next flow in new_ or old_
     bool listed = false;
     std::int64_t deficit = 0;
     std::size_t bytes = 0;
@@ -66,18 +68,18 @@ class FlowQueue {
 
   void append(List& list, std::uint32_t flow);
   std::uint32_t take_first(List& list);
-  Packet& unlink(Flow& flow);  // its first packet
-  void release();              // the memory of what has left
+  Packet& unlink(Flow& flow);  // takes the flow's first packet
+  void release();              // frees the memory of packets that have left
 
   std::unique_ptr<std::uint8_t[]> memory_;
-  std::vector<std::uint32_t> live_;  // packets in each block
-  std::vector<std::uint32_t> free_;  // blocks; the last goes first
+  std::vector<std::uint32_t> live_;  // number of packets in each block
+  std::vector<std::uint32_t> free_;  // free blocks; the last one is used first
   std::vector<std::uint32_t> left_;  // blocks of packets that pop() gave
-  std::uint32_t block_ = 0;          // of the next packet …
-  std::size_t used_ = 0;             // … and where in it
+  std::uint32_t block_ = 0;          // block of the next packet
+  std::size_t used_ = 0;             // bytes used of that block
   std::vector<Packet> packets_;      // in order of arrival: a ring
   std::uint32_t oldest_ = 0;
-  std::uint32_t count_ = 0;  // with those that have left before others
+  std::uint32_t count_ = 0;  // ring entries in use, also of packets that left before older ones
   std::size_t waiting_ = 0;
   std::vector<Flow> flows_;
   List new_, old_;

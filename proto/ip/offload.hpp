@@ -1,14 +1,14 @@
-// Super-packets at a TUN device: what the kernel hands over as one packet of up to 64 KiB with a
-// virtio_net_hdr in front (virtio 1.2 §5.1.6; linux/virtio_net.h), and what it takes the same way.
+// Super-packets at a TUN device: the kernel gives and takes one packet of up to 64 KiB with a
+// virtio_net_hdr in front (virtio 1.2 §5.1.6; linux/virtio_net.h).
 //
 //   struct virtio_net_hdr, 10 bytes, host byte order (TUNSETVNETHDRSZ left at its default):
 //   0 flags · 1 gso_type · 2 hdr_len u16 · 4 gso_size u16 · 6 csum_start u16 · 8 csum_offset u16
 //
 // Splitter makes wire packets of one super-packet: lengths, IPv4 ids, sequence numbers, flags (FIN
-// and PSH on the last only, CWR on the first only, RFC 3168 §6.1.2) and checksums. Coalescer is the
-// inverse for a batch of packets that came out of the tunnel: runs of one TCP flow, or of one UDP
-// flow with equal sizes, leave as one write. Order within a flow is kept. Only segments whose
-// checksum is right are joined: the kernel would not see a wrong one any more.
+// and PSH on the last only, CWR on the first only, RFC 3168 §6.1.2) and checksums. Coalescer does
+// the inverse for a batch of packets that came out of the tunnel: a run of one TCP flow, or of one
+// UDP flow with equal sizes, becomes one write. Order within a flow is kept. Only segments with a
+// correct checksum are joined, since the kernel could not detect a wrong one after the join.
 #pragma once
 
 #include <array>
@@ -45,13 +45,13 @@ struct VirtioHeader {
   void write(std::uint8_t* to) const;
 };
 
-inline constexpr std::size_t kRoomBefore = 16;  // of a tunnel's header
-inline constexpr std::size_t kRoomBehind = 32;  // of its padding and tag
+inline constexpr std::size_t kRoomBefore = 16;  // bytes for a tunnel's header
+inline constexpr std::size_t kRoomBehind = 32;  // bytes for a tunnel's padding and tag
 
-// Appends the packets to `out`; they lie in `super` itself or in the arena, and live until the next
-// clear() and as long as `super`. Those in the arena have kRoomBefore and kRoomBehind around them,
-// one that is not split has what `super` has; the headers of one that is split are spent. False: a
-// header that lies or that we did not ask for; the packet is dropped.
+// split() appends the packets to `out`. They live until the next clear() and as long as `super`.
+// A packet that needs no split stays in `super` and has its room. Segments lie in the Splitter's
+// memory with kRoomBefore and kRoomBehind around them, and the headers in `super` are overwritten.
+// False: the virtio header is wrong or of a kind that we did not offer; drop the packet.
 class Splitter {
  public:
   bool split(const VirtioHeader& header, const RoomyPacket& super, std::vector<RoomyPacket>& out);
@@ -66,15 +66,15 @@ class Splitter {
 };
 
 inline constexpr std::size_t kMaxJoinedHeaders = 60 + 60;
-inline constexpr std::size_t kMaxPieces = 64;  // packets joined at most
+inline constexpr std::size_t kMaxPieces = 64;  // packets that are joined at most
 
-// What one write to the device consists of: `virtio`, then `head` (the first packet's headers,
-// changed) and the payloads of the packets joined; or, without a head, the one packet as it is.
+// One write to the device: `virtio`, then `head` (the first packet's headers, changed) and the
+// payloads of the joined packets. With head_size 0: `virtio`, then one unchanged packet.
 struct CoalescedPacket {
   std::array<std::uint8_t, kVirtioHeaderSize> virtio{};
   std::array<std::uint8_t, kMaxJoinedHeaders> head{};
   std::size_t head_size = 0;
-  std::size_t first = 0;  // of pieces()
+  std::size_t first = 0;  // index of the first piece in pieces_
   std::size_t pieces = 0;
   std::size_t size = 0;  // without the virtio header
 };
@@ -96,7 +96,7 @@ class Coalescer {
   std::span<const ByteView> pieces(const CoalescedPacket& of) const;
 
  private:
-  static constexpr std::size_t kMaxRuns = 16;  // flows joined at a time; the oldest is finished
+  static constexpr std::size_t kMaxRuns = 16;  // flows joined at once; one more ends the oldest run
   struct Segment;
   struct Run;
   static bool may_join(const Segment& segment, Offers offers);
@@ -110,7 +110,7 @@ class Coalescer {
   std::vector<CoalescedPacket> out_;
   std::vector<ByteView> pieces_;
   std::vector<Run> runs_;
-  std::size_t used_ = 0;  // of runs_
+  std::size_t used_ = 0;  // runs in use, from the front of runs_
 };
 
 }  // namespace culvert::ip

@@ -17,16 +17,16 @@ struct Coalescer::Segment {
   std::uint32_t sequence() const {
     return load_be<std::uint32_t>(packet.data() + layout.ip_size + 4);
   }
-  std::uint16_t id() const { return load_be<std::uint16_t>(packet.data() + 4); }  // IPv4's
+  std::uint16_t id() const { return load_be<std::uint16_t>(packet.data() + 4); }  // IPv4 only
 };
 
 // One run under way; its payloads lie in `parts`, in order.
 struct Coalescer::Run {
   Segment first;
   std::vector<ByteView> parts;
-  std::size_t payload = 0;  // of all
-  bool push = false;        // PSH stood on the last
-  bool done = false;        // a shorter segment, or PSH: nothing may follow
+  std::size_t payload = 0;  // bytes of all parts
+  bool push = false;        // the last segment had PSH
+  bool done = false;        // the last segment was shorter or had PSH: nothing may follow
 };
 
 Coalescer::Coalescer() : runs_(kMaxRuns) {}
@@ -48,7 +48,8 @@ bool same_flow(ByteView a, ByteView b, const SegmentLayout& layout) {
   return addresses && same(layout.ip_size, layout.ip_size + 4);
 }
 
-// But for what differs within a run: lengths, id, sequence number, PSH, checksums.
+// Compares all header fields except those that differ within a run: lengths, id, sequence number,
+// PSH, checksums.
 bool same_headers(ByteView a, ByteView b, const SegmentLayout& layout) {
   const SameBytes same{a, b};
   const std::size_t ip = layout.ip_size;
@@ -113,7 +114,7 @@ void Coalescer::single(ByteView packet) {
   pieces_.push_back(packet);
 }
 
-// The run's packets as one, its place free again.
+// Writes the run's packets out as one packet and frees the run's place.
 void Coalescer::finish(std::size_t index) {
   const Run& run = runs_[index];
   if (run.parts.size() == 1) {
@@ -146,7 +147,8 @@ void Coalescer::joined(const Run& run) {
   const std::size_t length = out.size - layout.ip_size;
   if (run.push) transport[13] |= kPsh;
   if (!tcp) store_be(transport + 4, static_cast<std::uint16_t>(length));
-  // The field holds the pseudo-header's sum, not complemented: the kernel adds the rest.
+  // The checksum field holds the sum of the pseudo-header, not complemented: the kernel adds the
+  // rest.
   const auto pseudo = checksum_fold(pseudo_sum(ByteView(head, layout.headers), layout, length));
   store_be(head + checksum_at(layout), static_cast<std::uint16_t>(~pseudo));
   VirtioHeader header;
@@ -164,7 +166,7 @@ void Coalescer::add(ByteView packet, Offers offers) {
   const auto layout = layout_of(packet);
   if (!layout) return single(packet);
   const Segment segment{*layout, packet};
-  std::size_t index = 0;  // of the flow's run
+  std::size_t index = 0;  // index of the flow's run in runs_; used_: none
   for (; index < used_; ++index) {
     const SegmentLayout& other = runs_[index].first.layout;
     if (other.protocol == layout->protocol && other.v6 == layout->v6 &&
@@ -175,7 +177,7 @@ void Coalescer::add(ByteView packet, Offers offers) {
   const bool may = may_join(segment, offers);
   if (index < used_) {
     if (may && follows(runs_[index], segment)) return extend(runs_[index], segment);
-    finish(index);  // before what comes after it
+    finish(index);  // written out before the present packet, which comes later in the flow
   }
   if (!may) return single(packet);
   if (used_ == kMaxRuns) finish(0);

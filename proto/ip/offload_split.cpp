@@ -23,10 +23,11 @@ void write_native(std::uint8_t* to, T value) {
   std::memcpy(to, &value, sizeof value);
 }
 
-// The headers of a super-packet's segments; what they share is summed once.
+// Writes the headers of a super-packet's segments. The checksum of the fields that all segments
+// share is summed once.
 class SegmentHeaders {
  public:
-  // Clears in the super-packet's headers what differs from segment to segment.
+  // Clears the fields of the super-packet's headers that differ from segment to segment.
   SegmentHeaders(MutableByteView super, const SegmentLayout& layout)
       : layout_(layout), shared_(super.first(layout.headers)) {
     auto* const ip = super.data();
@@ -35,7 +36,7 @@ class SegmentHeaders {
       store_be(ip + 4, std::uint16_t{0});
     } else {
       id_ = load_be<std::uint16_t>(ip + 4);
-      store_be(ip + 2, std::uint32_t{0});  // with the length
+      store_be(ip + 2, std::uint32_t{0});  // total length and id
       store_be(ip + 10, std::uint16_t{0});
       ip_sum_ = checksum_add(0, shared_.first(layout.ip_size));
     }
@@ -50,7 +51,8 @@ class SegmentHeaders {
     transport_sum_ = checksum_add(pseudo_sum(shared_, layout, 0), shared_.subspan(layout.ip_size));
   }
 
-  // Of the segment number `index`, whose payload lies `offset` behind the first one's.
+  // Writes the headers of segment number `index`. `offset`: where the segment's payload begins in
+  // the payload of the super-packet.
   void write(MutableByteView segment, std::size_t index, std::size_t offset, bool last,
              std::uint64_t payload_sum) const {
     auto* const ip = segment.data();
@@ -85,15 +87,15 @@ class SegmentHeaders {
  private:
   SegmentLayout layout_;
   ByteView shared_;
-  std::uint16_t id_ = 0;  // IPv4's
+  std::uint16_t id_ = 0;  // IPv4 only
   std::uint32_t sequence_ = 0;
   std::uint8_t flags_ = 0;
   std::uint64_t ip_sum_ = 0;
   std::uint64_t transport_sum_ = 0;
 };
 
-// VIRTIO_NET_HDR_F_NEEDS_CSUM on a packet that is not segmented: the field holds the
-// pseudo-header's sum, the rest is ours.
+// VIRTIO_NET_HDR_F_NEEDS_CSUM on a packet that is not segmented: the checksum field holds the sum
+// of the pseudo-header, and we add the sum of the rest.
 bool finish_checksum(const VirtioHeader& header, MutableByteView packet) {
   const std::size_t at = std::size_t{header.checksum_start} + header.checksum_offset;
   if (header.checksum_start >= packet.size() || at + 2 > packet.size()) return false;

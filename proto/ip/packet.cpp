@@ -3,7 +3,8 @@
 namespace culvert::ip {
 namespace {
 
-// RFC 8200 §4 and its registry; what is not here is taken for the transport.
+// IPv6 extension headers (RFC 8200 §4 and the IANA registry). Any other number is taken for the
+// transport protocol.
 enum ExtensionHeader : std::uint8_t {
   kHopByHop = 0,
   kRouting = 43,
@@ -39,8 +40,8 @@ std::optional<Addresses> parse6(ByteView packet) {
   return out;
 }
 
-// Walks from the fixed header to the transport; false where a header is cut short or there are too
-// many. Whoever filters by port must not guess: such a packet is no packet.
+// Walks from the fixed header to the transport header. False when a header is cut short or there
+// are more than kMaxExtensionHeaders: the packet is refused, since a filter must not guess ports.
 bool walk_extensions(PacketView& out) {
   std::uint8_t next = out.packet[6];
   ByteView rest = out.packet.subspan(kIpv6HeaderSize);

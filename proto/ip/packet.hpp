@@ -30,30 +30,31 @@ enum TcpFlag : std::uint8_t { kFin = 1, kSyn = 2, kRst = 4, kPsh = 8, kAck = 16 
 // refused.
 inline constexpr int kMaxExtensionHeaders = 8;
 
-// What a tunnel needs of every packet: the first check and nothing more. An IPv6 packet from or to
-// ::ffff:0:0/96 is refused: such addresses stand for IPv4 here and never belong on a wire.
+// The addresses and the length of a packet: a tunnel checks this much of every packet. An IPv6
+// packet from or to ::ffff:0:0/96 is refused: IpAddress uses such addresses for IPv4, and they
+// never belong on a wire.
 struct Addresses {
   IpAddress source;
   IpAddress destination;
-  std::size_t total_length = 0;  // ≤ the bytes given; what follows is padding
+  std::size_t total_length = 0;  // at most packet.size(); bytes after it are padding
 
   static std::optional<Addresses> parse(ByteView packet);
 };
 
 struct PacketView {
   std::uint8_t version = 0;     // 4 or 6
-  std::uint8_t protocol = 0;    // after the extension headers
+  std::uint8_t protocol = 0;    // the transport protocol, after any extension headers
   bool later_fragment = false;  // has no transport header
   IpAddress source;
   IpAddress destination;
-  ByteView packet;     // exactly the total length
+  ByteView packet;     // the packet without padding
   ByteView transport;  // from the transport header on; empty in later fragments
 
-  // Of TCP and UDP with a whole header, else nothing.
+  // Nothing unless the packet is TCP or UDP (tcp_flags: TCP) with a whole transport header.
   std::optional<std::uint16_t> source_port() const;
   std::optional<std::uint16_t> destination_port() const;
   std::optional<std::uint8_t> tcp_flags() const;
-  ByteView payload() const;  // behind the TCP or UDP header; empty where there is none
+  ByteView payload() const;  // the bytes after the TCP or UDP header; may be empty
 
   static std::optional<PacketView> parse(ByteView packet);
 };

@@ -11,10 +11,10 @@ namespace {
 constexpr std::uint8_t kEndOfOptions = 0;
 constexpr std::uint8_t kNoOperation = 1;
 constexpr std::uint8_t kMaximumSegmentSize = 2;  // 2 ‖ 4 ‖ size (2)
-constexpr std::size_t kChecksum = 16;            // offset in the header
+constexpr std::size_t kChecksum = 16;            // offset in the TCP header
 constexpr std::uint8_t kPacketTooBig = 2;
 
-// Where the size itself stands; 0: nowhere.
+// The offset of the maximum segment size in the TCP header; 0: the option is missing.
 std::size_t find_mss(ByteView tcp) {
   const std::size_t end = std::min<std::size_t>((tcp[12] >> 4U) * 4U, tcp.size());
   std::size_t at = kTcpHeaderSize;

@@ -14,7 +14,7 @@ constexpr int kMaxDepth = 8;
 enum class Sort { kString, kTrue, kFalse, kOther };
 struct Value {
   Sort sort = Sort::kOther;
-  std::string text;  // kString
+  std::string text;  // the value, of a kString
 };
 using Members = std::map<std::string, Value>;
 
@@ -37,7 +37,8 @@ void append_utf8(std::string& out, char32_t point) {
   }
 }
 
-// One function a production of RFC 8259. Nothing, or false: the text is not that.
+// Each function reads one production of RFC 8259. Nothing or false: the text does not begin with
+// that production.
 class Parser {
  public:
   explicit Parser(std::string_view text) : rest_(text) {}
@@ -87,7 +88,7 @@ class Parser {
     return take("]");
   }
 
-  // With the space around it.
+  // Reads a value and the white space around it.
   std::optional<Value> value(int depth) {
     skip_space();
     auto out = bare_value(depth);
@@ -156,7 +157,7 @@ class Parser {
     rest_.remove_prefix(4);
     return out;
   }
-  // A code point beyond U+FFFF is two units; half of one is nothing.
+  // A code point beyond U+FFFF is a pair of surrogates; a lone surrogate is refused.
   std::optional<char32_t> unicode() {
     const auto first = unit();
     if (!first || *first < 0xD800 || *first > 0xDFFF) return first;

@@ -18,7 +18,8 @@ struct ClientData {
   bool has_top_origin = false;
 };
 
-// Nothing: it is no such JSON, or one of the members above is missing or of another kind.
+// Nothing: `json` breaks a rule above, or a member of ClientData that must be there is missing or
+// has another type.
 std::optional<ClientData> parse_client_data(std::string_view json);
 
 }  // namespace culvert::note

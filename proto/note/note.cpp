@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view kDash = "\xE2\x80\x94 ";  // U+2014 and a space
 constexpr std::uint8_t kEd25519Type = 0x01;
-constexpr std::uint8_t kOtherType = 0xff;  // the next bytes name the algorithm
+constexpr std::uint8_t kOtherType = 0xff;  // followed by the name of the algorithm
 constexpr std::string_view kPasskeyAlgorithm = "culvert passkey v1";
 
 tl::unexpected<Error> invalid(const char* why) {
@@ -57,7 +57,7 @@ Result<std::vector<SignatureLine>> parse_lines(std::string_view rest) {
   return out;
 }
 
-// Which known key the line claims to be by; null: none.
+// The known key that the line names by its key id; null: none.
 const KnownKey* claimed_key(const SignatureLine& line, std::span<const KnownKey> known) {
   const auto match = std::find_if(known.begin(), known.end(), [&](const KnownKey& candidate) {
     return key_id(line.name, candidate.key) == line.id;
@@ -71,7 +71,8 @@ bool good(const SignatureLine& line, const crypto::PublicKey& key, std::string_v
   return signature && crypto::verify(*key.ed25519(), view(text), *signature);
 }
 
-// For each line the key that made it, or null for an unknown one and a passkey's further ones.
+// For each line, the key that made the line. Null for the line of an unknown key and for each
+// further line of the same passkey.
 Result<std::vector<const KnownKey*>> signers(const Note& note, std::span<const KnownKey> known) {
   std::vector<const KnownKey*> out;
   for (const auto& line : note.signatures) {
@@ -205,8 +206,9 @@ Result<Note> merge(const Note& a, const Note& b) {
   if (a.text != b.text) return fail(ErrorCode::kConflict, "note: merging two different texts");
   Note out = a;
   for (const auto& line : b.signatures) {
-    // One key signs one text in one way (RFC 8032 is deterministic), whatever name the line says:
-    // a second name would make two lines by one key of it, which verify() refuses.
+    // Lines with the same signature are the same, whatever their names: an Ed25519 key has one
+    // signature for one text (RFC 8032 is deterministic). Keeping the second name would make two
+    // lines by one key, which verify() refuses.
     const bool held = std::any_of(out.signatures.begin(), out.signatures.end(),
                                   [&](const auto& x) { return x.signature == line.signature; });
     if (!held) out.signatures.push_back(line);

@@ -4,11 +4,12 @@
 //   <empty line>
 //   — <name> base64(<key id, 4 bytes> ‖ <signature>)        one or more such lines
 //
-// The dash is U+2014 and one space. The signature covers the text with its last line feed, nothing
-// else. Key id = first four bytes of SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key) for Ed25519 (type 1),
-// of SHA-256(name ‖ 0x0A ‖ 0xff ‖ "culvert passkey v1" ‖ point) for a passkey (passkey.hpp). Lines
-// of any other type are skipped; type 0x06 (ML-DSA-44) is reserved for checkpoints.
-// Ids and names are hints: the whole configured key verifies. Strict: render(parse(x)) == x.
+// The dash is U+2014 and one space. The signature covers only the text, its last line feed
+// included. Key id = first four bytes of SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key) for Ed25519
+// (type 1), of SHA-256(name ‖ 0x0A ‖ 0xff ‖ "culvert passkey v1" ‖ point) for a passkey
+// (passkey.hpp). Lines of any other type are skipped; type 0x06 (ML-DSA-44) is reserved for
+// checkpoints. Key ids and names only help to find a key: the whole configured key verifies.
+// Strict: render(parse(x)) == x.
 // Source: https://c2sp.org/signed-note. A bundle is several notes with one empty line between them.
 #pragma once
 
@@ -25,10 +26,10 @@
 
 namespace culvert::note {
 
-constexpr std::size_t kMaxTextSize = 256 * 1024;  // most types say less: proto/trust/fields.hpp
+constexpr std::size_t kMaxTextSize = 256 * 1024;  // most types allow less: proto/trust/fields.hpp
 constexpr std::size_t kMaxSignatures = 32;
 constexpr std::size_t kMaxNameSize = 255;
-constexpr std::size_t kMaxLineSize = 8 * 1024;  // of a signature line of any type, without its LF
+constexpr std::size_t kMaxLineSize = 8 * 1024;  // a signature line of any type, without its LF
 constexpr std::size_t kMaxNoteSize = kMaxTextSize + 1 + kMaxSignatures * (kMaxLineSize + 1);
 constexpr std::size_t kMaxBundleNotes = 256;
 
@@ -37,7 +38,7 @@ using KeyId = std::array<std::uint8_t, 4>;
 struct SignatureLine {
   std::string name;  // printable ASCII without space and '+'
   KeyId id{};
-  Bytes signature;  // 64 bytes for Ed25519; passkey.hpp; other types never count
+  Bytes signature;  // 64 bytes for Ed25519; for a passkey see passkey.hpp; other types never count
 
   friend bool operator==(const SignatureLine&, const SignatureLine&) = default;
 };
@@ -60,30 +61,30 @@ bool valid_name(std::string_view name);
 // UTF-8, ends in a line feed, no empty line, no control character, at most `most` bytes.
 Status check_text(std::string_view text, std::size_t most = kMaxTextSize);
 
-// Signs `text`. The name must be a valid_name(); it tells a reader whose key it is, no more.
+// Signs `text`. `name` must be a valid_name(); it only tells a reader whose key signed.
 SignatureLine sign(std::string_view text, std::string_view name, const crypto::SigningKey& key);
 
 struct KnownKey {
-  std::string name;  // whose it is, as configured; a line under another name verifies all the same
+  std::string name;  // the owner, as configured; a line under another name verifies all the same
   crypto::PublicKey key;
 
   friend bool operator==(const KnownKey&, const KnownKey&) = default;
 };
 
-// Which of `known` signed the note (each once, in the order of the lines). Lines of unknown keys
-// are ignored. A bad signature by a known key, or two lines by one Ed25519 key: kUnverified for the
-// whole note. Several good lines by one passkey are one signature.
+// The keys of `known` that signed the note, each once, in the order of the lines. Lines of unknown
+// keys are ignored. A bad signature by a known key, or two lines by one Ed25519 key, make the whole
+// note kUnverified. Several good lines by one passkey count as one signature.
 Result<std::vector<KnownKey>> verify(const Note& note, std::span<const KnownKey> known);
 
-// The note with only those lines that a known key made (of a passkey's the first); kUnverified as
-// verify() says.
+// The note with only the lines that a known key made, and only the first line of each passkey.
+// kUnverified in the cases of verify().
 Result<Note> keep_known(const Note& note, std::span<const KnownKey> known);
 
-// The union of the lines of two notes with one text; kConflict where the texts differ, kExhausted
-// past kMaxSignatures. Lines keep their order; those of `b` that `a` lacks follow.
+// The union of the lines of two notes with the same text; kConflict where the texts differ,
+// kExhausted past kMaxSignatures. The lines of `a` come first, then those of `b` that `a` lacks.
 Result<Note> merge(const Note& a, const Note& b);
 
-// What identifies a statement: SHA-256 of its text, never of its signature lines.
+// The hash that identifies a statement: SHA-256 of its text, without its signature lines.
 crypto::Hash hash(std::string_view text);
 inline crypto::Hash hash(const Note& note) { return hash(note.text); }
 

@@ -1,4 +1,4 @@
-// What the paths to all peers share.
+// The state that the PeerPaths of all peers share.
 #pragma once
 
 #include <vector>
@@ -8,19 +8,19 @@
 
 namespace culvert::path {
 
-// What all peers share; lives in the Prober.
+// Owned by the Prober.
 struct PathContext {
   bool allow_loopback = false;
   bool direct = true;
   crypto::DiscoKey ours;
   crypto::WireGuardKey node;
   Rng& rng;
-  std::vector<Endpoint> endpoints;  // ours, as CallMeMaybe tells them
-  bool lost;                        // a direct path, since the Prober last looked
+  std::vector<Endpoint> endpoints;  // our endpoints, as CallMeMaybe lists them
+  bool lost;                        // some direct path was lost since the Prober last looked
   ProberOutput output;
   ProberCounters counters;
 
-  bool usable(const Endpoint& endpoint) const;  // may be a candidate at all
+  bool usable(const Endpoint& endpoint) const;  // the endpoint may become a candidate
 };
 
 }  // namespace culvert::path

@@ -8,11 +8,11 @@ namespace {
 // While no path is trusted: probes after 0, 250 ms, 750 ms, 1.75 s, then every kHeartbeat.
 constexpr std::array<Duration, 3> kProbeSteps = {250ms, 500ms, 1s};
 constexpr Duration kHelpTime = 2s;
-constexpr Duration kJustProved = 1s;  // a pong this recent weighs more than a call that crossed it
+constexpr Duration kJustProved = 1s;  // a pong this recent outweighs a CallMeMaybe that crossed it
 constexpr std::size_t kMaxAsked =
     16;  // Prober::ping calls waiting; the oldest gets no other answer
 
-// A challenger must be this much quicker than a trusted path.
+// Whether a path is so much quicker than the trusted path that it may replace the trusted path.
 bool clearly_quicker(Duration challenger, Duration best) {
   return challenger + 1ms + best / 8 < best;
 }
@@ -32,7 +32,7 @@ bool PeerPaths::use(Instant now) {
 
 void PeerPaths::begin(Instant now) {
   if (!trusted(now)) {
-    for (auto& candidate : candidates_) candidate.size = {};  // the way to it may be another now
+    for (auto& candidate : candidates_) candidate.size = {};  // the route may have changed
   }
   step_ = 0;
   call_wanted_ = true;
@@ -140,7 +140,7 @@ void PeerPaths::on(Instant now, const Source& from, const Ping& ping) {
   auto* candidate = add_candidate(now, *endpoint);
   if (candidate == nullptr || !active(now) || trusted(now)) return;
   if (candidate->pinged && now - *candidate->pinged < kRepingAfter) return;
-  // Behind two NATs that give every Ping an address of its own, each would bring forth the next.
+  // Two NATs may map every Ping to a new address. Without a limit each Ping would cause the next.
   if (pings_back_.take(now)) probe(now, *candidate, true);
 }
 
@@ -180,7 +180,8 @@ void PeerPaths::on(Instant now, const Source& from, const Pong& pong) {
   }
 }
 
-// A larger path replaces a trusted one, a clearly quicker one does unless it is smaller.
+// A candidate replaces a trusted path when it carries larger datagrams, or when it is clearly
+// quicker and carries no smaller ones.
 void PeerPaths::consider(Instant now, const Candidate& candidate) {
   const auto latency = candidate.latency;
   const auto size = candidate.size.proven();
@@ -196,7 +197,8 @@ void PeerPaths::consider(Instant now, const Candidate& candidate) {
   if (tick_at_ < now + kHeartbeat) tick_at_ = now + kHeartbeat;
 }
 
-// Through the relay that names this peer as the sender: the Prober has checked it.
+// A CallMeMaybe counts only when it came through a relay. The Prober has checked that the relay
+// names this peer as the sender.
 void PeerPaths::on(Instant now, const Source& from, const CallMeMaybe& call) {
   if (!std::holds_alternative<Via>(from) || !context_.direct || !calls_in_.take(now)) {
     ++context_.counters.unexpected;
@@ -211,9 +213,10 @@ void PeerPaths::on(Instant now, const Source& from, const CallMeMaybe& call) {
     if (auto* candidate = add_candidate(now, endpoint)) candidate->called = true;
   }
   if (trusted(now) && trusted_until_ - now > kTrustPath - kJustProved) return;
-  trusted_until_ = now;  // a peer that calls has no path that it trusts, so neither have we
+  trusted_until_ = now;  // the peer calls because it trusts no path, so we trust none either
   helping_until_ = now + kHelpTime;
-  // Not in use here: answered once, so that two idle peers never keep each other awake.
+  // Answers with a CallMeMaybe of our own once in kSessionIdle, so that two idle peers never keep
+  // each other awake.
   if (!called_ || now - *called_ >= kSessionIdle) call_wanted_ = true;
   step_ = 0;
   tick(now);
@@ -301,7 +304,8 @@ bool PeerPaths::look_for_better(Instant now) const {
   return !good && (!probed_ || now - *probed_ >= kUpgradeInterval);
 }
 
-// The heartbeat: pings the path in use and, while there is none that can be trusted, all others.
+// The heartbeat: pings the path in use. While no path is trusted, and when it is time to look for a
+// better path, pings all candidates.
 void PeerPaths::tick(Instant now) {
   tick_at_ = Instant::never();
   std::erase_if(sent_, [&](const Sent& s) { return now - s.at >= kPingTimeout; });

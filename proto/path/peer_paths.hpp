@@ -1,4 +1,4 @@
-// One peer's candidates, pings and best path; part of the Prober, which owns it and its context.
+// One peer's candidates, pings and best path. The Prober owns each PeerPaths and the PathContext.
 #pragma once
 
 #include <algorithm>
@@ -30,35 +30,35 @@ class PeerPaths {
   bool active(Instant now) const { return now < active_until(); }
   bool trusted(Instant now) const { return best_ && now < trusted_until_; }
 
-  // Another peer may claim the same disco key. Does a message come the right way, open, and fit?
+  // Several peers may claim one disco key. may_come(): the source fits (a relay names this peer).
   bool may_come(const Source& from) const;
-  std::optional<DiscoMessage> open(ByteView bytes);  // nothing, and counted: forged or malformed
+  std::optional<DiscoMessage> open(ByteView bytes);  // nothing: forged or malformed, and counted
   bool is_from(Instant now, const Source& from, const DiscoMessage& message) const;
   void handle(Instant now, const Source& from, const DiscoMessage& message, ByteView nonce);
-  bool handle_send_error(Instant now, const Endpoint& to);  // false: that is no candidate
+  bool handle_send_error(Instant now, const Endpoint& to);  // false: `to` is no candidate
   void restart(Instant now);                                // the link changed
-  void call(Instant now);  // our endpoints changed, or the relay came: tell the peer, if it helps
+  void call(Instant now);  // our endpoints changed, or the relay connected: sends a CallMeMaybe
   Instant next_deadline() const;
   void handle_timeout(Instant now);
 
  private:
   struct Candidate {
     Endpoint at;
-    Instant alive;                    // added, or last pong
-    std::optional<Instant> pinged{};  // so far
-    bool called = false;              // from the last CallMeMaybe
+    Instant alive;                    // when it was added, or its last pong came
+    std::optional<Instant> pinged{};  // the last Ping
+    bool called = false;              // was in the last CallMeMaybe
     Duration latency{};               // round trip of the last pong
     PathSize size{};
-    Instant judge_at = Instant::never();  // what was sent until `judged` and not answered is lost
-    Instant judged{};
+    Instant judge_at = Instant::never();  // when unanswered padded Pings are counted as lost
+    Instant judged{};                     // only Pings sent until this time are counted as lost
   };
   struct Sent {
     DiscoTransaction transaction;
-    std::optional<Endpoint> to;  // nothing: through the relay
+    std::optional<Endpoint> to;  // nothing: sent through the relay
     Instant at;
     PingId id = 0;         // of Prober::ping, or 0
-    std::size_t size = 0;  // padded to this; 0: not
-    bool lost = false;     // so far
+    std::size_t size = 0;  // size to which the Ping is padded; 0: not padded
+    bool lost = false;     // counted as lost; a late answer still counts
   };
   struct Asked {
     PingId id = 0;
@@ -74,7 +74,7 @@ class PeerPaths {
   void on(Instant now, const Source& from, const Ping& ping);
   void on(Instant now, const Source& from, const Pong& pong);
   void on(Instant now, const Source& from, const CallMeMaybe& call);
-  void begin(Instant now);  // look for a path from scratch
+  void begin(Instant now);  // begins the search for a path anew
   void tick(Instant now);
   bool can_call() const;
   void send_call(Instant now);
@@ -102,15 +102,15 @@ class PeerPaths {
   std::vector<Asked> asked_;
   std::optional<Best> best_;
   Instant trusted_until_;
-  Instant used_until_;     // by the owner's traffic
-  Instant helping_until_;  // a peer in need has called us
+  Instant used_until_;     // the owner's traffic keeps the pair in use until then
+  Instant helping_until_;  // a CallMeMaybe of the peer keeps the pair in use until then
   Instant tick_at_ = Instant::never();
-  unsigned step_ = 0;  // of the probing schedule, from 0 after each change
+  unsigned step_ = 0;  // step of the probing schedule; 0 after each change
   std::optional<Instant> probed_, called_;
   bool call_wanted_ = false;
   RateLimit calls_out_{kMinCallInterval, 3};
-  RateLimit calls_in_{kMinCallInterval, 6};  // more than a peer sends: the network bunches
-  RateLimit pings_back_{kRepingAfter, 8};    // to where the peer's Pings come from
+  RateLimit calls_in_{kMinCallInterval, 6};  // burst above calls_out_: the network may bunch calls
+  RateLimit pings_back_{kRepingAfter, 8};    // our Pings to the source of a peer's Ping
   RateLimit relayed_pongs_{50ms, 32};        // all peers share the relay's queue
   PathStatus reported_;
   std::array<std::uint64_t, kReplayMemory> nonces_{};

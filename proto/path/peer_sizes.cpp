@@ -1,10 +1,12 @@
-// What the paths to a peer carry: padded Pings, and what their answers and their loss mean.
+// What size of datagram the paths to a peer carry: sends padded Pings and judges their answers and
+// their loss.
 #include "proto/path/peer_paths.hpp"
 
 namespace culvert::path {
 
-// The large one first: where it passes, its answer makes the path, and at full size at once. Not to
-// candidates that have shown that they carry too little.
+// Sends the full-size Ping before the small one: where the full-size Ping passes, its answer makes
+// the path at full size at once. A candidate that has shown that it carries too little gets no
+// full-size Ping.
 void PeerPaths::probe(Instant now, Candidate& candidate, bool padded) {
   candidate.pinged = now;
   if (padded && (candidate.size.proven() != 0 || candidate.size.may_search(now))) {
@@ -13,8 +15,8 @@ void PeerPaths::probe(Instant now, Candidate& candidate, bool padded) {
   send_ping(now, candidate.at, 0);
 }
 
-// Of the path in use: does it still carry what it did, or more? A small Ping stands beside the
-// large one, since a path that has become smaller is not dead.
+// Checks that the path in use still carries its proven size, or searches for a larger one. Sends a
+// small Ping beside the padded one, since a path that has become smaller is not dead.
 void PeerPaths::heartbeat(Instant now) {
   auto& candidate = *add_candidate(now, best_->at);
   if (candidate.size.may_search(now)) return search(now, candidate);
@@ -22,7 +24,8 @@ void PeerPaths::heartbeat(Instant now) {
   send_ping(now, best_->at, 0);
 }
 
-// A Ping of each size from the proven one up, in doubt of all, and one that passes anyway.
+// Sends a Ping of each size from the proven size up (of all sizes when the proven size is in
+// doubt), and one Ping without padding, which passes in any case.
 void PeerPaths::search(Instant now, Candidate& candidate) {
   candidate.size.searching(now);
   for (const auto size : kPathSizes) {
@@ -31,8 +34,9 @@ void PeerPaths::search(Instant now, Candidate& candidate) {
   send_ping(now, candidate.at, 0);
 }
 
-// Others that were sent no later may still come, after about as much time again. While that may be
-// larger ones a path is not taken up: connections would be told of a hole that is not there.
+// Pongs to padded Pings that were sent no later than `sent` may still come, within about one more
+// round trip. While a larger size may be among them, the path is not taken into use: its size would
+// be reported too small, and connections would shrink their packets without need.
 void PeerPaths::answered(Instant now, Candidate& candidate, const Sent& sent) {
   candidate.alive = now;
   candidate.latency = now - sent.at;
@@ -56,7 +60,7 @@ void PeerPaths::judge(Instant now, Candidate& candidate) {
   for (auto& sent : sent_) {
     if (sent.to != candidate.at || sent.size == 0 || sent.lost || sent.at > candidate.judged)
       continue;
-    sent.lost = true;  // late, it still counts as an answer
+    sent.lost = true;  // a late answer still counts
     doubt = candidate.size.lost(sent.size) || doubt;
   }
   if (doubt && candidate.size.may_search(now)) search(now, candidate);

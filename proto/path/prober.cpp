@@ -15,8 +15,8 @@ struct Prober::Peer {
       : paths(context, info, std::move(box)) {}
 
   PeerPaths paths;
-  Instant due = Instant::never();  // as it stands in due_
-  std::size_t size = kFullSize;    // as it stands in sizes_
+  Instant due = Instant::never();  // the peer's key in due_
+  std::size_t size = kFullSize;    // the peer's key in sizes_
 };
 
 Prober::Prober(ProberOptions options, crypto::KeyPair<crypto::DiscoKey> ours,
@@ -160,7 +160,7 @@ void Prober::handle_disco(Instant now, const Source& from, ByteView bytes) {
     ++context_->counters.unexpected;
     return;
   }
-  // The box is between the disco keys, so it is the same for all who claim this one.
+  // The box key depends on the two disco keys only, so any peer that claims this key can open it.
   const auto message = claimants.front()->paths.open(bytes);
   if (!message) return;
   const auto sender = std::find_if(claimants.begin(), claimants.end(), [&](const Peer* peer) {
@@ -185,7 +185,7 @@ void Prober::handle_send_error(Instant now, const Endpoint& to) {
 void Prober::handle_timeout(Instant now) {
   reflexive_->handle_timeout(now, context_->output.datagrams);
   endpoints_changed(now);
-  // Once each: one that is due again at once is looked at in the next call.
+  // Handles each due peer once: a peer that is due again at once waits for the next call.
   for (std::size_t left = due_.size(); left > 0 && due_.begin()->first <= now; --left) {
     Peer& peer = *due_.begin()->second;
     peer.paths.handle_timeout(now);

@@ -1,20 +1,21 @@
-// Finds and watches the ways to each peer: UDP endpoints where NATs allow, else the relay.
+// Finds and watches the paths to each peer: UDP endpoints where NATs allow, else the relay.
 //
-// A pair is silent until somebody calls route() for it. Then: ask STUN where we are (unless that is
-// fresh), send the peer our endpoints through its relay (CallMeMaybe), ping all of its endpoints
-// that we know; a Pong makes a path. The quickest path is used and pinged every kHeartbeat; it is
-// trusted for kTrustPath after its last Pong, and while it is not, data goes to the relay as well.
-// Nothing is sent for a peer that has not been used for kSessionIdle. A peer may answer Pings and
-// one CallMeMaybe without being in use itself, so that one side's need is enough.
+// A pair of nodes is silent until the owner calls route() for the peer. Then the Prober:
+//   - asks STUN servers for our reflexive endpoints, unless the last answer is fresh;
+//   - sends the peer our endpoints through its relay (CallMeMaybe);
+//   - pings all known endpoints of the peer; a Pong makes a path.
+// The best path is used and pinged every kHeartbeat. It is trusted for kTrustPath after its last
+// Pong; while it is not trusted, data goes to the relay as well. Nothing is sent for a peer that
+// has not been used for kSessionIdle. An idle node still answers Pings and one CallMeMaybe, so
+// that a path is found when only one side needs it.
 //
-// Pure: every input names the time; outputs are drained by the owner; one thread. Peers are
-// admitted by the owner only: messages under any other disco key are counted and not answered.
+// Pure: every input has the time; the owner drains the outputs; one thread. Only the owner admits
+// peers: messages under an unknown disco key are counted and not answered.
 //
-// A disco key is claimed by a node's statement and proven by nothing before a message comes. Where
-// several peers claim one, each message goes to the peer that it is from by what stands inside its
-// box (the node of a Ping, the question of a Pong) or by the relay's word, so that a peer that has
-// copied another's key takes nothing from it. One datagram costs the same however many peers there
-// are.
+// A node's statement claims a disco key, and nothing proves the claim before a message comes. Where
+// several peers claim one key, each message is assigned by the content of its box (the node of a
+// Ping, the question of a Pong) or by the sender that the relay names, so that a peer that claims
+// another peer's key takes no messages away. A datagram costs the same for any number of peers.
 #pragma once
 
 #include <map>
@@ -44,15 +45,15 @@ class Prober {
          Rng& rng);
   ~Prober();
 
-  // kInvalid: its disco key is no key. Adding a known node again updates it.
+  // kInvalid: the peer's disco key is no valid key. Adding a known node again updates the peer.
   Status add_peer(Instant now, const PeerInfo& peer);
   void remove_peer(const crypto::WireGuardKey& node);
 
-  // Our interfaces' addresses with the UDP port. A different set is a link change: all paths are
-  // dropped and looked for anew.
+  // Our interfaces' addresses with our UDP port. A different set than before is a link change: all
+  // paths are dropped and searched for again.
   void set_local_endpoints(Instant now, std::vector<Endpoint> endpoints);
   void set_stun_servers(Instant now, std::vector<Endpoint> servers);
-  void relay_connected(Instant now, const RelayId& relay);  // sends the CallMeMaybes that wait for a relay
+  void relay_connected(Instant now, const RelayId& relay);  // sends the CallMeMaybes that waited
 
   static bool is_ours(ByteView datagram);  // STUN or disco
   void handle_datagram(Instant now, const Endpoint& from, ByteView datagram);
@@ -61,18 +62,18 @@ class Prober {
   Instant next_deadline() const { return deadline_; }
   void handle_timeout(Instant now);
 
-  // For the next datagrams to the peer; calling it is what counts as use.
+  // Where the next datagrams to the peer go. Each call counts as use of the pair.
   Route route(Instant now, const crypto::WireGuardKey& node);
-  // Pings through the relay and the direct path, if any; counts as use.
+  // Pings through the relay and through the direct path, if any. Counts as use of the pair.
   PingId ping(Instant now, const crypto::WireGuardKey& node);
   PathStatus status(Instant now, const crypto::WireGuardKey& node) const;
-  // What every direct path in use carries; kFullSize where there is nothing to mind.
+  // The size of datagram that every direct path in use carries; kFullSize when no path is smaller.
   std::size_t smallest() const { return sizes_.empty() ? kFullSize : sizes_.begin()->first; }
-  // Ours, as CallMeMaybe tells them: local, then reflexive.
+  // Our endpoints, as CallMeMaybe lists them: local ones, then reflexive ones.
   std::vector<Endpoint> endpoints() const;
   std::optional<bool> mapping_varies() const;  // known after two servers have answered
 
-  void drain(ProberOutput& into);  // cleared first
+  void drain(ProberOutput& into);  // replaces the content of `into`
   const ProberCounters& counters() const;
 
  private:
@@ -80,7 +81,7 @@ class Prober {
   Peer* by_node(const crypto::WireGuardKey& node) const;
   void touched(Instant now, Peer& peer);  // ends every call that may have changed the peer
   void all_touched(Instant now);
-  void forget(Peer& peer);  // in the tables below
+  void forget(Peer& peer);  // removes the peer from by_disco_, due_ and sizes_
   void handle_disco(Instant now, const Source& from, ByteView bytes);
   void endpoints_changed(Instant now);
   void ask_where_we_are(Instant now);
@@ -91,10 +92,10 @@ class Prober {
   std::unique_ptr<PathContext> context_;
   std::unique_ptr<Reflexive> reflexive_;
   std::unordered_map<crypto::WireGuardKey, std::unique_ptr<Peer>> peers_;
-  std::unordered_map<crypto::DiscoKey, std::vector<Peer*>> by_disco_;  // first come, first in order
-  std::set<std::pair<Instant, Peer*>> due_;                            // those with a deadline
-  std::map<std::size_t, std::size_t> sizes_;  // paths below kFullSize, by what they carry
-  Instant active_until_;                      // the latest of all peers
+  std::unordered_map<crypto::DiscoKey, std::vector<Peer*>> by_disco_;  // in the order of add_peer()
+  std::set<std::pair<Instant, Peer*>> due_;                            // peers with a deadline
+  std::map<std::size_t, std::size_t> sizes_;  // size below kFullSize → number of paths
+  Instant active_until_;                      // the latest active_until() of all peers
   std::vector<Endpoint> local_;
   PingId last_ping_ = 0;
   Instant deadline_ = Instant::never();

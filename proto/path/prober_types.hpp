@@ -1,4 +1,4 @@
-// What goes into and comes out of the Prober, and its limits and timings.
+// Inputs and outputs of the Prober, its limits and its timings.
 #pragma once
 
 #include <optional>
@@ -17,33 +17,33 @@ namespace culvert::path {
 
 using RelayId = Strong<struct RelayIdTag, std::string>;  // as the coordinator's relay map names it
 
-// Timings, the same as those of other disco peers.
+// Timings. They equal those of Tailscale's disco peers.
 inline constexpr Duration kHeartbeat = 3s;      // between pings of the path in use
 inline constexpr Duration kTrustPath = 6500ms;  // after the last pong the relay helps again
 inline constexpr Duration kSessionIdle = 45s;   // after the last use the pair falls silent
 inline constexpr Duration kPingTimeout = 5s;
-inline constexpr Duration kUpgradeInterval = 60s;  // look for a better path than a trusted one
-inline constexpr Duration kGoodEnough = 5ms;       // … unless it is this fast
-inline constexpr Duration kEndpointsFresh = 27s;   // reflexive endpoints are asked again after this
-inline constexpr Duration kMinRestun = 20s;        // … or earlier while there is use: 20 to 26 s
-inline constexpr Duration kMaxRestun = 26s;
-inline constexpr Duration kMinCallInterval = 1s;  // CallMeMaybes to or from one peer
-inline constexpr Duration kRepingAfter = 200ms;   // an endpoint heard from is not pinged more often
+inline constexpr Duration kUpgradeInterval = 60s;  // between searches for a better path
+inline constexpr Duration kGoodEnough = 5ms;       // a path this quick needs no better one
+inline constexpr Duration kEndpointsFresh = 27s;   // unused: kMinRestun to kMaxRestun counts
+inline constexpr Duration kMinRestun = 20s;        // while in use, STUN is asked again after a time
+inline constexpr Duration kMaxRestun = 26s;        // drawn from [kMinRestun, kMaxRestun]
+inline constexpr Duration kMinCallInterval = 1s;   // CallMeMaybes to or from one peer
+inline constexpr Duration kRepingAfter = 200ms;    // least time between Pings to a Ping's source
 
 // Limits.
 inline constexpr std::size_t kMaxPeers = 4096;         // add_peer fails beyond
-inline constexpr std::size_t kMaxCandidates = 32;      // of a peer; the least recently alive goes
-inline constexpr std::size_t kMaxOutstanding = 128;    // pings of a peer; the oldest is forgotten
+inline constexpr std::size_t kMaxCandidates = 32;      // a peer; the least recently alive goes
+inline constexpr std::size_t kMaxOutstanding = 128;    // pings a peer; the oldest is forgotten
 inline constexpr std::size_t kMaxPadded = 8;           // candidates pinged at full size at once
 inline constexpr std::size_t kMaxLocalEndpoints = 16;  // the first ones are used
 inline constexpr std::size_t kMaxStunServers = 4;      // the first ones are used
-inline constexpr std::size_t kReplayMemory = 128;      // nonces remembered of a peer
+inline constexpr std::size_t kReplayMemory = 128;      // nonces remembered for each peer
 
 struct PeerInfo {
   crypto::WireGuardKey node;
   crypto::DiscoKey disco;
   crypto::RelayKey relay_key;
-  std::optional<RelayId> home;  // the relay where it listens
+  std::optional<RelayId> home;  // the relay where the peer listens
 };
 
 // Where a disco message came in: a UDP endpoint, or a relay that names the sender.
@@ -53,12 +53,12 @@ struct Via {
 };
 using Source = std::variant<Endpoint, Via>;
 
-// Data goes to `direct` where set, and also (or only) through the peer's relay while `relay_too`.
-// What is larger than `size` does not pass directly: it goes through the relay.
+// Where data goes: to `direct`, if set, and through the peer's relay when `relay_too` is true. A
+// datagram larger than `size` does not pass the direct path and goes through the relay only.
 struct Route {
   std::optional<Endpoint> direct;
   bool relay_too = true;
-  std::size_t size = kFullSize;  // of a datagram
+  std::size_t size = kFullSize;  // bytes of a datagram
   friend bool operator==(const Route&, const Route&) = default;
 };
 
@@ -68,7 +68,7 @@ struct PathStatus {
   PathKind kind = PathKind::kUnknown;
   std::optional<Endpoint> endpoint;  // of the direct path
   std::optional<Duration> latency;   // round trip of the last pong on it
-  std::size_t size = kFullSize;      // of the datagrams that it carries
+  std::size_t size = kFullSize;      // bytes of the largest datagram that the path carries
   Instant changed;                   // when kind, endpoint or size last changed
 };
 
@@ -77,7 +77,7 @@ struct PathDatagram {
   Endpoint to;
   Bytes bytes;
 };
-struct RelayedDisco {  // one DERP packet; to be dropped when that relay is not connected
+struct RelayedDisco {  // one DERP packet; the owner drops it when `relay` is not connected
   RelayId relay;
   crypto::RelayKey to;
   Bytes bytes;
@@ -87,7 +87,7 @@ struct PathChanged {
   PathStatus status;
 };
 using PingId = std::uint64_t;
-// Each answer to Prober::ping; without any, one with kind kUnknown after kPingTimeout.
+// One answer to Prober::ping. When no answer comes within kPingTimeout, one with kind kUnknown.
 struct PingAnswer {
   PingId id = 0;
   crypto::WireGuardKey peer;
@@ -108,11 +108,11 @@ struct ProberOutput {
 };
 
 struct ProberCounters {
-  std::uint64_t malformed = 0;       // not STUN or disco after all
+  std::uint64_t malformed = 0;       // neither valid STUN nor valid disco
   std::uint64_t unknown_sender = 0;  // a disco key of no peer
   std::uint64_t forged = 0;          // the box does not open
   std::uint64_t replayed = 0;        // a nonce seen before
-  std::uint64_t unexpected = 0;      // genuine, but nothing asked for it or it breaks a rule
+  std::uint64_t unexpected = 0;      // genuine, but nobody asked for it or it breaks a rule
 };
 
 }  // namespace culvert::path

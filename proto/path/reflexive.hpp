@@ -1,5 +1,5 @@
-// The STUN client of the Prober: rounds of Binding requests to a few servers, asked again while
-// paths are in use. A round ends when all servers have answered or after kRoundTime.
+// The STUN client of the Prober. A round sends Binding requests to a few servers and ends when all
+// servers have answered or after kRoundTime. Rounds repeat while paths are in use.
 #pragma once
 
 #include <optional>
@@ -13,26 +13,26 @@ namespace culvert::path {
 
 class Reflexive {
  public:
-  static constexpr Duration kRetry = 300ms;  // each server: at 0, 300 and 900 ms
+  static constexpr Duration kRetry = 300ms;  // a server is asked at 0, 300 and 900 ms
   static constexpr unsigned kTries = 3;
   static constexpr Duration kRoundTime = 2s;
-  static constexpr Duration kAgain = 5s;  // between rounds, when a path is lost
+  static constexpr Duration kAgain = 5s;  // least time between rounds, when a path is lost
 
   explicit Reflexive(Rng& rng) : rng_(rng) {}
 
-  void set_servers(std::vector<Endpoint> servers);  // forgets what the old ones said
-  void reset();                                     // the network changed: nothing is known
-  void doubt(Instant now);  // a path was lost: a NAT may have another mapping for us now
+  void set_servers(std::vector<Endpoint> servers);  // forgets the old servers' answers
+  void reset();                                     // the network changed: forgets all answers
+  void doubt(Instant now);  // a path was lost: a NAT may have given us another mapping
   bool due(Instant now) const { return !running_ && !asked_.empty() && now >= due_; }
   void start(Instant now, std::vector<PathDatagram>& out);
 
-  // True when it answers a question of ours.
+  // True when the response answers a request of ours.
   bool handle_response(Instant now, const Endpoint& from, const StunResponse& response);
   Instant next_deadline() const;  // of the running round
   Instant next_round() const { return asked_.empty() ? Instant::never() : due_; }
   void handle_timeout(Instant now, std::vector<PathDatagram>& out);
 
-  std::vector<Endpoint> endpoints() const;  // distinct ones
+  std::vector<Endpoint> endpoints() const;  // the mapped endpoints, without duplicates
   std::optional<bool> mapping_varies() const;
 
  private:

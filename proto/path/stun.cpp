@@ -23,7 +23,7 @@ constexpr std::uint16_t kXorMappedAddress = 0x0020;
 constexpr std::uint16_t kFingerprint = 0x8028;
 
 constexpr std::uint32_t kFingerprintXor = 0x5354554E;
-constexpr std::size_t kFingerprintSize = 8;  // with its attribute header
+constexpr std::size_t kFingerprintSize = 8;  // bytes, attribute header included
 constexpr std::size_t kMaxUnknown = 16;
 constexpr std::uint8_t kFamilyV4 = 1;
 constexpr std::uint8_t kFamilyV6 = 2;
@@ -51,7 +51,7 @@ void set_length(Bytes& message, std::size_t coming = 0) {
            static_cast<std::uint16_t>(message.size() - kStunHeaderSize + coming));
 }
 
-// The length field already counts the fingerprint when its CRC is taken (§14.7).
+// The CRC is taken after the length field has been set to include the fingerprint (§14.7).
 void add_fingerprint(Bytes& message) {
   set_length(message, kFingerprintSize);
   const std::uint32_t value = crc32(message) ^ kFingerprintXor;
@@ -61,13 +61,13 @@ void add_fingerprint(Bytes& message) {
 struct Attribute {
   std::uint16_t type = 0;
   ByteView value;
-  std::size_t offset = 0;  // of its header in the message
+  std::size_t offset = 0;  // of the attribute header in the message
 };
 
 struct Message {
   std::uint16_t type = 0;
   StunTransaction transaction;
-  std::vector<Attribute> attributes;  // FINGERPRINT checked and taken out
+  std::vector<Attribute> attributes;  // without FINGERPRINT, which parse() has checked
   bool fingerprint = false;
 };
 

@@ -1,5 +1,6 @@
-// Cryptokey routing (paper, section 2): prefix → peer, the longest match wins. One hash table a
-// prefix length in use, tried from the longest down: a mesh of /128s takes one look-up.
+// Cryptokey routing (paper, section 2): prefix → peer, the longest match wins. Each prefix length
+// in use has one hash table; they are tried from the longest down, so a mesh of /128s takes one
+// look-up.
 #pragma once
 
 #include <cstdint>
@@ -16,36 +17,38 @@ namespace culvert::wireguard {
 struct Peer;
 struct LanePeer;
 
-// For Device's peers and for a Lane's.
+// `Owner`: Peer in a Device, LanePeer in a Lane.
 template <class Owner>
 class PrefixTable {
  public:
-  // A prefix belongs to one peer; the last to claim it has it, as in every WireGuard.
+  // A prefix belongs to one peer: the last peer that claims the prefix takes it, as in every
+  // WireGuard implementation.
   void insert(const Prefix& prefix, Owner* peer);
-  bool remove(const Prefix& prefix, const Owner* peer);  // if it is that peer's
-  void remove(const Prefix& prefix);                     // whosever it is
+  bool remove(const Prefix& prefix, const Owner* peer);  // false: the prefix is not the peer's
+  void remove(const Prefix& prefix);                     // whichever peer has the prefix
   void remove_all(const Owner* peer);
-  Owner* lookup(const IpAddress& address) const;  // null: nobody's
-  // Of one peer or (null) of all, by peer; sorted.
+  Owner* lookup(const IpAddress& address) const;  // null: no peer has the address
+  // The sorted prefixes of the peer `of`, or, with null, of every peer.
   std::map<const Owner*, std::vector<Prefix>> prefixes(const Owner* of = nullptr) const;
 
  private:
   struct Table {
-    std::uint64_t high_mask;  // of the address as two big-endian words
-    std::uint64_t low_mask;
-    std::uint8_t length;  // as in Prefix, of the family
+    std::uint64_t high_mask;  // mask of the address's first 8 bytes, as a big-endian word
+    std::uint64_t low_mask;   // mask of the last 8 bytes
+    std::uint8_t length;      // as in Prefix: 0 to 32 for IPv4, 0 to 128 for IPv6
     std::unordered_map<IpAddress, Owner*> peers;
   };
   std::vector<Table>& tables(const IpAddress& address) { return address.is_v4() ? v4_ : v6_; }
-  void erase(const Prefix& prefix);  // that is there
+  void erase(const Prefix& prefix);  // `prefix` is in a table
 
-  std::vector<Table> v4_;  // longest first
-  std::vector<Table> v6_;
-  // The same the other way round, so that a change of one peer costs what that peer has.
+  std::vector<Table> v4_;  // longest prefix first
+  std::vector<Table> v6_;  // longest prefix first
+  // The prefixes of each peer, so that the cost of changing a peer depends on that peer only.
   std::unordered_map<const Owner*, std::set<Prefix>> owned_;
 };
 
-// Of a table that does not change meanwhile; bursts have one address, so the last look-up is kept.
+// Look-ups in a table that does not change during the life of the object. Keeps the last look-up,
+// since a burst of packets mostly has one address.
 template <class Owner>
 class BurstLookup {
  public:

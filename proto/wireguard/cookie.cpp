@@ -44,7 +44,7 @@ bool CookieChecker::mac1_is_right(ByteView message) {
 }
 
 bool CookieChecker::mac2_is_right(Instant now, ByteView message, const Endpoint& from) const {
-  constexpr Mac kNone{};  // of a sender without a cookie: nothing to compute
+  constexpr Mac kNone{};  // a sender without a cookie: refused without computing a MAC
   if (!secret_made_ || now - *secret_made_ >= kCookieLifetime) return false;
   if (std::equal(kNone.begin(), kNone.end(), mac2_of(message).begin())) return false;
   return equal_secretly(crypto::blake2s_mac16(cookie_of(from), before_mac2(message)),
@@ -64,7 +64,7 @@ CookieReply CookieChecker::reply(Instant now, ByteView message, const Endpoint& 
     secret_made_ = now;
   }
   CookieReply out;
-  out.receiver = SessionIndex(load_le<std::uint32_t>(message.data() + 4));  // its sender
+  out.receiver = SessionIndex(load_le<std::uint32_t>(message.data() + 4));  // the sender field
   rng_.fill(out.nonce);
   crypto::xaead_seal(cookie_key_, out.nonce, mac1_of(message), cookie_of(from), out.sealed_cookie);
   return out;

@@ -22,7 +22,7 @@ namespace culvert::wireguard {
 
 using Mac = std::array<std::uint8_t, 16>;
 
-// The receiver's side, one a device.
+// The receiver's side; a device has one.
 class CookieChecker {
  public:
   CookieChecker(const crypto::WireGuardKey& ours, Rng& rng);
@@ -30,7 +30,7 @@ class CookieChecker {
 
   bool mac1_is_right(ByteView message);
   bool mac2_is_right(Instant now, ByteView message, const Endpoint& from) const;
-  // The answer to a message with a right mac1 and no right mac2.
+  // The answer to a message with a correct mac1 and without a correct mac2.
   CookieReply reply(Instant now, ByteView message, const Endpoint& from);
 
  private:
@@ -43,20 +43,20 @@ class CookieChecker {
   std::optional<Instant> secret_made_;
 };
 
-// The sender's side, one a peer.
+// The sender's side; a device has one for each peer.
 class CookieJar {
  public:
   explicit CookieJar(const crypto::WireGuardKey& theirs);
 
-  // Writes mac1 and, with a fresh cookie, mac2 into the last 32 bytes.
+  // Writes mac1 and, if there is a fresh cookie, mac2 into the last 32 bytes of `message`.
   void add_macs(Instant now, MutableByteView message);
-  // False when the reply is not an answer to the last message that add_macs wrote.
+  // False when the reply does not answer the last message that add_macs() wrote.
   bool accept(Instant now, const CookieReply& reply);
 
  private:
   std::array<std::uint8_t, 32> mac1_key_;
   crypto::Secret32 cookie_key_;
-  std::optional<Mac> last_mac1_;  // unanswered
+  std::optional<Mac> last_mac1_;  // mac1 of the last message, while no cookie answered it
   Mac cookie_{};
   std::optional<Instant> cookie_received_;
 };

@@ -9,7 +9,8 @@ namespace culvert::wireguard {
 
 namespace {
 
-// A secret of this device, so that no stranger can choose sources that share places.
+// The limiter's key is a secret of this device, so that no stranger can choose sources that share
+// the same places.
 SourceLimiter::Key limiter_key(const Identity& identity) {
   const auto hash = crypto::blake2s({view("culvert source places"), identity.secret.reveal()});
   return {load_le<std::uint64_t>(hash.data()), load_le<std::uint64_t>(hash.data() + 8)};
@@ -141,7 +142,7 @@ void Device::set_identity(Identity identity) {
   remove_peer(identity_.public_key);
   for (auto& [key, peer] : peers_) {
     end_sessions(*peer);
-    // Never nothing: add_peer refused the keys for which it is.
+    // make() never returns nothing: add_peer() has refused the keys for which it would.
     if (auto keys = PeerKeys::make(identity_, key)) {
       keys->preshared = std::move(peer->keys.preshared);
       peer->keys = std::move(*keys);
@@ -222,8 +223,8 @@ void Device::touch(Peer& peer) {
   touched_.push_back(&peer);
 }
 
-// What the call did goes to the timers once a peer, whatever the number of packets; then everything
-// that it wants to send is sealed as one batch.
+// Ends a call: updates the timers once for each touched peer, whatever the number of packets, then
+// seals everything that the call sends as one batch.
 void Device::settle(Now now, Output& out) {
   for (std::size_t i = 0; i < touched_.size(); ++i) {  // keep_fresh may touch a peer once more
     Peer& peer = *touched_[i];

@@ -1,12 +1,12 @@
-// A WireGuard interface without sockets, clock or threads: inner IP packets and datagrams go in, in
-// batches, datagrams and inner IP packets come out. One owner, one thread.
+// A WireGuard interface without sockets, clock or threads. Batches of inner IP packets and of
+// datagrams go in; datagrams and inner IP packets come out. One owner, one thread.
 //
-//   send()            inner packets → allowed-ips → session → sealed datagrams; one without a
+//   send()            inner packets → allowed-ips → session → sealed datagrams; a packet without a
 //                     session waits (kMaxStaged a peer, then the oldest goes); a handshake starts
 //   receive()         datagrams → session → opened packets; handshakes are answered
 //   handle_timeout()  due at next_deadline(): retransmissions, keepalives, erasure
 //
-// What a stranger can cause is dropped, counted and otherwise without effect.
+// Datagrams of strangers are dropped and counted, and have no other effect.
 #pragma once
 
 #include <memory>
@@ -29,7 +29,7 @@ class Device {
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
 
-  // kInvalid: our own key or a low-order point. kConflict: known. kExhausted: too many.
+  // kInvalid: our own key or a low-order point. kConflict: known peer. kExhausted: too many peers.
   Status add_peer(Now now, PeerConfig config);
   bool remove_peer(const crypto::WireGuardKey& key);  // sessions and staged packets go at once
   // False: no such peer (or, for allowed-ips, too many).
@@ -39,10 +39,10 @@ class Device {
   bool set_preshared_key(const crypto::WireGuardKey& key, std::optional<crypto::Secret32> secret);
   bool set_endpoint(const crypto::WireGuardKey& key, const Endpoint& endpoint);
   bool set_persistent_keepalive(Now now, const crypto::WireGuardKey& key, Duration every);
-  // The peer has lost its sessions: ours go too, and a handshake begins. False: no such peer.
+  // The peer has lost its sessions: drops ours and begins a handshake. False: no such peer.
   bool begin_anew(Now now, const crypto::WireGuardKey& key, Output& out);
   void set_mtu(std::size_t mtu);
-  // Ends all sessions; a peer that has the new public key goes. The same one: start afresh.
+  // Ends all sessions, also with the present identity. Removes a peer with the new public key.
   void set_identity(Identity identity);
 
   const crypto::WireGuardKey& public_key() const { return identity_.public_key; }
@@ -50,17 +50,17 @@ class Device {
   crypto::Secret32 preshared_key(const crypto::WireGuardKey& key) const;  // zero: none
   std::optional<PeerInfo> peer(const crypto::WireGuardKey& key) const;
   std::vector<PeerInfo> peers() const;
-  // The greatest label seen of a peer, also of one that was removed (the last kMaxTombstones).
+  // The greatest label that the peer sent; kept for the last kMaxTombstones removed peers, too.
   std::optional<Tai64n> last_timestamp(const crypto::WireGuardKey& key) const;
   const Counters& counters() const { return counters_; }
-  // These append to `out`. A view in `packets` is not kept.
+  // send(), receive() and handle_timeout() append to `out`. `packets` may be freed after the call.
   void send(Now now, std::span<const ByteView> packets, Output& out);
-  // Where the packet lies, with kTransportHeaderSize before and kTransportTail behind it: no copy.
+  // Seals in the packet's own memory where it has room: kTransportHeaderSize and kTransportTail.
   void send_in_place(Now now, std::span<const RoomyPacket> packets, Output& out);
   void receive(Now now, std::span<Incoming> datagrams, Output& out);
   void handle_timeout(Now now, Output& out);
   Instant next_deadline() const { return deadlines_.next(); }  // never() if there is none
-  // With DeviceOptions::lanes: every lane must know it before what the same call put out is sent.
+  // With DeviceOptions::lanes: each lane applies these before the same call's output is sent.
   LaneChanges take_changes() { return lane_feed_.take(); }
   void apply(Now now, const LaneReports& reports, Output& out);
 
@@ -70,7 +70,7 @@ class Device {
   void drop_pending(Peer& peer);
   void end_sessions(Peer& peer);
   void touch(Peer& peer);
-  void settle(Now now, Output& out);  // ends every call
+  void settle(Now now, Output& out);  // at the end of every call
   void bury();
   void apply(Now now, Peer& peer, const LaneReport& report, Output& out);  // device_lanes.cpp
   // device_send.cpp
@@ -102,7 +102,7 @@ class Device {
   Tai64nSource labels_;
   CookieChecker checker_;
   HandshakeLoad load_;
-  SourceLimiter sources_, cookie_sources_;  // proven ones; and claimed, perhaps forged ones
+  SourceLimiter sources_, cookie_sources_;  // of proven addresses; of claimed addresses
   std::unordered_map<crypto::WireGuardKey, std::unique_ptr<Peer>> peers_;
   std::uint64_t next_serial_ = 0;
   std::unordered_map<SessionIndex, IndexEntry> indices_;
@@ -110,7 +110,7 @@ class Device {
   Tombstones tombstones_;
   Deadlines deadlines_;
   LaneFeed lane_feed_;
-  SealBatch seals_;  // from here: of one call, members to reuse their memory
+  SealBatch seals_;  // this and the next four: used in one call, kept to reuse their memory
   OpenBatch opens_;
   std::vector<Opening> openings_;
   std::vector<Peer*> touched_;

@@ -1,4 +1,4 @@
-// The device's side of its lanes (lane.hpp).
+// The part of Device that works with lanes (lane.hpp).
 #include <algorithm>
 #include <array>
 
@@ -9,13 +9,13 @@ namespace culvert::wireguard {
 void Device::apply(Now now, const LaneReports& reports, Output& out) {
   for (const auto& [id, report] : reports.peers) {
     Peer* peer = find(report.peer);
-    // Not of one that was removed and came back meanwhile.
+    // The serial differs when the peer was removed and added again meanwhile: drop the report.
     if (peer != nullptr && peer->serial == id.value) apply(now, *peer, report, out);
   }
   settle(now, out);
 }
 
-// As receive(), send() and settle() would have done, at the times of the report.
+// Does what receive(), send() and settle() would have done at the times of the report.
 void Device::apply(Now now, Peer& peer, const LaneReport& report, Output& out) {
   touch(peer);
   peer.sent_bytes += report.sent_bytes;

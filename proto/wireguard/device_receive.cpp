@@ -1,4 +1,4 @@
-// The way in: datagrams to packets, and handshakes that others begin.
+// The receiving part of Device: datagrams to packets, and handshakes that peers begin.
 #include <utility>
 
 #include "proto/ip/ecn.hpp"
@@ -28,8 +28,8 @@ bool is_fresh(const Tai64n& label, const Tai64n& last, WallTime wall, std::chron
 
 }  // namespace
 
-// Transport first and all at once, handshakes after: no session begins and carries data within one
-// batch, since the other side must hear from us in between.
+// Opens all transport messages as one batch, then handles the handshake messages. No session can
+// begin and carry data within one batch: the peer needs our answer before it sends data.
 void Device::receive(Now now, std::span<Incoming> datagrams, Output& out) {
   const bool handshakes = queue_openings(now.steady, datagrams);
   opens_.open(counters_);
@@ -48,10 +48,10 @@ void Device::receive(Now now, std::span<Incoming> datagrams, Output& out) {
   settle(now, out);
 }
 
-// True: there are handshake messages among them.
+// Queues the transport messages for opening. True: `datagrams` has handshake messages as well.
 bool Device::queue_openings(Instant now, std::span<Incoming> datagrams) {
   bool handshakes = false;
-  std::optional<SessionIndex> last;  // bursts come from one session
+  std::optional<SessionIndex> last;  // the last look-up, since a burst mostly has one session
   IndexEntry entry{};
   for (const auto& incoming : datagrams) {
     const auto type = message_type(incoming.datagram);
@@ -89,7 +89,7 @@ void Device::deliver(Now now, const Opening& opening, MutableByteView plain, Rou
   deliver_inner(*peer, plain, opening.incoming->ecn, routes, out);
 }
 
-// The first packet with a responder's keys: the initiator has them too.
+// The first packet with a responder's new keys proves that the initiator has the keys too.
 void Device::confirm(Now now, Peer& peer, const Keypair* used, Output& out) {
   if (!peer.keypairs.confirm(used, retired_)) return;
   peer.timers.handshake_complete();
@@ -113,7 +113,7 @@ void Device::deliver_inner(Peer& peer, MutableByteView plain, std::uint8_t ecn, 
   }
 }
 
-// An authenticated datagram of this peer.
+// Notes an authenticated datagram of this peer.
 void Device::came_from(Peer& peer, const Incoming& incoming) {
   if (options_.roaming) roam(peer, incoming.from);
   peer.received_bytes += incoming.datagram.size();
@@ -127,7 +127,7 @@ void Device::roam(Peer& peer, const Endpoint& to) {
   lane_feed_.update(peer);
 }
 
-// The cheap checks before a handshake message costs anything (section 5.3).
+// The cheap checks before a handshake message costs a key exchange (paper, section 5.3).
 bool Device::admit_handshake(Instant now, const Incoming& incoming, Output& out) {
   const ByteView message = incoming.datagram;
   if (!checker_.mac1_is_right(message)) {
@@ -236,7 +236,7 @@ void Device::receive_response(Now now, const Incoming& incoming, Output& out) {
   peer.last_handshake = now;
   peer.last_minute_handshake = false;
   ++counters_.sessions;
-  // The responder may not send before it has heard from us with the new keys.
+  // The responder may not send before it has received a packet with the new keys.
   if (peer.staged.empty()) send_keepalive(now, peer, out);
   flush_staged(now, peer, out);
 }

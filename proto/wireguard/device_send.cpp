@@ -1,4 +1,4 @@
-// The way out: packets to datagrams, handshakes that we begin, and what timers ask for.
+// The sending part of Device: packets to datagrams, handshakes that we begin, and expired timers.
 #include <utility>
 
 #include "proto/ip/ecn.hpp"
@@ -42,7 +42,8 @@ void Device::send_one(Now now, ByteView packet, const RoomyPacket* place, Routes
   }
 }
 
-// Lays the datagram out, around the packet where there is room; settle() seals it with the others.
+// Lays the datagram out, around the packet if it has room for that. settle() seals the datagram in
+// one batch with the others.
 void Device::seal(Peer& peer, Keypair& keypair, ByteView packet, const RoomyPacket* place,
                   Output& out) {
   const auto datagram = seals_.add(keypair, packet, place, options_.mtu, out);
@@ -77,8 +78,9 @@ void Device::send_keepalive(Now now, Peer& peer, Output& out) {
   }
 }
 
-// Section 6.2: new keys before the old ones end. Only the initiator goes by age, so that the two do
-// not both begin; on reception it does so once, in the last seconds, when it has nothing to send.
+// Begins a handshake before the keys end (paper, section 6.2). Only the initiator rekeys by age, so
+// that both sides do not begin at once. On reception the initiator does so once, in the last
+// seconds, for the case that it has nothing to send.
 void Device::keep_fresh(Now now, Peer& peer, bool sent, bool received, Output& out) {
   const Keypair* keypair = peer.keypairs.current();
   if (keypair == nullptr) return;

@@ -18,7 +18,7 @@ struct Start {
   HandshakeHash chaining_key;
   HandshakeHash hash;
 };
-// The same for every handshake: hashes of the two names.
+// The start values, which are the same for every handshake: hashes of the two names.
 Start start() {
   const auto chaining_key = crypto::blake2s({view(kConstruction)});
   return {chaining_key, crypto::blake2s({chaining_key, view(kIdentifier)})};
@@ -26,7 +26,7 @@ Start start() {
 
 void mix_hash(HandshakeHash& hash, ByteView input) { hash = crypto::blake2s({hash, input}); }
 
-// KDF_n of the paper. C := KDF_1(C, input)
+// KDF_n is the paper's. C := KDF_1(C, input)
 void mix_key(Secret32& chaining_key, ByteView input) {
   const auto prk = crypto::hkdf_extract(HashKind::kBlake2s, chaining_key.reveal(), input);
   crypto::hkdf_expand(HashKind::kBlake2s, prk, {}, chaining_key.writable());
@@ -58,7 +58,7 @@ void mix_ephemeral(Secret32& chaining_key, HandshakeHash& hash, ByteView ephemer
   mix_hash(hash, ephemeral);
 }
 
-// Seals, opens with H as associated data and mixes the sealed bytes into H.
+// Seal or open with H as associated data, then mix the sealed bytes into H.
 void seal_and_hash(const Secret32& key, HandshakeHash& hash, ByteView plain, MutableByteView out) {
   crypto::aead_seal(key, 0, hash, plain, out);
   mix_hash(hash, out);
@@ -69,7 +69,7 @@ bool open_and_hash(const Secret32& key, HandshakeHash& hash, ByteView sealed, Mu
   return true;
 }
 
-// (T1, T2) := KDF_2(C, ε): the initiator sends with the first.
+// (T1, T2) := KDF_2(C, ε). The initiator sends with T1 and receives with T2.
 std::pair<Secret32, Secret32> split(Secret32& chaining_key) {
   auto second = mix_key_and_derive(chaining_key, {});
   return {std::move(chaining_key), std::move(second)};

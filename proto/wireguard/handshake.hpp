@@ -1,5 +1,5 @@
 // Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s as WireGuard uses it (paper, section 5.4), without indices,
-// MACs, timers or peers: each function is one message, made or read.
+// MACs, timers or peers. Each function makes or reads one message.
 //
 //   initiator                                   responder
 //   initiate()      ── Initiation ──▶           read_initiation() names the initiator
@@ -16,10 +16,10 @@
 
 namespace culvert::wireguard {
 
-using HandshakeHash = std::array<std::uint8_t, 32>;  // public
+using HandshakeHash = std::array<std::uint8_t, 32>;  // not a secret
 using Identity = crypto::KeyPair<crypto::WireGuardKey>;
 
-// What one side keeps of a peer from handshake to handshake.
+// The keys of a peer that one side keeps from handshake to handshake.
 struct PeerKeys {
   crypto::WireGuardKey public_key;
   crypto::Secret32 static_static;  // DH of both static keys
@@ -41,7 +41,7 @@ struct PendingInitiation {
   HandshakeHash hash{};
 };
 
-// The responder's state between its two messages, which it handles in one go.
+// The responder's state between reading the initiation and writing the response, in one call.
 struct OpenedInitiation {
   SessionIndex sender;
   crypto::WireGuardKey static_key;
@@ -51,18 +51,20 @@ struct OpenedInitiation {
   std::array<std::uint8_t, 28> sealed_timestamp{};
 };
 
-// Sets everything but `sender`. Nothing when a key exchange gives zero.
+// Sets all fields of `message` except `sender`. Nothing when a key exchange gives zero.
 std::optional<PendingInitiation> initiate(const Identity& ours, const PeerKeys& peer,
                                           const Tai64n& timestamp, Rng& rng, Initiation& message);
-// Who claims to call; nothing when it is not for us or forged. The claim is proven by…
+// Finds the public key that the initiator claims to have; open_timestamp() proves the claim.
+// Nothing: the message is forged or not for us.
 std::optional<OpenedInitiation> open_initiation(const Identity& ours, const Initiation& message);
-// … this, with the keys of that peer. Advances `opened` for respond().
+// Proves the initiator's identity with the keys of the claimed peer. Advances `opened` for
+// respond().
 std::optional<Tai64n> open_timestamp(OpenedInitiation& opened, const PeerKeys& peer);
-// Sets everything but `sender`.
+// Sets all fields of `message` except `sender`.
 std::optional<SessionKeys> respond(OpenedInitiation opened, const PeerKeys& peer, Rng& rng,
                                    Response& message);
-// Nothing when the response is forged, for another handshake, or made with another preshared key;
-// `pending` is untouched then, so that a forgery cannot end a handshake.
+// Nothing when the response is forged, belongs to another handshake, or was made with another
+// preshared key. `pending` does not change, so that a forged response cannot end a handshake.
 std::optional<SessionKeys> finish(const PendingInitiation& pending, const Identity& ours,
                                   const PeerKeys& peer, const Response& message);
 

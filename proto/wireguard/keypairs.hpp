@@ -22,10 +22,12 @@
 
 namespace culvert::wireguard {
 
-// The next counter to seal with. Never goes back; none is given out twice, whatever the threads.
+// The next counter to seal with. It never goes back, and no counter is given out twice, also with
+// several threads.
 class SendCounter {
  public:
-  // The first of `count` in a row. Ends the program rather than pass kRejectAfterMessages.
+  // Reserves `count` counters in a row and returns the first one. Ends the program rather than pass
+  // kRejectAfterMessages.
   std::uint64_t reserve(std::uint64_t count);
   std::uint64_t next() const { return next_.load(std::memory_order_relaxed); }
 
@@ -33,17 +35,17 @@ class SendCounter {
   std::atomic<std::uint64_t> next_ = 0;
 };
 
-struct Keypair {  // NOLINT(clang-analyzer-optin.performance.Padding): lines of the cache apart
-  // Counters that may_seal() leaves to batches under way: more than memory has room for.
+struct Keypair {  // NOLINT(clang-analyzer-optin.performance.Padding): separate cache lines
+  // Counters that may_seal() leaves for batches under way: more than memory has room for.
   static constexpr std::uint64_t kUnderWay = 1ULL << 32U;
 
-  SessionKeys keys;  // to `remote`: set before the keypair is shared
+  SessionKeys keys;  // this and the members up to `remote` are set before the keypair is shared
   Instant created;
   bool initiator = false;
   SessionIndex local;
   SessionIndex remote;
-  alignas(64) SendCounter sent;  // written by those that seal, the window by those that open
-  alignas(64) SharedReplayWindow replay;
+  alignas(64) SendCounter sent;           // written by threads that seal
+  alignas(64) SharedReplayWindow replay;  // written by threads that open
 
   bool expired(Instant now) const { return now - created >= kRejectAfterTime; }
   bool may_seal(Instant now) const {
@@ -51,7 +53,7 @@ struct Keypair {  // NOLINT(clang-analyzer-optin.performance.Padding): lines of 
   }
 };
 
-// Keypairs that fall out of use. The device frees their indices and lets go of them at the end of
+// Keypairs that are no longer used. The device frees their indices and releases them at the end of
 // a call, since jobs of the call may still point to them.
 using Retired = std::vector<std::shared_ptr<Keypair>>;
 
@@ -63,10 +65,10 @@ class Keypairs {
   const std::shared_ptr<Keypair>& shared_next() const { return next_; }
   std::vector<std::shared_ptr<Keypair>> all() const;
 
-  // `keep_next`: the peer's own handshake crossed ours and will win (Device says when).
+  // `keep_next`: the peer's own handshake crossed ours and will win (Device::receive_response).
   void install_initiator(std::shared_ptr<Keypair> fresh, bool keep_next, Retired& retired);
   void install_responder(std::shared_ptr<Keypair> fresh, Retired& retired);
-  // A genuine packet came with this keypair. True if that made it the current one.
+  // A genuine packet came with the keypair `used`. True when `used` has become the current keypair.
   bool confirm(const Keypair* used, Retired& retired);
   void clear(Retired& retired);
 

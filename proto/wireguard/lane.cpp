@@ -31,7 +31,7 @@ void Lane::send(Instant now, std::span<const RoomyPacket> packets, Output& out) 
   seals_.seal();
 }
 
-// Lays the datagram out; the end of the call seals it with the others.
+// Lays the datagram out. The datagrams of a call are sealed as one batch at its end.
 void Lane::seal(Instant now, LanePeer& peer, ByteView packet, const RoomyPacket* place,
                 Output& out) {
   const auto datagram = seals_.add(*peer.now.current, packet, place, options_.mtu, out);
@@ -71,9 +71,11 @@ void Lane::receive(Instant now, std::span<Incoming> datagrams, Output& out,
   openings_.clear();
 }
 
-// An index that is unknown here is so to the device as well: see above.
+// Queues transport messages for opening and appends handshake messages to `rest`. A lane knows
+// every session before the peer can use it (lane.hpp), so an index that the lane does not know is
+// unknown to the device as well.
 void Lane::queue_openings(Instant now, std::span<Incoming> datagrams, std::vector<Incoming>& rest) {
-  std::optional<SessionIndex> last;  // bursts come from one session
+  std::optional<SessionIndex> last;  // the last look-up, since a burst mostly has one session
   Entry entry{};
   for (const auto& incoming : datagrams) {
     const auto type = message_type(incoming.datagram);

@@ -1,16 +1,17 @@
-// The fast path of a device for one more thread: transport packets sealed and opened there, with
-// tables of its own; sessions, timers and configuration stay with the Device on the control thread.
+// The fast path of a device on one more thread. A Lane seals and opens transport packets with its
+// own tables; sessions, timers and configuration stay with the Device on the control thread.
 //
-//   Device (control thread)                        Lane (its thread)
+//   Device (control thread)                        Lane (its own thread)
 //     take_changes() ── peers, sessions, routes ──▶  apply()
-//     apply()        ◀── what happened, a peer ────  take_reports()
+//     apply()        ◀── reports, by peer ─────────  take_reports()
 //     receive()      ◀── handshake messages ───────  receive()'s `rest`
 //
-// A lane is told of a session before the peer can use it: whoever carries the messages delivers
-// changes before he sends what the same call gave, and lets a lane apply() them before its next
-// batch. Packets without a session wait here (kMaxStaged a peer, then the oldest goes), so that
-// those of a flow stay in order; the device is asked for the session. Only keypairs are shared.
-// Keys end by the lane's own time as well; all else is erased when the device says so.
+// A lane must know a session before the peer can use it. So the code that carries the messages
+// delivers the changes of a device call before it sends the datagrams of the same call, and a lane
+// calls apply() before its next batch. Packets without a session wait in the lane (kMaxStaged a
+// peer, then the oldest goes), so that the packets of a flow stay in order; the lane's report asks
+// the device for a session. Lane and device share keypairs only. The lane refuses expired keys by
+// its own time, too; it erases state only when the device says so.
 #pragma once
 
 #include <deque>
@@ -31,27 +32,27 @@ struct LanePeer {
   PeerId id;
   LanePeerState now;
   std::deque<Bytes> staged;
-  LaneReport report;  // of this call and those before, until take_reports()
+  LaneReport report;  // of all calls since the last take_reports()
   bool reported = false;
 };
 
 class Lane {
  public:
-  // The device's options; made before the device has peers.
+  // `options`: the device's. Make the lane before the device has peers.
   explicit Lane(const DeviceOptions& options) : options_(options) {}
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
 
-  // All append to `out`. Packets are sealed where they lie if there is room
-  // (Device::send_in_place).
+  // send(), receive() and apply() append to `out`. A packet with enough room is sealed in its own
+  // memory (Device::send_in_place).
   void send(Instant now, std::span<const RoomyPacket> packets, Output& out);
   void receive(Instant now, std::span<Incoming> datagrams, Output& out,
-               std::vector<Incoming>& rest);  // appends what is for the device
+               std::vector<Incoming>& rest);  // appends the handshake messages, for the device
   void apply(Instant now, const LaneChanges& changes, Output& out);
 
   bool has_reports() const { return !reported_.empty(); }
-  void take_reports(LaneReports& into);                   // merges
-  const Counters& counters() const { return counters_; }  // of what happened here
+  void take_reports(LaneReports& into);                   // merges the reports into `into`
+  const Counters& counters() const { return counters_; }  // of this lane only
 
  private:
   struct Entry {
@@ -80,7 +81,7 @@ class Lane {
   std::unordered_map<SessionIndex, Entry> indices_;
   PrefixTable<LanePeer> routes_;
   std::vector<LanePeer*> reported_;
-  SealBatch seals_;  // from here: of one call, members to reuse their memory
+  SealBatch seals_;  // this and the next two: used in one call, kept to reuse their memory
   OpenBatch opens_;
   std::vector<Opening> openings_;
 };

@@ -1,4 +1,4 @@
-// The changes that a device collects for its lanes; nothing where it has none.
+// The changes that a device collects for its lanes. A device without lanes collects nothing.
 #pragma once
 
 #include <utility>
@@ -13,11 +13,11 @@ class LaneFeed {
  public:
   explicit LaneFeed(bool on) : on_(on) {}
 
-  // After each change of what LanePeerState holds.
+  // To be called after each change of a value in the peer's LanePeerState.
   void update(const Peer& peer, bool given_up = false);
   void remove(const Peer& peer);
-  void route(const Prefix& prefix, const Peer* owner);     // null: nobody's from now on
-  void unroute(const AllowedIps& from, const Peer& peer);  // all that is the peer's
+  void route(const Prefix& prefix, const Peer* owner);     // null: the prefix has no owner any more
+  void unroute(const AllowedIps& from, const Peer& peer);  // all prefixes of the peer
   void set_mtu(std::size_t mtu);
   LaneChanges take() { return std::exchange(changes_, {}); }
 

@@ -25,7 +25,7 @@ void LaneChanges::merge(const LaneChanges& later) {
 
 void LaneReport::merge(const LaneReport& later) {
   peer = later.peer;
-  sent = std::max(sent, later.sent);  // nothing is less than any time
+  sent = std::max(sent, later.sent);  // an empty optional is less than any time
   sent_data = std::max(sent_data, later.sent_data);
   received = std::max(received, later.received);
   received_data = std::max(received_data, later.received_data);

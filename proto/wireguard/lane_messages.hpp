@@ -1,5 +1,5 @@
-// What a device and its lanes tell each other (lane.hpp). Later messages merge into earlier ones
-// that were not read yet: a mailbox grows with peers and prefixes, not with time.
+// The messages between a device and its lanes (lane.hpp). A message merges into an earlier one that
+// was not read yet, so a mailbox grows with the number of peers and prefixes, not with time.
 #pragma once
 
 #include <cstdint>
@@ -17,23 +17,23 @@
 
 namespace culvert::wireguard {
 
-using PeerId = Strong<struct PeerIdTag, std::uint64_t>;  // a device never uses one twice
+using PeerId = Strong<struct PeerIdTag, std::uint64_t>;  // a device never uses an id twice
 
 // --- device → lanes ---
 
-// How a peer is now, as far as a lane must know.
+// The present state of a peer, as far as a lane needs it.
 struct LanePeerState {
   crypto::WireGuardKey public_key;
   Endpoint endpoint;
   std::shared_ptr<Keypair> current;             // null: no session
-  std::shared_ptr<Keypair> next;                // to be proven by a packet
-  std::vector<std::shared_ptr<Keypair>> opens;  // these and older ones
-  bool given_up = false;                        // what waits for a session is to be dropped
+  std::shared_ptr<Keypair> next;                // not yet proven by a packet of the peer
+  std::vector<std::shared_ptr<Keypair>> opens;  // all that open packets: `current`, `next`, older
+  bool given_up = false;                        // drop the packets that wait for a session
 };
 
 struct LaneChanges {
-  std::map<PeerId, std::optional<LanePeerState>> peers;  // nothing: it is gone
-  std::map<Prefix, std::optional<PeerId>> routes;        // nothing: it is nobody's
+  std::map<PeerId, std::optional<LanePeerState>> peers;  // nothing: the peer was removed
+  std::map<Prefix, std::optional<PeerId>> routes;        // nothing: the prefix has no owner
   std::optional<std::size_t> mtu;
 
   bool empty() const { return peers.empty() && routes.empty() && !mtu; }
@@ -43,18 +43,18 @@ struct LaneChanges {
 
 // --- lane → device ---
 
-// What happened with a peer.
+// What a lane did for one peer since its last report.
 struct LaneReport {
   crypto::WireGuardKey peer;
-  std::optional<Instant> sent;  // the last time, of each kind; keepalives too
+  std::optional<Instant> sent;  // `sent` to `received_data`: the last time; `sent`: keepalives too
   std::optional<Instant> sent_data;
   std::optional<Instant> received;
   std::optional<Instant> received_data;
   std::uint64_t sent_bytes = 0;
   std::uint64_t received_bytes = 0;
-  std::optional<Endpoint> came_from;   // where the lane did not expect it
-  std::optional<SessionIndex> proven;  // ours, of the `next` that a packet came with
-  bool wants_session = false;          // packets wait in the lane
+  std::optional<Endpoint> came_from;   // the source of a datagram, where it is a new endpoint
+  std::optional<SessionIndex> proven;  // our index of the `next` keypair that a packet has proven
+  bool wants_session = false;          // packets wait in the lane for a session
 
   bool urgent() const { return came_from || proven || wants_session; }
   void merge(const LaneReport& later);
@@ -62,7 +62,7 @@ struct LaneReport {
 
 struct LaneReports {
   std::map<PeerId, LaneReport> peers;
-  bool urgent = false;  // else a fraction of a second does not matter
+  bool urgent = false;  // false: the reports may wait for a fraction of a second
 
   void merge(PeerId id, const LaneReport& later);
 };

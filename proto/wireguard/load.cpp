@@ -5,13 +5,13 @@
 namespace culvert::wireguard {
 namespace {
 
-// RFC 6177: a site has a /64 at the least, so its single addresses are no sources of their own.
+// RFC 6177: an IPv6 site has at least a /64, so all addresses of a /64 count as one source.
 IpAddress source_of(IpAddress address) {
   if (!address.is_v4()) std::fill(address.bytes.begin() + 8, address.bytes.end(), std::uint8_t{0});
   return address;
 }
 
-// MurmurHash3's 64-bit finalizer: with a secret key, nobody else knows which sources share places.
+// MurmurHash3's 64-bit finalizer. With a secret key, no stranger knows which sources share places.
 std::uint64_t mix(std::uint64_t x) {
   x = (x ^ (x >> 33U)) * 0xFF51AFD7ED558CCDULL;
   x = (x ^ (x >> 33U)) * 0xC4CEB9FE1A85EC53ULL;

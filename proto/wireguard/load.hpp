@@ -28,10 +28,10 @@ class HandshakeLoad {
   static constexpr std::uint32_t kBurst = 100;
   static constexpr Duration kLoadLinger = 1s;
 
-  // 0 a second: always under load.
+  // `per_second` 0: always under load.
   explicit HandshakeLoad(std::uint32_t per_second)
       : calm_(Duration(1s) / std::max(per_second, 1U), per_second == 0 ? 0 : kBurst) {}
-  // Counts one message with a right mac1; true: under load, ask for a cookie.
+  // Counts one message with a correct mac1. True: under load, so ask the sender for a cookie.
   bool under_load(Instant now);
 
  private:
@@ -39,10 +39,10 @@ class HandshakeLoad {
   Instant loaded_until_{};
 };
 
-// By source: an IPv4 address or the first 64 bits of an IPv6 one. A source has kWays places, which
-// a secret key names. A new source takes the place of a quiet one, else of a random one: who fills
-// the table with made-up sources makes it forget, and shuts nobody out. One call looks at kWays
-// places and allocates nothing, but for the table at the first call.
+// A rate limit for each source: an IPv4 address or the first 64 bits of an IPv6 address. A secret
+// key decides which kWays places of the table a source may take. A new source replaces a quiet one,
+// else a random one: an attacker who fills the table with forged sources makes it forget, but shuts
+// nobody out. A call looks at kWays places; only the first call allocates memory, for the table.
 class SourceLimiter {
  public:
   static constexpr std::uint32_t kSourceRate = 20;

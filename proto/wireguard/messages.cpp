@@ -9,7 +9,7 @@ void require_size(std::size_t size, std::size_t wanted) {
   if (size != wanted) std::abort();
 }
 
-// Walks a message front to back; sizes were checked at the door.
+// Reads a message from front to back. message_type() has already checked the size.
 class Cursor {
  public:
   explicit Cursor(const std::uint8_t* at) : at_(at) {}

@@ -1,4 +1,4 @@
-// The four messages of WireGuard (paper, section 5.4) and its constants (section 6.1), by the
+// The four messages of WireGuard (paper, section 5.4) and the constants (section 6.1), with the
 // paper's names. Integers are little-endian; each message starts with its type and three zero
 // bytes.
 //
@@ -20,7 +20,7 @@
 
 namespace culvert::wireguard {
 
-// Names a handshake or a session at the side that chose it.
+// Names a handshake or a session at the side that chose the index.
 using SessionIndex = Strong<struct SessionIndexTag, std::uint32_t>;
 
 inline constexpr std::uint64_t kRekeyAfterMessages = 1ULL << 60U;
@@ -32,8 +32,8 @@ inline constexpr Duration kRekeyTimeout = 5s;
 inline constexpr Duration kKeepaliveTimeout = 10s;
 inline constexpr Duration kCookieLifetime = 120s;
 // Not in the paper's table; the kernel's values.
-inline constexpr Duration kRekeyTimeoutJitter = 334ms;  // drawn from [0, this)
-inline constexpr Duration kInitiationInterval = 20ms;   // of one peer's initiations, at the least
+inline constexpr Duration kRekeyTimeoutJitter = 334ms;  // the jitter is drawn from [0, 334 ms)
+inline constexpr Duration kInitiationInterval = 20ms;   // least time between a peer's initiations
 inline constexpr std::size_t kPaddingMultiple = 16;
 
 enum class MessageType : std::uint8_t {
@@ -51,7 +51,8 @@ inline constexpr std::size_t kTransportOverhead = 32;                     // hea
 inline constexpr std::size_t kTransportTail = kPaddingMultiple - 1 + 16;  // padding and tag at most
 inline constexpr std::size_t kMacsSize = 32;  // the mac1 ‖ mac2 that ends types 1 and 2
 
-// A datagram's type, if the first four bytes and the size are right for it. The one demultiplexer.
+// A datagram's type; nothing unless the first four bytes and the size fit a type. All code
+// demultiplexes with this function.
 std::optional<MessageType> message_type(ByteView datagram);
 
 struct Initiation {
@@ -76,8 +77,8 @@ struct TransportHeader {
   std::uint64_t counter = 0;
 };
 
-// decode: the datagram's message_type is that of the result, asserted. encode: `out` has exactly
-// the message's size (for a transport header: its 16 bytes), asserted; the MACs are left zero.
+// decode: the datagram's message_type() is the type of the result, asserted. encode: `out` has
+// exactly the message's size (16 bytes for a transport header), asserted; the MACs are left zero.
 Initiation decode_initiation(ByteView datagram);
 Response decode_response(ByteView datagram);
 CookieReply decode_cookie_reply(ByteView datagram);

@@ -1,5 +1,5 @@
-// What a call of Device gives back, and the memory behind it. A caller keeps one Output and clears
-// it after use; then nothing is allocated per packet once it has grown to the traffic.
+// The results of a Device call, and their memory. A caller keeps one Output and clears it after
+// use; once the Output has grown to the traffic, a packet needs no allocation.
 #pragma once
 
 #include <cstdint>
@@ -13,28 +13,28 @@
 
 namespace culvert::wireguard {
 
-// An inner IP packet that `peer` sent, from an address that it may use, without padding. It lies in
-// the caller's datagram and lives as long as that.
+// An inner IP packet that `peer` sent, from an address that the peer may use, without padding.
+// `packet` points into the caller's datagram and is valid as long as the datagram.
 struct Received {
   crypto::WireGuardKey peer;
   ByteView packet;
 };
 
-// A datagram to send; its bytes live until Output::clear(). Neighbours in the list that were sealed
-// by one call lie next to each other in memory.
+// A datagram to send; its bytes are valid until Output::clear(). Datagrams that one call sealed and
+// that follow each other in the list are adjacent in memory.
 struct Transmit {
-  crypto::WireGuardKey peer;  // zero for a cookie reply: nobody is known yet
-  Endpoint to;                // zero where the peer has none
+  crypto::WireGuardKey peer;  // zero for a cookie reply: the peer is not known yet
+  Endpoint to;                // zero when the peer has no endpoint
   ByteView datagram;
   bool is_handshake = false;  // types 1 to 3
-  std::uint8_t ecn = 0;       // for the outer header: the inner one's (RFC 6040)
+  std::uint8_t ecn = 0;       // for the outer header: the ECN bits of the inner packet (RFC 6040)
 };
 
-// Opened in place.
+// A received datagram; the device opens it in place.
 struct Incoming {
   Endpoint from;
   MutableByteView datagram;
-  std::uint8_t ecn = 0;  // of the outer header
+  std::uint8_t ecn = 0;  // ECN bits of the outer header
 };
 
 struct Output {

@@ -1,4 +1,4 @@
-// All that a device keeps of one peer. Plain data: Device owns it and changes it, on one thread.
+// The state that a device keeps for one peer. Plain data: Device owns and changes it on one thread.
 #pragma once
 
 #include <cstdint>
@@ -25,15 +25,15 @@ struct Peer {
   Timers timers;
   Endpoint endpoint;  // zero: unknown
 
-  // Our initiation under way, and the index it went out with.
+  // Our initiation under way, and the index that it was sent with.
   std::optional<PendingInitiation> pending;
   SessionIndex pending_index;
   Instant pending_since;
-  std::optional<Instant> handshake_sent;    // an initiation or response, for REKEY_TIMEOUT
-  std::optional<Instant> unanswered_since;  // an initiation, and nothing authentic came since
-  bool last_minute_handshake = false;       // asked for on reception, once a session
+  std::optional<Instant> handshake_sent;    // last initiation or response, for REKEY_TIMEOUT
+  std::optional<Instant> unanswered_since;  // first initiation since an authentic packet came
+  bool last_minute_handshake = false;       // keep_fresh() rekeyed on reception; once a session
 
-  // Of their initiations.
+  // The greatest label and the time of the peer's own initiations.
   Tai64n last_timestamp;
   std::optional<Instant> initiation_read;
 
@@ -41,27 +41,28 @@ struct Peer {
   std::deque<Bytes> staged;
 
   std::optional<Now> last_handshake;
-  std::uint64_t received_bytes = 0;  // of whole authenticated datagrams
+  std::uint64_t received_bytes = 0;  // whole authenticated datagrams
   std::uint64_t sent_bytes = 0;
 
-  // What this call did, settled with the timers at its end.
+  // What the present call did with the peer; Device::settle() passes it to the timers.
   bool touched = false;
   bool sent_data = false;
   bool sent_any = false;
   bool received_data = false;
   bool received_any = false;
 
-  // Deadlines' own: a number that no other peer of the device ever had, and where it queued us.
+  // For Deadlines: a number that no other peer of the device ever had, and the time under which
+  // Deadlines has queued this peer.
   std::uint64_t serial;
   Instant queued = Instant::never();
 };
 
-// What an index of ours stands for: a session, or (null) the peer's initiation under way.
+// What one of our indices stands for: a session, or our initiation to the peer under way.
 struct IndexEntry {
   Peer* peer = nullptr;
-  Keypair* keypair = nullptr;
+  Keypair* keypair = nullptr;  // null: the initiation
 };
-// A datagram to open and what it is for.
+// A transport datagram to open, and its session.
 struct Opening {
   IndexEntry entry;
   const Incoming* incoming = nullptr;

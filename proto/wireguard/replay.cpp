@@ -5,7 +5,7 @@
 namespace culvert::wireguard {
 
 bool ReplayWindow::accept(std::uint64_t counter) {
-  if (counter + kWindow < greatest_) return false;  // counters end below 2^64 - 2^13
+  if (counter + kWindow < greatest_) return false;  // no overflow: counters end below 2^64 - 2^13
   const std::uint64_t word = counter / 64;
   if (counter > greatest_) {
     const std::uint64_t current = greatest_ / 64;

@@ -1,5 +1,5 @@
 // Which counters of a session have arrived (RFC 6479: a ring of words, so that moving the window
-// clears words and never shifts). Counters 8128 behind the greatest one still count.
+// clears words and never shifts). A counter up to 8128 behind the greatest one is still accepted.
 #pragma once
 
 #include <array>
@@ -16,7 +16,8 @@ class ReplayWindow {
   static constexpr std::uint64_t kBits = 8192;
   static constexpr std::uint64_t kWindow = kBits - 64;
 
-  // True, and marked, if the counter is new and not behind the window. Only for genuine packets.
+  // Marks the counter and returns true if it is new and not behind the window. Call it for genuine
+  // packets only.
   bool accept(std::uint64_t counter);
 
  private:
@@ -26,11 +27,12 @@ class ReplayWindow {
   std::array<std::uint64_t, kWords> words_{};
 };
 
-// The same for a session that several lanes open: locked once a batch, not once a packet.
+// A ReplayWindow for a session whose packets several lanes open. It is locked once a batch, not
+// once a packet.
 class SharedReplayWindow {
  public:
-  // `opened` has been through open_batch(). A genuine packet that is not new is no longer `ok`;
-  // returns how many those were.
+  // `opened` has been through open_batch(). Clears `ok` of each genuine packet that is not new, and
+  // returns how many were cleared.
   std::size_t accept(std::span<crypto::AeadJob> opened);
 
  private:

@@ -1,6 +1,7 @@
 // TAI64N labels (https://cr.yp.to/libtai/tai64.html): 8 bytes 2^62 + TAI seconds, 4 bytes
-// nanoseconds, both big-endian, so that bytes compare as times do. An initiation carries one; a
-// responder takes only greater ones, which makes initiations useless to replay (paper, 5.1).
+// nanoseconds, both big-endian, so that labels compare bytewise. An initiation carries a label. A
+// responder accepts only a greater label than before, so that a replayed initiation is useless
+// (paper, section 5.1).
 #pragma once
 
 #include <array>
@@ -19,12 +20,12 @@ struct Tai64n {
   friend auto operator<=>(const Tai64n&, const Tai64n&) = default;
 };
 
-Tai64n tai64n_of(WallTime at);  // its first nanosecond
+Tai64n tai64n_of(WallTime at);  // the first nanosecond of the second `at`
 
 // Gives each initiation of a device a greater label than the one before, whatever the wall clock
-// does. Wall time counts whole seconds; the nanoseconds come from the steady clock, cut to ~16 ms
-// so that the label is no fine clock for a stranger to read. A label that would not be greater is
-// the last one and a nanosecond.
+// does. Wall time has whole seconds; the nanoseconds come from the steady clock, rounded to ~16 ms,
+// so that a stranger cannot read a precise clock from labels. When the label of the present time
+// would not be greater, next() gives the last label plus one nanosecond.
 class Tai64nSource {
  public:
   Tai64n next(const Now& now);

@@ -21,7 +21,7 @@ bool take_due(Instant& timer, Instant now) {
 }  // namespace
 
 void Timers::data_sent(Instant now) {
-  // The jitter is the session's: a draw a packet would cost a system call.
+  // Uses one jitter for the whole session: drawing one for each packet would cost a system call.
   if (new_handshake_ == Instant::never()) {
     new_handshake_ = now + kKeepaliveTimeout + kRekeyTimeout + jitter_;
   }

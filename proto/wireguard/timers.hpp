@@ -1,15 +1,16 @@
-// The timers of one peer (paper, section 6; the kernel's timers.c). In prose:
+// The timers of one peer (paper, section 6; the kernel's timers.c):
 //
-//   retransmit     An initiation went out: if no response completes it within REKEY_TIMEOUT and a
-//                  jitter, it is sent anew, for REKEY_ATTEMPT_TIME in all. Then the peer is given
-//                  up: what waits for it is dropped, until there is something new to send.
-//   keepalive      Data came and nothing went back for KEEPALIVE_TIMEOUT: an empty packet goes, so
-//                  that the sender knows that we live. If more data came meanwhile, once again.
-//   new handshake  Data went out and nothing at all came for KEEPALIVE_TIMEOUT + REKEY_TIMEOUT and
-//                  a jitter: the peer may have lost its keys, so a handshake starts.
+//   retransmit     An initiation was sent, and no response completed it within REKEY_TIMEOUT and a
+//                  jitter: it is sent again, for REKEY_ATTEMPT_TIME in all. Then the peer is given
+//                  up and its waiting packets are dropped, until there is something new to send.
+//   keepalive      Data came and nothing was sent back for KEEPALIVE_TIMEOUT: an empty packet is
+//                  sent, so that the peer knows that we live. If more data came meanwhile, the
+//                  timer runs once more.
+//   new handshake  Data was sent and nothing came for KEEPALIVE_TIMEOUT + REKEY_TIMEOUT and a
+//                  jitter: the peer may have lost its keys, so a handshake starts.
 //   zero keys      3 · REJECT_AFTER_TIME after the last new session every key is erased.
 //   persistent     If configured: an empty packet whenever nothing authenticated went either way
-//                  for that long, for the sake of middleboxes.
+//                  for the configured time, so that middleboxes keep their mapping.
 //
 // Rekeying is no timer: it happens when a packet is sent or received with keys that have aged
 // (Device::keep_fresh).
@@ -29,20 +30,20 @@ class Timers {
  public:
   static constexpr int kMaxAttempts = kRekeyAttemptTime / kRekeyTimeout;
 
-  // What happened. The data path calls the first four once a batch and peer.
+  // Events. The data path calls the first four functions once for each batch and peer.
   void data_sent(Instant now);
   void data_received(Instant now);
   void authenticated_sent(Instant now);      // any packet, handshakes too
   void authenticated_received(Instant now);  // any packet, handshakes too
   void initiation_sent(Instant now, Rng& rng);
-  void initiation_postponed(Instant until);  // too soon after the last: retransmit does it then
+  void initiation_postponed(Instant until);  // too soon after the last one: retransmit() at `until`
   void handshake_complete();
   void session_derived(Instant now, Rng& rng);
   void set_persistent(Instant now, Duration every);  // 0: off
-  void sessions_ended();  // all that is under way is off; the persistent one is due at once
+  void sessions_ended();  // stops all timers; the persistent one is due at once
   void reset_attempts() { attempts_ = 0; }
 
-  // What to do now; each at most once.
+  // The timers that have expired; each timer at most once a call.
   struct Expired {
     bool retransmit = false;
     bool give_up = false;
@@ -69,12 +70,12 @@ class Timers {
 
 struct Peer;
 
-// Which peer is due when: one entry a peer with a timer, in order of time, then of the peer's age.
-// An entry moves when the peer's next deadline gets earlier; one that has got later is found out
-// when it comes up, so that packets seldom touch this.
+// When each peer is due: one entry for each peer with a timer, in order of time, then of the peer's
+// age. watch() moves an entry only when the peer's next deadline is earlier. A later deadline is
+// noticed when the entry comes up, so that a packet seldom changes the map.
 class Deadlines {
  public:
-  void watch(Peer& peer);  // after its timers changed
+  void watch(Peer& peer);  // after the peer's timers have changed
   void forget(Peer& peer);
   Instant next() const { return due_.empty() ? Instant::never() : due_.begin()->first.first; }
   Peer* pop_due(Instant now);  // null: none is due

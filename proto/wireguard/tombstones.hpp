@@ -1,8 +1,8 @@
-// The greatest label seen of peers that were removed: an old initiation stays useless when the peer
-// comes back. At most kMaxTombstones; the one removed longest ago is forgotten first, and each call
-// costs the same however many there are. Where a label is forgotten, an old initiation can be
-// answered once more, which gives nobody a session: the keys of an answer are used after the
-// initiator has proven that it has them.
+// The greatest labels of removed peers, so that an old initiation stays useless when a peer is
+// added again. At most kMaxTombstones; the peer that was removed first is forgotten first. The cost
+// of a call does not depend on their number. After a label is forgotten, an old initiation can be
+// answered once more. That gives nobody a session: the responder uses the keys only after the
+// initiator has proven that it has the keys.
 #pragma once
 
 #include <list>
@@ -30,7 +30,7 @@ class Tombstones {
     Order::iterator place;
   };
   std::unordered_map<crypto::WireGuardKey, Kept> labels_;
-  Order order_;  // the same keys
+  Order order_;  // the keys of labels_
 };
 
 }  // namespace culvert::wireguard

@@ -6,7 +6,8 @@
 namespace culvert::wireguard {
 namespace {
 
-// To a multiple of 16, but not beyond the MTU (paper, section 5.4.6; the kernel's send.c).
+// The size rounded up to a multiple of 16, but not beyond the MTU (paper, section 5.4.6; the
+// kernel's send.c).
 std::size_t padded_size(std::size_t size, std::size_t mtu) {
   const std::size_t rounded = (size + kPaddingMultiple - 1) / kPaddingMultiple * kPaddingMultiple;
   return std::min(rounded, std::max(size, mtu));

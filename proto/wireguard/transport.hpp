@@ -1,5 +1,5 @@
-// Transport packets in batches: what a Device and its Lanes do alike. Counters are taken and the
-// replay window is locked once a batch and session.
+// Seals and opens transport packets in batches, for a Device and its Lanes. Counters are reserved,
+// and the replay window is locked, once for each batch and session.
 #pragma once
 
 #include <vector>
@@ -14,24 +14,24 @@ namespace culvert::wireguard {
 
 class SealBatch {
  public:
-  // Lays out the datagram for `packet` (empty: a keepalive), padded as far as `mtu` allows: around
-  // the packet where its `place` (or null) has the room, else in `out`. It is plain text until
-  // seal(); the keypair lives until then.
+  // Lays out the datagram for `packet` (empty: a keepalive), padded as far as `mtu` allows. The
+  // datagram lies around the packet if `place` is not null and has the room, else in `out`. It is
+  // plain text until seal(); the keypair must live until then.
   ByteView add(Keypair& keypair, ByteView packet, const RoomyPacket* place, std::size_t mtu,
                Output& out);
-  void seal();  // all that were added, in that order
+  void seal();  // seals the added datagrams, in the order of add()
 
  private:
   std::vector<crypto::AeadJob> jobs_;
-  std::vector<Keypair*> keypairs_;  // of the jobs
+  std::vector<Keypair*> keypairs_;  // the keypair of each job
 };
 
 class OpenBatch {
  public:
-  // Takes a transport message; the keypair lives until clear(). False: its keys or its counter are
-  // past REJECT_AFTER, counted.
+  // Adds a transport message; the keypair must live until clear(). False, and counted: the keys or
+  // the message's counter are past REJECT_AFTER.
   bool add(Keypair& keypair, Instant now, MutableByteView datagram, Counters& counters);
-  // Opens all that were added, in that order; forged and replayed ones are counted.
+  // Opens the added messages, in the order of add(); counts forged and replayed ones.
   void open(Counters& counters);
   std::size_t size() const { return jobs_.size(); }
   bool ok(std::size_t at) const { return jobs_[at].ok; }  // genuine and new
@@ -42,7 +42,7 @@ class OpenBatch {
 
  private:
   std::vector<crypto::AeadJob> jobs_;
-  std::vector<Keypair*> keypairs_;  // of the jobs
+  std::vector<Keypair*> keypairs_;  // the keypair of each job
 };
 
 }  // namespace culvert::wireguard

@@ -18,7 +18,7 @@ std::optional<Number> parse_number(std::string_view text) {
   return out;
 }
 
-// 64 digits of either case, into `out`; no copy is left elsewhere.
+// Parses 64 hex digits of either case into `out`, and leaves no copy of a secret elsewhere.
 bool parse_key(std::string_view text, MutableByteView out) {
   if (text.size() != 2 * out.size()) return false;
   for (std::size_t i = 0; i < out.size(); ++i) {
@@ -41,7 +41,7 @@ Errno set_secret(std::optional<crypto::Secret32>& to, std::string_view value) {
   to.emplace();
   return invalid_unless(parse_key(value, to->writable()));
 }
-// Flags can be given, not taken back.
+// A flag can only be set: every value except "true" is an error.
 Errno set_flag(bool& to, std::string_view value) {
   to = true;
   return invalid_unless(value == "true");
@@ -123,7 +123,7 @@ std::optional<Request> RequestReader::end_line() {
   } else {
     error_ = whole ? set_line(line) : Errno::kInvalid;
   }
-  if (error_ != Errno::kNone) set_ = {};  // its keys at once
+  if (error_ != Errno::kNone) set_ = {};  // wipes the request's keys at once
   return std::nullopt;
 }
 
@@ -204,7 +204,7 @@ class Lines {
   template <class Number>
   requires std::integral<Number>
   void add(std::string_view key, Number value) { add(key, std::to_string(value)); }
-  // Digit by digit, so that no other memory holds a secret.
+  // Appends digit by digit, so that no other memory has a copy of a secret.
   void add_key(std::string_view key, ByteView value) {
     constexpr std::string_view kDigits = "0123456789abcdef";
     append(out_, view(key));
@@ -222,7 +222,7 @@ class Lines {
   Bytes out_;
 };
 
-// Upper bounds of what render_get writes.
+// Upper bounds of the bytes that render_get() writes.
 constexpr std::size_t kInterfaceBytes = 256;
 constexpr std::size_t kPeerBytes = 512;
 constexpr std::size_t kAllowedIpBytes = 64;
@@ -249,7 +249,7 @@ Errno apply_peers(Device& device, Now now, SetRequest& request) {
   }
   for (auto& change : request.peers) {
     const auto& key = change.public_key;
-    if (key == device.public_key()) continue;  // as wireguard-go: ourselves, left out
+    if (key == device.public_key()) continue;  // skips our own key, as wireguard-go does
     if (change.remove) {
       device.remove_peer(key);
     } else if (device.has_peer(key)) {

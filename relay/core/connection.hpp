@@ -1,5 +1,5 @@
-// What the relay holds for one connection. Bounded: three queues, the ticket and its peers, and two
-// tables of correspondents.
+// The state that the relay holds for one connection. All of it is bounded: three queues, the ticket
+// and its peers, and two tables of correspondents.
 #pragma once
 
 #include <algorithm>
@@ -20,14 +20,14 @@ namespace culvert::relay {
 struct Connection {
   ConnectionId id = 0;
   bool logged_in = false;
-  bool listed = false;   // in Effects::writable already
-  bool closing = false;  // out of every table, about to be erased
+  bool listed = false;   // is in Effects::writable already
+  bool closing = false;  // is out of every other table and about to be erased
   bool answers_pings = false;
   derp::Challenge challenge;
-  crypto::RelayKey key;  // from here on once logged in
+  crypto::RelayKey key;  // the client's key, from the login on
   derp::FrameReader reader;
 
-  // The ticket in force; in open mode none, and every peer is allowed.
+  // The present ticket. In open mode there is no ticket, and every peer is allowed.
   std::string ticket;
   bool any_peer = false;
   std::vector<crypto::RelayKey> peers;  // sorted
@@ -42,7 +42,7 @@ struct Connection {
   std::unordered_map<crypto::RelayKey, Instant> told_not_here;  // at most kMaxCorrespondents
 
   Instant heard;
-  // Deadlines; `timer` is the earliest, as it stands in the core's set.
+  // Deadlines. `timer` is the earliest of them, as entered in Core::Parts::timers.
   Instant login_by = Instant::never();
   Instant ticket_check = Instant::never();
   Instant keep_alive = Instant::never();

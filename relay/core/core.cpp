@@ -60,7 +60,7 @@ void Core::closed(ConnectionId id, Now /*now*/) {
   auto* connection = p.find(id);
   if (connection == nullptr) return;
   p.close(*connection, {});
-  p.effects.closes.pop_back();  // the shell knows
+  p.effects.closes.pop_back();  // the shell has reported the end itself
   p.sweep();
 }
 
@@ -124,7 +124,7 @@ void Core::begin_restart(Now /*now*/, Duration reconnect_within, Duration try_fo
   };
   for (auto& [id, connection] : p.connections) {
     if (!connection.logged_in) continue;
-    Bytes frame;  // spread, so that they do not all come back at once
+    Bytes frame;  // with a random delay for each client, so that not all come back at once
     derp::write_restarting(
         frame, static_cast<std::uint32_t>(p.rng.below(ms(reconnect_within) + 1U)), ms(try_for));
     connection.own.push(frame, 1);
@@ -203,7 +203,7 @@ bool Core::Parts::handle_frame(Connection& from, const derp::Frame& frame, Now n
     case FrameType::kPong:
     case FrameType::kKeepAlive:
     case FrameType::kNotePreferred:
-      break;  // nothing depends on them here
+      break;  // the relay ignores these frames
     case FrameType::kServerKey:
     case FrameType::kClientInfo:
     case FrameType::kServerInfo:
@@ -223,7 +223,7 @@ bool Core::Parts::handle_frame(Connection& from, const derp::Frame& frame, Now n
   return !from.closing;
 }
 
-// Looked at now and then, so that a packet costs no timer.
+// Runs at deadlines and compares `heard`, so that a received packet needs no change of a timer.
 void Core::Parts::check_silence(Connection& connection, Now now) {
   const auto silent = now.steady - connection.heard;
   if (silent >= kDeadAfter) {

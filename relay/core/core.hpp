@@ -39,35 +39,35 @@ namespace culvert::relay {
 
 using ConnectionId = std::uint64_t;
 
-inline constexpr Duration kKeepAlive = 60s;  // + 0–5 s jitter
+inline constexpr Duration kKeepAlive = 60s;  // between KeepAlive frames, plus a jitter of 0–5 s
 inline constexpr Duration kKeepAliveJitter = 5s;
-inline constexpr Duration kPingAfter = 10s;  // nothing heard from a client that answers pings …
-inline constexpr Duration kDeadAfter = 24s;  // … then it is gone: it has sent no FIN
+inline constexpr Duration kPingAfter = 10s;  // a client that answers pings is pinged after silence
+inline constexpr Duration kDeadAfter = 24s;  // such a client is closed after this much silence
 inline constexpr Duration kWriteStall = 10s;
-inline constexpr Duration kPeerGoneEvery = 1s;      // at most one "not here" a peer in this time
-inline constexpr std::size_t kMaxDisco = 32;        // packets a connection
+inline constexpr Duration kPeerGoneEvery = 1s;      // least time between "not here" for one peer
+inline constexpr std::size_t kMaxDisco = 32;        // queued packets of a connection
 inline constexpr std::size_t kMaxOwnFrames = 64;    // pongs, PeerGone, health: more are dropped
 inline constexpr std::size_t kMaxSameKey = 4;       // connections of one key; the oldest is closed
-inline constexpr std::size_t kMaxStrangers = 1024;  // before their login; see Room
+inline constexpr std::size_t kMaxStrangers = 1024;  // connections before their login; see Room
 inline constexpr std::size_t kMaxCorrespondents = 1024;  // told PeerGone when a client leaves
 
 struct Options {
   derp::RelayKeyPair key;
-  // Admit anyone without a ticket, anyone to anyone, as a stock relay does. Never by default.
+  // True: every client is admitted without a ticket and reaches all others, as at a stock relay.
   bool open = false;
-  std::size_t max_connections = 16'384;  // logged in; strangers have a room of their own
+  std::size_t max_connections = 16'384;  // after the login; strangers have a separate Room
   std::size_t queue_bytes = 256 * 1024;  // data a connection; at least one packet always fits
-  std::uint64_t bytes_per_second = 0;    // a client's, when its ticket gives none; 0: no limit
+  std::uint64_t bytes_per_second = 0;    // for a client whose ticket has no rate; 0: no limit
 };
 
 struct Close {
   ConnectionId id = 0;
   Error reason;
-  Bytes last;  // frames to write before closing: why (Health)
+  Bytes last;  // frames to write before closing: the reason, as Health
 };
 struct Effects {
-  std::vector<ConnectionId> writable;   // has frames to pull
-  std::vector<ConnectionId> logged_in;  // are strangers no longer
+  std::vector<ConnectionId> writable;   // connections with frames to pull
+  std::vector<ConnectionId> logged_in;  // connections that are no longer strangers
   std::vector<Close> closes;
 
   void clear() {
@@ -85,24 +85,24 @@ class Core {
 
   void opened(ConnectionId id, Now now);  // after the HTTP upgrade; ids are never used again
   void bytes(ConnectionId id, ByteView bytes, Now now);
-  void closed(ConnectionId id, Now now);  // by the other side, or its transport failed
+  void closed(ConnectionId id, Now now);  // the client closed, or the transport failed
   void handle_timeout(Now now);
   Instant next_deadline() const;
-  void drain(Effects& into);  // cleared first
-  // Appends whole frames while `out` holds less than `room` bytes (so at most one frame more).
-  // Call it with room 0 too: what stays behind is how the core sees a stalled transport.
+  void drain(Effects& into);  // replaces the content of `into`
+  // Appends whole frames while `out` has less than `room` bytes (so at most one frame more). Call
+  // it with room 0 too: from the frames that stay the core knows that the transport is stalled.
   void pull(ConnectionId id, std::size_t room, Now now, Bytes& out);
 
-  // Tickets are checked again, after the accepted issuers changed; who fails is closed.
+  // After the accepted issuers changed: checks all tickets and closes clients whose ticket fails.
   void recheck_tickets(Now now);
-  // Sends Restarting to every client and refuses new ones. The shell ends the process afterwards.
+  // Sends Restarting to every client and refuses new clients. The shell then ends the process.
   void begin_restart(Now now, Duration reconnect_within, Duration try_for);
   bool idle() const;  // no frame waits in any queue
 
   const crypto::RelayKey& public_key() const;
   const Counters& counters() const;
   std::size_t connection_count() const;
-  std::size_t client_count() const;  // logged in
+  std::size_t client_count() const;  // clients that are logged in
 
  private:
   struct Parts;

@@ -1,4 +1,4 @@
-// Who hears whom: pairs, the active connection of a key, queues.
+// Forwards packets: pairs, the active connection of a key, queues.
 #include "relay/core/parts.hpp"
 
 namespace culvert::relay {
@@ -24,7 +24,7 @@ void Core::Parts::forward(Connection& from, const derp::Packet& packet, Now now)
     return;
   }
   if (!from.may_reach(packet.peer)) {
-    ++counters.dropped_not_pair;  // before any look at who is here: no presence oracle
+    ++counters.dropped_not_pair;  // before any look-up, so that the sender learns nothing
     return;
   }
   auto* to = active(packet.peer);

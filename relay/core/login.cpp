@@ -1,4 +1,4 @@
-// Who is admitted: the sealed ClientInfo, its challenge, its ticket.
+// Admits clients: checks the sealed ClientInfo, its challenge and its ticket.
 #include "proto/derp/login.hpp"
 
 #include "relay/core/parts.hpp"
@@ -6,7 +6,7 @@
 namespace culvert::relay {
 namespace {
 
-// The ticket's end, looked at least this often: wall clocks are moved.
+// The end of a ticket is checked at least this often, since the wall clock may be changed.
 constexpr std::chrono::seconds kTicketCheck = 1h;
 
 Instant next_check(const Connection& connection, Now now) {
@@ -43,7 +43,8 @@ Status Core::Parts::admit(Connection& connection, const derp::OpenedClientInfo& 
   if (opened.info.ticket.empty()) {
     return fail(ErrorCode::kDenied, "this relay admits ticket holders only");
   }
-  // Bound to this connection: the box was made for our 32 bytes, within kLoginTimeout of them.
+  // The challenge binds the box to this connection: the client made the box after our 32 random
+  // bytes, within kLoginTimeout.
   if (opened.info.challenge != connection.challenge || connection.login_by <= now.steady) {
     return fail(ErrorCode::kUnverified, "the login answers another challenge");
   }
@@ -73,7 +74,7 @@ Status Core::Parts::apply_ticket(Connection& connection, std::string_view ticket
 
 void Core::Parts::limit(Connection& connection, std::uint64_t bytes_per_second) {
   const auto rate = bytes_per_second != 0 ? bytes_per_second : options.bytes_per_second;
-  if (connection.rate.per_second() != rate) {  // a renewal at the same rate does not refill it
+  if (connection.rate.per_second() != rate) {  // a renewal with the same rate refills nothing
     connection.rate = ByteRate(rate);
   }
 }
@@ -104,7 +105,7 @@ void Core::Parts::enter(Connection& connection, Now now) {
   queue_own(connection, derp::FrameType::kServerInfo, {sealed});
 }
 
-// A renewal that fails changes nothing: the ticket in force ends when it says.
+// A renewal that fails changes nothing: the present ticket stays valid until its own end.
 void Core::Parts::renew(Connection& connection, std::string_view ticket, Now now) {
   if (connection.any_peer) return;
   if (const auto applied = apply_ticket(connection, ticket, now); !applied) {

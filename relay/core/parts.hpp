@@ -1,5 +1,5 @@
-// The inside of Core: the tables and what is done with a frame. core.cpp has connections and time,
-// login.cpp who is admitted, forward.cpp who hears whom.
+// The inside of Core: the tables, and the handling of frames. core.cpp has connections and time,
+// login.cpp admits clients, forward.cpp forwards packets.
 #pragma once
 
 #include <algorithm>
@@ -26,9 +26,9 @@ struct Core::Parts {
   Effects effects;
   bool restarting = false;
   std::unordered_map<ConnectionId, Connection> connections;
-  Room strangers{max_strangers(), max_strangers(), rng};  // of connections
-  std::size_t logged_in = 0;                              // the other connections
-  // Connections of each key that is logged in, the active one (last to log in or to send) last.
+  Room strangers{max_strangers(), max_strangers(), rng};  // connections before their login
+  std::size_t logged_in = 0;                              // number of connections after their login
+  // The logged-in connections of each key. The last one is active: the last to log in or to send.
   std::unordered_map<crypto::RelayKey, std::vector<ConnectionId>> clients;
   std::set<std::pair<Instant, ConnectionId>> timers;
   std::vector<ConnectionId> doomed;
@@ -37,13 +37,13 @@ struct Core::Parts {
     return std::clamp<std::size_t>(options.max_connections, 1, kMaxStrangers);
   }
   Connection* find(ConnectionId id);
-  void arm(Connection& connection);   // after one of its deadlines changed
-  void list(Connection& connection);  // it has something to pull
-  // Takes it out of every table but `connections`, whence sweep() erases it when the call is done
-  // (its own reader may be running). `last_words` go to the client as Health.
+  void arm(Connection& connection);   // after a deadline of the connection changed
+  void list(Connection& connection);  // adds to Effects::writable: there are frames to pull
+  // Takes the connection out of every table except `connections`: sweep() erases it there at the
+  // end of the call, since the connection's reader may be running. Sends `last_words` as Health.
   void close(Connection& connection, Error reason, std::string_view last_words = {});
   void sweep();
-  bool handle_frame(Connection& from, const derp::Frame& frame, Now now);  // false: closed
+  bool handle_frame(Connection& from, const derp::Frame& frame, Now now);  // false: now closed
   void handle_due(Connection& connection, Now now);
   void check_silence(Connection& connection, Now now);
 
@@ -63,7 +63,7 @@ struct Core::Parts {
   void tell_not_here(Connection& to, const crypto::RelayKey& peer, Now now);
   void queue_packet(Connection& to, const crypto::RelayKey& source, ByteView packet, Now now);
   void queue_own(Connection& to, derp::FrameType type, std::initializer_list<ByteView> parts);
-  void leave(const Connection& connection);  // out of `clients`; its correspondents are told
+  void leave(const Connection& connection);  // leaves `clients`; sends PeerGone to correspondents
 };
 
 }  // namespace culvert::relay

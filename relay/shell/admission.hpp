@@ -1,5 +1,5 @@
-// Binds the core's TicketVerifier to trust::Ticket: a note signed by one of the configured ticket
-// keys, that names this relay, and has not expired.
+// Makes the core's TicketVerifier from trust::Ticket: a valid ticket is a note that one of the
+// configured ticket keys signed, that names this relay, and that has not expired.
 #pragma once
 
 #include <memory>
@@ -17,7 +17,8 @@ struct Admission {
   std::optional<trust::VendorId> vendor;
 };
 
-// Reads `admission` at each call: whoever changes it has the core check its tickets again.
+// The verifier reads `admission` at each call. After changing `admission`, call
+// Core::recheck_tickets().
 derp::TicketVerifier ticket_verifier(std::shared_ptr<const Admission> admission,
                                      const crypto::RelayKey& relay);
 

@@ -19,7 +19,7 @@ std::string_view path_of(const RequestHead& request) {
   return std::string_view(request.target).substr(0, request.target.find('?'));
 }
 
-// What may be reflected: at most 64 of these characters (as stock relays do).
+// A challenge that may be sent back: at most 64 characters, only these, as stock relays do.
 bool plain_challenge(std::string_view challenge) {
   return !challenge.empty() && challenge.size() <= 64 &&
          std::all_of(challenge.begin(), challenge.end(), [](char c) {

@@ -1,11 +1,11 @@
-// The HTTP door: reads one request head from each accepted stream and answers it, or upgrades it to
-// DERP (Upgrade: DERP, or a WebSocket with the subprotocol `derp`).
+// The relay's HTTP server: reads one request head from each accepted stream and answers it, or
+// upgrades the stream to DERP (Upgrade: DERP, or a WebSocket with the subprotocol `derp`).
 //
 //   GET /derp                                    upgrade
 //   GET /derp/probe, /derp/latency-check         200, for stock clients
 //   GET /generate_204                            204; X-Tailscale-Challenge is answered
 //   GET /healthz, /readyz                        200 · 200 or 503
-//   GET /metrics                                 on the metrics listener alone
+//   GET /metrics                                 on the metrics listener only
 #pragma once
 
 #include <functional>
@@ -25,7 +25,7 @@ enum class Door { kPublic, kMetrics };
 
 struct FrontOptions {
   crypto::RelayKey key;
-  bool fast_start = false;  // stock clients that know the key from our certificate skip the 101
+  bool fast_start = false;  // clients that know the key from our certificate get no 101
 };
 struct FrontCalls {
   std::function<void(std::unique_ptr<runtime::ByteStream>)> upgraded;
@@ -37,9 +37,9 @@ class Front {
  public:
   Front(runtime::Loop& loop, Rng& rng, FrontOptions options, FrontCalls calls);
 
-  // How many streams wait here is bounded by the WaitingRoom that they came through.
+  // The WaitingRoom through which the streams came bounds how many wait for their request.
   void accept(std::unique_ptr<runtime::ByteStream> stream, Door door);
-  std::uint64_t refused() const { return refused_; }  // a bad head
+  std::uint64_t refused() const { return refused_; }  // requests with a bad head
 
  private:
   void handle(runtime::HttpAcceptor& http, const http::RequestHead& request, Door door);

@@ -1,5 +1,6 @@
-// What the relay is known by, kept in its state folder and made on the first start: relay.key (the
-// X25519 secret in hex) and, where none is configured, tls.pem (self-signed certificate and key).
+// The relay's key and certificate, made on the first start and kept in its state folder: relay.key
+// (the X25519 secret in hex) and, where no certificate is configured, tls.pem (self-signed
+// certificate and key).
 #pragma once
 
 #include <optional>
@@ -19,14 +20,15 @@ struct Identity {
 
 Result<Identity> load_identity(const Settings& settings, Rng& rng, WallTime now);
 
-// The line that goes into the coordinator's list of relays, as JSON.
+// The relay's entry in the coordinator's list of relays, as one line of JSON.
 std::string describe(const Settings& settings, const Identity& identity);
 // The `relay:` line of a site's policy (proto/trust/policy.hpp). kInvalid: the relay has no
-// certificate of its own.
+// certificate (plain HTTP).
 Result<std::string> policy_line(const Settings& settings, const Identity& identity);
 
-// Only with TLS 1.3, which hides it: the certificate that tells stock clients our key, so that they
-// write at once ("fast start"). CN derpkey<hex>, serial number = protocol version.
+// Adds the certificate that tells stock clients our key, so that they write at once ("fast start"):
+// CN derpkey<hex>, serial number = protocol version. Use it with TLS 1.3 only, which encrypts
+// certificates.
 crypto::TlsIdentity with_derp_certificate(const Identity& identity, WallTime now);
 
 }  // namespace culvert::relay

@@ -1,4 +1,4 @@
-// The relay's numbers in Prometheus' text form.
+// The relay's counters as Prometheus text.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@ namespace culvert::relay {
 
 struct DoorCounters {
   std::uint64_t requests_refused = 0;
-  std::size_t strangers = 0;  // now
+  std::size_t strangers = 0;  // their present number
   std::uint64_t strangers_replaced = 0;
   std::uint64_t log_lines_dropped = 0;
 };

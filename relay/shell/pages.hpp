@@ -1,4 +1,4 @@
-// What `culvert-relay man` says beside the commands themselves.
+// The text of `culvert-relay man` apart from the commands.
 #pragma once
 
 #include "proto/cli/manual.hpp"

@@ -25,7 +25,7 @@ std::vector<note::KnownKey> known(const std::vector<crypto::VerifyKey>& keys) {
   return out;
 }
 
-// Behind something that ends TLS every connection comes from the same address.
+// The share of one source. Behind a proxy that ends TLS, every connection has the same source.
 std::size_t share_of(const Settings& settings) {
   return settings.plain ? settings.strangers : std::max<std::size_t>(settings.strangers / 4, 1);
 }
@@ -81,8 +81,8 @@ struct Relay::Parts {
   Sessions sessions;
   StunServer stun;
   Front front;
-  runtime::WaitingRoom strangers;  // of the public door
-  runtime::WaitingRoom watchers;   // of the metrics door, which is never full of strangers
+  runtime::WaitingRoom strangers;  // for the public listener
+  runtime::WaitingRoom watchers;   // for the metrics listener, so that strangers cannot fill it
   std::shared_ptr<runtime::TlsServerContext> tls;
   std::unique_ptr<runtime::TcpListener> public_door, metrics_door;
   std::unique_ptr<runtime::UdpSocket> stun_socket;
@@ -138,14 +138,14 @@ void Relay::Parts::answer_stun(std::span<runtime::Datagram> datagrams) {
   const auto now = loop.now().steady;
   std::vector<Bytes> answers;
   std::vector<runtime::OutDatagram> batch;
-  answers.reserve(datagrams.size());  // the batch points into them
+  answers.reserve(datagrams.size());  // `batch` points into `answers`, which must not move
   for (const auto& datagram : datagrams) {
     if (auto answer = stun.handle(datagram.bytes, datagram.from, now)) {
       answers.push_back(std::move(*answer));
       batch.push_back({datagram.from, answers.back()});
     }
   }
-  if (!batch.empty()) stun_socket->send(batch);  // lost answers are asked for again
+  if (!batch.empty()) stun_socket->send(batch);  // clients repeat requests without an answer
 }
 
 Relay::Relay(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}

@@ -1,5 +1,5 @@
-// The program without its command line: listeners, TLS, the HTTP door, sessions, STUN. Lives on one
-// loop; a test opens it on port 0.
+// The relay program without its command line: listeners, TLS, the HTTP server, sessions, STUN. It
+// uses one loop; tests open it on port 0.
 #pragma once
 
 #include <functional>
@@ -15,7 +15,8 @@ namespace culvert::relay {
 
 class Relay {
  public:
-  // `loop` and `rng` outlive it. Errors are one line: which address, file or key, and what to do.
+  // `loop` and `rng` outlive the relay. An error is one line that names the address, file or key,
+  // and what to do.
   static Result<std::unique_ptr<Relay>> open(runtime::Loop& loop, Rng& rng, Settings settings,
                                              Identity identity);
   ~Relay();
@@ -24,11 +25,12 @@ class Relay {
   std::optional<Endpoint> stun_endpoint() const;
   std::optional<Endpoint> metrics_endpoint() const;
   const Core& core() const;
-  bool admits() const;  // some ticket could be valid, or the relay is open
+  bool admits() const;  // true: there are ticket keys, or the relay is open
 
   void set_ticket_keys(
-      const std::vector<crypto::VerifyKey>& keys);  // live logins are checked again
-  // Tells the clients, accepts no more, calls `done` when all have left or Settings::drain is over.
+      const std::vector<crypto::VerifyKey>& keys);  // checks the tickets of logged-in clients again
+  // Sends Restarting to the clients and accepts no more. Calls `done` when all clients have left or
+  // after Settings::drain.
   void drain(std::function<void()> done);
   std::string metrics() const;
 

@@ -15,8 +15,8 @@ namespace log = runtime::log;
 
 constexpr std::size_t kOtherFiles = 64;  // listeners, log, keys
 
-// As many descriptors as the system gives: strangers get a quarter at most, watchers and the rest
-// what they need, those that are logged in what is left.
+// Divides the descriptors that the system gives: strangers get at most a quarter, watchers and
+// other files what they need, and logged-in connections the rest.
 void fit_connections(Settings& settings) {
   const auto most = std::max<std::size_t>(runtime::raise_descriptor_limit(), 4 * kOtherFiles);
   settings.strangers = std::min(settings.strangers, most / 4);

@@ -1,5 +1,6 @@
-// The running program: opens the relay, says that it is ready, and serves until SIGTERM or SIGINT
-// (drains first; a second one ends at once). SIGHUP reads the ticket keys again.
+// The running program: opens the relay, reports that it is ready, and serves until SIGTERM or
+// SIGINT. The first signal drains the relay, a second one ends it at once. SIGHUP reads the ticket
+// keys again.
 #pragma once
 
 #include <string>
@@ -8,7 +9,7 @@
 
 namespace culvert::relay {
 
-// `config` is the path to read again at SIGHUP. An error when the relay could not start.
+// `config`: the path that SIGHUP reads again. Returns an error when the relay could not start.
 Status serve(Settings settings, Identity identity, const std::string& config, Rng& rng);
 
 }  // namespace culvert::relay

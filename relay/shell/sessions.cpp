@@ -21,7 +21,7 @@ void Sessions::add(std::unique_ptr<runtime::ByteStream> stream) {
   auto& held = *streams_.emplace(id, Held{std::move(stream), low_water}).first->second.stream;
   core_.opened(id, loop_.now());
   settle();
-  if (!streams_.contains(id)) return;  // refused: `held` is gone
+  if (!streams_.contains(id)) return;  // the core refused the connection, and `held` is invalid
   held.start({
       .data =
           [this, id](ByteView bytes) {
@@ -69,7 +69,7 @@ void Sessions::end(Close close) {
   if (found == streams_.end()) return;
   auto stream = std::move(found->second.stream);
   streams_.erase(found);
-  if (close.last.empty()) return;  // stalled, silent or superseded: cut
+  if (close.last.empty()) return;  // without a last frame the stream is just closed
   stream->write(close.last);
   stream->finish();
   lingering_.emplace_back(loop_.now().steady + runtime::kLingerTime, std::move(stream));

@@ -1,4 +1,4 @@
-// Moves bytes between upgraded streams and the core, and time into it.
+// Moves bytes between upgraded streams and the relay's Core, and calls the Core's timeouts.
 #pragma once
 
 #include <deque>
@@ -16,16 +16,17 @@ namespace culvert::relay {
 
 class Sessions {
  public:
-  Sessions(runtime::Loop& loop, Core& core);  // both outlive it
+  Sessions(runtime::Loop& loop, Core& core);  // both outlive the Sessions
 
   void add(std::unique_ptr<runtime::ByteStream> stream);
-  void settle();  // after every call into the core, also by others
+  void settle();  // to be called after every call of a Core function, also by other code
   std::size_t count() const { return streams_.size(); }
   void on_empty(std::function<void()> call) { on_empty_ = std::move(call); }
 
  private:
-  // What a stream holds and its low water: it is pulled for again from there, up to twice as much.
-  // Little, so that disco overtakes data in the core's queues and CoDel knows how long they are.
+  // A stream and its low water mark. Frames are pulled when the stream has fallen to the mark, up
+  // to twice the mark. The mark is small, so that frames wait in the core's queues: there disco
+  // overtakes data, and CoDel sees the length of the queues.
   struct Held {
     std::unique_ptr<runtime::ByteStream> stream;
     std::size_t low_water = runtime::kLowWater;
@@ -39,7 +40,8 @@ class Sessions {
   Core& core_;
   ConnectionId next_id_ = 1;
   std::unordered_map<ConnectionId, Held> streams_;
-  // Closed by the core, with last words under way; each lives kLingerTime longer, in this order.
+  // Streams that the core has closed and that still send their last frames. Each is kept for
+  // kLingerTime; the oldest is first.
   std::deque<std::pair<Instant, std::unique_ptr<runtime::ByteStream>>> lingering_;
   Effects effects_;
   Bytes buffer_;

@@ -21,7 +21,7 @@ std::optional<Endpoint> read_endpoint(Config& from, std::string_view key, std::s
   return endpoint;
 }
 
-// What `describe` prints needs no escaping in JSON.
+// Reads a name with plain characters only, so that `describe` can print it in JSON unescaped.
 std::string read_name(Config& from, std::string_view key, std::string fallback) {
   auto name = from.text(key, std::move(fallback));
   const auto plain =

@@ -1,6 +1,6 @@
-// The STUN responder's pure half: which datagrams get an answer, and which. Stateless but for the
-// rate limit: kStunPerSecond answers a second and source (IPv4 address or IPv6 /64), counted in a
-// table of fixed size whose slots sources may share.
+// The pure half of the STUN server: decides which datagrams get an answer, and makes the answers.
+// Its one state is the rate limit: kStunPerSecond answers a second for each source (IPv4 address or
+// IPv6 /64), counted in a table of fixed size, in which several sources may share a slot.
 #pragma once
 
 #include <array>
@@ -13,7 +13,7 @@
 
 namespace culvert::relay {
 
-inline constexpr std::uint32_t kStunPerSecond = 50;  // a site behind one address probes as one
+inline constexpr std::uint32_t kStunPerSecond = 50;  // a site behind a NAT is one source
 
 struct StunCounters {
   std::uint64_t answered = 0;
@@ -35,7 +35,7 @@ class StunServer {
   };
   bool admit(const IpAddress& from, Instant now);
 
-  std::uint64_t seed_;  // so that nobody can choose whom to share a slot with
+  std::uint64_t seed_;  // secret, so that nobody can choose a source that shares another's slot
   std::array<Slot, 4096> slots_{};
   StunCounters counters_;
 };

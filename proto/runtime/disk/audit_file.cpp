@@ -14,7 +14,7 @@ namespace culvert::runtime {
 namespace {
 
 constexpr std::size_t kReadBlock = 1U << 18U;
-constexpr std::uint64_t kAllocationStep = 1ULL << 20U;  // file space is asked for in such pieces
+constexpr std::uint64_t kAllocationStep = 1ULL << 20U;  // bytes that are allocated at a time
 
 }  // namespace
 
@@ -66,7 +66,7 @@ Result<std::unique_ptr<AuditFile>> AuditFile::open(std::filesystem::path path,
   file->total_bytes_ = total_bytes;
   if (auto taken = file->take_closed(); !taken) return fail_with(taken.error());
   if (auto loaded = file->load(); !loaded) return fail_with(loaded.error());
-  // The name must survive a crash as well as the content. A full disk is found out on append.
+  // The file's name must survive a crash as well as its content. append() reports a full disk.
   if (auto synced = file->sync_folder(); !synced) return fail_with(synced.error());
   (void)file->hold_back(0);
   return file;
@@ -82,7 +82,8 @@ Status AuditFile::sync_folder() const {
   return {};
 }
 
-// What follows the last good line is what a crash tore; a good line after a bad one is damage.
+// Reads the file. Bytes after the last good line were torn by a crash; a good line after a bad one
+// means damage.
 Status AuditFile::load() {
   std::uint64_t number = 0;
   std::uint64_t bad = 0;  // first bad line, from 1
@@ -117,8 +118,8 @@ Status AuditFile::load() {
   return {};
 }
 
-// Makes sure that `bytes` and then the reserve fit. File systems that cannot allocate ahead go on
-// without a reserve: there the write itself tells.
+// Makes sure that `bytes` and the reserve after them fit. A file system that cannot allocate ahead
+// has no reserve: there the write itself fails when the disk is full.
 Status AuditFile::hold_back(std::uint64_t bytes) {
   const auto needed = size_ + bytes + held_back_;
   if (held_back_ == 0 || needed <= allocated_) return {};
@@ -157,15 +158,15 @@ Status AuditFile::append(std::span<const audit::Entry> entries, audit::Purpose p
     text += line + '\n';
   }
   if (text.empty()) return {};
-  // A file that cannot be closed now is written on: what fits is decided below.
+  // When the full file cannot be closed, entries still go into it; hold_back() checks the space.
   if (size_ >= file_bytes_) static_cast<void>(rotate());
   if (damaged_) return fail(ErrorCode::kUnavailable, "the audit log failed before (restart)");
   if (auto held = hold_back(text.size()); !held && purpose == audit::Purpose::kOpening) {
     return held;
   }
   if (const int error = write_all(text); error != 0) {
-    // Nothing of the batch counts. After a failed sync the kernel may have dropped it silently, so
-    // only a successful truncation and sync make the file good again.
+    // No entry of the batch counts. After a failed sync the kernel may have dropped the bytes
+    // silently, so only a successful truncation and sync make the file good again.
     damaged_ =
         ::ftruncate(descriptor_, static_cast<off_t>(size_)) != 0 || ::fdatasync(descriptor_) != 0;
     allocated_ = 0;

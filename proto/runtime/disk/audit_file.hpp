@@ -1,13 +1,14 @@
 // The audit log on disk: one rendered entry a line, appended and synced once a batch.
 //
-// A crash may leave a torn last line: it was never reported as durable and is cut off on open; a
-// damaged line with good ones after it is an error, never repaired. Blocks of kHeldBack bytes are
-// allocated past the end so that endings can be logged on a full disk; openings are refused there.
+// A crash may leave a torn last line: it was never reported as durable, so open() cuts it off. A
+// damaged line with good lines after it is an error, never repaired. kHeldBack bytes are allocated
+// past the end of the file, so that endings can be logged on a full disk; openings are refused
+// there.
 //
-// A file that has `file_bytes` is closed: it becomes NAME.N (N is its first entry) and a new one
-// begins. The tree goes on over all files. While closed files have more than `total_bytes` the
-// oldest is removed; the hashes of its subtrees stay (audit_segments.hpp), so every entry that is
-// left and every later head can still be proved, from any head at which a file was closed. So the
+// A file of `file_bytes` is closed: it becomes NAME.N (N: the number of its first entry) and a new
+// file begins. One tree covers all files. While closed files have more than `total_bytes` together,
+// the oldest is removed. The hashes of its subtrees stay (audit_segments.hpp), so every remaining
+// entry can still be proved, and every later head from any head at which a file was closed. The
 // log takes at most total_bytes + 2 × (file_bytes + held back) and the list of hashes.
 //
 // One process at a time (advisory lock). Not thread-safe; append blocks for the sync.
@@ -29,8 +30,7 @@ class AuditFile final : public audit::Sink {
   static constexpr std::uint64_t kFileBytes = 16ULL << 20U;
   static constexpr std::uint64_t kTotalBytes = 512ULL << 20U;
 
-  // Makes the file (0600) where there is none; its folder must exist. Errors name the file and
-  // what to do.
+  // Makes a missing file (0600); its folder must exist. Errors name the file and what to do.
   static Result<std::unique_ptr<AuditFile>> open(std::filesystem::path path,
                                                  std::uint64_t held_back = kHeldBack,
                                                  std::uint64_t file_bytes = kFileBytes,
@@ -41,17 +41,17 @@ class AuditFile final : public audit::Sink {
   Status append(std::span<const audit::Entry> entries, audit::Purpose purpose) override;
   audit::TreeHead head() const override { return tree_.head(); }
   Result<std::vector<audit::Entry>> read(const audit::Query& query) const override;
-  // Of a log that another process may be writing: what is whole now.
+  // The whole entries of a log that another process may be writing.
   static Result<std::vector<audit::Entry>> read_file(const std::filesystem::path& path,
                                                      const audit::Query& query);
 
-  // That an entry is in the log of head(), and that a log of `old_size` entries was its beginning.
-  // kNotFound: the files that it takes are gone, or there is no such entry.
+  // Proves that an entry is in the log of head(), and that the first `old_size` entries have not
+  // changed. kNotFound: a file that the proof needs was removed, or there is no such entry.
   Result<audit::Proof> prove_inclusion(std::uint64_t index) const;
   Result<audit::Proof> prove_consistency(std::uint64_t old_size) const;
 
   const std::vector<AuditSegment>& closed() const { return closed_; }
-  std::uint64_t torn_bytes() const { return torn_; }  // cut off when it was opened
+  std::uint64_t torn_bytes() const { return torn_; }  // bytes that open() cut off
 
  private:
   AuditFile(std::filesystem::path path, int descriptor, std::uint64_t held_back);
@@ -62,7 +62,7 @@ class AuditFile final : public audit::Sink {
   Result<int> make_next(std::uint64_t& allocated) const;
   Status finish_closing(const std::string& closed);
   Status sync_folder() const;
-  int write_all(std::string_view text);  // and sync; zero or errno
+  int write_all(std::string_view text);  // writes and syncs; zero or errno
   Status failed(const char* doing, int error) const;
   Result<audit::Proof> prove(const std::vector<audit::Span>& spans) const;
 
@@ -71,17 +71,17 @@ class AuditFile final : public audit::Sink {
   std::uint64_t held_back_;
   std::uint64_t file_bytes_ = kFileBytes;
   std::uint64_t total_bytes_ = kTotalBytes;
-  std::uint64_t size_ = 0;       // bytes that are known to be whole
-  std::uint64_t allocated_ = 0;  // bytes that the file system has promised
+  std::uint64_t size_ = 0;       // bytes of whole entries
+  std::uint64_t allocated_ = 0;  // bytes that the file system has allocated
   std::uint64_t torn_ = 0;
   bool damaged_ = false;  // a failed write could not be undone: nothing more is written
   audit::MerkleTree tree_;
-  audit::Subtrees open_;              // of the file that is written
+  audit::Subtrees open_;              // the subtrees of the present file
   std::vector<AuditSegment> closed_;  // oldest first
 };
 
-// Calls `line` for each line that ends in a newline, with the offset after it, until it returns
-// false. Zero, or errno.
+// Calls `line` for each line that ends in a newline, with the offset after the line, until `line`
+// returns false. Returns zero, or errno.
 int for_each_line(int descriptor,
                   const std::function<bool(std::string_view line, std::uint64_t end)>& line);
 

@@ -1,4 +1,4 @@
-// Reading the audit log back over all of its files, and proofs about it.
+// Reads the audit log back over all of its files, and makes proofs about it.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -29,7 +29,7 @@ class OpenFile {
   int error_;
 };
 
-// Puts the newest entries that match, `limit` at most, before those that were found so far.
+// Puts the newest matching entries of a file, at most `limit`, before the entries found so far.
 Status read_before(const std::string& path, const audit::Query& query, std::size_t limit,
                    std::deque<audit::Entry>& found) {
   const OpenFile file(path);
@@ -37,7 +37,7 @@ Status read_before(const std::string& path, const audit::Query& query, std::size
   std::deque<audit::Entry> here;
   const int error = for_each_line(file.descriptor(), [&](std::string_view line, std::uint64_t) {
     auto entry = audit::parse_entry(line);
-    if (!entry || limit == 0) return false;  // torn, or being written now
+    if (!entry || limit == 0) return false;  // the line is torn, or being written now
     if (!audit::matches(query, *entry)) return true;
     if (here.size() == limit) here.pop_front();
     here.push_back(std::move(*entry));
@@ -66,7 +66,7 @@ Result<std::vector<audit::Entry>> AuditFile::read_file(const std::filesystem::pa
   for (auto segment = segments->rbegin(); segment != segments->rend(); ++segment) {
     if (segment->gone || found.size() >= query.limit) continue;
     auto read = read_before(segment_path(path, *segment), query, query.limit - found.size(), found);
-    // Removed meanwhile; so are those before it.
+    // The file was removed meanwhile, and so were all files before it.
     if (!read && read.error().code == ErrorCode::kNotFound) break;
     if (!read) return fail_with(read.error());
   }
@@ -86,7 +86,8 @@ Result<audit::Proof> AuditFile::prove_consistency(std::uint64_t old_size) const 
   return prove(audit::consistency_spans(old_size, tree_.size()));
 }
 
-// Of each file its subtrees, or, where a span ends inside one of them, its entries.
+// Gives the ProofMaker the subtrees of each file, or the file's entries where a span ends inside of
+// a subtree.
 Result<audit::Proof> AuditFile::prove(const std::vector<audit::Span>& spans) const {
   audit::ProofMaker maker(spans);
   const auto add = [&](const audit::Subtrees& entries, const std::string& path) -> Status {

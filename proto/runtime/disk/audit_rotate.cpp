@@ -1,8 +1,9 @@
-// How a file of the audit log is closed. In this order, so that a crash at any point leaves a log
-// that opens again with the same tree:
-//   1. NAME.next is made, with the reserve allocated      a crash leaves an empty file more
-//   2. the list of closed files names the full one        then NAME is still the full one
-//   3. NAME becomes NAME.N                                 then there is no NAME
+// Closes a full file of the audit log. The order of the steps makes sure that a crash at any point
+// leaves a log that opens again with the same tree:
+//   step                                                   a crash after it leaves
+//   1. NAME.next is made, with the reserve allocated       an empty file more
+//   2. the list of closed files names the full one         NAME, which is still the full file
+//   3. NAME becomes NAME.N                                 no NAME
 //   4. NAME.next becomes NAME
 #include <fcntl.h>
 #include <sys/file.h>
@@ -24,7 +25,7 @@ Status save(const std::filesystem::path& log, const std::vector<AuditSegment>& s
 
 bool is_there(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
-// The subtrees of a file's lines, as far as they are entries.
+// The subtrees of a file's lines.
 audit::Subtrees subtrees_of(int descriptor, std::uint64_t first) {
   audit::Subtrees out(first);
   static_cast<void>(for_each_line(descriptor, [&](std::string_view line, std::uint64_t) {
@@ -36,8 +37,8 @@ audit::Subtrees subtrees_of(int descriptor, std::uint64_t first) {
 
 }  // namespace
 
-// The files that were closed, and what a crash between two steps left. A closed file that somebody
-// removed counts as gone.
+// Reads the list of closed files and cleans up after a crash between two steps. A closed file that
+// somebody removed counts as gone.
 Status AuditFile::take_closed() {
   static_cast<void>(::unlink((path_.string() + ".next").c_str()));
   auto segments = read_segments(path_);
@@ -64,7 +65,7 @@ Status AuditFile::take_closed() {
   return {};
 }
 
-// A crash came after step 2: the file that was opened is the full one.
+// Finishes after a crash after step 2: the open file is the full one and is renamed to `closed`.
 Status AuditFile::finish_closing(const std::string& closed) {
   if (std::rename(path_.c_str(), closed.c_str()) != 0) {
     return failed("close a full file of the audit log", errno);
@@ -77,7 +78,8 @@ Status AuditFile::finish_closing(const std::string& closed) {
   return {};
 }
 
-// With the lock and the reserve; a file system that cannot allocate ahead gives none.
+// Makes NAME.next with the lock and the reserve. There is no reserve (held_back_ is 0) on a file
+// system that cannot allocate ahead.
 Result<int> AuditFile::make_next(std::uint64_t& allocated) const {
   const auto path = path_.string() + ".next";
   const int next = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -109,11 +111,11 @@ Status AuditFile::rotate() {
   }
   if (std::rename(path_.c_str(), closed.c_str()) != 0 ||
       std::rename(waiting.c_str(), path_.c_str()) != 0 || !sync_folder()) {
-    damaged_ = true;  // opening again finds out which step was the last
+    damaged_ = true;  // the next open() finds out which step was the last
     ::close(*next);
     return failed("close a full file of the audit log", errno);
   }
-  // What was allocated past the full file's end goes back; where it does not, space alone is lost.
+  // Frees the space that is allocated past the full file's end. A failure only wastes that space.
   if (::ftruncate(descriptor_, static_cast<off_t>(size_)) != 0) errno = 0;
   ::close(descriptor_);
   descriptor_ = *next;

@@ -81,7 +81,7 @@ Result<std::vector<AuditSegment>> parse_segments(std::string_view text) {
     next = segment->entries.end();
     out.push_back(*std::move(segment));
   }
-  if (render(out) != text) return malformed();  // one spelling
+  if (render(out) != text) return malformed();  // only the spelling of render() is accepted
   return out;
 }
 

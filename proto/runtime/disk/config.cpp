@@ -56,8 +56,8 @@ Config& Config::operator=(Config&&) noexcept = default;
 Config::~Config() = default;
 
 Result<Config> Config::parse(std::string_view text, std::string name) {
-  std::optional<std::string> twice;         // the parser itself would take the last of two
-  std::vector<std::set<std::string>> open;  // the keys of each object around
+  std::optional<std::string> twice;         // a repeated key; the parser would take its last value
+  std::vector<std::set<std::string>> open;  // the keys of each enclosing object
   const auto watch = [&](int, Json::parse_event_t event, Json& value) {
     if (event == Json::parse_event_t::object_start) open.emplace_back();
     if (event == Json::parse_event_t::object_end) open.pop_back();

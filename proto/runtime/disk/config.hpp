@@ -1,6 +1,6 @@
-// Configuration: JSON with comments. A reader asks for each key that it knows; finish() makes every
-// other key an error that names the key and the file. The first error wins; getters return defaults
-// after it, so that a program reads everything and checks once.
+// Configuration: JSON with comments. A program asks for each key that it knows; finish() reports
+// every other key as an error that names the key and the file. The first error counts, and getters
+// return defaults after it, so that a program reads everything and checks once.
 //
 //   auto config = Config::load(path);            // Result<Config>
 //   const auto listen = config->text("listen", "0.0.0.0:7444");
@@ -22,7 +22,7 @@ namespace culvert::runtime {
 
 class Config {
  public:
-  static Result<Config> parse(std::string_view text, std::string name);  // name: for messages
+  static Result<Config> parse(std::string_view text, std::string name);  // `name`: used in errors
   static Result<Config> load(const std::string& path);
   static Config empty(std::string name);  // every getter gives its default
   Config(Config&&) noexcept;
@@ -36,14 +36,14 @@ class Config {
                       std::int64_t most);
   bool flag(std::string_view key, bool fallback);
   std::vector<std::string> texts(std::string_view key);  // a list of strings
-  void section(std::string_view key, const std::function<void(Config&)>& read);  // if present
+  void section(std::string_view key, const std::function<void(Config&)>& read);  // if it is there
   void list(std::string_view key, const std::function<void(Config&)>& read);     // list of objects
   // An object whose keys are free names, each with an object: {"api": {…}, "db": {…}}.
   void named(std::string_view key,
              const std::function<void(const std::string& name, Config&)>& read);
 
   void refuse(std::string_view key, std::string_view why);  // the caller's own error about a key
-  Status finish();                                          // unknown keys, and the first error
+  Status finish();                                          // the first error, or an unknown key
 
  private:
   struct Node;

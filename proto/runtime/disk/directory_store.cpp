@@ -17,7 +17,7 @@ namespace {
 constexpr std::string_view kHeader = "culvert store v1 ";
 constexpr std::size_t kMaxHeader = 64;
 
-// Waits for the lock: whoever holds it writes one small file and lets go.
+// Waits for the lock. The wait is short: a holder writes one small file and releases the lock.
 class DirectoryLock {
  public:
   explicit DirectoryLock(const std::string& directory)
@@ -72,7 +72,7 @@ std::uint64_t new_version() {
 Result<DirectoryStore> DirectoryStore::open(const std::string& path) {
   if (auto made = make_private_folder(path); !made) return fail_with(made.error());
   if (::chmod(path.c_str(), 0700) != 0) return fail_with(file_error("protect", path, errno));
-  const DirectoryLock lock(path);  // shows now, not later, that it cannot be written to
+  const DirectoryLock lock(path);  // fails here already when the directory is not writable
   if (auto status = lock.status(); !status) return fail_with(status.error());
   return DirectoryStore(path);
 }

@@ -1,7 +1,7 @@
-// A StateStore in a directory (0700) with one file a value (0600): after a crash there is the old
-// value or the new one. A file is "culvert store v1 <version>\n" and the bytes; versions are
-// random, so that none ever comes back. Every operation holds a lock on `.lock` for its duration:
-// several processes may share the directory.
+// A StateStore in a directory (0700). Each value is one file (0600); after a crash the file has the
+// old value or the new one. A file is "culvert store v1 <version>\n" and the bytes; versions are
+// random, so that no version is ever used again. Every operation locks `.lock`, so several
+// processes may share the directory.
 #pragma once
 
 #include <string>
@@ -13,8 +13,8 @@ namespace culvert::runtime {
 
 class DirectoryStore final : public trust::StateStore {
  public:
-  // Makes the directory where it is missing and takes rights from group and others where they have
-  // any. Errors name the path and what to do (see files.hpp).
+  // Makes a missing directory, and removes all rights of group and others. Errors name the path and
+  // what to do (files.hpp).
   static Result<DirectoryStore> open(const std::string& path);
 
   DirectoryStore(DirectoryStore&& other) noexcept : path_(std::move(other.path_)) {}

@@ -130,7 +130,7 @@ Result<Bytes> read_standard_input(std::size_t limit) {
 Status write_file_atomic(const std::string& path, ByteView bytes, unsigned mode) {
   const std::string folder = folder_of(path);
   std::string temporary = path + ".XXXXXX";
-  const Descriptor file(::mkostemp(temporary.data(), O_CLOEXEC));  // 0600
+  const Descriptor file(::mkostemp(temporary.data(), O_CLOEXEC));  // made with mode 0600
   if (file.get() < 0) return fail_with(file_error("write", path, errno));
   const bool written = write_all(file.get(), bytes) && ::fchmod(file.get(), mode) == 0 &&
                        ::fsync(file.get()) == 0 && ::rename(temporary.c_str(), path.c_str()) == 0;

@@ -1,4 +1,5 @@
-// Files, durable and with clear errors: each names the path, what is wrong and what to do.
+// Durable file operations with clear errors: each error names the path, what is wrong and what to
+// do.
 #pragma once
 
 #include <cstddef>
@@ -18,16 +19,16 @@ Result<std::optional<Bytes>> read_file_if_there(const std::string& path,
                                                 std::size_t limit = kMaxFileSize);
 Result<Bytes> read_standard_input(std::size_t limit = kMaxFileSize);
 
-// All or nothing, durable on return: a temporary file beside it, fsync, rename, fsync of the
-// folder.
+// Writes all or nothing, durable on return: a temporary file beside `path`, fsync, rename, fsync of
+// the folder.
 Status write_file_atomic(const std::string& path, ByteView bytes, unsigned mode = 0644);
 inline Status write_secret_file(const std::string& path, ByteView bytes) {
   return write_file_atomic(path, bytes, 0600);
 }
 Status remove_file(const std::string& path);  // durable; a missing file is no error
 
-// Makes the folder (and its parents) with mode 0700; an existing one must belong to us and be
-// writable.
+// Makes the folder (and its parents) with mode 0700. An existing folder must belong to our user and
+// be writable.
 Status make_private_folder(const std::string& path);
 
 // An exclusive flock(2), held until destruction or the end of the process.
@@ -43,10 +44,11 @@ class FileLock {
   int descriptor_ = -1;
 };
 
-// "cannot write /x/y: the disk is full (free some space)", from errno.
+// An error such as "cannot write /x/y: the disk is full (free some space)"; `error_number`: errno.
 Error file_error(std::string_view doing, std::string_view path, int error_number);
 
-// No core dumps, no ptrace by others of the same user, umask 0077, SIGPIPE ignored.
+// Protects the process's secrets: no core dumps, no ptrace by other processes of the same user,
+// umask 0077. Also ignores SIGPIPE.
 void harden_process();
 
 }  // namespace culvert::runtime

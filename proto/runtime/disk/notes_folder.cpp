@@ -59,7 +59,8 @@ Result<std::string> read_open(int file, const std::string& path, std::size_t roo
   }
 }
 
-// The path is resolved first and opened without following: what is read lies in the folder.
+// Resolves the path first and opens it without following links, so that the file read lies in the
+// folder.
 Result<std::string> read_inside(const std::string& folder, const std::string& name,
                                 std::size_t room) {
   const auto path = real_path(folder + "/" + name);
@@ -108,7 +109,7 @@ struct NotesFolder::Impl : std::enable_shared_from_this<Impl> {
   Timer timer;
   HandlePtr<uv_fs_event_t> watch;
   bool reading = false, again = false;
-  bool soon = false;  // so that a busy writer cannot put the next reading off for ever
+  bool soon = false;  // the next reading is timed: a busy writer cannot put it off for ever
   std::optional<std::vector<NotesFile>> last;
 
   void start_watch();
@@ -119,7 +120,8 @@ struct NotesFolder::Impl : std::enable_shared_from_this<Impl> {
 
 namespace {
 
-// Owned by libuv while the pool works. `loop` outlives it: it waits for its requests.
+// One reading on the thread pool; libuv owns the object meanwhile. The loop outlives the object,
+// since the loop's destructor waits for its requests.
 struct Work {
   uv_work_t request{};
   std::string folder;
@@ -129,7 +131,7 @@ struct Work {
 
 }  // namespace
 
-// A folder that is made later, or replaced, is watched from the next poll on.
+// Watches the folder. A folder that is made later, or replaced, is watched from the next poll on.
 void NotesFolder::Impl::start_watch() {
   watch = make_handle(uv_fs_event_init, loop.raw(), this);
   const int failed = uv_fs_event_start(

@@ -1,6 +1,7 @@
-// A folder whose *.note files are read when it changes and every minute. Files are read in libuv's
-// pool of threads, so that a slow disk stops no loop. Links inside the folder are followed
-// (Kubernetes mounts a ConfigMap as links); a link that leads out of the folder is refused.
+// Reads the *.note files of a folder when the folder changes, and every minute. Files are read on
+// libuv's thread pool, so that a slow disk does not block the loop. Links inside the folder are
+// followed (Kubernetes mounts a ConfigMap as links); a link that leads out of the folder is
+// refused.
 #pragma once
 
 #include <cstddef>
@@ -17,9 +18,9 @@ namespace culvert::runtime {
 
 inline constexpr std::size_t kMaxNotesFiles = 256;
 inline constexpr std::size_t kMaxNotesFile = std::size_t{1} << 20U;
-inline constexpr std::size_t kMaxNotesBytes = std::size_t{8} << 20U;  // of all files
+inline constexpr std::size_t kMaxNotesBytes = std::size_t{8} << 20U;  // of all files together
 inline constexpr Duration kNotesPoll = 60s;
-inline constexpr Duration kNotesSettle = 100ms;  // after a change: a file is written in pieces
+inline constexpr Duration kNotesSettle = 100ms;  // wait after a change, while a file is written
 
 struct NotesFile {
   std::string name;
@@ -30,8 +31,8 @@ struct NotesFile {
   }
 };
 
-// By name. A file past a bound is listed with an error. A folder that cannot be read is one entry
-// with the folder's name. Blocks: for commands and for the pool.
+// The files in the order of their names. A file past a limit is listed with an error. A folder that
+// cannot be read gives one entry with the folder's name. Blocks: for commands and the thread pool.
 std::vector<NotesFile> read_notes_folder(const std::string& folder);
 
 class NotesFolder {

@@ -1,5 +1,5 @@
-// One owner for each libuv handle: a unique_ptr whose deleter closes; the memory goes when libuv
-// says so. `data` points at the owner and is null once the handle is closing.
+// Each libuv handle has one owner: a unique_ptr whose deleter closes the handle. libuv's close
+// callback frees the memory. `data` points at the owner and is null once the handle is closing.
 #pragma once
 
 #include <uv.h>
@@ -23,7 +23,8 @@ struct CloseHandle {
 template <class Handle>
 using HandlePtr = std::unique_ptr<Handle, CloseHandle<Handle>>;
 
-// make_handle(uv_tcp_init, loop, owner) → HandlePtr<uv_tcp_t>. Only for inits that fail on misuse.
+// make_handle(uv_tcp_init, loop, owner) → HandlePtr<uv_tcp_t>. Only for init functions that fail by
+// misuse alone.
 template <class Handle>
 HandlePtr<Handle> make_handle(int (*init)(uv_loop_t*, Handle*), uv_loop_t* loop, void* owner) {
   auto* handle = new Handle{};
@@ -37,7 +38,7 @@ uv_stream_t* as_stream(const HandlePtr<Handle>& handle) {
   return reinterpret_cast<uv_stream_t*>(handle.get());
 }
 
-// "connect to 10.0.0.1:80: connection refused" with the code that fits.
+// An error such as "connect to 10.0.0.1:80: connection refused"; `code` is libuv's.
 inline Error uv_error(std::string doing, int code) {
   ErrorCode kind = ErrorCode::kUnavailable;
   if (code == UV_ETIMEDOUT) kind = ErrorCode::kTimeout;

@@ -20,13 +20,13 @@ namespace {
 
 enum class Thread { kNone, kRuns, kRefused, kOver };
 
-// Waits for the reader; false when there is none any more.
+// Writes the whole line, waiting for the reader. False when there is no reader any more.
 bool write_whole(int descriptor, std::string_view line) {
   while (!line.empty()) {
     const auto written = ::write(descriptor, line.data(), line.size());
     if (written >= 0) {
       line.remove_prefix(static_cast<std::size_t>(written));
-    } else if (errno == EAGAIN) {  // somebody has made the descriptor non-blocking
+    } else if (errno == EAGAIN) {  // another user of the descriptor made it non-blocking
       pollfd ready{descriptor, POLLOUT, 0};
       ::poll(&ready, 1, -1);
     } else if (errno != EINTR) {
@@ -36,7 +36,7 @@ bool write_whole(int descriptor, std::string_view line) {
   return true;
 }
 
-// Signals are for the program's other threads.
+// Starts a thread with all signals blocked: the program's other threads handle signals.
 std::thread start_quietly(std::function<void()> run) {
   sigset_t all;
   sigset_t before;
@@ -46,7 +46,7 @@ std::thread start_quietly(std::function<void()> run) {
   try {
     out = std::thread(std::move(run));
   } catch (const std::system_error&) {
-    // No room for a thread: write() does without.
+    // No room for a thread: write() works without one (Thread::kRefused).
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return out;
@@ -64,11 +64,11 @@ struct LineWriter::Queue {
 
   const int own;  // a duplicate: the caller may close the descriptor while the thread writes
   const int descriptor;
-  std::mutex mutex;  // guards what follows
+  std::mutex mutex;  // guards all members below
   std::condition_variable changed;
   std::deque<std::pair<std::uint64_t, std::string>> lines;  // lines dropped before it, the line
   std::size_t bytes = 0;
-  std::uint64_t missing = 0;  // dropped since the last of `lines`
+  std::uint64_t missing = 0;  // lines dropped after the last one of `lines`
   std::uint64_t dropped = 0;
   Thread thread = Thread::kNone;
   bool stopping = false;
@@ -77,7 +77,8 @@ struct LineWriter::Queue {
   void run();
 };
 
-// The next thing to write, once there is one; false at the end.
+// Waits for the next line, or for a number of lost lines, to write. False: the queue is empty and
+// the writer is stopping.
 bool LineWriter::Queue::take(std::uint64_t& lost, std::string& line) {
   std::unique_lock lock(mutex);
   changed.wait(lock, [&] { return !lines.empty() || missing > 0 || stopping; });
@@ -98,7 +99,7 @@ void LineWriter::Queue::run() {
   std::string line;
   while (take(lost, line)) {
     if (lost > 0) write_whole(descriptor, std::to_string(lost) + " log lines were dropped\n");
-    write_whole(descriptor, line);  // nobody reads it: the next lines may find a reader again
+    write_whole(descriptor, line);  // after a failure: a later line may find a reader again
   }
   const std::lock_guard lock(mutex);
   thread = Thread::kOver;
@@ -128,7 +129,8 @@ void LineWriter::write(std::string line) {
     queue.thread = thread.joinable() ? Thread::kRuns : Thread::kRefused;
     if (thread.joinable()) thread.detach();
   }
-  if (queue.thread == Thread::kRefused) {  // such a program is about to end: a line or nothing
+  // Without a thread the program is about to end: writes the line if the reader takes it at once.
+  if (queue.thread == Thread::kRefused) {
     pollfd ready{queue.descriptor, POLLOUT, 0};
     if (::poll(&ready, 1, 0) == 1) write_whole(queue.descriptor, line);
     return;

@@ -33,7 +33,7 @@ spdlog::level::level_enum to_spdlog(Level level) {
   return spdlog::level::info;
 }
 
-// The one of the program; it begins to write with the first line.
+// The program's one writer to standard error. Its thread starts with the first line.
 LineWriter& standard_error() {
   static LineWriter writer(STDERR_FILENO);
   return writer;
@@ -69,9 +69,9 @@ class WholeLines final : public spdlog::sinks::base_sink<std::mutex> {
   bool colours_ = false;
 };
 
-// Made at the first line.
+// The logger; made at the first line.
 spdlog::logger& logger() {
-  standard_error();  // made before the logger, gone after it
+  standard_error();  // constructed before the logger, so that it is destroyed after the logger
   static const auto made = [] {
     auto out = std::make_shared<spdlog::logger>("culvert", std::make_shared<WholeLines>());
     out->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %^%-5l%$ %v", spdlog::pattern_time_type::utc);

@@ -1,6 +1,6 @@
-// One line per event on standard error: time, level, what happened, key=value pairs. Colours on a
-// terminal only. Never a secret; what a stranger can cause is counted (metrics.hpp), not logged.
-// Nobody waits for whoever reads standard error: see line_writer.hpp.
+// One line per event on standard error: time, level, event, key=value pairs. Colours on a terminal
+// only. Never log a secret. Events that a stranger can cause are counted (metrics.hpp), not logged.
+// Logging never waits for the reader of standard error (line_writer.hpp).
 //   log::info("relay connected", {{"relay", id}, {"round_trip_ms", 12}});
 #pragma once
 
@@ -32,7 +32,7 @@ using Fields = std::initializer_list<Field>;
 void set_level(Level least);                       // default kInfo; any thread
 Result<Level> parse_level(std::string_view name);  // trace debug info warn error off
 bool enabled(Level level);
-std::uint64_t dropped();  // lines that had no room, since the start; any thread
+std::uint64_t dropped();  // lines dropped for lack of room since the start; any thread
 
 void write(Level level, std::string_view event, Fields fields);
 inline void trace(std::string_view event, Fields fields = {}) {
@@ -47,7 +47,8 @@ inline void error(std::string_view event, Fields fields = {}) {
   write(Level::kError, event, fields);
 }
 
-// The line after time and level; values with spaces or control characters are quoted and escaped.
+// The part of the line after time and level. Values with spaces or control characters are quoted
+// and escaped.
 std::string render(std::string_view event, Fields fields);
 
 }  // namespace culvert::runtime::log

@@ -22,7 +22,7 @@ timespec read_clock(clockid_t id) {
   return at;
 }
 
-// Of what is left of the system, at the start: main() prints it.
+// Throws when the system refuses a resource of the loop at start-up; run_main() prints the reason.
 void require(bool made, const char* what) {
   if (!made) {
     throw std::runtime_error(std::string("cannot make the event loop: ") + what +
@@ -60,7 +60,8 @@ Loop::Impl::Impl() {
 }
 
 Loop::Impl::~Impl() {
-  while (!kept.empty() || !deferred.empty() || !posted.empty()) {  // each may hold the others
+  // Destroying an object of one list may add to the other lists.
+  while (!kept.empty() || !deferred.empty() || !posted.empty()) {
     std::exchange(kept, {}).clear();
     std::exchange(deferred, {}).clear();
     std::exchange(posted, {}).clear();
@@ -100,7 +101,7 @@ void Loop::Impl::set_timer() {
   const Instant first = timers.empty() ? Instant::never() : timers.begin()->first;
   if (first == timer_set) return;
   timer_set = first;
-  itimerspec spec{};  // zero disarms
+  itimerspec spec{};  // all zero disarms the timerfd
   if (first != Instant::never()) {
     const std::int64_t at = std::max<std::int64_t>(first.nanoseconds, 1);
     spec.it_value = {at / kSecond, at % kSecond};
@@ -160,7 +161,8 @@ void Loop::keep(std::shared_ptr<void> object) {
 
 void Loop::release(const void* object) {
   defer([this, object] {
-    const auto node = impl_->kept.extract(object);  // destroyed when the map is consistent again
+    // extract() first, so that the map is consistent when the object's destructor runs.
+    const auto node = impl_->kept.extract(object);
   });
 }
 

@@ -1,6 +1,6 @@
-// The event loop: one thread, libuv inside. Everything of proto/runtime is created, used and
-// destroyed on the loop's thread; only post() may be called from another. The loop outlives what is
-// made on it, except what it keeps itself (keep()).
+// The event loop: one thread, libuv inside. All objects of proto/runtime are created, used and
+// destroyed on the loop's thread; only post() may be called from another thread. The loop must
+// outlive every object that uses it, except objects that the loop itself keeps (keep()).
 #pragma once
 
 #include <functional>
@@ -17,21 +17,21 @@ class Timer;
 class Loop {
  public:
   Loop();
-  ~Loop();  // drops what it keeps, then waits for closing handles
+  ~Loop();  // drops the kept objects, then waits for closing handles
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
   void run();   // until stop()
   void stop();  // run() returns after this iteration
-  // Runs until done() is true, looked at after each iteration; false when `limit` passed first.
+  // Runs until done() is true; done() is called after each iteration. False: `limit` passed first.
   bool run_until(const std::function<bool()>& done, Duration limit);
 
   Now now() const;  // CLOCK_BOOTTIME and CLOCK_REALTIME, read at each call
 
-  void post(std::function<void()> task);   // any thread; runs on the loop's, in order
+  void post(std::function<void()> task);   // any thread; tasks run on the loop's thread, in order
   void defer(std::function<void()> task);  // loop's thread; runs at the end of this iteration
 
-  // Keeps an object alive until release() with the same pointer, or until the loop goes.
+  // Keeps an object alive until release() with the same pointer, or until the loop is destroyed.
   void keep(std::shared_ptr<void> object);
   void release(const void* object);  // deferred: safe inside the object's own callbacks
 

@@ -17,8 +17,8 @@ struct Loop::Impl {
   uv_loop_t loop{};
   HandlePtr<uv_async_t> wake;       // post()
   HandlePtr<uv_prepare_t> prepare;  // sets the timerfd before each wait
-  HandlePtr<uv_check_t> check;      // runs what was deferred
-  HandlePtr<uv_idle_t> busy;        // active while something is deferred: the wait does not block
+  HandlePtr<uv_check_t> check;      // runs the deferred tasks
+  HandlePtr<uv_idle_t> busy;        // active while tasks are deferred, so that the wait is short
   HandlePtr<uv_poll_t> timer_poll;
   int timer_fd = -1;
 

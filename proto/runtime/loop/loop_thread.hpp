@@ -1,5 +1,5 @@
-// A thread that runs a loop of its own. What lives on that loop is made, used and destroyed on the
-// thread, by run() or by tasks that are posted, and is gone before the LoopThread.
+// A thread that runs its own loop. Objects of that loop are made, used and destroyed on the thread,
+// by run() or by posted tasks, and must be destroyed before the LoopThread.
 #pragma once
 
 #include <functional>
@@ -16,8 +16,8 @@ class LoopThread {
   LoopThread(const LoopThread&) = delete;
   LoopThread& operator=(const LoopThread&) = delete;
 
-  Loop& loop() { return loop_; }                // from other threads for post() alone
-  void run(const std::function<void()>& task);  // on the thread; returns when it is done
+  Loop& loop() { return loop_; }                // other threads may only call post()
+  void run(const std::function<void()>& task);  // runs `task` on the thread and waits for its end
 
  private:
   Loop loop_;

@@ -1,5 +1,5 @@
-// Counters and gauges with a Prometheus text exposition. A value, owned by a program's shell and
-// used on its thread.
+// Counters and gauges with a Prometheus text exposition. A program's shell owns the Metrics object
+// and uses it on its own thread.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// A child process, by name and arguments, with nothing on its standard streams.
+// Starts a child process, by name and arguments, with no standard streams.
 #pragma once
 
 #include <functional>
@@ -11,8 +11,8 @@
 
 namespace culvert::runtime {
 
-// `done` comes once, from the loop, with the exit code (128 + signal where one ended it), or
-// kNotFound when it could not be started. Destroying it kills what still runs.
+// `done` is called once, from the loop, with the exit code (128 + the signal that ended the child),
+// or with kNotFound when the child could not be started. The destructor kills a running child.
 class Process {
  public:
   using Done = std::function<void(Result<int>)>;

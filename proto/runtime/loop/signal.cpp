@@ -16,7 +16,8 @@ SignalWatch::SignalWatch(Loop& loop, int signum, std::function<void()> caught)
   uv_signal_start(
       impl_->handle.get(),
       [](uv_signal_t* handle, int) {
-        const auto held = static_cast<Impl*>(handle->data)->caught;  // it may destroy the watch
+        // A copy, since the callback may destroy the watch.
+        const auto held = static_cast<Impl*>(handle->data)->caught;
         (*held)();
       },
       signum);

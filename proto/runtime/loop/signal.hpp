@@ -1,4 +1,4 @@
-// Calls back on the loop when the process gets a signal.
+// Calls `caught` from the loop when the process gets the signal `signum`.
 #pragma once
 
 #include <functional>

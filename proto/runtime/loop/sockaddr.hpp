@@ -1,4 +1,4 @@
-// Endpoint to and from sockaddr.
+// Converts an Endpoint to and from sockaddr.
 #pragma once
 
 #include <netinet/in.h>
@@ -18,7 +18,7 @@ struct SocketAddress {
   const sockaddr* raw() const { return reinterpret_cast<const sockaddr*>(&storage); }
 };
 
-// `mapped`: IPv4 as ::ffff:a.b.c.d, for a socket that carries both families.
+// `mapped`: write IPv4 as ::ffff:a.b.c.d, for a socket that carries both families.
 inline SocketAddress to_sockaddr(const Endpoint& endpoint, bool mapped = false) {
   SocketAddress out;
   if (endpoint.address.is_v4() && !mapped) {

@@ -18,7 +18,7 @@
 namespace culvert::runtime {
 namespace {
 
-constexpr std::size_t kLookupThreads = 4;  // libuv's own number
+constexpr std::size_t kLookupThreads = 4;  // libuv's default number of threads
 constexpr const char* kNoMemory = "out of memory (raise MemoryMax, ulimit -v or the machine's)";
 constexpr const char* kNoThread = "no room for a further thread (raise TasksMax or ulimit -u)";
 
@@ -28,7 +28,7 @@ std::optional<rlimit> limit_at_start;  // set once, before there are threads
 // Allocates no memory: there may be none left.
 void print_line(std::string_view why) {
   pollfd reader{STDERR_FILENO, POLLOUT, 0};
-  if (::poll(&reader, 1, 0) != 1) return;  // nobody waits for a reader that is stuck
+  if (::poll(&reader, 1, 0) != 1) return;  // does not wait for a reader that is stuck
   for (const std::string_view part :
        {std::string_view(program_name), std::string_view(": "), why, std::string_view("\n")}) {
     if (::write(STDERR_FILENO, part.data(), part.size()) < 0) return;
@@ -40,7 +40,7 @@ void print_line(std::string_view why) {
   ::_exit(EXIT_FAILURE);
 }
 
-// The exception that is being handled, in words.
+// Prints the present exception in words.
 void print_exception() {
   try {
     throw;
@@ -54,7 +54,8 @@ void print_exception() {
   }
 }
 
-// An exception that nobody catches, or, without one, a broken rule of the language.
+// The terminate handler: an exception that no code catches ends the program with one line. Without
+// an exception the program broke a rule of the language, and aborts.
 [[noreturn]] void end_terminated() {
   if (!std::current_exception()) std::abort();
   print_exception();

@@ -1,4 +1,4 @@
-// A one-shot timer on CLOCK_BOOTTIME: time that the machine slept counts. All timers of a loop
+// A one-shot timer on CLOCK_BOOTTIME, which goes on while the machine sleeps. All timers of a loop
 // share one timerfd, so a timer costs a map entry, not a descriptor.
 #pragma once
 

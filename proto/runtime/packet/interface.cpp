@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::size_t kAnswerSize = 8192;
 
-// A request as it grows: header, the family's struct, attributes; each part padded to four bytes.
+// Builds a request: header, the family's struct, attributes; each part padded to four bytes.
 class Message {
  public:
   Message(std::uint16_t type, std::uint16_t flags) {
@@ -44,7 +44,7 @@ class Message {
   Message& number(std::uint16_t type, T value) {
     return attribute(type, {reinterpret_cast<const std::uint8_t*>(&value), sizeof value});
   }
-  // The attributes that `fill` adds stand inside this one.
+  // Adds one attribute that contains the attributes which `fill` adds.
   template <class Fill>
   Message& nest(std::uint16_t type, const Fill& fill) {
     const std::size_t at = bytes_.size();
@@ -69,7 +69,7 @@ class Message {
   Bytes bytes_;
 };
 
-// 0, or the errno that the kernel answers with.
+// Sends one request. Returns 0, or the errno of the kernel's answer.
 int exchange(ByteView request) {
   const int descriptor = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
   if (descriptor < 0) return errno;
@@ -123,7 +123,7 @@ Status send(Message& message, const std::string& doing) {
   }
 }
 
-// Zero where there is none: the kernel then answers ENODEV.
+// The interface's index. Zero for an unknown interface: the kernel then answers ENODEV.
 std::uint32_t index_of(const std::string& interface) { return if_nametoindex(interface.c_str()); }
 
 Message address_message(std::uint16_t type, std::uint16_t flags, const std::string& interface,
@@ -166,7 +166,7 @@ Message rule_message(std::uint16_t type, std::uint16_t flags, const Rule& rule) 
   if (rule.users) {
     message.number(FRA_UID_RANGE, fib_rule_uid_range{rule.users->first, rule.users->second});
   }
-  if (!rule.from.empty()) {  // with its zero
+  if (!rule.from.empty()) {  // the attribute includes the terminating zero
     message.attribute(FRA_IIFNAME, view(std::string_view(rule.from.c_str(), rule.from.size() + 1)));
   }
   return message;
@@ -218,7 +218,7 @@ Status remove_route(const Route& route) {
   return send(message, "remove the " + described(route));
 }
 
-// Without NLM_F_EXCL: two programs may each have a rule that looks the same.
+// Without NLM_F_EXCL: two programs may each add an equal rule.
 Status add_rule(const Rule& rule) {
   auto message = rule_message(RTM_NEWRULE, NLM_F_CREATE, rule);
   return send(message, "add " + described(rule));

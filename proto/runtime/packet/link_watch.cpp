@@ -15,7 +15,7 @@
 namespace culvert::runtime {
 namespace {
 
-constexpr std::size_t kReceiveSize = 64U << 10U;  // netlink(7): 8 KiB is enough for a message
+constexpr std::size_t kReceiveSize = 64U << 10U;  // bytes; netlink(7): a message needs 8 KiB
 
 struct LinkRequest {
   nlmsghdr header;
@@ -70,7 +70,7 @@ Status LinkWatch::Impl::open(Loop& loop, const std::string& name) {
   return {};
 }
 
-// Of the one interface; the answer looks like a change.
+// Asks for the state of the one interface. The answer looks like a change message.
 bool LinkWatch::Impl::ask() const {
   LinkRequest request{};
   request.header.nlmsg_len = sizeof request;
@@ -85,7 +85,7 @@ void LinkWatch::Impl::on_readable() {
   const auto held = self.lock();
   const auto size = ::recv(descriptor, memory.data(), memory.size(), 0);
   if (size < 0) {
-    if (errno == ENOBUFS) ask();  // changes were lost
+    if (errno == ENOBUFS) ask();  // the kernel dropped change messages
     return;
   }
   ByteView rest = ByteView(memory).first(static_cast<std::size_t>(size));

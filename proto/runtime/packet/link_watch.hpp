@@ -1,5 +1,5 @@
-// What the system says of one network interface (rtnetlink(7)): up or down, and its MTU. In the
-// network namespace in which the watch was made.
+// Watches one network interface (rtnetlink(7)): up or down, and its MTU. The watch stays in the
+// network namespace in which it was made.
 #pragma once
 
 #include <cstddef>
@@ -15,12 +15,12 @@ namespace culvert::runtime {
 struct LinkState {
   bool up = false;  // administratively: ip link set … up
   std::size_t mtu = 0;
-  bool left = false;  // for another network namespace, or deleted; nothing is known from then on
+  bool left = false;  // moved to another network namespace, or deleted; no change follows
 };
 
 class LinkWatch {
  public:
-  // The present state, soon after the start, and every change of it.
+  // Called with the present state soon after open(), and after every change.
   using Changed = std::function<void(const LinkState&)>;
 
   static Result<std::unique_ptr<LinkWatch>> open(Loop& loop, const std::string& name,

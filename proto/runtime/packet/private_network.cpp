@@ -20,7 +20,7 @@ Error broken_helper() {
   return {ErrorCode::kUnavailable, "the helper process of the kernel's stack does not answer"};
 }
 
-// The text comes from the other side: printable ASCII of it is kept.
+// Reads an error answer. The child wrote the text, so only its printable ASCII is kept.
 Error read_problem(ByteView answer) {
   auto code = ErrorCode::kInternal;
   if (answer[0] <= static_cast<int>(ErrorCode::kInternal) + 1) {
@@ -33,7 +33,7 @@ Error read_problem(ByteView answer) {
   return {code, problem.empty() ? "refused" : problem};
 }
 
-// The one descriptor of a message, or -1; the kernel closes those for which there is no room.
+// The one descriptor of a message, or -1. The kernel closes descriptors that have no room.
 int descriptor_of(msghdr& message) {
   int descriptor = -1;
   const cmsghdr* control = CMSG_FIRSTHDR(&message);
@@ -106,7 +106,7 @@ Result<int> PrivateNetwork::receive() {
   message.msg_iov = &piece;
   message.msg_iovlen = 1;
   message.msg_control = control.data();
-  message.msg_controllen = CMSG_LEN(sizeof(int));  // not the padding: a second one would fit
+  message.msg_controllen = CMSG_LEN(sizeof(int));  // no padding: no room for a second descriptor
   ssize_t size = 0;
   if (ready == 1) size = ::recvmsg(socket_, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   const int descriptor = size > 0 ? descriptor_of(message) : -1;
@@ -119,7 +119,7 @@ Result<int> PrivateNetwork::receive() {
   if (size >= 1 && bytes[0] != 0 && descriptor < 0 && (message.msg_flags & MSG_TRUNC) == 0) {
     return fail_with(read_problem(ByteView(bytes).first(static_cast<std::size_t>(size))));
   }
-  ::shutdown(socket_, SHUT_RDWR);  // an answer that comes late must not answer another request
+  ::shutdown(socket_, SHUT_RDWR);  // a late answer must not be taken for that of a later request
   end_child();
   return fail_with(broken_helper());
 }
@@ -135,8 +135,8 @@ Status PrivateNetwork::watch(Loop& loop, std::function<void()> broken) {
     return fail_with(uv_error("cannot watch the helper process", status));
   }
   poll->data = watch_.get();
-  // Nothing comes unasked, and an answer is read where it is asked for: what is seen here is its
-  // end.
+  // The child sends only answers, and receive() reads those. So an event here means that the child
+  // has ended.
   uv_poll_start(poll.get(), UV_READABLE | UV_DISCONNECT, [](uv_poll_t* handle, int, int) {
     if (handle->data != nullptr) static_cast<Watch*>(handle->data)->end();
   });

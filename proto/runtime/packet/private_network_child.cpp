@@ -1,5 +1,5 @@
-// The child of private_network.hpp. It has been forked and not started anew: what its parent had in
-// memory is there, so nothing is allowed that could carry it away.
+// The child of private_network.hpp. The child is forked without an exec, so it has the parent's
+// memory. The seccomp filter allows no system call that could carry that memory away.
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/capability.h>
@@ -27,14 +27,14 @@
 namespace culvert::runtime {
 namespace {
 
-constexpr std::uint32_t kOwnTable = 100;  // of what comes out of the device
+constexpr std::uint32_t kOwnTable = 100;  // routing table for packets from the device
 constexpr std::uint32_t kOwnPriority = 100;
 
 Status failed(const char* doing, ErrorCode code) {
   return fail(code, std::string(doing) + ": " + std::strerror(errno));
 }
 
-// The environment may hold a token or a proxy's password.
+// Wipes the environment, which may contain a token or a proxy's password.
 void forget_environment() {
   for (char** at = environ; at != nullptr && *at != nullptr; ++at) {
     ::explicit_bzero(*at, std::strlen(*at));
@@ -42,8 +42,8 @@ void forget_environment() {
   ::clearenv();
 }
 
-// A terminal's ^C and a service manager's stop go to the whole group; the parent decides when this
-// ends.
+// Separates the child from its parent: ignores the signals that a terminal's ^C and a service
+// manager send to the whole process group, since the parent decides when the child ends.
 bool leave_parent(int socket) {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) ::signal(signal, SIG_IGN);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -54,8 +54,8 @@ bool leave_parent(int socket) {
          ::close_range(own + 1, UINT_MAX, 0) == 0;
 }
 
-// Data that a peer never acknowledges is given up after 100 s, not after a quarter of an hour.
-// Where /proc/sys cannot be written the kernel's own time stays.
+// Lets TCP give up unacknowledged data after 100 s instead of a quarter of an hour. Where /proc/sys
+// cannot be written, the kernel's default stays.
 void give_up_sooner() {
   const int setting = ::open("/proc/sys/net/ipv4/tcp_retries2", O_WRONLY | O_CLOEXEC);
   if (setting < 0) return;
@@ -63,9 +63,10 @@ void give_up_sooner() {
   ::close(setting);
 }
 
-// IPv6 sockets there may then have every address of the prefix: which ones are served is the
-// parent's decision, as it binds them. Packets to the prefix go to the device, packets from it end
-// here; forwarding is off, as in every new namespace.
+// Makes the device in a new network namespace. IPv6 sockets there may have every address of the
+// prefix; the parent binds the sockets and so decides which addresses are served. Packets to the
+// prefix go to the device; packets from the device to the prefix are delivered locally. Forwarding
+// is off, as in every new namespace.
 Result<int> make_device(const PrivateNetworkOptions& options, bool vnet) {
   if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) {
     return fail_with(failed("a user namespace is refused here", ErrorCode::kDenied).error());
@@ -97,7 +98,7 @@ Result<int> make_device(const PrivateNetworkOptions& options, bool vnet) {
 constexpr sock_filter statement(unsigned code, std::uint32_t k) {
   return {static_cast<std::uint16_t>(code), 0, 0, k};
 }
-// Goes on where the loaded word is `k`, else leaves `otherwise` statements out.
+// Goes on with the next statement if the loaded word is `k`, else skips `otherwise` statements.
 constexpr sock_filter unless(std::uint32_t k, std::uint8_t otherwise) {
   return {BPF_JMP | BPF_JEQ | BPF_K, 0, otherwise, k};
 }
@@ -112,7 +113,7 @@ constexpr std::uint32_t kArchitecture = AUDIT_ARCH_X86_64;
 #elif defined(__aarch64__)
 constexpr std::uint32_t kArchitecture = AUDIT_ARCH_AARCH64;
 #else
-constexpr std::uint32_t kArchitecture = 0;  // fits none: the child ends, lwIP serves
+constexpr std::uint32_t kArchitecture = 0;  // matches no machine: the child ends, lwIP is used
 #endif
 
 Status confine() {
@@ -135,7 +136,7 @@ Status confine() {
       unless(SYS_exit_group, 1),
       kAllow,
       unless(SYS_socket, 3),
-      load(offsetof(seccomp_data, args)),  // its low word: both architectures are little-endian
+      load(offsetof(seccomp_data, args)),  // low word of args[0]: both machines are little-endian
       unless(AF_INET6, 1),
       kAllow,
       kKill,
@@ -147,7 +148,7 @@ Status confine() {
   return {};
 }
 
-// Answers with the descriptor, and closes it; or with the problem.
+// Sends `bytes` and the descriptor, if any, as one answer, and closes the descriptor.
 bool answer(int socket, ByteView bytes, int descriptor) {
   iovec piece{const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof descriptor)> control{};

@@ -27,23 +27,23 @@
 namespace culvert::runtime {
 namespace {
 
-// A packet lies at ip::kRoomBefore of its place, behind the virtio_net_hdr where there is one.
+// Bytes of one place: the packet lies at offset ip::kRoomBefore, behind the virtio_net_hdr, if any.
 constexpr std::size_t kReadMost = ip::kRoomBefore + ip::kMaxSuperPacket + ip::kRoomBehind;
-constexpr std::size_t kMaxReads = 256;  // a turn
-// What a turn hands on: little, so that what came meanwhile from the peers need not wait for much.
+constexpr std::size_t kMaxReads = 256;  // reads in one turn
+// The most that one turn hands on. It is small, so that datagrams of peers need not wait long.
 constexpr std::size_t kBatchBytes = 128 * 1024;
 constexpr std::size_t kBatch = 64;  // packets or super-packets
-// What waits here, flow by flow: 1.25 MiB, which the cache holds, 2 ms at 5 Gbit/s. The rest waits
-// in the device.
+// The size of the flow queue: 1.25 MiB, which fits into the processor's cache, 2 ms at 5 Gbit/s.
+// Further packets wait in the device.
 constexpr std::size_t kWaitingBlocks = 5;
 constexpr std::size_t kWaitingPackets = 4096;
-// Packets that the device holds for us. The system's 500 are full when we are kept from the
-// processor for as little as 5 ms.
+// Packets that the device queues for us. The system's default of 500 is full when this process does
+// not run for as little as 5 ms.
 constexpr int kQueueLength = 4000;
 
 Error failed(const std::string& doing, int error) { return uv_error(doing, -error); }
 
-// The ioctl of an interface by name needs some socket.
+// Sets the MTU and the queue length. An ioctl on an interface name needs a socket, of any kind.
 Status set_up(const std::string& name, std::size_t mtu) {
   const int any = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   ifreq request{};
@@ -104,7 +104,7 @@ Result<int> make_tun(TunOptions& options) {
 struct Tun::Impl {
   explicit Impl(Loop& of) : loop(of) {}
   ~Impl() {
-    poll.reset();  // libuv stops watching at once; only then may the descriptor go
+    poll.reset();  // libuv stops watching at once; only then may the descriptor be closed
     busy.reset();
     if (descriptor >= 0) ::close(descriptor);
   }
@@ -123,12 +123,12 @@ struct Tun::Impl {
   int descriptor = -1;
   std::string name;
   bool virtio = false;                         // a virtio_net_hdr precedes each packet
-  ip::Coalescer::Offers offers{false, false};  // … which may be larger than the MTU
+  ip::Coalescer::Offers offers{false, false};  // super-packets that the device takes
   Received received;
   std::function<void()> gone;
   TunCounters counters;
   HandlePtr<uv_poll_t> poll;
-  HandlePtr<uv_idle_t> busy;  // in the place of `poll` while something waits
+  HandlePtr<uv_idle_t> busy;  // causes the turns instead of `poll` while packets wait
   std::weak_ptr<Impl> self;
 
   ip::FlowQueue queue{kWaitingBlocks, kWaitingPackets};
@@ -137,7 +137,7 @@ struct Tun::Impl {
   ip::Coalescer coalescer;
 };
 
-// Kernels before 6.2 refuse UDP; what is left over is then segmented by the kernel.
+// Kernels before 6.2 refuse UDP super-packets; the kernel then segments UDP itself.
 void Tun::Impl::probe_offload(const Offloads& wanted) {
   const unsigned udp = wanted.uso ? TUN_F_USO4 | TUN_F_USO6 : 0U;
   const unsigned tcp = wanted.tso ? TUN_F_TSO4 | TUN_F_TSO6 : 0U;
@@ -164,7 +164,7 @@ Status Tun::Impl::watch(const Offloads& wanted) {
   }
   poll->data = this;
   uv_poll_start(poll.get(), UV_READABLE, [](uv_poll_t* handle, int, int) {
-    // A deleted device shows as an error of the poll; the read then says so.
+    // A deleted device causes an error of the poll; the read in turn() then reports it.
     auto* const impl = static_cast<Impl*>(handle->data);
     if (impl != nullptr && uv_is_active(reinterpret_cast<uv_handle_t*>(impl->busy.get())) == 0) {
       impl->turn();
@@ -193,7 +193,7 @@ void Tun::Impl::turn() {
   }
 }
 
-// False: the device was deleted.
+// Reads the packets that wait in the device into the flow queue. False: the device was deleted.
 bool Tun::Impl::read_waiting() {
   const Instant now = loop.now().steady;
   const std::size_t header = virtio ? ip::kVirtioHeaderSize : 0;
@@ -230,8 +230,9 @@ void Tun::Impl::take_batch() {
   counters.packets_in += packets.size();
 }
 
-// `place` holds a virtio_net_hdr, if any, that ends at ip::kRoomBefore, and the packet. To thin it
-// takes one packet: marked where its sender hears that (RFC 8289, section 3.4), else dropped.
+// Takes over one packet or super-packet. `place` has a virtio_net_hdr, if any, that ends at
+// ip::kRoomBefore, and the packet. `thin`: CoDel wants one packet less. The first packet is marked
+// with CE if its sender supports ECN (RFC 8289, section 3.4), else dropped.
 void Tun::Impl::take(MutableByteView place, bool thin) {
   const std::size_t header = virtio ? ip::kVirtioHeaderSize : 0;
   const RoomyPacket packet{place, ip::kRoomBefore,

@@ -27,7 +27,7 @@ Ancillary read_ancillary(msghdr& header) {
   constexpr unsigned kEcn = 3;
   Ancillary out;
   for (auto* at = CMSG_FIRSTHDR(&header); at != nullptr; at = CMSG_NXTHDR(&header, at)) {
-    int value = 0;  // IP_TOS is one byte, the others an int
+    int value = 0;  // the value of IP_TOS is one byte, other values are an int
     if (at->cmsg_level == IPPROTO_IP && at->cmsg_type == IP_TOS) {
       out.ecn = static_cast<std::uint8_t>(*CMSG_DATA(at) & kEcn);
       continue;
@@ -45,7 +45,7 @@ Ancillary read_ancillary(msghdr& header) {
 }  // namespace
 
 UdpSocket::Impl::~Impl() {
-  poll.reset();  // libuv stops watching at once; only then may the descriptor go
+  poll.reset();  // libuv stops watching at once; only then may the descriptor be closed
   if (descriptor >= 0) ::close(descriptor);
 }
 
@@ -66,10 +66,10 @@ Status UdpSocket::Impl::open(Loop& loop, const Endpoint& at, const UdpOptions& o
   set_option(descriptor, IPPROTO_IP, IP_RECVTOS, 1);
   set_option(descriptor, SOL_SOCKET, SO_RCVBUF, kSocketBuffer);
   set_option(descriptor, SOL_SOCKET, SO_SNDBUF, kSocketBuffer);
-  set_option(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, kSocketBuffer);  // where privileged
+  set_option(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, kSocketBuffer);  // works only with privilege
   set_option(descriptor, SOL_SOCKET, SO_SNDBUFFORCE, kSocketBuffer);
-  // As the kernel's tunnels do it, an IPv4 router may fragment: no message has to find its way
-  // back. (A socket of IPv6 carries IPv4 too.)
+  // Without `whole` an IPv4 router may fragment, as for the kernel's tunnels, so that no ICMP
+  // message has to come back. (An IPv6 socket carries IPv4 too.)
   set_option(descriptor, IPPROTO_IP, IP_MTU_DISCOVER,
              options.whole ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT);
   if (mapped && options.whole) {
@@ -80,7 +80,7 @@ Status UdpSocket::Impl::open(Loop& loop, const Endpoint& at, const UdpOptions& o
   if (options.share == PortShare::kFurther) set_option(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
   auto address = to_sockaddr(bind_to, mapped);
   if (::bind(descriptor, address.raw(), address.size) != 0) return failed();
-  // Only now, so that a port that another program shares is not taken for free.
+  // Set after bind(), so that bind() fails for a port that another program shares.
   if (options.share == PortShare::kFirst) set_option(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
   if (::getsockname(descriptor, address.raw(), &address.size) != 0) return failed();
   local = from_sockaddr(address.raw());
@@ -100,7 +100,7 @@ Status UdpSocket::Impl::open(Loop& loop, const Endpoint& at, const UdpOptions& o
 
 void UdpSocket::Impl::on_readable() {
   const auto held = self.lock();
-  constexpr std::size_t kControl = 2 * CMSG_SPACE(sizeof(int));  // ECN, segment size
+  constexpr std::size_t kControl = 2 * CMSG_SPACE(sizeof(int));  // for ECN and segment size
   std::array<mmsghdr, kReceiveBatch> headers{};
   std::array<iovec, kReceiveBatch> vectors{};
   std::array<sockaddr_in6, kReceiveBatch> sources{};
@@ -119,7 +119,7 @@ void UdpSocket::Impl::on_readable() {
       ::recvmmsg(descriptor, headers.data(), static_cast<unsigned>(receive_batch), 0, nullptr);
   ++counters.receive_calls;
   if (count <= 0) {
-    // ECONNREFUSED and the like: an ICMP error of an earlier send, cleared by this call.
+    // An errno such as ECONNREFUSED is the ICMP error of an earlier send; this call has cleared it.
     if (errno != EAGAIN && errno != EINTR) ++counters.errors;
     return;
   }

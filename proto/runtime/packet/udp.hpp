@@ -1,6 +1,6 @@
 // A UDP socket for the data path: a raw descriptor under uv_poll, recvmmsg and sendmmsg batches,
 // UDP_GRO and UDP_SEGMENT where the kernel takes them (probed; udp(7)).
-// The kernel's buffers are the queues: what does not fit is dropped and counted, as on the wire.
+// The kernel's buffers are the only queues: a datagram that does not fit is dropped and counted.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ namespace culvert::runtime {
 struct Datagram {
   Endpoint from;
   MutableByteView bytes;  // may be changed in place; valid during the call
-  std::uint8_t ecn = 0;   // of its IP header (RFC 3168): the low two bits of TOS or traffic class
+  std::uint8_t ecn = 0;   // ECN bits of the IP header (RFC 3168): low two bits of TOS or class
 };
 struct OutDatagram {
   Endpoint to;
@@ -28,17 +28,19 @@ struct OutDatagram {
   std::uint8_t ecn = 0;
 };
 
-// Several sockets of one port, one a thread: the system gives each remote endpoint to one of them.
+// Several sockets may share one port, one for each thread: the system gives each remote endpoint to
+// one socket.
 enum class PortShare : std::uint8_t {
   kAlone,
-  kFirst,    // must find the port free; others may join it then
-  kFurther,  // joins
+  kFirst,    // fails when the port is in use; further sockets may join the port afterwards
+  kFurther,  // joins a port that has its first socket
 };
 
 struct UdpOptions {
-  Offloads offloads = {};  // of them gro and gso
-  // The owner measures what the path carries: no fragments, and no belief in ICMP about it
-  // (IP_PMTUDISC_PROBE, ip(7)). What the interface does not take whole counts as dropped.
+  Offloads offloads = {};  // gro and gso are used
+  // True: the owner measures the path's size, so datagrams are not fragmented and ICMP about the
+  // size is ignored (IP_PMTUDISC_PROBE, ip(7)). A datagram longer than the interface's MTU counts
+  // as dropped.
   bool whole = false;
   PortShare share = PortShare::kAlone;
 };
@@ -65,14 +67,14 @@ class UdpSocket {
   UdpSocket(const UdpSocket&) = delete;
   UdpSocket& operator=(const UdpSocket&) = delete;
 
-  // Runs of equal size and ECN to one destination (the last may be shorter) leave as one segmented
-  // send.
+  // Datagrams in a row with one destination, equal size (the last may be shorter) and equal ECN
+  // leave as one segmented send.
   UdpSent send(std::span<const OutDatagram> batch);
 
   Status set_mark(std::uint32_t mark);  // SO_MARK, for policy routing; 0: none; CAP_NET_ADMIN
   Endpoint local_endpoint() const;
   const UdpCounters& counters() const;
-  bool segmentation() const;  // still in use; a device that refuses it turns it off
+  bool segmentation() const;  // UDP_SEGMENT is in use; false after a device has refused it
 
  private:
   struct Impl;

@@ -20,15 +20,16 @@ namespace culvert::runtime {
 
 class UdpGather;  // udp_send.cpp
 
-// What a wake-up receives: 16 messages, or less where they are large, so that what came meanwhile
-// from the device need not wait for much.
+// One wake-up receives 16 messages, or fewer large ones, so that packets from the TUN device need
+// not wait long.
 inline constexpr std::size_t kReceiveBatch = 16;
-inline constexpr std::size_t kReceiveBytes = 256U << 10U;  // about; of messages as the last were
-inline constexpr std::size_t kReceiveSize = 64U << 10U;    // the largest coalesced datagram
-inline constexpr std::size_t kMaxSegments = 64;            // the kernel's UDP_MAX_SEGMENTS
-inline constexpr std::size_t kMaxSegmented = 65'000;       // bytes of one segmented send
-inline constexpr std::size_t kSendBatch = 64;              // messages a sendmmsg
-inline constexpr int kSocketBuffer = 4 << 20;              // asked for; the system may give less
+inline constexpr std::size_t kReceiveBytes = 256U
+                                             << 10U;  // bytes of a wake-up, if sizes do not change
+inline constexpr std::size_t kReceiveSize = 64U << 10U;  // the largest coalesced datagram
+inline constexpr std::size_t kMaxSegments = 64;          // the kernel's UDP_MAX_SEGMENTS
+inline constexpr std::size_t kMaxSegmented = 65'000;     // bytes of one segmented send
+inline constexpr std::size_t kSendBatch = 64;            // messages in one sendmmsg
+inline constexpr int kSocketBuffer = 4 << 20;            // requested; the system may give less
 
 struct UdpSocket::Impl {
   ~Impl();
@@ -43,9 +44,9 @@ struct UdpSocket::Impl {
   HandlePtr<uv_poll_t> poll;
   std::weak_ptr<Impl> self;
 
-  std::size_t receive_batch = kReceiveBatch;  // the next wake-up's
+  std::size_t receive_batch = kReceiveBatch;  // messages of the next wake-up
   std::vector<std::uint8_t> memory;           // kReceiveBatch · kReceiveSize
-  std::vector<Datagram> datagrams;            // reused
+  std::vector<Datagram> datagrams;            // kept to reuse its memory
   std::shared_ptr<UdpGather> gather;          // made at the first send
 
   Status open(Loop& loop, const Endpoint& at, const UdpOptions& options);

@@ -31,10 +31,10 @@ bool is_full(int error) { return error == EAGAIN || error == ENOBUFS || error ==
 
 }  // namespace
 
-// The arrays of one sendmmsg. Datagrams are gathered where they lie, nothing is copied.
+// The arrays of one sendmmsg. They point to the datagrams; no bytes are copied.
 class UdpGather {
  public:
-  // Takes datagrams from the front until the arrays are full; says how many.
+  // Takes datagrams from the front until the arrays are full. Returns their number.
   std::size_t fill(std::span<const OutDatagram> batch, bool segment, bool mapped) {
     std::size_t taken = 0;
     messages_ = vectors_used_ = 0;
@@ -115,7 +115,7 @@ UdpSent UdpSocket::send(std::span<const OutDatagram> batch) {
   auto& self = *impl_;
   if (!self.gather) self.gather = std::make_shared<UdpGather>();
   auto& gather = *self.gather;
-  std::size_t plain = 0;  // so many from the front go unsegmented
+  std::size_t plain = 0;  // number of datagrams at the front that are sent without segmentation
   while (!batch.empty()) {
     if (plain > 0) {
       plain -= gather.fill(batch.first(plain), false, self.mapped);
@@ -134,9 +134,9 @@ UdpSent UdpSocket::send(std::span<const OutDatagram> batch) {
       self.counters.dropped += batch.size();
       break;
     } else if (gather.run(0) > 1 && (errno == EIO || errno == EOPNOTSUPP)) {
-      self.gso = false;  // the device has no segments: one by one from now on
+      self.gso = false;  // the device cannot segment: sends one by one from now on
     } else if (gather.run(0) > 1 && (errno == EINVAL || errno == EMSGSIZE)) {
-      plain = gather.run(0);  // these do not fit the path's MTU
+      plain = gather.run(0);  // the datagrams of this run do not fit the path's MTU
     } else if (errno == EMSGSIZE) {
       ++result.dropped;
       ++self.counters.dropped;

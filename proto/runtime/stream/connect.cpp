@@ -19,7 +19,7 @@ struct StreamConnect::Impl : std::enable_shared_from_this<Impl> {
   std::shared_ptr<const HttpProxy> proxy;
   std::unique_ptr<TcpConnect> tcp;
   std::unique_ptr<ProxyTunnel> tunnel;
-  std::unique_ptr<ReplayStream> stream;  // TLS, until its handshake is done
+  std::unique_ptr<ReplayStream> stream;  // the TLS stream, until its handshake is done
 
   void connected(Result<std::unique_ptr<TcpStream>> result);
   void at_proxy(std::unique_ptr<ByteStream> plain_or_tls);

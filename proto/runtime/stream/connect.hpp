@@ -1,5 +1,5 @@
-// Connecting a stream: TCP, through an HTTP proxy where one is given, then TLS when asked for. Done
-// when the TLS handshake is.
+// Connects a stream: TCP, through an HTTP proxy if one is given, then TLS if a context is given.
+// The connection counts as made after the TLS handshake.
 #pragma once
 
 #include <functional>
@@ -13,8 +13,8 @@
 
 namespace culvert::runtime {
 
-// `done` is called once, from the loop; the stream is not start()ed yet. Destroying it cancels,
-// also inside `done`.
+// `done` is called once, from the loop, with a stream that is not start()ed yet. The destructor
+// cancels, also inside `done`.
 class StreamConnect {
  public:
   using Done = std::function<void(Result<std::unique_ptr<ByteStream>>)>;

@@ -1,5 +1,5 @@
-// HTTP/1.1 at its edge: one request per connection, answered or upgraded. Bodies are sent, and read
-// by http_get only; whoever needs more uses a real HTTP library.
+// Simple HTTP/1.1: one request per connection, which is answered or upgraded. Bodies are sent; only
+// HttpGet reads them.
 #pragma once
 
 #include <functional>
@@ -16,9 +16,10 @@ namespace culvert::runtime {
 inline constexpr Duration kHeadTimeout = 10s;
 inline constexpr std::size_t kMaxGetBody = 1U << 20U;
 
-// Server side. Reads one head, calls `got` once: with the request, then answer() or upgrade() must
-// follow (at once or later), or with an error, when 400 has been answered already. May be destroyed
-// inside `got`; destroying it unanswered closes the connection.
+// Server side. Reads one head and calls `got` once:
+//   - with the request: the owner then calls answer(), upgrade() or release(), at once or later;
+//   - with an error: 400 has been answered already.
+// May be destroyed inside `got`. Destroying it without an answer closes the connection.
 class HttpAcceptor {
  public:
   using Got = std::function<void(Result<http::RequestHead>)>;
@@ -27,10 +28,10 @@ class HttpAcceptor {
   HttpAcceptor(const HttpAcceptor&) = delete;
   HttpAcceptor& operator=(const HttpAcceptor&) = delete;
 
-  // Adds Content-Length and Connection: close, sends, and lingers.
+  // Adds Content-Length and Connection: close, sends the answer, and lingers.
   void answer(int status, const http::HttpHeaders& headers, std::string_view body);
-  // 101 with these headers and Connection: Upgrade; gives the stream, not started, with whatever
-  // the client sent after its head.
+  // Answers 101 with these headers and Connection: Upgrade. Returns the stream, not started; it
+  // begins with the bytes that the client sent after its head.
   std::unique_ptr<ByteStream> upgrade(const http::HttpHeaders& headers);
   // The bare stream without any answer (CONNECT tunnels, DERP fast start).
   std::unique_ptr<ByteStream> release();
@@ -42,11 +43,11 @@ class HttpAcceptor {
 
 struct Upgraded {
   http::ResponseHead head;
-  std::unique_ptr<ByteStream> stream;  // not started; holds whatever came after the head
+  std::unique_ptr<ByteStream> stream;  // not started; begins with the bytes after the head
 };
 
-// Client side: sends the head, waits for 101 (another status is an error that names it).
-// Destroying it cancels.
+// Client side: sends the head and waits for 101. Another status is an error that names the status.
+// The destructor cancels.
 class HttpUpgrade {
  public:
   using Done = std::function<void(Result<Upgraded>)>;
@@ -63,12 +64,12 @@ class HttpUpgrade {
 
 struct HttpAnswer {
   http::ResponseHead head;
-  Bytes body;  // until Content-Length or the end; chunked is refused
+  Bytes body;  // by Content-Length, or until the end; a chunked body is refused
 };
 class HttpGet {
  public:
   using Done = std::function<void(Result<HttpAnswer>)>;
-  // `body` goes after the head, for a POST: its Content-Length is in the head already.
+  // `body`: sent after the head, for a POST. The head already has its Content-Length.
   HttpGet(Loop& loop, std::unique_ptr<ByteStream> stream, const http::RequestHead& request,
           Done done, std::string_view body = {});
   ~HttpGet();

@@ -10,7 +10,7 @@
 namespace culvert::runtime {
 namespace {
 
-// 0 where there is no body.
+// The length of the body in bytes; 0: there is no body.
 Result<std::size_t> body_length(const http::RequestHead& head, std::size_t limit) {
   const auto& headers = head.headers;
   if (headers.count("Host") != 1) {

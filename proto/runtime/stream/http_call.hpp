@@ -1,5 +1,5 @@
 // Server side of one HTTP/1.1 request with a small body: reads head and body, then answers once.
-// For services that are asked by POST (HttpAcceptor refuses bodies).
+// For services that take a POST (HttpAcceptor refuses bodies).
 #pragma once
 
 #include <functional>
@@ -22,16 +22,17 @@ struct HttpRequest {
 
 class HttpCall {
  public:
-  // Calls `got` once from the loop: with the whole request, then answer() must follow, or with an
-  // error, which has been answered (400, 408 or 413). A body has a Content-Length of at most
-  // `limit`; a chunked one is refused. Destroying it unanswered closes the connection.
+  // Calls `got` once from the loop: with the whole request, and the owner must then call answer();
+  // or with an error, which has been answered already (400, 408 or 413). A body has a
+  // Content-Length of at most `limit`; a chunked body is refused. Destroying the HttpCall without
+  // an answer closes the connection.
   using Got = std::function<void(Result<HttpRequest>)>;
   HttpCall(Loop& loop, std::unique_ptr<ByteStream> stream, std::size_t limit, Got got);
   ~HttpCall();
   HttpCall(const HttpCall&) = delete;
   HttpCall& operator=(const HttpCall&) = delete;
 
-  void answer(int status, std::string_view body);  // text/plain; sends and lingers
+  void answer(int status, std::string_view body);  // sends `body` as text/plain, and lingers
 
  private:
   struct Impl;

@@ -11,7 +11,7 @@
 
 namespace culvert::runtime {
 
-// Reads one head from a stream, then hands the stream over with what came after the head.
+// Reads one head from a stream, then hands the stream over with the bytes after the head.
 template <class Head>
 struct HeadReader : std::enable_shared_from_this<HeadReader<Head>> {
   using Done = std::function<void(Result<Head>)>;

@@ -18,7 +18,8 @@ tl::unexpected<Error> bad_url(const std::string& named_by) {
                                        "USER or PASSWORD as %XX");
 }
 
-// RFC 3986 §2.1; nothing for a broken escape, and for what cannot stand in a user-pass (RFC 7617).
+// Percent-decodes (RFC 3986 §2.1). Nothing: a broken escape, or a character that a user-pass
+// (RFC 7617) cannot have.
 std::optional<std::string> percent_decode(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -55,7 +56,7 @@ std::string shown(const HttpProxy& proxy) { return "the proxy " + format(proxy.a
 
 Error refused(const HttpProxy& proxy, const HostPort& to, int status) {
   const auto code = " (" + std::to_string(status) + ")";
-  const bool about_user = status == 407 || status == 401;  // some say 401, tinyproxy among them
+  const bool about_user = status == 407 || status == 401;  // some proxies (tinyproxy) answer 401
   if (about_user && proxy.credentials.empty()) {
     return {ErrorCode::kDenied, shown(proxy) + " wants a name and a password" + code + ": set " +
                                     proxy.named_by + " to http://USER:PASSWORD@HOST:PORT"};
@@ -103,7 +104,7 @@ Result<HttpProxy> parse_proxy(std::string_view url, std::string named_by) {
   if (scheme != "http" && scheme != "https") return bad_url(named_by);
   auto rest = has_scheme ? url.substr(scheme_end + 3) : url;
   if (rest.ends_with('/')) rest.remove_suffix(1);
-  // A path, or a '/' in a password that was not escaped: then nobody knows where the host begins.
+  // A path, or an unescaped '/' in a password: the begin of the host would be a guess.
   if (rest.find_first_of("/?#") != std::string_view::npos) return bad_url(named_by);
   HttpProxy out;
   if (const auto at = rest.rfind('@'); at != std::string_view::npos) {
@@ -137,7 +138,7 @@ ProxyRules::ProxyRules(HttpProxy proxy, std::string_view except)
   }
 }
 
-// What cannot be understood excepts nothing, as everywhere with this variable.
+// An item that cannot be parsed excepts nothing, as in other programs that read NO_PROXY.
 std::optional<ProxyRules::Exception> ProxyRules::parse_exception(std::string_view item) {
   Exception out;
   if (const auto prefix = parse_prefix(item)) {

@@ -1,6 +1,6 @@
-// The HTTP proxy that outgoing TLS connections go through where there is no other way out: CONNECT
+// An HTTP proxy for outgoing TLS connections, for networks without another way out: CONNECT
 // (RFC 9110 §9.3.6), with Basic authentication (RFC 7617) from the proxy's URL. Errors name the
-// proxy by host and port and say what to do; the name and password in its URL are never shown.
+// proxy by host and port and say what to do; they never show the user name and password of the URL.
 #pragma once
 
 #include <functional>
@@ -20,40 +20,40 @@
 
 namespace culvert::runtime {
 
-inline constexpr Duration kProxyTimeout = 8s;  // of each step: less than the caller's own patience
-inline constexpr std::size_t kMaxProxyText = 4096;  // a URL or a list of exceptions
+inline constexpr Duration kProxyTimeout = 8s;  // for each step: less than the caller's own timeout
+inline constexpr std::size_t kMaxProxyText = 4096;  // bytes of a URL or a list of exceptions
 
 struct HttpProxy {
   HostPort at;
   std::shared_ptr<TlsClientContext> tls;  // null: plain HTTP to the proxy
-  std::string credentials;                // Proxy-Authorization's value; empty: none. Secret
-  std::string named_by;                   // "HTTPS_PROXY": where to correct it
+  std::string credentials;                // value of Proxy-Authorization; empty: none. Secret
+  std::string named_by;                   // the setting to correct, such as "HTTPS_PROXY"
 };
 
-// http://[USER:PASSWORD@]HOST[:PORT], https://…, or without a scheme; both parts percent-decoded.
-// The error says what to write and repeats nothing of the text.
+// http://[USER:PASSWORD@]HOST[:PORT], https://…, or without a scheme; USER and PASSWORD are
+// percent-decoded. The error says what to write and repeats nothing of the URL, which has secrets.
 Result<HttpProxy> parse_proxy(std::string_view url, std::string named_by);
 
 // Which connections go through a proxy. Loopback never does.
 class ProxyRules {
  public:
-  ProxyRules() = default;  // none
+  ProxyRules() = default;  // no proxy
   ProxyRules(HttpProxy proxy, std::string_view except);
 
   // https_proxy, else HTTPS_PROXY; no_proxy, else NO_PROXY.
   static Result<ProxyRules> from_environment();
-  // `url` stands in a configuration and wins over the environment; empty: no proxy.
+  // `url`: from a configuration file, which wins over the environment; empty: no proxy.
   static Result<ProxyRules> from_setting(std::string_view url, std::string named_by);
 
-  // Null: directly.
+  // Null: connect directly.
   std::shared_ptr<const HttpProxy> proxy_for(const HostPort& to) const;
-  std::string describe() const;  // "proxy.example:3128 (HTTPS_PROXY)"; empty: none
+  std::string describe() const;  // "proxy.example:3128 (HTTPS_PROXY)"; empty: no proxy
 
  private:
   // Items as usual in NO_PROXY: NAME (and everything below it), .NAME, ADDRESS, PREFIX, each also
   // with :PORT, or * for everything.
   struct Exception {
-    std::string name;  // lower case, without a leading dot; empty: `prefix`
+    std::string name;  // lower case, without a leading dot; empty: `prefix` counts
     std::optional<Prefix> prefix;
     std::uint16_t port = 0;  // 0: any
   };
@@ -65,7 +65,7 @@ class ProxyRules {
 };
 
 // Asks the proxy at the other end of `stream` for a connection to `to`. `done` is called once, from
-// the loop, with the stream, not started. Destroying it cancels.
+// the loop, with the stream, not started. The destructor cancels.
 class ProxyTunnel {
  public:
   using Done = std::function<void(Result<std::unique_ptr<ByteStream>>)>;

@@ -1,5 +1,5 @@
-// For an owner whose queues are its own and whose stream holds little (ByteStream::hold_little()):
-// hands on what the stream takes now. To be called when something waits, and at `drained`.
+// Moves bytes from the owner's own queue to a stream that holds little (ByteStream::hold_little()).
+// The owner calls refill() when bytes wait, and at the event `drained`.
 #pragma once
 
 #include <algorithm>
@@ -8,8 +8,8 @@
 
 namespace culvert::runtime {
 
-// pull(room, out) appends bytes while there are less than `room`; asked with room 0 too. Up to
-// twice the low water is held: from there `drained` comes.
+// pull(room, out) appends bytes while `out` has less than `room`; it is called with room 0, too.
+// The stream gets up to twice the low water mark, so that `drained` will come.
 template <class Pull>
 void refill(ByteStream& stream, std::size_t low_water, Bytes& buffer, Pull pull) {
   do {

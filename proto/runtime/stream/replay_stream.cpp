@@ -10,11 +10,11 @@ struct ReplayStream::Impl : std::enable_shared_from_this<Impl> {
   Loop& loop;
   std::unique_ptr<ByteStream> inner;
   EventPort events;
-  Bytes unread;          // for the next owner
-  bool started = false;  // the inner stream is
+  Bytes unread;          // delivered first to the next owner
+  bool started = false;  // the inner stream is started
   bool paused = false;
-  bool ended = false;           // told again to the next owner …
-  std::optional<Error> closed;  // … and so is this
+  bool ended = false;           // `end` has come; repeated for the next owner
+  std::optional<Error> closed;  // `closed` has come; repeated for the next owner
   bool replaying = false;       // a replay() is deferred
 
   void start_inner();
@@ -78,7 +78,7 @@ void ReplayStream::hand_over(ByteView unread) {
   impl_->events.clear();
   impl_->inner->pause();
   impl_->paused = false;
-  Bytes bytes = to_bytes(unread);  // `unread` may lie in ours
+  Bytes bytes = to_bytes(unread);  // a copy: the parameter may point into impl_->unread
   append(bytes, impl_->unread);
   impl_->unread = std::move(bytes);
 }

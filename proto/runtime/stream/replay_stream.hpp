@@ -1,5 +1,5 @@
-// A stream that changes hands: start() may be called again by the next owner, and bytes that the
-// first owner read too far are given back and delivered first. Between owners it is paused.
+// A stream that one owner hands over to the next: start() may be called again, and bytes that the
+// first owner read too far are given back and delivered first. Between owners the stream is paused.
 #pragma once
 
 #include <memory>

@@ -29,7 +29,7 @@ void Resolve::Impl::answered(int status, addrinfo* list) {
   }
   uv_freeaddrinfo(list);
   const auto call = std::move(done);
-  if (!call) return;  // forgotten
+  if (!call) return;  // the Resolve was destroyed
   if (status != 0 || found.empty()) {
     call(fail(status == UV_EAI_NONAME ? ErrorCode::kNotFound : ErrorCode::kUnavailable,
               "cannot resolve " + host + ": " +

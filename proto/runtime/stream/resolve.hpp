@@ -1,4 +1,4 @@
-// Addresses of a name, asked of the system.
+// Looks up the addresses of a name with the system's resolver.
 #pragma once
 
 #include <functional>
@@ -12,9 +12,9 @@
 
 namespace culvert::runtime {
 
-inline constexpr std::size_t kMaxResolved = 16;  // further addresses of a name are not looked at
+inline constexpr std::size_t kMaxResolved = 16;  // further addresses of a name are ignored
 
-// A look-up under way (getaddrinfo on libuv's pool). Destroying it forgets the answer.
+// A look-up under way (getaddrinfo on libuv's thread pool). After destruction `done` is not called.
 class Resolve {
  public:
   using Done = std::function<void(Result<std::vector<IpAddress>>)>;

@@ -8,8 +8,8 @@ struct Splice::Impl : std::enable_shared_from_this<Impl> {
   struct Side {
     std::shared_ptr<ByteStream> stream;
     std::uint64_t read = 0;
-    bool ended = false;   // has half-closed
-    bool closed = false;  // cleanly
+    bool ended = false;   // the peer has half-closed
+    bool closed = false;  // closed cleanly
     bool paused = false;  // because the other side is full
   };
 
@@ -30,7 +30,8 @@ struct Splice::Impl : std::enable_shared_from_this<Impl> {
   void end(SpliceEnd how, Error why);
 };
 
-// Events hold the Impl: the Splice may be destroyed inside any of them. close() drops them again.
+// The events hold a pointer to the Impl, since the Splice may be destroyed inside any event.
+// close() drops the events again.
 void Splice::Impl::start(Side& from, Side& to) {
   StreamEvents events;
   const auto self = shared_from_this();
@@ -69,7 +70,7 @@ void Splice::Impl::on_closed(Side& from, Side& to, const Error& why) {
     end(SpliceEnd::kFinished, {});
   } else if (!from.ended) {  // a stream without half-close
     to.stream->finish();
-  }  // else: `to` closes after its last bytes
+  }  // otherwise `to` closes after its last bytes
 }
 
 void Splice::Impl::check_idle() {

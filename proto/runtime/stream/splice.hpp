@@ -1,5 +1,5 @@
-// Joins two streams both ways: bytes, half-close and backpressure (a reader is paused while the
-// other side has more than kHighWater unsent). Not yet start()ed streams are given; the splice owns
+// Joins two streams both ways: bytes, half-close and backpressure (a stream is paused while the
+// other one has more than kHighWater unsent). The streams are not start()ed yet; the splice owns
 // and starts them.
 #pragma once
 
@@ -15,7 +15,7 @@ namespace culvert::runtime {
 enum class SpliceEnd {
   kFinished,  // both sides finished cleanly
   kIdle,      // no byte either way for the idle time
-  kCut,       // cut()
+  kCut,       // the owner called cut()
   kBroken,    // one side closed with an error; the other was closed too
 };
 
@@ -31,17 +31,17 @@ struct SpliceOptions {
   std::function<void(const SpliceReport&)> done;  // once, from the loop or from cut()
 };
 
-// Destroying it closes both streams without calling `done`; it may be destroyed inside `done`.
+// The destructor closes both streams without calling `done`; it is safe inside `done`.
 class Splice {
  public:
   ~Splice();
   Splice(const Splice&) = delete;
   Splice& operator=(const Splice&) = delete;
 
-  void cut();  // closes both now, then calls `done` with kCut; nothing when it has ended
+  void cut();  // closes both streams, then calls `done` with kCut; no effect after the end
   std::uint64_t a_to_b() const;
   std::uint64_t b_to_a() const;
-  Instant last_byte() const;  // either way; with an idle time only
+  Instant last_byte() const;  // last byte either way; known only with SpliceOptions::idle
 
  private:
   friend std::unique_ptr<Splice> splice(Loop&, std::shared_ptr<ByteStream>,

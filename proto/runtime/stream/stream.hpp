@@ -20,18 +20,18 @@ namespace culvert::runtime {
 
 class Loop;
 
-inline constexpr std::size_t kMaxUnsent = 4U << 20U;    // beyond: closed with kExhausted
-inline constexpr std::size_t kHighWater = 256U << 10U;  // a polite writer stops here …
-inline constexpr std::size_t kLowWater = 64U << 10U;    // … and goes on at `drained`
-inline constexpr std::size_t kLittle = 32U << 10U;
-// What a peer that has not proven who it is may make this side hold, in each buffer on its way.
+inline constexpr std::size_t kMaxUnsent = 4U << 20U;    // with more, it is closed: kExhausted
+inline constexpr std::size_t kHighWater = 256U << 10U;  // a writer should stop above this mark
+inline constexpr std::size_t kLowWater = 64U << 10U;    // low water mark: `drained` comes here
+inline constexpr std::size_t kLittle = 32U << 10U;      // low water mark after hold_little()
+// Bytes that a peer without a proven identity may make this side hold, in each buffer of a stream.
 inline constexpr std::size_t kMaxForStranger = 64U << 10U;
 inline constexpr Duration kLingerTime = 2s;
 
 struct StreamEvents {
-  std::function<void(ByteView)> data;  // valid during the call only
-  std::function<void()> end;           // the peer has half-closed: no more data
-  std::function<void()> drained;       // unsent() was above the low water and has fallen to it
+  std::function<void(ByteView)> data;        // valid during the call only
+  std::function<void()> end;                 // the peer has half-closed: no more data
+  std::function<void()> drained;             // unsent() has fallen to the low water mark
   std::function<void(const Error&)> closed;  // clean (both sides finished): empty message
 };
 
@@ -42,27 +42,27 @@ class ByteStream {
   ByteStream& operator=(const ByteStream&) = delete;
   virtual ~ByteStream() = default;  // implementations close() here
 
-  virtual void start(StreamEvents events) = 0;  // once; nothing is read before it
+  virtual void start(StreamEvents events) = 0;  // once; nothing is read before start()
   virtual void write(ByteView bytes) = 0;       // copies; also before start(); ignored when closed
   virtual std::size_t unsent() const = 0;       // bytes taken by write() and not yet passed on
-  virtual void finish() = 0;                    // half-close after what is written
-  virtual void close() = 0;                     // now; unsent bytes are lost
+  virtual void finish() = 0;                    // half-closes after all written bytes
+  virtual void close() = 0;                     // closes now; unsent bytes are lost
   virtual void pause() = 0;                     // no `data` nor `end` until resume()
   virtual void resume() = 0;
   // For a writer that orders its own queue by priority: bytes that wait in this stream and in the
   // system below can no longer be reordered, so the stream keeps them few. Returns the low water
   // mark from now on: kLittle, or kLowWater where the stream cannot hold less.
   virtual std::size_t hold_little() { return kLowWater; }
-  // An accepted stream that came through a WaitingRoom is limited (kMaxForStranger, a place that
-  // it may lose) until its owner says that the peer has proven who it is. Both calls reach through
-  // every stream below.
+  // An accepted stream that went through a WaitingRoom is limited: it holds kMaxForStranger bytes
+  // and may lose its place. lift_limits() ends that, when the peer has proven its identity. Both
+  // calls pass through every stream below.
   virtual bool limited() const { return false; }
   virtual void lift_limits() {}
 };
 
-// What an implementation calls its events through: the closures stay alive while one of them runs,
-// even if it closes or destroys the stream. (The implementation's own state must be kept alive by
-// the implementation: hold a shared_ptr to it over the call.)
+// An implementation calls its events through an EventPort: the closures stay alive while one of
+// them runs, even if that one closes or destroys the stream. (The implementation itself must keep
+// its own state alive: hold a shared_ptr to the state during the call.)
 class EventPort {
  public:
   void set(StreamEvents events) { events_ = std::make_shared<StreamEvents>(std::move(events)); }
@@ -78,7 +78,7 @@ class EventPort {
   void drained() const {
     if (const auto held = events_; held && held->drained) held->drained();
   }
-  void closed(const Error& why) {  // the last one
+  void closed(const Error& why) {  // the last event
     if (const auto held = std::move(events_); held && held->closed) held->closed(why);
   }
 
@@ -86,9 +86,9 @@ class EventPort {
   std::shared_ptr<StreamEvents> events_;
 };
 
-// Sends what is written, half-closes, discards what still comes and closes when the peer does or
-// after `limit`. For a last answer or alert. The loop owns the stream meanwhile; not yet start()ed
-// or wrapped by ReplayStream.
+// For a last answer or alert: sends all written bytes, half-closes, discards received bytes, and
+// closes when the peer closes or after `limit`. The loop owns the stream meanwhile. The stream is
+// not start()ed yet, or is a ReplayStream.
 void linger(Loop& loop, std::unique_ptr<ByteStream> stream, Duration limit = kLingerTime);
 
 }  // namespace culvert::runtime

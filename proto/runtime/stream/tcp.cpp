@@ -22,11 +22,11 @@ struct ShutdownRequest {
 };
 
 uv_buf_t buffer_of(ByteView bytes) {
-  auto* base = const_cast<std::uint8_t*>(bytes.data());  // libuv does not write to it
+  auto* base = const_cast<std::uint8_t*>(bytes.data());  // libuv does not change the bytes
   return uv_buf_init(reinterpret_cast<char*>(base), static_cast<unsigned>(bytes.size()));
 }
 
-// One buffer a thread: reads are not nested, and a view lives during its event only.
+// Each thread has one buffer: reads are not nested, and a view is valid only during its event.
 void give_buffer(uv_handle_t*, std::size_t, uv_buf_t* out) {
   thread_local std::array<char, kReadChunk> buffer;
   *out = uv_buf_init(buffer.data(), kReadChunk);
@@ -127,7 +127,7 @@ void TcpStream::Impl::send_fin() {
       self->maybe_done();
     }
   });
-  if (status != 0) delete request;  // not connected any more: a read or write says so
+  if (status != 0) delete request;  // not connected any more: a read or write reports that
 }
 
 void TcpStream::Impl::maybe_done() {
@@ -138,7 +138,7 @@ void TcpStream::Impl::maybe_done() {
 void TcpStream::Impl::fail(Error why) {
   if (!handle) return;
   failing = true;
-  if (!events.is_set()) {  // start() delivers it
+  if (!events.is_set()) {  // start() will deliver the failure
     failure = std::move(why);
     return;
   }
@@ -234,7 +234,7 @@ void TcpStream::lift_limits() {
 
 void TcpStream::abort(Error why) {
   if (!impl_->handle) return;
-  const struct ::linger at_once { 1, 0 };  // the close that follows is a reset
+  const struct ::linger at_once { 1, 0 };  // makes the following close a reset
   ::setsockopt(impl_->descriptor(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   impl_->queue.clear();
   impl_->fail_later(std::move(why));

@@ -1,4 +1,4 @@
-// TCP: streams, connecting by name, listening. TCP_NODELAY is always set.
+// TCP: streams, connecting to a name or an address, listening. TCP_NODELAY is always set.
 #pragma once
 
 #include <functional>
@@ -15,10 +15,10 @@
 namespace culvert::runtime {
 
 inline constexpr Duration kConnectTimeout = 10s;
-inline constexpr Duration kAttemptTimeout = 3s;  // of one address while there are others to try
+inline constexpr Duration kAttemptTimeout = 3s;  // for one address while others are left to try
 inline constexpr int kListenBacklog = 512;
-// One listener takes at most so many connections in one turn of the loop; the others wait in the
-// kernel's backlog, so that a flood of connections leaves each turn to everything else as well.
+// A listener accepts at most so many connections in one turn of the loop; others wait in the
+// kernel's backlog. So a flood of connections leaves time for the loop's other work in each turn.
 inline constexpr int kMaxAcceptsATurn = 16;
 
 class TcpStream final : public ByteStream {
@@ -37,10 +37,10 @@ class TcpStream final : public ByteStream {
   void lift_limits() override;
 
   // The peer is a stranger until lift_limits(): beyond kMaxForStranger unsent bytes the stream is
-  // closed with kExhausted. `place` is kept until then, or until the socket is gone.
+  // closed with kExhausted. Keeps `place` until lift_limits() or until the socket closes.
   void limit(std::shared_ptr<void> place);
 
-  // A reset to the peer, `closed` with `why` to the owner, both at the end of the iteration.
+  // Resets the connection and calls `closed` with `why`, both at the end of the loop's iteration.
   void abort(Error why);
 
   Endpoint local_endpoint() const;
@@ -55,14 +55,14 @@ class TcpStream final : public ByteStream {
 };
 
 struct ConnectOptions {
-  Duration timeout = kConnectTimeout;             // of the whole: look-up and every attempt
-  std::function<bool(const IpAddress&)> allowed;  // asked for the very address connected to
-  // The socket to connect with, one an attempt, bound or not; without it a fresh one.
+  Duration timeout = kConnectTimeout;             // for the look-up and all attempts together
+  std::function<bool(const IpAddress&)> allowed;  // asked before each attempt for its address
+  // Makes the socket of each attempt, bound or not. Without it each attempt uses a new socket.
   std::function<Result<int>()> socket = {};
 };
 
-// A connection under way: resolves, then tries the addresses in turn. `done` is called once, from
-// the loop. Destroying it cancels, also inside `done`.
+// A connection under way: resolves the name, then tries the addresses in turn. `done` is called
+// once, from the loop. The destructor cancels, also inside `done`.
 class TcpConnect {
  public:
   using Done = std::function<void(Result<std::unique_ptr<TcpStream>>)>;
@@ -81,11 +81,12 @@ class TcpListener {
  public:
   using Accepted = std::function<void(std::unique_ptr<TcpStream>, const Endpoint& peer)>;
 
-  // Port 0 lets the system choose. [::] takes IPv4 as well. The error names the address and why.
+  // Port 0 lets the system choose. [::] takes IPv4 as well. The error names the address and the
+  // cause.
   static Result<std::unique_ptr<TcpListener>> open(Loop& loop, const Endpoint& at,
                                                    Accepted accepted);
-  // Listens on a bound stream socket, of TCP or a Unix one (its endpoints are then empty); takes
-  // the descriptor over, also when it fails.
+  // Listens on a bound stream socket: TCP, or a Unix socket (endpoints are then empty). Owns the
+  // descriptor from now on, also on failure.
   static Result<std::unique_ptr<TcpListener>> adopt(Loop& loop, int descriptor, Accepted accepted);
   ~TcpListener();
   TcpListener(const TcpListener&) = delete;

@@ -102,7 +102,7 @@ void TcpConnect::Impl::try_next() {
         &request->request, attempt->handle.get(), address.raw(), [](uv_connect_t* raw, int result) {
           const std::unique_ptr<Request> held(static_cast<Request*>(raw->data));
           const auto self = held->owner.lock();
-          // A cancelled attempt of an earlier address is not the one under way.
+          // `data` is null for a cancelled attempt of an earlier address: ignore its result.
           if (self && raw->handle->data != nullptr) self->on_connected(result);
         });
     if (status == 0) {
@@ -162,7 +162,7 @@ struct TcpListener::Impl : std::enable_shared_from_this<Impl> {
         handle(make_handle(uv_tcp_init, l.raw(), this)) {}
 
   Loop& loop;
-  std::shared_ptr<Accepted> accepted;  // held over the call: it may destroy the listener
+  std::shared_ptr<Accepted> accepted;  // copied for each call, which may destroy the listener
   HandlePtr<uv_tcp_t> handle;
   Endpoint local;
   int taken = 0;         // connections in this turn of the loop
@@ -173,8 +173,8 @@ struct TcpListener::Impl : std::enable_shared_from_this<Impl> {
   void go_on_later();
 };
 
-// libuv accepts until the backlog is empty, unless the callback leaves a connection unaccepted:
-// then it stops until uv_accept() is called.
+// libuv calls this until the backlog is empty. When a call leaves its connection unaccepted, libuv
+// stops until uv_accept() is called.
 void TcpListener::Impl::on_connection() {
   if (paused || taken >= kMaxAcceptsATurn) {
     waiting = true;
@@ -242,7 +242,8 @@ int TcpListener::listen(Impl& impl) {
 }
 
 TcpListener::TcpListener(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
-// Not by closing alone: who made an adopted descriptor may not have closed his yet.
+// Shuts the socket down as well: the maker of an adopted descriptor may still have a duplicate
+// open, so that closing alone would not end the listening.
 TcpListener::~TcpListener() {
   uv_os_fd_t descriptor = -1;
   if (uv_fileno(reinterpret_cast<const uv_handle_t*>(impl_->handle.get()), &descriptor) == 0) {

@@ -14,18 +14,18 @@ struct TcpStream::Impl : std::enable_shared_from_this<Impl> {
   Loop& loop;
   HandlePtr<uv_tcp_t> handle;  // null: closed
   EventPort events;
-  Bytes queue;           // not yet given to libuv
-  bool writing = false;  // one uv_write at a time; what it holds counts as unsent
+  Bytes queue;           // bytes not yet given to libuv
+  bool writing = false;  // one uv_write at a time; its bytes count as unsent
   std::size_t low_water = kLowWater;
   std::size_t max_unsent = kMaxUnsent;
-  std::shared_ptr<void> place;  // in the room of strangers
-  bool above_low = false;       // `drained` is owed
+  std::shared_ptr<void> place;  // the place in the WaitingRoom
+  bool above_low = false;       // was above the low water mark: `drained` must follow
   bool paused = false;
-  bool read_ended = false;  // the peer's FIN
+  bool read_ended = false;  // the peer's FIN has come
   bool finish_wanted = false;
-  bool finished = false;         // our FIN is out
-  bool failing = false;          // a failure is on its way to `closed`
-  std::optional<Error> failure;  // … and came before start()
+  bool finished = false;         // our FIN is sent
+  bool failing = false;          // `closed` will follow, with an error
+  std::optional<Error> failure;  // an error before start(), which delivers it
   Endpoint local, peer;
 
   void learn_endpoints();
@@ -35,8 +35,8 @@ struct TcpStream::Impl : std::enable_shared_from_this<Impl> {
   void on_written(int status);
   void send_fin();
   void maybe_done();
-  void fail(Error why);        // from the loop
-  void fail_later(Error why);  // from a call
+  void fail(Error why);        // call it from the loop: `closed` comes at once
+  void fail_later(Error why);  // call it inside a call of the owner: `closed` is deferred
   int descriptor() const;
   std::size_t unsent() const;
   void close();

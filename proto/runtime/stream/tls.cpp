@@ -11,7 +11,7 @@
 namespace culvert::runtime {
 namespace {
 
-constexpr std::size_t kRecord = 16U << 10U;  // the most that SSL_read gives at once
+constexpr std::size_t kRecord = 16U << 10U;  // the most bytes that SSL_read gives at once
 
 std::string error_text(SSL* ssl) {
   const long verified = SSL_get_verify_result(ssl);
@@ -96,12 +96,12 @@ void TlsStream::Impl::start_inner() {
     self->end(cut ? Error{ErrorCode::kUnavailable, "TLS: cut short"} : why, false);
   };
   inner->start(std::move(out));
-  loop.defer([weak] {  // a client speaks first
+  loop.defer([weak] {  // a client sends the first message
     if (const auto self = weak.lock()) self->pump();
   });
 }
 
-// Record by record, so that the BIO, which keeps the most that it ever held, holds little.
+// Decrypts record by record: a BIO never gives memory back, so it should hold few bytes at a time.
 void TlsStream::Impl::take(ByteView sealed) {
   while (!sealed.empty() && inner && !ended && !failing) {
     const auto piece = sealed.first(std::min(kRecord, sealed.size()));
@@ -126,7 +126,7 @@ bool TlsStream::Impl::handshake() {
   ERR_clear_error();
   const int result = SSL_do_handshake(ssl.get());
   flush();
-  if (!inner) return false;  // closed by its owner within `choose`
+  if (!inner) return false;  // the owner closed the stream inside `choose`
   if (result == 1) {
     on_established();
     return inner != nullptr;
@@ -177,7 +177,7 @@ void TlsStream::Impl::read_records() {
         }
         return;
       case SSL_ERROR_ZERO_RETURN:
-        ended = true;  // from here on take() discards; what is here already goes now
+        ended = true;  // take() discards from now on; BIO_CTRL_RESET discards the bytes in the BIO
         BIO_ctrl(SSL_get_rbio(ssl.get()), BIO_CTRL_RESET, 0, nullptr);
         events.end();
         maybe_done();
@@ -232,7 +232,7 @@ void TlsStream::Impl::fail_ssl() {
   end(why, true);
 }
 
-// The last event. `say_goodbye`: an alert or close_notify may still be on its way.
+// Ends the stream with `closed`. `say_goodbye`: lingers, so that an alert or close_notify is sent.
 void TlsStream::Impl::end(const Error& why, bool say_goodbye) {
   if (!inner) return;
   const auto self = shared_from_this();
@@ -270,7 +270,7 @@ TlsStream::TlsStream(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {
   const auto& name = impl_->client->options_.server_name;
   if (name.empty() || parse_address(name)) return;
   SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
-           const_cast<char*>(name.c_str()));  // copied
+           const_cast<char*>(name.c_str()));  // OpenSSL copies the name
 }
 
 std::unique_ptr<TlsStream> TlsStream::server(Loop& loop, std::shared_ptr<TlsServerContext> context,
@@ -349,7 +349,7 @@ void TlsStream::resume() {
   impl_->paused = false;
   if (!impl_->established || !impl_->inner) return;
   impl_->inner->resume();
-  impl_->loop.defer([weak = std::weak_ptr<Impl>(impl_)] {  // what was read already
+  impl_->loop.defer([weak = std::weak_ptr<Impl>(impl_)] {  // delivers bytes read before the pause
     if (const auto self = weak.lock()) self->pump();
   });
 }

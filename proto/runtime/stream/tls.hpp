@@ -22,9 +22,9 @@ namespace culvert::runtime {
 
 inline constexpr Duration kTlsHandshakeTimeout = 10s;
 
-// The server's certificate for a name (empty: the client sent none). Errors become alerts:
-// kNotFound unrecognized_name, kDenied access_denied, others internal_error. Runs inside the
-// handshake.
+// Chooses the server's certificate for a name (empty: the client sent none), inside the handshake.
+// An error becomes an alert: kNotFound unrecognized_name, kDenied access_denied, others
+// internal_error.
 using ChooseIdentity = std::function<Result<crypto::TlsIdentity>(std::string_view server_name)>;
 
 struct TlsCounters {
@@ -34,8 +34,8 @@ struct TlsCounters {
 
 class TlsServerContext {
  public:
-  // The choice may be made per stream instead (TlsStream::server). ALPN in order of preference; a
-  // client that offers only others is refused.
+  // TlsStream::server() may take another `choose` for one stream. `alpn`: in order of preference; a
+  // client that offers only other protocols is refused.
   static Result<std::shared_ptr<TlsServerContext>> make(ChooseIdentity choose,
                                                         std::vector<std::string> alpn = {});
   static Result<std::shared_ptr<TlsServerContext>> make(const crypto::TlsIdentity& identity,
@@ -47,14 +47,14 @@ class TlsServerContext {
   friend class TlsStream;
   std::shared_ptr<ssl_ctx_st> context_;
   ChooseIdentity choose_;
-  Bytes alpn_;  // as on the wire
+  Bytes alpn_;  // in wire format
   TlsCounters counters_;
 };
 
 enum class TlsVerify {
-  kPinned,       // the server's certificate has this SHA-256; nothing else is looked at
-  kAuthorities,  // a chain to `authorities_pem` (empty: the system's) and `server_name`
-  kNone,         // only where something inside the stream authenticates (Noise)
+  kPinned,       // only checks that the server's certificate has the SHA-256 `pin`
+  kAuthorities,  // a chain to `authorities_pem` (empty: the system's), for `server_name`
+  kNone,         // only where a protocol inside the stream authenticates (Noise)
 };
 
 struct TlsClientOptions {
@@ -79,14 +79,14 @@ class TlsClientContext {
 
 struct TlsInfo {
   std::string version;            // "TLSv1.3"
-  std::string server_name;        // server side: the SNI, may be empty
-  std::string alpn;               // chosen, may be empty
-  std::vector<Bytes> peer_chain;  // DER, as sent
+  std::string server_name;        // server side: the SNI; may be empty
+  std::string alpn;               // the chosen protocol; may be empty
+  std::vector<Bytes> peer_chain;  // DER, in the peer's order
 };
 
-// The handshake begins at start(). What is written earlier waits for it. A peer that ends without
-// close_notify gives `closed` with an error, never `end`. Failures send the alert, then `closed`.
-// Bytes after the peer's close_notify are discarded (RFC 8446 §6.1).
+// The handshake begins at start(). Bytes written earlier wait for the handshake. A peer that ends
+// without close_notify causes `closed` with an error, never `end`. On a failure the alert is sent,
+// then `closed` comes. Bytes after the peer's close_notify are discarded (RFC 8446 §6.1).
 class TlsStream final : public ByteStream {
  public:
   static std::unique_ptr<TlsStream> server(Loop& loop, std::shared_ptr<TlsServerContext> context,
@@ -102,13 +102,13 @@ class TlsStream final : public ByteStream {
   void write(ByteView bytes) override;
   std::size_t unsent() const override;
   void finish() override;
-  void close() override;  // without close_notify: the peer sees that it was cut
+  void close() override;  // sends no close_notify, so that the peer sees a cut connection
   void pause() override;
   void resume() override;
   std::size_t hold_little() override;
   bool limited() const override;
   void lift_limits() override;
-  std::size_t unread() const;  // sealed bytes that have come and are not opened yet
+  std::size_t unread() const;  // received bytes that are not decrypted yet
 
  private:
   friend class TlsServerContext;

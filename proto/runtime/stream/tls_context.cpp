@@ -1,4 +1,4 @@
-// The two contexts: what all streams of a listener or a client share.
+// The server and client contexts: settings that all streams of a listener or a client share.
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -34,7 +34,8 @@ std::shared_ptr<SSL_CTX> make_context(const SSL_METHOD* method) {
   return out;
 }
 
-// RFC 7301 §3.1: each name after its length. Empty when a name is none.
+// The wire format of ALPN (RFC 7301 §3.1): each name after its length. Empty when a name is not
+// valid.
 Bytes alpn_wire(const std::vector<std::string>& names) {
   Bytes out;
   for (const auto& name : names) {
@@ -57,7 +58,7 @@ int choose_alpn(SSL*, const unsigned char** out, unsigned char* out_size,
   return SSL_TLSEXT_ERR_OK;
 }
 
-// In place of OpenSSL's chain verification: the certificate itself is known.
+// Replaces OpenSSL's chain verification for kPinned: compares the hash of the certificate itself.
 int check_pin(X509_STORE_CTX* store, void* pin) {
   unsigned char* raw = nullptr;
   X509* certificate = X509_STORE_CTX_get0_cert(store);
@@ -84,7 +85,7 @@ Status add_authorities(SSL_CTX* context, const std::string& pem) {
     X509_free(next);
     ++count;
   }
-  ERR_clear_error();  // "no start line" ends every list
+  ERR_clear_error();  // the error "no start line" ends every list of PEM certificates
   if (count == 0) return fail(ErrorCode::kInvalid, "TLS: no certificate in the CA bundle");
   return {};
 }
@@ -92,7 +93,7 @@ Status add_authorities(SSL_CTX* context, const std::string& pem) {
 Status require_name(SSL_CTX* context, const std::string& name) {
   if (name.empty()) return fail(ErrorCode::kInvalid, "TLS: no server name to verify");
   X509_VERIFY_PARAM* rules = SSL_CTX_get0_param(context);
-  // The name stands in the subjectAltName (RFC 9110 §4.3.4): a common name says nothing.
+  // The name must be in the subjectAltName (RFC 9110 §4.3.4); the common name is ignored.
   X509_VERIFY_PARAM_set_hostflags(
       rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
   const int set = parse_address(name) ? X509_VERIFY_PARAM_set1_ip_asc(rules, name.c_str())
@@ -113,7 +114,7 @@ Result<std::shared_ptr<TlsServerContext>> TlsServerContext::make(ChooseIdentity 
   if (!out->alpn_.empty()) {
     SSL_CTX_set_alpn_select_cb(out->context_.get(), choose_alpn, &out->alpn_);
   }
-  // The macro of OpenSSL for this has a C cast inside.
+  // SSL_CTX_callback_ctrl is used instead of OpenSSL's macro, which has a C cast inside.
   SSL_CTX_callback_ctrl(out->context_.get(), SSL_CTRL_SET_TLSEXT_SERVERNAME_CB,
                         reinterpret_cast<void (*)()>(TlsStream::Impl::choose_certificate));
   return out;

@@ -1,4 +1,4 @@
-// TlsStream's inside.
+// TlsStream's inside: tls.cpp.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -9,8 +9,8 @@
 
 namespace culvert::runtime {
 
-// Bytes that a peer may send before the handshake is done. A server's certificates need more than
-// what a client sends.
+// Bytes that a peer may send before the handshake is done. A server sends more than a client,
+// because of its certificates.
 inline constexpr std::size_t kMaxClientHandshake = 64U << 10U;
 inline constexpr std::size_t kMaxServerHandshake = 256U << 10U;
 
@@ -23,19 +23,19 @@ struct TlsStream::Impl : std::enable_shared_from_this<Impl> {
 
   Loop& loop;
   std::unique_ptr<ReplayStream> inner;  // null: closed
-  std::unique_ptr<SSL, FreeSsl> ssl;    // lives as long as this: a call of it may be on the stack
+  std::unique_ptr<SSL, FreeSsl> ssl;    // kept to the end: an SSL call may be on the stack
   std::shared_ptr<TlsServerContext> server;
   std::shared_ptr<TlsClientContext> client;
   ChooseIdentity choose;
   std::function<void(const TlsInfo&)> handshaken;
   EventPort events;
-  Timer timer;                      // the handshake's
+  Timer timer;                      // ends the handshake
   Bytes early;                      // written before the handshake is done
   std::size_t handshake_bytes = 0;  // received before the handshake is done
   bool established = false;
   bool paused = false;
-  bool ended = false;        // the peer's close_notify
-  bool inner_ended = false;  // the bytes below ended
+  bool ended = false;        // the peer's close_notify has come
+  bool inner_ended = false;  // the inner stream has ended
   bool finish_wanted = false;
   bool finished = false;  // our close_notify is sent
   bool failing = false;
@@ -48,7 +48,7 @@ struct TlsStream::Impl : std::enable_shared_from_this<Impl> {
   void start_inner();
   void take(ByteView sealed);
   void pump();
-  bool handshake();  // false: not yet, or failed
+  bool handshake();  // false: the handshake is not done yet, or has failed
   void on_established();
   void read_records();
   void flush();

@@ -46,7 +46,7 @@ Status make_folder_of(const std::string& path) {
   return fail_with(file_error("make", folder, errno));
 }
 
-// The umask makes it 0600 from its first moment.
+// The umask makes sure that the socket has mode 0600 from its first moment.
 int bind_private(int descriptor, const std::string& path) {
   const Address address(path);
   const auto before = ::umask(0177);
@@ -87,13 +87,13 @@ struct UnixSocket::Impl : std::enable_shared_from_this<Impl> {
   std::string path;
   UnixSocketEvents events;
   int descriptor = -1;
-  ino_t inode = 0;  // of our socket file; 0: not bound
+  ino_t inode = 0;  // inode of our socket file; 0: not bound
   HandlePtr<uv_poll_t> poll;
   HandlePtr<uv_fs_event_t> file_watch;
   std::list<Client> clients;
 };
 
-// One connection. `received` keeps what the handler has not taken yet.
+// One connection. `received` has the bytes that the handler has not used yet.
 struct UnixSocket::Impl::Client {
   Client(Impl& o, int fd, UnixClient h) : owner(o), descriptor(fd), handler(std::move(h)) {}
   ~Client() {
@@ -128,7 +128,7 @@ struct UnixSocket::Impl::Client {
     filled += static_cast<std::size_t>(size);
     return size > 0;
   }
-  // Requests until one has an answer that does not leave at once. False: the end.
+  // Handles requests until an answer cannot be sent at once. False: close the connection.
   bool work() {
     while (answer.empty() && !hang_up && filled > 0) {
       auto result = handler(ByteView(received).first(filled));
@@ -166,7 +166,8 @@ struct UnixSocket::Impl::Client {
   bool hang_up = false;
 };
 
-// It listens before it has its name: wg(8) takes one that does not answer away, as we do.
+// The socket listens under a temporary name before it gets its own name: wg(8), like us, removes a
+// socket that does not answer.
 Status UnixSocket::Impl::bind() {
   const std::string unnamed = path + "." + std::to_string(::getpid());
   if (unnamed.size() >= sizeof(sockaddr_un::sun_path)) {
@@ -174,7 +175,7 @@ Status UnixSocket::Impl::bind() {
   }
   descriptor = unix_socket();
   if (descriptor < 0) return fail_with(uv_error("cannot open a Unix socket", -errno));
-  ::unlink(unnamed.c_str());  // of a process that has died, and had our number
+  ::unlink(unnamed.c_str());  // left by a dead process with our process id
   if (const int error = bind_private(descriptor, unnamed); error != 0) {
     return fail_with(uv_error("cannot make " + path, -error));
   }
@@ -192,7 +193,7 @@ Status UnixSocket::Impl::listen_as(const std::string& unnamed) {
     if (answers(path)) {
       return fail(ErrorCode::kConflict, path + " is in use: another process answers there");
     }
-    ::unlink(path.c_str());  // of a process that has died
+    ::unlink(path.c_str());  // left by a dead process
     error = ::link(unnamed.c_str(), path.c_str()) == 0 ? 0 : errno;
   }
   if (error != 0) return fail_with(uv_error("cannot make " + path, -error));

@@ -1,7 +1,7 @@
-// A Unix stream socket for a program's control: each client sends requests and gets one answer to
-// each, in order. Made for small local tools that speak of secrets: what was read or written is
-// wiped. At most kMaxClients at a time, others wait in the backlog; a client that does not read its
-// answer is not read from either.
+// A Unix stream socket that controls a program: each client sends requests and gets one answer to
+// each, in order. Requests and answers may contain secrets, so their memory is wiped after use. At
+// most kMaxClients at a time; others wait in the backlog. Nothing more is read from a client until
+// it has read its answer.
 #pragma once
 
 #include <functional>
@@ -15,28 +15,28 @@
 namespace culvert::runtime {
 
 struct UnixAnswer {
-  std::size_t used = 0;  // bytes that were taken from the front; at least 1
+  std::size_t used = 0;  // bytes taken from the front of `received`; at least 1
   Bytes answer;          // may be empty
   bool hang_up = false;  // close after the answer
 };
-// A client's own, made when it connects. Called anew with what it left over and what came since;
-// must not destroy the UnixSocket.
+// The handler of one client, made when the client connects. It is called with the bytes that
+// earlier calls did not use and the bytes that came since. It must not destroy the UnixSocket.
 using UnixClient = std::function<UnixAnswer(ByteView received)>;
 
 struct UnixSocketEvents {
   std::function<UnixClient()> connected;
-  std::function<void()> removed;  // somebody unlinked the socket: nobody can connect any more
+  std::function<void()> removed;  // somebody unlinked the socket: no client can connect any more
 };
 
 class UnixSocket {
  public:
   static constexpr std::size_t kMaxClients = 32;
 
-  // The folder is made, 0700, if it is not there; the socket is 0600. A socket that a dead process
-  // left is replaced; kConflict when one answers.
+  // Makes a missing folder with mode 0700; the socket has mode 0600. Replaces a socket that a dead
+  // process left. kConflict: a living process answers at the path.
   static Result<std::unique_ptr<UnixSocket>> listen(Loop& loop, const std::string& path,
                                                     UnixSocketEvents events);
-  ~UnixSocket();  // unlinks it, if it still is ours; safe inside `removed`
+  ~UnixSocket();  // unlinks the path, if it is still our socket; safe inside `removed`
   UnixSocket(const UnixSocket&) = delete;
   UnixSocket& operator=(const UnixSocket&) = delete;
 

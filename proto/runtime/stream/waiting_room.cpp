@@ -10,14 +10,14 @@ struct WaitingRoom::Inside {
   Inside(std::size_t places, std::size_t share, Rng& rng) : room(places, share, rng) {}
 
   Room room;
-  std::unordered_map<Room::GuestId, TcpStream*> streams;  // of every guest; each gives up its place
+  std::unordered_map<Room::GuestId, TcpStream*> streams;  // a guest's Place removes its entry
   Room::GuestId last = 0;
   std::uint64_t replaced = 0;
 };
 
 namespace {
 
-// What a stream keeps: gone with the place.
+// A stream keeps this object; its destruction frees the stream's place in the room.
 struct Place {
   explicit Place(std::function<void()> leave_with) : leave(std::move(leave_with)) {}
   Place(const Place&) = delete;

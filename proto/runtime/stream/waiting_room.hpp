@@ -1,7 +1,7 @@
-// Where accepted connections wait until their peers have proven who they are: a core Room around
-// TcpStreams. A connection has its place from take_in() until ByteStream::lift_limits() or until
-// its socket is gone, whatever happens to it in between (TLS, HTTP, WebSocket, last words). When
-// there is no place, another stranger's connection is reset, as Room chooses.
+// Limits accepted connections whose peers have not proven their identity yet: a Room (proto/core)
+// for TcpStreams. A connection has a place from take_in() until ByteStream::lift_limits() or until
+// its socket closes, through all layers above (TLS, HTTP, WebSocket, linger()). When no place is
+// free, the Room chooses another stranger's connection, which is reset.
 #pragma once
 
 #include <cstdint>
@@ -12,14 +12,15 @@
 
 namespace culvert::runtime {
 
-// Two rooms a program: of the door for everybody, where one source has a quarter (an office of 200
-// laptops behind one NAT), and of the door for health checks and metrics.
+// A program has two rooms: one for its public listener, where one source may have a quarter of the
+// places (an office of 200 laptops behind one NAT), and one for health checks and metrics.
 inline constexpr std::size_t kMaxStrangers = 1024;
 inline constexpr std::size_t kMaxWatchers = 64;
 
 class WaitingRoom {
  public:
-  WaitingRoom(std::size_t places, std::size_t share, Rng& rng);  // as Room; `rng` outlives it
+  WaitingRoom(std::size_t places, std::size_t share,
+              Rng& rng);  // `rng` outlives the room; see Room
 
   void take_in(TcpStream& stream, const Endpoint& peer);  // before start()
   std::size_t size() const;
@@ -27,7 +28,7 @@ class WaitingRoom {
 
  private:
   struct Inside;
-  std::shared_ptr<Inside> inside_;  // the places point at it weakly: they may outlive the room
+  std::shared_ptr<Inside> inside_;  // places have weak pointers to it and may outlive the room
 };
 
 }  // namespace culvert::runtime

@@ -26,15 +26,15 @@ struct WebSocketStream::Impl : std::enable_shared_from_this<Impl> {
   Rng& rng;
   std::unique_ptr<ReplayStream> inner;  // null: closed
   std::unique_ptr<wslay_event_context, FreeContext> context;
-  Timer close_timer;  // for the peer's Close after ours
+  Timer close_timer;  // ends the wait for the peer's Close after ours
   std::shared_ptr<WebSocketEvents> events;
-  ByteView inbox;          // what recv hands out; within on_data only
+  ByteView inbox;          // bytes that wslay's receive callback takes; used inside on_data() only
   Bytes coming;            // the binary message so far
-  std::size_t frames = 0;  // of `coming`
+  std::size_t frames = 0;  // frames of `coming` so far
   std::size_t max_frames = kMaxFragments;
   std::size_t max_message = kMaxMessage;
-  bool control = false;    // the frame that is being read is no part of `coming`
-  Bytes outbox;            // what one wslay_event_send made
+  bool control = false;    // the present frame is a control frame, not a part of `coming`
+  Bytes outbox;            // output of one wslay_event_send()
   std::deque<Bytes> held;  // whole messages that wslay had read when paused (≤ its 4 KiB buffer)
   bool paused = false;
 
@@ -108,7 +108,7 @@ WebSocketStream::Impl::Impl(Loop& l, Rng& r, WebSocketRole role, std::unique_ptr
                                                    : wslay_event_context_client_init;
   if (init(&made, &callbacks, this) != 0) std::abort();  // out of memory
   context.reset(made);
-  // wslay would keep each frame in memory of its own, as much as the frame's header announces.
+  // Without this, wslay would allocate as many bytes as a frame's header announces.
   wslay_event_config_set_no_buffering(made, 1);
   if (!inner->limited()) return;
   max_frames = kMaxStrangerFragments;
@@ -141,7 +141,7 @@ void WebSocketStream::Impl::start_inner() {
 
 void WebSocketStream::Impl::on_data(ByteView bytes) {
   inbox = bytes;
-  // A frame that cannot be parsed: wslay has queued a Close without a code.
+  // After a malformed frame wslay has queued a Close without a code.
   if (wslay_event_recv(context.get()) != 0) wslay_event_shutdown_read(context.get());
   flush();
   check_end();
@@ -157,9 +157,9 @@ void WebSocketStream::Impl::on_frame(std::uint8_t opcode, std::uint64_t size) {
 }
 
 void WebSocketStream::Impl::on_message(std::uint8_t opcode) {
-  if (opcode != WSLAY_BINARY_FRAME || !inner) return;  // wslay answers ping and Close
+  if (opcode != WSLAY_BINARY_FRAME || !inner) return;  // wslay answers Ping and Close
   frames = 0;
-  if (wslay_event_get_read_enabled(context.get()) == 0) return;  // refused
+  if (wslay_event_get_read_enabled(context.get()) == 0) return;  // the message was refused
   if (paused) {
     held.push_back(coming);
   } else if (const auto kept = events; kept && kept->message) {
@@ -169,7 +169,7 @@ void WebSocketStream::Impl::on_message(std::uint8_t opcode) {
   if (coming.capacity() > kMaxForStranger) coming.shrink_to_fit();
 }
 
-// Close with this code; nothing is read any more.
+// Queues a Close with this code and stops reading.
 void WebSocketStream::Impl::refuse(std::uint16_t code) {
   wslay_event_queue_close(context.get(), code, nullptr, 0);
   wslay_event_shutdown_read(context.get());
@@ -184,7 +184,7 @@ void WebSocketStream::Impl::queue(std::uint8_t opcode, ByteView bytes) {
 
 void WebSocketStream::Impl::flush() {
   if (!inner) return;
-  wslay_event_send(context.get());  // fails only where a callback of ours does: never
+  wslay_event_send(context.get());  // fails only when one of our callbacks fails: never
   if (outbox.empty()) return;
   inner->write(outbox);
   outbox.clear();
@@ -219,7 +219,7 @@ void WebSocketStream::Impl::check_end() {
   }
 }
 
-// The last event. `say_goodbye`: our Close may still be on its way.
+// Ends the stream with `closed`. `say_goodbye`: lingers, so that our Close is sent.
 void WebSocketStream::Impl::end(const Error& why, bool say_goodbye) {
   if (!inner) return;
   const auto self = shared_from_this();

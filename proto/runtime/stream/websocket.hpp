@@ -1,7 +1,7 @@
 // WebSocket (RFC 6455) by wslay over any ByteStream: binary messages up to kMaxMessage in at most
-// kMaxFragments frames. Pings are answered; text messages, oversize and malformed frames close with
-// the protocol's code. Over a limited stream a message has at most kMaxForStranger bytes and
-// kMaxStrangerFragments frames.
+// kMaxFragments frames. Pings are answered; text messages, oversize and malformed frames close the
+// stream with the protocol's code. Over a limited stream a message has at most kMaxForStranger
+// bytes and kMaxStrangerFragments frames.
 #pragma once
 
 #include <functional>
@@ -22,12 +22,12 @@ inline constexpr std::size_t kMaxStrangerFragments = 64;
 enum class WebSocketRole { kClient, kServer };
 
 struct WebSocketEvents {
-  std::function<void(ByteView)> message;     // whole; valid during the call
-  std::function<void()> drained;             // as StreamEvents
-  std::function<void(const Error&)> closed;  // last, once; clean close: empty message
+  std::function<void(ByteView)> message;     // a whole message; valid during the call
+  std::function<void()> drained;             // as in StreamEvents
+  std::function<void(const Error&)> closed;  // the last event, once; clean close: empty text
 };
 
-// ByteStream's rules on events, close() and destruction hold here too.
+// The rules of ByteStream on events, close() and destruction apply to WebSocketStream as well.
 class WebSocketStream {
  public:
   WebSocketStream(Loop& loop, Rng& rng, WebSocketRole role, std::unique_ptr<ByteStream> inner);
@@ -36,14 +36,14 @@ class WebSocketStream {
   WebSocketStream& operator=(const WebSocketStream&) = delete;
 
   void start(WebSocketEvents events);
-  void send(ByteView message);  // bounded as ByteStream::write
+  void send(ByteView message);  // limited to kMaxUnsent, as ByteStream::write()
   void ping();
   std::size_t unsent() const;
-  void finish();  // sends Close after what was sent; `closed` follows the peer's answer
+  void finish();  // sends Close after all messages; `closed` follows the peer's answer
   void close();
   void pause();
   void resume();
-  bool limited() const;  // as ByteStream's
+  bool limited() const;  // as ByteStream::limited()
   void lift_limits();
 
  private:
@@ -51,11 +51,12 @@ class WebSocketStream {
   std::shared_ptr<Impl> impl_;
 };
 
-// The same as bytes: each write is one message, message borders mean nothing (DERP).
+// A WebSocket as a ByteStream: each write is one message, and message borders have no meaning
+// (DERP).
 std::unique_ptr<ByteStream> websocket_byte_stream(Loop& loop, Rng& rng, WebSocketRole role,
                                                   std::unique_ptr<ByteStream> inner);
 
-// Handshake, server side: whether the request is a WebSocket upgrade; the headers of the 101.
+// Handshake, server side: whether the request is a WebSocket upgrade, and the headers of the 101.
 bool is_websocket_upgrade(const http::RequestHead& request);
 Result<http::HttpHeaders> websocket_accept(const http::RequestHead& request,
                                            std::string_view subprotocol = "");
@@ -64,7 +65,7 @@ http::RequestHead websocket_request(const http::Url& url, Rng& rng,
                                     std::string_view subprotocol = "");
 Status websocket_check(const http::RequestHead& request, const http::ResponseHead& answer);
 
-// Connects to ws://, wss://, http:// or https://: TCP, TLS, upgrade. Destroying it cancels.
+// Connects to ws://, wss://, http:// or https://: TCP, TLS, upgrade. The destructor cancels.
 class WebSocketConnect {
  public:
   using Done = std::function<void(Result<std::unique_ptr<WebSocketStream>>)>;

@@ -50,7 +50,7 @@ class WebSocketByteStream final : public ByteStream {
  private:
   WebSocketStream socket_;
   bool finished_ = false;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // gone: closed by the owner
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // reset when the owner closes
 };
 
 }  // namespace

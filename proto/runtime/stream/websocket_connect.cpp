@@ -1,4 +1,4 @@
-// The opening handshake (RFC 6455 §4), and connecting.
+// The opening handshake (RFC 6455 §4), and WebSocketConnect.
 #include <openssl/evp.h>
 
 #include <array>
