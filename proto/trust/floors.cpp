@@ -178,7 +178,9 @@ std::optional<Entry<GrantId, Claim>> parse_claim(std::string_view text) {
   return Entry<GrantId, Claim>{*id, {*at, *forget}};
 }
 
-// `<kept time> <age> <boot id> <CLOCK_BOOTTIME> <anchored>`
+// `<kept time> <age> <boot id> <CLOCK_BOOTTIME> <anchor: new, none or boot>`
+constexpr std::array<std::string_view, 3> kAnchors = {"new", "none", "boot"};
+
 std::optional<StoredClock> parse_clock(std::string_view text) {
   const auto words = split_words(text, 5);
   if (words.empty()) return std::nullopt;
@@ -187,13 +189,15 @@ std::optional<StoredClock> parse_clock(std::string_view text) {
   const auto raw_boot = from_hex(words[2]);
   const auto boot = raw_boot ? BootId::from(*raw_boot) : std::nullopt;
   const auto boot_seconds = parse_number(words[3]);
-  const auto anchored = parse_yes(words[4]);
-  if (!kept || !age || !boot || !boot_seconds || !anchored) return std::nullopt;
-  return StoredClock{*kept, *age, *boot, *boot_seconds, *anchored};
+  const auto anchor = std::find(kAnchors.begin(), kAnchors.end(), words[4]);
+  if (!kept || !age || !boot || !boot_seconds || anchor == kAnchors.end()) return std::nullopt;
+  return StoredClock{*kept, *age, *boot, *boot_seconds,
+                     static_cast<Anchor>(anchor - kAnchors.begin())};
 }
 std::string format(const StoredClock& clock) {
   return format_time(clock.kept) + " " + std::to_string(clock.age.seconds) + " " +
-         clock.boot.hex() + " " + std::to_string(clock.boot_seconds) + " " + yes(clock.anchored);
+         clock.boot.hex() + " " + std::to_string(clock.boot_seconds) + " " +
+         std::string(kAnchors[static_cast<std::size_t>(clock.anchor)]);
 }
 
 constexpr std::array<std::string_view, 5> kRevokes = {"grant", "device", "node", "key",

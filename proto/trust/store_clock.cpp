@@ -17,7 +17,7 @@ void StoreClock::advance(Now now) {
       begun_ || (!boot_.is_zero() && stored_.boot == boot_ && boot_seconds >= stored_.boot_seconds);
   const auto elapsed =
       same_boot && boot_seconds > stored_.boot_seconds ? boot_seconds - stored_.boot_seconds : 0;
-  if (!same_boot) stored_.anchored = false;
+  if (!same_boot && stored_.anchor == Anchor::kBoot) stored_.anchor = Anchor::kNone;
   begun_ = true;
   stored_.boot = boot_;
   stored_.boot_seconds = std::max(boot_seconds, same_boot ? stored_.boot_seconds : 0);
@@ -28,24 +28,25 @@ void StoreClock::advance(Now now) {
 void StoreClock::rise(Now now, std::uint64_t elapsed) {
   if (stored_.kept == WallTime{}) {
     stored_.kept = now.wall;
-    stored_.anchored = true;
+    static_cast<void>(agree(now, kAgreeWhenNew));
     return;
   }
-  if (!stored_.anchored && agree(now)) {
-    stored_.anchored = true;
-    stored_.kept = std::max(stored_.kept, now.wall);
+  const bool is_new = stored_.anchor == Anchor::kNew;
+  if (stored_.anchor != Anchor::kBoot && agree(now, is_new ? kAgreeWhenNew : kAgreeFor)) {
+    stored_.anchor = Anchor::kBoot;
+    stored_.kept = is_new ? now.wall : std::max(stored_.kept, now.wall);
     return;
   }
   const auto most = stored_.kept + std::chrono::seconds(static_cast<std::int64_t>(elapsed));
   stored_.kept = std::max(stored_.kept, std::min(now.wall, most));
 }
 
-bool StoreClock::agree(Now now) {
+bool StoreClock::agree(Now now, std::chrono::seconds length) {
   if (agreed_) {
     const auto by_boot =
         std::chrono::duration_cast<std::chrono::seconds>(now.steady - agreed_->steady);
     const auto apart = (now.wall - agreed_->wall) - by_boot;
-    if (apart <= kAgreement && apart >= -kAgreement) return by_boot >= kAgreeFor;
+    if (apart <= kAgreement && apart >= -kAgreement) return by_boot >= length;
   }
   agreed_ = now;
   return false;

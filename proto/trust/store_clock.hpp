@@ -8,7 +8,9 @@
 //           kClockStep) lets nothing new begin. Within one boot the kept time rises at most as fast
 //           as CLOCK_BOOTTIME, so a wall clock that is ahead for a few seconds moves it by those
 //           few seconds alone. After another boot the kept time takes the wall time once both
-//           clocks have agreed within kAgreement for kAgreeFor. A new store takes it at once.
+//           clocks have agreed within kAgreement for kAgreeFor. A new store takes it at once, and
+//           until both clocks have agreed for kAgreeWhenNew the kept time of the new store may
+//           fall: a machine whose clock is still wrong at its first start is not locked out.
 #pragma once
 
 #include <algorithm>
@@ -27,11 +29,18 @@ using BootId = FixedBytes<struct BootIdRole, 16>;
 constexpr std::chrono::seconds kClockStep{5};
 constexpr std::chrono::seconds kAgreement{2};
 constexpr std::chrono::seconds kAgreeFor{600};
+constexpr std::chrono::seconds kAgreeWhenNew{60};
 
 // Seconds of age; an own type so that an age and a wall time are never mixed.
 struct StoreAge {
   std::uint64_t seconds = 0;
   friend auto operator<=>(const StoreAge&, const StoreAge&) = default;
+};
+
+enum class Anchor {
+  kNew,   // the store has never seen both clocks agree
+  kNone,  // this boot's wall time is not believed yet
+  kBoot,  // the kept time has taken this boot's wall time
 };
 
 // What is stored of the clock.
@@ -40,7 +49,7 @@ struct StoredClock {
   StoreAge age;
   BootId boot;
   std::uint64_t boot_seconds = 0;  // CLOCK_BOOTTIME when `age` was taken
-  bool anchored = false;           // the kept time has taken this boot's wall time
+  Anchor anchor = Anchor::kNew;
   friend bool operator==(const StoredClock&, const StoredClock&) = default;
 };
 
@@ -61,7 +70,7 @@ class StoreClock {
 
  private:
   void rise(Now now, std::uint64_t elapsed);
-  bool agree(Now now);
+  bool agree(Now now, std::chrono::seconds length);
 
   StoredClock stored_;
   BootId boot_;
