@@ -114,7 +114,7 @@ void Core::Parts::on_event(Now now, control::Event event) {
     log(LogLevel::kInfo, "coordinator connected", control_url);
     control_error.clear();
     control_was_said = false;
-    offered_relays = std::move(connected->relays);
+    offered_relays = distinct(std::move(connected->relays));
     if (!choose_relays()) resolve_stun();  // the addresses may have changed
     relays.pairs_changed(now);
     relays.set_wanted(now, options.role == Role::kSite || !peers.empty(), effects);
