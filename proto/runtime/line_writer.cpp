@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
 #include <condition_variable>
 #include <csignal>
 #include <deque>
@@ -18,7 +19,7 @@
 namespace culvert::runtime {
 namespace {
 
-enum class Thread { kNone, kRuns, kRefused, kOver };
+enum class Thread { kNone, kRuns, kOver };
 
 // Waits for the reader; false when there is none any more.
 bool write_whole(int descriptor, std::string_view line) {
@@ -36,6 +37,14 @@ bool write_whole(int descriptor, std::string_view line) {
   return true;
 }
 
+// Without a thread: the line or nothing. A pipe that is ready takes PIPE_BUF bytes without
+// blocking, and no more is written.
+void write_at_once(int descriptor, std::string line) {
+  if (line.size() > PIPE_BUF) line.replace(PIPE_BUF - 1, std::string::npos, "\n");
+  pollfd ready{descriptor, POLLOUT, 0};
+  if (::poll(&ready, 1, 0) == 1) write_whole(descriptor, line);
+}
+
 // Signals are for the program's other threads.
 std::thread start_quietly(std::function<void()> run) {
   sigset_t all;
@@ -46,7 +55,7 @@ std::thread start_quietly(std::function<void()> run) {
   try {
     out = std::thread(std::move(run));
   } catch (const std::system_error&) {
-    // No room for a thread: write() does without.
+    // No room for a thread: write() does without, and tries again with the next line.
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return out;
@@ -125,13 +134,9 @@ void LineWriter::write(std::string line) {
   }
   if (queue.thread == Thread::kNone) {
     auto thread = start_quietly([kept = queue_] { kept->run(); });
-    queue.thread = thread.joinable() ? Thread::kRuns : Thread::kRefused;
-    if (thread.joinable()) thread.detach();
-  }
-  if (queue.thread == Thread::kRefused) {  // such a program is about to end: a line or nothing
-    pollfd ready{queue.descriptor, POLLOUT, 0};
-    if (::poll(&ready, 1, 0) == 1) write_whole(queue.descriptor, line);
-    return;
+    if (!thread.joinable()) return write_at_once(queue.descriptor, std::move(line));
+    queue.thread = Thread::kRuns;
+    thread.detach();
   }
   queue.bytes += line.size();
   queue.lines.emplace_back(std::exchange(queue.missing, 0), std::move(line));
