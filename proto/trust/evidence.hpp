@@ -79,6 +79,10 @@ class Evidence {
   std::vector<note::Note> supporting_notes(const GrantId& id) const;
   std::vector<note::Note> notes() const;               // everything held, in an order that works
   const note::Note* held(const Change& change) const;  // what a change was about; null: not held
+  // A verified revocation as it would be held: without the lines that no key known here made.
+  note::Note known_lines(const note::Note& revocation) const;
+  // Whose share a revocation is charged to, while it is remembered.
+  std::optional<crypto::PublicKey> charged_to(const note::Note& revocation) const;
   // The signed revocations that concern a site, and their number and digest (SHA-256 over the
   // sorted hashes of their texts).
   std::vector<note::Note> revocation_notes(const SiteId& id) const;

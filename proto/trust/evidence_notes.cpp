@@ -89,6 +89,17 @@ const note::Note* Evidence::held(const Change& change) const {
   return out != nullptr && note::hash(*out) == change.statement ? out : nullptr;
 }
 
+note::Note Evidence::known_lines(const note::Note& note) const {
+  const auto revocation = Revocation::parse(note.text);
+  if (!revocation) return note;
+  std::vector<note::KnownKey> own;
+  if (revocation->what == Revokes::kKey) own.push_back({"its holder", revocation->key});
+  const auto* held = revocation->what == Revokes::kGrant ? grant(revocation->grant) : nullptr;
+  if (held != nullptr) own.push_back({"device", held->device});
+  return state_->stripped(note, revocation->site ? state_->usable(*revocation->site) : nullptr,
+                          own);
+}
+
 std::vector<note::Note> Evidence::revocation_notes(const SiteId& id) const {
   std::vector<note::Note> out;
   for (const auto& [revoked, note] : state_->revocations) {

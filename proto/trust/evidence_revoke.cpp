@@ -251,6 +251,15 @@ Result<Change> Evidence::State::revoke_grant(const Revocation& revocation, const
   return change;
 }
 
+std::optional<crypto::PublicKey> Evidence::charged_to(const note::Note& note) const {
+  const auto revocation = Revocation::parse(note.text);
+  if (!revocation) return std::nullopt;
+  if (revocation->what == Revokes::kKey) return revocation->key;
+  const auto& revoked = state_->floors.revoked;
+  const auto found = revoked.find(id_of(*revocation));
+  return found == revoked.end() ? std::nullopt : std::optional(found->second.signer);
+}
+
 void Evidence::State::prune_revocations() {
   const auto count = floors.revoked.size();
   std::erase_if(floors.revoked,
