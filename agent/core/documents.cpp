@@ -92,8 +92,7 @@ void Core::Parts::offer_documents(Now now) {
   std::vector<note::Note> notes;
   for (auto i = first; i < last; ++i) notes.push_back(documents.waiting[i].note);
   const auto results = evidence.offer_all(notes, now);
-  for (auto i = first; i < last; ++i)
-    document_offered(now, documents.waiting[i], results[i - first]);
+  for (auto i = first; i < last; ++i) document_offered(documents.waiting[i], results[i - first]);
   say_alarms(now);
   documents.next = last;
   if (last < documents.waiting.size()) {
@@ -109,7 +108,7 @@ void Core::Parts::offer_documents(Now now) {
 }
 
 // What is older than what is known stays in its file without harm.
-void Core::Parts::document_offered(Now now, Documents::Waiting& offered,
+void Core::Parts::document_offered(Documents::Waiting& offered,
                                    const Result<trust::Change>& result) {
   if (result) {
     offered.known = true;
@@ -126,12 +125,6 @@ void Core::Parts::document_offered(Now now, Documents::Waiting& offered,
   documents.refused[offered.file] = why.message;
   if (why.code == ErrorCode::kConflict)
     access_dirty = true;  // a second text of a root stops grants
-  if (why.code == ErrorCode::kConflict && documents.said[offered.file] != why.message) {
-    audit::Entry entry;
-    entry.kind = audit::Kind::kAlarm;
-    entry.detail = why.message;
-    journal.ending(now, std::move(entry));
-  }
   say_document(offered.file, why.message);
 }
 

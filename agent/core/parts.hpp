@@ -76,7 +76,7 @@ struct Core::Parts {
   // documents.cpp: files, the customer's own lease server, what ends soon, this agent's state
   void learn_documents(Now now, const std::vector<DocumentFile>& files);
   void offer_documents(Now now);
-  void document_offered(Now now, Documents::Waiting& offered, const Result<trust::Change>& result);
+  void document_offered(Documents::Waiting& offered, const Result<trust::Change>& result);
   void say_document(const std::string& file, const std::string& why);
   void ask_customer(Now now);
   void customer_answered(Now now, const Result<std::string>& answer);
@@ -113,7 +113,8 @@ struct Core::Parts {
   std::optional<note::Note> enrolment, enrolled, service_note;
   std::chrono::seconds renew_early;  // drawn once: agents do not renew all at once
   std::uint64_t alarms_said = 0;     // evidence's alarms up to this number are in the journal
-  trust::Service service;            // as last published
+  std::map<std::pair<trust::SiteId, trust::AlarmKind>, RateLimit> alarm_rates;
+  trust::Service service;  // as last published
   Effects effects;
   ConnectionId last_connection = 0, control_connection = 0;
   std::unique_ptr<control::Client> client;
@@ -129,8 +130,7 @@ struct Core::Parts {
   Filter filter;
   Rights rights;
   bool unclaimed = false;  // a laptop's: some right waits for the site's first answer
-  std::map<Endpoint, trust::GrantId>
-      claiming;  // by the laptop's end of a flow: what it would claim
+  std::map<Endpoint, trust::GrantId> claiming;  // by the laptop's end of a flow
   Silent silent;
   Peers peers;
   std::map<crypto::RelayKey, crypto::WireGuardKey> by_relay_key;

@@ -121,7 +121,7 @@ class Evidence {
   // Lists what is vouched for now and would not be under `next`, a root that nobody has signed yet:
   // one line each.
   std::vector<std::string> what_ends(const Root& next) const;
-  std::vector<Alarm> alarms() const;    // of nodes; bounded, see alarms.hpp
+  std::vector<Alarm> alarms() const;    // bounded, see alarms.hpp
   std::uint64_t alarms_raised() const;  // the number of the last one: cheap to compare
 
   const Floors& floors() const;

@@ -307,5 +307,44 @@ TEST_CASE("ends: a policy that ends soon is logged once for each threshold, and 
   CHECK(w.site.has(audit::Kind::kAlarm));
 }
 
+TEST_CASE("documents: contradictions flood neither the audit log nor the agent's own") {
+  Withheld w;
+  std::vector<trust::Revocation> wrong;
+  for (int i = 0; i < 40; ++i) {
+    const auto grant = w.approved(kApi);
+    auto end = *trust::Revocation::parse(w.revocation_of(grant).text);
+    end.not_after = end.not_after + std::chrono::seconds(60);
+    wrong.push_back(end);
+    w.run(6s);  // the coordinator's rate of requests
+  }
+  const auto alarms = [&] {
+    std::size_t out = 0;
+    for (const auto& entry : w.site.audit.entries()) out += entry.kind == audit::Kind::kAlarm;
+    return out;
+  };
+  const auto before = alarms();
+  std::vector<note::Note> unsigned_texts, signed_texts;
+  for (auto& end : wrong) unsigned_texts.push_back({end.render(), {}});
+  w.site.core->learn_documents(w.now, {file("a.note", unsigned_texts)});
+  w.run(1s);
+  CHECK(alarms() == before);
+  for (int again = 0; again < 20; ++again) {
+    signed_texts.clear();
+    for (auto& end : wrong) {
+      end.reason = "lie " + std::to_string(again);
+      signed_texts.push_back(w.signed_by_carol(end));
+    }
+    w.site.core->learn_documents(w.now, {file("b.note", signed_texts)});
+    w.run(1s);
+  }
+  CHECK(alarms() > before);
+  CHECK(alarms() <= before + trust::kMaxAlarms);
+  CHECK(w.logged("alarm") <= before + trust::kMaxAlarms);
+  w.run(std::chrono::hours(1));
+  w.site.core->learn_documents(w.now, {});
+  w.site.core->learn_documents(w.now, {file("c.note", signed_texts)});
+  CHECK(alarms() <= before + 2 * trust::kMaxAlarms);
+}
+
 }  // namespace
 }  // namespace culvert::agent::test

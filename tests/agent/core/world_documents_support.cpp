@@ -31,6 +31,14 @@ note::Note World::fresh_note() const {
   return *trust::sign_statement(fresh, trust::Signer{site_lease_.name, site_lease_.key});
 }
 
+note::Note World::signed_by_bob(const trust::Revocation& revocation) const {
+  return *trust::sign_statement(revocation, trust::Signer{bob_.name, bob_.key});
+}
+
+note::Note World::signed_by_carol(const trust::Revocation& revocation) const {
+  return *trust::sign_statement(revocation, trust::Signer{carol_.name, carol_.key});
+}
+
 trust::Evidence World::customers_evidence() const {
   trust::Evidence evidence(trust::Pins{trust::to_hash(site_ref.id), std::nullopt}, {});
   for (const auto& taken :

@@ -79,6 +79,8 @@ class World {
   note::Note second_site_root(const std::function<void(trust::Root&)>& edit) const;
   note::Note fresh_note() const;  // by the site's lease key: policy and root as they are now
   note::Note revocation_of(const std::string& grant);  // by the customer's approver
+  note::Note signed_by_bob(const trust::Revocation& revocation) const;    // the customer's approver
+  note::Note signed_by_carol(const trust::Revocation& revocation) const;  // the vendor's
   // What the customer's lease server knows: the site's own documents.
   trust::Evidence customers_evidence() const;
   Result<std::string> customers_answer(const trust::Evidence& evidence, const std::string& question,
