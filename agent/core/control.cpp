@@ -173,7 +173,9 @@ void Core::Parts::learn(Now now, std::vector<note::Note> notes) {
   const auto results = evidence.offer_all(notes, now);
   for (std::size_t i = 0; i < notes.size(); ++i) {
     const auto kind = trust::kind_of(notes[i].text);
-    if (kind == trust::Kind::kRevocation && results[i]) offers.learned(now, notes[i]);
+    if (kind == trust::Kind::kRevocation && results[i]) {
+      offers.learned(now, notes[i], evidence);
+    }
     if (kind == trust::Kind::kGrant && options.role == Role::kDevice) remember_request(notes[i]);
     if (results[i]) continue;
     if (results[i].error().code == ErrorCode::kUnverified) {

@@ -125,6 +125,8 @@ class Evidence {
   std::uint64_t alarms_raised() const;  // the number of the last one: cheap to compare
 
   const Floors& floors() const;
+  // The age of this store at which something that matters until `end` is to be forgotten.
+  StoreAge forget_at(WallTime end, Now now) const;
   std::uint64_t floors_revision() const;  // changes when floors() does, its clock alone aside
 
  private:

@@ -100,6 +100,10 @@ note::Note Evidence::known_lines(const note::Note& note) const {
                           own);
 }
 
+StoreAge Evidence::forget_at(WallTime end, Now now) const {
+  return state_->store_clock.forget_at(end, now, {});
+}
+
 std::vector<note::Note> Evidence::revocation_notes(const SiteId& id) const {
   std::vector<note::Note> out;
   for (const auto& [revoked, note] : state_->revocations) {
