@@ -118,6 +118,7 @@ void LeaseServer::learn(const std::vector<runtime::NotesFile>& files) {
     }
   }
   const auto results = evidence_.offer_all(notes, options_.clock());
+  log_.update(evidence_, options_.site);
   for (std::size_t i = 0; i < results.size(); ++i) {
     if (!results[i] && results[i].error().code != ErrorCode::kStale) {
       bad[from[i]] = results[i].error().message;
@@ -158,7 +159,8 @@ LeaseServer::Answer LeaseServer::answer(const runtime::HttpRequest& request) {
   if (asks) {
     auto bundle = lease(request.body);
     if (bundle) return {200, std::move(*bundle)};
-    return {status_of(bundle.error()), bundle.error().message + "\n"};
+    const bool other_mark = bundle.error().code == ErrorCode::kStale;
+    return {other_mark ? 409 : status_of(bundle.error()), bundle.error().message + "\n"};
   }
   const auto taken = put(request.body);
   if (taken) return {204, ""};
@@ -172,7 +174,7 @@ Result<std::string> LeaseServer::lease(std::string_view question) {
     return fail(ErrorCode::kDenied, "this lease server serves another site");
   }
   evidence_.advance(options_.clock());
-  const auto notes = trust::answer_lease(*asked, evidence_, options_.name, options_.key);
+  const auto notes = trust::answer_lease(*asked, evidence_, log_, options_.name, options_.key);
   if (!notes) return fail_with(notes.error());
   return note::render_bundle(*notes);
 }
@@ -186,6 +188,7 @@ Status LeaseServer::put(std::string_view text) {
   const auto taken = evidence_.offer(*note, options_.clock());
   if (!taken) return fail_with(taken.error());
   const bool known = taken->kind == trust::ChangeKind::kNone;
+  if (!known) log_.update(evidence_, options_.site);
   if (known && !puts_.unsaved()) return {};
   if (!known) {
     log::info("a revocation was put", {{"text", trust::format_hash(note::hash(*note).view())}});

@@ -21,6 +21,7 @@
 #include "proto/runtime/timer.hpp"
 #include "proto/trust/evidence.hpp"
 #include "proto/trust/lease_question.hpp"
+#include "proto/trust/revocation_log.hpp"
 
 namespace culvert::agent {
 
@@ -67,6 +68,7 @@ class LeaseServer {
   Rng& rng_;
   LeaseServerOptions options_;
   trust::Evidence evidence_;
+  trust::RevocationLog log_;
   PutFiles puts_;
   Instant tidy_at_{};                        // not before then
   std::map<std::string, std::string> said_;  // faults of files that are in the log

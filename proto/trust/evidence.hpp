@@ -81,6 +81,8 @@ class Evidence {
   const note::Note* held(const Change& change) const;  // what a change was about; null: not held
   // A verified revocation as it would be held: without the lines that no key known here made.
   note::Note known_lines(const note::Note& revocation) const;
+  // The revocation of a grant or of a standing line, as it is held; null: there is none.
+  const note::Note* revocation_of(const GrantId& id, const SiteId& site) const;
   // Whose share a revocation is charged to, while it is remembered.
   std::optional<crypto::PublicKey> charged_to(const note::Note& revocation) const;
   // The signed revocations that concern a site, and their number and digest (SHA-256 over the
@@ -90,6 +92,9 @@ class Evidence {
 
   // --- access ---
   RequestState state(const GrantId& id, Now now) const;
+  bool ended(const GrantId& id) const;  // by a revocation, by its time, or here
+  bool device_ended(const IdentityKey& device, const SiteId& site) const;  // by a revocation
+  bool node_ended(const IdentityKey& node, const SiteId& site) const;      // by a revocation
   std::vector<LiveGrant> live(Now now) const;
   // Everything an approver must know before the text is displayed.
   Status check_request(const note::Note& note, Now now) const;

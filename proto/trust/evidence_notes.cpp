@@ -100,6 +100,23 @@ note::Note Evidence::known_lines(const note::Note& note) const {
                           own);
 }
 
+const note::Note* Evidence::revocation_of(const GrantId& id, const SiteId& site) const {
+  RevokedId of{Revokes::kGrant, {}, site};
+  std::copy(id.bytes.begin(), id.bytes.end(), of.subject.begin());
+  const auto found = state_->revocations.find(of);
+  return found == state_->revocations.end() ? nullptr : &found->second;
+}
+
+bool Evidence::ended(const GrantId& id) const { return state_->floors.tombstones.count(id) != 0; }
+
+bool Evidence::device_ended(const IdentityKey& device, const SiteId& site) const {
+  return state_->device_revoked(device, site);
+}
+
+bool Evidence::node_ended(const IdentityKey& node, const SiteId& site) const {
+  return state_->revoked(Revokes::kNode, node.bytes, site);
+}
+
 StoreAge Evidence::forget_at(WallTime end, Now now) const {
   return state_->store_clock.forget_at(end, now, {});
 }

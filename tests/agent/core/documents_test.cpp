@@ -346,5 +346,66 @@ TEST_CASE("documents: contradictions flood neither the audit log nor the agent's
   CHECK(alarms() <= before + 2 * trust::kMaxAlarms);
 }
 
+TEST_CASE("customer's lease: a stolen device is told of among hundreds that an approver made up") {
+  Withheld w;
+  w.site.options.lease_url = "http://leases.acme.example:7447";
+  REQUIRE(w.start(w.site));
+  auto known = w.customers_evidence();
+  std::size_t questions = 0;
+  w.lease_server = [&](const AskLease& ask) {
+    ++questions;
+    return w.customers_answer(known, ask.body);
+  };
+  w.leases_by(trust::LeaseBy::kCustomer);
+  w.approved(kApi);
+  REQUIRE(w.serves_within(5s));
+  w.stop_coordinator();
+  trust::Revocation end;
+  end.vendor_id = w.vendor_id;
+  end.what = trust::Revokes::kDevice;
+  end.reason = "lost";
+  end.issued = w.now.wall;
+  const auto asked = questions;
+  for (int i = 0; i < 600; ++i) {
+    end.key = crypto::SigningKey::generate(w.rng).public_key();
+    REQUIRE(known.offer(w.signed_by_carol(end), w.now));
+  }
+  w.run(w.policy.lease + 1s);
+  CHECK(w.site_serves());             // what is made up ends nothing
+  CHECK(questions <= asked + 4 + 4);  // three pages, once; then one question a third
+  end.key = *crypto::parse_ed25519(w.laptop.core->status(w.now).identity);
+  end.site = w.site_ref;
+  REQUIRE(known.offer(w.signed_by_bob(end), w.now));
+  CHECK(w.dark_within(w.policy.lease / 3 + 1s));
+  w.run(1s);
+  CHECK(w.site.core->status(w.now).lease_error.empty());
+}
+
+TEST_CASE("customer's lease: another lease server, or one begun anew, tells from the beginning") {
+  Withheld w;
+  w.site.options.lease_url = "http://leases.acme.example:7447";
+  REQUIRE(w.start(w.site));
+  auto known = w.customers_evidence();
+  w.lease_server = [&](const AskLease& ask) { return w.customers_answer(known, ask.body); };
+  w.leases_by(trust::LeaseBy::kCustomer);
+  w.approved(kApi);
+  REQUIRE(w.serves_within(5s));
+  trust::Revocation end;
+  end.vendor_id = w.vendor_id;
+  end.what = trust::Revokes::kDevice;
+  end.reason = "lost";
+  end.issued = w.now.wall;
+  for (int i = 0; i < 3; ++i) {
+    end.key = crypto::SigningKey::generate(w.rng).public_key();
+    REQUIRE(known.offer(w.signed_by_carol(end), w.now));
+    w.run(w.policy.lease);
+    w.revocation_log = {};
+    end.issued = end.issued + std::chrono::seconds(1);
+  }
+  w.run(w.policy.lease * 2);
+  CHECK(w.site_serves());
+  CHECK(w.site.core->status(w.now).lease_error.empty());
+}
+
 }  // namespace
 }  // namespace culvert::agent::test

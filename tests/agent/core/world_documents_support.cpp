@@ -49,12 +49,12 @@ trust::Evidence World::customers_evidence() const {
 }
 
 Result<std::string> World::customers_answer(const trust::Evidence& evidence,
-                                            const std::string& question,
-                                            bool by_the_vendors_key) const {
+                                            const std::string& question, bool by_the_vendors_key) {
   const Person& signer = by_the_vendors_key ? lease_ : site_lease_;
   const auto asked = trust::LeaseQuestion::parse(question);
   if (!asked) return fail_with(asked.error());
-  const auto notes = trust::answer_lease(*asked, evidence, signer.name, signer.key);
+  revocation_log.update(evidence, site_ref.id);
+  const auto notes = trust::answer_lease(*asked, evidence, revocation_log, signer.name, signer.key);
   if (!notes) return fail_with(notes.error());
   return note::render_bundle(*notes);
 }

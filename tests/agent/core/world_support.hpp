@@ -14,6 +14,7 @@
 #include "proto/ip/packet.hpp"
 #include "proto/trust/evidence.hpp"
 #include "proto/trust/lease_question.hpp"
+#include "proto/trust/revocation_log.hpp"
 #include "proto/trust/sign.hpp"
 #include "proto/trust/store.hpp"
 #include "proto/trust/token.hpp"
@@ -84,7 +85,8 @@ class World {
   // What the customer's lease server knows: the site's own documents.
   trust::Evidence customers_evidence() const;
   Result<std::string> customers_answer(const trust::Evidence& evidence, const std::string& question,
-                                       bool by_the_vendors_key = false) const;
+                                       bool by_the_vendors_key = false);
+  trust::RevocationLog revocation_log;  // of the customer's lease server
 
   SeededRng rng{7};
   Now now{{3'600'000'000'000}, {}};

@@ -47,7 +47,7 @@ struct Served : World {
   Result<std::vector<note::Note>> ask(std::vector<trust::GrantId> grants) {
     trust::LeaseQuestion question{site, agent.identity, trust::LeaseNonce{rng.array<32>()}, {}, {}};
     std::sort(grants.begin(), grants.end());
-    question.grants = std::move(grants);
+    for (const auto& id : grants) question.grants.push_back({id, laptop.identity});
     const auto answer = post(trust::kLeasePath, question.render());
     if (!answer) return fail_with(answer.error());
     return note::parse_bundle(*answer);
