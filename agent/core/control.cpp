@@ -173,16 +173,12 @@ void Core::Parts::learn(Now now, std::vector<note::Note> notes) {
   const auto results = evidence.offer_all(notes, now);
   for (std::size_t i = 0; i < notes.size(); ++i) {
     const auto kind = trust::kind_of(notes[i].text);
-    if (kind == trust::Kind::kRevocation && results[i]) offers.learned(now, notes[i]);
+    if (kind == trust::Kind::kRevocation && results[i]) {
+      offers.learned(now, notes[i], evidence);
+    }
     if (kind == trust::Kind::kGrant && options.role == Role::kDevice) remember_request(notes[i]);
     if (results[i]) continue;
-    if (results[i].error().code == ErrorCode::kConflict) {
-      audit::Entry entry;
-      entry.kind = audit::Kind::kAlarm;
-      entry.detail = results[i].error().message;
-      journal.ending(now, std::move(entry));
-      log(LogLevel::kError, "contradicting statement refused", results[i].error().message);
-    } else if (results[i].error().code == ErrorCode::kUnverified) {
+    if (results[i].error().code == ErrorCode::kUnverified) {
       if (unverified.size() >= kMaxUnverified) unverified.pop_front();
       unverified.push_back(std::move(notes[i]));
     }

@@ -21,7 +21,9 @@ class Offers {
   KeptRevocations kept;
   bool unsaved = false;  // `kept` is not what is stored
 
-  void learned(Now now, const note::Note& revocation) { unsaved |= kept.add(revocation, now); }
+  void learned(Now now, const note::Note& revocation, const trust::Evidence& evidence) {
+    unsaved |= kept.add(evidence.known_lines(revocation), evidence, now);
+  }
   // The coordinator has other revocations than this node keeps, or its store is an old copy.
   void welcomed(Now now, const control::Connected& connected, Rng& rng);
   Instant next() const { return at_; }

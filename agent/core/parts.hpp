@@ -4,6 +4,7 @@
 #include <deque>
 #include <unordered_map>
 
+#include "agent/core/customer.hpp"
 #include "agent/core/documents.hpp"
 #include "agent/core/due.hpp"
 #include "agent/core/enrol.hpp"
@@ -73,13 +74,16 @@ struct Core::Parts {
   void offer_own(Now now);
   void offer_kept(Now now);
   void offer_again(Now now);
-  // documents.cpp: files, the customer's own lease server, what ends soon, this agent's state
+  // documents.cpp: files, what ends soon, this agent's state
   void learn_documents(Now now, const std::vector<DocumentFile>& files);
   void offer_documents(Now now);
-  void document_offered(Now now, Documents::Waiting& offered, const Result<trust::Change>& result);
+  void document_offered(Documents::Waiting& offered, const Result<trust::Change>& result);
   void say_document(const std::string& file, const std::string& why);
+  // customer.cpp: the customer's own lease server
   void ask_customer(Now now);
   void customer_answered(Now now, const Result<std::string>& answer);
+  Result<bool> take_answer(Now now, const Result<std::string>& answer);
+  void hear(Now now, std::vector<note::Note> revocations);
   std::vector<trust::Expiry> endings(Now now) const;
   void warn_of_ends(Now now);
   void show_documents(Now now, StatusView& view) const;
@@ -113,7 +117,8 @@ struct Core::Parts {
   std::optional<note::Note> enrolment, enrolled, service_note;
   std::chrono::seconds renew_early;  // drawn once: agents do not renew all at once
   std::uint64_t alarms_said = 0;     // evidence's alarms up to this number are in the journal
-  trust::Service service;            // as last published
+  std::map<std::pair<trust::SiteId, trust::AlarmKind>, RateLimit> alarm_rates;
+  trust::Service service;  // as last published
   Effects effects;
   ConnectionId last_connection = 0, control_connection = 0;
   std::unique_ptr<control::Client> client;
@@ -129,8 +134,7 @@ struct Core::Parts {
   Filter filter;
   Rights rights;
   bool unclaimed = false;  // a laptop's: some right waits for the site's first answer
-  std::map<Endpoint, trust::GrantId>
-      claiming;  // by the laptop's end of a flow: what it would claim
+  std::map<Endpoint, trust::GrantId> claiming;  // by the laptop's end of a flow
   Silent silent;
   Peers peers;
   std::map<crypto::RelayKey, crypto::WireGuardKey> by_relay_key;
@@ -150,6 +154,7 @@ struct Core::Parts {
   AnsweredPings answered_pings;
   Documents documents;
   std::string lease_error;  // of the customer's lease server; empty: none
+  Told heard;               // what that server has told
   std::map<std::pair<trust::Ending, std::string>, int> warned;  // the thresholds that were logged
   trust::SiteState state_said;  // as last sent to the coordinator …
   Instant state_sent;           // … and when

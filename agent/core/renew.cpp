@@ -68,17 +68,23 @@ void Core::Parts::renew_device(Now now) {
   offer_again(now);
 }
 
-// New nodes of the site, and claims that contradict what is known: in the log and in the journal.
+// New nodes of the site, and what contradicts what is known: in the log and in the journal. Who
+// signs contradictions one after the other pushes nothing out of either. New nodes are all told:
+// the customer's tokens bound them.
 void Core::Parts::say_alarms(Now now) {
   if (evidence.alarms_raised() == alarms_said) return;
   for (const trust::Alarm& alarm : evidence.alarms()) {
     if (alarm.number <= alarms_said) continue;
     const bool own =
         alarm.kind == trust::AlarmKind::kNewNode && alarm.identity == keys.identity.public_key();
-    if (own || options.role != Role::kSite) continue;
+    const bool conflict = alarm.kind == trust::AlarmKind::kConflict;
+    if (own || (options.role != Role::kSite && !conflict)) continue;
+    const auto rate =
+        alarm_rates.try_emplace({alarm.site, alarm.kind}, kAlarmEvery, trust::kMaxAlarms).first;
+    if (alarm.kind != trust::AlarmKind::kNewNode && !rate->second.take(now.steady)) continue;
     audit::Entry entry;
     entry.kind = audit::Kind::kAlarm;
-    entry.device = crypto::format_ed25519(alarm.identity);
+    if (!alarm.identity.is_zero()) entry.device = crypto::format_ed25519(alarm.identity);
     entry.detail = alarm.what;
     journal.ending(now, std::move(entry));
     log(LogLevel::kError, "alarm", alarm.what);

@@ -38,7 +38,8 @@ class LeaseLink {
 };
 
 // POSTs `body` and gives the answer's body where the status is 200 or 204; the error repeats what
-// the server says, in one printable line. Destroying what it returns cancels.
+// the server says, in one printable line; kStale: the status was 409. Destroying what it returns
+// cancels.
 runtime::RequestHead post_head(const runtime::Url& url, std::size_t length);
 Result<std::string> posted(Result<runtime::HttpAnswer> answer);
 

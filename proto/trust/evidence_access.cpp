@@ -1,7 +1,6 @@
 // Who has approved what, and when it is in force.
 #include <algorithm>
 
-#include "proto/crypto/hash.hpp"
 #include "proto/trust/evidence_state.hpp"
 
 namespace culvert::trust {
@@ -61,15 +60,6 @@ Approval nearest(const Approval& base, const Policy& policy, const Root& root, c
   Approval none = base;
   none.why = "the policy lets nobody of the requester's groups ask for this, or not for so long";
   return none;
-}
-
-GrantId standing_id(const SiteId& site, const Standing& line) {
-  const auto digest =
-      crypto::sha256({view("culvert standing v1\n"), site.view(), line.identity.view(),
-                      view(line.service.str() + "\n" + line.scope)});
-  GrantId out;
-  std::copy_n(digest.bytes.begin(), out.bytes.size(), out.bytes.begin());
-  return out;
 }
 
 }  // namespace

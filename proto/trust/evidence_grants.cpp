@@ -45,6 +45,8 @@ Result<Change> Evidence::State::offer_grant(const note::Note& note, Now now) {
   Change change{ChangeKind::kGrant, note::hash(note), grant->site.id, id, grant->device};
   const auto held = grants.find(id);
   if (held != grants.end() && held->second.note.text != note.text) {
+    // Only what its device has signed contradicts; anybody may write down another text.
+    if (auto bears = grant_bears(*grant, note, clock(now)); !bears) return fail_with(bears.error());
     return fail(ErrorCode::kConflict, "grant: " + id.str() + " has another text already");
   }
   const auto used = floors.claims.find(id);

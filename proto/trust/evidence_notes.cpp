@@ -89,6 +89,38 @@ const note::Note* Evidence::held(const Change& change) const {
   return out != nullptr && note::hash(*out) == change.statement ? out : nullptr;
 }
 
+note::Note Evidence::known_lines(const note::Note& note) const {
+  const auto revocation = Revocation::parse(note.text);
+  if (!revocation) return note;
+  std::vector<note::KnownKey> own;
+  if (revocation->what == Revokes::kKey) own.push_back({"its holder", revocation->key});
+  const auto* held = revocation->what == Revokes::kGrant ? grant(revocation->grant) : nullptr;
+  if (held != nullptr) own.push_back({"device", held->device});
+  return state_->stripped(note, revocation->site ? state_->usable(*revocation->site) : nullptr,
+                          own);
+}
+
+const note::Note* Evidence::revocation_of(const GrantId& id, const SiteId& site) const {
+  RevokedId of{Revokes::kGrant, {}, site};
+  std::copy(id.bytes.begin(), id.bytes.end(), of.subject.begin());
+  const auto found = state_->revocations.find(of);
+  return found == state_->revocations.end() ? nullptr : &found->second;
+}
+
+bool Evidence::ended(const GrantId& id) const { return state_->floors.tombstones.count(id) != 0; }
+
+bool Evidence::device_ended(const IdentityKey& device, const SiteId& site) const {
+  return state_->device_revoked(device, site);
+}
+
+bool Evidence::node_ended(const IdentityKey& node, const SiteId& site) const {
+  return state_->revoked(Revokes::kNode, node.bytes, site);
+}
+
+StoreAge Evidence::forget_at(WallTime end, Now now) const {
+  return state_->store_clock.forget_at(end, now, {});
+}
+
 std::vector<note::Note> Evidence::revocation_notes(const SiteId& id) const {
   std::vector<note::Note> out;
   for (const auto& [revoked, note] : state_->revocations) {

@@ -209,10 +209,6 @@ Result<Change> Evidence::State::revoke_grant(const Revocation& revocation, const
   const auto* site = usable(*revocation.site);
   Change change{ChangeKind::kRevocation, note::hash(note), revocation.site->id, grant, {}};
   const auto held = grants.find(grant);
-  if (held != grants.end() && (held->second.grant.site != *revocation.site ||
-                               held->second.grant.not_after != revocation.not_after)) {
-    return fail(ErrorCode::kConflict, "revocation: the grant has another site or end");
-  }
   std::vector<note::KnownKey> own;
   if (held != grants.end()) own.push_back({"device", held->second.grant.device});
   const auto by = signers(note, site, own);
@@ -222,6 +218,11 @@ Result<Change> Evidence::State::revoke_grant(const Revocation& revocation, const
     return k.key == own.front().key;
   });
   if (!approver && !requester) return unverified("revocation: nobody who may do so has signed it");
+  if (held != grants.end() && (held->second.grant.site != *revocation.site ||
+                               held->second.grant.not_after != revocation.not_after)) {
+    return fail(ErrorCode::kConflict,
+                "revocation: the grant " + grant.str() + " has another site or end");
+  }
   const auto id = id_of(revocation);
   const bool ended = floors.tombstones.count(grant) != 0;
   if (ended && (revocations.count(id) != 0 || floors.revoked.count(id) == 0)) {
@@ -249,6 +250,15 @@ Result<Change> Evidence::State::revoke_grant(const Revocation& revocation, const
                  : EndCause::kWithdrawn,
       now);
   return change;
+}
+
+std::optional<crypto::PublicKey> Evidence::charged_to(const note::Note& note) const {
+  const auto revocation = Revocation::parse(note.text);
+  if (!revocation) return std::nullopt;
+  if (revocation->what == Revokes::kKey) return revocation->key;
+  const auto& revoked = state_->floors.revoked;
+  const auto found = revoked.find(id_of(*revocation));
+  return found == revoked.end() ? std::nullopt : std::optional(found->second.signer);
 }
 
 void Evidence::State::prune_revocations() {

@@ -9,6 +9,7 @@
 
 #include "proto/trust/evidence.hpp"
 #include "proto/trust/evidence_lookups.hpp"
+#include "proto/trust/sign.hpp"
 
 namespace culvert::trust {
 
@@ -53,7 +54,9 @@ struct Evidence::State : Lookups {
   void settle_suspensions(const RootChain& chain);  // named roots that are known now
 
   // evidence_offer.cpp: one function a statement
-  Result<Change> offer(const note::Note& note, Now now);
+  Result<Change> offer(const note::Note& note, Now now);  // an alarm, where it is a conflict
+  Result<Change> take(const note::Note& note, Kind kind, Now now);
+  SiteId named_site(std::string_view text, Kind kind) const;  // zero: none that is known
   Result<Change> offer_policy(const note::Note& note);
   Result<Change> offer_fresh(const note::Note& note, WallTime now);
   // evidence_nodes.cpp: agents and devices
