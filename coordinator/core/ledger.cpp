@@ -139,10 +139,12 @@ Status Ledger::load(Now now) {
   services_.clear();
   directory_.clear();
   shares_ = {};
+  revoked_ = {};
+  further_.clear();
   batch_ = revoking_ = {};
   next_index_ = *next_index;
   // What no longer verifies stays in the store until it may be forgotten: the clock may be wrong.
-  const auto offered = evidence_.offer_all(notes, now);
+  const auto offered = evidence_.recall(notes, now);
   for (std::size_t i = 0; i < notes.size(); ++i) {
     const auto kind = trust::kind_of(notes[i].text);
     if (kind && offered[i]) {
@@ -199,7 +201,7 @@ Result<trust::Change> Ledger::take(const note::Note& note, Now now) {
   if (!kind) return take_further(note, now);
   if (auto may = may_take(*kind, note, now); !may) return fail_with(may.error());
   if (!held_.contains(note::hash(note))) {
-    const auto shares = shares_of(*kind, note, evidence_);
+    const auto shares = shares_of(*kind, note);
     if (auto has = has_share(note, shares, now); !has) return fail_with(has.error());
   }
   const auto old = superseded(*kind, note);
@@ -323,6 +325,11 @@ std::vector<crypto::Hash> Ledger::superseded(Kind kind, const note::Note& note) 
     for (const auto& [id, held] : held_) {
       if (held.kind == Kind::kPlaces) out.push_back(id);
     }
+  } else if (kind == Kind::kRevocation) {
+    const auto revocation = trust::Revocation::parse(note.text);
+    if (!revocation) return out;
+    const auto& old = revoked_.of(trust::revoked_id(*revocation));
+    out.assign(old.begin(), old.end());
   } else if (kind == Kind::kSite) {
     const auto site = trust::Site::parse(note.text);
     const auto old = site ? directory_.find(site->site.id) : directory_.end();
@@ -341,15 +348,18 @@ void Ledger::hold(Kind kind, const note::Note& note, WallTime arrived) {
   held.arrived = arrived;
   held.over = end_of(kind, note.text);
   held.forget = forget_after(kind, held.over);
-  for (const auto& share : shares_of(kind, note, evidence_)) held.owners.push_back(share.owner);
+  for (const auto& share : shares_of(kind, note)) held.owners.push_back(share.owner);
   if (kind == Kind::kGrant) {
     if (const auto grant = trust::Grant::parse(note.text)) held.grant = grant->id;
   }
+  std::optional<trust::Revocation> ends;
   if (kind == Kind::kRevocation) {
     const auto revocation = trust::Revocation::parse(note.text);
     if (revocation && revocation->site) held.site = revocation->site->id;
+    if (revocation) ends = *revocation;
   }
   put(id, std::move(held));
+  if (ends) revoked_.add(id, *ends);
   if (kind == Kind::kService) {
     if (const auto service = trust::Service::parse(note.text)) services_[service->node] = id;
   }
@@ -368,7 +378,9 @@ void Ledger::hold_further(const Further& further, WallTime arrived) {
   if (further.site) held.site = further.site->id;
   held.owners.push_back("further statements of the key " +
                         crypto::format_public_key(further.signer));
-  put(note::hash(further.note), std::move(held));
+  const auto id = note::hash(further.note);
+  put(id, std::move(held));
+  further_.insert(id);
 }
 
 void Ledger::put(const crypto::Hash& id, Held held) {
@@ -382,6 +394,8 @@ void Ledger::drop(const crypto::Hash& id) {
   const auto found = held_.find(id);
   if (found == held_.end()) return;
   for (const auto& owner : found->second.owners) shares_.remove(owner, id);
+  revoked_.remove(id);
+  further_.erase(id);
   held_.erase(found);
 }
 
@@ -433,14 +447,6 @@ const Ledger::Held* Ledger::find(const crypto::Hash& id) const {
   return held == held_.end() ? nullptr : &held->second;
 }
 
-std::vector<std::string> Ledger::notes_of(Kind kind) const {
-  std::vector<std::string> out;
-  for (const auto& [id, held] : held_) {
-    if (held.kind == kind) out.push_back(held.note);
-  }
-  return out;
-}
-
 std::vector<trust::GrantId> Ledger::grants_of(const trust::IdentityKey& device) const {
   std::vector<trust::GrantId> out;
   for (const auto& id : shares_.of("grants of the device " + device.hex())) {
@@ -451,9 +457,7 @@ std::vector<trust::GrantId> Ledger::grants_of(const trust::IdentityKey& device) 
 
 std::vector<std::pair<crypto::Hash, std::optional<trust::SiteId>>> Ledger::further() const {
   std::vector<std::pair<crypto::Hash, std::optional<trust::SiteId>>> out;
-  for (const auto& [id, held] : held_) {
-    if (!held.kind) out.emplace_back(id, held.site);
-  }
+  for (const auto& id : further_) out.emplace_back(id, held_.at(id).site);
   return out;
 }
 

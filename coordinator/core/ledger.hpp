@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "coordinator/core/further.hpp"
+#include "coordinator/core/revoked.hpp"
 #include "coordinator/core/shares.hpp"
 #include "coordinator/store/store.hpp"
 #include "proto/audit/entry.hpp"
@@ -65,7 +66,7 @@ class Ledger {
     std::vector<std::string> owners;  // whom it is charged to
   };
   const Held* find(const crypto::Hash& id) const;  // null: not held
-  std::vector<std::string> notes_of(trust::Kind kind) const;
+  const RevocationIndex& revoked() const { return revoked_; }
   std::vector<trust::GrantId> grants_of(const trust::IdentityKey& device) const;
   // Statements of unknown types; `site` absent: the vendor's.
   std::vector<std::pair<crypto::Hash, std::optional<trust::SiteId>>> further() const;
@@ -92,7 +93,9 @@ class Ledger {
   std::map<trust::IdentityKey, crypto::Hash> services_;  // the service statement of each node
   std::map<trust::SiteId, crypto::Hash> directory_;      // the site statement of each site
   Shares shares_;
-  std::uint64_t next_index_ = 0;  // of our own audit lines, which get it when they are written
+  RevocationIndex revoked_;
+  std::set<crypto::Hash> further_;  // statements of types not known here
+  std::uint64_t next_index_ = 0;    // of our own audit lines, which get it when they are written
   Batch batch_, revoking_;
 };
 
