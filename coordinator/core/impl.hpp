@@ -65,11 +65,14 @@ struct Core::Impl {
   Status put_one(Now now, const Connection& connection, std::string_view text);
   Result<control::Message> offer(Now now, const Connection& connection, const control::Offer&);
   Status check_new_request(Now now, const Connection& connection, const note::Note& note);
+  Status may_renew(Now now, const note::Note& next, const trust::IdentityKey& identity);
+  void journal_enrolled(Now now, const trust::Node& node);
   void journal_new_agent(Now now, const trust::Node& node);
   void refuse_agent(Now now, const trust::Node& node, const Error& why);
   void site_alarm(Now now, const trust::Node& node, std::string detail);
   void journal(Now now, audit::Kind kind, std::string who, const trust::Grant* grant,
-               std::string_view outcome, std::string_view detail);
+               std::string_view outcome, std::string_view detail, std::string site = {});
+  std::string site_of(const trust::Revocation& revocation) const;
   std::string signer_of(const note::Note& note, const trust::Change& change,
                         const trust::Grant* grant) const;
   void journal_change(Now now, const Connection& connection, const trust::Change& change,
