@@ -116,7 +116,7 @@ void Core::Impl::close(ConnectionId id) {
     const auto node = nodes_.find(found->second.node->identity);
     if (node != nodes_.end() && node->second == id) nodes_.erase(node);
   }
-  if (!found->second.greeted) login_bytes_ -= found->second.received;
+  login_bytes_.remove(id);
   rooms_.leave(id);
   connections_.erase(found);
   effects_.emplace_back(CloseIt{id});

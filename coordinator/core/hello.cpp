@@ -37,7 +37,7 @@ Status Core::Impl::greet(Now now, ConnectionId id, const control::Hello& hello) 
     return fail(ErrorCode::kUnavailable, "the coordinator's store is not usable now");
   }
   if (!hello.node) {
-    greeted(connection);
+    greeted(id, connection);
     send(id, control::Welcome{control::kProtocolVersion, run_, 0, {}});
     return {};
   }
@@ -50,7 +50,7 @@ Status Core::Impl::greet(Now now, ConnectionId id, const control::Hello& hello) 
   }
   if (changed_ || !audience_) refresh(now);  // tells the others; this node hears after its welcome
   journal_connected(now, connection, *node);
-  greeted(connection);
+  greeted(id, connection);
   connection.node = *std::move(node);
   nodes_[identity] = id;
   enter_if_admitted(now, *connection.node);
