@@ -86,7 +86,7 @@ Status Core::Impl::put_one(Now now, const Connection& connection, std::string_vi
   if (node != nullptr && !admitted(now, *node)) {
     return fail(ErrorCode::kDenied, "this device is not admitted (yet)");
   }
-  if (kind == trust::Kind::kState) return states_.take(*note, node);
+  if (kind == trust::Kind::kState) return states_.take(*note, node, rng_);
   if (kind != trust::Kind::kRevocation) {
     if (auto may = writable(); !may) return may;
   }
