@@ -36,7 +36,11 @@ Core::Core(CoreOptions options, Store& store, Rng& rng)
 Core::~Core() = default;
 
 Core::Impl::Impl(CoreOptions options, Store& store, Rng& rng)
-    : options_(std::move(options)), store_(store), rng_(rng), run_(make_run(rng)), ledger_(store) {}
+    : options_(std::move(options)),
+      store_(store),
+      rng_(rng),
+      run_(make_run(rng)),
+      ledger_(store, options_.boot) {}
 
 Status Core::Impl::load(Now now) {
   auto loaded = ledger_.load(now);

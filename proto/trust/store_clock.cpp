@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "proto/trust/fields.hpp"
+
 namespace culvert::trust {
 namespace {
 
@@ -10,6 +12,27 @@ std::uint64_t seconds_of(Instant at) {
 }
 
 }  // namespace
+
+std::string render(const StoredClock& clock) {
+  return format_time(clock.kept) + " " + std::to_string(clock.age.seconds) + " " +
+         clock.boot.hex() + " " + std::to_string(clock.boot_seconds) + " " +
+         (clock.anchored ? "yes" : "no");
+}
+
+std::optional<StoredClock> parse_stored_clock(std::string_view text) {
+  const auto words = split_words(text, 5);
+  if (words.empty()) return std::nullopt;
+  const auto kept = parse_time(words[0]);
+  const auto age = parse_number(words[1]);
+  const auto raw_boot = from_hex(words[2]);
+  const auto boot = raw_boot ? BootId::from(*raw_boot) : std::nullopt;
+  const auto boot_seconds = parse_number(words[3]);
+  const bool anchored = words[4] == "yes";
+  if (!kept || !age || !boot || !boot_seconds || (!anchored && words[4] != "no")) {
+    return std::nullopt;
+  }
+  return StoredClock{*kept, StoreAge{*age}, *boot, *boot_seconds, anchored};
+}
 
 void StoreClock::advance(Now now) {
   const auto boot_seconds = seconds_of(now.steady);

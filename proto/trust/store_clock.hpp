@@ -14,6 +14,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "proto/core/strong.hpp"
 #include "proto/core/time.hpp"
@@ -43,6 +45,10 @@ struct StoredClock {
   bool anchored = false;           // the kept time has taken this boot's wall time
   friend bool operator==(const StoredClock&, const StoredClock&) = default;
 };
+
+// `<kept time> <age> <boot id> <CLOCK_BOOTTIME> <anchored>`, as it is stored.
+std::string render(const StoredClock& clock);
+std::optional<StoredClock> parse_stored_clock(std::string_view text);
 
 class StoreClock {
  public:
