@@ -1,4 +1,5 @@
 // The coordinator: what it says is carried, never believed; what it is told are signed notes.
+#include "agent/core/hello_bundle.hpp"
 #include "agent/core/parts.hpp"
 #include "proto/trust/sign.hpp"
 
@@ -28,13 +29,11 @@ void Core::Parts::start_control(Now now) {
 void Core::Parts::offer_own(Now now) {
   std::optional<std::string> rests_on;
   if (enrolment) {  // and the policy: the coordinator may see it here for the first time
-    std::vector<note::Note> bundle;
-    for (const note::Note& note : evidence.chain_notes(node.site.id)) {
-      if (trust::kind_of(note.text) == trust::Kind::kPolicy) bundle.push_back(note);
+    std::optional<note::Note> policy;
+    for (note::Note& note : evidence.chain_notes(node.site.id)) {
+      if (trust::kind_of(note.text) == trust::Kind::kPolicy) policy = std::move(note);
     }
-    bundle.push_back(*enrolment);
-    if (enrolled) bundle.push_back(*enrolled);
-    rests_on = note::render_bundle(bundle);
+    rests_on = hello_bundle(policy, *enrolment, enrolled);
   }
   if (client) client->set_node(note::render(node_note), rests_on);
   std::vector<note::Note> own{node_note};

@@ -41,6 +41,8 @@ class Evidence {
   Result<Change> offer(std::string_view note, Now now);
   // Offers all until none helps another: order does not matter. [i] answers notes[i].
   std::vector<Result<Change>> offer_all(std::span<const note::Note> notes, Now now);
+  // The same for what the own store holds: it was taken once, so no share refuses it.
+  std::vector<Result<Change>> recall(std::span<const note::Note> notes, Now now);
 
   // Time passed: starts and ends grants, keeps the highest wall time. Never fails.
   void advance(Now now);

@@ -156,8 +156,15 @@ std::string Evidence::State::held_back(const GrantRecord& record, Now now) const
 
 void Evidence::State::end(const GrantId& id, WallTime not_after, EndCause cause, Now now) {
   const auto held = grants.find(id);
-  floors.tombstones[id] = {not_after, store_clock.forget_at(not_after, now, kTombstoneKeep), cause,
-                           held == grants.end() ? IdentityKey{} : held->second.grant.device};
+  Tombstone ended{not_after, store_clock.forget_at(not_after, now, kTombstoneKeep), cause, {}};
+  if (held != grants.end()) {
+    const auto& grant = held->second.grant;
+    ended.device = grant.device;
+    shares.running_of_device.remove(grant.device);
+    shares.running_at_site.remove(grant.site.id);
+    shares.ended_of_device.add(grant.device);
+  }
+  floors.tombstones.emplace(id, ended);  // a grant ends once
   ++revision;
 }
 
@@ -190,7 +197,7 @@ void Evidence::State::prune(Now time) {
   const auto age = floors.clock.age;
   const auto now = clock(time);
   pruned = age;
-  const bool full = floors.tombstones.size() >= kMaxTombstones;
+  const bool full = shares.ended_of_device.total() >= kMaxTombstones;
   const auto count = floors.tombstones.size() + floors.claims.size() + floors.nodes.size();
   const auto forgotten = [&](const Tombstone& ended) {
     return ended.forget <= age || (full && ended.until + kLongOver <= now);
@@ -199,7 +206,12 @@ void Evidence::State::prune(Now time) {
     const auto ended = floors.tombstones.find(entry.first);
     return ended != floors.tombstones.end() && forgotten(ended->second);
   });
-  std::erase_if(floors.tombstones, [&](const auto& entry) { return forgotten(entry.second); });
+  std::erase_if(floors.tombstones, [&](const auto& entry) {
+    const auto& device = entry.second.device;
+    const bool gone = forgotten(entry.second);
+    if (gone && !device.is_zero()) shares.ended_of_device.remove(device);
+    return gone;
+  });
   std::erase_if(floors.claims, [&](const auto& entry) { return entry.second.forget <= age; });
   prune_nodes();
   if (floors.tombstones.size() + floors.claims.size() + floors.nodes.size() != count) ++revision;

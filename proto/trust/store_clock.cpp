@@ -1,15 +1,42 @@
 #include "proto/trust/store_clock.hpp"
 
 #include <algorithm>
+#include <array>
+
+#include "proto/trust/fields.hpp"
 
 namespace culvert::trust {
 namespace {
+
+constexpr std::array<std::string_view, 3> kAnchors = {"new", "none", "boot"};
 
 std::uint64_t seconds_of(Instant at) {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(0, at.nanoseconds) / 1'000'000'000);
 }
 
 }  // namespace
+
+std::string render(const StoredClock& clock) {
+  return format_time(clock.kept) + " " + std::to_string(clock.age.seconds) + " " +
+         clock.boot.hex() + " " + std::to_string(clock.boot_seconds) + " " +
+         std::string(kAnchors[static_cast<std::size_t>(clock.anchor)]);
+}
+
+std::optional<StoredClock> parse_stored_clock(std::string_view text) {
+  const auto words = split_words(text, 5);
+  if (words.empty()) return std::nullopt;
+  const auto kept = parse_time(words[0]);
+  const auto age = parse_number(words[1]);
+  const auto raw_boot = from_hex(words[2]);
+  const auto boot = raw_boot ? BootId::from(*raw_boot) : std::nullopt;
+  const auto boot_seconds = parse_number(words[3]);
+  const auto anchor = std::find(kAnchors.begin(), kAnchors.end(), words[4]);
+  if (!kept || !age || !boot || !boot_seconds || anchor == kAnchors.end()) {
+    return std::nullopt;
+  }
+  return StoredClock{*kept, StoreAge{*age}, *boot, *boot_seconds,
+                     static_cast<Anchor>(anchor - kAnchors.begin())};
+}
 
 void StoreClock::advance(Now now) {
   const auto boot_seconds = seconds_of(now.steady);

@@ -16,6 +16,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "proto/core/strong.hpp"
 #include "proto/core/time.hpp"
@@ -52,6 +54,10 @@ struct StoredClock {
   Anchor anchor = Anchor::kNew;
   friend bool operator==(const StoredClock&, const StoredClock&) = default;
 };
+
+// `<kept time> <age> <boot id> <CLOCK_BOOTTIME> <anchor: new, none or boot>`, as it is stored.
+std::string render(const StoredClock& clock);
+std::optional<StoredClock> parse_stored_clock(std::string_view text);
 
 class StoreClock {
  public:
