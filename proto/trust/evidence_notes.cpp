@@ -82,8 +82,7 @@ note::Note Evidence::known_lines(const note::Note& note) const {
 const note::Note* Evidence::revocation_of(const GrantId& id, const SiteId& site) const {
   RevokedId of{Revokes::kGrant, {}, site};
   std::copy(id.bytes.begin(), id.bytes.end(), of.subject.begin());
-  const auto found = state_->revocations.find(of);
-  return found == state_->revocations.end() ? nullptr : &found->second;
+  return state_->revocations.find(of);
 }
 
 bool Evidence::ended(const GrantId& id) const { return state_->floors.tombstones.count(id) != 0; }

@@ -123,12 +123,11 @@ Revoked Evidence::State::entry_of(const Revocation& revocation, const crypto::Pu
   return {until, store_clock.forget_at(until, now, margin), signer};
 }
 
-Evidence::State::Side Evidence::State::side_of(const crypto::PublicKey& signer,
-                                               const SiteId& site) const {
-  if (vendor && vendor->ever_listed(signer)) return Side::kVendor;
+RevokingSide Evidence::State::side_of(const crypto::PublicKey& signer, const SiteId& site) const {
+  if (vendor && vendor->ever_listed(signer)) return RevokingSide::kVendor;
   const auto found = sites.find(site);
   const bool customers = found != sites.end() && found->second.chain.ever_listed(signer);
-  return customers ? Side::kCustomer : Side::kDevice;
+  return customers ? RevokingSide::kCustomer : RevokingSide::kDevice;
 }
 
 // The site's share is each side's own, so that no customer can keep the vendor from revoking at the
@@ -152,9 +151,9 @@ Status Evidence::State::charge(const RevokedId& id, const Revoked& entry, Now no
     if (side_of(signer, id.site) == side) used += count;
   }
   if (used < most) return {};
-  const auto who = side == Side::kVendor     ? "the vendor's keys have "
-                   : side == Side::kCustomer ? "the site's keys have "
-                                             : "devices have ";
+  const auto who = side == RevokingSide::kVendor     ? "the vendor's keys have "
+                   : side == RevokingSide::kCustomer ? "the site's keys have "
+                                                     : "devices have ";
   return fail(ErrorCode::kExhausted,
               std::string("revocation: ") + who + std::to_string(most) + " that are not over " +
                   (id.site.is_zero() ? "and concern every site" : "at this site") +

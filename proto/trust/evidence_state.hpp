@@ -90,8 +90,7 @@ struct Evidence::State : Lookups {
   Result<Change> revoke_key(const Revocation& revocation, const note::Note& note);
   Status charge(const RevokedId& id, const Revoked& entry, Now now) const;
   Status charge_suspension(const crypto::PublicKey& key) const;
-  enum class Side { kVendor, kCustomer, kDevice };
-  Side side_of(const crypto::PublicKey& signer, const SiteId& site) const;
+  RevokingSide side_of(const crypto::PublicKey& signer, const SiteId& site) const;
   void enter(const RevokedId& id, const Revoked& entry);  // into floors.revoked and the shares
   void remember(const RevokedId& id, const Revoked& entry, const note::Note& note,
                 const SiteRecord* site);
@@ -102,7 +101,6 @@ struct Evidence::State : Lookups {
   std::optional<crypto::PublicKey> counting_signer(const Revocation& revocation,
                                                    const SiteRecord* site,
                                                    std::span<const note::KnownKey> by) const;
-
   // evidence_access.cpp: approvals and time
   Status grant_bears(const Grant& grant, const note::Note& note, WallTime now) const;
   Approval assess(const Grant& grant, const note::Note& note) const;

@@ -88,6 +88,9 @@ struct Claim {
   friend bool operator==(const Claim&, const Claim&) = default;
 };
 
+// Whose keys sign revocations at a site; each side has a share of its own there.
+enum class RevokingSide { kVendor, kCustomer, kDevice };
+
 // What a signed revocation ended: everywhere (zero site) or at one site.
 struct RevokedId {
   Revokes what = Revokes::kDevice;

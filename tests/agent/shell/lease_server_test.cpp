@@ -197,7 +197,7 @@ TEST_CASE("lease server: a signer with a full share of the folder keeps no other
   CHECK(kept < 50);
   const auto one = w.approved();
   REQUIRE(w.post(trust::kRevocationPath, note::render(w.end_of(one))));
-  w.pass(std::chrono::hours(11));  // what fills the share is over: there is room again
+  w.pass(std::chrono::hours(36));  // what fills the share is over: there is room again
   CHECK(w.post(trust::kRevocationPath, note::render(made_up(w))));
   CHECK(bytes_in(w.folder) < 1024);
 }
