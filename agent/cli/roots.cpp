@@ -269,6 +269,10 @@ Status root_show(const Common& common, const RootWork& work) {
   const auto desk = open_desk(work, work.kind);
   if (!desk) return fail_with(desk.error());
   const auto& root = desk->folder.root();
+  std::set<std::string> suspended;  // lines of the root
+  for (const auto& key : root.keys) {
+    if (desk->folder.suspended(key.key)) suspended.insert(trust::format_root_key(key));
+  }
   if (common.json) {
     print_json({{"name", root.name.str()},
                 {"epoch", root.epoch},
@@ -276,10 +280,18 @@ Status root_show(const Common& common, const RootWork& work) {
                 {"first", trust::format_hash(desk->folder.pin().view())},
                 {"expires", format_time(root.expires)},
                 {"text", desk->folder.root_note().text},
+                {"suspended", suspended},
                 {"warnings", warnings(root)}});
     return {};
   }
-  for (const auto& line : lines_of(desk->folder.root_note().text)) print(line);
+  for (const auto& line : lines_of(desk->folder.root_note().text)) {
+    constexpr std::string_view kKey = "key: ";
+    const bool ended = line.starts_with(kKey) && suspended.contains(line.substr(kKey.size()));
+    print(ended ? line + "  " + yellow("(suspended: never counts again)") : line);
+  }
+  if (!suspended.empty()) {
+    hint_next(command(work) + " remove-key takes suspended keys away, signed by the others");
+  }
   for (const auto& one : warnings(root)) hint("warning: " + one);
   return {};
 }
