@@ -1,9 +1,11 @@
 // What approvers do with their key: read and approve requests, end grants.
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "agent/cli/format.hpp"
 #include "agent/cli/options.hpp"
 #include "agent/cli/output.hpp"
+#include "agent/cli/root_folder.hpp"
 #include "agent/cli/session.hpp"
 #include "agent/cli/site_documents.hpp"
 #include "agent/cli/statement.hpp"
@@ -153,9 +155,17 @@ struct Carried {
   std::string refused;  // why the coordinator has it not
 };
 
+// What the coordinator lacks is remembered beside the key, so that `culvert site status` says so. A
+// vendor's folder may not know the site: then the file alone has it.
+void keep_beside(const std::string& key_file, Session& session, const note::Note& revocation) {
+  const auto folder = std::filesystem::absolute(key_file).parent_path();
+  auto held = RootFolder::open(folder, session.key().root, &session.key(), session.now());
+  if (held) (void)held->take(revocation, session.now());
+}
+
 // A file and the customer's lease server come first: neither needs the vendor.
-Result<Carried> carry(const Common& common, Session& session, const EndGrant& ending,
-                      const note::Note& revocation) {
+Result<Carried> carry(const Common& common, Session& session, const ByKey& by,
+                      const EndGrant& ending, const note::Note& revocation) {
   if (!ending.out.empty()) {
     const auto written = runtime::write_file_atomic(ending.out, view(note::render(revocation)));
     if (!written) return fail_with(written.error());
@@ -172,6 +182,7 @@ Result<Carried> carry(const Common& common, Session& session, const EndGrant& en
   out.coordinator = sent.has_value();
   if (sent) return out;
   out.refused = sent.error().message;
+  keep_beside(by.key_file, session, revocation);
   if (!ending.lease.empty() || !ending.out.empty()) return out;
   return fail_with(sent.error());
 }
@@ -208,7 +219,7 @@ Status end_grant(const Common& common, const ByKey& by, const EndGrant& ending) 
       trust::revoke_grant(*found, (*session)->evidence().vendor_id(), ending.reason,
                           (*session)->now().wall, {key.person.str(), key.key});
   if (!revocation) return fail_with(revocation.error());
-  const auto carried = carry(common, **session, ending, *revocation);
+  const auto carried = carry(common, **session, by, ending, *revocation);
   if (!carried) return fail_with(carried.error());
   if (common.json) {
     print_json({{ending.deny ? "denied" : "revoked", ending.grant},

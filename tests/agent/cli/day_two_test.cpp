@@ -473,6 +473,40 @@ TEST_CASE("vendor collect: two root persons sign the epoch that lists a new coor
   CHECK(place.open(RootKind::kVendor).evidence().places()->serial == before + 1);
 }
 
+TEST_CASE("root add-key: a refused signing leaves no draft; a draft that lists the key says so") {
+  Place place;
+  const auto dave = place.person("dave", "approvers", "vendor");
+  RootWork work;
+  work.kind = RootKind::kVendor;
+  work.folder = place.vendor.string();
+  work.subject = dave;
+  work.key = (place.vendor / "approver.key").string();  // signs no root
+  CHECK(refused([&] { return root_add_key(place.common, work); }).code == ErrorCode::kDenied);
+  CHECK_FALSE(fs::exists(place.vendor / "root.draft"));
+  work.key.clear();
+  done([&] { return root_add_key(place.common, work); });
+  const auto again = refused([&] { return root_add_key(place.common, work); }).message;
+  CHECK(again.find("root.draft lists this key already") != std::string::npos);
+  CHECK(again.find("next: culvert vendor root sign ") != std::string::npos);
+  work.key = (place.vendor / "root.key").string();
+  work.anew = true;
+  const auto out = json::parse(done([&] { return root_add_key(place.common, work); }));
+  CHECK(out["complete"] == true);
+  work.anew = false;
+  CHECK(refused([&] {
+          return root_add_key(place.common, work);
+        }).message.find("the root lists this key already") == 0);
+}
+
+TEST_CASE("policy renew: a key that signs no policy leaves no draft") {
+  Place place;
+  PolicyWork work;
+  work.folder = place.site.string();
+  work.key = place.key("enrolment.key");
+  CHECK(refused([&] { return policy_renew(place.common, work); }).code == ErrorCode::kDenied);
+  CHECK_FALSE(fs::exists(place.site / "policy.draft"));
+}
+
 TEST_CASE("revoke-node: at the approvers' threshold, through a file") {
   Place place;
   const auto erin = place.person("erin", "approvers");
