@@ -170,17 +170,20 @@ Status policy_renew(const Common& common, const PolicyWork& work) {
   const auto next = next_policy(*desk, work);
   if (!next) return fail_with(next.error());
   const auto file = draft_of(work);
-  if (auto room =
-          make_room(file, desk->folder.policy_note().text, work.anew, "culvert policy renew");
-      !room) {
-    return room;
-  }
   const note::Note draft{next->render(), {}};
   const auto found = check_policy(draft.text, policy_context(*desk));
   if (!found.errors.empty()) {
     return fail(ErrorCode::kInvalid,
                 "the policy in force cannot be renewed as it is: " + format(found.errors.front()) +
                     "; next: culvert policy edit");
+  }
+  if (desk->key) {
+    if (auto may = may_sign(*desk, draft.text, file); !may) return may;
+  }
+  if (auto room =
+          make_room(file, desk->folder.policy_note().text, work.anew, "culvert policy renew");
+      !room) {
+    return room;
   }
   if (auto written = write_draft(file, draft); !written) return written;
   if (!desk->key) {

@@ -8,6 +8,7 @@
 #include "agent/cli/public_line.hpp"
 #include "agent/cli/session.hpp"
 #include "agent/cli/signing.hpp"
+#include "proto/runtime/loop.hpp"
 #include "proto/trust/sign.hpp"
 
 namespace culvert::cli {
@@ -81,6 +82,11 @@ Result<std::vector<std::string>> what_ends(Desk& desk, const RootWork& work, con
 
 std::vector<std::string> warnings(const Root& next) {
   std::vector<std::string> out;
+  if (const auto now = runtime::read_clocks().wall; next.expires <= now) {
+    out.push_back("this root has expired at " + format_time(next.expires) + "; next: culvert " +
+                  (next.kind == trust::RootKind::kSite ? "site" : "vendor") +
+                  " root renew --key FILE --publish");
+  }
   for (const auto group : {Group::kRoot, Group::kApprovers}) {
     std::set<trust::Person> persons;
     for (const auto& key : next.keys) {
@@ -142,6 +148,9 @@ Status change(const Common& common, const RootWork& work, Edit edit) {
                     "; nothing was written; next: let keys that stay sign these anew first "
                     "(docs/operations/roots.md), or add --cut");
   }
+  if (desk->key) {
+    if (auto may = may_sign(*desk, next->render(), file); !may) return may;
+  }
   // The room for a new draft is made last: a change that is refused moves nothing.
   if (work.anew) {
     auto room = make_room(file, desk->folder.root_note().text, true, command(work));
@@ -179,9 +188,15 @@ Status add(Root& next, const RootWork& work, const Desk& desk) {
         (beside && key.group != line->group && key.person == line->person)) {
       continue;
     }
-    return fail(ErrorCode::kConflict, "the root lists this key already, in the group " +
-                                          std::string(trust::group_name(key.group)) + " for " +
-                                          key.person.str());
+    const auto as =
+        ", in the group " + std::string(trust::group_name(key.group)) + " for " + key.person.str();
+    if (desk.folder.root().lists(key.key)) {
+      return fail(ErrorCode::kConflict, "the root lists this key already" + as);
+    }
+    const auto file = draft_of(work).string();
+    return fail(ErrorCode::kConflict, "the draft " + file + " lists this key already" + as +
+                                          "; next: " + command(work) + " sign " + file +
+                                          " --key FILE, or --new, which begins another draft");
   }
   next.keys.push_back(*line);
   return {};
@@ -269,6 +284,10 @@ Status root_show(const Common& common, const RootWork& work) {
   const auto desk = open_desk(work, work.kind);
   if (!desk) return fail_with(desk.error());
   const auto& root = desk->folder.root();
+  std::set<std::string> suspended;  // lines of the root
+  for (const auto& key : root.keys) {
+    if (desk->folder.suspended(key.key)) suspended.insert(trust::format_root_key(key));
+  }
   if (common.json) {
     print_json({{"name", root.name.str()},
                 {"epoch", root.epoch},
@@ -276,10 +295,18 @@ Status root_show(const Common& common, const RootWork& work) {
                 {"first", trust::format_hash(desk->folder.pin().view())},
                 {"expires", format_time(root.expires)},
                 {"text", desk->folder.root_note().text},
+                {"suspended", suspended},
                 {"warnings", warnings(root)}});
     return {};
   }
-  for (const auto& line : lines_of(desk->folder.root_note().text)) print(line);
+  for (const auto& line : lines_of(desk->folder.root_note().text)) {
+    constexpr std::string_view kKey = "key: ";
+    const bool ended = line.starts_with(kKey) && suspended.contains(line.substr(kKey.size()));
+    print(ended ? line + "  " + yellow("(suspended: never counts again)") : line);
+  }
+  if (!suspended.empty()) {
+    hint_next(command(work) + " remove-key takes suspended keys away, signed by the others");
+  }
   for (const auto& one : warnings(root)) hint("warning: " + one);
   return {};
 }

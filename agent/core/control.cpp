@@ -198,6 +198,7 @@ void Core::Parts::publish(Now now) {
     log(LogLevel::kInfo, "admitted", "until " + format_time(self->expires));
   }
   is_admitted = self != nullptr;
+  if (self == nullptr) say_revoked();
   if (options.role != Role::kSite || self == nullptr) return;
   const trust::Policy* policy = evidence.policy(self->site.id);
   if (policy == nullptr) return;

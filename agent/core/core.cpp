@@ -221,6 +221,7 @@ void Core::pull_relay(Now now, ConnectionId id, std::size_t room, Bytes& out) {
 
 void Core::handle_relay_closed(Now now, ConnectionId id, const std::string& reason) {
   parts_->log(LogLevel::kWarning, "relay lost", reason);
+  parts_->relay_error = reason;
   parts_->relays.handle_closed(now, id, parts_->effects);
   parts_->access_dirty = true;  // peers may get another home
   parts_->settle(now);

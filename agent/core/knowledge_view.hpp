@@ -20,6 +20,13 @@ struct EndView {     // of what this node has and what ends, soonest first
   std::string text;            // with the next step
 };
 
+struct RevokedView {  // that this node itself has ended, for ever
+  std::string what;   // node, device; token: the one that enrolled it
+  std::string reason;
+  WallTime when;
+  std::string text;  // in one line, with the next step
+};
+
 struct DocumentsView {  // of the folder of documents
   std::size_t files = 0;
   std::size_t notes = 0;                                 // that are known here

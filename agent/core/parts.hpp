@@ -90,6 +90,8 @@ struct Core::Parts {
   trust::SiteState state_now() const;
   void say_state(Now now);
   bool may_say_state() const;
+  std::optional<RevokedView> revoked_self() const;  // renew.cpp, as say_revoked()
+  void say_revoked();
   // commands.cpp
   void on_site_info(Now now, const RequestOptions& options, Done<RequestView> done,
                     const Result<control::Reply>& reply);
@@ -122,7 +124,7 @@ struct Core::Parts {
   Effects effects;
   ConnectionId last_connection = 0, control_connection = 0;
   std::unique_ptr<control::Client> client;
-  std::string control_url, control_error;
+  std::string control_url, control_error, relay_error;
   std::map<control::RequestId, std::function<void(Now, const Result<control::Reply>&)>> asked;
   std::vector<note::Note> learned;  // until Synced
   std::deque<note::Note> unverified;
@@ -161,10 +163,10 @@ struct Core::Parts {
   bool state_dirty = true;      // it may have changed
   Due due;
   bool stopping = false;
-  std::uint64_t stored_revision = 0;
+  std::uint64_t stored_revision = 0, revoked_looked = ~0ULL;  // revisions of the evidence's floors
   bool access_dirty = true, store_ok = true, notes_dirty = false, is_admitted = false;
   bool clock_said = false, audit_said = false, broken_said = false, control_was_said = false,
-       relays_refused = false, fork_said = false;
+       relays_refused = false, fork_said = false, revoked_said = false;
 };
 
 }  // namespace culvert::agent

@@ -146,8 +146,16 @@ StatusView Core::status(Now now) const {
   view.coordinator_connected = p.client && p.client->connected();
   view.coordinator_error = p.control_error;
   view.admitted = p.evidence.node(p.keys.identity.public_key(), now) != nullptr;
+  if (!view.admitted) view.revoked = p.revoked_self();
   view.home_relay = p.relays.home();
   view.relay_connected = !view.home_relay.empty();
+  if (!view.relay_connected) view.relay_error = p.relay_error;
+  if (!view.relay_connected && p.relays_refused) {
+    view.relay_error =
+        "the site's policy names its relays, and the coordinator offers none of them; next: the "
+        "vendor lists them in the coordinator's configuration, or the customer mends the relay: "
+        "lines";
+  }
   view.locked = p.evidence.locked();
   view.forked = p.evidence.forked();
   view.clock_ok = !p.evidence.clock_went_back(now);

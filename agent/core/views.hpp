@@ -81,11 +81,11 @@ struct StatusView {
   IpAddress address;
   std::string coordinator;  // its URL
   bool coordinator_connected = false;
-  std::string coordinator_error;  // the last one, empty when connected
-  bool admitted = false;          // the node statement is in force
-  std::string home_relay;
-  bool relay_connected = false;
-  bool locked = false;
+  std::string coordinator_error;        // the last one, empty when connected
+  bool admitted = false;                // the node statement is in force
+  std::optional<RevokedView> revoked;   // nothing: no revocation of this node is known here
+  std::string home_relay, relay_error;  // the last error, empty when connected
+  bool relay_connected = false, locked = false;
   bool forked = false;  // a root has two texts for its newest epoch: nothing new is granted
   bool clock_ok = true;
   bool audit_ok = true;

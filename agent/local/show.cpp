@@ -51,6 +51,18 @@ json show(const agent::DocumentsView& documents) {
   return {{"files", documents.files}, {"notes", documents.notes}, {"bad", std::move(bad)}};
 }
 
+namespace {
+
+json revoked_or_null(const std::optional<agent::RevokedView>& revoked) {
+  if (!revoked) return {};
+  return {{"what", revoked->what},
+          {"reason", revoked->reason},
+          {"when", format_time(revoked->when)},
+          {"text", revoked->text}};
+}
+
+}  // namespace
+
 json show(const agent::StatusView& status) {
   auto peers = json::array();
   for (const auto& peer : status.peers) peers.push_back(show(peer));
@@ -72,7 +84,9 @@ json show(const agent::StatusView& status) {
           {"coordinator_connected", status.coordinator_connected},
           {"coordinator_error", status.coordinator_error},
           {"admitted", status.admitted},
+          {"revoked", revoked_or_null(status.revoked)},
           {"home_relay", status.home_relay},
+          {"relay_error", status.relay_error},
           {"relay_connected", status.relay_connected},
           {"locked", status.locked},
           {"forked", status.forked},

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "coordinator/core/impl.hpp"
+#include "proto/trust/freeze.hpp"
 
 namespace culvert::coordinator {
 namespace {
@@ -283,6 +284,9 @@ Result<control::Message> Core::Impl::prove(ConnectionId id, const control::Prove
   const auto signed_text = control::proof_message(connection.channel.handshake_hash());
   if (!crypto::verify(prove.key, signed_text, prove.signature)) {
     return fail(ErrorCode::kUnverified, "the signature is not this key's for this connection");
+  }
+  if (trust::is_suspended(ledger_.evidence().floors(), prove.key)) {
+    return fail(ErrorCode::kDenied, "that key was suspended and never counts again");
   }
   connection.proven.push_back(prove.key);
   if (!sight(connection).any()) {

@@ -58,6 +58,7 @@ trust::Root root(trust::RootKind kind, const std::vector<std::string>& approvers
   trust::Root out;
   out.kind = kind;
   out.name = trust::Fqdn::parse("acme.example").value();
+  out.expires = kNow + std::chrono::hours{24};
   for (const auto& one : approvers) {
     out.keys.push_back(
         {trust::Group::kApprovers, person(one), crypto::SigningKey::generate(rng).public_key()});
@@ -85,6 +86,20 @@ TEST_CASE("policy check: a good policy has neither errors nor warnings") {
   const auto found = check_policy(text_of(kLines), around.context);
   CHECK(all_of(found.errors).empty());
   CHECK(all_of(found.warnings).empty());
+}
+
+TEST_CASE("policy check: what has expired is said with the next command") {
+  Surroundings around;
+  around.context.now = kNow + std::chrono::hours{100 * 24};
+  around.context.current_text = text_of(kLines);  // the policy in force itself: no draft of it
+  const auto found = check_policy(text_of(kLines), around.context);
+  CHECK(all_of(found.errors).empty());
+  const auto said = all_of(found.warnings);
+  CHECK(said.find("line 7: expires: this policy has expired; next: culvert policy renew --key") !=
+        std::string::npos);
+  CHECK(said.find("the root of the site has expired") != std::string::npos);
+  CHECK(said.find("culvert site root renew --key FILE --publish") != std::string::npos);
+  CHECK(said.find("the root of the vendor has expired") != std::string::npos);
 }
 
 TEST_CASE("policy check: each error names its line and its cause") {

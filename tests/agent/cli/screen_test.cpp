@@ -205,6 +205,27 @@ TEST_CASE("cli status: what ends soon, a bad document and a missing lease are no
   CHECK(shown().find("all is well") == std::string::npos);
 }
 
+TEST_CASE("cli status: a revoked node and a relay that is refused") {
+  auto status = healthy();
+  status["revoked"] = nullptr;
+  status["relay_error"] = "";
+  const auto shown = [&] {
+    return in_one_line(status_screen(status, json::object(), json::object(), kNow, 0));
+  };
+  CHECK(shown().find("all is well") != std::string::npos);
+  status["relay_connected"] = false;
+  CHECK(shown().find("relay not connected (needed once there is a peer)") != std::string::npos);
+  status["relay_error"] = "the address 10.0.0.1 is refused; next: say so";
+  CHECK(shown().find("no relay: the address 10.0.0.1 is refused; next: say so") !=
+        std::string::npos);
+  CHECK(shown().find("needed once") == std::string::npos);
+  status["admitted"] = false;
+  status["revoked"] = {{"what", "device"}, {"text", "this laptop was revoked (stolen)"}};
+  CHECK(shown().find("this laptop was revoked (stolen)") != std::string::npos);
+  CHECK(shown().find("admitted no: revoked") != std::string::npos);
+  CHECK(shown().find("not admitted yet") == std::string::npos);
+}
+
 TEST_CASE("cli status: requests that are decided are not waited for") {
   const auto text = plain(status_screen(healthy(), json::object(), requests("DENIED"), kNow, 0));
   CHECK(text.find("REQUESTED") == std::string::npos);

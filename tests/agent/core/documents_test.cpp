@@ -300,7 +300,7 @@ TEST_CASE("ends: a policy that ends soon is logged once for each threshold, and 
   CHECK(ends.front().warning == 1);
   w.run(hours(10));
   CHECK(w.logged("ends soon", "the site's policy") == 2);
-  CHECK(w.logged("ends soon", "has ended") == 1);
+  CHECK(w.logged("ends soon", "has expired") == 1);
   ends = w.site.core->status(w.now).ends;
   CHECK(ends.front().warning == 0);
   // It warns and alarms, and ends nothing while there is no break-glass.
