@@ -187,10 +187,29 @@ Result<Carried> carry(const Common& common, Session& session, const ByKey& by,
   return fail_with(sent.error());
 }
 
+// A verified revocation that the coordinator has already.
+std::optional<Error> revoked_already(Session& session, const std::string& grant) {
+  const auto listed = session.list(control::ListWhat::kStates);
+  if (!listed) return std::nullopt;
+  for (const auto& entry : *listed) {
+    const auto note = note::parse(entry.note);
+    const auto ended = note ? trust::Revocation::parse(note->text) : fail_with(note.error());
+    if (!ended || ended->what != trust::Revokes::kGrant || ended->grant.str() != grant) continue;
+    if (!session.evidence().offer(*note, session.now())) continue;
+    return Error{ErrorCode::kConflict, "the grant " + grant + " is already revoked (" +
+                                           ended->reason + ", " + format_time(ended->issued) +
+                                           "): nothing more has to be done"};
+  }
+  return std::nullopt;
+}
+
 // The grant to end. Without the coordinator its text must be named, and the end must go elsewhere.
 Result<trust::Grant> grant_to_end(Session& session, const ByKey& by, const EndGrant& ending) {
   if (!ending.note.empty()) return read_grant(ending.note, ending.grant);
   auto found = find_grant(session, ending.grant);
+  if (!found && found.error().code == ErrorCode::kNotFound) {
+    if (const auto already = revoked_already(session, ending.grant)) return fail_with(*already);
+  }
   if (found || (found.error().code != ErrorCode::kTimeout &&
                 found.error().code != ErrorCode::kUnavailable)) {
     return found;

@@ -80,10 +80,11 @@ void add_approvals(CLI::App& app, Parsed& p) {
   auto* audit =
       app.add_subcommand("audit", "the audit log of this agent, or with --key the coordinator's");
   add_key(audit, p, false);
-  audit->add_option("--site", p.audit.site, "only that site's (with --key)");
+  audit->add_option("--site", p.audit.site,
+                    "only that site's (with --key; default: a customer key's own site)");
   audit
       ->add_option("--limit", p.audit.limit,
-                   "so many entries, rounded up to a page, the newest first (with --key)")
+                   "at most so many entries, the newest first (with --key)")
       ->check(CLI::Range(1, 100'000));
   audit->add_option("--before", p.audit.before, "older than a page before ended (with --key)");
   on_run(

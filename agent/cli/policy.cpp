@@ -229,7 +229,13 @@ Status policy_check(const Common& common, const PolicyWork& work) {
                                          ", the first: " + format(found.errors.front()));
   }
   if (!common.json) {
-    print(green("good") + ", with " + std::to_string(found.warnings.size()) + " warnings");
+    print(green("good") + ", with " + std::to_string(found.warnings.size()) +
+          (found.warnings.size() == 1 ? " warning" : " warnings"));
+    if (desk->folder.policy_note().text == draft->text) {
+      hint_next("this policy is complete and in force in this folder: culvert publish " +
+                file.string() + " --key FILE hands it in");
+      return {};
+    }
     hint_next("culvert policy diff " + file.string() + ", then culvert policy sign " +
               file.string() + " --key FILE");
   }

@@ -23,6 +23,10 @@ constexpr std::chrono::hours kRootLife{365 * 24};
 constexpr std::chrono::hours kLongestRoot{3660 * 24};
 constexpr const char* kDraft = "root.draft";
 
+constexpr const char* kGroups =
+    "a site's root has root, approvers, enrolment and lease; a vendor's root, approvers, "
+    "device-admission, directory, lease and ticket";
+
 std::string command(const RootWork& work) {
   return work.kind == trust::RootKind::kSite ? "culvert site root" : "culvert vendor root";
 }
@@ -207,7 +211,7 @@ Status remove(Root& next, const RootWork& work, const Desk&) {
   const auto key = person ? std::nullopt : read_public_key(work.subject);
   const auto group = work.group.empty() ? std::nullopt : trust::parse_group(work.group);
   if (!work.group.empty() && !group) {
-    return fail(ErrorCode::kInvalid, "--group: there is no group " + work.group);
+    return fail(ErrorCode::kInvalid, "--group: there is no group " + work.group + ": " + kGroups);
   }
   if (!person && !key) {
     return fail(ErrorCode::kInvalid,
@@ -230,9 +234,10 @@ Status remove(Root& next, const RootWork& work, const Desk&) {
   const auto short_of = [&](Group which, std::uint32_t threshold) {
     return fail(ErrorCode::kInvalid,
                 "the group " + std::string(trust::group_name(which)) + " would have " +
-                    std::to_string(left(which)) + " persons for a threshold of " +
-                    std::to_string(threshold) + "; next: add a key first, or " + command(work) +
-                    " threshold " + std::string(trust::group_name(which)) + " N");
+                    std::to_string(left(which)) + (left(which) == 1 ? " person" : " persons") +
+                    " for a threshold of " + std::to_string(threshold) +
+                    "; next: add a key first, or " + command(work) + " threshold " +
+                    std::string(trust::group_name(which)) + " N");
   };
   if (left(Group::kRoot) < next.root_threshold) return short_of(Group::kRoot, next.root_threshold);
   if (next.kind == trust::RootKind::kSite && left(Group::kApprovers) < next.approver_threshold) {
@@ -263,10 +268,11 @@ Status set_threshold(Root& next, const RootWork& work, const Desk&) {
     if (key.group == group) persons.insert(key.person);
   }
   if (work.what == "vendor" || count <= persons.size()) return {};
-  return fail(ErrorCode::kInvalid, "the group " + work.what + " has " +
-                                       std::to_string(persons.size()) + " persons, fewer than " +
-                                       std::to_string(count) + "; next: " + command(work) +
-                                       " add-key --group " + work.what);
+  return fail(ErrorCode::kInvalid,
+              "the group " + work.what + " has " + std::to_string(persons.size()) +
+                  (persons.size() == 1 ? " person" : " persons") + ", fewer than " +
+                  std::to_string(count) + "; next: " + command(work) + " add-key --group " +
+                  work.what);
 }
 
 Status set_policy_by(Root& next, const RootWork& work, const Desk&) {

@@ -129,7 +129,11 @@ void say_refusals(const Common& common, std::uint64_t before) {
 }  // namespace
 
 int agent_run(const Common& common, const RunCommand& command) {
-  if (command.words.empty()) return finish(common, fail(ErrorCode::kInvalid, "nothing to run"));
+  if (command.words.empty()) {
+    return finish(common, fail(ErrorCode::kInvalid,
+                               "nothing to run; next: culvert run -- COMMAND, such as culvert run "
+                               "-- curl https://NAME/"));
+  }
   const auto proxy = call(common, "proxy-info");
   if (!proxy) return finish_call(common, Status(fail_with(proxy.error())));
   const auto ca = call(common, "ca");

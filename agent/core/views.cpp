@@ -47,6 +47,8 @@ RequestView Core::Parts::view_of(Now now, const trust::GrantId& id, const note::
   const trust::RequestState state = evidence.state(id, now);
   if (evidence.grant(id) != nullptr) {
     view.state = describe(state);
+    view.vendor_missing = state.vendor_missing;
+    view.customer_missing = state.customer_missing;
     if (state.phase != trust::RequestPhase::kApproved &&
         state.phase != trust::RequestPhase::kPending)
       view.claim_by.reset();
@@ -86,6 +88,7 @@ ServiceView Core::Parts::view_of(Now now, const Right& right) const {
   view.grant = right.live.grant.id.str();
   view.ends = right.live.ends;
   if (!right.live.standing && !right.live.claimed) view.claim_by = right.live.grant.claim_by;
+  if (view.claim_by) view.duration = right.live.grant.duration;
   view.issuer = right.issuer;
   view.stopped = has_stopped(right.other.wireguard);
   const bool relayed = !relays.home_for(right.other.relay).empty();

@@ -35,10 +35,11 @@ struct RequestView {  // one grant note, from its request to its end
   std::string service;
   std::string reason;
   std::string state;  // PENDING (vendor, customer), APPROVED, ACTIVE, EXPIRED, REVOKED, DENIED, …
-  std::optional<WallTime> ends;      // unclaimed: the latest end
-  std::optional<WallTime> claim_by;  // unclaimed: when the grant ends unused
-  std::chrono::seconds duration{};   // how long the grant lasts from its first use
-  std::string note;                  // the signed text
+  std::size_t vendor_missing = 0, customer_missing = 0;  // approvals, while they are known
+  std::optional<WallTime> ends;                          // unclaimed: the latest end
+  std::optional<WallTime> claim_by;                      // unclaimed: when the grant ends unused
+  std::chrono::seconds duration{};  // how long the grant lasts from its first use
+  std::string note;                 // the signed text
 };
 
 // A service that this agent may use now (laptop), or publishes (site agent).
@@ -51,6 +52,7 @@ struct ServiceView {
   std::string grant;
   std::optional<WallTime> ends;      // unclaimed: the latest end
   std::optional<WallTime> claim_by;  // unclaimed: when the grant ends unused
+  std::chrono::seconds duration{};   // unclaimed: how long it lasts from its first use
   Bytes issuer;          // certificate (DER) of its publisher's server issuer, for protocol tls
   bool ready = false;    // there is a way to its publisher: a relay, or a direct path
   bool stopped = false;  // the publisher's agent said that it stops, and has not come back
@@ -68,8 +70,7 @@ struct PeerView {
   std::optional<Duration> latency;
   std::optional<Duration> handshake_age;
   bool stopped = false;  // its agent said that it stops, and has not come back
-  std::uint64_t bytes_in = 0;
-  std::uint64_t bytes_out = 0;
+  std::uint64_t bytes_in = 0, bytes_out = 0;
 };
 
 struct StatusView {
@@ -90,8 +91,7 @@ struct StatusView {
   bool clock_ok = true;
   bool audit_ok = true;
   bool lease_fresh = false;  // of the agent's site; on a laptop: of every site in use
-  std::uint64_t root_epoch = 0;
-  std::uint64_t policy_serial = 0;
+  std::uint64_t root_epoch = 0, policy_serial = 0;
   std::size_t live_grants = 0;
   std::uint64_t refused_packets = 0;
   std::string lease_error;  // of the customer's lease server; empty: none, or none is asked

@@ -1,5 +1,7 @@
 #include "agent/local/show.hpp"
 
+#include <algorithm>
+#include <cctype>
 #include <nlohmann/json.hpp>
 
 namespace culvert::local {
@@ -122,12 +124,20 @@ json show(const agent::ServiceView& service) {
           {"grant", service.grant},
           {"ends", time_or_null(service.ends)},
           {"claim_by", time_or_null(service.claim_by)},
+          {"seconds", service.duration.count()},
           {"ready", service.ready},
           {"stopped", service.stopped}};
 }
 
 json show(const agent::RequestView& request) {
-  return {{"grant", request.grant},
+  auto phase = request.state.substr(0, request.state.find(' '));
+  std::transform(phase.begin(), phase.end(), phase.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const bool counted = phase == "pending" && request.state != "PENDING";
+  return {{"phase", std::move(phase)},
+          {"vendor_missing", counted ? json(request.vendor_missing) : json()},
+          {"customer_missing", counted ? json(request.customer_missing) : json()},
+          {"grant", request.grant},
           {"site", request.site},
           {"requester", request.requester},
           {"service", request.service},

@@ -15,6 +15,16 @@ std::vector<trust::Person> added(const std::vector<trust::Person>& before,
   return out;
 }
 
+// Of a verified revocation: what it ends, as its text says it, and why.
+std::string ended_by(const note::Note& note) {
+  constexpr std::string_view kField = "\nrevokes: ";
+  const auto revocation = trust::Revocation::parse(note.text);
+  const auto at = note.text.find(kField);
+  if (!revocation || at == std::string::npos) return {};
+  const auto begin = at + kField.size();
+  return note.text.substr(begin, note.text.find('\n', begin) - begin) + ": " + revocation->reason;
+}
+
 bool unanswered(trust::RequestPhase phase) {
   return phase == trust::RequestPhase::kPending || phase == trust::RequestPhase::kInvalid;
 }
@@ -222,8 +232,19 @@ void Core::Impl::journal_change(Now now, const Connection& connection, const tru
     const auto phase = grant ? trust::phase_name(evidence.state(grant->id, now).phase) : "revoked";
     const auto ends = note ? trust::Revocation::parse(note->text)
                            : Result<trust::Revocation>(trust::Revocation{});
-    journal(now, audit::Kind::kRevocation, signer, subject, phase, "",
-            ends ? site_of(*ends) : std::string());
+    const auto site = ends ? site_of(*ends) : std::string();
+    if (subject != nullptr) {
+      return journal(now, audit::Kind::kRevocation, signer, subject, phase, "", site);
+    }
+    audit::Entry entry;
+    entry.at = now.wall;
+    entry.kind = audit::Kind::kRevocation;
+    entry.who = signer;
+    entry.site = site;
+    entry.outcome = phase;
+    if (note) entry.detail = ended_by(*note);
+    if (change.identity) entry.device = crypto::format_ed25519(*change.identity);
+    ledger_.journal(std::move(entry));
     return;
   }
   if (change.kind == trust::ChangeKind::kNode && change.identity) {

@@ -57,6 +57,8 @@ def requests_as_json(day):
     row = [row for row in rows if row["grant"] == grant][0]
     day.check("requests --key as JSON", row["verified"] and row["requester"] == "alice@vendor.example" and
               row["service"] == DB and row["state"].startswith("PENDING"), row)
+    own = [one for one in json.loads(day.mesh.alice("--json", "requests"))["requests"] if one["grant"] == grant][0]
+    day.check("a laptop's requests --json have a phase", own["phase"] == "pending", own)
     out = json.loads(day.culvert("--json", "approve", row["hash"], *key))
     day.check("approve as JSON", out["approved"] == grant and out["by"] == "bob@acme.example", out)
     out = json.loads(day.culvert("--json", "deny", grant, *key))
@@ -153,6 +155,7 @@ def revoke_alone(day):
     day.mesh.until_dark(API)
     lacks = json.loads(day.culvert("--json", "site", "status", "--key", key))["coordinator_lacks"]
     day.check("handed in: it is not behind any more", lacks == [], lacks)
+    day.refused("a second revoke", "already revoked", "revoke", grant["grant"], "--key", key)
     day.mesh.grant()
 
 
@@ -226,6 +229,19 @@ def end_token_and_key(day):
                 "requests", "--key", gone)
 
 
+def read_audit(day):
+    """The customer's key needs no --site; rows of what ended say what it was; the newest first."""
+    key = ["--key", day.stage.path("site/enrolment.key")]
+    entries = json.loads(day.culvert("--json", "audit", *key))["entries"]
+    times = [one["at"] for one in entries]
+    day.check("audit: newest first", times == sorted(times, reverse=True), times)
+    ended = [one["detail"] for one in entries if one["kind"] == "revocation"]
+    for word in ("node ed25519:", "enrolment sha256:"):
+        day.check("audit: a revocation says what it ended: " + word, any(word in one for one in ended), ended)
+    few = json.loads(day.culvert("--json", "audit", *key, "--limit", "3"))["entries"]
+    day.check("audit --limit 3: three entries, the newest", few == entries[:3], few)
+
+
 def end_laptop(day):
     """Names that nobody has are refused; a person's laptop ends only where its admission verifies."""
     key = ["--key", day.stage.path("vendor/admission.key")]
@@ -265,6 +281,7 @@ def play(stage, check):
     end_node(day)
     end_token_and_key(day)
     end_laptop(day)
+    read_audit(day)
     shown = json.loads(day.culvert("--json", "policy", "show", "--dir", stage.path("site")))
     check("the folder has the policy in force", shown["serial"] == 5 and shown["vouched"], shown)
     check("its root is epoch 3", re.search("epoch: 3", day.culvert("site", "root", "show", "--dir", stage.path("site"))))

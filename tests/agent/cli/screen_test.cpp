@@ -102,6 +102,13 @@ TEST_CASE("cli fields: latency, bytes, ages, time left") {
   CHECK(time_left(row, kNow) == "14m58s");
   CHECK(time_left({{"ends", "2026-11-22T08:00:00Z"}}, kNow) == "0s");
   CHECK(time_left({{"ends", json()}}, kNow) == "-");
+  json unused = {{"ends", "2026-11-22T13:15:00Z"},
+                 {"claim_by", "2026-11-22T13:00:00Z"},
+                 {"seconds", 900},
+                 {"state", "APPROVED"}};
+  CHECK(time_left(unused, kNow) == "unused: use it within 4h (by 2026-11-22T13:00:00Z), then 15m");
+  unused["state"] = "PENDING (vendor 1 missing, customer 0 missing)";
+  CHECK(time_left(unused, kNow) == "4h15m");
   CHECK(size_of({{"x", 1023}}, "x") == "1023 B");
   CHECK(size_of({{"x", 2584}}, "x") == "2.5 KiB");
   CHECK(size_of({{"x", 5'000'000'000}}, "x") == "4.7 GiB");
