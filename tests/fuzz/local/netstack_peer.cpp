@@ -106,6 +106,7 @@ void Peer::take(ByteView packet) {
     remote->stack_port = segment.from;
     remote->answered = true;
   } else if (remote->answered && !remote->reset) {
+    remote->acknowledged = segment.ack - remote->isn - 1;
     take_data(*remote, segment);
   }
 }
@@ -173,6 +174,7 @@ bool Peer::complete(const Remote& remote) {
 // All that the peer has sent, once more, and all that it has got; the window is wide open.
 void Peer::say_all(Remote& remote) {
   auto ack = remote.segment(kAck);
+  ack.seq = remote.isn + 1 + remote.acknowledged;  // further ahead it may be outside the window
   ack.options = {1, 1, 1, 1};
   deliver(remote, ack);
   for (std::uint32_t at = remote.delivered; at < remote.sent && !remote.fin_sent;) {
