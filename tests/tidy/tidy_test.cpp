@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t kHeaderLines = 120;
-constexpr std::size_t kBagLines = 170;
+constexpr std::size_t kBagLines = 175;
 constexpr std::size_t kSourceLines = 500;
 constexpr std::size_t kFunctionLines = 70;
 constexpr std::size_t kMainLines = 100;
