@@ -64,6 +64,8 @@ int parse_and_run(int argc, char** argv) {
   bool status_json = false;
   auto* status = app.add_subcommand("status", "what is served, and what is missing");
   status->add_flag("--json", status_json, "one JSON object");
+  bool json = false;
+  app.add_flag("--json", json, "print JSON: status, audit");
 
   auto* man = app.add_subcommand("man", "print the manual page");
   std::string shell;
@@ -80,8 +82,9 @@ int parse_and_run(int argc, char** argv) {
   if (init->parsed()) return run_init(common, urls);
   if (vendor_add->parsed()) return run_vendor_add(common, vendor_file);
   if (site_add->parsed()) return run_site_add(common, site_files);
+  audit.json = audit.json || json;
   if (audit_command->parsed()) return run_audit(common, audit);
-  if (status->parsed()) return run_status(common, status_json);
+  if (status->parsed()) return run_status(common, json || status_json);
   return run_coordinator(common);
 }
 

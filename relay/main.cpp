@@ -1,5 +1,6 @@
 // culvert-relay: the command line; relay/shell/serve.hpp is the program.
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <iostream>
 
 #include "proto/cli/completion.hpp"
@@ -35,7 +36,8 @@ int run(int argc, char** argv) {
   app.add_option("--state", state, "folder for the key and the certificate")->type_name("DIR");
   auto* describe = app.add_subcommand("describe", "print this relay's entry for the coordinator");
   describe->add_option("--host", host, "name or address that clients connect to");
-  bool policy_line = false;
+  bool policy_line = false, create = false;
+  describe->add_flag("--create", create, "make the key in the default folder where there is none");
   describe->add_flag("--policy-line", policy_line, "print the line for a site's policy instead");
   auto* man = app.add_subcommand("man", "print the manual page");
   std::string shell;
@@ -54,6 +56,15 @@ int run(int argc, char** argv) {
   if (!state.empty()) settings->state = state;
   if (!host.empty()) settings->host = host;
   runtime::log::set_level(settings->log_level);
+  const bool unnamed = config.empty() && settings->state == relay::default_state();
+  if (*describe && unnamed && !create && !std::filesystem::exists(settings->state + "/relay.key")) {
+    return fail_line({ErrorCode::kNotFound,
+                      "no relay has a key in " + settings->state +
+                          ", so there is nothing to describe; next: name the relay's "
+                          "configuration (--config FILE) or folder (--state DIR), run the relay "
+                          "once, or make the key now with --create"},
+                     kFailed);
+  }
   crypto::SystemRng rng;
   auto identity = relay::load_identity(*settings, rng, runtime::Loop().now().wall);
   if (!identity) return fail_line(identity.error(), cli::kExitFailed);

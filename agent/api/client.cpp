@@ -19,10 +19,11 @@ Result<nlohmann::json, CallError> call(const std::filesystem::path& state_direct
   const auto answer =
       client.Post("/v1/" + command, {{"Host", "localhost"}}, arguments.dump(), "application/json");
   if (!answer && answer.error() == httplib::Error::Connection) {
-    return fail_with(CallError{
-        true,
-        {ErrorCode::kUnavailable, "no agent is running with its state in " +
-                                      state_directory.string() + ": start it with `culvert up`"}});
+    return fail_with(
+        CallError{true,
+                  {ErrorCode::kUnavailable,
+                   "no agent is running with its state in " + state_directory.string() +
+                       ": start it with `culvert up`, or name its folder with --state DIR"}});
   }
   if (!answer) {
     return fail_with(CallError{false, {ErrorCode::kTimeout, "the agent does not answer"}});

@@ -1,5 +1,7 @@
 #include "agent/api/show.hpp"
 
+#include <algorithm>
+#include <cctype>
 #include <nlohmann/json.hpp>
 
 namespace culvert::api {
@@ -51,6 +53,18 @@ json show(const agent::DocumentsView& documents) {
   return {{"files", documents.files}, {"notes", documents.notes}, {"bad", std::move(bad)}};
 }
 
+namespace {
+
+json revoked_or_null(const std::optional<agent::RevokedView>& revoked) {
+  if (!revoked) return {};
+  return {{"what", revoked->what},
+          {"reason", revoked->reason},
+          {"when", format_time(revoked->when)},
+          {"text", revoked->text}};
+}
+
+}  // namespace
+
 json show(const agent::StatusView& status) {
   auto peers = json::array();
   for (const auto& peer : status.peers) peers.push_back(show(peer));
@@ -72,7 +86,9 @@ json show(const agent::StatusView& status) {
           {"coordinator_connected", status.coordinator_connected},
           {"coordinator_error", status.coordinator_error},
           {"admitted", status.admitted},
+          {"revoked", revoked_or_null(status.revoked)},
           {"home_relay", status.home_relay},
+          {"relay_error", status.relay_error},
           {"relay_connected", status.relay_connected},
           {"locked", status.locked},
           {"forked", status.forked},
@@ -108,12 +124,20 @@ json show(const agent::ServiceView& service) {
           {"grant", service.grant},
           {"ends", time_or_null(service.ends)},
           {"claim_by", time_or_null(service.claim_by)},
+          {"seconds", service.duration.count()},
           {"ready", service.ready},
           {"stopped", service.stopped}};
 }
 
 json show(const agent::RequestView& request) {
-  return {{"grant", request.grant},
+  auto phase = request.state.substr(0, request.state.find(' '));
+  std::transform(phase.begin(), phase.end(), phase.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const bool counted = phase == "pending" && request.state != "PENDING";
+  return {{"phase", std::move(phase)},
+          {"vendor_missing", counted ? json(request.vendor_missing) : json()},
+          {"customer_missing", counted ? json(request.customer_missing) : json()},
+          {"grant", request.grant},
           {"site", request.site},
           {"requester", request.requester},
           {"service", request.service},

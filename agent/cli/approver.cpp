@@ -1,9 +1,11 @@
 // What approvers do with their key: read and approve requests, end grants.
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "agent/api/show.hpp"
+#include "agent/cli/format.hpp"
 #include "agent/cli/options.hpp"
 #include "agent/cli/output.hpp"
+#include "agent/cli/root_folder.hpp"
 #include "agent/cli/session.hpp"
 #include "agent/cli/site_documents.hpp"
 #include "agent/cli/statement.hpp"
@@ -62,16 +64,40 @@ Result<trust::Grant> read_grant(const std::string& path, const std::string& want
   return grant;
 }
 
+// For programs: the text stands there only when it verifies.
+nlohmann::json row_of(const Shown& shown, const Status& checked) {
+  nlohmann::json row = {
+      {"grant", shown.grant.id.str()}, {"state", shown.state}, {"verified", checked.has_value()}};
+  if (!checked) {
+    row["why"] = checked.error().message;
+    return row;
+  }
+  row["hash"] = text_hash(shown.note);
+  row["requester"] = shown.grant.requester.str();
+  row["service"] = shown.grant.service.str();
+  row["site"] = shown.grant.site.name.str();
+  row["reason"] = shown.grant.reason;
+  row["seconds"] = shown.grant.duration.count();
+  row["claim_by"] = format_time(shown.grant.claim_by);
+  row["text"] = shown.note.text;
+  return row;
+}
+
 }  // namespace
 
-Status list_requests(const Common&, const ByKey& by) {
+Status list_requests(const Common& common, const ByKey& by) {
   auto session = Session::open(by);
   if (!session) return fail_with(session.error());
   const auto all = requests(**session);
   if (!all) return fail_with(all.error());
-  if (all->empty()) print("no requests");
+  auto rows = nlohmann::json::array();
+  if (all->empty() && !common.json) print("no requests");
   for (const auto& shown : *all) {
     const auto checked = (*session)->evidence().check_request(shown.note, (*session)->now());
+    if (common.json) {
+      rows.push_back(row_of(shown, checked));
+      continue;
+    }
     if (!checked) {
       // The text of what does not verify is not displayed: it could say anything.
       const auto begin = yellow("NOT VERIFIED") + " request " + shown.grant.id.str() + ": ";
@@ -82,10 +108,11 @@ Status list_requests(const Common&, const ByKey& by) {
     show_says(shown.state, text_hash(shown.note));
     show_statement(shown.note.text);
   }
+  if (common.json) print_json({{"requests", std::move(rows)}});
   return {};
 }
 
-Status approve(const ByKey& by, const std::string& grant) {
+Status approve(const Common& common, const ByKey& by, const std::string& grant) {
   auto session = Session::open(by);
   if (!session) return fail_with(session.error());
   if (auto ok = check_group((*session)->key(), {trust::Group::kApprovers}); !ok) return ok;
@@ -100,44 +127,136 @@ Status approve(const ByKey& by, const std::string& grant) {
   if (key.person == shown->grant.requester) {
     return fail(ErrorCode::kDenied, "a requester cannot approve their own request");
   }
-  print("approving, signed as shown:");
-  show_statement(shown->note.text);
+  const auto hash = text_hash(shown->note);
+  if (!common.json) {
+    print("approving, signed as shown:");
+    show_statement(shown->note.text);
+  }
   auto approved = trust::add_signature(std::move(shown->note), {key.person.str(), key.key});
   if (!approved) return fail_with(approved.error());
   if (auto sent = (*session)->put(*approved); !sent) return fail_with(sent.error());
+  if (common.json) {
+    print_json({{"approved", shown->grant.id.str()},
+                {"hash", hash},
+                {"by", key.person.str()},
+                {"text", approved->text}});
+    return {};
+  }
   print(green("approved") + " as " + key.person.str());
   return {};
 }
 
-Status end_grant(const ByKey& by, const std::string& grant, const std::string& reason, bool deny,
-                 const EndGrant& also) {
+namespace {
+
+// Where a revocation has gone beside the coordinator, and whether that has it.
+struct Carried {
+  bool coordinator = false;
+  std::string refused;  // why the coordinator has it not
+};
+
+// What the coordinator lacks is remembered beside the key, so that `culvert site status` says so. A
+// vendor's folder may not know the site: then the file alone has it.
+void keep_beside(const std::string& key_file, Session& session, const note::Note& revocation) {
+  const auto folder = std::filesystem::absolute(key_file).parent_path();
+  auto held = RootFolder::open(folder, session.key().root, &session.key(), session.now());
+  if (held) (void)held->take(revocation, session.now());
+}
+
+// A file and the customer's lease server come first: neither needs the vendor.
+Result<Carried> carry(const Common& common, Session& session, const ByKey& by,
+                      const EndGrant& ending, const note::Note& revocation) {
+  if (!ending.out.empty()) {
+    const auto written = runtime::write_file_atomic(ending.out, view(note::render(revocation)));
+    if (!written) return fail_with(written.error());
+    if (!common.json) print("written to " + ending.out);
+  }
+  if (!ending.lease.empty()) {
+    if (auto put = put_to_lease_server(ending.lease, revocation); !put) {
+      return fail_with(put.error());
+    }
+    if (!common.json) print("put to the lease server at " + ending.lease);
+  }
+  Carried out;
+  const auto sent = session.put(revocation);
+  out.coordinator = sent.has_value();
+  if (sent) return out;
+  out.refused = sent.error().message;
+  keep_beside(by.key_file, session, revocation);
+  if (!ending.lease.empty() || !ending.out.empty()) return out;
+  return fail_with(sent.error());
+}
+
+// A verified revocation that the coordinator has already.
+std::optional<Error> revoked_already(Session& session, const std::string& grant) {
+  const auto listed = session.list(control::ListWhat::kStates);
+  if (!listed) return std::nullopt;
+  for (const auto& entry : *listed) {
+    const auto note = note::parse(entry.note);
+    const auto ended = note ? trust::Revocation::parse(note->text) : fail_with(note.error());
+    if (!ended || ended->what != trust::Revokes::kGrant || ended->grant.str() != grant) continue;
+    if (!session.evidence().offer(*note, session.now())) continue;
+    return Error{ErrorCode::kConflict, "the grant " + grant + " is already revoked (" +
+                                           ended->reason + ", " + format_time(ended->issued) +
+                                           "): nothing more has to be done"};
+  }
+  return std::nullopt;
+}
+
+// The grant to end. Without the coordinator its text must be named, and the end must go elsewhere.
+Result<trust::Grant> grant_to_end(Session& session, const ByKey& by, const EndGrant& ending) {
+  if (!ending.note.empty()) return read_grant(ending.note, ending.grant);
+  auto found = find_grant(session, ending.grant);
+  if (!found && found.error().code == ErrorCode::kNotFound) {
+    if (const auto already = revoked_already(session, ending.grant)) return fail_with(*already);
+  }
+  if (found || (found.error().code != ErrorCode::kTimeout &&
+                found.error().code != ErrorCode::kUnavailable)) {
+    return found;
+  }
+  return fail(found.error().code,
+              "nothing was revoked: " + found.error().message +
+                  "; next, without the coordinator: name the grant's text and a file for a folder "
+                  "of documents, culvert revoke " +
+                  ending.grant + " --key " + by.key_file +
+                  " --note FILE --out FILE.note; on the site's agent, culvert --json requests "
+                  "shows the text as note (docs/operations/freshness.md)");
+}
+
+}  // namespace
+
+Status end_grant(const Common& common, const ByKey& by, const EndGrant& ending) {
   auto session = Session::open(by);
   if (!session) return fail_with(session.error());
   if (auto ok = check_group((*session)->key(), {trust::Group::kApprovers}); !ok) return ok;
-  const auto found =
-      also.note.empty() ? find_grant(**session, grant) : read_grant(also.note, grant);
+  const auto found = grant_to_end(**session, by, ending);
   if (!found) return fail_with(found.error());
   const auto* vendor = (*session)->evidence().vendor_root();
   if (vendor == nullptr) return fail(ErrorCode::kUnverified, "no vendor root is known");
   const auto& key = (*session)->key();
-  const auto revocation = trust::revoke_grant(*found, (*session)->evidence().vendor_id(), reason,
-                                              (*session)->now().wall, {key.person.str(), key.key});
+  const auto revocation =
+      trust::revoke_grant(*found, (*session)->evidence().vendor_id(), ending.reason,
+                          (*session)->now().wall, {key.person.str(), key.key});
   if (!revocation) return fail_with(revocation.error());
-  if (!also.out.empty()) {
-    const auto written = runtime::write_file_atomic(also.out, view(note::render(*revocation)));
-    if (!written) return written;
-    print("written to " + also.out);
+  const auto carried = carry(common, **session, by, ending, *revocation);
+  if (!carried) return fail_with(carried.error());
+  if (common.json) {
+    print_json({{ending.deny ? "denied" : "revoked", ending.grant},
+                {"by", key.person.str()},
+                {"coordinator", carried->coordinator},
+                {"refused", carried->refused},
+                {"file", ending.out},
+                {"note", note::render(*revocation)}});
+    return {};
   }
-  if (!also.lease.empty()) {
-    if (auto put = put_to_lease_server(also.lease, *revocation); !put) return put;
-    print("put to the lease server at " + also.lease);
-  }
-  const bool elsewhere = !also.lease.empty() || !also.out.empty();
-  if (auto sent = (*session)->put(*revocation); !sent) {
-    if (!elsewhere) return fail_with(sent.error());
-    hint("culvert: the coordinator did not take it: " + printable(sent.error().message));
-  }
-  print((deny ? "denied " : "revoked ") + grant + " as " + key.person.str());
+  print((ending.deny ? "denied " : "revoked ") + ending.grant + " as " + key.person.str());
+  if (carried->coordinator) return {};
+  hint("culvert: the coordinator does not have it: " + printable(carried->refused));
+  hint_next(ending.out.empty()
+                ? "the same command again once the coordinator answers; until then only the "
+                  "agents that ask the lease server know it"
+                : "culvert publish " + ending.out + " --key " + by.key_file +
+                      " once the coordinator answers; until then put the file into the agents' "
+                      "folders of documents");
   return {};
 }
 

@@ -93,7 +93,8 @@ void say_how(const json& service) {
   const auto name = cell(service, "fqdn");
   const auto endpoint = cell(service, "endpoint");
   const auto port = endpoint.substr(endpoint.rfind(':') + 1);
-  hint(green(name + " is usable") + " for " + time_left(service, runtime::read_clocks().wall));
+  const auto left = time_left(service, runtime::read_clocks().wall);
+  hint(green(name + " is usable") + (left.starts_with("unused") ? "; " : " for ") + left);
   const bool tls = cell(service, "protocol") == "tls";
   hint_next(tls ? "culvert run -- curl https://" + name + (port == "443" ? "" : ":" + port) + "/"
                 : "culvert forward " + port + ":" + name);

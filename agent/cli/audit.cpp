@@ -1,4 +1,5 @@
 // `culvert audit --key`: the coordinator's copy of the audit log, newest first, a page at a time.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "agent/api/show.hpp"
@@ -31,22 +32,40 @@ nlohmann::json entry_of(const std::string& line) {
   return out;
 }
 
+// A customer's key sees its own site alone, so that the site need not be named.
+std::string own_site(Session& session) {
+  const auto& key = session.key();
+  if (key.root != trust::RootKind::kSite) return {};
+  const auto* root = session.evidence().site_root(trust::to_site_id(key.pin));
+  return root == nullptr ? std::string() : root->name.str();
+}
+
 }  // namespace
 
 Status coordinator_audit(const Common& common, const ByKey& by, const AuditPage& wanted) {
   auto session = Session::open(by);
   if (!session) return fail_with(session.error());
-  const auto page = (*session)->audit(wanted.site, wanted.before, wanted.limit);
+  const auto site = wanted.site.empty() ? own_site(**session) : wanted.site;
+  const auto page = (*session)->audit(site, wanted.before, wanted.limit);
   if (!page) return fail_with(page.error());
-  auto entries = nlohmann::json::array();
+  std::vector<nlohmann::json> entries;
   for (const auto& row : page->lines) entries.push_back(entry_of(row));
+  // The coordinator's order is that of arrival: what an agent hands in late is older than its
+  // place.
+  std::stable_sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
+    return a.value("at", "") > b.value("at", "");
+  });
+  const bool cut = entries.size() > wanted.limit;
+  if (cut) entries.resize(wanted.limit);
   if (common.json) {
-    print(to_json({{"entries", std::move(entries)}, {"before", page->next}}));
+    print(to_json({{"entries", entries}, {"before", cut ? 0 : page->next}, {"more", cut}}));
     return {};
   }
   print("as the coordinator says it, newest first:");
   for (const auto& line : audit_table(entries, terminal_columns())) print(line);
-  if (page->next != 0) {
+  if (cut) {
+    hint_next("more entries: the same with a larger --limit");
+  } else if (page->next != 0) {
     hint_next("older entries: the same with --before " + std::to_string(page->next));
   }
   return {};

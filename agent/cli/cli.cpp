@@ -50,7 +50,7 @@ void add_approvals(CLI::App& app, Parsed& p) {
       ->add_option("GRANT", p.grant, "hash of the text read in culvert requests, or a grant's id")
       ->required();
   add_key(approve_, p, true);
-  on_run(approve_, p, [&p] { return approve(p.by, p.grant); });
+  on_run(approve_, p, [&p] { return approve(p.common, p.by, p.grant); });
   for (const char* verb : {"deny", "revoke"}) {
     const bool deny = verb == std::string("deny");
     auto* end = app.add_subcommand(
@@ -63,7 +63,12 @@ void add_approvals(CLI::App& app, Parsed& p) {
     on_run(
         end, p,
         [&p, deny]() -> Status {
-          if (!p.by.key_file.empty()) return end_grant(p.by, p.grant, p.reason, deny, p.end);
+          if (!p.by.key_file.empty()) {
+            p.end.grant = p.grant;
+            p.end.reason = p.reason;
+            p.end.deny = deny;
+            return end_grant(p.common, p.by, p.end);
+          }
           if (!(p.end.lease + p.end.out + p.end.note).empty()) {
             return Status(fail(ErrorCode::kInvalid,
                                "--lease, --out and --note are for approvers: name a key, --key"));
@@ -75,10 +80,11 @@ void add_approvals(CLI::App& app, Parsed& p) {
   auto* audit =
       app.add_subcommand("audit", "the audit log of this agent, or with --key the coordinator's");
   add_key(audit, p, false);
-  audit->add_option("--site", p.audit.site, "only that site's (with --key)");
+  audit->add_option("--site", p.audit.site,
+                    "only that site's (with --key; default: a customer key's own site)");
   audit
       ->add_option("--limit", p.audit.limit,
-                   "so many entries, rounded up to a page, the newest first (with --key)")
+                   "at most so many entries, the newest first (with --key)")
       ->check(CLI::Range(1, 100'000));
   audit->add_option("--before", p.audit.before, "older than a page before ended (with --key)");
   on_run(

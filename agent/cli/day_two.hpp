@@ -62,7 +62,9 @@ Status publish_files(const Common& common, const Work& work, const std::vector<s
 struct Ending : Work {
   std::string subject;  // a node's name or identity; an enrolment's hash, token or note
   std::string reason;
-  bool freeze = false;  // key suspend: also where nobody is left to sign the next root
+  bool freeze = false;   // key suspend: also where nobody is left to sign the next root
+  bool cut = false;      // key suspend: also where too few approvers are left
+  bool unknown = false;  // revoke: also a node or token that nobody here knows
 };
 Status revoke_node(const Common& common, const Ending& ending);
 Status revoke_token(const Common& common, const Ending& ending);

@@ -149,6 +149,8 @@ void add_endings(CLI::App* site, Parsed& p) {
     add_folder(command, p.ending);
     add_coordinator(command, p.ending);
     add_reason(command, p.ending);
+    command->add_flag("--unknown", p.ending.unknown,
+                      "also one that neither the folder nor the coordinator knows");
   }
   on_run(node, p, [&p] { return revoke_node(p.common, p.ending); });
   on_run(token, p, [&p] { return revoke_token(p.common, p.ending); });
@@ -178,6 +180,7 @@ void add_keys(CLI::App& app, Parsed& p) {
   add_coordinator(suspend, p.ending);
   add_reason(suspend, p.ending);
   suspend->add_flag("--freeze", p.ending.freeze, "also where nobody is left to sign the next root");
+  suspend->add_flag("--cut", p.ending.cut, "also where too few approvers are left for new access");
   on_run(suspend, p, [&p] { return suspend_own_key(p.common, p.ending); });
 }
 

@@ -1,6 +1,7 @@
 // Laptops, for who holds a device-admission key: what waits, signing it, renewing it, ending it.
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "agent/cli/admission.hpp"
 #include "agent/cli/format.hpp"
@@ -18,7 +19,8 @@ constexpr std::chrono::seconds kWarnUntil{14 * 24 * 3600};
 struct Device {
   note::Note note;
   trust::Node node;
-  std::string state;  // as the coordinator says it
+  std::string state;      // as the coordinator says it
+  bool admitted = false;  // an admission key of the vendor's root has signed exactly this text
 
   bool waits() const { return state.starts_with("WAITING"); }
 };
@@ -50,7 +52,11 @@ Result<Desk> open_desk(const ByKey& by) {
     if (!note) continue;
     auto node = trust::verify_self_signed(*note);
     if (!node || node->kind != trust::NodeKind::kDevice) continue;
-    out.devices.push_back({std::move(*note), std::move(*node), entry.state});
+    auto& evidence = out.session->evidence();
+    (void)evidence.offer(*note, out.session->now());  // what does not verify is not known then
+    const auto* known = evidence.node(node->identity, out.session->now());
+    const bool admitted = known != nullptr && *known == *node;
+    out.devices.push_back({std::move(*note), std::move(*node), entry.state, admitted});
   }
   return out;
 }
@@ -116,6 +122,26 @@ Result<Device> find_waiting(const Desk& desk, const DeviceAdmit& options) {
                     "again); see: culvert device list --key FILE");
 }
 
+nlohmann::json about(const trust::Node& node) {
+  auto groups = nlohmann::json::array();
+  for (const auto& group : node.groups) groups.push_back(group.str());
+  return {{"identity", crypto::format_ed25519(node.identity)},
+          {"name", node.name.str()},
+          {"person", node.person.str()},
+          {"groups", std::move(groups)},
+          {"expires", format_time(node.expires)}};
+}
+
+nlohmann::json show(const Desk& desk, const Device& device) {
+  auto out = about(device.node);
+  out["state"] = device.state;
+  out["admitted"] = device.admitted;
+  out["hash"] = text_hash(device.note);
+  out["text"] = device.note.text;
+  if (device.waits()) out["changes"] = differences(desk.ledger, device.node);
+  return out;
+}
+
 void warn_of_ends(const Desk& desk) {
   for (const auto& [identity, device] : desk.ledger.devices()) {
     if (device.ended || desk.ledger.has_ended(device.last.person)) continue;
@@ -127,9 +153,15 @@ void warn_of_ends(const Desk& desk) {
 
 }  // namespace
 
-Status list_devices(const ByKey& by) {
+Status list_devices(const Common& common, const ByKey& by) {
   auto desk = open_desk(by);
   if (!desk) return fail_with(desk.error());
+  if (common.json) {
+    auto rows = nlohmann::json::array();
+    for (const auto& device : desk->devices) rows.push_back(show(*desk, device));
+    print_json({{"devices", std::move(rows)}});
+    return {};
+  }
   if (desk->devices.empty()) print("no device waits for admission");
   for (const auto& device : desk->devices) {
     show_says(device.state, text_hash(device.note));
@@ -137,6 +169,8 @@ Status list_devices(const ByKey& by) {
       const auto changed = differences(desk->ledger, device.node);
       for (const auto& line : changed) print("  " + yellow("! " + line));
       if (changed.empty()) print("  as it was last signed; culvert device renew signs it");
+    } else if (!device.admitted) {
+      print("  " + yellow("! no admission key of the vendor's root has signed this text"));
     }
     show_statement(device.note.text);
   }
@@ -146,7 +180,7 @@ Status list_devices(const ByKey& by) {
 
 // Anyone with a token can wait under any person's name, and a waiting text can be replaced at any
 // moment: what is signed is the text that was read.
-Status admit_device(const ByKey& by, const DeviceAdmit& options) {
+Status admit_device(const Common& common, const ByKey& by, const DeviceAdmit& options) {
   auto desk = open_desk(by);
   if (!desk) return fail_with(desk.error());
   const auto until = parse_until(options.until, desk->now());
@@ -154,61 +188,129 @@ Status admit_device(const ByKey& by, const DeviceAdmit& options) {
   const auto device = find_waiting(*desk, options);
   if (!device) return fail_with(device.error());
   if (auto ok = may_admit(desk->ledger, device->node, desk->now()); !ok) return ok;
-  print("admitting, signed as shown:");
-  show_statement(device->note.text);
+  if (!common.json) {
+    print("admitting, signed as shown:");
+    show_statement(device->note.text);
+  }
   if (auto ok = desk->sign(*device, *until); !ok) return ok;
+  if (common.json) {
+    auto shown = about(device->node);
+    shown["renewed_until"] = format_time(*until);
+    print_json({{"admitted", std::move(shown)}});
+    return {};
+  }
   print(green("admitted") + " " + device->node.name.str() + " of " + device->node.person.str() +
         " until " + format_time(device->node.expires) + "; culvert device renew signs its next " +
         "texts until " + format_time(*until));
   return {};
 }
 
-Status renew_devices(const ByKey& by) {
+Status renew_devices(const Common& common, const ByKey& by) {
   auto desk = open_desk(by);
   if (!desk) return fail_with(desk.error());
-  std::size_t left = 0;
-  std::size_t renewed = 0;
+  auto left = nlohmann::json::array();
+  auto renewed = nlohmann::json::array();
   for (const auto& device : desk->devices) {
     if (!device.waits()) continue;
-    const auto about = device.node.name.str() + " of " + device.node.person.str();
+    const auto who = device.node.name.str() + " of " + device.node.person.str();
+    auto row = about(device.node);
     if (auto ok = may_renew(desk->ledger, device.node, desk->now()); !ok) {
-      ++left;
-      print(yellow("left") + " " + about + ": " + ok.error().message);
+      row["why"] = ok.error().message;
+      left.push_back(std::move(row));
+      if (!common.json) print(yellow("left") + " " + who + ": " + ok.error().message);
       continue;
     }
     const auto until = desk->ledger.find(device.node.identity)->until;
     if (auto ok = desk->sign(device, until); !ok) return ok;
-    ++renewed;
-    print(green("renewed") + " " + about + " until " + format_time(device.node.expires));
+    renewed.push_back(std::move(row));
+    if (common.json) continue;
+    print(green("renewed") + " " + who + " until " + format_time(device.node.expires));
   }
-  if (renewed + left == 0) print("no device waits for renewal");
+  if (common.json) {
+    print_json({{"renewed", std::move(renewed)}, {"left", std::move(left)}});
+    return {};
+  }
+  if (renewed.empty() && left.empty()) print("no device waits for renewal");
   warn_of_ends(*desk);
   return {};
 }
 
+namespace {
+
+// All that `device revoke` may find by name: what was signed with the keys of this folder, and what
+// the coordinator lists. A waiting text counts as a name only: nothing is signed for it.
+Status check_known(const Desk& desk, const DeviceRevoke& options) {
+  std::set<std::string> persons;
+  std::set<std::string> identities;
+  std::set<std::string> devices;  // with their names, for people
+  const auto add = [&](const trust::Node& node) {
+    const auto identity = crypto::format_ed25519(node.identity);
+    persons.insert(node.person.str());
+    identities.insert(identity);
+    devices.insert(identity + " (" + node.name.str() + " of " + node.person.str() + ")");
+  };
+  for (const auto& [key, device] : desk.ledger.devices()) add(device.last);
+  for (const auto& device : desk.devices) add(device.node);
+  const bool by_person = options.device.empty();
+  const auto& named = by_person ? options.person : options.device;
+  if ((by_person ? persons : identities).contains(named)) return {};
+  if (const auto person = trust::Person::parse(named); person && desk.ledger.has_ended(*person)) {
+    return {};
+  }
+  std::string all;
+  for (const auto& one : by_person ? persons : devices) all += (all.empty() ? "" : ", ") + one;
+  return fail(ErrorCode::kNotFound,
+              std::string(by_person ? "no device of " : "no device has the identity ") + named +
+                  (by_person ? " is known" : "") + ": nothing was revoked; known here and at the " +
+                  "coordinator: " + (all.empty() ? "none" : all) + "; next: correct the " +
+                  (by_person ? "name" : "identity") +
+                  ", or add --unknown, which ends it all the same");
+}
+
+// The devices to revoke, each once. A person's are those that were admitted with the keys of this
+// folder, and those whose admission verifies: what a coordinator only says is never signed for.
+std::vector<trust::IdentityKey> to_end(const Desk& desk, const trust::Person& person) {
+  std::set<trust::IdentityKey> out;
+  for (const auto& [key, device] : desk.ledger.devices()) {
+    if (device.last.person == person) out.insert(key);
+  }
+  for (const auto& device : desk.devices) {
+    if (device.admitted && device.node.person == person) out.insert(device.node.identity);
+  }
+  return {out.begin(), out.end()};
+}
+
+void report_revoked(const Common& common, const std::vector<trust::IdentityKey>& ended,
+                    const std::string& person) {
+  if (common.json) {
+    auto keys = nlohmann::json::array();
+    for (const auto& one : ended) keys.push_back(crypto::format_ed25519(one));
+    print_json({{"revoked", keys}, {"person", person}});
+    return;
+  }
+  if (person.empty()) return;
+  if (ended.empty()) print("no device of " + person + " was admitted: none had to be revoked");
+  print("no device of " + person + " is admitted or renewed with the keys of this folder any more");
+}
+
+}  // namespace
+
 // In the ledger first, so that no renewal comes between; then for everybody else.
 Status revoke_device(const Common& common, const ByKey& by, const DeviceRevoke& options) {
-  auto desk = open_desk(by);
-  if (!desk) return fail_with(desk.error());
-  std::vector<trust::IdentityKey> ended;
   const auto identity = crypto::parse_ed25519(options.device);
   const auto person = trust::Person::parse(options.person);
   if (options.device.empty() == options.person.empty() || (!identity && !person)) {
     return fail(ErrorCode::kInvalid, "name one: --device ed25519:… or --person user@domain");
   }
+  auto desk = open_desk(by);
+  if (!desk) return fail_with(desk.error());
+  if (!options.unknown) {
+    if (auto known = check_known(*desk, options); !known) return known;
+  }
   if (person) {
     if (auto ok = desk->ledger.end(*person); !ok) return ok;
-    for (const auto& [key, device] : desk->ledger.devices()) {
-      if (device.last.person == *person) ended.push_back(key);
-    }
-    for (const auto& device : desk->devices) {
-      if (!device.waits() && device.node.person == *person) ended.push_back(device.node.identity);
-    }
-    std::sort(ended.begin(), ended.end());
-    ended.erase(std::unique(ended.begin(), ended.end()), ended.end());
-  } else {
-    ended.push_back(*identity);
   }
+  const auto ended = person ? to_end(*desk, *person) : std::vector{*identity};
   const auto& key = desk->session->key();
   for (const auto& one : ended) {
     if (desk->ledger.find(one) != nullptr) {
@@ -221,13 +323,7 @@ Status revoke_device(const Common& common, const ByKey& by, const DeviceRevoke& 
     if (auto sent = desk->session->put(*revocation); !sent) return fail_with(sent.error());
     if (!common.json) print("revoked " + crypto::format_ed25519(one));
   }
-  if (common.json) {
-    auto keys = nlohmann::json::array();
-    for (const auto& one : ended) keys.push_back(crypto::format_ed25519(one));
-    print_json({{"revoked", keys}, {"person", options.person}});
-  } else if (person) {
-    print(person->str() + " is admitted no more");
-  }
+  report_revoked(common, ended, options.person);
   return {};
 }
 

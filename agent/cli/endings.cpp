@@ -1,6 +1,8 @@
 // The end of a node, of a token or of one's own key. Each is a statement in a file, which also
 // works as a document of an agent (`culvert up --documents`).
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "agent/cli/format.hpp"
 #include "agent/cli/output.hpp"
@@ -8,6 +10,7 @@
 #include "agent/cli/signing.hpp"
 #include "agent/cli/statement.hpp"
 #include "proto/runtime/disk/files.hpp"
+#include "proto/trust/enrolled.hpp"
 #include "proto/trust/sign.hpp"
 #include "proto/trust/token.hpp"
 
@@ -36,15 +39,42 @@ Status sign_and_report(const Common& common, Desk& desk, const Ending& ending, c
   return {};
 }
 
+bool asks_coordinator(const Ending& ending) {
+  return ending.publish || !ending.coordinator.empty();
+}
+
+// An identity that was named, where the coordinator can be asked whether the site has it.
+Result<trust::IdentityKey> known_identity(const Ending& ending, const trust::IdentityKey& key) {
+  if (!asks_coordinator(ending) || ending.unknown) return key;
+  auto session = Session::open({ending.key, ending.coordinator});
+  if (!session) return fail_with(session.error());
+  if (const auto listed = (*session)->list(control::ListWhat::kNodes); !listed) {
+    return fail_with(listed.error());
+  }
+  std::string names;
+  for (const auto& note : (*session)->evidence().notes()) {
+    const auto enrolled = trust::Enrolled::parse(note.text);
+    if (!enrolled) continue;
+    if (enrolled->identity == key) return key;
+    names += (names.empty() ? "" : ", ") + enrolled->name.str() + " (" +
+             crypto::format_ed25519(enrolled->identity) + ")";
+  }
+  return fail(ErrorCode::kNotFound,
+              "no node of the site has the identity " + crypto::format_ed25519(key) +
+                  ": nothing was revoked; the coordinator lists " +
+                  (names.empty() ? "none" : names) +
+                  "; next: correct the identity, or add --unknown, which ends it all the same");
+}
+
 // The identity that a name has at the site, as the coordinator's notes prove it.
 Result<trust::IdentityKey> identity_of(const Desk& desk, const Ending& ending) {
-  if (const auto key = crypto::parse_ed25519(ending.subject)) return *key;
+  if (const auto key = crypto::parse_ed25519(ending.subject)) return known_identity(ending, *key);
   const auto name = trust::Label::parse(ending.subject);
   if (!name) {
     return fail(ErrorCode::kInvalid, "name the node, or its identity ed25519:…, not " +
                                          (ending.subject.empty() ? "nothing" : ending.subject));
   }
-  if (!ending.publish && ending.coordinator.empty()) {
+  if (!asks_coordinator(ending)) {
     return fail(ErrorCode::kInvalid,
                 "which identity has the name " + name->str() +
                     " is known to the coordinator; next: add --publish, or name the identity, "
@@ -135,6 +165,53 @@ Result<crypto::Hash> enrolment_of(const std::string& subject) {
   return fail(ErrorCode::kInvalid, subject + " is no token and holds no enrolment");
 }
 
+// The enrolments that the folder remembers, and with --publish those that the coordinator lists.
+Result<std::vector<note::Note>> known_enrolments(const Desk& desk, const Ending& ending) {
+  std::vector<note::Note> out;
+  const auto remembered = desk.folder.path() / kEnrolmentsBundle;
+  if (fs::exists(remembered)) {
+    auto notes = read_bundle(remembered);
+    if (!notes) return notes;
+    out = std::move(*notes);
+  }
+  if (!asks_coordinator(ending)) return out;
+  auto session = Session::open({ending.key, ending.coordinator});
+  if (!session) return fail_with(session.error());
+  if (const auto listed = (*session)->list(control::ListWhat::kNodes); !listed) {
+    return fail_with(listed.error());
+  }
+  for (auto& note : (*session)->evidence().notes()) {
+    if (trust::kind_of(note.text) == trust::Kind::kEnrolment) out.push_back(std::move(note));
+  }
+  return out;
+}
+
+// A hash alone may be mistyped, and a revocation of it would read as a success.
+Status check_enrolment(const Desk& desk, const Ending& ending, const crypto::Hash& wanted) {
+  if (ending.unknown || !trust::parse_hash(ending.subject)) return {};
+  const auto known = known_enrolments(desk, ending);
+  if (!known) return fail_with(known.error());
+  std::map<std::string, std::string> names;  // by hash
+  for (const auto& note : *known) {
+    if (note::hash(note) == wanted) return {};
+    const auto enrolment = trust::Enrolment::parse(note.text);
+    if (enrolment) names[text_hash(note)] = enrolment->name.str();
+  }
+  std::string all;
+  for (const auto& [hash, name] : names) {
+    all += (all.empty() ? "" : ", ") + hash + " (" + name + ")";
+  }
+  const bool asked = asks_coordinator(ending);
+  return fail(ErrorCode::kNotFound, "no token of the site has the enrolment " + ending.subject +
+                                        ": nothing was revoked; " +
+                                        (desk.folder.path() / kEnrolmentsBundle).string() +
+                                        (asked ? " and the coordinator list " : " lists ") +
+                                        (all.empty() ? "none" : all) +
+                                        "; next: correct the hash, or name the token's file" +
+                                        (asked ? "" : ", or ask the coordinator with --publish") +
+                                        ", or add --unknown, which ends it all the same");
+}
+
 }  // namespace
 
 Status revoke_token(const Common& common, const Ending& ending) {
@@ -142,6 +219,7 @@ Status revoke_token(const Common& common, const Ending& ending) {
   if (!desk) return fail_with(desk.error());
   const auto hash = enrolment_of(ending.subject);
   if (!hash) return fail_with(hash.error());
+  if (auto known = check_enrolment(*desk, ending, *hash); !known) return known;
   const auto file = file_of(ending, "revoke-token-" + to_hex(hash->view()).substr(0, 8));
   const auto made =
       trust::revoke_enrolment(*hash, desk->folder.vendor_id(), desk->folder.site(), ending.reason,
@@ -171,6 +249,41 @@ std::vector<std::string> frozen_chains(const Desk& desk) {
   return out;
 }
 
+// The persons of the group who can still sign without this key, and what they are needed for.
+struct Approvers {
+  std::set<std::string> left;
+  std::size_t needed = 1;
+  bool listed = false;  // the key is an approver's
+
+  bool too_few() const { return listed && left.size() < needed; }
+};
+
+Approvers approvers_without(const Desk& desk) {
+  Approvers out;
+  const auto key = desk.key->key.public_key();
+  const auto& root = desk.folder.root();
+  out.listed = root.find(key, Group::kApprovers) != nullptr;
+  for (const auto& other : root.keys) {
+    if (other.group != Group::kApprovers || other.key == key) continue;
+    if (!desk.folder.suspended(other.key)) out.left.insert(other.person.str());
+  }
+  if (desk.folder.kind() != trust::RootKind::kSite) return out;
+  out.needed = std::max<std::size_t>(out.needed, root.approver_threshold);
+  if (!desk.folder.policy()) return out;
+  for (const auto& line : desk.folder.policy()->allows) {
+    out.needed = std::max<std::size_t>(out.needed, line.customer);
+  }
+  return out;
+}
+
+std::string words_of(const Approvers& approvers) {
+  std::string names;
+  for (const auto& name : approvers.left) names += (names.empty() ? "" : ", ") + name;
+  return (names.empty() ? "no approver is left" : "approvers left: " + names) + ", and " +
+         (approvers.needed == 1 ? "1 is" : "up to " + std::to_string(approvers.needed) + " are") +
+         " needed";
+}
+
 std::vector<crypto::Hash> newest_roots(const Desk& desk) {
   std::vector<crypto::Hash> out{desk.folder.root_hash()};
   if (desk.folder.kind() != trust::RootKind::kSite) return out;
@@ -184,12 +297,15 @@ void report_suspension(const Common& common, const Desk& desk, const fs::path& f
   const bool lost =
       policy && desk.folder.kind() == trust::RootKind::kSite && !desk.folder.policy_vouched();
   const auto frozen = frozen_chains(desk);
+  const auto approvers = approvers_without(desk);
   if (common.json) {
     print_json({{"file", file.string()},
                 {"key", crypto::format_ed25519(desk.key->key.public_key())},
                 {"person", desk.key->person.str()},
                 {"policy_ended", lost},
                 {"frozen", frozen},
+                {"approvers_left", approvers.left},
+                {"too_few_approvers", approvers.too_few()},
                 {"published", published}});
     return;
   }
@@ -197,6 +313,7 @@ void report_suspension(const Common& common, const Desk& desk, const fs::path& f
   if (lost) {
     print(yellow("ends: ") + "the policy, until others sign the next one: culvert policy renew");
   }
+  if (approvers.too_few()) print(yellow("ends: ") + "new access; " + words_of(approvers));
   for (const auto& chain : frozen) print(yellow("frozen: ") + chain);
   hint_next(
       std::string(published ? "" : "culvert publish " + file.string() + " --key FILE; then: ") +
@@ -216,6 +333,13 @@ Status suspend_own_key(const Common& common, const Ending& ending) {
                 "nobody but this key's holder can sign the next epoch of " + frozen.front() +
                     ": after the suspension it could never change again; nothing was signed; next: "
                     "root add-key --group root for another person first, or --freeze");
+  }
+  const auto approvers = approvers_without(*desk);
+  if (approvers.too_few() && !ending.cut) {
+    return fail(ErrorCode::kDenied,
+                "after the suspension too few could approve: " + words_of(approvers) +
+                    "; nothing was signed; next: root add-key --group approvers for another "
+                    "person first, or --cut, which ends new access until then");
   }
   const auto note = trust::suspend_key(newest_roots(*desk), desk->folder.vendor_id(), ending.reason,
                                        desk->now.wall, {key.person.str(), key.key});

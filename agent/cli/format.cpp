@@ -55,6 +55,18 @@ void print_json(const nlohmann::json& value) {
 }
 
 std::string time_left(const nlohmann::json& row, WallTime now) {
+  const auto claim = row.find("claim_by");
+  const auto seconds = row.find("seconds");
+  const bool waits = row.value("state", "").starts_with("PENDING");
+  if (!waits && claim != row.end() && claim->is_string() && seconds != row.end() &&
+      seconds->is_number()) {
+    const auto by = parse_time(claim->get<std::string>());
+    const auto length = format_duration(std::chrono::seconds(seconds->get<std::int64_t>()));
+    if (by) {
+      return "unused: use it within " + format_duration(*by - now) + " (by " + format_time(*by) +
+             "), then " + length;
+    }
+  }
   const auto ends = row.find("ends");
   if (ends == row.end() || !ends->is_string()) return "-";
   const auto at = parse_time(ends->get<std::string>());

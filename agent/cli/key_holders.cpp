@@ -18,7 +18,7 @@ void add_vendor(CLI::App& app, Parsed& p) {
       ->type_name("DIR")
       ->required();
   collect->add_option("FILE", p.collect.coordinator_pub, "coordinator.pub")->required();
-  on_run(collect, p, [&p] { return vendor_collect(p.collect); });
+  on_run(collect, p, [&p] { return vendor_collect(p.common, p.collect); });
   auto* site = vendor->add_subcommand("site", "sign that a name is the site with this root hash");
   site->add_option("--dir", p.vendor_site.folder, "the vendor's folder")
       ->type_name("DIR")
@@ -62,9 +62,14 @@ void add_site(CLI::App& app, Parsed& p) {
       ->check(CLI::IsMember({"vendor", "customer", "both"}));
   on_run(init, p, [&p] { return site_init(p.site_init); });
   auto* token = site->add_subcommand("token", "make another agent token");
-  token->add_option("--dir", p.site_token.folder, "the site's folder")
-      ->type_name("DIR")
-      ->required();
+  token
+      ->add_option("--dir", p.site_token.folder,
+                   "the site's folder (default: that of the key, or this)")
+      ->type_name("DIR");
+  token
+      ->add_option("--key", p.site_token.key,
+                   "the enrolment key (default: enrolment.key in the folder)")
+      ->type_name("FILE");
   token->add_option("--out", p.site_token.out, "file to write (default: agent.token there)")
       ->type_name("FILE");
   token->add_option("--for", p.site_token.lifetime, "how long it may enrol")
@@ -83,7 +88,7 @@ void add_site(CLI::App& app, Parsed& p) {
   token->add_option("--replaces", p.site_token.replaces,
                     "ed25519:… or none (default: the coordinator is asked who has the name)");
   token->add_option("--coordinator", p.site_token.coordinator, "its URL, if not the vendor root's");
-  on_run(token, p, [&p] { return site_token(p.site_token); });
+  on_run(token, p, [&p] { return site_token(p.common, p.site_token); });
   add_root(site, p, trust::RootKind::kSite);
   add_endings(site, p);
   add_site_documents(site, p);
@@ -99,7 +104,7 @@ void add_device(CLI::App& app, Parsed& p) {
   token->add_option("--person", p.device_token.person, "whose laptop, user@domain")->required();
   token->add_option("--group", p.device_token.groups, "group of that person; repeat");
   token->add_option("--out", p.device_token.out, "file to write")->type_name("FILE")->required();
-  on_run(token, p, [&p] { return device_token(p.device_token); });
+  on_run(token, p, [&p] { return device_token(p.common, p.device_token); });
   auto* admit = device->add_subcommand("admit", "sign a waiting text that was read");
   add_key(admit, p, true);
   admit->add_option("TEXT", p.device_admit.text, "its hash, sha256:…, from culvert device list");
@@ -108,20 +113,22 @@ void add_device(CLI::App& app, Parsed& p) {
   admit->add_option("--group", p.device_admit.groups, "with --device: each of its groups; repeat");
   admit->add_option("--until", p.device_admit.until, "how long it may be renewed (default: 90d)")
       ->type_name("TIME");
-  on_run(admit, p, [&p] { return admit_device(p.by, p.device_admit); });
+  on_run(admit, p, [&p] { return admit_device(p.common, p.by, p.device_admit); });
   auto* renew = device->add_subcommand("renew", "sign what waits and is as it was last signed");
   add_key(renew, p, true);
-  on_run(renew, p, [&p] { return renew_devices(p.by); });
+  on_run(renew, p, [&p] { return renew_devices(p.common, p.by); });
   auto* revoke = device->add_subcommand("revoke", "end a laptop, or a person, for ever");
   add_key(revoke, p, true);
   revoke->add_option("--device", p.device_revoke.device, "its identity, ed25519:…");
   revoke->add_option("--person", p.device_revoke.person, "or a person with all laptops");
   revoke->add_option("--reason", p.device_revoke.reason, "why, for the audit log")
       ->default_val("revoked");
+  revoke->add_flag("--unknown", p.device_revoke.unknown,
+                   "also one that neither this folder nor the coordinator knows");
   on_run(revoke, p, [&p] { return revoke_device(p.common, p.by, p.device_revoke); });
   auto* list = device->add_subcommand("list", "laptops that wait or are admitted");
   add_key(list, p, true);
-  on_run(list, p, [&p] { return list_devices(p.by); });
+  on_run(list, p, [&p] { return list_devices(p.common, p.by); });
 }
 
 }  // namespace culvert::cli

@@ -8,13 +8,15 @@
 //   secret: <64 hex>                 Ed25519 seed
 //
 // Beside a key stand vendor.bundle (the vendor's root chain) and, for a site, site.bundle (the
-// site's root chain and policy); revocations.bundle has what was revoked or suspended from there.
+// site's root chain and policy); revocations.bundle has what was revoked or suspended from there,
+// enrolments.bundle the enrolments of the tokens that were made there.
 #pragma once
 
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "agent/cli/options.hpp"
 #include "proto/core/result.hpp"
 #include "proto/note/note.hpp"
 #include "proto/trust/evidence.hpp"
@@ -35,12 +37,17 @@ struct KeyFile {
 constexpr const char* kVendorBundle = "vendor.bundle";
 constexpr const char* kSiteBundle = "site.bundle";
 constexpr const char* kRevocationsBundle = "revocations.bundle";
+constexpr const char* kEnrolmentsBundle = "enrolments.bundle";
 
 Result<KeyFile> read_key(const std::filesystem::path& path);
 Status write_key(const std::filesystem::path& path, const KeyFile& key);
 
 // A key in the wrong group counts for nothing; better said before it signs.
 Status check_group(const KeyFile& key, std::initializer_list<trust::Group> may);
+
+// An older token in that file is overwritten, which is said (not with JSON); any other file is left
+// alone.
+Status write_token_file(const Common& common, const std::string& path, std::string token);
 
 Result<std::vector<note::Note>> read_bundle(const std::filesystem::path& path);
 Status write_bundle(const std::filesystem::path& path, const std::vector<note::Note>& notes);

@@ -16,6 +16,10 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr const char* kGroups =
+    ": a site's root has root, approvers, enrolment and lease; a vendor's root, approvers, "
+    "device-admission, directory, lease and ticket";
+
 std::optional<trust::RootKey> read_line_of(const std::string& file) {
   constexpr std::size_t kMost = 1024;
   const auto bytes = runtime::read_file_if_there(file, kMost);
@@ -47,7 +51,7 @@ Result<trust::RootKey> read_public(const std::string& subject, const std::string
   const auto named_group = trust::parse_group(group);
   const auto named_person = trust::Person::parse(person);
   if (!group.empty() && !named_group) {
-    return fail(ErrorCode::kInvalid, "--group: there is no group " + group);
+    return fail(ErrorCode::kInvalid, "--group: there is no group " + group + kGroups);
   }
   if (!person.empty() && !named_person) {
     return fail(ErrorCode::kInvalid, "--person: write it as user@domain");
@@ -108,7 +112,7 @@ Status new_key(const Common& common, const NewKey& options) {
   }
   const auto group = trust::parse_group(options.group);
   if (!group || !trust::group_fits(*group, root->kind)) {
-    return fail(ErrorCode::kInvalid, "--group: that root has no group " + options.group);
+    return fail(ErrorCode::kInvalid, "--group: that root has no group " + options.group + kGroups);
   }
   const auto person = trust::Person::parse(options.person);
   if (!person) return fail(ErrorCode::kInvalid, "--person: write it as user@domain");

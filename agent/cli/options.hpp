@@ -32,7 +32,7 @@ struct SiteInit {
   std::vector<std::string> services;  // LABEL=tls:PORT or LABEL=tcp:PORT
 };
 struct SiteToken {
-  std::string folder, out, lifetime, name, renewal, coordinator;
+  std::string folder, key, out, lifetime, name, renewal, coordinator;
   std::string replaces;  // ed25519:… or none; empty: the coordinator is asked who has the name
   int nodes = 1;
   std::vector<std::string> tags;  // empty: of all services
@@ -42,11 +42,11 @@ struct DeviceToken {
   std::vector<std::string> groups;
 };
 Status vendor_init(const VendorInit& options);
-Status vendor_collect(const VendorCollect& options);
+Status vendor_collect(const Common& common, const VendorCollect& options);
 Status vendor_site(const VendorSite& options);
 Status site_init(const SiteInit& options);
-Status site_token(const SiteToken& options);
-Status device_token(const DeviceToken& options);
+Status site_token(const Common& common, const SiteToken& options);
+Status device_token(const Common& common, const DeviceToken& options);
 
 // People with a key, over the control channel (approver.cpp).
 struct ByKey {
@@ -54,15 +54,16 @@ struct ByKey {
   std::string coordinator;  // URL; empty: the first of the vendor root
 };
 Status list_requests(const Common& common, const ByKey& by);
-Status approve(const ByKey& by, const std::string& grant);
+Status approve(const Common& common, const ByKey& by, const std::string& grant);
 // Ways to end a grant beside the coordinator; empty: none.
 struct EndGrant {
+  std::string grant, reason;
+  bool deny = false;
   std::string lease;  // URL of the customer's lease server
   std::string out;    // file for a folder of documents
   std::string note;   // file with the grant's note, where the coordinator does not list it
 };
-Status end_grant(const ByKey& by, const std::string& grant, const std::string& reason, bool deny,
-                 const EndGrant& also);
+Status end_grant(const Common& common, const ByKey& by, const EndGrant& ending);
 struct AuditPage {
   std::string site;          // empty: every site
   std::uint64_t before = 0;  // 0: from the newest; else what an earlier page named
@@ -79,10 +80,11 @@ struct DeviceAdmit {
 };
 struct DeviceRevoke {
   std::string device, person, reason;
+  bool unknown = false;  // also a device or person that neither the ledger nor the list names
 };
-Status list_devices(const ByKey& by);
-Status admit_device(const ByKey& by, const DeviceAdmit& options);
-Status renew_devices(const ByKey& by);
+Status list_devices(const Common& common, const ByKey& by);
+Status admit_device(const Common& common, const ByKey& by, const DeviceAdmit& options);
+Status renew_devices(const Common& common, const ByKey& by);
 Status revoke_device(const Common& common, const ByKey& by, const DeviceRevoke& options);
 
 // Through the running agent (agent_commands.cpp, ask.cpp, ping.cpp, run.cpp).

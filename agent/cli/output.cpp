@@ -6,7 +6,10 @@
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
+#include <nlohmann/json.hpp>
 
+#include "agent/api/client.hpp"
+#include "agent/cli/format.hpp"
 #include "proto/core/utf8.hpp"
 #include "proto/trust/display.hpp"
 #include "proto/trust/unicode.hpp"
@@ -59,14 +62,18 @@ std::string without_colours(std::string_view text) {
 
 }  // namespace
 
-int finish(const Status& status) {
+int finish(const Common& common, const Status& status) {
   if (status) return kExitOk;
-  hint("culvert: " + printable(status.error().message));
-  return exit_code(status.error());
+  const auto& error = status.error();
+  if (common.json) {
+    print_json({{"error", api::to_string(error.code)}, {"message", error.message}});
+  }
+  hint("culvert: " + printable(error.message));
+  return exit_code(error);
 }
 
-int finish_call(const Status& status) {
-  const int code = finish(status);
+int finish_call(const Common& common, const Status& status) {
+  const int code = finish(common, status);
   return !status && status.error().code == ErrorCode::kUnavailable ? kExitNoAgent : code;
 }
 

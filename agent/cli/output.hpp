@@ -5,14 +5,17 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/cli/options.hpp"
 #include "proto/cli/exit_codes.hpp"
 #include "proto/core/result.hpp"
 
 namespace culvert::cli {
 
-int finish(const Status& status);  // prints the error, if any, as one line; the exit code
-int finish_call(
-    const Status& status);  // the same for a call to the agent: kUnavailable is no agent
+// The exit code. An error is one line on standard error, and with --json also an object on standard
+// output: {"error": CODE, "message": LINE}, as the agent's local API says it.
+int finish(const Common& common, const Status& status);
+// The same for a call to the agent: kUnavailable means that no agent runs.
+int finish_call(const Common& common, const Status& status);
 
 bool on_terminal();              // standard output is one
 std::size_t terminal_columns();  // 0: no terminal, lines may be as long as they are

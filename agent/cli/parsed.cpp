@@ -20,7 +20,8 @@ void on_run(CLI::App* command, Parsed& parsed, std::function<Status()> act, bool
   command->callback([&parsed, act = std::move(act), agent] {
     parsed.action = [&parsed, act, agent] {
       const auto status = act();
-      return agent && parsed.by.key_file.empty() ? finish_call(status) : finish(status);
+      return agent && parsed.by.key_file.empty() ? finish_call(parsed.common, status)
+                                                 : finish(parsed.common, status);
     };
   });
 }

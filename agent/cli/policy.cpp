@@ -170,17 +170,20 @@ Status policy_renew(const Common& common, const PolicyWork& work) {
   const auto next = next_policy(*desk, work);
   if (!next) return fail_with(next.error());
   const auto file = draft_of(work);
-  if (auto room =
-          make_room(file, desk->folder.policy_note().text, work.anew, "culvert policy renew");
-      !room) {
-    return room;
-  }
   const note::Note draft{next->render(), {}};
   const auto found = check_policy(draft.text, policy_context(*desk));
   if (!found.errors.empty()) {
     return fail(ErrorCode::kInvalid,
                 "the policy in force cannot be renewed as it is: " + format(found.errors.front()) +
                     "; next: culvert policy edit");
+  }
+  if (desk->key) {
+    if (auto may = may_sign(*desk, draft.text, file); !may) return may;
+  }
+  if (auto room =
+          make_room(file, desk->folder.policy_note().text, work.anew, "culvert policy renew");
+      !room) {
+    return room;
   }
   if (auto written = write_draft(file, draft); !written) return written;
   if (!desk->key) {
@@ -226,7 +229,13 @@ Status policy_check(const Common& common, const PolicyWork& work) {
                                          ", the first: " + format(found.errors.front()));
   }
   if (!common.json) {
-    print(green("good") + ", with " + std::to_string(found.warnings.size()) + " warnings");
+    print(green("good") + ", with " + std::to_string(found.warnings.size()) +
+          (found.warnings.size() == 1 ? " warning" : " warnings"));
+    if (desk->folder.policy_note().text == draft->text) {
+      hint_next("this policy is complete and in force in this folder: culvert publish " +
+                file.string() + " --key FILE hands it in");
+      return {};
+    }
     hint_next("culvert policy diff " + file.string() + ", then culvert policy sign " +
               file.string() + " --key FILE");
   }

@@ -85,7 +85,8 @@ void check_succession(const Policy& policy, const PolicyContext& context, Notes&
                  "issued: lies in the future; agents refuse it; next: check this machine's clock");
   }
   if (policy.expires <= context.now) {
-    out.add_line("expires: " + format_time(policy.expires), "expires: is over already");
+    out.add_line("expires: " + format_time(policy.expires),
+                 "expires: is over already; next: culvert policy edit --new, which sets new dates");
   }
 }
 
@@ -256,6 +257,22 @@ void warn_of_approvers(const PolicyContext& context, Notes& out) {
   warn(context.vendor, "vendor", "the vendor runs culvert vendor");
 }
 
+// Of what is over already: the policy in force itself, and the roots under it.
+void warn_of_expiry(const Policy& policy, const PolicyContext& context, Notes& out) {
+  if (policy.expires <= context.now) {
+    out.add_line("expires: " + format_time(policy.expires),
+                 "expires: this policy has expired; next: culvert policy renew --key FILE "
+                 "--publish");
+  }
+  const auto warn = [&](const trust::Root* root, const std::string& side, const char* command) {
+    if (root == nullptr || root->expires > context.now) return;
+    out.add("the root of the " + side + " has expired at " + format_time(root->expires) +
+            "; next: " + command + " root renew --key FILE --publish");
+  };
+  warn(context.site, "site", "culvert site");
+  warn(context.vendor, "vendor", "the vendor runs culvert vendor");
+}
+
 }  // namespace
 
 std::vector<Finding> policy_warnings(const Policy& policy, const PolicyContext& context) {
@@ -267,6 +284,7 @@ std::vector<Finding> policy_warnings(const Policy& policy, const PolicyContext& 
     out.add_line("expires: " + format_time(policy.expires),
                  "expires: in less than 30 days; next: culvert policy renew");
   }
+  warn_of_expiry(policy, context, out);
   if (context.site != nullptr && policy.fresh && !has_key(*context.site, Group::kLease)) {
     out.add(
         "fresh: the site's root lists no lease key: its approvers must sign a fresh note every " +

@@ -12,7 +12,6 @@
 
 namespace culvert::cli {
 
-
 struct Finding {
   std::size_t line = 0;  // from 1; 0: the text as a whole
   std::string text;      // what is wrong, and what to do
@@ -48,7 +47,7 @@ std::vector<Finding> policy_warnings(const trust::Policy& policy, const PolicyCo
 // Where a line of a policy stands in its text: the first line that is `text`; 0: nowhere.
 std::size_t line_number(std::string_view policy, std::string_view line);
 
-// The text with the lines of each field sorted; other lines stay where they are.
+// The text with its lines in the order of the fields, and those of each field sorted.
 std::string sort_policy_lines(std::string_view text);
 
 }  // namespace culvert::cli

@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "agent/cli/draft.hpp"
 #include "agent/cli/policy_check.hpp"
@@ -225,14 +226,27 @@ void check_sorted(const std::vector<Line>& lines, std::string_view name, Parse p
   }
 }
 
+// "service, after those of lease": the neighbours, among the fields that the text has.
+std::string place_of(std::size_t field, const std::set<std::size_t>& present) {
+  const auto next = present.upper_bound(field);
+  const auto here = present.lower_bound(field);
+  std::string out = next == present.end() ? "" : std::string(fields()[*next].name);
+  if (here != present.begin())
+    out += ", after those of " + std::string(fields()[*std::prev(here)].name);
+  return out;
+}
+
 void check_order(const std::vector<Line>& lines, std::vector<Finding>& out) {
   std::map<std::size_t, std::size_t> count;
   std::size_t last = 0;
+  std::set<std::size_t> present;
+  for (const auto& line : lines) present.insert(line.field);
   for (const auto& line : lines) {
     const auto& field = fields()[line.field];
     if (line.field < last) {
       out.push_back({line.number, std::string(field.name) + ": must stand before the lines of " +
-                                      std::string(fields()[last].name)});
+                                      place_of(line.field, present) +
+                                      "; culvert policy check --sort puts it there"});
     }
     last = std::max(last, line.field);
     if (++count[line.field] == field.most + 1) {
@@ -330,8 +344,26 @@ std::size_t line_number(std::string_view policy, std::string_view line) {
   return 0;
 }
 
+namespace {
+
+// Lines of known fields, in the fields' order; a line of no field leaves the text as it is.
+void sort_fields(std::vector<std::string>& lines) {
+  const auto field_of = [](const std::string& line) {
+    return field_index(std::string_view(line).substr(0, line.find(": ")));
+  };
+  if (lines.empty()) return;
+  const auto first = lines.begin() + 1;  // the type
+  if (!std::all_of(first, lines.end(), field_of)) return;
+  std::stable_sort(first, lines.end(), [&](const std::string& a, const std::string& b) {
+    return *field_of(a) < *field_of(b);
+  });
+}
+
+}  // namespace
+
 std::string sort_policy_lines(std::string_view text) {
   auto lines = lines_of(text);
+  sort_fields(lines);
   const auto sort = [&](std::string_view name, auto parse) {
     const auto prefix = std::string(name) + ": ";
     std::vector<std::size_t> places;

@@ -8,6 +8,7 @@
 #include "agent/cli/public_line.hpp"
 #include "agent/cli/session.hpp"
 #include "agent/cli/signing.hpp"
+#include "proto/runtime/loop/loop.hpp"
 #include "proto/trust/sign.hpp"
 
 namespace culvert::cli {
@@ -21,6 +22,10 @@ using trust::RootKey;
 constexpr std::chrono::hours kRootLife{365 * 24};
 constexpr std::chrono::hours kLongestRoot{3660 * 24};
 constexpr const char* kDraft = "root.draft";
+
+constexpr const char* kGroups =
+    "a site's root has root, approvers, enrolment and lease; a vendor's root, approvers, "
+    "device-admission, directory, lease and ticket";
 
 std::string command(const RootWork& work) {
   return work.kind == trust::RootKind::kSite ? "culvert site root" : "culvert vendor root";
@@ -81,6 +86,11 @@ Result<std::vector<std::string>> what_ends(Desk& desk, const RootWork& work, con
 
 std::vector<std::string> warnings(const Root& next) {
   std::vector<std::string> out;
+  if (const auto now = runtime::read_clocks().wall; next.expires <= now) {
+    out.push_back("this root has expired at " + format_time(next.expires) + "; next: culvert " +
+                  (next.kind == trust::RootKind::kSite ? "site" : "vendor") +
+                  " root renew --key FILE --publish");
+  }
   for (const auto group : {Group::kRoot, Group::kApprovers}) {
     std::set<trust::Person> persons;
     for (const auto& key : next.keys) {
@@ -142,6 +152,9 @@ Status change(const Common& common, const RootWork& work, Edit edit) {
                     "; nothing was written; next: let keys that stay sign these anew first "
                     "(docs/operations/roots.md), or add --cut");
   }
+  if (desk->key) {
+    if (auto may = may_sign(*desk, next->render(), file); !may) return may;
+  }
   // The room for a new draft is made last: a change that is refused moves nothing.
   if (work.anew) {
     auto room = make_room(file, desk->folder.root_note().text, true, command(work));
@@ -179,9 +192,15 @@ Status add(Root& next, const RootWork& work, const Desk& desk) {
         (beside && key.group != line->group && key.person == line->person)) {
       continue;
     }
-    return fail(ErrorCode::kConflict, "the root lists this key already, in the group " +
-                                          std::string(trust::group_name(key.group)) + " for " +
-                                          key.person.str());
+    const auto as =
+        ", in the group " + std::string(trust::group_name(key.group)) + " for " + key.person.str();
+    if (desk.folder.root().lists(key.key)) {
+      return fail(ErrorCode::kConflict, "the root lists this key already" + as);
+    }
+    const auto file = draft_of(work).string();
+    return fail(ErrorCode::kConflict, "the draft " + file + " lists this key already" + as +
+                                          "; next: " + command(work) + " sign " + file +
+                                          " --key FILE, or --new, which begins another draft");
   }
   next.keys.push_back(*line);
   return {};
@@ -192,7 +211,7 @@ Status remove(Root& next, const RootWork& work, const Desk&) {
   const auto key = person ? std::nullopt : read_public_key(work.subject);
   const auto group = work.group.empty() ? std::nullopt : trust::parse_group(work.group);
   if (!work.group.empty() && !group) {
-    return fail(ErrorCode::kInvalid, "--group: there is no group " + work.group);
+    return fail(ErrorCode::kInvalid, "--group: there is no group " + work.group + ": " + kGroups);
   }
   if (!person && !key) {
     return fail(ErrorCode::kInvalid,
@@ -215,9 +234,10 @@ Status remove(Root& next, const RootWork& work, const Desk&) {
   const auto short_of = [&](Group which, std::uint32_t threshold) {
     return fail(ErrorCode::kInvalid,
                 "the group " + std::string(trust::group_name(which)) + " would have " +
-                    std::to_string(left(which)) + " persons for a threshold of " +
-                    std::to_string(threshold) + "; next: add a key first, or " + command(work) +
-                    " threshold " + std::string(trust::group_name(which)) + " N");
+                    std::to_string(left(which)) + (left(which) == 1 ? " person" : " persons") +
+                    " for a threshold of " + std::to_string(threshold) +
+                    "; next: add a key first, or " + command(work) + " threshold " +
+                    std::string(trust::group_name(which)) + " N");
   };
   if (left(Group::kRoot) < next.root_threshold) return short_of(Group::kRoot, next.root_threshold);
   if (next.kind == trust::RootKind::kSite && left(Group::kApprovers) < next.approver_threshold) {
@@ -248,10 +268,11 @@ Status set_threshold(Root& next, const RootWork& work, const Desk&) {
     if (key.group == group) persons.insert(key.person);
   }
   if (work.what == "vendor" || count <= persons.size()) return {};
-  return fail(ErrorCode::kInvalid, "the group " + work.what + " has " +
-                                       std::to_string(persons.size()) + " persons, fewer than " +
-                                       std::to_string(count) + "; next: " + command(work) +
-                                       " add-key --group " + work.what);
+  return fail(ErrorCode::kInvalid,
+              "the group " + work.what + " has " + std::to_string(persons.size()) +
+                  (persons.size() == 1 ? " person" : " persons") + ", fewer than " +
+                  std::to_string(count) + "; next: " + command(work) + " add-key --group " +
+                  work.what);
 }
 
 Status set_policy_by(Root& next, const RootWork& work, const Desk&) {
@@ -269,6 +290,10 @@ Status root_show(const Common& common, const RootWork& work) {
   const auto desk = open_desk(work, work.kind);
   if (!desk) return fail_with(desk.error());
   const auto& root = desk->folder.root();
+  std::set<std::string> suspended;  // lines of the root
+  for (const auto& key : root.keys) {
+    if (desk->folder.suspended(key.key)) suspended.insert(trust::format_root_key(key));
+  }
   if (common.json) {
     print_json({{"name", root.name.str()},
                 {"epoch", root.epoch},
@@ -276,10 +301,18 @@ Status root_show(const Common& common, const RootWork& work) {
                 {"first", trust::format_hash(desk->folder.pin().view())},
                 {"expires", format_time(root.expires)},
                 {"text", desk->folder.root_note().text},
+                {"suspended", suspended},
                 {"warnings", warnings(root)}});
     return {};
   }
-  for (const auto& line : lines_of(desk->folder.root_note().text)) print(line);
+  for (const auto& line : lines_of(desk->folder.root_note().text)) {
+    constexpr std::string_view kKey = "key: ";
+    const bool ended = line.starts_with(kKey) && suspended.contains(line.substr(kKey.size()));
+    print(ended ? line + "  " + yellow("(suspended: never counts again)") : line);
+  }
+  if (!suspended.empty()) {
+    hint_next(command(work) + " remove-key takes suspended keys away, signed by the others");
+  }
   for (const auto& one : warnings(root)) hint("warning: " + one);
   return {};
 }

@@ -129,20 +129,24 @@ void say_refusals(const Common& common, std::uint64_t before) {
 }  // namespace
 
 int agent_run(const Common& common, const RunCommand& command) {
-  if (command.words.empty()) return finish(fail(ErrorCode::kInvalid, "nothing to run"));
+  if (command.words.empty()) {
+    return finish(common, fail(ErrorCode::kInvalid,
+                               "nothing to run; next: culvert run -- COMMAND, such as culvert run "
+                               "-- curl https://NAME/"));
+  }
   const auto proxy = call(common, "proxy-info");
-  if (!proxy) return finish_call(Status(fail_with(proxy.error())));
+  if (!proxy) return finish_call(common, Status(fail_with(proxy.error())));
   const auto ca = call(common, "ca");
-  if (!ca) return finish_call(Status(fail_with(ca.error())));
+  if (!ca) return finish_call(common, Status(fail_with(ca.error())));
   const TemporaryFile authorities(common.state + "/run-" + std::to_string(getpid()) + ".pem");
   if (auto written = write_authorities(authorities.path(), ca->value("pem", "")); !written) {
-    return finish(written);
+    return finish(common, written);
   }
   set_environment(proxy->value("address", ""), authorities.path());
   const auto before = call(common, "proxy-refusals");
   const auto code = spawn_and_wait(command.words);
   if (before) say_refusals(common, before->value("last", 0ULL));
-  return code ? *code : finish(fail_with(code.error()));
+  return code ? *code : finish(common, fail_with(code.error()));
 }
 
 }  // namespace culvert::cli

@@ -56,13 +56,20 @@ std::vector<std::string> troubles(const json& status) {
         "no coordinator: grants end when their lease lapses, new ones cannot come; it is tried "
         "again by itself");
   }
-  if (!flag(status, "admitted")) {
+  const auto revoked = status.find("revoked");
+  const bool is_revoked = revoked != status.end() && revoked->is_object();
+  if (is_revoked) {
+    out.push_back(cell(*revoked, "text"));
+  } else if (!flag(status, "admitted")) {
     out.push_back(
         "not admitted yet: " +
         (status.value("role", "") == "site"
              ? "the token is checked once the coordinator is reached"
              : "the vendor runs: culvert device list --key FILE, then device admit, for " +
                    cell(status, "identity")));
+  }
+  if (const auto why = status.value("relay_error", ""); !why.empty()) {
+    out.push_back("no relay: " + printable(why));
   }
   if (flag(status, "locked")) {
     out.emplace_back("LOCKED: nothing is let through; culvert unlock undoes it");
@@ -109,9 +116,13 @@ void add_links(Screen& screen, const json& status) {
                                   : yellow("not connected: " + cell(status, "coordinator_error")));
   const bool relayed = flag(status, "relay_connected");
   screen.field("relay", relayed ? green("connected") + " to " + cell(status, "home_relay")
-                                : "not connected (needed once there is a peer)");
+                        : status.value("relay_error", "").empty()
+                            ? "not connected (needed once there is a peer)"
+                            : yellow("not connected"));
+  const auto revoked = status.find("revoked");
+  const bool ended = revoked != status.end() && revoked->is_object();
   const bool admitted = flag(status, "admitted");
-  screen.field("admitted", admitted ? green("yes") : yellow("not yet"));
+  screen.field("admitted", admitted ? green("yes") : yellow(ended ? "no: revoked" : "not yet"));
   if (status.value("live_grants", 0) > 0) {
     const bool fresh = flag(status, "lease_fresh");
     screen.field("lease", fresh ? green("fresh") : yellow("lapsed"));

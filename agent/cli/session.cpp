@@ -5,6 +5,7 @@
 #include <set>
 
 #include "proto/crypto/hash.hpp"
+#include "proto/trust/freeze.hpp"
 
 namespace culvert::cli {
 namespace {
@@ -41,11 +42,11 @@ Result<std::unique_ptr<Session>> Session::open(const ByKey& by) {
   const auto url = by.coordinator.empty() ? coordinator.url : by.coordinator;
   auto proxies = runtime::ProxyRules::from_environment();
   if (!proxies) return fail_with(proxies.error());
-  return std::unique_ptr<Session>(new Session(std::move(*key), std::move(*evidence), url,
+  return std::unique_ptr<Session>(new Session(by, std::move(*key), std::move(*evidence), url,
                                               coordinator.key, std::move(*proxies)));
 }
 
-Session::Session(KeyFile key, trust::Evidence evidence, std::string url,
+Session::Session(const ByKey& by, KeyFile key, trust::Evidence evidence, std::string url,
                  const crypto::ControlKey& coordinator, runtime::ProxyRules proxies)
     : key_(std::move(key)),
       evidence_(std::move(evidence)),
@@ -69,7 +70,8 @@ Session::Session(KeyFile key, trust::Evidence evidence, std::string url,
                client_.handle_closed(loop_.now().steady, {ErrorCode::kUnavailable, reason});
                pump();
              }},
-            std::move(proxies)) {
+            std::move(proxies)),
+      key_file_(by.key_file) {
   client_.start(loop_.now().steady);
   pump();
 }
@@ -87,10 +89,9 @@ void Session::pump() {
   }
   while (auto event = client_.poll_event()) {
     if (auto* answered = std::get_if<control::Answered>(&*event)) {
-      // Request 0 is a refused proof: the key is not one that the coordinator knows.
-      if (answered->request == awaited_ || answered->request == 0) {
-        answer_ = std::move(answered->reply);
-      }
+      // Request 0 is a refused proof: whatever is asked after it is refused for that reason alone.
+      if (answered->request == 0 && !answered->reply) refused_ = answered->reply.error();
+      if (answered->request == awaited_) answer_ = std::move(answered->reply);
     } else if (const auto* gone = std::get_if<control::Disconnected>(&*event)) {
       lost_ = gone->why;
     }
@@ -103,11 +104,31 @@ Result<control::Reply> Session::answer_to(Result<control::RequestId> request) {
   awaited_ = *request;
   answer_.reset();
   pump();
-  if (!loop_.run_until([this] { return answer_.has_value(); }, kSessionTimeout)) {
+  const auto answered = [this] { return answer_.has_value() || refused_.has_value(); };
+  const bool in_time = loop_.run_until(answered, kSessionTimeout);
+  if (refused_) return fail_with(key_refused(*refused_));
+  if (!in_time) {
     return fail(ErrorCode::kTimeout, "no answer from the coordinator at " + url_ +
                                          (lost_ ? ": " + lost_->message : std::string()));
   }
   return std::move(*answer_);
+}
+
+// What the folder knows of the key already. A suspension itself is still handed in with it.
+Status Session::check_key() const {
+  if (!trust::is_suspended(evidence_.floors(), key_.key.public_key())) return {};
+  return fail_with(key_refused({ErrorCode::kDenied, "that key was suspended"}));
+}
+
+Error Session::key_refused(const Error& why) const {
+  const std::string root = key_.root == trust::RootKind::kSite ? "site" : "vendor";
+  return {ErrorCode::kDenied,
+          key_file_ + ", a key of " + key_.person.str() + " (" + key_.group +
+              "), cannot be used: " + why.message +
+              "; next: another key that the root lists, with --key (culvert " + root +
+              " root show lists them), or a new one: culvert key new, which who keeps the root "
+              "adds with culvert " +
+              root + " root add-key"};
 }
 
 Result<control::Reply> Session::put(const note::Note& note) {
@@ -120,6 +141,7 @@ Result<std::vector<control::Listed>> Session::list(control::ListWhat what) {
   std::vector<control::Listed> entries;
   std::set<crypto::Hash> seen;
   std::string page;
+  if (auto usable = check_key(); !usable) return fail_with(usable.error());
   for (std::size_t pages = 0; pages < kMaxPages; ++pages) {
     auto reply = answer_to(client_.list(what, std::nullopt, page));
     if (!reply) return fail_with(reply.error());
@@ -143,6 +165,7 @@ Result<Session::AuditLines> Session::audit(const std::string& site, std::uint64_
                                            std::size_t limit) {
   AuditLines out;
   out.next = before;
+  if (auto usable = check_key(); !usable) return fail_with(usable.error());
   while (out.lines.size() < limit) {
     auto reply =
         answer_to(client_.query_audit(site.empty() ? std::nullopt : std::optional(site), out.next));

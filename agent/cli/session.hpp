@@ -35,9 +35,11 @@ class Session {
   Result<AuditLines> audit(const std::string& site, std::uint64_t before, std::size_t limit);
 
  private:
-  Session(KeyFile key, trust::Evidence evidence, std::string url,
+  Session(const ByKey& by, KeyFile key, trust::Evidence evidence, std::string url,
           const crypto::ControlKey& coordinator, runtime::ProxyRules proxies);
   Result<control::Reply> answer_to(Result<control::RequestId> request);
+  Status check_key() const;
+  Error key_refused(const Error& why) const;
   void pump();
 
   KeyFile key_;
@@ -51,7 +53,9 @@ class Session {
   agent::ControlLink link_;
   control::RequestId awaited_ = 0;
   std::optional<Result<control::Reply>> answer_;
-  std::optional<Error> lost_;  // why the last connection ended
+  std::optional<Error> lost_;     // why the last connection ended
+  std::optional<Error> refused_;  // why the coordinator does not take the key
+  std::string key_file_;
 };
 
 }  // namespace culvert::cli

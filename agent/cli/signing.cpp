@@ -202,9 +202,13 @@ Status hand_in(const Work& work, const fs::path& file, const note::Note& note) {
                                      work.key);
 }
 
+Status may_sign(const Desk& desk, const std::string& text, const fs::path& file) {
+  if (auto ok = check_text(desk, text, file); !ok) return ok;
+  return check_signer(desk, text);
+}
+
 Result<Signed> sign_draft(Desk& desk, const Work& work, const fs::path& file, note::Note draft) {
-  if (auto ok = check_text(desk, draft.text, file); !ok) return fail_with(ok.error());
-  if (auto ok = check_signer(desk, draft.text); !ok) return fail_with(ok.error());
+  if (auto ok = may_sign(desk, draft.text, file); !ok) return fail_with(ok.error());
   if (auto by = who_signed(desk, draft, file); !by) return fail_with(by.error());
   // Lines of keys that no root here lists count for nothing, and must not use up the room.
   if (!draft.signatures.empty()) {

@@ -35,6 +35,8 @@ struct Signed {
 // statement, a suspended key, a signature that does not fit the text.
 Result<Signed> sign_draft(Desk& desk, const Work& work, const std::filesystem::path& file,
                           note::Note draft);
+// What sign_draft() refuses before it writes, for a text that is not in a file yet.
+Status may_sign(const Desk& desk, const std::string& text, const std::filesystem::path& file);
 // What became of it, for people or as JSON, with the next command.
 void report(const Common& common, const std::filesystem::path& file, const Signed& done);
 

@@ -105,7 +105,7 @@ Status first_token(const SiteInit& options, const fs::path& folder) {
   token.renewal = "365d";
   token.name = options.agent;
   token.replaces = "none";
-  return site_token(token);
+  return site_token({}, token);
 }
 
 void propose_second_approver(const fs::path& folder) {

@@ -1,9 +1,11 @@
 // `culvert site status`: what each agent of the site says that it knows, by its own signature.
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "agent/cli/output.hpp"
 #include "agent/cli/session.hpp"
 #include "agent/cli/site_documents.hpp"
+#include "agent/cli/statement.hpp"
 #include "proto/trust/site_state.hpp"
 
 namespace culvert::cli {
@@ -32,13 +34,29 @@ std::map<trust::IdentityKey, trust::SiteState> verified(const std::vector<contro
   return out;
 }
 
-// A note that is no valid revocation changes nothing.
-void offer_revocations(const std::vector<control::Listed>& listed, trust::Evidence& evidence,
-                       Now now) {
+// A note that is no valid revocation changes nothing. The result: what stands in the folder and the
+// coordinator does not list.
+std::vector<note::Note> offer_revocations(const std::vector<control::Listed>& listed,
+                                          trust::Evidence& evidence, const trust::SiteId& site,
+                                          Now now) {
+  auto lacking = evidence.revocation_notes(site);
   for (const auto& entry : listed) {
     if (entry.state != "REVOCATION") continue;
-    if (const auto note = note::parse(entry.note)) (void)evidence.offer(*note, now);
+    const auto note = note::parse(entry.note);
+    if (!note) continue;
+    (void)evidence.offer(*note, now);
+    std::erase_if(lacking, [&](const note::Note& held) { return held.text == note->text; });
   }
+  return lacking;
+}
+
+// In one line each, for people: what it ends, and since when.
+std::string describe(const note::Note& note) {
+  const auto revocation = trust::Revocation::parse(note.text);
+  if (!revocation) return text_hash(note);
+  const auto begin = note.text.find("\nrevokes: ") + std::string_view("\nrevokes: ").size();
+  return note.text.substr(begin, note.text.find('\n', begin) - begin) + ", issued " +
+         format_time(revocation->issued);
 }
 
 std::string compare(const trust::DocumentMark& said, const trust::DocumentMark& known) {
@@ -55,7 +73,7 @@ json mark(const trust::DocumentMark& said, const trust::DocumentMark& known) {
 
 json row_of(const trust::Node& node, const trust::SiteState* state,
             const trust::KnownDocuments& known, const trust::DocumentMark& revocations,
-            WallTime now) {
+            std::uint64_t missing_below, WallTime now) {
   json row = {{"name", node.name.str()}, {"identity", crypto::format_ed25519(node.identity)}};
   const auto age = state == nullptr ? kKnownFor : std::max(now - state->issued, 0s);
   row["state"] = state == nullptr || age >= kKnownFor ? "unknown" : "known";
@@ -66,9 +84,11 @@ json row_of(const trust::Node& node, const trust::SiteState* state,
   row["site_root"] = mark(state->site_root, known.site_root);
   row["policy"] = mark(state->policy, known.policy);
   // Each agent forgets revocations in its own time, so that another digest is no fault by itself.
-  row["revocations"] = {{"number", state->revocations.number},
-                        {"hash", trust::format_hash(state->revocations.hash.view())},
-                        {"same_as_here", state->revocations == revocations}};
+  row["revocations"] = {
+      {"number", state->revocations.number},
+      {"hash", trust::format_hash(state->revocations.hash.view())},
+      {"same_as_here", state->revocations == revocations},
+      {"compared", state->revocations.number < missing_below ? "behind" : "current"}};
   return row;
 }
 
@@ -80,7 +100,15 @@ std::string shown(const json& row, const char* key) {
   return compared == "current" ? text : yellow(text + " (" + compared + ")");
 }
 
-void print_rows(const json& agents, const trust::KnownDocuments& known) {
+void print_rows(const json& agents, const trust::KnownDocuments& known,
+                const std::vector<note::Note>& lacking, const ByKey& by) {
+  for (const auto& note : lacking) {
+    print(yellow("behind: ") + "the coordinator lacks the revocation of " + describe(note));
+  }
+  if (!lacking.empty()) {
+    const auto bundle = std::filesystem::path(by.key_file).parent_path() / kRevocationsBundle;
+    hint_next("culvert publish " + bundle.string() + " --key " + by.key_file);
+  }
   print("known here: vendor root " + std::to_string(known.vendor_root.number) + ", site root " +
         std::to_string(known.site_root.number) + ", policy " + std::to_string(known.policy.number));
   std::vector<Row> rows;
@@ -108,9 +136,9 @@ Status site_status(const Common& common, const ByKey& by) {
   const auto listed = (*session)->list(control::ListWhat::kStates);
   if (!listed) return fail_with(listed.error());
   const auto now = (*session)->now();
-  offer_revocations(*listed, (*session)->evidence(), now);
-  const auto& evidence = (*session)->evidence();
   const auto id = trust::to_site_id((*session)->key().pin);
+  const auto lacking = offer_revocations(*listed, (*session)->evidence(), id, now);
+  const auto& evidence = (*session)->evidence();
   const auto known = evidence.documents(id);
   const auto revocations = evidence.revocations(id);
   const auto states = verified(*listed, id, now.wall);
@@ -119,17 +147,22 @@ Status site_status(const Common& common, const ByKey& by) {
     if (node.kind != trust::NodeKind::kAgent || node.site.id != id) continue;
     const auto state = states.find(node.identity);
     agents.push_back(row_of(node, state == states.end() ? nullptr : &state->second, known,
-                            revocations, now.wall));
+                            revocations, lacking.empty() ? 0 : revocations.number, now.wall));
+  }
+  auto lacks = json::array();
+  for (const auto& note : lacking) {
+    lacks.push_back({{"hash", text_hash(note)}, {"revokes", describe(note)}});
   }
   if (common.json) {
     print(json({{"agents", agents},
                 {"vendor_root", known.vendor_root.number},
                 {"site_root", known.site_root.number},
-                {"policy", known.policy.number}})
+                {"policy", known.policy.number},
+                {"coordinator_lacks", lacks}})
               .dump());
     return {};
   }
-  print_rows(agents, known);
+  print_rows(agents, known, lacking, by);
   return {};
 }
 

@@ -1,8 +1,10 @@
 // Tokens for agents: an enrolment, signed for a name, and the one-time key to it.
 #include <algorithm>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <set>
 
+#include "agent/cli/format.hpp"
 #include "agent/cli/keyfile.hpp"
 #include "agent/cli/options.hpp"
 #include "agent/cli/output.hpp"
@@ -18,6 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct SiteState {
+  fs::path folder;
   std::vector<note::Note> site_notes;    // root chain and policy
   std::vector<note::Note> vendor_notes;  // the vendor's root chain
   trust::SiteRef site;
@@ -43,7 +46,8 @@ Result<SiteState> read_site(const fs::path& folder, const crypto::Hash& pin, Now
                                             " lacks a root, a policy or the vendor's "
                                             "root; make the site anew");
   }
-  SiteState state{std::move(*site_notes),
+  SiteState state{folder,
+                  std::move(*site_notes),
                   std::move(*vendor_notes),
                   {root->name, id},
                   {},
@@ -120,7 +124,7 @@ Result<Times> parse_times(const SiteToken& options) {
 
 // Who has a name of the token, as the notes say that the coordinator hands out: each is verified,
 // and what it withholds the site's other agents know and refuse loudly.
-Status find_holder(trust::Enrolment& enrolment, const SiteToken& options) {
+Status find_holder(const Common& common, trust::Enrolment& enrolment, const SiteToken& options) {
   if (options.replaces == "none") return {};
   if (!options.replaces.empty()) {
     const auto key = crypto::parse_ed25519(options.replaces);
@@ -128,7 +132,7 @@ Status find_holder(trust::Enrolment& enrolment, const SiteToken& options) {
     enrolment.replaces = *key;
     return {};
   }
-  const ByKey by{(fs::path(options.folder) / "enrolment.key").string(), options.coordinator};
+  const ByKey by{options.key, options.coordinator};
   auto session = Session::open(by);
   if (!session) return fail_with(session.error());
   const auto listed = (*session)->list(control::ListWhat::kNodes);
@@ -149,12 +153,27 @@ Status find_holder(trust::Enrolment& enrolment, const SiteToken& options) {
                                             name->str());
     }
     enrolment.replaces = *holder;
-    print("the new agent replaces " + crypto::format_ed25519(*holder));
+    if (!common.json) print("the new agent replaces " + crypto::format_ed25519(*holder));
   }
   return {};
 }
 
-Status write_agent_token(const SiteState& state, const KeyFile& enrolment_key,
+// The folder knows its tokens by their enrolments, so that one that leaked can be named by its
+// hash.
+Status remember_enrolment(const fs::path& folder, const note::Note& enrolment) {
+  const auto path = folder / kEnrolmentsBundle;
+  std::vector<note::Note> notes;
+  if (fs::exists(path)) {
+    auto held = read_bundle(path);
+    if (!held) return fail_with(held.error());
+    notes = std::move(*held);
+  }
+  notes.push_back(enrolment);
+  if (notes.size() > note::kMaxBundleNotes) notes.erase(notes.begin());
+  return write_bundle(path, notes);
+}
+
+Status write_agent_token(const Common& common, const SiteState& state, const KeyFile& enrolment_key,
                          trust::Enrolment enrolment, const Times& times, const fs::path& out,
                          WallTime now) {
   crypto::SystemRng rng;
@@ -177,21 +196,52 @@ Status write_agent_token(const SiteState& state, const KeyFile& enrolment_key,
   token.notes = state.vendor_notes;
   token.notes.insert(token.notes.end(), state.site_notes.begin(), state.site_notes.end());
   token.notes.push_back(*note);
-  auto rendered = token.render();
-  auto written = runtime::write_secret_file(out.string(), view(rendered));
-  crypto::wipe({reinterpret_cast<std::uint8_t*>(rendered.data()), rendered.size()});
-  if (!written) return written;
+  if (auto kept = remember_enrolment(state.folder, *note); !kept) return kept;
+  if (auto written = write_token_file(common, out.string(), token.render()); !written) {
+    return written;
+  }
+  const auto hash = trust::format_hash(note::hash(*note).view());
+  if (common.json) {
+    print_json({{"file", out.string()},
+                {"name", enrolment.name.str()},
+                {"enrolment", hash},
+                {"enrols_until", format_time(enrolment.not_after)},
+                {"renews_until", format_time(enrolment.renew_until)}});
+    return {};
+  }
   print("agent token in " + out.string() + ", good for " + format_duration(times.lifetime) +
         "; its agent renews itself until " + format_time(enrolment.renew_until));
-  print("if it leaks: culvert site revoke-token " + trust::format_hash(note::hash(*note).view()));
+  print("if it leaks: culvert site revoke-token " + hash + " --key " +
+        (state.folder / "enrolment.key").string() + " --publish");
   return {};
 }
 
 }  // namespace
 
-Status site_token(const SiteToken& options) {
-  const fs::path folder = options.folder;
-  const auto key = read_key(folder / "enrolment.key");
+Status write_token_file(const Common& common, const std::string& path, std::string token) {
+  const auto before = runtime::read_file_if_there(path, token.size() + 1'000'000);
+  Status written = {};
+  if (!before) {
+    written = fail_with(before.error());
+  } else if (*before && !text(**before).starts_with(trust::Token::kType)) {
+    written = fail(ErrorCode::kConflict, path + " is there and holds no token: nothing was " +
+                                             "written; next: name another file with --out");
+  } else {
+    if (*before && !common.json) print("the token that was in " + path + " is overwritten");
+    written = runtime::write_secret_file(path, view(token));
+  }
+  crypto::wipe({reinterpret_cast<std::uint8_t*>(token.data()), token.size()});
+  return written;
+}
+
+Status site_token(const Common& common, const SiteToken& given) {
+  auto options = given;
+  fs::path folder = options.folder;
+  if (options.folder.empty()) {
+    folder = options.key.empty() ? fs::path(".") : fs::absolute(options.key).parent_path();
+  }
+  if (options.key.empty()) options.key = (folder / "enrolment.key").string();
+  const auto key = read_key(options.key);
   if (!key) return fail_with(key.error());
   const auto times = parse_times(options);
   if (!times) return fail_with(times.error());
@@ -200,9 +250,9 @@ Status site_token(const SiteToken& options) {
   if (!state) return fail_with(state.error());
   auto enrolment = plan(*state, options);
   if (!enrolment) return fail_with(enrolment.error());
-  if (auto ok = find_holder(*enrolment, options); !ok) return ok;
+  if (auto ok = find_holder(common, *enrolment, options); !ok) return ok;
   const auto out = options.out.empty() ? folder / "agent.token" : fs::path(options.out);
-  return write_agent_token(*state, *key, std::move(*enrolment), *times, out, now.wall);
+  return write_agent_token(common, *state, *key, std::move(*enrolment), *times, out, now.wall);
 }
 
 }  // namespace culvert::cli

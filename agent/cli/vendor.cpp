@@ -1,8 +1,10 @@
 // The vendor's side of the ceremony: root, coordinator's keys, the directory, tokens for laptops.
 #include <algorithm>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "agent/cli/draft.hpp"
+#include "agent/cli/format.hpp"
 #include "agent/cli/keyfile.hpp"
 #include "agent/cli/options.hpp"
 #include "agent/cli/output.hpp"
@@ -88,8 +90,8 @@ Result<note::Note> sign_next_root(const Current& current, const control::Coordin
 
 // Where more persons must sign the root: a draft that goes round. Once it is signed, collecting the
 // same coordinator again finds its keys in the root and writes the list of addresses.
-Status wait_for_others(const fs::path& folder, const Current& current, const note::Note& draft,
-                       const std::string& pub) {
+Status wait_for_others(const Common& common, const fs::path& folder, const Current& current,
+                       const note::Note& draft, const std::string& pub) {
   const auto file = folder / "root.draft";
   if (fs::exists(file)) {
     const auto held = read_draft(file);
@@ -101,6 +103,10 @@ Status wait_for_others(const fs::path& folder, const Current& current, const not
     }
   }
   if (auto written = write_draft(file, draft); !written) return written;
+  if (common.json) {
+    print_json({{"complete", false}, {"file", file.string()}});
+    return {};
+  }
   print(file.string() +
         " is the next epoch, signed by one; the others sign it with culvert vendor " + "root sign");
   hint_next("when it is complete: culvert vendor collect --dir " + folder.string() + " " + pub);
@@ -167,7 +173,7 @@ Status vendor_init(const VendorInit& options) {
   return {};
 }
 
-Status vendor_collect(const VendorCollect& options) {
+Status vendor_collect(const Common& common, const VendorCollect& options) {
   const fs::path folder = options.folder;
   const auto key = read_key(folder / kRoles[0].file);
   if (!key) return fail_with(key.error());
@@ -184,7 +190,7 @@ Status vendor_collect(const VendorCollect& options) {
     if (!next) return fail_with(next.error());
     if (!trust::verify_step(current->root, current->hash, *next)) {
       // The list of addresses is of no use before the root lists the coordinator's keys.
-      return wait_for_others(folder, *current, *next, options.coordinator_pub);
+      return wait_for_others(common, folder, *current, *next, options.coordinator_pub);
     }
     current->notes.push_back(*next);
   }
@@ -193,6 +199,12 @@ Status vendor_collect(const VendorCollect& options) {
   const auto places = sign_places(*current, *pub, *directory, now.wall);
   if (!places) return fail_with(places.error());
   if (auto written = write_places(folder, std::move(*current), *places); !written) return written;
+  if (common.json) {
+    print_json({{"complete", true},
+                {"file", (folder / kVendorBundle).string()},
+                {"coordinator", pub->urls.front()}});
+    return {};
+  }
   print("the vendor's root lists the coordinator's keys; the list of addresses names " +
         pub->urls.front());
   hint_next("hand " + (folder / kVendorBundle).string() +
@@ -231,7 +243,7 @@ Status vendor_site(const VendorSite& options) {
   return {};
 }
 
-Status device_token(const DeviceToken& options) {
+Status device_token(const Common& common, const DeviceToken& options) {
   const fs::path folder = options.folder;
   const auto person = trust::Person::parse(options.person);
   if (!person) return fail(ErrorCode::kInvalid, "--person: write it as user@domain");
@@ -258,8 +270,18 @@ Status device_token(const DeviceToken& options) {
   token.notes = current->notes;
   const auto rendered = token.render();
   if (auto parsed = trust::Token::parse(rendered); !parsed) return fail_with(parsed.error());
-  if (auto written = runtime::write_secret_file(options.out, view(rendered)); !written) {
-    return written;
+  if (auto written = write_token_file(common, options.out, rendered); !written) return written;
+  if (token.groups.empty()) {
+    hint(
+        "warning: the token names no group, and policies allow groups alone: this laptop could "
+        "ask for nothing; next: the same command with --group LABEL");
+  }
+  if (common.json) {
+    print_json({{"file", options.out},
+                {"person", person->str()},
+                {"groups", options.groups},
+                {"coordinators", token.coordinators}});
+    return {};
   }
   print("token for a device of " + bold(person->str()) + " in " + options.out);
   hint_next("on the laptop: culvert up --token-file " + options.out);

@@ -1,4 +1,5 @@
 // The coordinator: what it says is carried, never believed; what it is told are signed notes.
+#include "agent/core/hello_bundle.hpp"
 #include "agent/core/parts.hpp"
 #include "proto/trust/sign.hpp"
 
@@ -28,13 +29,11 @@ void Core::Parts::start_control(Now now) {
 void Core::Parts::offer_own(Now now) {
   std::optional<std::string> rests_on;
   if (enrolment) {  // and the policy: the coordinator may see it here for the first time
-    std::vector<note::Note> bundle;
-    for (const note::Note& note : evidence.chain_notes(node.site.id)) {
-      if (trust::kind_of(note.text) == trust::Kind::kPolicy) bundle.push_back(note);
+    std::optional<note::Note> policy;
+    for (note::Note& note : evidence.chain_notes(node.site.id)) {
+      if (trust::kind_of(note.text) == trust::Kind::kPolicy) policy = std::move(note);
     }
-    bundle.push_back(*enrolment);
-    if (enrolled) bundle.push_back(*enrolled);
-    rests_on = note::render_bundle(bundle);
+    rests_on = hello_bundle(policy, *enrolment, enrolled);
   }
   if (client) client->set_node(note::render(node_note), rests_on);
   std::vector<note::Note> own{node_note};
@@ -114,7 +113,7 @@ void Core::Parts::on_event(Now now, control::Event event) {
     log(LogLevel::kInfo, "coordinator connected", control_url);
     control_error.clear();
     control_was_said = false;
-    offered_relays = std::move(connected->relays);
+    offered_relays = distinct(std::move(connected->relays));
     if (!choose_relays()) resolve_stun();  // the addresses may have changed
     relays.pairs_changed(now);
     relays.set_wanted(now, options.role == Role::kSite || !peers.empty(), effects);
@@ -173,16 +172,12 @@ void Core::Parts::learn(Now now, std::vector<note::Note> notes) {
   const auto results = evidence.offer_all(notes, now);
   for (std::size_t i = 0; i < notes.size(); ++i) {
     const auto kind = trust::kind_of(notes[i].text);
-    if (kind == trust::Kind::kRevocation && results[i]) offers.learned(now, notes[i]);
+    if (kind == trust::Kind::kRevocation && results[i]) {
+      offers.learned(now, notes[i], evidence);
+    }
     if (kind == trust::Kind::kGrant && options.role == Role::kDevice) remember_request(notes[i]);
     if (results[i]) continue;
-    if (results[i].error().code == ErrorCode::kConflict) {
-      audit::Entry entry;
-      entry.kind = audit::Kind::kAlarm;
-      entry.detail = results[i].error().message;
-      journal.ending(now, std::move(entry));
-      log(LogLevel::kError, "contradicting statement refused", results[i].error().message);
-    } else if (results[i].error().code == ErrorCode::kUnverified) {
+    if (results[i].error().code == ErrorCode::kUnverified) {
       if (unverified.size() >= kMaxUnverified) unverified.pop_front();
       unverified.push_back(std::move(notes[i]));
     }
@@ -203,6 +198,7 @@ void Core::Parts::publish(Now now) {
     log(LogLevel::kInfo, "admitted", "until " + format_time(self->expires));
   }
   is_admitted = self != nullptr;
+  if (self == nullptr) say_revoked();
   if (options.role != Role::kSite || self == nullptr) return;
   const trust::Policy* policy = evidence.policy(self->site.id);
   if (policy == nullptr) return;

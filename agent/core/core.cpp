@@ -33,7 +33,7 @@ Core::Parts::Parts(Options given, Environment world, Memory stored, Beginning be
     options.token.reset();
   }
   if (const auto notes = memory.revocations()) {
-    for (const note::Note& note : *notes) static_cast<void>(offers.kept.add(note, now));
+    for (const note::Note& note : *notes) static_cast<void>(offers.kept.add(note, evidence, now));
   }
   if (auto notes = memory.own("service"); notes && !notes->empty()) {
     if (auto last = trust::Service::parse(notes->front().text)) {
@@ -104,7 +104,7 @@ void Core::Parts::timeout(Now now) {
   if (due.documents <= now.steady) offer_documents(now);
   if (due.ends <= now.steady) warn_of_ends(now);
   if (due.sweep <= now.steady) {
-    if (offers.kept.forget(now)) offers.unsaved = true;
+    if (offers.kept.forget(evidence.floors().clock.age)) offers.unsaved = true;
     due.sweep = filter.sweep(now.steady) ? now.steady : now.steady + kSweep;
   }
 }
@@ -221,6 +221,7 @@ void Core::pull_relay(Now now, ConnectionId id, std::size_t room, Bytes& out) {
 
 void Core::handle_relay_closed(Now now, ConnectionId id, const std::string& reason) {
   parts_->log(LogLevel::kWarning, "relay lost", reason);
+  parts_->relay_error = reason;
   parts_->relays.handle_closed(now, id, parts_->effects);
   parts_->access_dirty = true;  // peers may get another home
   parts_->settle(now);

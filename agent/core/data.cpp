@@ -50,6 +50,7 @@ void Core::Parts::relayed(Now now, Relays::Inbox& inbox) {
     }
   }
   receive(now);
+  if (!inbox.refused.empty()) relay_error = inbox.refused;
   for (const std::string& relay : inbox.ready) {
     log(LogLevel::kInfo, "relay connected", relay);
     prober.relay_connected(now.steady, path::RelayId(relay));

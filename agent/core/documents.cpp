@@ -1,11 +1,10 @@
-// What reaches an agent without the vendor: documents in files and the customer's own leases. And
-// what an agent says about its knowledge: what ends soon, and its signed state.
+// What reaches an agent without the vendor: documents in files. And what an agent says about its
+// knowledge: what ends soon, and its signed state.
 #include "agent/core/documents.hpp"
 
 #include <algorithm>
 
 #include "agent/core/parts.hpp"
-#include "proto/trust/lease_question.hpp"
 #include "proto/trust/sign.hpp"
 
 namespace culvert::agent {
@@ -34,11 +33,6 @@ std::optional<std::pair<int, std::uint64_t>> rank_of(std::string_view text) {
     default:
       return std::nullopt;
   }
-}
-
-std::string joined(const std::string& url, std::string_view path) {
-  const bool slash = !url.empty() && url.back() == '/';
-  return (slash ? url.substr(0, url.size() - 1) : url) + std::string(path);
 }
 
 }  // namespace
@@ -92,8 +86,7 @@ void Core::Parts::offer_documents(Now now) {
   std::vector<note::Note> notes;
   for (auto i = first; i < last; ++i) notes.push_back(documents.waiting[i].note);
   const auto results = evidence.offer_all(notes, now);
-  for (auto i = first; i < last; ++i)
-    document_offered(now, documents.waiting[i], results[i - first]);
+  for (auto i = first; i < last; ++i) document_offered(documents.waiting[i], results[i - first]);
   say_alarms(now);
   documents.next = last;
   if (last < documents.waiting.size()) {
@@ -109,7 +102,7 @@ void Core::Parts::offer_documents(Now now) {
 }
 
 // What is older than what is known stays in its file without harm.
-void Core::Parts::document_offered(Now now, Documents::Waiting& offered,
+void Core::Parts::document_offered(Documents::Waiting& offered,
                                    const Result<trust::Change>& result) {
   if (result) {
     offered.known = true;
@@ -126,62 +119,7 @@ void Core::Parts::document_offered(Now now, Documents::Waiting& offered,
   documents.refused[offered.file] = why.message;
   if (why.code == ErrorCode::kConflict)
     access_dirty = true;  // a second text of a root stops grants
-  if (why.code == ErrorCode::kConflict && documents.said[offered.file] != why.message) {
-    audit::Entry entry;
-    entry.kind = audit::Kind::kAlarm;
-    entry.detail = why.message;
-    journal.ending(now, std::move(entry));
-  }
   say_document(offered.file, why.message);
-}
-
-void Core::Parts::ask_customer(Now now) {
-  for (const trust::LeaseRequest& request : leases.due(now, trust::RootKind::kSite)) {
-    if (options.lease_url.empty()) {
-      const std::string why =
-          "the site's policy wants leases by the customer, and no lease server "
-          "is configured: set \"lease_url\"";
-      if (lease_error != why) log(LogLevel::kError, "no lease", why);
-      lease_error = why;
-      continue;
-    }
-    const trust::LeaseQuestion question{request.site, keys.identity.public_key(), request.nonce,
-                                        evidence.revocations(request.site.id), request.grants};
-    effects.events.emplace_back(
-        AskLease{joined(options.lease_url, trust::kLeasePath), question.render()});
-  }
-}
-
-// The lease first, then revocations that the coordinator may have held back: they count although
-// the lease may be late.
-void Core::Parts::customer_answered(Now now, const Result<std::string>& answer) {
-  auto notes = answer ? note::parse_bundle(*answer) : fail_with(answer.error());
-  Status taken = notes && !notes->empty()
-                     ? take_lease(now, notes->front())
-                     : Status(notes ? fail(ErrorCode::kInvalid, "the answer holds no lease")
-                                    : fail_with(notes.error()));
-  if (notes && notes->size() > 1) {
-    notes->erase(notes->begin());
-    std::erase_if(*notes, [](const note::Note& note) {
-      return trust::kind_of(note.text) != trust::Kind::kRevocation;
-    });
-    // Nothing is kept of what does not verify: the server offers its revocations again, and whoever
-    // changes answers on the way must not push out what waits from elsewhere.
-    for (const auto& result : evidence.offer_all(*notes, now)) {
-      if (result && result->kind != trust::ChangeKind::kNone) {
-        notes_dirty = access_dirty = state_dirty = true;
-      }
-    }
-    say_alarms(now);
-  }
-  const std::string why = taken ? "" : taken.error().message;
-  if (!taken && lease_error.empty()) {
-    log(LogLevel::kWarning, "no lease from the customer's lease server, trying again",
-        options.lease_url + ": " + why);
-  } else if (taken && !lease_error.empty()) {
-    log(LogLevel::kInfo, "the customer's lease server answers again", options.lease_url);
-  }
-  lease_error = why;
 }
 
 // Of a site's agent its site and its renewal, of a laptop its admission and the sites in use.

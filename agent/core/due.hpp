@@ -24,6 +24,7 @@ inline constexpr Duration kPublisherPatience = 10s;  // of an unanswered handsha
 inline constexpr Duration kPassedOver = 60s;         // how long a silent publisher is avoided
 
 inline constexpr Duration kDocumentsRetry = 60s;
+inline constexpr Duration kAlarmEvery = 225s;  // of one kind at one site, after trust::kMaxAlarms
 inline constexpr Duration kLookAtEnds = std::chrono::minutes(10);
 inline constexpr Duration kStateEvery = std::chrono::minutes(5);
 inline constexpr Duration kStateLeast = 10s;  // least time between two states that are sent

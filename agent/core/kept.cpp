@@ -23,28 +23,30 @@ WallTime end_of(const trust::Revocation& revocation) {
     case trust::Revokes::kKey:
       break;
   }
-  return {std::numeric_limits<std::int64_t>::max()};
+  return {std::numeric_limits<std::int64_t>::max() / 2};  // never: an age is counted from it
 }
 
 }  // namespace
 
-bool KeptRevocations::add(const note::Note& note, Now now) {
+bool KeptRevocations::add(const note::Note& note, const trust::Evidence& evidence, Now now) {
   const auto revocation = trust::Revocation::parse(note.text);
-  if (!revocation || end_of(*revocation) <= now.wall) return false;
+  if (!revocation) return false;
+  const auto over = evidence.forget_at(end_of(*revocation), now);
   const auto id = note::hash(note);
-  if (kept_.contains(id)) return false;
-  Kept kept{{}, note::render(note), end_of(*revocation)};
+  if (over <= evidence.floors().clock.age || kept_.contains(id)) return false;
+  Kept kept{{}, note::render(note), over};
   if (revocation->site) kept.site = trust::to_hash(revocation->site->id);
   bytes_ += kept.note.size();
   kept_.emplace(id, std::move(kept));
-  while (kept_.size() > kMaxKept || bytes_ > kMaxBytes) make_room();
+  while (kept_.size() > kMaxKept || bytes_ > kMaxBytes) make_room(bytes_ > kMaxBytes);
   return kept_.contains(id);
 }
 
-void KeptRevocations::make_room() {
-  std::map<crypto::Hash, std::size_t> counts;
-  for (const auto& [id, kept] : kept_) ++counts[kept.site];
-  const auto fullest = std::max_element(counts.begin(), counts.end(), [](auto& a, auto& b) {
+// Takes from the site that has most of what has run out: bytes, or places.
+void KeptRevocations::make_room(bool of_bytes) {
+  std::map<crypto::Hash, std::size_t> shares;
+  for (const auto& [id, kept] : kept_) shares[kept.site] += of_bytes ? kept.note.size() : 1;
+  const auto fullest = std::max_element(shares.begin(), shares.end(), [](auto& a, auto& b) {
                          return a.second < b.second;
                        })->first;
   auto first = kept_.end();
@@ -56,9 +58,9 @@ void KeptRevocations::make_room() {
   kept_.erase(first);
 }
 
-bool KeptRevocations::forget(Now now) {
+bool KeptRevocations::forget(trust::StoreAge age) {
   const auto gone = std::erase_if(kept_, [&](const auto& entry) {
-    if (entry.second.over > now.wall) return false;
+    if (entry.second.over > age) return false;
     bytes_ -= entry.second.note.size();
     return true;
   });

@@ -1,7 +1,7 @@
-// Copies of the signed revocations that this node has accepted. A coordinator that has lost some
-// (its store was restored from an older copy) gets them back from here. The revocations' effect is
-// stored elsewhere, in the floors. When the store is full, the site with the most revocations loses
-// the one that is over first.
+// The signed revocations that this node has taken, kept so that a coordinator which has lost them
+// (its store is an older copy) gets them back. What they end, the floors remember; these are
+// copies, forgotten by the age of the store and never by the wall clock. Full: the site that
+// fills it most loses the one that is over first.
 #pragma once
 
 #include <map>
@@ -11,7 +11,7 @@
 #include "proto/control/message.hpp"
 #include "proto/core/time.hpp"
 #include "proto/note/note.hpp"
-#include "proto/trust/names.hpp"
+#include "proto/trust/evidence.hpp"
 
 namespace culvert::agent {
 
@@ -20,9 +20,9 @@ class KeptRevocations {
   static constexpr std::size_t kMaxKept = 1024;
   static constexpr std::size_t kMaxBytes = std::size_t{512} << 10U;
 
-  // True: the note was added. The caller must have verified the note.
-  bool add(const note::Note& note, Now now);
-  bool forget(Now now);  // forgets revocations that are over; true: there were some
+  // True: it was added. The note must have been verified, and hold no lines of strangers.
+  bool add(const note::Note& note, const trust::Evidence& evidence, Now now);
+  bool forget(trust::StoreAge age);  // those that are over; true: there were some
   std::size_t size() const { return kept_.size(); }
   std::vector<note::Note> notes() const;
   const std::string* find(const control::NoteId& id) const;  // null: not kept
@@ -33,9 +33,9 @@ class KeptRevocations {
   struct Kept {
     crypto::Hash site;  // zero: the revocation belongs to no site
     std::string note;
-    WallTime over;
+    trust::StoreAge over;
   };
-  void make_room();
+  void make_room(bool of_bytes);
 
   std::map<control::NoteId, Kept> kept_;
   std::size_t bytes_ = 0;

@@ -20,7 +20,14 @@ struct EndView {     // a document of this node and its end; lists have the soon
   std::string text;            // describes the end and the next step
 };
 
-struct DocumentsView {  // the folder of documents
+struct RevokedView {  // that this node itself has ended, for ever
+  std::string what;   // node, device; token: the one that enrolled it
+  std::string reason;
+  WallTime when;
+  std::string text;  // in one line, with the next step
+};
+
+struct DocumentsView {  // of the folder of documents
   std::size_t files = 0;
   std::size_t notes = 0;                                 // notes that this node knows
   std::vector<std::pair<std::string, std::string>> bad;  // file, reason

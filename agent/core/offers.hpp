@@ -21,9 +21,10 @@ class Offers {
   KeptRevocations kept;
   bool unsaved = false;  // `kept` differs from the stored revocations
 
-  void learned(Now now, const note::Note& revocation) { unsaved |= kept.add(revocation, now); }
-  // Plans an offer if the coordinator has other revocations than this node keeps, or if its store
-  // is an old copy.
+  void learned(Now now, const note::Note& revocation, const trust::Evidence& evidence) {
+    unsaved |= kept.add(evidence.known_lines(revocation), evidence, now);
+  }
+  // The coordinator has other revocations than this node keeps, or its store is an old copy.
   void welcomed(Now now, const control::Connected& connected, Rng& rng);
   Instant next() const { return at_; }
   void later(Now now) { at_ = now.steady + kOfferSpread; }  // the offer could not be sent

@@ -5,6 +5,7 @@
 #include <deque>
 #include <unordered_map>
 
+#include "agent/core/customer.hpp"
 #include "agent/core/documents.hpp"
 #include "agent/core/due.hpp"
 #include "agent/core/enrol.hpp"
@@ -74,19 +75,24 @@ struct Core::Parts {
   void offer_own(Now now);
   void offer_kept(Now now);
   void offer_again(Now now);
-  // documents.cpp: files, the customer's lease server, documents that end soon, this agent's state
+  // documents.cpp: files, what ends soon, this agent's state
   void learn_documents(Now now, const std::vector<DocumentFile>& files);
   void offer_documents(Now now);
-  void document_offered(Now now, Documents::Waiting& offered, const Result<trust::Change>& result);
+  void document_offered(Documents::Waiting& offered, const Result<trust::Change>& result);
   void say_document(const std::string& file, const std::string& why);
+  // customer.cpp: the customer's own lease server
   void ask_customer(Now now);
   void customer_answered(Now now, const Result<std::string>& answer);
+  Result<bool> take_answer(Now now, const Result<std::string>& answer);
+  void hear(Now now, std::vector<note::Note> revocations);
   std::vector<trust::Expiry> endings(Now now) const;
   void warn_of_ends(Now now);
   void show_documents(Now now, StatusView& view) const;
   trust::SiteState state_now() const;
   void say_state(Now now);
   bool may_say_state() const;
+  std::optional<RevokedView> revoked_self() const;  // renew.cpp, as say_revoked()
+  void say_revoked();
   // commands.cpp
   void on_site_info(Now now, const RequestOptions& options, Done<RequestView> done,
                     const Result<control::Reply>& reply);
@@ -112,13 +118,14 @@ struct Core::Parts {
   trust::Node node;
   note::Note node_note;
   std::optional<note::Note> enrolment, enrolled, service_note;
-  std::chrono::seconds renew_early;  // drawn once, so that not all agents renew at the same time
-  std::uint64_t alarms_said = 0;     // alarms of `evidence` up to this number are in the journal
-  trust::Service service;            // the service statement that was last published
+  std::chrono::seconds renew_early;  // drawn once: agents do not renew all at once
+  std::uint64_t alarms_said = 0;     // evidence's alarms up to this number are in the journal
+  std::map<std::pair<trust::SiteId, trust::AlarmKind>, RateLimit> alarm_rates;
+  trust::Service service;  // as last published
   Effects effects;
   ConnectionId last_connection = 0, control_connection = 0;
   std::unique_ptr<control::Client> client;
-  std::string control_url, control_error;
+  std::string control_url, control_error, relay_error;
   std::map<control::RequestId, std::function<void(Now, const Result<control::Reply>&)>> asked;
   std::vector<note::Note> learned;  // notes received since the connection, until Synced
   std::deque<note::Note> unverified;
@@ -129,9 +136,8 @@ struct Core::Parts {
   Leases leases;
   Filter filter;
   Rights rights;
-  bool unclaimed = false;  // on a laptop: some right waits for the site's first answer
-  std::map<Endpoint, trust::GrantId>
-      claiming;  // laptop's end of a flow → the grant that the flow would claim
+  bool unclaimed = false;  // a laptop's: some right waits for the site's first answer
+  std::map<Endpoint, trust::GrantId> claiming;  // by the laptop's end of a flow
   Silent silent;
   Peers peers;
   std::map<crypto::RelayKey, crypto::WireGuardKey> by_relay_key;
@@ -150,17 +156,18 @@ struct Core::Parts {
   Pings pings;
   AnsweredPings answered_pings;
   Documents documents;
-  std::string lease_error;  // last error of the customer's lease server; empty: none
+  std::string lease_error;  // of the customer's lease server; empty: none
+  Told heard;               // what that server has told
   std::map<std::pair<trust::Ending, std::string>, int> warned;  // the thresholds that were logged
   trust::SiteState state_said;  // the state that was last sent to the coordinator
   Instant state_sent;           // when `state_said` was sent
   bool state_dirty = true;      // this agent's state may differ from `state_said`
   Due due;
   bool stopping = false;
-  std::uint64_t stored_revision = 0;
+  std::uint64_t stored_revision = 0, revoked_looked = ~0ULL;  // revisions of the evidence's floors
   bool access_dirty = true, store_ok = true, notes_dirty = false, is_admitted = false;
   bool clock_said = false, audit_said = false, broken_said = false, control_was_said = false,
-       relays_refused = false, fork_said = false;
+       relays_refused = false, fork_said = false, revoked_said = false;
 };
 
 }  // namespace culvert::agent

@@ -18,6 +18,12 @@ std::vector<Prefix> everywhere() { return {*parse_prefix("0.0.0.0/0"), *parse_pr
 
 }  // namespace
 
+std::vector<control::RelayInfo> distinct(std::vector<control::RelayInfo> offered) {
+  std::set<std::string> ids;
+  std::erase_if(offered, [&](const auto& relay) { return !ids.insert(relay.id).second; });
+  return offered;
+}
+
 std::vector<RelayUse> relays_of_site(const std::vector<control::RelayInfo>& offered,
                                      const trust::Policy& policy) {
   std::vector<RelayUse> out;

@@ -29,8 +29,12 @@ struct RelayUse {
 };
 using RelayIds = std::set<std::string>;
 
-// For an agent whose site has this policy. A relay that a `relay:` line names must have the line's
-// certificate and may have any address.
+// The list without relays whose id stands earlier in it: ids are the coordinator's words, and one
+// id must not stand for a relay of the policy and for another one.
+std::vector<control::RelayInfo> distinct(std::vector<control::RelayInfo> offered);
+
+// For an agent whose site has this policy. A relay that a `relay:` line names has that line's
+// certificate and may stand at any address.
 std::vector<RelayUse> relays_of_site(const std::vector<control::RelayInfo>& offered,
                                      const trust::Policy& policy);
 
@@ -39,7 +43,9 @@ std::vector<RelayUse> relays_of_site(const std::vector<control::RelayInfo>& offe
 std::optional<RelayIds> met_at(const std::vector<control::RelayInfo>& offered,
                                const trust::Policy& policy);
 
-// For a laptop. `sites`: for each site with `relay:` lines, the result of met_at().
+// For a laptop with rights at sites that are met at these relays alone. The laptop proves each
+// relay by its key (DERP's login); the certificate is the coordinator's word, so that no site can
+// spoil a relay for the others.
 std::vector<RelayUse> relays_of_laptop(const std::vector<control::RelayInfo>& offered,
                                        const std::vector<RelayIds>& sites);
 

@@ -193,6 +193,7 @@ void Relays::take(Now now, Relay& relay, Inbox& inbox, Effects& out) {
     } else if (const auto* end = std::get_if<derp::Closed>(&event)) {
       out.events.emplace_back(LogLine{LogLevel::kWarning, "relay closed",
                                       relay.use.info.id + ": " + end->reason.message});
+      inbox.refused = relay.use.info.id + ": " + end->reason.message;
       relay.ticket_stale = relay.ticket_stale || end->reason.code == ErrorCode::kDenied;
       closed = true;
     }

@@ -38,6 +38,7 @@ class Relays {
   struct Inbox {
     std::vector<Packet> packets;
     std::vector<std::string> ready;  // relays that became usable
+    std::string refused;             // the last one that ended a login, and why
   };
 
   Relays(derp::RelayKeyPair key, Rng& rng, ConnectionId& last_connection);
@@ -69,7 +70,6 @@ class Relays {
 
   std::size_t held_bytes() const;  // received packets that are still stored
   std::string home() const;        // the first relay that is ready; empty: none
-  bool is_home(const std::string& relay) const { return home() == relay; }
   // The first relay that is ready and may carry the peer's packets; empty: none.
   std::string home_for(const crypto::RelayKey& peer) const;
   Instant ready_since(const crypto::RelayKey& peer) const;  // of home_for(peer); zero: no relay

@@ -10,6 +10,54 @@ constexpr Duration kLookAgain = std::chrono::hours(1);
 
 }  // namespace
 
+// A revocation of this identity, or of the token that enrolled it.
+std::optional<RevokedView> Core::Parts::revoked_self() const {
+  const bool site = options.role == Role::kSite;
+  const auto self = keys.identity.public_key();
+  for (const auto& note : evidence.notes()) {
+    if (trust::kind_of(note.text) != trust::Kind::kRevocation) continue;
+    const auto ended = trust::Revocation::parse(note.text);
+    if (!ended) continue;
+    const bool token = site && enrolment && ended->what == trust::Revokes::kEnrolment &&
+                       ended->enrolment == note::hash(*enrolment);
+    const auto own = site ? trust::Revokes::kNode : trust::Revokes::kDevice;
+    const bool node_itself =
+        ended->what == own && ended->identity() == self && (site || !ended->site);
+    if (!token && !node_itself) continue;
+    RevokedView out{token ? "token" : (site ? "node" : "device"), ended->reason, ended->issued, {}};
+    const auto why = " (" + ended->reason + ", " + format_time(ended->issued) + "): ";
+    const auto again =
+        "culvert site token --name " + node.name.str() + ", and the agent is started with it, ";
+    if (token) {
+      out.text = "the token that enrolled this node was revoked" + why +
+                 "this node needs a new token; next: the customer runs " + again +
+                 "culvert up --token-file FILE";
+    } else if (site) {
+      out.text = "this node was revoked" + why +
+                 "it needs a new token and a new identity; next: the customer runs " + again +
+                 "culvert up --token-file FILE --state NEW-FOLDER";
+    } else {
+      out.text = "this laptop was revoked" + why +
+                 "it needs a new token and a new identity; next: the vendor runs culvert device "
+                 "token, and the laptop is started with it, culvert up --token-file FILE --state "
+                 "NEW-FOLDER";
+    }
+    return out;
+  }
+  return std::nullopt;
+}
+
+// Once, when the revocation is heard; and at each start.
+void Core::Parts::say_revoked() {
+  const auto revision = evidence.floors_revision();
+  if (std::exchange(revoked_looked, revision) == revision) return;
+  if (revoked_said) return;
+  const auto revoked = revoked_self();
+  if (!revoked) return;
+  revoked_said = true;
+  log(LogLevel::kError, "revoked", revoked->text);
+}
+
 // Durable before anybody sees it: a serial is never used for two texts.
 bool Core::Parts::replace_own(Now now, Result<note::Note> next) {
   auto parsed = next ? trust::Node::parse(next->text) : fail_with(next.error());
@@ -68,17 +116,23 @@ void Core::Parts::renew_device(Now now) {
   offer_again(now);
 }
 
-// New nodes of the site, and claims that contradict what is known: in the log and in the journal.
+// New nodes of the site, and what contradicts what is known: in the log and in the journal. Who
+// signs contradictions one after the other pushes nothing out of either. New nodes are all told:
+// the customer's tokens bound them.
 void Core::Parts::say_alarms(Now now) {
   if (evidence.alarms_raised() == alarms_said) return;
   for (const trust::Alarm& alarm : evidence.alarms()) {
     if (alarm.number <= alarms_said) continue;
     const bool own =
         alarm.kind == trust::AlarmKind::kNewNode && alarm.identity == keys.identity.public_key();
-    if (own || options.role != Role::kSite) continue;
+    const bool conflict = alarm.kind == trust::AlarmKind::kConflict;
+    if (own || (options.role != Role::kSite && !conflict)) continue;
+    const auto rate =
+        alarm_rates.try_emplace({alarm.site, alarm.kind}, kAlarmEvery, trust::kMaxAlarms).first;
+    if (alarm.kind != trust::AlarmKind::kNewNode && !rate->second.take(now.steady)) continue;
     audit::Entry entry;
     entry.kind = audit::Kind::kAlarm;
-    entry.device = crypto::format_ed25519(alarm.identity);
+    if (!alarm.identity.is_zero()) entry.device = crypto::format_ed25519(alarm.identity);
     entry.detail = alarm.what;
     journal.ending(now, std::move(entry));
     log(LogLevel::kError, "alarm", alarm.what);

@@ -21,7 +21,9 @@ bool Leases::needs(trust::RootKind by, trust::LeaseBy said) const {
 void Leases::set_wanted(Now now, const std::vector<trust::LiveGrant>& live) {
   wanted_.clear();
   for (const trust::LiveGrant& one : live) {
-    if (one.needs_lease) wanted_.emplace(one.grant.id, std::pair(one.grant.site.id, one.lease_by));
+    if (!one.needs_lease) continue;
+    wanted_.insert_or_assign(one.grant.id,
+                             Wanted{one.grant.site.id, one.lease_by, one.grant.device});
   }
   set_wanted(now, trust::RootKind::kVendor, live);
   set_wanted(now, trust::RootKind::kSite, live);
@@ -46,22 +48,37 @@ void Leases::set_wanted(Now now, trust::RootKind by, const std::vector<trust::Li
       site = sites.erase(site);
       continue;
     }
-    std::sort(wanted->second.begin(), wanted->second.end());
     site->second.set_wanted(std::move(wanted->second), now.steady);
     ++site;
   }
 }
 
-void Leases::ask_now(Now now) {
-  for (auto& [site, tracker] : vendor_) tracker.ask_now(now.steady);
+void Leases::ask_now(Now now) { ask_again(now, trust::RootKind::kVendor); }
+
+void Leases::ask_again(Now now, trust::RootKind by) {
+  for (auto& [site, tracker] : trackers(by)) tracker.ask_now(now.steady);
 }
 
-std::vector<trust::LeaseRequest> Leases::due(Now now, trust::RootKind by) {
+std::vector<trust::LeaseRequest> Leases::due(Now now, trust::RootKind by, std::size_t most) {
   std::vector<trust::LeaseRequest> requests;
   for (auto& [site, tracker] : trackers(by)) {
-    if (auto request = tracker.request(now.steady)) requests.push_back(std::move(*request));
+    while (requests.size() < most) {
+      auto request = tracker.request(now.steady);
+      if (!request) break;
+      requests.push_back(std::move(*request));
+    }
   }
   return requests;
+}
+
+bool Leases::begins_round(Now now, trust::RootKind by) const {
+  return std::any_of(trackers(by).begin(), trackers(by).end(),
+                     [&](const auto& tracker) { return tracker.second.begins_round(now.steady); });
+}
+
+const trust::IdentityKey* Leases::device_of(const trust::GrantId& grant) const {
+  const auto found = wanted_.find(grant);
+  return found == wanted_.end() ? nullptr : &found->second.device;
 }
 
 // One lease may bear both sides' signatures: each tracker knows its own nonces alone.
@@ -95,7 +112,7 @@ bool Leases::covers(const trust::LiveGrant& live, Now now) const {
 
 bool Leases::fresh(Now now) const {
   return std::all_of(wanted_.begin(), wanted_.end(), [&](const auto& wanted) {
-    return covers(wanted.first, wanted.second.first, wanted.second.second, now);
+    return covers(wanted.first, wanted.second.site, wanted.second.by, now);
   });
 }
 

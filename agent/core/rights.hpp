@@ -46,9 +46,14 @@ class Leases {
   Leases(Role role, trust::IdentityKey agent, Rng& rng) : role_(role), agent_(agent), rng_(rng) {}
 
   void set_wanted(Now now, const std::vector<trust::LiveGrant>& live);
-  void ask_now(Now now);  // the vendor's leases are due at once
-  std::vector<trust::LeaseRequest> due(Now now, trust::RootKind by);
-  // A lease counts only for the side that signed it.
+  void ask_now(Now now);  // the coordinator
+  // At most `most` questions to that side; the rest stays due.
+  std::vector<trust::LeaseRequest> due(Now now, trust::RootKind by, std::size_t most = SIZE_MAX);
+  bool begins_round(Now now, trust::RootKind by) const;
+  void ask_again(Now now, trust::RootKind by);
+  // The device that uses a grant or a standing line which needs a lease; null: not wanted.
+  const trust::IdentityKey* device_of(const trust::GrantId& grant) const;
+  // Counts for the side that signed it and no other.
   Status accept(Now now, const trust::VerifiedLease& verified);
   bool covers(const trust::LiveGrant& live, Now now) const;
   bool fresh(Now now) const;  // true: every grant that needs a lease has one
@@ -72,7 +77,12 @@ class Leases {
   trust::IdentityKey agent_;
   Rng& rng_;
   Trackers vendor_, customer_;
-  std::map<trust::GrantId, std::pair<trust::SiteId, trust::LeaseBy>> wanted_;
+  struct Wanted {
+    trust::SiteId site;
+    trust::LeaseBy by;
+    trust::IdentityKey device;
+  };
+  std::map<trust::GrantId, Wanted> wanted_;
 };
 
 // The live grants that concern this node: a laptop's own grants; at a site agent, grants for

@@ -47,6 +47,8 @@ RequestView Core::Parts::view_of(Now now, const trust::GrantId& id, const note::
   const trust::RequestState state = evidence.state(id, now);
   if (evidence.grant(id) != nullptr) {
     view.state = describe(state);
+    view.vendor_missing = state.vendor_missing;
+    view.customer_missing = state.customer_missing;
     if (state.phase != trust::RequestPhase::kApproved &&
         state.phase != trust::RequestPhase::kPending)
       view.claim_by.reset();
@@ -86,6 +88,7 @@ ServiceView Core::Parts::view_of(Now now, const Right& right) const {
   view.grant = right.live.grant.id.str();
   view.ends = right.live.ends;
   if (!right.live.standing && !right.live.claimed) view.claim_by = right.live.grant.claim_by;
+  if (view.claim_by) view.duration = right.live.grant.duration;
   view.issuer = right.issuer;
   view.stopped = has_stopped(right.other.wireguard);
   const bool relayed = !relays.home_for(right.other.relay).empty();
@@ -156,8 +159,16 @@ StatusView Core::status(Now now) const {
   view.coordinator_connected = p.client && p.client->connected();
   view.coordinator_error = p.control_error;
   view.admitted = p.evidence.node(p.keys.identity.public_key(), now) != nullptr;
+  if (!view.admitted) view.revoked = p.revoked_self();
   view.home_relay = p.relays.home();
   view.relay_connected = !view.home_relay.empty();
+  if (!view.relay_connected) view.relay_error = p.relay_error;
+  if (!view.relay_connected && p.relays_refused) {
+    view.relay_error =
+        "the site's policy names its relays, and the coordinator offers none of them; next: the "
+        "vendor lists them in the coordinator's configuration, or the customer mends the relay: "
+        "lines";
+  }
   view.locked = p.evidence.locked();
   view.forked = p.evidence.forked();
   view.clock_ok = !p.evidence.clock_went_back(now);

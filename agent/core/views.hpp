@@ -35,10 +35,11 @@ struct RequestView {  // one grant note, from its request to its end
   std::string service;
   std::string reason;
   std::string state;  // PENDING (vendor, customer), APPROVED, ACTIVE, EXPIRED, REVOKED, DENIED, …
-  std::optional<WallTime> ends;      // unclaimed: the latest end
-  std::optional<WallTime> claim_by;  // unclaimed: when the grant ends unused
-  std::chrono::seconds duration{};   // how long the grant lasts from its first use
-  std::string note;                  // the signed text
+  std::size_t vendor_missing = 0, customer_missing = 0;  // approvals, while they are known
+  std::optional<WallTime> ends;                          // unclaimed: the latest end
+  std::optional<WallTime> claim_by;                      // unclaimed: when the grant ends unused
+  std::chrono::seconds duration{};  // how long the grant lasts from its first use
+  std::string note;                 // the signed text
 };
 
 // A service that this agent may use now (laptop), or publishes (site agent).
@@ -51,9 +52,10 @@ struct ServiceView {
   std::string grant;
   std::optional<WallTime> ends;      // unclaimed: the latest end
   std::optional<WallTime> claim_by;  // unclaimed: when the grant ends unused
-  Bytes issuer;          // certificate (DER) of the publisher's server issuer, for protocol tls
-  bool ready = false;    // the publisher can be reached, by a relay or a direct path
-  bool stopped = false;  // the publisher's agent announced its stop, and has not come back
+  std::chrono::seconds duration{};   // unclaimed: how long it lasts from its first use
+  Bytes issuer;          // certificate (DER) of its publisher's server issuer, for protocol tls
+  bool ready = false;    // there is a way to its publisher: a relay, or a direct path
+  bool stopped = false;  // the publisher's agent said that it stops, and has not come back
 };
 
 enum class PathKind { kNone, kRelay, kDirect };
@@ -67,9 +69,8 @@ struct PeerView {
   std::string relay;                 // the peer's home relay; empty: none
   std::optional<Duration> latency;
   std::optional<Duration> handshake_age;
-  bool stopped = false;  // the peer's agent announced its stop, and has not come back
-  std::uint64_t bytes_in = 0;
-  std::uint64_t bytes_out = 0;
+  bool stopped = false;  // its agent said that it stops, and has not come back
+  std::uint64_t bytes_in = 0, bytes_out = 0;
 };
 
 struct StatusView {
@@ -81,17 +82,16 @@ struct StatusView {
   IpAddress address;
   std::string coordinator;  // URL
   bool coordinator_connected = false;
-  std::string coordinator_error;  // the last error; empty when connected
-  bool admitted = false;          // the node statement is in force
-  std::string home_relay;
-  bool relay_connected = false;
-  bool locked = false;
+  std::string coordinator_error;        // the last one, empty when connected
+  bool admitted = false;                // the node statement is in force
+  std::optional<RevokedView> revoked;   // nothing: no revocation of this node is known here
+  std::string home_relay, relay_error;  // the last error, empty when connected
+  bool relay_connected = false, locked = false;
   bool forked = false;  // a root has two texts for its newest epoch: nothing new is granted
   bool clock_ok = true;
   bool audit_ok = true;
-  bool lease_fresh = false;  // every grant that needs a lease has a fresh one
-  std::uint64_t root_epoch = 0;
-  std::uint64_t policy_serial = 0;
+  bool lease_fresh = false;  // of the agent's site; on a laptop: of every site in use
+  std::uint64_t root_epoch = 0, policy_serial = 0;
   std::size_t live_grants = 0;
   std::uint64_t refused_packets = 0;
   std::string lease_error;  // of the customer's lease server; empty: no error, or no such server

@@ -36,7 +36,7 @@ Result<std::string> posted(Result<runtime::HttpAnswer> answer) {
     if (c == '\n') break;
     reason += c >= 0x20 && c < 0x7F ? c : '?';
   }
-  return fail(ErrorCode::kDenied,
+  return fail(answer->head.status == 409 ? ErrorCode::kStale : ErrorCode::kDenied,
               "the lease server answered " + std::to_string(answer->head.status) + ": " + reason);
 }
 

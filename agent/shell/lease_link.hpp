@@ -37,10 +37,10 @@ class LeaseLink {
   std::unique_ptr<runtime::HttpGet> asking_;
 };
 
-// The head of a POST with a body of `length` bytes.
+// POSTs `body` and gives the answer's body where the status is 200 or 204; the error repeats what
+// the server says, in one printable line; kStale: the status was 409. Destroying what it returns
+// cancels.
 http::RequestHead post_head(const http::Url& url, std::size_t length);
-// The body of the answer to a POST, if its status is 200 or 204. Otherwise an error with the
-// server's text in one printable line.
 Result<std::string> posted(Result<runtime::HttpAnswer> answer);
 
 }  // namespace culvert::agent

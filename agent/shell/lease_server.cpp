@@ -1,6 +1,7 @@
 #include "agent/shell/lease_server.hpp"
 
 #include <iterator>
+#include <set>
 
 #include "proto/runtime/disk/files.hpp"
 #include "proto/runtime/loop/log.hpp"
@@ -10,12 +11,6 @@ namespace culvert::agent {
 namespace {
 
 namespace log = runtime::log;
-
-constexpr std::string_view kPutPrefix = "put-revocations-";
-
-std::string put_name(std::size_t file) {
-  return std::string(kPutPrefix) + std::to_string(file) + ".note";
-}
 
 int status_of(const Error& error) {
   switch (error.code) {
@@ -67,27 +62,38 @@ Result<std::unique_ptr<LeaseServer>> LeaseServer::open(runtime::Loop& loop, Rng&
 
 LeaseServer::LeaseServer(runtime::Loop& loop, Rng& rng, LeaseServerOptions options,
                          trust::Evidence evidence)
-    : loop_(loop), rng_(rng), options_(std::move(options)), evidence_(std::move(evidence)) {
+    : loop_(loop),
+      rng_(rng),
+      options_(std::move(options)),
+      evidence_(std::move(evidence)),
+      puts_(options_.documents, options_.put_share) {
   if (!options_.clock) options_.clock = [this] { return loop_.now(); };
 }
 
-// Before the first answer: whatever ended something must count from the start. A fault in the
-// folder keeps the server from starting, for a lease that was signed without a revocation that is
-// unreadable here would be wrong.
+// Before the first answer: whatever ended something must count from the start. A folder that cannot
+// be read keeps the server from starting. One bad file is said and passed over: without a lease
+// server the whole site has no access.
 Status LeaseServer::read_puts() {
   const auto files = runtime::read_notes_folder(options_.documents);
   for (const auto& file : files) {
-    if (!file.text)
+    const bool whole_folder = !file.name.ends_with(".note");
+    if (!file.text && whole_folder) {
       return fail(file.text.error().code, file.name + ": " + file.text.error().message);
-    const auto notes = note::parse_bundle(*file.text);
-    if (!notes) return fail(notes.error().code, file.name + ": " + notes.error().message);
+    }
   }
   learn(files);
-  for (std::size_t i = 0; i < kMaxPutFiles; ++i) {
-    for (const auto& file : files) {
-      if (file.name == put_name(i)) puts_.push_back(*note::parse_bundle(*file.text));
+  for (const auto& file : files) {
+    auto notes = file.text ? note::parse_bundle(*file.text) : fail_with(file.text.error());
+    if (!notes) {
+      log::error("a file is passed over: what its revocations end may get leases",
+                 {{"file", options_.documents + "/" + file.name},
+                  {"why", notes.error().message},
+                  {"next",
+                   "repair the file or move it away; put lost revocations again: "
+                   "culvert revoke GRANT --key FILE --lease URL"}});
     }
-    if (puts_.size() <= i) break;
+    puts_.found(file.name, notes ? std::move(*notes) : std::vector<note::Note>{},
+                [this](const note::Note& note) { return owner_of(note); });
   }
   return {};
 }
@@ -112,6 +118,7 @@ void LeaseServer::learn(const std::vector<runtime::NotesFile>& files) {
     }
   }
   const auto results = evidence_.offer_all(notes, options_.clock());
+  log_.update(evidence_, options_.site);
   for (std::size_t i = 0; i < results.size(); ++i) {
     if (!results[i] && results[i].error().code != ErrorCode::kStale) {
       bad[from[i]] = results[i].error().message;
@@ -152,7 +159,8 @@ LeaseServer::Answer LeaseServer::answer(const runtime::HttpRequest& request) {
   if (asks) {
     auto bundle = lease(request.body);
     if (bundle) return {200, std::move(*bundle)};
-    return {status_of(bundle.error()), bundle.error().message + "\n"};
+    const bool other_mark = bundle.error().code == ErrorCode::kStale;
+    return {other_mark ? 409 : status_of(bundle.error()), bundle.error().message + "\n"};
   }
   const auto taken = put(request.body);
   if (taken) return {204, ""};
@@ -166,7 +174,7 @@ Result<std::string> LeaseServer::lease(std::string_view question) {
     return fail(ErrorCode::kDenied, "this lease server serves another site");
   }
   evidence_.advance(options_.clock());
-  const auto notes = trust::answer_lease(*asked, evidence_, options_.name, options_.key);
+  const auto notes = trust::answer_lease(*asked, evidence_, log_, options_.name, options_.key);
   if (!notes) return fail_with(notes.error());
   return note::render_bundle(*notes);
 }
@@ -180,11 +188,12 @@ Status LeaseServer::put(std::string_view text) {
   const auto taken = evidence_.offer(*note, options_.clock());
   if (!taken) return fail_with(taken.error());
   const bool known = taken->kind == trust::ChangeKind::kNone;
-  if (known && !unsaved_) return {};
+  if (!known) log_.update(evidence_, options_.site);
+  if (known && !puts_.unsaved()) return {};
   if (!known) {
     log::info("a revocation was put", {{"text", trust::format_hash(note::hash(*note).view())}});
   }
-  auto kept = known ? save() : keep(*note);
+  auto kept = known ? puts_.save() : keep(*note);
   if (!kept) {
     return fail(ErrorCode::kUnavailable,
                 "the revocation counts until this server stops, but it cannot "
@@ -194,26 +203,33 @@ Status LeaseServer::put(std::string_view text) {
   return {};
 }
 
+// Without the lines of strangers, as it is held in memory.
 Status LeaseServer::keep(const note::Note& note) {
-  if (puts_.empty() || puts_.back().size() >= kPutsInFile) {
-    if (puts_.size() >= kMaxPutFiles) {
-      return fail(ErrorCode::kExhausted,
-                  "the folder holds as many put revocations as it may; "
-                  "remove the oldest " +
-                      std::string(kPutPrefix) + " files");
-    }
-    puts_.emplace_back();
-  }
-  puts_.back().push_back(note);
-  return save();
+  const auto held = evidence_.known_lines(note);
+  const auto owner = owner_of(held);
+  auto kept = puts_.keep(held, owner);
+  if (kept || kept.error().code != ErrorCode::kExhausted) return kept;
+  if (options_.clock().steady < tidy_at_) return kept;
+  drop_what_is_over();
+  return puts_.keep(held, owner);
 }
 
-Status LeaseServer::save() {
-  unsaved_ = true;
-  auto written = runtime::write_file_atomic(options_.documents + "/" + put_name(puts_.size() - 1),
-                                            view(note::render_bundle(puts_.back())));
-  unsaved_ = !written.has_value();
-  return written;
+std::string LeaseServer::owner_of(const note::Note& revocation) const {
+  const auto key = evidence_.charged_to(revocation);
+  return key ? crypto::format_public_key(*key) : "";
+}
+
+// What is over, and what a later revocation of the same thing has replaced.
+void LeaseServer::drop_what_is_over() {
+  const auto now = options_.clock();
+  tidy_at_ = now.steady + kTidyEvery;
+  std::set<crypto::Hash> held;
+  for (const auto& note : evidence_.revocation_notes(options_.site)) held.insert(note::hash(note));
+  puts_.drop([&](const note::Note& note) {
+    if (held.contains(note::hash(note))) return false;
+    const auto again = evidence_.offer(note, now);
+    return again || again.error().code == ErrorCode::kStale;
+  });
 }
 
 }  // namespace culvert::agent

@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 
+#include "agent/shell/put_files.hpp"
 #include "proto/core/endpoint.hpp"
 #include "proto/core/rng.hpp"
 #include "proto/runtime/disk/notes_folder.hpp"
@@ -20,13 +21,13 @@
 #include "proto/runtime/stream/tcp.hpp"
 #include "proto/trust/evidence.hpp"
 #include "proto/trust/lease_question.hpp"
+#include "proto/trust/revocation_log.hpp"
 
 namespace culvert::agent {
 
 inline constexpr std::size_t kMaxLeaseCalls = 256;  // when full, a random call is dropped
 inline constexpr std::size_t kMaxLeaseBody = 64U << 10U;
-inline constexpr std::size_t kPutsInFile = 128;  // posted revocations in one file of the folder
-inline constexpr std::size_t kMaxPutFiles = 64;  // files of posted revocations
+inline constexpr Duration kTidyEvery = 600s;  // a full folder is looked through so often at most
 
 struct LeaseServerOptions {
   Endpoint listen;
@@ -34,7 +35,8 @@ struct LeaseServerOptions {
   std::string name;       // name of the key's holder
   crypto::SigningKey key;
   trust::SiteId site;
-  std::function<Now()> clock = {};  // empty: the machine's clocks
+  std::function<Now()> clock = {};  // empty: the machine's
+  std::size_t put_share = kPutShare;
 };
 
 class LeaseServer {
@@ -59,15 +61,17 @@ class LeaseServer {
   Result<std::string> lease(std::string_view question);
   Status put(std::string_view revocation);
   Status keep(const note::Note& note);
-  Status save();  // writes the last file of posted revocations
+  std::string owner_of(const note::Note& revocation) const;
+  void drop_what_is_over();
 
   runtime::Loop& loop_;
   Rng& rng_;
   LeaseServerOptions options_;
   trust::Evidence evidence_;
-  std::vector<std::vector<note::Note>> puts_;  // posted revocations, by file
-  bool unsaved_ = false;                       // the last file could not be written
-  std::map<std::string, std::string> said_;    // file → the error that was logged
+  trust::RevocationLog log_;
+  PutFiles puts_;
+  Instant tidy_at_{};                        // not before then
+  std::map<std::string, std::string> said_;  // faults of files that are in the log
   std::map<std::uint64_t, std::unique_ptr<runtime::HttpCall>> calls_;
   std::uint64_t last_call_ = 0;
   std::unique_ptr<runtime::TcpListener> listener_;

@@ -15,9 +15,11 @@ using runtime::TlsVerify;
 namespace {
 
 constexpr std::string_view kAllowHint =
-    " (a private address from the coordinator; a \"private:\" or \"relay:\" line of the site's "
-    "policy "
-    "permits it, or \"allow_private_relays\": true in the configuration)";
+    " (it is a private address, named by the coordinator alone; next: \"allow_private_relays\": "
+    "true "
+    "in this program's configuration; a site's agent also follows a \"private:\" or \"relay:\" "
+    "line "
+    "of its policy, a laptop does not)";
 
 std::string inside_refused(const IpAddress& address) {
   return "the relay's address " + format(address) + " is refused" + std::string(kAllowHint);

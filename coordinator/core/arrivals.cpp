@@ -12,6 +12,7 @@ bool is_revocation(std::string_view text) { return text.starts_with(trust::Revoc
 
 void Core::Impl::opened(Now now, ConnectionId id, std::string from) {
   auto channel = control::Channel::responder(options_.control.clone(), rng_);
+  channel.limit(kMaxStrangerMessage);  // enter() lifts it
   auto source = source_of(from);
   enter(Room::kUnproven, source, id);
   connections_.emplace(id, Connection{std::move(channel), std::move(from), std::move(source),
@@ -41,23 +42,16 @@ void Core::Impl::receive(Now now, ConnectionId id, ByteView record) {
 // A login costs more than anything else that a stranger can ask for, so logins wait for the loop to
 // have a turn for them.
 void Core::Impl::wait_for_turn(ConnectionId id, Connection& connection, ByteView record) {
-  connection.received += record.size();
-  login_bytes_ += record.size();
-  if (connection.received > kMaxHelloBytes) {
+  login_bytes_.add(connection.source, id, record.size());
+  if (login_bytes_.of(id) > kMaxHelloBytes) {
     ++counters_.malformed;
     return close(id);
   }
   if (connection.backlog.empty()) logins_.push_back(id);
   connection.backlog.emplace_back(record.begin(), record.end());
-  if (login_bytes_ <= kMaxLoginBytes) return;
-  // Too much is held for all logins together: the login that holds most of it goes.
-  auto most = connections_.end();
-  for (auto it = connections_.begin(); it != connections_.end(); ++it) {
-    if (it->second.greeted) continue;
-    if (most == connections_.end() || it->second.received > most->second.received) most = it;
-  }
+  if (login_bytes_.total() <= kMaxLoginBytes) return;
   ++counters_.refused_connections;
-  close(most->first);
+  close(login_bytes_.any_of_fullest(rng_));
 }
 
 // The newest first: when there are more logins than the loop can serve, some are served in time,
@@ -92,10 +86,9 @@ void Core::Impl::take_from_backlog(Now now, ConnectionId id) {
   }
 }
 
-void Core::Impl::greeted(Connection& connection) {
+void Core::Impl::greeted(ConnectionId id, Connection& connection) {
   connection.greeted = true;
-  connection.channel.limit(kMaxStrangerMessage);  // enter() lifts it
-  login_bytes_ -= connection.received;
+  login_bytes_.remove(id);
 }
 
 // Before its login a connection is charged to its source, then to who it is.

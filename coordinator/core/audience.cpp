@@ -1,7 +1,5 @@
 #include "coordinator/core/audience.hpp"
 
-#include <algorithm>
-
 namespace culvert::coordinator {
 namespace {
 
@@ -23,14 +21,7 @@ Audience::Audience(const Ledger& ledger, Now now) : ledger_(&ledger), now_(now) 
     }
   }
   for (const auto& live : evidence.live(now)) add_live(live);
-  add_pending();
-  for (const auto& text : ledger.notes_of(trust::Kind::kRevocation)) {
-    const auto note = note::parse(text);
-    const auto revocation = note ? trust::Revocation::parse(note->text)
-                                 : Result<trust::Revocation>(fail(ErrorCode::kInvalid, ""));
-    if (revocation) add_revocation(*revocation, note::hash(*note));
-  }
-  ledger_ = nullptr;
+  add_grants();
 }
 
 View Audience::view_of(const trust::Node& node) const {
@@ -38,6 +29,9 @@ View Audience::view_of(const trust::Node& node) const {
   if (node.kind == trust::NodeKind::kAgent) {
     if (const auto site = sites_.find(node.site.id); site != sites_.end()) {
       out.insert(site->second.begin(), site->second.end());
+    }
+    if (const auto keys = keys_.find(node.site.id); keys != keys_.end()) {
+      out.insert(keys->second.begin(), keys->second.end());
     }
     // Each agent of a site hears of every other: a new node is an alarm for all of them.
     if (const auto all = enrolled_.find(node.site.id); all != enrolled_.end()) {
@@ -48,10 +42,27 @@ View Audience::view_of(const trust::Node& node) const {
     }
   }
   if (const auto own = own_.find(node.identity); own != own_.end()) out.insert(own->second);
+  add_revocations(node, out);
   if (const auto told = told_.find(node.identity); told != told_.end()) {
     out.insert(told->second.begin(), told->second.end());
   }
   return out;
+}
+
+// A device or a node: itself. An enrolment: the agents of its site. A node: the devices that have
+// an approved grant at its site.
+void Audience::add_revocations(const trust::Node& node, View& out) const {
+  const auto& revoked = ledger_->revoked();
+  for (const auto what : {trust::Revokes::kDevice, trust::Revokes::kNode}) {
+    for (const auto& [site, id] : revoked.of(what, node.identity)) out.insert(id);
+  }
+  const auto add = [&](const RevocationIndex::Ids& ids) { out.insert(ids.begin(), ids.end()); };
+  if (node.kind == trust::NodeKind::kAgent) {
+    add(revoked.at(node.site.id, trust::Revokes::kEnrolment));
+  }
+  const auto granted = granted_.find(node.identity);
+  if (granted == granted_.end()) return;
+  for (const auto& site : granted->second) add(revoked.at(site, trust::Revokes::kNode));
 }
 
 std::set<crypto::RelayKey> Audience::relay_peers(const trust::IdentityKey& node) const {
@@ -73,6 +84,19 @@ void Audience::add_chains() {
     }
     for (const auto& note : evidence.enrolled_notes(site.id)) {
       enrolled_[site.id].insert(note::hash(note));
+    }
+  }
+  const auto add_keys = [&](const trust::Root* root, View& out) {
+    if (root == nullptr) return;
+    for (const auto& key : root->keys) {
+      const auto& ids = ledger_->revoked().of(key_subject(key.key));
+      out.insert(ids.begin(), ids.end());
+    }
+  };
+  if (ledger_->revoked().any(trust::Revokes::kKey)) {
+    add_keys(evidence.vendor_root(), vendor_);
+    for (const auto& site : evidence.sites()) {
+      add_keys(evidence.site_root(site.id), keys_[site.id]);
     }
   }
   for (const auto& [id, site] : ledger_->further()) {
@@ -119,61 +143,30 @@ void Audience::add_live(const trust::LiveGrant& live) {
   }
 }
 
-// A device's own requests, so that it sees who has signed; also those that the policy does not
-// bear.
-void Audience::add_pending() {
+// A device hears of its own requests, so that it sees who has signed, also of those that the policy
+// does not bear, and of what ended them. Its agents hear what ends a grant, or its device, once the
+// grant has been approved.
+void Audience::add_grants() {
   const auto& evidence = ledger_->evidence();
+  const auto& revoked = ledger_->revoked();
   for (const auto& id : evidence.grants()) {
-    const auto phase = evidence.state(id, now_).phase;
-    if (phase != trust::RequestPhase::kPending && phase != trust::RequestPhase::kInvalid) continue;
     const auto* grant = evidence.grant(id);
     const auto* note = evidence.grant_note(id);
-    if (grant != nullptr && note != nullptr) tell(grant->device, note::hash(*note));
-  }
-}
-
-void Audience::add_grant_revocation(const trust::Revocation& revocation, const crypto::Hash& id) {
-  const auto& evidence = ledger_->evidence();
-  const auto* grant = evidence.grant(revocation.grant);
-  if (grant == nullptr) return;
-  const auto device = grant->device;
-  const auto service = grant->service;
-  tell(device, id);
-  if (!complete(evidence.state(revocation.grant, now_))) return;  // its agents never heard of it
-  for (const auto& publisher : evidence.publishers(service, now_)) {
-    tell(publisher.node.identity, id);
-  }
-}
-
-void Audience::add_revocation(const trust::Revocation& revocation, const crypto::Hash& id) {
-  if (revocation.what == trust::Revokes::kGrant) return add_grant_revocation(revocation, id);
-  const auto& evidence = ledger_->evidence();
-  if (revocation.what == trust::Revokes::kKey) {
-    const auto* vendor = evidence.vendor_root();
-    if (vendor != nullptr && vendor->lists(revocation.key)) vendor_.insert(id);
-    for (const auto& site : evidence.sites()) {
-      const auto* root = evidence.site_root(site.id);
-      if (root != nullptr && root->lists(revocation.key)) sites_[site.id].insert(id);
+    if (grant == nullptr || note == nullptr) continue;
+    const auto state = evidence.state(id, now_);
+    const bool open = state.phase == trust::RequestPhase::kPending ||
+                      state.phase == trust::RequestPhase::kInvalid;
+    if (open) tell(grant->device, note::hash(*note));
+    auto ends = revoked.of(grant_subject(id, grant->site.id));
+    for (const auto& end : ends) tell(grant->device, end);
+    if (!complete(state)) continue;
+    granted_[grant->device].insert(grant->site.id);
+    for (const auto& [site, end] : revoked.of(trust::Revokes::kDevice, grant->device)) {
+      if (site.is_zero() || site == grant->site.id) ends.insert(end);
     }
-    return;
-  }
-  if (revocation.what == trust::Revokes::kEnrolment) {
-    sites_[revocation.site->id].insert(id);
-    return;
-  }
-  // A device or a node: itself, and the other end of every approved grant that is still held.
-  tell(revocation.identity(), id);
-  for (const auto& grant_id : evidence.grants()) {
-    const auto* held = evidence.grant(grant_id);
-    if (held == nullptr || !complete(evidence.state(grant_id, now_))) continue;
-    const auto grant = *held;
-    if (revocation.what == trust::Revokes::kDevice && grant.device == revocation.identity()) {
-      for (const auto& publisher : evidence.publishers(grant.service, now_)) {
-        tell(publisher.node.identity, id);
-      }
-    }
-    if (revocation.what == trust::Revokes::kNode && revocation.site == grant.site) {
-      tell(grant.device, id);
+    if (ends.empty()) continue;
+    for (const auto& publisher : evidence.publishers(grant->service, now_)) {
+      for (const auto& end : ends) tell(publisher.node.identity, end);
     }
   }
 }

@@ -21,7 +21,6 @@ struct Connection {
   Instant heard;
   bool greeted = false;
   std::deque<Bytes> backlog = {};        // records that wait for their turn, until it is greeted
-  std::size_t received = 0;              // bytes until then
   std::optional<trust::Node> node = {};  // whose connection it is; absent: a person's
   std::vector<crypto::VerifyKey> proven = {};
   std::size_t proofs = 0;  // handed in, right or wrong; kMaxProofs at most

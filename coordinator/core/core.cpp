@@ -36,7 +36,11 @@ Core::Core(CoreOptions options, Store& store, Rng& rng)
 Core::~Core() = default;
 
 Core::Impl::Impl(CoreOptions options, Store& store, Rng& rng)
-    : options_(std::move(options)), store_(store), rng_(rng), run_(make_run(rng)), ledger_(store) {}
+    : options_(std::move(options)),
+      store_(store),
+      rng_(rng),
+      run_(make_run(rng)),
+      ledger_(store, options_.boot) {}
 
 Status Core::Impl::load(Now now) {
   auto loaded = ledger_.load(now);
@@ -116,7 +120,7 @@ void Core::Impl::close(ConnectionId id) {
     const auto node = nodes_.find(found->second.node->identity);
     if (node != nodes_.end() && node->second == id) nodes_.erase(node);
   }
-  if (!found->second.greeted) login_bytes_ -= found->second.received;
+  login_bytes_.remove(id);
   rooms_.leave(id);
   connections_.erase(found);
   effects_.emplace_back(CloseIt{id});

@@ -30,6 +30,7 @@
 #include "proto/core/strong.hpp"
 #include "proto/core/time.hpp"
 #include "proto/trust/expiry.hpp"
+#include "proto/trust/store_clock.hpp"
 
 namespace culvert::coordinator {
 
@@ -40,6 +41,7 @@ struct CoreOptions {
   crypto::SigningKey lease;
   crypto::SigningKey ticket;
   std::vector<control::RelayInfo> relays;
+  trust::BootId boot = {};  // of this machine, for the age of the store; zero: unknown
 };
 
 struct SendTo {

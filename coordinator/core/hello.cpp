@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "coordinator/core/impl.hpp"
+#include "proto/trust/freeze.hpp"
 
 namespace culvert::coordinator {
 namespace {
@@ -37,7 +38,7 @@ Status Core::Impl::greet(Now now, ConnectionId id, const control::Hello& hello) 
     return fail(ErrorCode::kUnavailable, "the coordinator's store is not usable now");
   }
   if (!hello.node) {
-    greeted(connection);
+    greeted(id, connection);
     send(id, control::Welcome{control::kProtocolVersion, run_, 0, {}});
     return {};
   }
@@ -50,7 +51,7 @@ Status Core::Impl::greet(Now now, ConnectionId id, const control::Hello& hello) 
   }
   if (changed_ || !audience_) refresh(now);  // tells the others; this node hears after its welcome
   journal_connected(now, connection, *node);
-  greeted(connection);
+  greeted(id, connection);
   connection.node = *std::move(node);
   nodes_[identity] = id;
   enter_if_admitted(now, *connection.node);
@@ -146,6 +147,7 @@ Status Core::Impl::enrol(Now now, const note::Note& note, const trust::Node& nod
   }
   if (auto may = writable(); !may) return may;
   const bool known = ledger_.evidence().node_note(node.identity) != nullptr;
+  if (auto may = may_renew(now, note, node.identity); !may) return may;
   Status rests = {};  // why its enrolment was not taken, should that turn out to matter
   if (enrolment) {
     const auto bundle = note::parse_bundle(*enrolment);
@@ -168,11 +170,33 @@ Status Core::Impl::enrol(Now now, const note::Note& note, const trust::Node& nod
                 "the node's statement is not in force (expired, revoked, or the "
                 "clock is wrong)");
   }
-  journal(now, audit::Kind::kNodeAdmitted, node.name.str(), nullptr, "enrolled",
-          node.site.name.str());
+  journal_enrolled(now, node);
   if (!known) journal_new_agent(now, node);
   changed_ = true;
   return {};
+}
+
+// Each new statement is written down and told to all of the site. The node itself hands it in, so
+// the buckets that it empties are its own and that of the site where it is known, whatever site the
+// new statement names.
+Status Core::Impl::may_renew(Now now, const note::Note& next, const trust::IdentityKey& identity) {
+  const auto* note = ledger_.evidence().node_note(identity);
+  if (note == nullptr || note->text == next.text) return {};
+  const auto known = trust::Node::parse(note->text);
+  if (!known) return fail_with(known.error());
+  if (auto may = rates_.renewals.take(identity.hex(), 1, now.steady); !may) return may;
+  return rates_.site_renewals.take(known->site.id.hex(), 1, now.steady);
+}
+
+void Core::Impl::journal_enrolled(Now now, const trust::Node& node) {
+  audit::Entry entry;
+  entry.at = now.wall;
+  entry.kind = audit::Kind::kNodeAdmitted;
+  entry.who = node.name.str();
+  entry.device = crypto::format_ed25519(node.identity);
+  entry.site = node.site.name.str();
+  entry.outcome = "enrolled";
+  ledger_.journal(std::move(entry));
 }
 
 // Whoever holds a token could add agents unseen, so that each new one is an alarm: here, and at the
@@ -260,6 +284,9 @@ Result<control::Message> Core::Impl::prove(ConnectionId id, const control::Prove
   const auto signed_text = control::proof_message(connection.channel.handshake_hash());
   if (!crypto::verify(prove.key, signed_text, prove.signature)) {
     return fail(ErrorCode::kUnverified, "the signature is not this key's for this connection");
+  }
+  if (trust::is_suspended(ledger_.evidence().floors(), prove.key)) {
+    return fail(ErrorCode::kDenied, "that key was suspended and never counts again");
   }
   connection.proven.push_back(prove.key);
   if (!sight(connection).any()) {

@@ -13,6 +13,7 @@
 #include "coordinator/core/connection.hpp"
 #include "coordinator/core/core.hpp"
 #include "coordinator/core/limits.hpp"
+#include "coordinator/core/login_bytes.hpp"
 #include "coordinator/core/pages.hpp"
 #include "coordinator/core/rates.hpp"
 #include "coordinator/core/rooms.hpp"
@@ -29,7 +30,7 @@ struct Core::Impl {
   void wait_for_turn(ConnectionId id, Connection& connection, ByteView record);
   void log_in(Now now);  // takes up some of the logins that wait, the newest first
   void take_from_backlog(Now now, ConnectionId id);
-  void greeted(Connection& connection);
+  void greeted(ConnectionId id, Connection& connection);
   void take(Now now, ConnectionId id, ByteView record);
   void process(Now now, ConnectionId id, control::Message message);
   void send(ConnectionId id, const control::Message& message);
@@ -65,11 +66,14 @@ struct Core::Impl {
   Status put_one(Now now, const Connection& connection, std::string_view text);
   Result<control::Message> offer(Now now, const Connection& connection, const control::Offer&);
   Status check_new_request(Now now, const Connection& connection, const note::Note& note);
+  Status may_renew(Now now, const note::Note& next, const trust::IdentityKey& identity);
+  void journal_enrolled(Now now, const trust::Node& node);
   void journal_new_agent(Now now, const trust::Node& node);
   void refuse_agent(Now now, const trust::Node& node, const Error& why);
   void site_alarm(Now now, const trust::Node& node, std::string detail);
   void journal(Now now, audit::Kind kind, std::string who, const trust::Grant* grant,
-               std::string_view outcome, std::string_view detail);
+               std::string_view outcome, std::string_view detail, std::string site = {});
+  std::string site_of(const trust::Revocation& revocation) const;
   std::string signer_of(const note::Note& note, const trust::Change& change,
                         const trust::Grant* grant) const;
   void journal_change(Now now, const Connection& connection, const trust::Change& change,
@@ -98,7 +102,7 @@ struct Core::Impl {
   std::map<ConnectionId, Connection> connections_;
   Rooms rooms_;
   std::vector<ConnectionId> logins_;  // have records that wait; the newest is the last
-  std::size_t login_bytes_ = 0;
+  LoginBytes login_bytes_;
   Buckets rates_;
   std::map<trust::IdentityKey, ConnectionId> nodes_;  // the one connection of each node
   std::map<trust::IdentityKey, Waiting> waiting_;

@@ -1,7 +1,6 @@
 #include "coordinator/core/ledger.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <optional>
 #include <utility>
 
@@ -13,70 +12,6 @@ namespace culvert::coordinator {
 namespace {
 
 using trust::Kind;
-
-constexpr WallTime kNever{std::numeric_limits<std::int64_t>::max()};
-
-WallTime end_of(const trust::Revocation& revocation) {
-  switch (revocation.what) {
-    case trust::Revokes::kGrant:
-      return revocation.not_after;
-    case trust::Revokes::kDevice:
-      return revocation.issued + kDeviceRevocation;
-    case trust::Revokes::kNode:
-    case trust::Revokes::kEnrolment:
-      return revocation.issued + kNodeRevocation;
-    case trust::Revokes::kKey:
-      break;
-  }
-  return kNever;
-}
-
-// When a statement counts for nothing any longer.
-WallTime end_of(Kind kind, std::string_view text) {
-  switch (kind) {
-    case Kind::kGrant:
-      if (const auto grant = trust::Grant::parse(text)) return grant->not_after;
-      break;
-    case Kind::kNode:
-      if (const auto node = trust::Node::parse(text)) return node->expires;
-      break;
-    case Kind::kService:
-      if (const auto service = trust::Service::parse(text)) return service->expires;
-      break;
-    case Kind::kRevocation:
-      if (const auto revocation = trust::Revocation::parse(text)) return end_of(*revocation);
-      break;
-    case Kind::kEnrolment:
-      // Agents that it enrolled rest on it for as long as they may live.
-      if (const auto e = trust::Enrolment::parse(text)) {
-        return e->renew_until + trust::kMaxAgentLife;
-      }
-      break;
-    case Kind::kEnrolled:
-      if (const auto e = trust::Enrolled::parse(text)) {
-        return e->issued + trust::kMaxRenewal + trust::kMaxAgentLife;
-      }
-      break;
-    case Kind::kFresh:
-      if (const auto fresh = trust::Fresh::parse(text)) return fresh->issued + trust::kMaxFresh;
-      break;
-    case Kind::kRoot:
-    case Kind::kSite:
-    case Kind::kPolicy:
-    case Kind::kLease:
-    case Kind::kTicket:
-    case Kind::kPlaces:
-    case Kind::kState:
-      break;
-  }
-  return kNever;
-}
-
-// When it is so long over that nobody can need it.
-WallTime forget_after(Kind kind, WallTime end) {
-  if (end == kNever) return kNever;
-  return end + (kind == Kind::kRevocation ? kKeepRevocation : kKeepEnded);
-}
 
 bool is_own(const AuditRow& row) { return row.source == kOwnSource; }
 
@@ -98,13 +33,28 @@ bool is_genesis(const std::string& text, trust::RootKind kind) {
 
 }  // namespace
 
-Ledger::Ledger(Store& store) : store_(store), evidence_({}, {}) {}
+Ledger::Ledger(Store& store, trust::BootId boot) : store_(store), boot_(boot), evidence_({}, {}) {}
+
+// A run has one clock, which a reload does not set back.
+Status Ledger::start_clock(Now now) {
+  if (!clock_) {
+    const auto text = store_.clock();
+    if (!text) return fail_with(text.error());
+    const auto stored =
+        *text ? trust::parse_stored_clock(**text) : std::optional(trust::StoredClock{});
+    if (!stored) return fail(ErrorCode::kInvalid, "the store holds a damaged clock");
+    clock_.emplace(*stored, boot_);
+  }
+  clock_->advance(now);
+  return {};
+}
 
 Status Ledger::load(Now now) {
   auto rows = store_.notes();
   if (!rows) return fail_with(rows.error());
   auto next_index = store_.next_index(std::string(kOwnSource));
   if (!next_index) return fail_with(next_index.error());
+  if (auto started = start_clock(now); !started) return started;
 
   trust::Pins pins;
   pins.observer = true;  // whether a grant was used in time, its agents know
@@ -139,17 +89,19 @@ Status Ledger::load(Now now) {
   services_.clear();
   directory_.clear();
   shares_ = {};
+  revoked_ = {};
+  retention_ = {};
+  further_.clear();
   batch_ = revoking_ = {};
   next_index_ = *next_index;
   // What no longer verifies stays in the store until it may be forgotten: the clock may be wrong.
-  const auto offered = evidence_.offer_all(notes, now);
+  const auto offered = evidence_.recall(notes, now);
   for (std::size_t i = 0; i < notes.size(); ++i) {
     const auto kind = trust::kind_of(notes[i].text);
-    if (kind && offered[i]) {
-      hold(*kind, notes[i], stored[i].arrived);
-    } else if (kind && forget_after(*kind, end_of(*kind, notes[i].text)) < now.wall) {
-      batch_.erase.push_back(note::hash(notes[i]));
-    } else if (!kind) {
+    if (kind && offered[i]) hold(*kind, notes[i], stored[i].arrived);
+    if (kind) {
+      retention_.keep(notes[i], *kind, now, *clock_);
+    } else {
       const auto further = check_further(notes[i], evidence_);
       if (further) hold_further(*further, stored[i].arrived);
     }
@@ -199,7 +151,7 @@ Result<trust::Change> Ledger::take(const note::Note& note, Now now) {
   if (!kind) return take_further(note, now);
   if (auto may = may_take(*kind, note, now); !may) return fail_with(may.error());
   if (!held_.contains(note::hash(note))) {
-    const auto shares = shares_of(*kind, note, evidence_);
+    const auto shares = shares_of(*kind, note);
     if (auto has = has_share(note, shares, now); !has) return fail_with(has.error());
   }
   const auto old = superseded(*kind, note);
@@ -210,13 +162,12 @@ Result<trust::Change> Ledger::take(const note::Note& note, Now now) {
   if (const auto* merged = evidence_.held(*change)) kept = merged;
   const auto id = note::hash(*kept);
   for (const auto& gone : old) {
-    if (gone == id) continue;
-    drop(gone);
-    batch_.erase.push_back(gone);
+    if (gone != id) erase(gone);
   }
   auto& batch = *kind == Kind::kRevocation ? revoking_ : batch_;
   batch.put.push_back({id, note::render(*kept), now.wall});
   hold(*kind, *kept, now.wall);
+  retention_.keep(*kept, *kind, now, *clock_);
   return change;
 }
 
@@ -291,8 +242,7 @@ Result<trust::Change> Ledger::take_further(const note::Note& note, Now now) {
           if ((a == change.statement) != (b == change.statement)) return b == change.statement;
           return held_.at(a).arrived < held_.at(b).arrived;
         });
-    drop(oldest);
-    batch_.erase.push_back(oldest);
+    erase(oldest);
   }
   change.kind = trust::ChangeKind::kService;  // the nearest: it changes what its parties are told
   return change;
@@ -323,6 +273,11 @@ std::vector<crypto::Hash> Ledger::superseded(Kind kind, const note::Note& note) 
     for (const auto& [id, held] : held_) {
       if (held.kind == Kind::kPlaces) out.push_back(id);
     }
+  } else if (kind == Kind::kRevocation) {
+    const auto revocation = trust::Revocation::parse(note.text);
+    if (!revocation) return out;
+    const auto& old = revoked_.of(trust::revoked_id(*revocation));
+    out.assign(old.begin(), old.end());
   } else if (kind == Kind::kSite) {
     const auto site = trust::Site::parse(note.text);
     const auto old = site ? directory_.find(site->site.id) : directory_.end();
@@ -340,16 +295,18 @@ void Ledger::hold(Kind kind, const note::Note& note, WallTime arrived) {
   held.rank = rank_of(note.text);
   held.arrived = arrived;
   held.over = end_of(kind, note.text);
-  held.forget = forget_after(kind, held.over);
-  for (const auto& share : shares_of(kind, note, evidence_)) held.owners.push_back(share.owner);
+  for (const auto& share : shares_of(kind, note)) held.owners.push_back(share.owner);
   if (kind == Kind::kGrant) {
     if (const auto grant = trust::Grant::parse(note.text)) held.grant = grant->id;
   }
+  std::optional<trust::Revocation> ends;
   if (kind == Kind::kRevocation) {
     const auto revocation = trust::Revocation::parse(note.text);
     if (revocation && revocation->site) held.site = revocation->site->id;
+    if (revocation) ends = *revocation;
   }
   put(id, std::move(held));
+  if (ends) revoked_.add(id, *ends);
   if (kind == Kind::kService) {
     if (const auto service = trust::Service::parse(note.text)) services_[service->node] = id;
   }
@@ -364,11 +321,13 @@ void Ledger::hold_further(const Further& further, WallTime arrived) {
   held.whole = crypto::sha256(view(held.note));
   held.rank = rank_of(further.note.text);
   held.arrived = arrived;
-  held.over = held.forget = kNever;
+  held.over = end_of(trust::Kind::kTicket, {});  // never
   if (further.site) held.site = further.site->id;
   held.owners.push_back("further statements of the key " +
                         crypto::format_public_key(further.signer));
-  put(note::hash(further.note), std::move(held));
+  const auto id = note::hash(further.note);
+  put(id, std::move(held));
+  further_.insert(id);
 }
 
 void Ledger::put(const crypto::Hash& id, Held held) {
@@ -382,7 +341,15 @@ void Ledger::drop(const crypto::Hash& id) {
   const auto found = held_.find(id);
   if (found == held_.end()) return;
   for (const auto& owner : found->second.owners) shares_.remove(owner, id);
+  revoked_.remove(id);
+  further_.erase(id);
   held_.erase(found);
+}
+
+void Ledger::erase(const crypto::Hash& id) {
+  drop(id);
+  retention_.forget(id);
+  batch_.erase.push_back(id);
 }
 
 void Ledger::journal(audit::Entry entry) {
@@ -413,32 +380,20 @@ Status Ledger::write(Batch batch) {
   for (auto& row : batch.audit) {
     if (is_own(row)) row.index = next_index_++;
   }
+  if (clock_) batch.clock = trust::render(clock_->stored());
   return store_.commit(batch);
 }
 
 void Ledger::advance(Now now) {
   evidence_.advance(now);
-  std::vector<crypto::Hash> forgotten;
-  for (const auto& [id, held] : held_) {
-    if (held.forget < now.wall) forgotten.push_back(id);
-  }
-  for (const auto& id : forgotten) {
-    drop(id);
-    batch_.erase.push_back(id);
-  }
+  if (!clock_) return;  // nothing is loaded
+  clock_->advance(now);
+  for (const auto& id : retention_.due(now, *clock_)) erase(id);
 }
 
 const Ledger::Held* Ledger::find(const crypto::Hash& id) const {
   const auto held = held_.find(id);
   return held == held_.end() ? nullptr : &held->second;
-}
-
-std::vector<std::string> Ledger::notes_of(Kind kind) const {
-  std::vector<std::string> out;
-  for (const auto& [id, held] : held_) {
-    if (held.kind == kind) out.push_back(held.note);
-  }
-  return out;
 }
 
 std::vector<trust::GrantId> Ledger::grants_of(const trust::IdentityKey& device) const {
@@ -451,9 +406,7 @@ std::vector<trust::GrantId> Ledger::grants_of(const trust::IdentityKey& device) 
 
 std::vector<std::pair<crypto::Hash, std::optional<trust::SiteId>>> Ledger::further() const {
   std::vector<std::pair<crypto::Hash, std::optional<trust::SiteId>>> out;
-  for (const auto& [id, held] : held_) {
-    if (!held.kind) out.emplace_back(id, held.site);
-  }
+  for (const auto& id : further_) out.emplace_back(id, held_.at(id).site);
   return out;
 }
 

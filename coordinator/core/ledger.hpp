@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "coordinator/core/further.hpp"
+#include "coordinator/core/retention.hpp"
+#include "coordinator/core/revoked.hpp"
 #include "coordinator/core/shares.hpp"
 #include "coordinator/store/store.hpp"
 #include "proto/audit/entry.hpp"
@@ -19,17 +21,13 @@
 namespace culvert::coordinator {
 
 inline constexpr std::string_view kOwnSource = "coordinator";
-inline constexpr std::chrono::seconds kKeepEnded{30 * 24 * 3600};  // past the end of a statement
-// A grant's revocation is kept for as long as anybody holds the grant (trust::kTombstoneKeep).
-inline constexpr std::chrono::seconds kKeepRevocation{2 * 24 * 3600};
-inline constexpr std::chrono::seconds kDeviceRevocation{31 * 24 * 3600};  // past its issue
-inline constexpr std::chrono::seconds kNodeRevocation{431 * 24 * 3600};   // past its issue
 // Of kMaxStoredNotes this many are for revocations alone.
 inline constexpr std::size_t kReservedForRevocations = 16'384;
 
 class Ledger {
  public:
-  explicit Ledger(Store& store);  // outlives the ledger
+  // The store outlives the ledger. `boot`: this boot of the machine, for the store's age.
+  explicit Ledger(Store& store, trust::BootId boot = {});
 
   // Everything anew from the store. Which vendor and which sites are served is decided by the
   // epoch-1 roots that stand there: only the operator's commands put those.
@@ -61,11 +59,10 @@ class Ledger {
     std::uint64_t rank = 0;  // in ascending order each can be verified with those before it
     WallTime arrived;
     WallTime over;                    // it counts for nothing from then on
-    WallTime forget;                  // so long over that nobody can need it
     std::vector<std::string> owners;  // whom it is charged to
   };
   const Held* find(const crypto::Hash& id) const;  // null: not held
-  std::vector<std::string> notes_of(trust::Kind kind) const;
+  const RevocationIndex& revoked() const { return revoked_; }
   std::vector<trust::GrantId> grants_of(const trust::IdentityKey& device) const;
   // Statements of unknown types; `site` absent: the vendor's.
   std::vector<std::pair<crypto::Hash, std::optional<trust::SiteId>>> further() const;
@@ -82,9 +79,13 @@ class Ledger {
   void hold_further(const Further& further, WallTime arrived);
   void put(const crypto::Hash& id, Held held);
   void drop(const crypto::Hash& id);
+  void erase(const crypto::Hash& id);  // also from the store
+  Status start_clock(Now now);
   Status write(Batch batch);
 
   Store& store_;
+  trust::BootId boot_;
+  std::optional<trust::StoreClock> clock_;
   trust::Evidence evidence_;
   std::set<trust::SiteId> sites_;
   bool has_vendor_ = false;
@@ -92,7 +93,10 @@ class Ledger {
   std::map<trust::IdentityKey, crypto::Hash> services_;  // the service statement of each node
   std::map<trust::SiteId, crypto::Hash> directory_;      // the site statement of each site
   Shares shares_;
-  std::uint64_t next_index_ = 0;  // of our own audit lines, which get it when they are written
+  RevocationIndex revoked_;
+  Retention retention_;  // of every row in the store, also of those that do not verify now
+  std::set<crypto::Hash> further_;  // statements of types not known here
+  std::uint64_t next_index_ = 0;    // of our own audit lines, which get it when they are written
   Batch batch_, revoking_;
 };
 

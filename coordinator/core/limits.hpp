@@ -14,11 +14,12 @@ inline constexpr std::size_t kMaxWaitingDevices = 256;
 inline constexpr std::size_t kMaxWaitingOfSource = 8;
 inline constexpr std::size_t kMaxOpenRequests = 16;  // of one device; further ones are refused
 inline constexpr std::size_t kLoginsAtOnce = 8;      // records before greeting, in one turn
-inline constexpr std::size_t kMaxHelloBytes = 512U << 10U;  // of one connection until greeted
-inline constexpr std::size_t kMaxLoginBytes = 32U << 20U;   // of all of them
-// The longest message on a connection that said hello and has proven nothing.
+// The longest message on a connection that has proven nothing: its hello, and what comes after.
 inline constexpr std::size_t kMaxStrangerMessage = 64U << 10U;
-inline constexpr std::size_t kMaxProofs = 8;  // on one connection
+// Of one connection until it is greeted: one such message in its records, and the handshake.
+inline constexpr std::size_t kMaxHelloBytes = kMaxStrangerMessage + 1024;
+inline constexpr std::size_t kMaxLoginBytes = 32U << 20U;  // of all of them, by source
+inline constexpr std::size_t kMaxProofs = 8;               // on one connection
 inline constexpr Duration kHelloTimeout = 10s;
 inline constexpr Duration kSilence = 24s;  // clients ping every 10 s
 inline constexpr Duration kSweep = 1s;     // so one that has vanished is noticed within 25 s

@@ -64,27 +64,29 @@ void Core::Impl::list_nodes(Now now, const Sight& sees, const control::List& que
     if (node.kind != trust::NodeKind::kAgent || note == nullptr) continue;
     if (!sees.sees(node.site.id)) continue;
     if (question.site && node.site.name.str() != *question.site) continue;
+    const auto place = at('1', node.identity.hex());
+    if (pages.passed(place)) continue;  // before its supporting notes are collected
     auto notes = evidence.chain_notes(node.site.id);
     for (auto& each : evidence.agent_notes(node.identity)) notes.push_back(std::move(each));
     const auto* held = ledger_.find(note::hash(*note));
     const auto since = held == nullptr ? now.wall : held->arrived;
-    if (!pages.entry(at('1', node.identity.hex()), notes, *note, "since " + format_time(since))) {
-      return;
-    }
+    if (!pages.entry(place, notes, *note, "since " + format_time(since))) return;
   }
   // Whoever was enrolled keeps its name and its place, also when no statement of it is in force.
   for (const auto& site : evidence.sites()) {
     if (!sees.sees(site.id) || (question.site && site.name.str() != *question.site)) continue;
     auto notes = evidence.chain_notes(site.id);
-    const auto all = evidence.enrolled_notes(site.id);
+    const auto all = evidence.enrolled_notes(site.id);  // in the order of their hashes
     for (const auto& note : all) {
       if (trust::kind_of(note.text) != trust::Kind::kEnrolled) notes.push_back(note);
     }
     for (const auto& note : all) {
       if (trust::kind_of(note.text) != trust::Kind::kEnrolled) continue;
+      const auto place = at('2', site.id.hex() + note::hash(note).hex());
+      if (pages.passed(place)) continue;
       auto with = notes;
       with.push_back(note);
-      if (!pages.entry(at('2', note::hash(note).hex()), with, note, "enrolled")) return;
+      if (!pages.entry(place, with, note, "enrolled")) return;
     }
   }
 }

@@ -6,6 +6,7 @@
 
 #include "coordinator/core/ledger.hpp"
 #include "proto/trust/chain.hpp"
+#include "proto/trust/expiry.hpp"
 
 namespace culvert::coordinator {
 namespace {
@@ -190,6 +191,11 @@ Result<Summary> summarize(Store& store, const OwnKeys& keys, Now now) {
                              " is missing: culvert-coordinator site add with that file as well");
     }
     out.sites.push_back(site);
+  }
+  std::vector<trust::SiteId> sites;
+  for (const auto& site : out.sites) sites.push_back(site.site.id);
+  for (const auto& end : trust::expiries(evidence, sites)) {
+    if (trust::due_warning(end, now.wall)) out.warnings.push_back(trust::describe(end, now.wall));
   }
   if (out.sites.empty()) out.warnings.emplace_back("no site: culvert-coordinator site add BUNDLE");
   return out;

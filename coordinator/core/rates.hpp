@@ -39,6 +39,8 @@ struct Buckets {
   Rates leases{"questions for a lease", 2048, 8ms};
   Rates statements{"statements", 1024, 31ms};
   Rates revocations{"revocations", 2048, 125ms};
+  Rates renewals{"new statements of one agent", 16, 60s};  // by identity
+  Rates site_renewals{"new statements of the site's agents", 1024, 1s};
   Rates refused_agents{"refused agents", 4, 600s};  // alarms, by enrolment
 };
 

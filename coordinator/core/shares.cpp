@@ -1,49 +1,10 @@
 #include "coordinator/core/shares.hpp"
 
-#include <algorithm>
-
-#include "proto/trust/revocation.hpp"
-
 namespace culvert::coordinator {
 
-std::optional<crypto::PublicKey> charged_signer(const note::Note& note,
-                                                const trust::Revocation& revocation,
-                                                const trust::Evidence& evidence) {
-  std::vector<note::KnownKey> known;
-  const auto add = [&](const trust::Root* root) {
-    if (root == nullptr) return;
-    for (const auto& key : root->keys) {
-      const auto same = [&](const auto& other) { return other.key == key.key; };
-      if (std::any_of(known.begin(), known.end(), same)) continue;
-      known.push_back({key.person.str(), key.key});
-    }
-  };
-  add(evidence.vendor_root());
-  if (revocation.site) add(evidence.site_root(revocation.site->id));
-  if (revocation.what == trust::Revokes::kKey) known.push_back({"key", revocation.key});
-  const auto* grant =
-      revocation.what == trust::Revokes::kGrant ? evidence.grant(revocation.grant) : nullptr;
-  if (grant != nullptr) known.push_back({"device", grant->device});
-  const auto signers = note::verify(note, known);
-  if (!signers) return std::nullopt;
-  for (const auto& key : known) {
-    const auto same = [&](const auto& signer) { return signer.key == key.key; };
-    if (std::any_of(signers->begin(), signers->end(), same)) return key.key;
-  }
-  return std::nullopt;
-}
-
-std::vector<Share> shares_of(trust::Kind kind, const note::Note& note,
-                             const trust::Evidence& evidence) {
+std::vector<Share> shares_of(trust::Kind kind, const note::Note& note) {
   const auto hex = [](const auto& key) { return key.hex(); };
   switch (kind) {
-    case trust::Kind::kRevocation: {
-      const auto revocation = trust::Revocation::parse(note.text);
-      const auto signer = revocation ? charged_signer(note, *revocation, evidence) : std::nullopt;
-      if (!signer) break;
-      return {{"revocations of the key " + crypto::format_public_key(*signer),
-               kMaxRevocationsOfSigner}};
-    }
     case trust::Kind::kGrant:
       if (const auto grant = trust::Grant::parse(note.text)) {
         return {{"grants of the device " + hex(grant->device), kMaxGrantsOfDevice}};
@@ -70,6 +31,7 @@ std::vector<Share> shares_of(trust::Kind kind, const note::Note& note,
     case trust::Kind::kEnrolled:
     case trust::Kind::kPlaces:
     case trust::Kind::kState:
+    case trust::Kind::kRevocation:  // trust::Evidence charges it
       break;
   }
   return {};

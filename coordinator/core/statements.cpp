@@ -15,6 +15,16 @@ std::vector<trust::Person> added(const std::vector<trust::Person>& before,
   return out;
 }
 
+// Of a verified revocation: what it ends, as its text says it, and why.
+std::string ended_by(const note::Note& note) {
+  constexpr std::string_view kField = "\nrevokes: ";
+  const auto revocation = trust::Revocation::parse(note.text);
+  const auto at = note.text.find(kField);
+  if (!revocation || at == std::string::npos) return {};
+  const auto begin = at + kField.size();
+  return note.text.substr(begin, note.text.find('\n', begin) - begin) + ": " + revocation->reason;
+}
+
 bool unanswered(trust::RequestPhase phase) {
   return phase == trust::RequestPhase::kPending || phase == trust::RequestPhase::kInvalid;
 }
@@ -81,11 +91,12 @@ Status Core::Impl::put_one(Now now, const Connection& connection, std::string_vi
     if (own->kind == trust::NodeKind::kDevice) {
       return wait_for_admission(now, connection, *note, *own);
     }
+    if (auto may = may_renew(now, *note, own->identity); !may) return may;
   }
   if (node != nullptr && !admitted(now, *node)) {
     return fail(ErrorCode::kDenied, "this device is not admitted (yet)");
   }
-  if (kind == trust::Kind::kState) return states_.take(*note, node);
+  if (kind == trust::Kind::kState) return states_.take(*note, node, rng_);
   if (kind != trust::Kind::kRevocation) {
     if (auto may = writable(); !may) return may;
   }
@@ -143,13 +154,14 @@ Status Core::Impl::check_new_request(Now now, const Connection& connection,
 }
 
 void Core::Impl::journal(Now now, audit::Kind kind, std::string who, const trust::Grant* grant,
-                         std::string_view outcome, std::string_view detail) {
+                         std::string_view outcome, std::string_view detail, std::string site) {
   audit::Entry entry;
   entry.at = now.wall;
   entry.kind = kind;
   entry.who = std::move(who);
   entry.outcome = outcome;
   entry.detail = detail;
+  entry.site = std::move(site);
   if (grant != nullptr) {
     entry.device = crypto::format_ed25519(grant->device);
     entry.site = grant->site.name.str();
@@ -178,6 +190,21 @@ std::string Core::Impl::signer_of(const note::Note& note, const trust::Change& c
   return signers && !signers->empty() ? signers->front().name : std::string();
 }
 
+// The site whose affair a revocation is; empty: the vendor's. A key is its site's unless the
+// vendor's root lists it.
+std::string Core::Impl::site_of(const trust::Revocation& revocation) const {
+  if (revocation.site) return revocation.site->name.str();
+  const auto& evidence = ledger_.evidence();
+  const auto lists = [&](const trust::Root* root) {
+    return root != nullptr && root->lists(revocation.key);
+  };
+  if (revocation.what != trust::Revokes::kKey || lists(evidence.vendor_root())) return {};
+  for (const auto& site : evidence.sites()) {
+    if (lists(evidence.site_root(site.id))) return site.name.str();
+  }
+  return {};
+}
+
 void Core::Impl::journal_change(Now now, const Connection& connection, const trust::Change& change,
                                 const trust::RequestState& before) {
   const auto& evidence = ledger_.evidence();
@@ -203,7 +230,21 @@ void Core::Impl::journal_change(Now now, const Connection& connection, const tru
     const auto note = found ? note::parse(found->note) : Result<note::Note>(note::Note{});
     const auto signer = note ? signer_of(*note, change, subject) : std::string();
     const auto phase = grant ? trust::phase_name(evidence.state(grant->id, now).phase) : "revoked";
-    journal(now, audit::Kind::kRevocation, signer, subject, phase, "");
+    const auto ends = note ? trust::Revocation::parse(note->text)
+                           : Result<trust::Revocation>(trust::Revocation{});
+    const auto site = ends ? site_of(*ends) : std::string();
+    if (subject != nullptr) {
+      return journal(now, audit::Kind::kRevocation, signer, subject, phase, "", site);
+    }
+    audit::Entry entry;
+    entry.at = now.wall;
+    entry.kind = audit::Kind::kRevocation;
+    entry.who = signer;
+    entry.site = site;
+    entry.outcome = phase;
+    if (note) entry.detail = ended_by(*note);
+    if (change.identity) entry.device = crypto::format_ed25519(*change.identity);
+    ledger_.journal(std::move(entry));
     return;
   }
   if (change.kind == trust::ChangeKind::kNode && change.identity) {
@@ -211,7 +252,8 @@ void Core::Impl::journal_change(Now now, const Connection& connection, const tru
     if (node == nullptr) return;
     const auto who = node->person.empty() ? node->name.str() : node->person.str();
     const auto detail = crypto::format_ed25519(node->identity);
-    journal(now, audit::Kind::kNodeAdmitted, who, nullptr, "admitted", detail);
+    journal(now, audit::Kind::kNodeAdmitted, who, nullptr, "admitted", detail,
+            node->site.name.str());
   }
 }
 

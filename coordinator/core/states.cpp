@@ -4,7 +4,7 @@
 
 namespace culvert::coordinator {
 
-Status States::take(const note::Note& note, const trust::Node* from) {
+Status States::take(const note::Note& note, const trust::Node* from, Rng& rng) {
   const auto state = trust::SiteState::parse(note.text);
   if (!state) return fail_with(state.error());
   if (from == nullptr || from->kind != trust::NodeKind::kAgent || state->agent != from->identity ||
@@ -25,10 +25,13 @@ Status States::take(const note::Note& note, const trust::Node* from) {
   if (known != held_.end() && state->issued < known->second.issued) {
     return fail(ErrorCode::kStale, "a state that is older than the one that is known");
   }
-  // The map is sorted by keys that nobody can choose freely: the neighbour is a random one.
-  if (known == held_.end() && held_.size() >= kMaxStates) {
-    auto gone = held_.lower_bound(from->identity);
-    held_.erase(gone == held_.end() ? held_.begin() : gone);
+  if (known == held_.end()) {
+    if (held_.size() >= kMaxStates) {
+      const auto gone = by_site_.any_of_fullest(rng);
+      by_site_.remove(gone);
+      held_.erase(gone);
+    }
+    by_site_.add(from->site.id.hex(), from->identity);
   }
   held_.insert_or_assign(from->identity, Held{std::move(*kept), state->issued});
   return {};
@@ -67,10 +70,11 @@ void Core::Impl::list_states(Now now, const Sight& sees, const control::List& qu
   for (const auto& node : evidence.nodes(now)) {
     const auto* own = evidence.node_note(node.identity);
     if (node.kind != trust::NodeKind::kAgent || own == nullptr || !asked_for(node.site)) continue;
+    const auto place = at('2', node.identity.hex());
+    if (pages.passed(place)) continue;  // before its supporting notes are collected
     auto notes = evidence.chain_notes(node.site.id);
     for (auto& each : evidence.agent_notes(node.identity)) notes.push_back(std::move(each));
     const auto* state = states_.find(node.identity);
-    const auto place = at('2', node.identity.hex());
     if (!pages.entry(place, notes, state == nullptr ? *own : *state,
                      state == nullptr ? "SILENT" : "STATE")) {
       return;

@@ -2,6 +2,7 @@
 // state folder alone, beside a running coordinator or without one.
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <thread>
 
 #include "coordinator/core/reporters.hpp"
@@ -23,6 +24,14 @@ Result<std::string> read_text(const std::string& path) {
 Result<std::unique_ptr<SqliteStore>> open_store(const CommonOptions& common) {
   const auto state = state_folder(common);
   if (!state) return fail_with(state.error());
+  const auto there = [&](const char* name) { return std::filesystem::exists(state->file(name)); };
+  if (!there("coordinator.db") && !there("control.key")) {
+    const auto folder = std::filesystem::path(state->file("coordinator.db")).parent_path();
+    return fail(ErrorCode::kNotFound,
+                "no store in " + folder.string() +
+                    "; next: name the coordinator's folder with --state DIR, or begin a new one: "
+                    "culvert-coordinator init --state DIR --url URL");
+  }
   return state->store();
 }
 

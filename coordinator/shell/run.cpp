@@ -8,11 +8,12 @@
 #include "coordinator/shell/server.hpp"
 #include "coordinator/shell/state.hpp"
 #include "coordinator/shell/tools.hpp"
+#include "proto/runtime/boot.hpp"
 #include "proto/runtime/disk/files.hpp"
-#include "proto/runtime/loop/line_writer.hpp"
+#include "proto/runtime/line_writer.hpp"
 #include "proto/runtime/loop/log.hpp"
 #include "proto/runtime/loop/signal.hpp"
-#include "proto/runtime/loop/startup.hpp"
+#include "proto/runtime/startup.hpp"
 
 namespace culvert::coordinator {
 namespace {
@@ -74,7 +75,7 @@ Status serve(const CommonOptions& common) {
 
   crypto::SystemRng rng;
   CoreOptions options{std::move(keys->control), std::move(keys->lease), std::move(keys->ticket),
-                      settings->relays};
+                      settings->relays, runtime::read_boot_id()};
   auto server = Server::open(loop, *settings, *tls, std::move(options), **store, rng);
   if (!server) return fail_with(server.error());
   const runtime::SignalWatch interrupt(loop, SIGINT, [&] { loop.stop(); });

@@ -24,6 +24,7 @@ void MemoryStore::restore(const MemoryStore& copy) {
   audit_ = copy.audit_;
   next_index_ = copy.next_index_;
   position_ = copy.position_;
+  clock_ = copy.clock_;
 }
 
 void MemoryStore::commit_elsewhere(const Batch& batch) {
@@ -32,6 +33,7 @@ void MemoryStore::commit_elsewhere(const Batch& batch) {
 }
 
 void MemoryStore::apply(const Batch& batch) {
+  if (batch.clock) clock_ = batch.clock;
   for (const auto& row : batch.put) {
     const auto same = [&](const NoteRow& known) { return known.id == row.id; };
     const auto known = std::find_if(notes_.begin(), notes_.end(), same);

@@ -20,6 +20,7 @@ class MemoryStore final : public Store {
   Result<std::uint64_t> next_index(const std::string& source) override;
   Result<std::uint64_t> version() override { return version_; }
 
+  Result<std::optional<std::string>> clock() override { return clock_; }
   Result<std::uint64_t> position() override { return position_; }
   Status probe() override;
   bool can_revoke() const override { return !failing_ || reserve_ > 0; }
@@ -45,6 +46,7 @@ class MemoryStore final : public Store {
   std::map<std::string, std::uint64_t> next_index_;
   std::uint64_t version_ = 0;
   std::uint64_t position_ = 0;
+  std::optional<std::string> clock_;
   bool failing_ = false;
   std::size_t reserve_ = 0;
 };

@@ -52,9 +52,14 @@ INSERT INTO audit_share SELECT site, source, sum(length(CAST(line AS BLOB)) + 12
 )";
 static_assert(kAuditRowOverhead == 128);
 
+// Version 3 keeps the store's clock (trust::StoreClock), by which revocations are forgotten.
+constexpr std::string_view kSchema3 = R"(
+CREATE TABLE clock(one INTEGER PRIMARY KEY CHECK(one = 1), text TEXT NOT NULL);
+)";
+
 // The n-th leads from version n to n + 1. One that was released never changes; a new one comes with
 // a fixture of the version before it (tests/coordinator/stores).
-constexpr std::array kMigrations = {kSchema1, kSchema2};
+constexpr std::array kMigrations = {kSchema1, kSchema2, kSchema3};
 static_assert(kMigrations.size() == kSchemaVersion);
 static_assert(kApplicationId == 1129076308);
 

@@ -152,6 +152,14 @@ Result<std::uint64_t> SqliteStore::position() {
   return number("SELECT coalesce(sum(seq), 0) FROM sqlite_sequence");
 }
 
+Result<std::optional<std::string>> SqliteStore::clock() {
+  Statement read(database_.get(), "SELECT text FROM clock");
+  std::optional<std::string> out;
+  if (read.row()) out = read.text_at(0);
+  if (!read.ok()) return trouble("cannot read the store");
+  return out;
+}
+
 Status SqliteStore::commit_here(const Batch& batch) {
   if (auto begun = run("BEGIN IMMEDIATE"); !begun) return begun;
   auto written = write(batch);
@@ -172,6 +180,10 @@ Status SqliteStore::write(const Batch& batch) {
   for (const auto& id : batch.erase) {
     erase.blob(id.view());
     if (!erase.done()) return trouble("cannot write to the store");
+  }
+  if (batch.clock) {
+    Statement clock(database_.get(), "INSERT OR REPLACE INTO clock(one, text) VALUES(1, ?)");
+    if (!clock.text(*batch.clock).done()) return trouble("cannot write to the store");
   }
   return write_audit(batch.audit);
 }

@@ -16,7 +16,7 @@ struct sqlite3_stmt;
 
 namespace culvert::coordinator {
 
-inline constexpr std::uint64_t kSchemaVersion = 2;
+inline constexpr std::uint64_t kSchemaVersion = 3;
 inline constexpr int kBusyMilliseconds = 5000;  // how long a commit waits for another process's
 
 class SqliteStore final : public Store {
@@ -31,6 +31,7 @@ class SqliteStore final : public Store {
   Result<std::vector<StoredAudit>> audit(const AuditFilter& filter) override;
   Result<std::uint64_t> next_index(const std::string& source) override;
   Result<std::uint64_t> version() override;
+  Result<std::optional<std::string>> clock() override;
   Result<std::uint64_t> position() override;
   Status probe() override;
   bool can_revoke() const override;

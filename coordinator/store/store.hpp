@@ -67,6 +67,7 @@ struct Batch {
   std::vector<crypto::Hash> erase;
   std::vector<AuditRow> audit;
   bool revokes = false;
+  std::optional<std::string> clock = {};  // the store's clock from then on; alone it is no step
 
   bool empty() const { return put.empty() && erase.empty() && audit.empty(); }
 };
@@ -86,6 +87,8 @@ class Store {
   virtual Result<std::uint64_t> next_index(const std::string& source) = 0;
   // Changes when another process has committed.
   virtual Result<std::uint64_t> version() = 0;
+  // The clock that the last batch with one left; absent: there was none.
+  virtual Result<std::optional<std::string>> clock() = 0;
   // Grows with every new statement and audit line and never goes back, so that an older copy of the
   // store is known by a lower one.
   virtual Result<std::uint64_t> position() = 0;

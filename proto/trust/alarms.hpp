@@ -1,4 +1,5 @@
-// What somebody should look at: new nodes of a site, and claims that contradict what is known. A
+// What somebody should look at: new nodes of a site, claims and statements that contradict what is
+// known. A
 // list of this party's own, kept in memory. Each site (and, for devices, the vendor) has a share of
 // its own for each kind of alarm; in a full share the oldest alarm makes room.
 #pragma once
@@ -21,6 +22,7 @@ enum class AlarmKind {
   kName,       // a second identity with the name of a known node
   kKey,        // a second identity with a key of a known node
   kEnrolment,  // more identities than an enrolment or a site may have
+  kConflict,   // a validly signed statement that contradicts a known one
 };
 
 struct Alarm {

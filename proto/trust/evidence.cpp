@@ -24,7 +24,7 @@ std::string_view phase_name(RequestPhase phase) {
 
 Evidence::Evidence(Pins pins, Floors floors, BootId boot)
     : state_(std::make_unique<State>(pins, std::move(floors), boot)) {
-  state_->index_nodes();
+  state_->index_floors();
   if (pins.site_root) state_->site_record(to_site_id(*pins.site_root));
   state_->adopt_vendor();
 }
@@ -195,7 +195,7 @@ std::vector<note::Note> Evidence::notes() const {
   for (const auto& [id, record] : state_->grants) {
     if (state_->floors.tombstones.count(id) == 0) out.push_back(record.note);
   }
-  for (const auto& [id, note] : state_->revocations) out.push_back(note);
+  for (const auto& [id, note] : state_->revocations.all()) out.push_back(note);
   return out;
 }
 

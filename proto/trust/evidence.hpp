@@ -41,6 +41,8 @@ class Evidence {
   Result<Change> offer(std::string_view note, Now now);
   // Offers all until none helps another: order does not matter. [i] answers notes[i].
   std::vector<Result<Change>> offer_all(std::span<const note::Note> notes, Now now);
+  // The same for what the own store holds: it was taken once, so no share refuses it.
+  std::vector<Result<Change>> recall(std::span<const note::Note> notes, Now now);
 
   // Time passed: starts and ends grants, keeps the highest wall time. Never fails.
   void advance(Now now);
@@ -79,6 +81,12 @@ class Evidence {
   std::vector<note::Note> supporting_notes(const GrantId& id) const;
   std::vector<note::Note> notes() const;               // everything held, in an order that works
   const note::Note* held(const Change& change) const;  // what a change was about; null: not held
+  // A verified revocation as it would be held: without the lines that no key known here made.
+  note::Note known_lines(const note::Note& revocation) const;
+  // The revocation of a grant or of a standing line, as it is held; null: there is none.
+  const note::Note* revocation_of(const GrantId& id, const SiteId& site) const;
+  // Whose share a revocation is charged to, while it is remembered.
+  std::optional<crypto::PublicKey> charged_to(const note::Note& revocation) const;
   // The signed revocations that concern a site, and their number and digest (SHA-256 over the
   // sorted hashes of their texts).
   std::vector<note::Note> revocation_notes(const SiteId& id) const;
@@ -86,6 +94,9 @@ class Evidence {
 
   // --- access ---
   RequestState state(const GrantId& id, Now now) const;
+  bool ended(const GrantId& id) const;  // by a revocation, by its time, or here
+  bool device_ended(const IdentityKey& device, const SiteId& site) const;  // by a revocation
+  bool node_ended(const IdentityKey& node, const SiteId& site) const;      // by a revocation
   std::vector<LiveGrant> live(Now now) const;
   // Everything an approver must know before the text is displayed.
   Status check_request(const note::Note& note, Now now) const;
@@ -117,10 +128,12 @@ class Evidence {
   // Lists what is vouched for now and would not be under `next`, a root that nobody has signed yet:
   // one line each.
   std::vector<std::string> what_ends(const Root& next) const;
-  std::vector<Alarm> alarms() const;    // of nodes; bounded, see alarms.hpp
+  std::vector<Alarm> alarms() const;    // bounded, see alarms.hpp
   std::uint64_t alarms_raised() const;  // the number of the last one: cheap to compare
 
   const Floors& floors() const;
+  // The age of this store at which something that matters until `end` is to be forgotten.
+  StoreAge forget_at(WallTime end, Now now) const;
   std::uint64_t floors_revision() const;  // changes when floors() does, its clock alone aside
 
  private:

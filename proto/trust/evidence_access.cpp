@@ -1,7 +1,6 @@
 // Who has approved what, and when it is in force.
 #include <algorithm>
 
-#include "proto/crypto/hash.hpp"
 #include "proto/trust/evidence_state.hpp"
 
 namespace culvert::trust {
@@ -61,15 +60,6 @@ Approval nearest(const Approval& base, const Policy& policy, const Root& root, c
   Approval none = base;
   none.why = "the policy lets nobody of the requester's groups ask for this, or not for so long";
   return none;
-}
-
-GrantId standing_id(const SiteId& site, const Standing& line) {
-  const auto digest =
-      crypto::sha256({view("culvert standing v1\n"), site.view(), line.identity.view(),
-                      view(line.service.str() + "\n" + line.scope)});
-  GrantId out;
-  std::copy_n(digest.bytes.begin(), out.bytes.size(), out.bytes.begin());
-  return out;
 }
 
 }  // namespace
@@ -166,8 +156,15 @@ std::string Evidence::State::held_back(const GrantRecord& record, Now now) const
 
 void Evidence::State::end(const GrantId& id, WallTime not_after, EndCause cause, Now now) {
   const auto held = grants.find(id);
-  floors.tombstones[id] = {not_after, store_clock.forget_at(not_after, now, kTombstoneKeep), cause,
-                           held == grants.end() ? IdentityKey{} : held->second.grant.device};
+  Tombstone ended{not_after, store_clock.forget_at(not_after, now, kTombstoneKeep), cause, {}};
+  if (held != grants.end()) {
+    const auto& grant = held->second.grant;
+    ended.device = grant.device;
+    shares.running_of_device.remove(grant.device);
+    shares.running_at_site.remove(grant.site.id);
+    shares.ended_of_device.add(grant.device);
+  }
+  floors.tombstones.emplace(id, ended);  // a grant ends once
   ++revision;
 }
 
@@ -200,7 +197,7 @@ void Evidence::State::prune(Now time) {
   const auto age = floors.clock.age;
   const auto now = clock(time);
   pruned = age;
-  const bool full = floors.tombstones.size() >= kMaxTombstones;
+  const bool full = shares.ended_of_device.total() >= kMaxTombstones;
   const auto count = floors.tombstones.size() + floors.claims.size() + floors.nodes.size();
   const auto forgotten = [&](const Tombstone& ended) {
     return ended.forget <= age || (full && ended.until + kLongOver <= now);
@@ -209,7 +206,12 @@ void Evidence::State::prune(Now time) {
     const auto ended = floors.tombstones.find(entry.first);
     return ended != floors.tombstones.end() && forgotten(ended->second);
   });
-  std::erase_if(floors.tombstones, [&](const auto& entry) { return forgotten(entry.second); });
+  std::erase_if(floors.tombstones, [&](const auto& entry) {
+    const auto& device = entry.second.device;
+    const bool gone = forgotten(entry.second);
+    if (gone && !device.is_zero()) shares.ended_of_device.remove(device);
+    return gone;
+  });
   std::erase_if(floors.claims, [&](const auto& entry) { return entry.second.forget <= age; });
   prune_nodes();
   if (floors.tombstones.size() + floors.claims.size() + floors.nodes.size() != count) ++revision;

@@ -32,7 +32,7 @@ Result<Change> Evidence::State::offer_fresh(const note::Note& note, WallTime now
     }
     return fail(ErrorCode::kStale, "fresh: older than the one that is known");
   }
-  site.fresh = Held<Fresh>{std::move(*fresh), note, true};
+  site.fresh = Held<Fresh>{std::move(*fresh), stripped(note, &site), true};
   return Change{ChangeKind::kFresh, hash, site.id, {}, {}};
 }
 

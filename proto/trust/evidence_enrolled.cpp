@@ -216,6 +216,13 @@ std::vector<Result<Change>> Evidence::offer_all(std::span<const note::Note> note
   return out;
 }
 
+std::vector<Result<Change>> Evidence::recall(std::span<const note::Note> notes, Now now) {
+  state_->recalling = true;
+  auto out = offer_all(notes, now);
+  state_->recalling = false;
+  return out;
+}
+
 std::optional<IdentityKey> Evidence::holder(const SiteId& site, const Label& name) const {
   return state_->holder(site, name);
 }

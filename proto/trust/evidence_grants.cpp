@@ -45,6 +45,8 @@ Result<Change> Evidence::State::offer_grant(const note::Note& note, Now now) {
   Change change{ChangeKind::kGrant, note::hash(note), grant->site.id, id, grant->device};
   const auto held = grants.find(id);
   if (held != grants.end() && held->second.note.text != note.text) {
+    // Only what its device has signed contradicts; anybody may write down another text.
+    if (auto bears = grant_bears(*grant, note, clock(now)); !bears) return fail_with(bears.error());
     return fail(ErrorCode::kConflict, "grant: " + id.str() + " has another text already");
   }
   const auto used = floors.claims.find(id);
@@ -79,40 +81,33 @@ Result<Change> Evidence::State::offer_grant(const note::Note& note, Now now) {
   GrantRecord record{std::move(*grant), std::move(*kept), {}, {}, {}};
   if (used != floors.claims.end()) record.claimed_at = used->second.at;
   record.approval = assess(record.grant, record.note);
+  shares.running_of_device.add(record.grant.device);
+  shares.running_at_site.add(record.grant.site.id);
   grants.emplace(id, std::move(record));
   return change;
 }
 
 // What a device has pending or in force is bounded, and so is what must be remembered of its ended
-// grants: a full share refuses the next request of that device, or of that site, alone.
+// grants: a full share refuses the next request of that device, or of that site, alone. Grants that
+// only a revocation speaks of are in the share of who has signed it, and count for nobody here.
 Status Evidence::State::room_for(const Grant& grant) const {
-  std::size_t of_device = 0;
-  std::size_t of_site = 0;
-  std::size_t running = 0;
-  for (const auto& [id, record] : grants) {
-    if (floors.tombstones.count(id) != 0) continue;
-    ++running;
-    if (record.grant.device == grant.device) ++of_device;
-    if (record.grant.site.id == grant.site.id) ++of_site;
-  }
-  const auto ended =
-      std::count_if(floors.tombstones.begin(), floors.tombstones.end(),
-                    [&](const auto& entry) { return entry.second.device == grant.device; });
-  if (of_device >= kMaxGrantsPerDevice) {
+  if (recalling) return {};
+  if (shares.running_of_device.of(grant.device) >= kMaxGrantsPerDevice) {
     return fail(ErrorCode::kExhausted,
                 "grant: this device has " + std::to_string(kMaxGrantsPerDevice) +
                     " requests that are not over; withdraw some (culvert requests lists them)");
   }
-  if (static_cast<std::size_t>(ended) >= kMaxEndedPerDevice) {
+  if (shares.ended_of_device.of(grant.device) >= kMaxEndedPerDevice) {
     return fail(ErrorCode::kExhausted,
                 "grant: this device has asked too often; its ended requests are remembered for a "
                 "day after their latest end");
   }
-  if (of_site >= kMaxGrantsPerSite) {
+  if (shares.running_at_site.of(grant.site.id) >= kMaxGrantsPerSite) {
     return fail(ErrorCode::kExhausted, "grant: the site has too many requests that are not over");
   }
-  if (running >= kMaxGrants || floors.tombstones.size() >= kMaxTombstones) {
-    return fail(ErrorCode::kExhausted, "grant: too many requests are held here");
+  if (shares.running_at_site.total() >= kMaxGrants ||
+      shares.ended_of_device.total() >= kMaxTombstones) {
+    return fail(ErrorCode::kExhausted, "grant: the vendor's devices have too many requests here");
   }
   return {};
 }

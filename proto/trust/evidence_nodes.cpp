@@ -179,7 +179,15 @@ Result<Change> Evidence::State::offer_service(const note::Note& note, Now now) {
   return change;
 }
 
-void Evidence::State::index_nodes() {
+void Evidence::State::index_floors() {
+  for (const auto& [id, ended] : floors.tombstones) {
+    if (!ended.device.is_zero()) shares.ended_of_device.add(ended.device);
+  }
+  for (const auto& [id, entry] : floors.revoked) {
+    shares.revoked_by.add(entry.signer);
+    shares.revoked_at[id.site].add(entry.signer);
+  }
+  for (const auto& [key, epoch] : floors.suspended) shares.suspended_in.add(key.second);
   for (const auto& [identity, floor] : floors.nodes) {
     ++identities[floor.site];
     if (floor.serial == 0) continue;

@@ -19,27 +19,6 @@ const note::Note* note_at(const Map& map, const Key& key) {
   return found == map.end() ? nullptr : &found->second.note;
 }
 
-// Only what a change does not name by itself, keys and enrolments, is looked for one by one.
-const note::Note* revocation_in(const std::map<RevokedId, note::Note>& held, const Change& change) {
-  const auto site = change.site.value_or(SiteId{});
-  const auto at = [&](Revokes what, ByteView subject) -> const note::Note* {
-    RevokedId id{what, {}, site};
-    std::copy(subject.begin(), subject.end(), id.subject.begin());
-    const auto found = held.find(id);
-    const bool same = found != held.end() && note::hash(found->second) == change.statement;
-    return same ? &found->second : nullptr;
-  };
-  if (change.grant) return at(Revokes::kGrant, change.grant->bytes);
-  if (change.identity) {
-    const auto* device = at(Revokes::kDevice, change.identity->view());
-    return device != nullptr ? device : at(Revokes::kNode, change.identity->view());
-  }
-  for (auto entry = held.lower_bound({Revokes::kKey, {}, {}}); entry != held.end(); ++entry) {
-    if (note::hash(entry->second) == change.statement) return &entry->second;
-  }
-  return nullptr;
-}
-
 }  // namespace
 
 const note::Note* Evidence::held(const Change& change) const {
@@ -81,7 +60,7 @@ const note::Note* Evidence::held(const Change& change) const {
       if (state_->places) out = &state_->places->note;
       break;
     case ChangeKind::kRevocation:
-      out = revocation_in(state_->revocations, change);
+      out = state_->revocations.find(change.site.value_or(SiteId{}), change.statement);
       break;
     case ChangeKind::kNone:
       break;
@@ -89,18 +68,43 @@ const note::Note* Evidence::held(const Change& change) const {
   return out != nullptr && note::hash(*out) == change.statement ? out : nullptr;
 }
 
+note::Note Evidence::known_lines(const note::Note& note) const {
+  const auto revocation = Revocation::parse(note.text);
+  if (!revocation) return note;
+  std::vector<note::KnownKey> own;
+  if (revocation->what == Revokes::kKey) own.push_back({"its holder", revocation->key});
+  const auto* held = revocation->what == Revokes::kGrant ? grant(revocation->grant) : nullptr;
+  if (held != nullptr) own.push_back({"device", held->device});
+  return state_->stripped(note, revocation->site ? state_->usable(*revocation->site) : nullptr,
+                          own);
+}
+
+const note::Note* Evidence::revocation_of(const GrantId& id, const SiteId& site) const {
+  RevokedId of{Revokes::kGrant, {}, site};
+  std::copy(id.bytes.begin(), id.bytes.end(), of.subject.begin());
+  return state_->revocations.find(of);
+}
+
+bool Evidence::ended(const GrantId& id) const { return state_->floors.tombstones.count(id) != 0; }
+
+bool Evidence::device_ended(const IdentityKey& device, const SiteId& site) const {
+  return state_->device_revoked(device, site);
+}
+
+bool Evidence::node_ended(const IdentityKey& node, const SiteId& site) const {
+  return state_->revoked(Revokes::kNode, node.bytes, site);
+}
+
+StoreAge Evidence::forget_at(WallTime end, Now now) const {
+  return state_->store_clock.forget_at(end, now, {});
+}
+
 std::vector<note::Note> Evidence::revocation_notes(const SiteId& id) const {
-  std::vector<note::Note> out;
-  for (const auto& [revoked, note] : state_->revocations) {
-    if (revoked.site.is_zero() || revoked.site == id) out.push_back(note);
-  }
-  return out;
+  return state_->revocations.of(id);
 }
 
 DocumentMark Evidence::revocations(const SiteId& id) const {
-  std::vector<Hash> hashes;
-  for (const auto& note : revocation_notes(id)) hashes.push_back(note::hash(note));
-  std::sort(hashes.begin(), hashes.end());
+  const auto hashes = state_->revocations.hashes_of(id);
   Bytes joined;
   for (const auto& hash : hashes) append(joined, hash.view());
   return {hashes.size(), crypto::sha256(joined)};

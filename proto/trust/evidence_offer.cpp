@@ -18,11 +18,34 @@ Status check_serial(std::uint64_t serial, const Hash& hash, std::uint64_t floor,
   return {};
 }
 
+// What contradicts has valid signatures, so its site is not made up. A directory entry may name any
+// site, and the list of addresses names none: both are the vendor's.
+SiteId Evidence::State::named_site(std::string_view text, Kind kind) const {
+  constexpr std::string_view kField = "\nsite-id: ";
+  const auto at = text.find(kField);
+  if (kind == Kind::kSite || at == std::string_view::npos) return {};
+  const auto value = text.substr(at + kField.size());
+  const auto hash = parse_hash(value.substr(0, value.find('\n')));
+  const auto id = hash ? to_site_id(*hash) : SiteId{};
+  return sites.count(id) != 0 ? id : SiteId{};
+}
+
 Result<Change> Evidence::State::offer(const note::Note& note, Now now) {
   adopt_vendor();
   const auto kind = kind_of(note.text);
   if (!kind) return fail(ErrorCode::kInvalid, "note: unknown type or version");
-  switch (*kind) {
+  auto change = take(note, *kind, now);
+  // Nodes raise alarms of their own, which name the identity.
+  const bool own_alarm = *kind == Kind::kNode || *kind == Kind::kEnrolled;
+  if (!change && change.error().code == ErrorCode::kConflict && !own_alarm) {
+    alarms.raise(AlarmKind::kConflict, named_site(note.text, *kind), {}, change.error().message,
+                 clock(now));
+  }
+  return change;
+}
+
+Result<Change> Evidence::State::take(const note::Note& note, Kind kind, Now now) {
+  switch (kind) {
     case Kind::kRoot:
       return offer_root(note);
     case Kind::kSite:

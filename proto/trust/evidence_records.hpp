@@ -13,9 +13,11 @@
 #include "proto/trust/enrolled.hpp"
 #include "proto/trust/enrolment.hpp"
 #include "proto/trust/fresh.hpp"
+#include "proto/trust/held_revocations.hpp"
 #include "proto/trust/lease.hpp"
 #include "proto/trust/places.hpp"
 #include "proto/trust/site.hpp"
+#include "proto/trust/tally.hpp"
 
 namespace culvert::trust {
 
@@ -73,6 +75,16 @@ struct SiteRecord {
   std::map<Hash, Held<Enrolled>> enrolled;  // by the hash of the note
 };
 
+// What each party has of what is bounded by a share; follows `grants` and `floors`.
+struct Shares {
+  Tally<IdentityKey> running_of_device;  // grants without a tombstone
+  Tally<SiteId> running_at_site;
+  Tally<IdentityKey> ended_of_device;                     // tombstones whose device is known
+  Tally<crypto::PublicKey> revoked_by;                    // floors.revoked by signer
+  std::map<SiteId, Tally<crypto::PublicKey>> revoked_at;  // the same, by site (zero: none)
+  Tally<Hash> suspended_in;                               // floors.suspended by chain
+};
+
 // Everything that is held.
 struct Records {
   Pins pins;
@@ -91,8 +103,9 @@ struct Records {
   std::map<KeyBytes, IdentityKey> keys;      // index of floors.nodes: whose each X25519 key is
   std::map<SiteId, std::size_t> identities;  // how many are in floors.nodes; zero: devices
   Alarms alarms;
-  std::optional<Held<Places>> places;           // the newest one
-  std::map<RevokedId, note::Note> revocations;  // signed notes of floors.revoked
+  std::optional<Held<Places>> places;  // the newest one
+  HeldRevocations revocations;         // signed notes of floors.revoked and of suspensions
+  Shares shares;
 };
 
 }  // namespace culvert::trust

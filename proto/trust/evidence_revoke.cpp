@@ -1,5 +1,6 @@
 // Revocations as they arrive, and for how long they are remembered. Each is charged to its first
-// counting signer: a full share refuses that signer alone.
+// counting signer, and to that signer's side at the site: a full share refuses that signer, or that
+// side of that site, alone.
 #include <algorithm>
 
 #include "proto/crypto/hash.hpp"
@@ -11,7 +12,22 @@ namespace {
 constexpr std::chrono::hours kKeep{31 * 24};             // past the end of what was revoked
 constexpr std::chrono::hours kLongestRenewal{400 * 24};  // of an enrolment that is not known here
 
-RevokedId id_of(const Revocation& revocation) {
+// The first key of the group, in the order of the root, that has signed.
+std::optional<crypto::PublicKey> first_of(const Root* root, Group group,
+                                          std::span<const note::KnownKey> by) {
+  if (root == nullptr) return std::nullopt;
+  for (const auto& key : root->keys) {
+    if (key.group != group) continue;
+    const bool signed_it = std::any_of(
+        by.begin(), by.end(), [&](const note::KnownKey& signer) { return signer.key == key.key; });
+    if (signed_it) return key.key;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+RevokedId revoked_id(const Revocation& revocation) {
   RevokedId out{revocation.what, {}, revocation.site ? revocation.site->id : SiteId{}};
   switch (revocation.what) {
     case Revokes::kGrant:
@@ -30,21 +46,6 @@ RevokedId id_of(const Revocation& revocation) {
   }
   return out;
 }
-
-// The first key of the group, in the order of the root, that has signed.
-std::optional<crypto::PublicKey> first_of(const Root* root, Group group,
-                                          std::span<const note::KnownKey> by) {
-  if (root == nullptr) return std::nullopt;
-  for (const auto& key : root->keys) {
-    if (key.group != group) continue;
-    const bool signed_it = std::any_of(
-        by.begin(), by.end(), [&](const note::KnownKey& signer) { return signer.key == key.key; });
-    if (signed_it) return key.key;
-  }
-  return std::nullopt;
-}
-
-}  // namespace
 
 std::optional<crypto::PublicKey> Evidence::State::counting_signer(
     const Revocation& revocation, const SiteRecord* site,
@@ -117,27 +118,61 @@ WallTime Evidence::State::remembered_until(const Revocation& revocation) const {
 Revoked Evidence::State::entry_of(const Revocation& revocation, const crypto::PublicKey& signer,
                                   Now now) const {
   const auto until = remembered_until(revocation);
-  return {until, store_clock.forget_at(until, now, {}), signer};
+  // What ends a grant leaves a tombstone, and stays in its signer's share for as long.
+  const auto margin = revocation.what == Revokes::kGrant ? kTombstoneKeep : std::chrono::seconds{0};
+  return {until, store_clock.forget_at(until, now, margin), signer};
 }
 
+RevokingSide Evidence::State::side_of(const crypto::PublicKey& signer, const SiteId& site) const {
+  if (vendor && vendor->ever_listed(signer)) return RevokingSide::kVendor;
+  const auto found = sites.find(site);
+  const bool customers = found != sites.end() && found->second.chain.ever_listed(signer);
+  return customers ? RevokingSide::kCustomer : RevokingSide::kDevice;
+}
+
+// The site's share is each side's own, so that no customer can keep the vendor from revoking at the
+// site, nor the vendor or its devices the customer.
 Status Evidence::State::charge(const RevokedId& id, const Revoked& entry, Now now) const {
   if (entry.until <= clock(now)) return fail(ErrorCode::kStale, "revocation: what it ends is over");
-  if (floors.revoked.count(id) != 0) return {};
-  const auto live = std::count_if(floors.revoked.begin(), floors.revoked.end(), [&](const auto& e) {
-    return e.second.signer == entry.signer && e.second.forget > floors.clock.age;
-  });
-  if (static_cast<std::size_t>(live) < kMaxRevocations) return {};
-  return fail(ErrorCode::kExhausted, "revocation: " + crypto::format_public_key(entry.signer) +
-                                         " has " + std::to_string(kMaxRevocations) +
-                                         " that are not over; another approver must sign this one");
+  if (recalling || floors.revoked.count(id) != 0) return {};
+  if (shares.revoked_by.of(entry.signer) >= kMaxRevocations) {
+    return fail(ErrorCode::kExhausted,
+                "revocation: " + crypto::format_public_key(entry.signer) + " has " +
+                    std::to_string(kMaxRevocations) +
+                    " that are not over; another approver must sign this one");
+  }
+  const auto at_site = shares.revoked_at.find(id.site);
+  if (at_site == shares.revoked_at.end()) return {};
+  const auto most = id.site.is_zero() ? kMaxVendorRevocations : kMaxRevocationsAtSite;
+  if (at_site->second.total() < most) return {};
+  const auto side = side_of(entry.signer, id.site);
+  std::size_t used = 0;
+  for (const auto& [signer, count] : at_site->second.all()) {
+    if (side_of(signer, id.site) == side) used += count;
+  }
+  if (used < most) return {};
+  const auto who = side == RevokingSide::kVendor     ? "the vendor's keys have "
+                   : side == RevokingSide::kCustomer ? "the site's keys have "
+                                                     : "devices have ";
+  return fail(ErrorCode::kExhausted,
+              std::string("revocation: ") + who + std::to_string(most) + " that are not over " +
+                  (id.site.is_zero() ? "and concern every site" : "at this site") +
+                  "; those make room when what they ended is over");
+}
+
+void Evidence::State::enter(const RevokedId& id, const Revoked& entry) {
+  if (!floors.revoked.emplace(id, entry).second) return;
+  shares.revoked_by.add(entry.signer);
+  shares.revoked_at[id.site].add(entry.signer);
 }
 
 void Evidence::State::remember(const RevokedId& id, const Revoked& entry, const note::Note& note,
                                const SiteRecord* site) {
-  auto& held = floors.revoked.emplace(id, entry).first->second;
+  enter(id, entry);
+  auto& held = floors.revoked.at(id);
   held.until = std::max(held.until, entry.until);
   held.forget = std::max(held.forget, entry.forget);
-  revocations.insert_or_assign(id, stripped(note, site));
+  revocations.keep(id, stripped(note, site));
   ++revision;
 }
 
@@ -157,15 +192,17 @@ Result<Change> Evidence::State::offer_revocation(const note::Note& note, Now now
   if (revocation->what == Revokes::kGrant) return revoke_grant(*revocation, note, now);
   if (revocation->what == Revokes::kKey) return revoke_key(*revocation, note);
 
-  const auto id = id_of(*revocation);
+  const auto id = revoked_id(*revocation);
   Change change{ChangeKind::kRevocation, note::hash(note), {}, {}, {}};
   if (revocation->what != Revokes::kEnrolment) change.identity = revocation->identity();
   if (revocation->site) change.site = revocation->site->id;
-  const auto held = revocations.find(id);
-  if (held != revocations.end() && held->second.text == note.text) {
-    const auto more = more_lines(held->second, note, site);
+  const auto* held = revocations.find(id);
+  if (held != nullptr && held->text == note.text) {
+    auto merged = *held;
+    const auto more = more_lines(merged, note, site);
     if (!more) return fail_with(more.error());
     if (!*more) change.kind = ChangeKind::kNone;
+    if (*more) revocations.keep(id, std::move(merged));
     return change;
   }
   const auto by = signers(note, site);
@@ -176,7 +213,7 @@ Result<Change> Evidence::State::offer_revocation(const note::Note& note, Now now
   const Revoked entry = entry_of(*revocation, *signer, now);
   if (auto room = charge(id, entry, now); !room) return fail_with(room.error());
   const auto until = again ? floors.revoked.at(id).until : WallTime{};
-  if (again && held != revocations.end() && entry.until <= until) {
+  if (again && held != nullptr && entry.until <= until) {
     change.kind = ChangeKind::kNone;
     return change;
   }
@@ -192,13 +229,16 @@ Result<Change> Evidence::State::revoke_key(const Revocation& revocation, const n
   if (!kept) return fail_with(kept.error());
   if (kept->signatures.empty()) return unverified("revocation: the key itself has not signed it");
   if (!known_key(revocation.key)) return unverified("revocation: no root known here lists the key");
-  const auto id = id_of(revocation);
+  const auto id = revoked_id(revocation);
   const bool again = suspended(revocation.key);
-  if (again && revocations.count(id) != 0) {
+  if (again && revocations.contains(id)) {
     change.kind = ChangeKind::kNone;
     return change;
   }
-  revocations.insert_or_assign(id, *kept);
+  if (!again) {
+    if (auto room = charge_suspension(revocation.key); !room) return fail_with(room.error());
+  }
+  revocations.keep(id, *kept);
   if (!again) suspend(revocation);
   return change;
 }
@@ -209,10 +249,6 @@ Result<Change> Evidence::State::revoke_grant(const Revocation& revocation, const
   const auto* site = usable(*revocation.site);
   Change change{ChangeKind::kRevocation, note::hash(note), revocation.site->id, grant, {}};
   const auto held = grants.find(grant);
-  if (held != grants.end() && (held->second.grant.site != *revocation.site ||
-                               held->second.grant.not_after != revocation.not_after)) {
-    return fail(ErrorCode::kConflict, "revocation: the grant has another site or end");
-  }
   std::vector<note::KnownKey> own;
   if (held != grants.end()) own.push_back({"device", held->second.grant.device});
   const auto by = signers(note, site, own);
@@ -222,9 +258,14 @@ Result<Change> Evidence::State::revoke_grant(const Revocation& revocation, const
     return k.key == own.front().key;
   });
   if (!approver && !requester) return unverified("revocation: nobody who may do so has signed it");
-  const auto id = id_of(revocation);
+  if (held != grants.end() && (held->second.grant.site != *revocation.site ||
+                               held->second.grant.not_after != revocation.not_after)) {
+    return fail(ErrorCode::kConflict,
+                "revocation: the grant " + grant.str() + " has another site or end");
+  }
+  const auto id = revoked_id(revocation);
   const bool ended = floors.tombstones.count(grant) != 0;
-  if (ended && (revocations.count(id) != 0 || floors.revoked.count(id) == 0)) {
+  if (ended && (revocations.contains(id) || floors.revoked.count(id) == 0)) {
     change.kind = ChangeKind::kNone;
     return change;
   }
@@ -235,9 +276,9 @@ Result<Change> Evidence::State::revoke_grant(const Revocation& revocation, const
   const Revoked entry =
       entry_of(revocation, approver ? *approver : crypto::PublicKey(own.front().key), now);
   if (auto room = charge(id, entry, now); !room) return fail_with(room.error());
-  floors.revoked.emplace(id, entry);
+  enter(id, entry);
   auto kept = keep_known(note, site, own);
-  if (kept) revocations.insert_or_assign(id, std::move(*kept));
+  if (kept) revocations.keep(id, std::move(*kept));
   if (ended) {
     change.kind = ChangeKind::kNone;
     return change;
@@ -251,12 +292,26 @@ Result<Change> Evidence::State::revoke_grant(const Revocation& revocation, const
   return change;
 }
 
+std::optional<crypto::PublicKey> Evidence::charged_to(const note::Note& note) const {
+  const auto revocation = Revocation::parse(note.text);
+  if (!revocation) return std::nullopt;
+  if (revocation->what == Revokes::kKey) return revocation->key;
+  const auto& revoked = state_->floors.revoked;
+  const auto found = revoked.find(revoked_id(*revocation));
+  return found == revoked.end() ? std::nullopt : std::optional(found->second.signer);
+}
+
 void Evidence::State::prune_revocations() {
   const auto count = floors.revoked.size();
-  std::erase_if(floors.revoked,
-                [&](const auto& entry) { return entry.second.forget <= floors.clock.age; });
-  std::erase_if(revocations, [&](const auto& entry) {
-    return entry.first.what != Revokes::kKey && floors.revoked.count(entry.first) == 0;
+  std::erase_if(floors.revoked, [&](const auto& entry) {
+    const auto& [id, revoked] = entry;
+    if (revoked.forget > floors.clock.age) return false;
+    shares.revoked_by.remove(revoked.signer);
+    const auto at_site = shares.revoked_at.find(id.site);
+    at_site->second.remove(revoked.signer);
+    if (at_site->second.total() == 0) shares.revoked_at.erase(at_site);
+    revocations.remove(id);
+    return true;
   });
   if (floors.revoked.size() != count) ++revision;
 }

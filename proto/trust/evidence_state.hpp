@@ -9,6 +9,7 @@
 
 #include "proto/trust/evidence.hpp"
 #include "proto/trust/evidence_lookups.hpp"
+#include "proto/trust/sign.hpp"
 
 namespace culvert::trust {
 
@@ -22,6 +23,8 @@ Status check_serial(std::uint64_t serial, const Hash& hash, std::uint64_t floor,
 
 struct Evidence::State : Lookups {
   using Lookups::Lookups;
+
+  bool recalling = false;  // what is offered was charged already: Evidence::recall
 
   // evidence_vouch.cpp: whether a held statement stands under the current documents
   Status vouch(const Site& site, const note::Note& note) const;
@@ -50,10 +53,13 @@ struct Evidence::State : Lookups {
   Suspensions suspensions(const Hash& chain) const;
   bool known_key(const crypto::PublicKey& key) const;  // some epoch of some chain lists it
   void suspend(const Revocation& revocation);
+  void mark_suspended(const crypto::PublicKey& key, const Hash& chain, std::uint64_t epoch);
   void settle_suspensions(const RootChain& chain);  // named roots that are known now
 
   // evidence_offer.cpp: one function a statement
-  Result<Change> offer(const note::Note& note, Now now);
+  Result<Change> offer(const note::Note& note, Now now);  // an alarm, where it is a conflict
+  Result<Change> take(const note::Note& note, Kind kind, Now now);
+  SiteId named_site(std::string_view text, Kind kind) const;  // zero: none that is known
   Result<Change> offer_policy(const note::Note& note);
   Result<Change> offer_fresh(const note::Note& note, WallTime now);
   // evidence_nodes.cpp: agents and devices
@@ -62,7 +68,7 @@ struct Evidence::State : Lookups {
   Result<Change> offer_service(const note::Note& note, Now now);
   Status admit(const Node& node, const Hash& hash, WallTime now) const;
   Status check_keys(const Node& node) const;
-  void index_nodes();  // `keys` and `identities`, of floors.nodes
+  void index_floors();  // `keys`, `identities` and `shares`, from the floors
   void forget_keys(const IdentityKey& identity);
   void keep(NodeFloor& floor, WallTime end, Now now) const;  // at least until then
   void prune_nodes();
@@ -83,6 +89,9 @@ struct Evidence::State : Lookups {
   Result<Change> revoke_grant(const Revocation& revocation, const note::Note& note, Now now);
   Result<Change> revoke_key(const Revocation& revocation, const note::Note& note);
   Status charge(const RevokedId& id, const Revoked& entry, Now now) const;
+  Status charge_suspension(const crypto::PublicKey& key) const;
+  RevokingSide side_of(const crypto::PublicKey& signer, const SiteId& site) const;
+  void enter(const RevokedId& id, const Revoked& entry);  // into floors.revoked and the shares
   void remember(const RevokedId& id, const Revoked& entry, const note::Note& note,
                 const SiteRecord* site);
   Revoked entry_of(const Revocation& revocation, const crypto::PublicKey& signer, Now now) const;
@@ -92,7 +101,6 @@ struct Evidence::State : Lookups {
   std::optional<crypto::PublicKey> counting_signer(const Revocation& revocation,
                                                    const SiteRecord* site,
                                                    std::span<const note::KnownKey> by) const;
-
   // evidence_access.cpp: approvals and time
   Status grant_bears(const Grant& grant, const note::Note& note, WallTime now) const;
   Approval assess(const Grant& grant, const note::Note& note) const;

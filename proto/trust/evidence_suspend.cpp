@@ -33,10 +33,31 @@ bool Evidence::State::known_key(const crypto::PublicKey& key) const {
                      [&](const auto& entry) { return entry.second.chain.ever_listed(key); });
 }
 
+void Evidence::State::mark_suspended(const crypto::PublicKey& key, const Hash& chain,
+                                     std::uint64_t epoch) {
+  const auto [entry, is_new] = floors.suspended.try_emplace({key, chain}, epoch);
+  if (is_new) shares.suspended_in.add(chain);
+  entry->second = std::max(entry->second, epoch);
+}
+
+// A key that some chain lists may go as long as one of those chains has room.
+Status Evidence::State::charge_suspension(const crypto::PublicKey& key) const {
+  const auto has_room = [&](const RootChain& chain) {
+    return chain.ever_listed(key) && shares.suspended_in.of(chain.pin()) < kMaxSuspendedKeys;
+  };
+  if (recalling || (vendor && has_room(*vendor))) return {};
+  for (const auto& [id, site] : sites) {
+    if (has_room(site.chain)) return {};
+  }
+  return fail(ErrorCode::kExhausted, "revocation: the chain of this key has ended " +
+                                         std::to_string(kMaxSuspendedKeys) +
+                                         " of its keys already");
+}
+
 void Evidence::State::suspend(const Revocation& revocation) {
   const auto mark = [&](const RootChain& chain) {
     if (chain.first() != nullptr && chain.ever_listed(revocation.key)) {
-      floors.suspended[{revocation.key, chain.pin()}] = chain.notes().size();
+      mark_suspended(revocation.key, chain.pin(), chain.notes().size());
     }
   };
   if (vendor) mark(*vendor);
@@ -60,8 +81,7 @@ void Evidence::State::settle_suspensions(const RootChain& chain) {
       ++named;
       continue;
     }
-    auto& until = floors.suspended[{named->first, chain.pin()}];
-    until = std::max(until, epoch);
+    mark_suspended(named->first, chain.pin(), epoch);
     named = floors.suspended_at.erase(named);
     ++revision;
   }

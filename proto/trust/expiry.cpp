@@ -29,11 +29,13 @@ std::string_view words_of(Ending what) {
 std::string_view next_step(Ending what) {
   switch (what) {
     case Ending::kVendorRoot:
-      return "the vendor's root key holders sign the next epoch";
+      return "the vendor runs: culvert vendor root renew --key FILE --publish, with a root key";
     case Ending::kSiteRoot:
-      return "the customer runs: culvert site root renew";
+      return "the customer runs: culvert site root renew --key FILE --publish, with a root key";
     case Ending::kPolicy:
-      return "the customer signs the next policy";
+      return "the customer runs: culvert policy renew --key FILE --publish, with a key of the "
+             "group "
+             "that signs policies";
     case Ending::kRenewal:
       return "the customer makes a token, culvert site token --name NAME, and the agent is started "
              "with it: culvert up --token-file FILE";
@@ -91,7 +93,7 @@ std::optional<int> due_warning(const Expiry& expiry, WallTime now) {
 std::string describe(const Expiry& expiry, WallTime now) {
   const bool over = expiry.when <= now;
   return std::string(words_of(expiry.what)) + " (" + expiry.of + ") " +
-         (over ? "has ended at " : "ends at ") + format_time(expiry.when) +
+         (over ? "has expired at " : "ends at ") + format_time(expiry.when) +
          "; next: " + std::string(next_step(expiry.what));
 }
 

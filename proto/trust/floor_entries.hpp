@@ -18,9 +18,15 @@ namespace culvert::trust {
 enum class EndCause { kExpired, kUnclaimed, kRevoked, kDenied, kWithdrawn };
 
 // Bounds. What must be remembered is never replaced: a full share refuses its own party.
-constexpr std::size_t kMaxTombstones = 32768;
-constexpr std::size_t kMaxEndedPerDevice = 256;            // tombstones charged to one device
-constexpr std::size_t kMaxRevocations = 1024;              // of one signer that are not over
+constexpr std::size_t kMaxTombstones = 32768;    // of grants of the vendor's devices
+constexpr std::size_t kMaxEndedPerDevice = 256;  // tombstones charged to one device
+constexpr std::size_t kMaxRevocations = 1024;    // of one signer that are not over
+// That concern one site and are not over: of the customer's keys together, as many of the vendor's
+// keys, and as many of devices. A grant's revocation counts for as long as its tombstone stands.
+constexpr std::size_t kMaxRevocationsAtSite = 2048;
+constexpr std::size_t kMaxVendorRevocations =
+    8192;                                        // of the vendor's keys that concern no one site
+constexpr std::size_t kMaxSuspendedKeys = 1024;  // of one chain, for ever
 constexpr std::chrono::seconds kTombstoneKeep{24 * 3600};  // past the grant's not-after
 constexpr std::chrono::seconds kLongOver{400LL * 24 * 3600};
 constexpr std::chrono::seconds kNodeFloorKeep{31 * 24 * 3600};  // past the last statement's end
@@ -82,6 +88,9 @@ struct Claim {
   friend bool operator==(const Claim&, const Claim&) = default;
 };
 
+// Whose keys sign revocations at a site; each side has a share of its own there.
+enum class RevokingSide { kVendor, kCustomer, kDevice };
+
 // What a signed revocation ended: everywhere (zero site) or at one site.
 struct RevokedId {
   Revokes what = Revokes::kDevice;
@@ -89,6 +98,7 @@ struct RevokedId {
   SiteId site;
   friend auto operator<=>(const RevokedId&, const RevokedId&) = default;
 };
+RevokedId revoked_id(const Revocation& revocation);
 struct Revoked {
   WallTime until;  // as long as anything that was revoked could come again
   StoreAge forget;

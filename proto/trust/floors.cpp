@@ -178,24 +178,6 @@ std::optional<Entry<GrantId, Claim>> parse_claim(std::string_view text) {
   return Entry<GrantId, Claim>{*id, {*at, *forget}};
 }
 
-// `<kept time> <age> <boot id> <CLOCK_BOOTTIME> <anchored>`
-std::optional<StoredClock> parse_clock(std::string_view text) {
-  const auto words = split_words(text, 5);
-  if (words.empty()) return std::nullopt;
-  const auto kept = parse_time(words[0]);
-  const auto age = parse_age(words[1]);
-  const auto raw_boot = from_hex(words[2]);
-  const auto boot = raw_boot ? BootId::from(*raw_boot) : std::nullopt;
-  const auto boot_seconds = parse_number(words[3]);
-  const auto anchored = parse_yes(words[4]);
-  if (!kept || !age || !boot || !boot_seconds || !anchored) return std::nullopt;
-  return StoredClock{*kept, *age, *boot, *boot_seconds, *anchored};
-}
-std::string format(const StoredClock& clock) {
-  return format_time(clock.kept) + " " + std::to_string(clock.age.seconds) + " " +
-         clock.boot.hex() + " " + std::to_string(clock.boot_seconds) + " " + yes(clock.anchored);
-}
-
 constexpr std::array<std::string_view, 5> kRevokes = {"grant", "device", "node", "key",
                                                       "enrolment"};
 
@@ -257,7 +239,7 @@ std::optional<Entry<VendorId, DocumentMark>> parse_places_floor(std::string_view
 Result<Floors> Floors::parse(std::string_view text) {
   FieldReader in(text, kType, kMaxFloorsSize);
   Floors out;
-  out.clock = in.field("clock", parse_clock);
+  out.clock = in.field("clock", parse_stored_clock);
   out.grants_from = in.time("grants-from");
   out.locked = in.field("locked", parse_yes);
   fill(out.vendors, in.sorted("vendor", 0, kAnyNumber, parse_vendor));
@@ -276,7 +258,9 @@ Result<Floors> Floors::parse(std::string_view text) {
 
 std::string Floors::render() const {
   FieldWriter out(kType);
-  out.line("clock", format(clock)).time("grants-from", grants_from).line("locked", yes(locked));
+  out.line("clock", trust::render(clock))
+      .time("grants-from", grants_from)
+      .line("locked", yes(locked));
   for (const auto& [id, floor] : vendors) {
     out.line("vendor", format_hash(id.view()) + " " + format(floor));
   }

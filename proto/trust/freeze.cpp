@@ -3,7 +3,6 @@
 #include <algorithm>
 
 namespace culvert::trust {
-namespace {
 
 bool is_suspended(const Floors& floors, const crypto::PublicKey& key) {
   const auto by_key = [&](const auto& entry) { return entry.first == key; };
@@ -11,6 +10,8 @@ bool is_suspended(const Floors& floors, const crypto::PublicKey& key) {
                      [&](const auto& entry) { return by_key(entry.first); }) ||
          std::any_of(floors.suspended_at.begin(), floors.suspended_at.end(), by_key);
 }
+
+namespace {
 
 std::vector<const Root*> roots(const Evidence& evidence) {
   std::vector<const Root*> out;

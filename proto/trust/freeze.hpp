@@ -7,6 +7,9 @@
 
 namespace culvert::trust {
 
+// Whether a revocation that is known has suspended the key: it never counts again.
+bool is_suspended(const Floors& floors, const crypto::PublicKey& key);
+
 // The roots (names of sites, or the vendor's) that no person could step on from any longer if this
 // key were suspended as well: no root person with an unsuspended key would be left.
 std::vector<Fqdn> frozen_by(const Evidence& evidence, const crypto::PublicKey& key);

@@ -23,7 +23,8 @@
 
 namespace culvert::trust {
 
-constexpr std::size_t kMaxLeaseGrants = 256;
+constexpr std::size_t kMaxLeaseGrants = 256;    // of one question
+constexpr std::size_t kMaxLeaseQuestions = 64;  // outstanding, of one agent at one site
 using LeaseNonce = FixedBytes<struct LeaseNonceRole, 32>;
 
 // The newest documents of one site that a signer knows.

@@ -1,10 +1,8 @@
 #include "proto/trust/lease_question.hpp"
 
-#include <algorithm>
-#include <set>
-
 #include "proto/trust/evidence.hpp"
 #include "proto/trust/fields.hpp"
+#include "proto/trust/revocation_log.hpp"
 #include "proto/trust/sign.hpp"
 
 namespace culvert::trust {
@@ -16,33 +14,41 @@ std::optional<LeaseNonce> parse_nonce(std::string_view text) {
   return LeaseNonce::from(*raw);
 }
 
-// What the revocations that are held here have ended.
-struct Ended {
-  std::set<GrantId> grants;
-  std::set<IdentityKey> nodes;
-};
-
-Ended ended(const std::vector<note::Note>& revocations) {
-  Ended out;
-  for (const auto& note : revocations) {
-    const auto revocation = Revocation::parse(note.text);
-    if (!revocation) continue;
-    if (revocation->what == Revokes::kGrant) out.grants.insert(revocation->grant);
-    if (revocation->what == Revokes::kNode) out.nodes.insert(revocation->identity());
-  }
-  return out;
+std::optional<AskedGrant> parse_asked(std::string_view text) {
+  const auto words = split_words(text, 2);
+  if (words.size() != 2) return std::nullopt;
+  const auto id = GrantId::parse(words[0]);
+  const auto device = crypto::parse_ed25519(words[1]);
+  if (!id || !device) return std::nullopt;
+  return AskedGrant{*id, IdentityKey{device->bytes}};
 }
+
+// Adds notes while they fit into one answer. False: some are left.
+class Page {
+ public:
+  bool add(const note::Note& note) {
+    const std::size_t size = note::render(note).size() + 1;
+    if (bytes_ + size > kMaxLeaseAnswer || notes.size() >= note::kMaxBundleNotes) return false;
+    bytes_ += size;
+    notes.push_back(note);
+    return true;
+  }
+  std::vector<note::Note> notes;
+
+ private:
+  std::size_t bytes_ = 0;
+};
 
 }  // namespace
 
 Result<LeaseQuestion> LeaseQuestion::parse(std::string_view text) {
-  FieldReader in(text, kType);
+  FieldReader in(text, kType, kMaxQuestionSize);
   LeaseQuestion out;
   out.site = in.site();
   out.agent = in.ed25519("agent");
   out.nonce = in.field("nonce", parse_nonce);
   out.revocations = in.field("revocations", parse_mark);
-  out.grants = in.sorted("grant", 0, kMaxLeaseGrants, GrantId::parse);
+  out.grants = in.sorted("grant", 0, kMaxLeaseGrants, parse_asked);
   return in.finish(std::move(out));
 }
 
@@ -50,42 +56,53 @@ std::string LeaseQuestion::render() const {
   FieldWriter out(kType);
   out.site(site).line("agent", crypto::format_ed25519(agent)).line("nonce", nonce.hex());
   out.line("revocations", format(revocations));
-  out.each("grant", grants, [](const GrantId& id) { return id.str(); });
+  out.each("grant", grants, [](const AskedGrant& asked) {
+    return asked.id.str() + " " + crypto::format_ed25519(asked.device);
+  });
   return out.take();
 }
 
 Result<std::vector<note::Note>> answer_lease(const LeaseQuestion& question,
-                                             const Evidence& evidence, std::string_view name,
+                                             const Evidence& evidence, const RevocationLog& log,
+                                             std::string_view name,
                                              const crypto::SigningKey& signer) {
-  const auto* root = evidence.site_root(question.site.id);
+  const auto& site = question.site.id;
+  const auto* root = evidence.site_root(site);
   if (root == nullptr || root->name != question.site.name) {
     return fail(ErrorCode::kDenied,
                 "lease: no documents of the site " + question.site.name.str() + " are known here");
   }
-  const auto revocations = evidence.revocation_notes(question.site.id);
-  const auto over = ended(revocations);
-  if (over.nodes.contains(question.agent)) {
+  if (evidence.node_ended(question.agent, site)) {
     return fail(ErrorCode::kDenied, "lease: the agent is revoked at this site");
+  }
+  const auto untold = log.after(question.revocations);
+  if (!untold) {
+    return fail(ErrorCode::kStale,
+                "lease: the mark is of another server or start; ask with an empty one");
   }
   Lease lease;
   lease.vendor_id = evidence.vendor_id();
   lease.site = question.site;
   lease.agent = question.agent;
   lease.nonce = question.nonce;
-  lease.documents = evidence.documents(question.site.id);
-  std::copy_if(question.grants.begin(), question.grants.end(), std::back_inserter(lease.grants),
-               [&](const GrantId& id) { return !over.grants.contains(id); });
-  auto note = sign_statement(lease, Signer{std::string(name), signer});
-  if (!note) return fail_with(note.error());
-  std::size_t size = note::render(*note).size();
-  std::vector<note::Note> out{std::move(*note)};
-  if (evidence.revocations(question.site.id) == question.revocations) return out;
-  for (const auto& revocation : revocations) {
-    size += note::render(revocation).size() + 1;
-    if (size > kMaxLeaseAnswer || out.size() == note::kMaxBundleNotes) break;
-    out.push_back(revocation);
+  lease.documents = evidence.documents(site);
+  std::vector<note::Note> of_grants;
+  for (const auto& [id, device] : question.grants) {
+    if (!evidence.ended(id) && !evidence.device_ended(device, site)) {
+      lease.grants.push_back(id);
+    } else if (const auto* revocation = evidence.revocation_of(id, site)) {
+      of_grants.push_back(*revocation);
+    }
   }
-  return out;
+  const auto signed_lease = sign_statement(lease, Signer{std::string(name), signer});
+  if (!signed_lease) return fail_with(signed_lease.error());
+  Page page;
+  for (const auto& note : *untold) {
+    if (!page.add(note)) return std::move(page.notes);
+  }
+  if (!page.add(*signed_lease)) return std::move(page.notes);
+  for (const auto& note : of_grants) page.add(note);
+  return std::move(page.notes);
 }
 
 }  // namespace culvert::trust

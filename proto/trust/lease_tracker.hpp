@@ -1,8 +1,13 @@
 // One agent's leases at one site (rule 4): asked every length/3 while there is something to cover,
-// valid for the outstanding nonce only, counted from *sending* on the steady clock. Nothing is
+// valid for an outstanding nonce only, counted from *sending* on the steady clock. Nothing is
 // stored. The lease bounds an absent coordinator: when it lapses, what it covered is cut.
+//
+// A round asks for every grant, in as many questions as that takes; whoever waits longest is in the
+// first one, so that a slow answerer gets to all of them in turn.
 #pragma once
 
+#include <deque>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -25,16 +30,16 @@ class LeaseTracker {
   LeaseTracker(SiteRef site, IdentityKey agent, std::chrono::seconds length, Rng& rng);
 
   void set_length(std::chrono::seconds length);
-  // The live grants that need a lease; past kMaxLeaseGrants the last ones are left out (and so
-  // cut). A new one is asked for at once.
+  // The live grants that need a lease: all are asked for, a new one at once.
   void set_wanted(std::vector<GrantId> grants, Instant now);
   // The connection to the coordinator came back: ask now, not at the next third.
   void ask_now(Instant now);
 
-  // A request when one is due: send it at once, its time runs from `now`. Replaces the outstanding
-  // one.
+  // A request when one is due: send it at once, its time runs from `now`. There may be more: ask
+  // until there is none. The first one of a round replaces whatever is outstanding.
   std::optional<LeaseRequest> request(Instant now);
-  // An answer whose signature Evidence::verify_lease has checked. kStale: not for the outstanding
+  bool begins_round(Instant now) const { return now >= next_ask_; }
+  // An answer whose signature Evidence::verify_lease has checked. kStale: not for an outstanding
   // nonce; kUnverified: for another site or agent.
   Status accept(const Lease& verified, Instant now);
 
@@ -48,12 +53,20 @@ class LeaseTracker {
   IdentityKey agent_;
   Duration length_;
   Rng& rng_;
-  std::vector<GrantId> wanted_;
-  std::vector<GrantId> covered_;
-  Instant covered_from_{0};  // when the question was sent that covered_ answers
-  std::optional<LeaseNonce> outstanding_;
-  Instant sent_at_{0};
-  Instant next_ask_ = Instant::never();
+  struct Wanted {
+    std::uint64_t round = 0;              // in which it was asked for last; 0: never
+    std::optional<Instant> covered_from;  // when the question was sent whose answer covers it
+  };
+  struct Question {
+    LeaseNonce nonce;
+    Instant sent;
+    std::vector<GrantId> grants;
+  };
+  std::map<GrantId, Wanted> wanted_;
+  std::size_t waiting_ = 0;  // of wanted_: not asked for in this round
+  std::uint64_t round_ = 0;
+  std::deque<Question> outstanding_;     // of this round
+  Instant next_ask_ = Instant::never();  // the next round
 };
 
 }  // namespace culvert::trust

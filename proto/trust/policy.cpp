@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "proto/crypto/hash.hpp"
 #include "proto/trust/fields.hpp"
 
 namespace culvert::trust {
@@ -146,6 +147,15 @@ const PolicyService* Policy::service(const Fqdn& name) const {
       std::lower_bound(services.begin(), services.end(), name,
                        [](const PolicyService& s, const Fqdn& wanted) { return s.name < wanted; });
   return found == services.end() || found->name != name ? nullptr : &*found;
+}
+
+GrantId standing_id(const SiteId& site, const Standing& line) {
+  const auto digest =
+      crypto::sha256({view("culvert standing v1\n"), site.view(), line.identity.view(),
+                      view(line.service.str() + "\n" + line.scope)});
+  GrantId out;
+  std::copy_n(digest.bytes.begin(), out.bytes.size(), out.bytes.begin());
+  return out;
 }
 
 }  // namespace culvert::trust

@@ -85,4 +85,7 @@ struct Policy {
   }
 };
 
+// A standing line has no grant; what names it instead, for leases and revocations.
+GrantId standing_id(const SiteId& site, const Standing& line);
+
 }  // namespace culvert::trust

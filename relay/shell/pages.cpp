@@ -10,7 +10,7 @@ cli::Manual manual() {
        "them between pairs that a coordinator's ticket names. SIGTERM drains it, SIGHUP reads the "
        "ticket keys again. Without a command it serves."},
       {{"The entry for the coordinator's list of relays:",
-        "culvert-relay describe --host relay1.example.com"}},
+        "culvert-relay describe --config /etc/culvert/relay.json"}},
       {{"/etc/culvert/relay.json", "configuration, JSON with comments"},
        {"/var/lib/culvert/relay", "key and certificate of a relay that runs as root"},
        {"~/.local/state/culvert/relay", "the same of another user"}},

@@ -337,17 +337,66 @@ TEST_CASE("crowd: bytes of logins that never end are bounded, for one and for al
   }
   CHECK_FALSE(open);
   std::size_t closed = 0;
-  for (std::uint64_t i = 2; i < 200; ++i) {  // each stays below its own bound
+  for (std::uint64_t i = 2; i < 702; ++i) {  // each stays below its own bound
     const ConnectionId id{1'000'000 + i};
     world.core->handle_opened(world.now, id, address(i));
-    for (int piece = 0; piece < 8; ++piece) {
-      world.core->handle_message(world.now, id, Bytes(60'000, 7));
-    }
+    world.core->handle_message(world.now, id, Bytes(60'000, 7));
     for (const auto& effect : world.core->take_effects()) {
       if (std::holds_alternative<CloseIt>(effect)) ++closed;
     }
   }
   CHECK(closed > 100);
+}
+
+TEST_CASE("crowd: one source's unfinished hellos give way to each other, not to another's") {
+  World world;
+  const auto open = [&](std::uint64_t number, const std::string& from, std::size_t bytes) {
+    world.core->handle_opened(world.now, ConnectionId{1'000'000 + number}, from);
+    world.core->handle_message(world.now, ConnectionId{1'000'000 + number}, Bytes(bytes, 7));
+  };
+  open(0, "198.51.100.1:5", 65'000);  // holds more than any other
+  for (std::uint64_t i = 1; i < 900; ++i) {
+    open(i, "203.0.113.9:" + std::to_string(i), 60'000);
+  }
+  std::size_t closed = 0;
+  for (const auto& effect : world.core->take_effects()) {
+    const auto* close = std::get_if<CloseIt>(&effect);
+    if (close == nullptr) continue;
+    ++closed;
+    CHECK(close->connection != ConnectionId{1'000'000});
+  }
+  CHECK(closed > 300);
+}
+
+TEST_CASE("crowd: a hello is 64 KiB at most, and an agent comes in without its long policy") {
+  World world;
+  auto& site = world.add_site("acme.byoc.example.com");
+  auto policy = trust::Policy::parse(note::parse(site.policy_note)->text).value();
+  for (int i = 0; i < 900; ++i) {
+    const auto name = fqdn("s" + std::to_string(1000 + i) + ".acme.byoc.example.com");
+    policy.services.push_back(
+        trust::PolicyService::of(name, trust::Protocol::kTcp, 443, label("cluster")));
+    policy.allows.push_back(
+        {name, label("engineers"), std::chrono::hours(1), 1, 1, std::string(trust::kScopeConnect)});
+  }
+  site.policy_note = note::render(*trust::sign_statement(policy, site.root.signer()));
+  site.policy = note::hash(note::parse(site.policy_note).value());
+  REQUIRE(site.policy_note.size() > 100'000);
+  auto& bob = world.person_with(site.approver);
+  REQUIRE(world.put(bob, site.policy_note));
+  auto& agent = world.agent(site, "agent");
+  CHECK(agent.client->connected());
+  CHECK(agent.hears(site.policy_note));
+  // Whoever says more before a proof is cut off.
+  Stranger stranger(world, 1, "203.0.113.9:5");
+  control::Hello hello;
+  hello.node = std::string(60'000, 'x');
+  CHECK_FALSE(stranger.log_in(hello));  // refused for what it says
+  CHECK(stranger.heard<control::ErrorReply>());
+  Stranger longer(world, 2, "203.0.113.9:6");
+  hello.node = std::string(66'000, 'x');
+  CHECK_FALSE(longer.log_in(hello));
+  CHECK_FALSE(longer.heard<control::ErrorReply>());
 }
 
 TEST_CASE("crowd: until somebody proves who they are, 64 KiB are a message's limit") {

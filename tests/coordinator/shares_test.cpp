@@ -48,11 +48,11 @@ TEST_CASE("shares: one approver's made-up revocations end at his share, others' 
   const bool grants = GENERATE(false, true);
   std::size_t taken = 0;
   Result<trust::Change> last = trust::Change{};
-  while (last && taken < 2 * kMaxRevocationsOfSigner) {
+  while (last && taken < 2 * trust::kMaxRevocations) {
     last = world.ledger.take(world.made_up(*world.b, grants), world.now);
     if (last) ++taken;
   }
-  CHECK(taken == kMaxRevocationsOfSigner);
+  CHECK(taken == trust::kMaxRevocations);
   REQUIRE_FALSE(last);
   CHECK(last.error().code == ErrorCode::kExhausted);
   // Another approver, of another site, and the vendor's.

@@ -114,6 +114,33 @@ TEST_CASE("states: a site of many agents is listed whole, a page at a time") {
   CHECK(names.size() == 100);  // those that have said something
 }
 
+TEST_CASE("states: a site that fills the table loses its own, whatever identities it makes") {
+  World world;
+  auto& small = world.add_site("acme.byoc.example.com");
+  auto& large = world.add_site("bolt.byoc.example.com");
+  States states;
+  const auto say = [&](const trust::SiteRef& site) {
+    const auto key = crypto::SigningKey::generate(world.rng);
+    trust::Node node;
+    node.kind = trust::NodeKind::kAgent;
+    node.site = site;
+    node.name = label("agent");
+    node.identity = key.public_key();
+    trust::SiteState state;
+    state.site = site;
+    state.agent = node.identity;
+    state.issued = world.now.wall;
+    const auto note = *trust::sign_statement(state, trust::Signer{"agent", key});
+    REQUIRE(states.take(note, &node, world.rng));
+    return node.identity;
+  };
+  std::vector<trust::IdentityKey> victims;
+  for (int i = 0; i < 100; ++i) victims.push_back(say(small.ref));
+  for (std::size_t i = 0; i < kMaxStates + 500; ++i) say(large.ref);
+  CHECK(states.size() == kMaxStates);
+  for (const auto& victim : victims) CHECK(states.find(victim) != nullptr);
+}
+
 TEST_CASE("fresh: the newest one is carried to the site's agents, and only that") {
   World world;
   auto& acme = world.add_site("acme.byoc.example.com");

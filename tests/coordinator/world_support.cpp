@@ -186,8 +186,9 @@ Party& World::agent(TestSite& site, const std::string& name) {
   const auto note = sign(node, {{name, party.keys->identity}});
   party.client = std::make_unique<control::Client>(
       control::ClientOptions{party.keys->control.clone(), control_key.public_key, {}}, rng);
-  party.client->set_node(
-      note, party.enrolment[0] + "\n" + party.enrolment[1] + "\n" + party.enrolment[2]);
+  const auto rests_on = party.enrolment[1] + "\n" + party.enrolment[2];
+  const bool fits = party.enrolment[0].size() + rests_on.size() < (48U << 10U);  // as an agent does
+  party.client->set_node(note, fits ? party.enrolment[0] + "\n" + rests_on : rests_on);
   auto& connected = connect(std::move(party));
   pump();
   return connected;

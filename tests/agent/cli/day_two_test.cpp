@@ -107,7 +107,7 @@ struct Place {
     pub.ticket = crypto::SigningKey::generate(rng).public_key();
     const auto file = base / "coordinator.pub";
     REQUIRE(runtime::write_file_atomic(file.string(), view(pub.render())));
-    done([&] { return vendor_collect({vendor.string(), file.string()}); });
+    done([&] { return vendor_collect(Common{}, {vendor.string(), file.string()}); });
   }
 
   std::string key(const char* name) const { return (site / name).string(); }
@@ -468,9 +468,43 @@ TEST_CASE("vendor collect: two root persons sign the epoch that lists a new coor
   CHECK(json::parse(done([&] { return sign_file(place.common, second); }))["complete"] == true);
   CHECK(place.open(RootKind::kVendor).root().epoch == 4);
   const auto before = place.open(RootKind::kVendor).evidence().places()->serial;
-  done([&] { return vendor_collect({place.vendor.string(), pub}); });
+  done([&] { return vendor_collect(Common{}, {place.vendor.string(), pub}); });
   CHECK(place.open(RootKind::kVendor).root().epoch == 4);
   CHECK(place.open(RootKind::kVendor).evidence().places()->serial == before + 1);
+}
+
+TEST_CASE("root add-key: a refused signing leaves no draft; a draft that lists the key says so") {
+  Place place;
+  const auto dave = place.person("dave", "approvers", "vendor");
+  RootWork work;
+  work.kind = RootKind::kVendor;
+  work.folder = place.vendor.string();
+  work.subject = dave;
+  work.key = (place.vendor / "approver.key").string();  // signs no root
+  CHECK(refused([&] { return root_add_key(place.common, work); }).code == ErrorCode::kDenied);
+  CHECK_FALSE(fs::exists(place.vendor / "root.draft"));
+  work.key.clear();
+  done([&] { return root_add_key(place.common, work); });
+  const auto again = refused([&] { return root_add_key(place.common, work); }).message;
+  CHECK(again.find("root.draft lists this key already") != std::string::npos);
+  CHECK(again.find("next: culvert vendor root sign ") != std::string::npos);
+  work.key = (place.vendor / "root.key").string();
+  work.anew = true;
+  const auto out = json::parse(done([&] { return root_add_key(place.common, work); }));
+  CHECK(out["complete"] == true);
+  work.anew = false;
+  CHECK(refused([&] {
+          return root_add_key(place.common, work);
+        }).message.find("the root lists this key already") == 0);
+}
+
+TEST_CASE("policy renew: a key that signs no policy leaves no draft") {
+  Place place;
+  PolicyWork work;
+  work.folder = place.site.string();
+  work.key = place.key("enrolment.key");
+  CHECK(refused([&] { return policy_renew(place.common, work); }).code == ErrorCode::kDenied);
+  CHECK_FALSE(fs::exists(place.site / "policy.draft"));
 }
 
 TEST_CASE("revoke-node: at the approvers' threshold, through a file") {
@@ -520,6 +554,78 @@ TEST_CASE("revoke-token: by the token's file, with the enrolment key") {
         std::string::npos);
   ending.subject = (place.site / kVendorBundle).string();
   CHECK(refused([&] { return revoke_token(place.common, ending); }).code == ErrorCode::kInvalid);
+}
+
+TEST_CASE("revoke-token: a hash counts when the folder made such a token, or with --unknown") {
+  Place place;
+  const auto made = read_bundle(place.site / kEnrolmentsBundle);
+  REQUIRE(made);
+  Ending ending;
+  ending.reason = "leaked";
+  ending.key = place.key("enrolment.key");
+  ending.subject = "sha256:" + std::string(64, '0');
+  const auto error = refused([&] { return revoke_token(place.common, ending); });
+  CHECK(error.code == ErrorCode::kNotFound);
+  CHECK(error.message.find("(agent)") != std::string::npos);
+  CHECK(error.message.find("--unknown") != std::string::npos);
+  CHECK_FALSE(fs::exists(place.site / "revoke-token-00000000.note"));
+  ending.unknown = true;
+  CHECK(json::parse(done([&] { return revoke_token(place.common, ending); }))["complete"] == true);
+  ending.unknown = false;
+  ending.subject = trust::format_hash(note::hash(made->front()).view());
+  CHECK(json::parse(done([&] { return revoke_token(place.common, ending); }))["complete"] == true);
+}
+
+TEST_CASE("site token: the folder of the key or the current one; only tokens are overwritten") {
+  Place place;
+  SiteToken token;
+  token.key = place.key("enrolment.key");
+  token.name = "second";
+  token.lifetime = "1h";
+  token.renewal = "365d";
+  token.replaces = "none";
+  const auto out = json::parse(done([&] { return site_token(place.common, token); }));
+  CHECK(out["file"] == (place.site / "agent.token").string());
+  CHECK(read_bundle(place.site / kEnrolmentsBundle)->size() == 2);
+  token.out = place.key("approver.key");
+  const auto before = read(token.out);
+  CHECK(refused([&] { return site_token(place.common, token); }).code == ErrorCode::kConflict);
+  CHECK(read(token.out) == before);
+  const auto here = fs::current_path();
+  fs::current_path(place.site);
+  token.key.clear();
+  token.out.clear();
+  CHECK(json::parse(done([&] { return site_token(place.common, token); }))["file"] ==
+        "./agent.token");
+  fs::current_path(here);
+}
+
+TEST_CASE("key suspend: too few approvers want --cut") {
+  Place place;
+  Ending ending;
+  ending.reason = "lost";
+  ending.key = place.key("approver.key");
+  const auto last = refused([&] { return suspend_own_key(place.common, ending); });
+  CHECK(last.message.find("no approver is left, and 1 is needed") != std::string::npos);
+  CHECK(last.message.find("--cut") != std::string::npos);
+  const auto erin = place.person("erin", "approvers");
+  done([&] { return root_add_key(place.common, place.root(erin)); });
+  auto two = place.root();
+  two.what = "approvers";
+  two.count = 2;
+  done([&] { return root_threshold(place.common, two); });
+  const auto few = refused([&] { return suspend_own_key(place.common, ending); });
+  CHECK(few.message.find("approvers left: erin@acme.example, and up to 2 are needed") !=
+        std::string::npos);
+  ending.cut = true;
+  const auto out = json::parse(done([&] { return suspend_own_key(place.common, ending); }));
+  CHECK(out["too_few_approvers"] == true);
+  CHECK(out["approvers_left"] == json{"erin@acme.example"});
+  RootWork show;
+  show.folder = place.site.string();
+  const auto root = json::parse(done([&] { return root_show(place.common, show); }));
+  REQUIRE(root["suspended"].size() == 1);
+  CHECK(root["suspended"][0].get<std::string>().starts_with("approvers bob@acme.example"));
 }
 
 TEST_CASE("key suspend: the last root key wants --freeze; a suspended key signs nothing") {

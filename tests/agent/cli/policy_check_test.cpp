@@ -58,6 +58,7 @@ trust::Root root(trust::RootKind kind, const std::vector<std::string>& approvers
   trust::Root out;
   out.kind = kind;
   out.name = trust::Fqdn::parse("acme.example").value();
+  out.expires = kNow + std::chrono::hours{24};
   for (const auto& one : approvers) {
     out.keys.push_back(
         {trust::Group::kApprovers, person(one), crypto::SigningKey::generate(rng).public_key()});
@@ -85,6 +86,37 @@ TEST_CASE("policy check: a good policy has neither errors nor warnings") {
   const auto found = check_policy(text_of(kLines), around.context);
   CHECK(all_of(found.errors).empty());
   CHECK(all_of(found.warnings).empty());
+}
+
+TEST_CASE("policy check: --sort puts a line among those of its field") {
+  const Surroundings around;
+  auto lines = kLines;
+  lines.push_back("fresh: 24h");
+  lines.push_back("private: 10.0.0.0/8");
+  const auto text = text_of(lines);
+  const auto said = all_of(check_policy(text, around.context).errors);
+  CHECK(said.find("line 13: fresh: must stand before the lines of private, after those of lease; "
+                  "culvert policy check --sort puts it there") != std::string::npos);
+  const auto sorted = sort_policy_lines(text);
+  CHECK(all_of(check_policy(sorted, around.context).errors).empty());
+  CHECK(sorted.find("lease: 30s by=vendor\nfresh: 24h\nprivate: 10.0.0.0/8\nservice: ") !=
+        std::string::npos);
+  const auto unknown = text + "nonsense: 1\n";
+  CHECK(sort_policy_lines(unknown) == unknown);
+}
+
+TEST_CASE("policy check: what has expired is said with the next command") {
+  Surroundings around;
+  around.context.now = kNow + std::chrono::hours{100 * 24};
+  around.context.current_text = text_of(kLines);  // the policy in force itself: no draft of it
+  const auto found = check_policy(text_of(kLines), around.context);
+  CHECK(all_of(found.errors).empty());
+  const auto said = all_of(found.warnings);
+  CHECK(said.find("line 7: expires: this policy has expired; next: culvert policy renew --key") !=
+        std::string::npos);
+  CHECK(said.find("the root of the site has expired") != std::string::npos);
+  CHECK(said.find("culvert site root renew --key FILE --publish") != std::string::npos);
+  CHECK(said.find("the root of the vendor has expired") != std::string::npos);
 }
 
 TEST_CASE("policy check: each error names its line and its cause") {
@@ -147,7 +179,8 @@ TEST_CASE("policy check: each error names its line and its cause") {
                 "allow: api.acme.example group=dba max=60s vendor=1 customer=1 "
                 "scope=connect"),
        "line 12: allow: must stand before line 11"},
-      {"fields in another order", inserted(8, kLines[8]), "line 9: lease: must stand before"},
+      {"fields in another order", inserted(8, kLines[8]),
+       "line 9: lease: must stand before the lines of service, after those of expires"},
       {"a field twice", inserted(9, kLines[7]), "line 9: lease: stands more than 1 time"},
       {"standing with *",
        inserted(13, "standing: db.acme.example " + kKey +

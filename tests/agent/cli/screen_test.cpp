@@ -102,6 +102,13 @@ TEST_CASE("cli fields: latency, bytes, ages, time left") {
   CHECK(time_left(row, kNow) == "14m58s");
   CHECK(time_left({{"ends", "2026-11-22T08:00:00Z"}}, kNow) == "0s");
   CHECK(time_left({{"ends", json()}}, kNow) == "-");
+  json unused = {{"ends", "2026-11-22T13:15:00Z"},
+                 {"claim_by", "2026-11-22T13:00:00Z"},
+                 {"seconds", 900},
+                 {"state", "APPROVED"}};
+  CHECK(time_left(unused, kNow) == "unused: use it within 4h (by 2026-11-22T13:00:00Z), then 15m");
+  unused["state"] = "PENDING (vendor 1 missing, customer 0 missing)";
+  CHECK(time_left(unused, kNow) == "4h15m");
   CHECK(size_of({{"x", 1023}}, "x") == "1023 B");
   CHECK(size_of({{"x", 2584}}, "x") == "2.5 KiB");
   CHECK(size_of({{"x", 5'000'000'000}}, "x") == "4.7 GiB");
@@ -203,6 +210,27 @@ TEST_CASE("cli status: what ends soon, a bad document and a missing lease are no
   status["lease_error"] = "connection refused";
   CHECK(shown().find("connection refused") != std::string::npos);
   CHECK(shown().find("all is well") == std::string::npos);
+}
+
+TEST_CASE("cli status: a revoked node and a relay that is refused") {
+  auto status = healthy();
+  status["revoked"] = nullptr;
+  status["relay_error"] = "";
+  const auto shown = [&] {
+    return in_one_line(status_screen(status, json::object(), json::object(), kNow, 0));
+  };
+  CHECK(shown().find("all is well") != std::string::npos);
+  status["relay_connected"] = false;
+  CHECK(shown().find("relay not connected (needed once there is a peer)") != std::string::npos);
+  status["relay_error"] = "the address 10.0.0.1 is refused; next: say so";
+  CHECK(shown().find("no relay: the address 10.0.0.1 is refused; next: say so") !=
+        std::string::npos);
+  CHECK(shown().find("needed once") == std::string::npos);
+  status["admitted"] = false;
+  status["revoked"] = {{"what", "device"}, {"text", "this laptop was revoked (stolen)"}};
+  CHECK(shown().find("this laptop was revoked (stolen)") != std::string::npos);
+  CHECK(shown().find("admitted no: revoked") != std::string::npos);
+  CHECK(shown().find("not admitted yet") == std::string::npos);
 }
 
 TEST_CASE("cli status: requests that are decided are not waited for") {

@@ -300,11 +300,111 @@ TEST_CASE("ends: a policy that ends soon is logged once for each threshold, and 
   CHECK(ends.front().warning == 1);
   w.run(hours(10));
   CHECK(w.logged("ends soon", "the site's policy") == 2);
-  CHECK(w.logged("ends soon", "has ended") == 1);
+  CHECK(w.logged("ends soon", "has expired") == 1);
   ends = w.site.core->status(w.now).ends;
   CHECK(ends.front().warning == 0);
   // It warns and alarms, and ends nothing while there is no break-glass.
   CHECK(w.site.has(audit::Kind::kAlarm));
+}
+
+TEST_CASE("documents: contradictions flood neither the audit log nor the agent's own") {
+  Withheld w;
+  std::vector<trust::Revocation> wrong;
+  for (int i = 0; i < 40; ++i) {
+    const auto grant = w.approved(kApi);
+    auto end = *trust::Revocation::parse(w.revocation_of(grant).text);
+    end.not_after = end.not_after + std::chrono::seconds(60);
+    wrong.push_back(end);
+    w.run(6s);  // the coordinator's rate of requests
+  }
+  const auto alarms = [&] {
+    std::size_t out = 0;
+    for (const auto& entry : w.site.audit.entries()) out += entry.kind == audit::Kind::kAlarm;
+    return out;
+  };
+  const auto before = alarms();
+  std::vector<note::Note> unsigned_texts, signed_texts;
+  for (auto& end : wrong) unsigned_texts.push_back({end.render(), {}});
+  w.site.core->learn_documents(w.now, {file("a.note", unsigned_texts)});
+  w.run(1s);
+  CHECK(alarms() == before);
+  for (int again = 0; again < 20; ++again) {
+    signed_texts.clear();
+    for (auto& end : wrong) {
+      end.reason = "lie " + std::to_string(again);
+      signed_texts.push_back(w.signed_by_carol(end));
+    }
+    w.site.core->learn_documents(w.now, {file("b.note", signed_texts)});
+    w.run(1s);
+  }
+  CHECK(alarms() > before);
+  CHECK(alarms() <= before + trust::kMaxAlarms);
+  CHECK(w.logged("alarm") <= before + trust::kMaxAlarms);
+  w.run(std::chrono::hours(1));
+  w.site.core->learn_documents(w.now, {});
+  w.site.core->learn_documents(w.now, {file("c.note", signed_texts)});
+  CHECK(alarms() <= before + 2 * trust::kMaxAlarms);
+}
+
+TEST_CASE("customer's lease: a stolen device is told of among hundreds that an approver made up") {
+  Withheld w;
+  w.site.options.lease_url = "http://leases.acme.example:7447";
+  REQUIRE(w.start(w.site));
+  auto known = w.customers_evidence();
+  std::size_t questions = 0;
+  w.lease_server = [&](const AskLease& ask) {
+    ++questions;
+    return w.customers_answer(known, ask.body);
+  };
+  w.leases_by(trust::LeaseBy::kCustomer);
+  w.approved(kApi);
+  REQUIRE(w.serves_within(5s));
+  w.stop_coordinator();
+  trust::Revocation end;
+  end.vendor_id = w.vendor_id;
+  end.what = trust::Revokes::kDevice;
+  end.reason = "lost";
+  end.issued = w.now.wall;
+  const auto asked = questions;
+  for (int i = 0; i < 600; ++i) {
+    end.key = crypto::SigningKey::generate(w.rng).public_key();
+    REQUIRE(known.offer(w.signed_by_carol(end), w.now));
+  }
+  w.run(w.policy.lease + 1s);
+  CHECK(w.site_serves());             // what is made up ends nothing
+  CHECK(questions <= asked + 4 + 4);  // three pages, once; then one question a third
+  end.key = *crypto::parse_ed25519(w.laptop.core->status(w.now).identity);
+  end.site = w.site_ref;
+  REQUIRE(known.offer(w.signed_by_bob(end), w.now));
+  CHECK(w.dark_within(w.policy.lease / 3 + 1s));
+  w.run(1s);
+  CHECK(w.site.core->status(w.now).lease_error.empty());
+}
+
+TEST_CASE("customer's lease: another lease server, or one begun anew, tells from the beginning") {
+  Withheld w;
+  w.site.options.lease_url = "http://leases.acme.example:7447";
+  REQUIRE(w.start(w.site));
+  auto known = w.customers_evidence();
+  w.lease_server = [&](const AskLease& ask) { return w.customers_answer(known, ask.body); };
+  w.leases_by(trust::LeaseBy::kCustomer);
+  w.approved(kApi);
+  REQUIRE(w.serves_within(5s));
+  trust::Revocation end;
+  end.vendor_id = w.vendor_id;
+  end.what = trust::Revokes::kDevice;
+  end.reason = "lost";
+  end.issued = w.now.wall;
+  for (int i = 0; i < 3; ++i) {
+    end.key = crypto::SigningKey::generate(w.rng).public_key();
+    REQUIRE(known.offer(w.signed_by_carol(end), w.now));
+    w.run(w.policy.lease);
+    w.revocation_log = {};
+    end.issued = end.issued + std::chrono::seconds(1);
+  }
+  w.run(w.policy.lease * 2);
+  CHECK(w.site_serves());
+  CHECK(w.site.core->status(w.now).lease_error.empty());
 }
 
 }  // namespace

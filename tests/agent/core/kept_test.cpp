@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "agent/core/offers.hpp"
 #include "proto/trust/revocation.hpp"
 #include "tests/agent/core/world_support.hpp"
 
@@ -38,14 +39,16 @@ TEST_CASE("kept revocations: what differs from the coordinator's is offered, by 
   const Now now{Instant{1}, WallTime{1'795'000'000}};
   const auto a = site_called("a.example.com", 1);
   const auto b = site_called("b.example.com", 2);
+  trust::Evidence evidence({}, {});
+  evidence.advance(now);
   KeptRevocations kept;
   std::vector<control::NoteId> of_a, of_b;
   for (int i = 0; i < 5; ++i) {
     const auto one = of_grant(rng, a, now.wall + 1h);
     const auto two = of_grant(rng, b, now.wall + 1h);
-    CHECK(kept.add(one, now));
-    CHECK_FALSE(kept.add(one, now));
-    CHECK(kept.add(two, now));
+    CHECK(kept.add(one, evidence, now));
+    CHECK_FALSE(kept.add(one, evidence, now));
+    CHECK(kept.add(two, evidence, now));
     of_a.push_back(note::hash(one));
     of_b.push_back(note::hash(two));
   }
@@ -65,12 +68,14 @@ TEST_CASE("kept revocations: bounded, and a site's many cost another's few nothi
   const Now now{Instant{1}, WallTime{1'795'000'000}};
   const auto a = site_called("a.example.com", 1);
   const auto b = site_called("b.example.com", 2);
+  trust::Evidence evidence({}, {});
+  evidence.advance(now);
   KeptRevocations kept;
   const auto few = of_grant(rng, a, now.wall + 1h);
-  REQUIRE(kept.add(few, now));
+  REQUIRE(kept.add(few, evidence, now));
   for (int i = 0; i < 2000; ++i) {
-    static_cast<void>(
-        kept.add(of_grant(rng, b, now.wall + 2h, static_cast<std::size_t>(i) % 150), now));
+    static_cast<void>(kept.add(of_grant(rng, b, now.wall + 2h, static_cast<std::size_t>(i) % 150),
+                               evidence, now));
   }
   CHECK(kept.size() <= KeptRevocations::kMaxKept);
   CHECK(kept.find(note::hash(few)) != nullptr);
@@ -78,10 +83,51 @@ TEST_CASE("kept revocations: bounded, and a site's many cost another's few nothi
   for (const auto& note : kept.notes()) bytes += note::render(note).size();
   CHECK(bytes <= KeptRevocations::kMaxBytes);
   // What is over is forgotten a day later, and is not taken again.
-  const Now later{Instant{2}, now.wall + std::chrono::hours(27)};
-  CHECK(kept.forget(later));
+  const Now later{now.steady + std::chrono::hours(27), now.wall + std::chrono::hours(27)};
+  evidence.advance(later);
+  CHECK(kept.forget(evidence.floors().clock.age));
   CHECK(kept.size() == 0);
-  CHECK_FALSE(kept.add(few, later));
+  CHECK_FALSE(kept.add(few, evidence, later));
+}
+
+TEST_CASE("kept revocations: a wall clock that jumps ahead forgets nothing") {
+  SeededRng rng(3);
+  Now now{Instant{1}, WallTime{1'795'000'000}};
+  trust::Evidence evidence({}, {});
+  evidence.advance(now);
+  KeptRevocations kept;
+  const auto note = of_grant(rng, site_called("a.example.com", 1), now.wall + 1h);
+  REQUIRE(kept.add(note, evidence, now));
+  Now ahead{now.steady + 1s, now.wall + std::chrono::hours(72)};
+  evidence.advance(ahead);
+  CHECK_FALSE(kept.forget(evidence.floors().clock.age));
+  KeptRevocations restarted;  // while the clock is ahead
+  CHECK(restarted.add(note, evidence, ahead));
+}
+
+TEST_CASE("kept revocations: few long notes of a site push out none of another's many") {
+  SeededRng rng(4);
+  const Now now{Instant{1}, WallTime{1'795'000'000}};
+  const auto a = site_called("a.example.com", 1);
+  const auto b = site_called("b.example.com", 2);
+  trust::Evidence evidence({}, {});
+  evidence.advance(now);
+  KeptRevocations kept;
+  for (int i = 0; i < 400; ++i) {
+    REQUIRE(kept.add(of_grant(rng, a, now.wall + 1h), evidence, now));
+  }
+  for (int i = 0; i < 8; ++i) {
+    auto fat = of_grant(rng, b, now.wall + 2h);
+    for (std::size_t line = 0; line < 12; ++line) {
+      fat.signatures.push_back({"junk" + std::to_string(line), {9, 9, 9, 9}, Bytes(6000, 7)});
+    }
+    static_cast<void>(kept.add(fat, evidence, now));
+  }
+  std::size_t of_a = 0;
+  for (const auto& note : kept.notes()) {
+    if (trust::Revocation::parse(note.text)->site->id == a.id) ++of_a;
+  }
+  CHECK(of_a == 400);
 }
 
 struct Granted : World {
@@ -134,6 +180,20 @@ TEST_CASE("kept revocations: a coordinator restored from an old copy gets them b
   const auto rows = world.store.audit({}).value();
   for (const auto& stored : rows) lines += stored.row.source == identity;
   CHECK(lines == world.site.audit.entries().size());
+}
+
+TEST_CASE("kept revocations: what is kept has no lines of strangers") {
+  Granted world;
+  auto note = world.revocation_of(world.grant);
+  const auto bytes = note::render(note).size();
+  for (std::size_t line = 0; line < 12; ++line) {
+    note.signatures.push_back({"junk" + std::to_string(line), {9, 9, 9, 9}, Bytes(5000, 7)});
+  }
+  Offers offers;
+  auto evidence = world.customers_evidence();
+  offers.learned(world.now, note, evidence);
+  REQUIRE(offers.kept.size() == 1);
+  CHECK(note::render(offers.kept.notes().front()).size() == bytes);
 }
 
 }  // namespace

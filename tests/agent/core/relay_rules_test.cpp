@@ -57,6 +57,17 @@ TEST_CASE("relay rules: host, port and key are those of the line") {
   CHECK(relays_of_site({other}, policy({kOffered[0]})).empty());
 }
 
+TEST_CASE("relay rules: two relays of one id are one, so that none carries packets for another") {
+  auto evil = relay("d", 66);
+  evil.host = "relay.attacker.example";
+  auto offered = kOffered;
+  offered.insert(offered.begin(), evil);
+  offered = distinct(offered);
+  REQUIRE(offered.size() == kOffered.size());
+  CHECK(offered[0] == evil);
+  CHECK(met_at(offered, policy({kOffered[3]})) == RelayIds{});  // the named relay is not offered
+}
+
 TEST_CASE("relay rules: private addresses are the policy's to permit") {
   auto rules = policy({});
   CHECK(may_stand_at(relays_of_site(kOffered, rules)[0], "198.51.100.7"));

@@ -31,6 +31,14 @@ note::Note World::fresh_note() const {
   return *trust::sign_statement(fresh, trust::Signer{site_lease_.name, site_lease_.key});
 }
 
+note::Note World::signed_by_bob(const trust::Revocation& revocation) const {
+  return *trust::sign_statement(revocation, trust::Signer{bob_.name, bob_.key});
+}
+
+note::Note World::signed_by_carol(const trust::Revocation& revocation) const {
+  return *trust::sign_statement(revocation, trust::Signer{carol_.name, carol_.key});
+}
+
 trust::Evidence World::customers_evidence() const {
   trust::Evidence evidence(trust::Pins{trust::to_hash(site_ref.id), std::nullopt}, {});
   for (const auto& taken :
@@ -41,12 +49,12 @@ trust::Evidence World::customers_evidence() const {
 }
 
 Result<std::string> World::customers_answer(const trust::Evidence& evidence,
-                                            const std::string& question,
-                                            bool by_the_vendors_key) const {
+                                            const std::string& question, bool by_the_vendors_key) {
   const Person& signer = by_the_vendors_key ? lease_ : site_lease_;
   const auto asked = trust::LeaseQuestion::parse(question);
   if (!asked) return fail_with(asked.error());
-  const auto notes = trust::answer_lease(*asked, evidence, signer.name, signer.key);
+  revocation_log.update(evidence, site_ref.id);
+  const auto notes = trust::answer_lease(*asked, evidence, revocation_log, signer.name, signer.key);
   if (!notes) return fail_with(notes.error());
   return note::render_bundle(*notes);
 }

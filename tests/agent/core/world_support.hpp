@@ -14,6 +14,7 @@
 #include "proto/ip/packet.hpp"
 #include "proto/trust/evidence.hpp"
 #include "proto/trust/lease_question.hpp"
+#include "proto/trust/revocation_log.hpp"
 #include "proto/trust/sign.hpp"
 #include "proto/trust/store.hpp"
 #include "proto/trust/token.hpp"
@@ -79,10 +80,13 @@ class World {
   note::Note second_site_root(const std::function<void(trust::Root&)>& edit) const;
   note::Note fresh_note() const;  // by the site's lease key: policy and root as they are now
   note::Note revocation_of(const std::string& grant);  // by the customer's approver
+  note::Note signed_by_bob(const trust::Revocation& revocation) const;    // the customer's approver
+  note::Note signed_by_carol(const trust::Revocation& revocation) const;  // the vendor's
   // What the customer's lease server knows: the site's own documents.
   trust::Evidence customers_evidence() const;
   Result<std::string> customers_answer(const trust::Evidence& evidence, const std::string& question,
-                                       bool by_the_vendors_key = false) const;
+                                       bool by_the_vendors_key = false);
+  trust::RevocationLog revocation_log;  // of the customer's lease server
 
   SeededRng rng{7};
   Now now{{3'600'000'000'000}, {}};

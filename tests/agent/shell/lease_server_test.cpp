@@ -27,11 +27,12 @@ struct Served : World {
   }
   void open() {
     server.reset();
-    server = must(LeaseServer::open(
-        loop, rng,
-        {*parse_endpoint("127.0.0.1:0"), folder.string(), "lease@acme.example",
-         crypto::SigningKey::from_seed(own.seed().clone()), site.id, [this] { return now; }},
-        agent_evidence()));
+    server = must(
+        LeaseServer::open(loop, rng,
+                          {*parse_endpoint("127.0.0.1:0"), folder.string(), "lease@acme.example",
+                           crypto::SigningKey::from_seed(own.seed().clone()), site.id,
+                           [this] { return now; }, put_share},
+                          agent_evidence()));
   }
   std::string url(std::string_view path) const {
     return "http://" + format(server->local_endpoint()) + std::string(path);
@@ -46,7 +47,7 @@ struct Served : World {
   Result<std::vector<note::Note>> ask(std::vector<trust::GrantId> grants) {
     trust::LeaseQuestion question{site, agent.identity, trust::LeaseNonce{rng.array<32>()}, {}, {}};
     std::sort(grants.begin(), grants.end());
-    question.grants = std::move(grants);
+    for (const auto& id : grants) question.grants.push_back({id, laptop.identity});
     const auto answer = post(trust::kLeasePath, question.render());
     if (!answer) return fail_with(answer.error());
     return note::parse_bundle(*answer);
@@ -57,6 +58,7 @@ struct Served : World {
   }
 
   fs::path folder;
+  std::size_t put_share = kPutShare;
   runtime::Loop loop;
   crypto::SigningKey own = crypto::SigningKey::generate(rng);
   std::unique_ptr<LeaseServer> server;
@@ -124,4 +126,99 @@ TEST_CASE("lease server: strangers who hold every connection do not keep an agen
   }
   REQUIRE(w.loop.run_until([&] { return held.size() == connecting.size(); }, 30s));
   CHECK(w.ask({}));
+}
+
+namespace {
+
+// A made-up revocation by the vendor's approver, and what strangers may add to it.
+note::Note made_up(Served& w, std::size_t junk = 0, std::size_t bytes = 5900) {
+  trust::Revocation out;
+  out.vendor_id = w.vendor_id;
+  out.site = w.site;
+  out.grant = trust::GrantId::generate(w.now.wall, w.rng);
+  out.not_after = w.now.wall + 10h;
+  out.reason = "x";
+  out.issued = w.now.wall;
+  auto note = must(trust::sign_statement(out, {"carol@example.com", w.carol}));
+  for (std::size_t i = 0; i < junk; ++i) {
+    Bytes line(bytes, static_cast<std::uint8_t>(i + 1));
+    note.signatures.push_back({"junk" + std::to_string(i), {9, 9, 9, 9}, std::move(line)});
+  }
+  return note;
+}
+
+std::size_t bytes_in(const fs::path& folder) {
+  std::size_t out = 0;
+  for (const auto& file : fs::directory_iterator(folder)) out += file.file_size();
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("lease server: strangers' signature lines fill no file, and no restart fails on them") {
+  Served w;
+  const auto one = w.approved();
+  for (int i = 0; i < 20; ++i) {
+    REQUIRE(w.post(trust::kRevocationPath, note::render(made_up(w, 7))));
+  }
+  REQUIRE(w.post(trust::kRevocationPath, note::render(w.end_of(one))));
+  CHECK(bytes_in(w.folder) < 21 * 1024);  // 1.2 MB with the lines
+  w.open();
+  CHECK(must(trust::Lease::parse(must(w.ask({id_of(one)})).front().text)).grants.empty());
+}
+
+TEST_CASE("lease server: one bad file of put revocations does not end the server") {
+  Served w;
+  const auto one = w.approved(), other = w.approved();
+  REQUIRE(w.post(trust::kRevocationPath, note::render(w.end_of(one))));
+  const auto bad = w.folder / "put-revocations-3.note";
+  const std::string junk(runtime::kMaxNotesFile + 1, 'x');
+  std::ofstream(bad) << junk;
+  w.open();
+  REQUIRE(w.post(trust::kRevocationPath, note::render(w.end_of(other))));
+  CHECK(fs::file_size(bad) == junk.size());  // a person repairs it
+  CHECK(fs::exists(w.folder / "put-revocations-4.note"));
+  w.open();
+  CHECK(must(trust::Lease::parse(must(w.ask({id_of(one), id_of(other)})).front().text))
+            .grants.empty());
+  fs::remove(bad);
+  fs::rename(w.folder, w.folder.string() + "-away");  // what is kept cannot be told: no server
+  CHECK_THROWS(w.open());
+  fs::rename(w.folder.string() + "-away", w.folder);
+}
+
+TEST_CASE("lease server: a signer with a full share of the folder keeps no other one out") {
+  Served w;
+  w.put_share = 4096;
+  w.open();
+  std::size_t kept = 0;
+  while (kept < 50 && w.post(trust::kRevocationPath, note::render(made_up(w)))) ++kept;
+  CHECK(kept > 4);
+  CHECK(kept < 50);
+  const auto one = w.approved();
+  REQUIRE(w.post(trust::kRevocationPath, note::render(w.end_of(one))));
+  w.pass(std::chrono::hours(36));  // what fills the share is over: there is room again
+  CHECK(w.post(trust::kRevocationPath, note::render(made_up(w))));
+  CHECK(bytes_in(w.folder) < 1024);
+}
+
+TEST_CASE("put files: closed by bytes, by number, and never more than the folder's reader takes") {
+  char path[] = "/tmp/puts-XXXXXX";
+  const fs::path folder = mkdtemp(path);
+  PutFiles files(folder.string(), kMaxPutBytes);
+  const auto whose = [](const note::Note& note) { return note.text.substr(0, 1); };
+  std::size_t kept = 0;
+  for (; kept < 2000; ++kept) {
+    const note::Note note{std::string(1, static_cast<char>('a' + kept % 9)) + std::to_string(kept) +
+                              std::string(12'000, '.') + "\n",
+                          {}};
+    if (!files.keep(note, whose(note))) break;
+  }
+  CHECK(kept > kMaxPutBytes / 12'100);
+  CHECK(bytes_in(folder) <= kMaxPutBytes);
+  for (const auto& file : fs::directory_iterator(folder)) {
+    CHECK(file.file_size() <= kPutFileBytes);
+  }
+  CHECK(runtime::read_notes_folder(folder.string()).size() > 8);
+  fs::remove_all(folder);
 }

@@ -23,13 +23,14 @@ inline std::uint8_t byte_at(std::uint32_t offset, bool from_peer) {
 struct Remote {
   std::uint16_t port = 0, stack_port = 443;
   std::uint32_t isn = 0, stack_isn = 0;
-  bool answered = false;      // the stack's SYN came
-  bool reset = false;         // by either side
-  bool fin_sent = false;      // by the peer, anywhere
-  std::uint32_t sent = 0;     // the end of what the peer has sent of its stream
-  std::uint32_t next = 0;     // the peer has everything below, or has said so
-  std::uint32_t highest = 0;  // the end of what the stack has sent
-  std::vector<bool> got;      // by offset
+  bool answered = false;           // the stack's SYN came
+  bool reset = false;              // by either side
+  bool fin_sent = false;           // by the peer, anywhere
+  std::uint32_t sent = 0;          // the end of what the peer has sent of its stream
+  std::uint32_t next = 0;          // the peer has everything below, or has said so
+  std::uint32_t acknowledged = 0;  // of the peer's stream, by the stack
+  std::uint32_t highest = 0;       // the end of what the stack has sent
+  std::vector<bool> got;           // by offset
   std::optional<std::uint32_t> fin_at;
 
   std::unique_ptr<runtime::ByteStream> stream;

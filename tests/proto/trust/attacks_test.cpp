@@ -354,3 +354,36 @@ TEST_CASE("attack: junk never displaces what is valid, and never crashes") {
   CHECK(is_live(evidence, id_of(grant), w.now));
   CHECK_FALSE(evidence.forked());
 }
+
+TEST_CASE("attack: a text that nobody has signed contradicts nothing") {
+  World w;
+  auto evidence = w.agent_evidence();
+  const auto note = w.approved();
+  must(evidence.offer(note, w.now));
+  const auto before = evidence.alarms_raised();
+  const auto grant = must(Grant::parse(note.text));
+  for (int i = 0; i < 1000; ++i) {
+    auto lie = grant;
+    lie.reason = "lie " + std::to_string(i);
+    CHECK(refusal(evidence, {lie.render(), note.signatures}, w.now) == ErrorCode::kUnverified);
+  }
+  const auto signer = Signer{"bob@acme.example", w.bob};
+  auto other_end = grant;
+  other_end.not_after = grant.not_after + std::chrono::seconds(60);
+  other_end.claim_by = grant.claim_by + std::chrono::seconds(60);
+  const auto end = must(revoke_grant(other_end, w.vendor_id, "over", w.now.wall, signer));
+  CHECK(refusal(evidence, {end.text, {}}, w.now) == ErrorCode::kUnverified);
+  CHECK(evidence.alarms_raised() == before);
+
+  // What is signed is a conflict: one alarm, however often it comes.
+  auto second = grant;
+  second.reason = "another";
+  const auto rival = must(sign_statement(second, Signer{"laptop", w.laptop_key}));
+  for (int i = 0; i < 100; ++i) {
+    CHECK(refusal(evidence, rival, w.now) == ErrorCode::kConflict);
+    CHECK(refusal(evidence, end, w.now) == ErrorCode::kConflict);
+  }
+  CHECK(evidence.alarms_raised() == before + 2);
+  CHECK(evidence.alarms().back().kind == AlarmKind::kConflict);
+  CHECK(evidence.alarms().back().site == w.site.id);
+}

@@ -58,7 +58,7 @@ TEST_CASE("expiry: the roots and policies of the named sites, each by name") {
   CHECK(all[1].what == Ending::kSiteRoot);
   CHECK(all[2].what == Ending::kPolicy);
   CHECK(all[2].when == w.policy.expires);
-  CHECK(describe(all[2], w.policy.expires).find("has ended") != std::string::npos);
+  CHECK(describe(all[2], w.policy.expires).find("has expired") != std::string::npos);
   CHECK(expiries(evidence, {}).size() == 1);
   CHECK(expiries(Evidence({}, {}), {w.site.id}).empty());
 }

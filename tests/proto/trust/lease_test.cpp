@@ -1,6 +1,8 @@
 #include "proto/trust/lease_tracker.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <set>
 
 #include "tests/proto/trust/trust_support.hpp"
 
@@ -96,7 +98,7 @@ TEST_CASE("lease: wanted changes") {
   f.tracker.set_wanted({f.a}, f.now + seconds{1});  // nothing new: no hurry
   CHECK_FALSE(f.tracker.request(f.now + seconds{1}));
   f.tracker.set_wanted({f.a, f.b}, f.now + seconds{1});
-  CHECK(f.tracker.request(f.now + seconds{1})->grants.size() == 2);
+  CHECK(f.tracker.request(f.now + seconds{1})->grants == std::vector{f.b});  // the new one alone
   CHECK(f.tracker.covers(f.a, f.now + seconds{1}));  // the last answer goes on covering meanwhile
   f.tracker.ask_now(f.now + seconds{2});
   CHECK(f.tracker.request(f.now + seconds{2}));
@@ -104,10 +106,55 @@ TEST_CASE("lease: wanted changes") {
   CHECK_FALSE(f.tracker.request(f.now + seconds{60}));
   f.tracker.ask_now(f.now + seconds{60});
   CHECK(f.tracker.next_deadline(f.now + seconds{60}) == Instant::never());
-  std::vector<GrantId> many;
-  for (int i = 0; i < 300; ++i) many.push_back(GrantId::generate(kStart, f.rng));
-  f.tracker.set_wanted(many, f.now);
-  CHECK(f.tracker.request(f.now)->grants.size() == kMaxLeaseGrants);
+}
+
+TEST_CASE("lease: however many grants a site has, and whatever their ids, each is asked for") {
+  Fixture f;
+  std::vector<GrantId> all;
+  for (std::size_t i = 0; i < kMaxGrantsPerSite; ++i) {  // four devices chose the lowest ids
+    auto id = GrantId::generate(kStart, f.rng);
+    if (i < 256) id.bytes[0] = 0;
+    all.push_back(id);
+  }
+  for (std::size_t i = 0; i < kMaxStandings; ++i) all.push_back(GrantId::generate(kStart, f.rng));
+  f.tracker.set_wanted(all, f.now);
+  for (int round = 0; round < 3; ++round) {
+    std::size_t questions = 0;
+    while (const auto request = f.tracker.request(f.now)) {
+      CHECK(request->grants.size() <= kMaxLeaseGrants);
+      CHECK(std::is_sorted(request->grants.begin(), request->grants.end()));
+      CHECK(f.tracker.accept(f.answer(*request), f.now + seconds{1}));
+      ++questions;
+    }
+    CHECK(questions == 5);
+    f.now += seconds{10};
+    const bool covered = std::all_of(
+        all.begin(), all.end(), [&](const GrantId& id) { return f.tracker.covers(id, f.now); });
+    CHECK(covered);
+    CHECK(f.tracker.next_deadline(f.now) == f.now);
+  }
+}
+
+TEST_CASE("lease: a slow answerer of one question a round gets to every grant in turn") {
+  Fixture f;
+  std::vector<GrantId> all;
+  for (int i = 0; i < 600; ++i) all.push_back(GrantId::generate(kStart, f.rng));
+  f.tracker.set_wanted(all, f.now);
+  std::set<GrantId> asked;
+  for (int round = 0; round < 3; ++round, f.now += seconds{10}) {
+    const auto request = f.tracker.request(f.now);
+    REQUIRE(request);
+    asked.insert(request->grants.begin(), request->grants.end());
+  }
+  CHECK(asked.size() == all.size());
+  // Grants that come and go one by one leave no more questions open than are kept.
+  for (int i = 0; i < 500; ++i) {
+    all.push_back(GrantId::generate(kStart, f.rng));
+    f.tracker.set_wanted(all, f.now);
+    while (f.tracker.request(f.now)) {
+    }
+  }
+  CHECK_FALSE(f.tracker.request(f.now));
 }
 
 TEST_CASE("lease: the policy's length, 30 s at most") {

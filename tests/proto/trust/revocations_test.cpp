@@ -186,3 +186,55 @@ TEST_CASE("domains: whoever has a domain of the site that is not shared is the c
   CHECK_FALSE(root.customers_person(person("anybody@mail.example")));
   CHECK_FALSE(w.vendor1.customers_person(person("alice@vendor.example")));  // no site
 }
+
+TEST_CASE(
+    "revocations: a customer's keys share what concerns their site, the vendor's have another") {
+  World w;
+  auto evidence = w.agent_evidence();
+  const auto made_up = [&](const crypto::SigningKey& by) {
+    auto grant = must(Grant::parse(w.ask().text));
+    grant.id = GrantId::generate(w.now.wall, w.rng);
+    return must(revoke_grant(grant, w.vendor_id, "x", w.now.wall, Signer{"x", by}));
+  };
+  for (std::size_t i = 0; i < kMaxRevocations; ++i) {
+    must(evidence.offer(made_up(w.bob), w.now));
+    must(evidence.offer(made_up(w.erin), w.now));
+  }
+  CHECK(refusal(evidence, made_up(w.bob), w.now) == ErrorCode::kExhausted);
+  // Every one of them has a tombstone, and a request is taken all the same.
+  CHECK(evidence.floors().tombstones.size() == kMaxRevocationsAtSite);
+  must(evidence.offer(w.ask(), w.now));
+  must(evidence.offer(made_up(w.carol), w.now));
+  // After a restart the share is as full as before.
+  Evidence again({note::hash(w.site1_note), {}, false}, evidence.floors());
+  CHECK(again.floors().revoked.size() == kMaxRevocationsAtSite + 1);
+  // The tombstone of a grant that is over stays for a day, and so does its place in the share.
+  const auto ends = must(Grant::parse(w.ask().text)).not_after;
+  w.pass(ends - w.now.wall + hours{23});
+  evidence.advance(w.now);
+  CHECK(evidence.floors().revoked.size() == kMaxRevocationsAtSite + 1);
+  w.pass(hours{2});
+  evidence.advance(w.now);
+  CHECK(evidence.floors().revoked.empty());
+}
+
+TEST_CASE("revocations: grants that ended by themselves take nothing of their site's share") {
+  World w;
+  auto evidence = w.observer_evidence();
+  std::size_t ended = 0;
+  for (int day = 0; day < 30; ++day) {
+    for (std::size_t i = 0; i < 24; ++i, ++ended) must(evidence.offer(w.ask(), w.now));
+    w.pass(hours{24});
+    ++w.laptop.serial;
+    w.laptop.issued = w.now.wall;
+    w.laptop.expires = w.now.wall + hours{24};
+    must(evidence.offer(w.sign_laptop(w.laptop), w.now));
+  }
+  CHECK(ended == 720);
+  CHECK(evidence.floors().revoked.empty());
+  const auto grant = w.approved();
+  must(evidence.offer(grant, w.now));
+  must(evidence.offer(must(revoke_grant(must(Grant::parse(grant.text)), w.vendor_id, "x",
+                                        w.now.wall, Signer{"x", w.bob})),
+                      w.now));
+}

@@ -199,9 +199,11 @@ TEST_CASE("statements: the golden texts are of today's grammar, each field of it
   evidence.claim(id_of(grant), w.now);
   evidence.deny(grant_id(3), w.now);
   all.push_back(sample("floors", evidence.floors()));
-  all.push_back(sample(
-      "lease-question",
-      LeaseQuestion{w.site, w.agent.identity, LeaseNonce{w.rng.array<32>()}, {}, {grant_id(1)}}));
+  all.push_back(sample("lease-question", LeaseQuestion{w.site,
+                                                       w.agent.identity,
+                                                       LeaseNonce{w.rng.array<32>()},
+                                                       {},
+                                                       {{grant_id(1), w.laptop.identity}}}));
   for (const auto& s : all) {
     auto name = s.name;
     std::replace(name.begin(), name.end(), ' ', '-');
