@@ -55,25 +55,24 @@ void StoreClock::advance(Now now) {
 void StoreClock::rise(Now now, std::uint64_t elapsed) {
   if (stored_.kept == WallTime{}) {
     stored_.kept = now.wall;
-    static_cast<void>(agree(now, kAgreeWhenNew));
+    stored_.anchor = Anchor::kBoot;
     return;
   }
-  const bool is_new = stored_.anchor == Anchor::kNew;
-  if (stored_.anchor != Anchor::kBoot && agree(now, is_new ? kAgreeWhenNew : kAgreeFor)) {
+  if (stored_.anchor != Anchor::kBoot && agree(now)) {
     stored_.anchor = Anchor::kBoot;
-    stored_.kept = is_new ? now.wall : std::max(stored_.kept, now.wall);
+    stored_.kept = std::max(stored_.kept, now.wall);
     return;
   }
   const auto most = stored_.kept + std::chrono::seconds(static_cast<std::int64_t>(elapsed));
   stored_.kept = std::max(stored_.kept, std::min(now.wall, most));
 }
 
-bool StoreClock::agree(Now now, std::chrono::seconds length) {
+bool StoreClock::agree(Now now) {
   if (agreed_) {
     const auto by_boot =
         std::chrono::duration_cast<std::chrono::seconds>(now.steady - agreed_->steady);
     const auto apart = (now.wall - agreed_->wall) - by_boot;
-    if (apart <= kAgreement && apart >= -kAgreement) return by_boot >= length;
+    if (apart <= kAgreement && apart >= -kAgreement) return by_boot >= kAgreeFor;
   }
   agreed_ = now;
   return false;

@@ -8,9 +8,7 @@
 //           kClockStep) lets nothing new begin. Within one boot the kept time rises at most as fast
 //           as CLOCK_BOOTTIME, so a wall clock that is ahead for a few seconds moves it by those
 //           few seconds alone. After another boot the kept time takes the wall time once both
-//           clocks have agreed within kAgreement for kAgreeFor. A new store takes it at once, and
-//           until both clocks have agreed for kAgreeWhenNew the kept time of the new store may
-//           fall: a machine whose clock is still wrong at its first start is not locked out.
+//           clocks have agreed within kAgreement for kAgreeFor. A new store takes it at once.
 #pragma once
 
 #include <algorithm>
@@ -31,7 +29,6 @@ using BootId = FixedBytes<struct BootIdRole, 16>;
 constexpr std::chrono::seconds kClockStep{5};
 constexpr std::chrono::seconds kAgreement{2};
 constexpr std::chrono::seconds kAgreeFor{600};
-constexpr std::chrono::seconds kAgreeWhenNew{60};
 
 // Seconds of age; an own type so that an age and a wall time are never mixed.
 struct StoreAge {
@@ -40,7 +37,7 @@ struct StoreAge {
 };
 
 enum class Anchor {
-  kNew,   // the store has never seen both clocks agree
+  kNew,   // the store has kept no time yet
   kNone,  // this boot's wall time is not believed yet
   kBoot,  // the kept time has taken this boot's wall time
 };
@@ -76,7 +73,7 @@ class StoreClock {
 
  private:
   void rise(Now now, std::uint64_t elapsed);
-  bool agree(Now now, std::chrono::seconds length);
+  bool agree(Now now);
 
   StoredClock stored_;
   BootId boot_;
