@@ -43,7 +43,7 @@ class Relays {
 
   Relays(derp::RelayKeyPair key, Rng& rng, ConnectionId& last_connection);
 
-  void set_map(std::vector<RelayUse> map, Effects& out);
+  bool set_map(std::vector<RelayUse> map, Effects& out);  // true: it is another map than before
   // Peers whose site names its relays: packets for such a peer take no other relay.
   void set_met_at(std::map<crypto::RelayKey, RelayIds> met_at) { met_at_ = std::move(met_at); }
   void set_wanted(Now now, bool wanted, Effects& out);

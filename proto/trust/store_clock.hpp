@@ -36,23 +36,17 @@ struct StoreAge {
   friend auto operator<=>(const StoreAge&, const StoreAge&) = default;
 };
 
-enum class Anchor {
-  kNew,   // the store has kept no time yet
-  kNone,  // this boot's wall time is not believed yet
-  kBoot,  // the kept time has taken this boot's wall time
-};
-
 // What is stored of the clock.
 struct StoredClock {
   WallTime kept;
   StoreAge age;
   BootId boot;
   std::uint64_t boot_seconds = 0;  // CLOCK_BOOTTIME when `age` was taken
-  Anchor anchor = Anchor::kNew;
+  bool anchored = false;           // the kept time has taken this boot's wall time
   friend bool operator==(const StoredClock&, const StoredClock&) = default;
 };
 
-// `<kept time> <age> <boot id> <CLOCK_BOOTTIME> <anchor: new, none or boot>`, as it is stored.
+// `<kept time> <age> <boot id> <CLOCK_BOOTTIME> <anchored>`, as it is stored.
 std::string render(const StoredClock& clock);
 std::optional<StoredClock> parse_stored_clock(std::string_view text);
 
