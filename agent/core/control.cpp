@@ -65,14 +65,14 @@ void Core::Parts::pump_control(Now now) {
   }
 }
 
-// The coordinator offers relays; the policies of the sites say which of them carry what. True: the
-// relays are others than before.
+// Chooses among the relays that the coordinator offers, by the policies of the sites. True: this
+// node uses other relays than before.
 bool Core::Parts::choose_relays() {
-  const auto before = relays.map();
+  bool changed = false;
   if (options.role == Role::kSite) {
     const auto* policy = evidence.policy(node.site.id);
     if (policy == nullptr) return false;  // nothing is granted: the relays stay as they are
-    relays.set_map(relays_of_site(offered_relays, *policy), effects);
+    changed = relays.set_map(relays_of_site(offered_relays, *policy), effects);
     const bool refused = relays.map().empty() && !offered_relays.empty();
     if (refused && !std::exchange(relays_refused, refused)) {
       log(LogLevel::kError, "no relay may be used",
@@ -93,12 +93,11 @@ bool Core::Parts::choose_relays() {
       }
       if (known->second) met.emplace(right.other.relay, *known->second);
     }
-    relays.set_map(relays_of_laptop(offered_relays, named), effects);
+    changed = relays.set_map(relays_of_laptop(offered_relays, named), effects);
     relays.set_met_at(std::move(met));
   }
-  if (relays.map() == before) return false;
-  resolve_stun();
-  return true;
+  if (changed) resolve_stun();
+  return changed;
 }
 
 void Core::Parts::resolve_stun() {

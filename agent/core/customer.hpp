@@ -1,4 +1,5 @@
-// What the customer's own lease server has told this agent, and the question that it is asked now.
+// What the customer's own lease server has told this agent, and the question to it that is under
+// way.
 #pragma once
 
 #include <cstddef>

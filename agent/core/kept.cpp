@@ -1,37 +1,17 @@
 #include "agent/core/kept.hpp"
 
 #include <algorithm>
-#include <limits>
 
 #include "proto/trust/revocation.hpp"
 
 namespace culvert::agent {
-namespace {
-
-constexpr std::chrono::seconds kDay{24 * 3600};
-
-// As long as the coordinator and other nodes need it (coordinator/core/ledger.hpp).
-WallTime end_of(const trust::Revocation& revocation) {
-  switch (revocation.what) {
-    case trust::Revokes::kGrant:
-      return revocation.not_after + kDay;
-    case trust::Revokes::kDevice:
-      return revocation.issued + 31 * kDay;
-    case trust::Revokes::kNode:
-    case trust::Revokes::kEnrolment:
-      return revocation.issued + 431 * kDay;
-    case trust::Revokes::kKey:
-      break;
-  }
-  return {std::numeric_limits<std::int64_t>::max() / 2};  // never: an age is counted from it
-}
-
-}  // namespace
-
 bool KeptRevocations::add(const note::Note& note, const trust::Evidence& evidence, Now now) {
   const auto revocation = trust::Revocation::parse(note.text);
   if (!revocation) return false;
-  const auto over = evidence.forget_at(end_of(*revocation), now);
+  // What ends a grant is kept for as long as others may hold the grant.
+  const auto margin =
+      revocation->what == trust::Revokes::kGrant ? trust::kTombstoneKeep : std::chrono::seconds{0};
+  const auto over = evidence.forget_at(trust::matters_until(*revocation) + margin, now);
   const auto id = note::hash(note);
   if (over <= evidence.floors().clock.age || kept_.contains(id)) return false;
   Kept kept{{}, note::render(note), over};

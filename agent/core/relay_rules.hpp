@@ -2,9 +2,9 @@
 // a site may name the relays that carry the site's packets (`relay:` lines), and the private
 // addresses that a relay of the list may have (`private:` lines). Pure.
 //
-//   an agent of a site   keeps the first kKept relays of the list that its site's policy admits
-//   a laptop             keeps the first kKept relays of the list, and for each site with `relay:`
-//                        lines the first kKept that the site's policy admits, for that site only
+//   an agent of a site   keeps the first kKeptRelays of the list that its site's policy admits
+//   a laptop             keeps the first kKeptRelays of the list, and for each site with `relay:`
+//                        lines the first kKeptRelays that the site's policy admits, for that site only
 #pragma once
 
 #include <optional>
@@ -18,7 +18,8 @@
 
 namespace culvert::agent {
 
-// All nodes keep the first relays of the list, so that two nodes always have a relay in common.
+// How many relays of a list a node keeps, from its beginning: two nodes of one list always have a
+// relay in common.
 constexpr std::size_t kKeptRelays = 2;
 
 struct RelayUse {

@@ -10,8 +10,8 @@ using namespace std::chrono_literals;
 Relays::Relays(derp::RelayKeyPair key, Rng& rng, ConnectionId& last_connection)
     : key_(std::move(key)), rng_(rng), last_connection_(last_connection) {}
 
-void Relays::set_map(std::vector<RelayUse> map, Effects& out) {
-  if (map == map_) return;
+bool Relays::set_map(std::vector<RelayUse> map, Effects& out) {
+  if (map == map_) return false;
   map_ = std::move(map);
   std::vector<std::unique_ptr<Relay>> kept;
   for (const RelayUse& use : map_) {
@@ -29,6 +29,7 @@ void Relays::set_map(std::vector<RelayUse> map, Effects& out) {
     if (relay) drop(*relay, out);
   }
   relays_ = std::move(kept);
+  return true;
 }
 
 void Relays::set_wanted(Now now, bool wanted, Effects& out) {

@@ -95,7 +95,8 @@ Status PutFiles::save() {
 }
 
 void PutFiles::drop(const std::function<bool(const note::Note&)>& is_over) {
-  for (auto& [number, file] : files_) {
+  for (auto& entry : files_) {
+    File& file = entry.second;
     const auto gone = std::erase_if(file.puts, [&](const Put& put) {
       if (!is_over(put.note)) return false;
       file.bytes -= put.bytes;
@@ -103,7 +104,7 @@ void PutFiles::drop(const std::function<bool(const note::Note&)>& is_over) {
       shares_[put.owner] -= put.bytes;
       return true;
     });
-    if (gone != 0) unsaved_.insert(number);
+    if (gone != 0) unsaved_.insert(entry.first);
   }
   std::erase_if(shares_, [](const auto& share) { return share.second == 0; });
 }

@@ -89,7 +89,7 @@ void Audience::add_chains() {
   const auto add_keys = [&](const trust::Root* root, View& out) {
     if (root == nullptr) return;
     for (const auto& key : root->keys) {
-      const auto& ids = ledger_->revoked().of(key_subject(key.key));
+      const auto& ids = ledger_->revoked().of(trust::revoked_key(key.key));
       out.insert(ids.begin(), ids.end());
     }
   };
@@ -157,7 +157,7 @@ void Audience::add_grants() {
     const bool open = state.phase == trust::RequestPhase::kPending ||
                       state.phase == trust::RequestPhase::kInvalid;
     if (open) tell(grant->device, note::hash(*note));
-    auto ends = revoked.of(grant_subject(id, grant->site.id));
+    auto ends = revoked.of(trust::revoked_grant(id, grant->site.id));
     for (const auto& end : ends) tell(grant->device, end);
     if (!complete(state)) continue;
     granted_[grant->device].insert(grant->site.id);

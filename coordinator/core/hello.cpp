@@ -23,6 +23,16 @@ std::vector<control::RevocationSet> revocations_for(const View& view, const Ledg
   return out;
 }
 
+audit::Entry entry_of(Now now, audit::Kind kind, const trust::Node& node) {
+  audit::Entry entry;
+  entry.at = now.wall;
+  entry.kind = kind;
+  entry.who = node.person.empty() ? node.name.str() : node.person.str();
+  entry.device = crypto::format_ed25519(node.identity);
+  entry.site = node.site.name.str();
+  return entry;
+}
+
 }  // namespace
 
 Status Core::Impl::greet(Now now, ConnectionId id, const control::Hello& hello) {
@@ -104,12 +114,7 @@ void Core::Impl::journal_connected(Now now, const Connection& connection, const 
   auto& line = connected_lines_[node.identity];
   if (line + kQuietConnect > now.wall) return;
   line = now.wall;
-  audit::Entry entry;
-  entry.at = now.wall;
-  entry.kind = audit::Kind::kAgentStart;
-  entry.who = node.person.empty() ? node.name.str() : node.person.str();
-  entry.device = crypto::format_ed25519(node.identity);
-  entry.site = node.site.name.str();
+  auto entry = entry_of(now, audit::Kind::kAgentStart, node);
   entry.outcome = "connected";
   entry.detail = connection.from;
   ledger_.journal(std::move(entry));
@@ -189,12 +194,7 @@ Status Core::Impl::may_renew(Now now, const note::Note& next, const trust::Ident
 }
 
 void Core::Impl::journal_enrolled(Now now, const trust::Node& node) {
-  audit::Entry entry;
-  entry.at = now.wall;
-  entry.kind = audit::Kind::kNodeAdmitted;
-  entry.who = node.name.str();
-  entry.device = crypto::format_ed25519(node.identity);
-  entry.site = node.site.name.str();
+  auto entry = entry_of(now, audit::Kind::kNodeAdmitted, node);
   entry.outcome = "enrolled";
   ledger_.journal(std::move(entry));
 }
@@ -212,12 +212,7 @@ void Core::Impl::refuse_agent(Now now, const trust::Node& node, const Error& why
 }
 
 void Core::Impl::site_alarm(Now now, const trust::Node& node, std::string detail) {
-  audit::Entry entry;
-  entry.at = now.wall;
-  entry.kind = audit::Kind::kAlarm;
-  entry.who = node.name.str();
-  entry.device = crypto::format_ed25519(node.identity);
-  entry.site = node.site.name.str();
+  auto entry = entry_of(now, audit::Kind::kAlarm, node);
   entry.detail = std::move(detail);
   ledger_.journal(std::move(entry));
 }

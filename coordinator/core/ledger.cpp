@@ -321,7 +321,7 @@ void Ledger::hold_further(const Further& further, WallTime arrived) {
   held.whole = crypto::sha256(view(held.note));
   held.rank = rank_of(further.note.text);
   held.arrived = arrived;
-  held.over = end_of(trust::Kind::kTicket, {});  // never
+  held.over = trust::kNeverOver;
   if (further.site) held.site = further.site->id;
   held.owners.push_back("further statements of the key " +
                         crypto::format_public_key(further.signer));

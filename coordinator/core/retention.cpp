@@ -1,7 +1,6 @@
 #include "coordinator/core/retention.hpp"
 
 #include <algorithm>
-#include <limits>
 
 #include "proto/trust/enrolled.hpp"
 #include "proto/trust/enrolment.hpp"
@@ -16,22 +15,7 @@ namespace {
 
 using trust::Kind;
 
-constexpr WallTime kNever{std::numeric_limits<std::int64_t>::max()};
-
-WallTime end_of(const trust::Revocation& revocation) {
-  switch (revocation.what) {
-    case trust::Revokes::kGrant:
-      return revocation.not_after;
-    case trust::Revokes::kDevice:
-      return revocation.issued + kDeviceRevocation;
-    case trust::Revokes::kNode:
-    case trust::Revokes::kEnrolment:
-      return revocation.issued + kNodeRevocation;
-    case trust::Revokes::kKey:
-      break;
-  }
-  return kNever;
-}
+constexpr WallTime kNever = trust::kNeverOver;
 
 }  // namespace
 
@@ -47,7 +31,8 @@ WallTime end_of(Kind kind, std::string_view text) {
       if (const auto service = trust::Service::parse(text)) return service->expires;
       break;
     case Kind::kRevocation:
-      if (const auto revocation = trust::Revocation::parse(text)) return end_of(*revocation);
+      if (const auto revocation = trust::Revocation::parse(text))
+        return trust::matters_until(*revocation);
       break;
     case Kind::kEnrolment:
       // Agents that it enrolled rest on it for as long as they may live.

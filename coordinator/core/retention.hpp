@@ -20,11 +20,9 @@ namespace culvert::coordinator {
 inline constexpr std::chrono::seconds kKeepEnded{30 * 24 * 3600};  // past the end of a statement
 // A grant's revocation is kept for as long as anybody holds the grant (trust::kTombstoneKeep).
 inline constexpr std::chrono::seconds kKeepRevocation{2 * 24 * 3600};
-inline constexpr std::chrono::seconds kDeviceRevocation{31 * 24 * 3600};  // past its issue
-inline constexpr std::chrono::seconds kNodeRevocation{431 * 24 * 3600};   // past its issue
 inline constexpr std::chrono::seconds kLookAgain{24 * 3600};  // for what a due revocation ends
 
-// When a statement counts for nothing any longer; the last moment of all: never.
+// When a statement counts for nothing any longer; trust::kNeverOver: never.
 WallTime end_of(trust::Kind kind, std::string_view text);
 
 class Retention {

@@ -64,19 +64,4 @@ const RevocationIndex::Ids& RevocationIndex::at(const trust::SiteId& site,
   return look_up(at_site_, std::pair(site, what));
 }
 
-trust::RevokedId grant_subject(const trust::GrantId& grant, const trust::SiteId& site) {
-  trust::Revocation revocation;
-  revocation.what = trust::Revokes::kGrant;
-  revocation.grant = grant;
-  revocation.site = trust::SiteRef{{}, site};
-  return trust::revoked_id(revocation);
-}
-
-trust::RevokedId key_subject(const crypto::PublicKey& key) {
-  trust::Revocation revocation;
-  revocation.what = trust::Revokes::kKey;
-  revocation.key = key;
-  return trust::revoked_id(revocation);
-}
-
 }  // namespace culvert::coordinator

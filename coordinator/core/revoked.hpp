@@ -30,7 +30,4 @@ class RevocationIndex {
   std::map<crypto::Hash, trust::RevokedId> subjects_;
 };
 
-trust::RevokedId grant_subject(const trust::GrantId& grant, const trust::SiteId& site);
-trust::RevokedId key_subject(const crypto::PublicKey& key);
-
 }  // namespace culvert::coordinator

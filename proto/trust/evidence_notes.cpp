@@ -80,9 +80,7 @@ note::Note Evidence::known_lines(const note::Note& note) const {
 }
 
 const note::Note* Evidence::revocation_of(const GrantId& id, const SiteId& site) const {
-  RevokedId of{Revokes::kGrant, {}, site};
-  std::copy(id.bytes.begin(), id.bytes.end(), of.subject.begin());
-  return state_->revocations.find(of);
+  return state_->revocations.find(revoked_grant(id, site));
 }
 
 bool Evidence::ended(const GrantId& id) const { return state_->floors.tombstones.count(id) != 0; }

@@ -9,9 +9,6 @@
 namespace culvert::trust {
 namespace {
 
-constexpr std::chrono::hours kKeep{31 * 24};             // past the end of what was revoked
-constexpr std::chrono::hours kLongestRenewal{400 * 24};  // of an enrolment that is not known here
-
 // The first key of the group, in the order of the root, that has signed.
 std::optional<crypto::PublicKey> first_of(const Root* root, Group group,
                                           std::span<const note::KnownKey> by) {
@@ -27,19 +24,27 @@ std::optional<crypto::PublicKey> first_of(const Root* root, Group group,
 
 }  // namespace
 
+RevokedId revoked_grant(const GrantId& grant, const SiteId& site) {
+  RevokedId out{Revokes::kGrant, {}, site};
+  std::copy(grant.bytes.begin(), grant.bytes.end(), out.subject.begin());
+  return out;
+}
+
+RevokedId revoked_key(const crypto::PublicKey& key) {
+  return {Revokes::kKey, crypto::sha256(view(crypto::format_public_key(key))).bytes, {}};
+}
+
 RevokedId revoked_id(const Revocation& revocation) {
   RevokedId out{revocation.what, {}, revocation.site ? revocation.site->id : SiteId{}};
   switch (revocation.what) {
     case Revokes::kGrant:
-      std::copy(revocation.grant.bytes.begin(), revocation.grant.bytes.end(), out.subject.begin());
-      break;
+      return revoked_grant(revocation.grant, out.site);
     case Revokes::kDevice:
     case Revokes::kNode:
       out.subject = revocation.identity().bytes;
       break;
     case Revokes::kKey:
-      out.subject = crypto::sha256(view(crypto::format_public_key(revocation.key))).bytes;
-      break;
+      return revoked_key(revocation.key);
     case Revokes::kEnrolment:
       out.subject = revocation.enrolment.bytes;
       break;
@@ -104,15 +109,13 @@ WallTime Evidence::State::remembered_until(const Revocation& revocation) const {
     return held->second.statement.renew_until;
   };
   std::optional<WallTime> end;
-  if (revocation.what == Revokes::kGrant) return revocation.not_after;
-  if (revocation.what == Revokes::kDevice) return revocation.issued + kKeep;
   if (revocation.what == Revokes::kEnrolment) end = enrolment_end(revocation.enrolment);
   if (revocation.what == Revokes::kNode) {
     // The floor of the identity names the enrolment that let it in.
     const auto floor = floors.nodes.find(revocation.identity());
     if (floor != floors.nodes.end()) end = enrolment_end(floor->second.enrolment);
   }
-  return std::max(end.value_or(revocation.issued + kLongestRenewal), revocation.issued) + kKeep;
+  return end ? std::max(*end, revocation.issued) + kRevocationKeep : matters_until(revocation);
 }
 
 Revoked Evidence::State::entry_of(const Revocation& revocation, const crypto::PublicKey& signer,

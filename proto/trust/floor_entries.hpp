@@ -99,6 +99,8 @@ struct RevokedId {
   friend auto operator<=>(const RevokedId&, const RevokedId&) = default;
 };
 RevokedId revoked_id(const Revocation& revocation);
+RevokedId revoked_grant(const GrantId& grant, const SiteId& site);
+RevokedId revoked_key(const crypto::PublicKey& key);
 struct Revoked {
   WallTime until;  // as long as anything that was revoked could come again
   StoreAge forget;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "proto/trust/enrolment.hpp"
 #include "proto/trust/fields.hpp"
 
 namespace culvert::trust {
@@ -95,6 +96,21 @@ std::string Revocation::render() const {
   if (what == Revokes::kGrant) out.time("not-after", not_after);
   out.line("reason", reason).time("issued", issued);
   return out.take();
+}
+
+WallTime matters_until(const Revocation& revocation) {
+  switch (revocation.what) {
+    case Revokes::kGrant:
+      return revocation.not_after;
+    case Revokes::kDevice:
+      return revocation.issued + kRevocationKeep;
+    case Revokes::kNode:
+    case Revokes::kEnrolment:
+      return revocation.issued + kMaxRenewal + kRevocationKeep;
+    case Revokes::kKey:
+      break;
+  }
+  return kNeverOver;
 }
 
 }  // namespace culvert::trust

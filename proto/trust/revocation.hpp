@@ -20,6 +20,7 @@
 // never counts again.
 #pragma once
 
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -53,5 +54,13 @@ struct Revocation {
   static Result<Revocation> parse(std::string_view text);
   std::string render() const;
 };
+
+constexpr std::chrono::seconds kRevocationKeep{31 * 24 * 3600};  // past the end of what was revoked
+// A moment that never comes; durations can be added to it.
+constexpr WallTime kNeverOver{std::numeric_limits<std::int64_t>::max() / 2};
+
+// The latest moment at which what the revocation ends could come again, for a party that knows the
+// revocation alone. A revoked key never counts again: kNeverOver.
+WallTime matters_until(const Revocation& revocation);
 
 }  // namespace culvert::trust

@@ -1,14 +1,11 @@
 #include "proto/trust/store_clock.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "proto/trust/fields.hpp"
 
 namespace culvert::trust {
 namespace {
-
-constexpr std::array<std::string_view, 3> kAnchors = {"new", "none", "boot"};
 
 std::uint64_t seconds_of(Instant at) {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(0, at.nanoseconds) / 1'000'000'000);
@@ -19,7 +16,7 @@ std::uint64_t seconds_of(Instant at) {
 std::string render(const StoredClock& clock) {
   return format_time(clock.kept) + " " + std::to_string(clock.age.seconds) + " " +
          clock.boot.hex() + " " + std::to_string(clock.boot_seconds) + " " +
-         std::string(kAnchors[static_cast<std::size_t>(clock.anchor)]);
+         (clock.anchored ? "yes" : "no");
 }
 
 std::optional<StoredClock> parse_stored_clock(std::string_view text) {
@@ -30,12 +27,11 @@ std::optional<StoredClock> parse_stored_clock(std::string_view text) {
   const auto raw_boot = from_hex(words[2]);
   const auto boot = raw_boot ? BootId::from(*raw_boot) : std::nullopt;
   const auto boot_seconds = parse_number(words[3]);
-  const auto anchor = std::find(kAnchors.begin(), kAnchors.end(), words[4]);
-  if (!kept || !age || !boot || !boot_seconds || anchor == kAnchors.end()) {
+  const bool anchored = words[4] == "yes";
+  if (!kept || !age || !boot || !boot_seconds || (!anchored && words[4] != "no")) {
     return std::nullopt;
   }
-  return StoredClock{*kept, StoreAge{*age}, *boot, *boot_seconds,
-                     static_cast<Anchor>(anchor - kAnchors.begin())};
+  return StoredClock{*kept, StoreAge{*age}, *boot, *boot_seconds, anchored};
 }
 
 void StoreClock::advance(Now now) {
@@ -44,7 +40,7 @@ void StoreClock::advance(Now now) {
       begun_ || (!boot_.is_zero() && stored_.boot == boot_ && boot_seconds >= stored_.boot_seconds);
   const auto elapsed =
       same_boot && boot_seconds > stored_.boot_seconds ? boot_seconds - stored_.boot_seconds : 0;
-  if (!same_boot && stored_.anchor == Anchor::kBoot) stored_.anchor = Anchor::kNone;
+  if (!same_boot) stored_.anchored = false;
   begun_ = true;
   stored_.boot = boot_;
   stored_.boot_seconds = std::max(boot_seconds, same_boot ? stored_.boot_seconds : 0);
@@ -55,25 +51,24 @@ void StoreClock::advance(Now now) {
 void StoreClock::rise(Now now, std::uint64_t elapsed) {
   if (stored_.kept == WallTime{}) {
     stored_.kept = now.wall;
-    static_cast<void>(agree(now, kAgreeWhenNew));
+    stored_.anchored = true;
     return;
   }
-  const bool is_new = stored_.anchor == Anchor::kNew;
-  if (stored_.anchor != Anchor::kBoot && agree(now, is_new ? kAgreeWhenNew : kAgreeFor)) {
-    stored_.anchor = Anchor::kBoot;
-    stored_.kept = is_new ? now.wall : std::max(stored_.kept, now.wall);
+  if (!stored_.anchored && agree(now)) {
+    stored_.anchored = true;
+    stored_.kept = std::max(stored_.kept, now.wall);
     return;
   }
   const auto most = stored_.kept + std::chrono::seconds(static_cast<std::int64_t>(elapsed));
   stored_.kept = std::max(stored_.kept, std::min(now.wall, most));
 }
 
-bool StoreClock::agree(Now now, std::chrono::seconds length) {
+bool StoreClock::agree(Now now) {
   if (agreed_) {
     const auto by_boot =
         std::chrono::duration_cast<std::chrono::seconds>(now.steady - agreed_->steady);
     const auto apart = (now.wall - agreed_->wall) - by_boot;
-    if (apart <= kAgreement && apart >= -kAgreement) return by_boot >= length;
+    if (apart <= kAgreement && apart >= -kAgreement) return by_boot >= kAgreeFor;
   }
   agreed_ = now;
   return false;

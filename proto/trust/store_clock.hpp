@@ -8,9 +8,7 @@
 //           kClockStep) lets nothing new begin. Within one boot the kept time rises at most as fast
 //           as CLOCK_BOOTTIME, so a wall clock that is ahead for a few seconds moves it by those
 //           few seconds alone. After another boot the kept time takes the wall time once both
-//           clocks have agreed within kAgreement for kAgreeFor. A new store takes it at once, and
-//           until both clocks have agreed for kAgreeWhenNew the kept time of the new store may
-//           fall: a machine whose clock is still wrong at its first start is not locked out.
+//           clocks have agreed within kAgreement for kAgreeFor. A new store takes it at once.
 #pragma once
 
 #include <algorithm>
@@ -31,18 +29,11 @@ using BootId = FixedBytes<struct BootIdRole, 16>;
 constexpr std::chrono::seconds kClockStep{5};
 constexpr std::chrono::seconds kAgreement{2};
 constexpr std::chrono::seconds kAgreeFor{600};
-constexpr std::chrono::seconds kAgreeWhenNew{60};
 
 // Seconds of age; an own type so that an age and a wall time are never mixed.
 struct StoreAge {
   std::uint64_t seconds = 0;
   friend auto operator<=>(const StoreAge&, const StoreAge&) = default;
-};
-
-enum class Anchor {
-  kNew,   // the store has never seen both clocks agree
-  kNone,  // this boot's wall time is not believed yet
-  kBoot,  // the kept time has taken this boot's wall time
 };
 
 // What is stored of the clock.
@@ -51,11 +42,11 @@ struct StoredClock {
   StoreAge age;
   BootId boot;
   std::uint64_t boot_seconds = 0;  // CLOCK_BOOTTIME when `age` was taken
-  Anchor anchor = Anchor::kNew;
+  bool anchored = false;           // the kept time has taken this boot's wall time
   friend bool operator==(const StoredClock&, const StoredClock&) = default;
 };
 
-// `<kept time> <age> <boot id> <CLOCK_BOOTTIME> <anchor: new, none or boot>`, as it is stored.
+// `<kept time> <age> <boot id> <CLOCK_BOOTTIME> <anchored>`, as it is stored.
 std::string render(const StoredClock& clock);
 std::optional<StoredClock> parse_stored_clock(std::string_view text);
 
@@ -76,7 +67,7 @@ class StoreClock {
 
  private:
   void rise(Now now, std::uint64_t elapsed);
-  bool agree(Now now, std::chrono::seconds length);
+  bool agree(Now now);
 
   StoredClock stored_;
   BootId boot_;

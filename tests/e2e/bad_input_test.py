@@ -689,6 +689,8 @@ def check_clocks(stage, mesh, check):
     mesh.grant()  # what was over by the wrong clock stays over
     check("and a new grant works", mesh.works())
     mesh.alice("clock-reset")
+    # The reset opens a new connection to the coordinator.
+    stage.until(20, "the laptop is connected again", lambda: mesh.status()["coordinator_connected"])
     mesh.grant()  # what was granted by the clock before is over
     check("after culvert clock-reset: a new grant works", mesh.works())
     stage.end("coordinator")

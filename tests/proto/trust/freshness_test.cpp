@@ -273,27 +273,6 @@ TEST_CASE("clock: one that is ahead for 12 seconds locks nobody out") {
   CHECK(opens(w, evidence));
 }
 
-TEST_CASE("clock: a first start with a clock that is ahead locks nobody out for long") {
-  World w;
-  w.now.wall = w.now.wall + minutes{12};
-  auto evidence = w.agent_evidence();  // a new store: this is the first time that it sees
-  const auto correct = [&](seconds ahead) {
-    w.now.steady += seconds{30};
-    w.now.wall = w.now.wall + seconds{30} - ahead;
-    evidence.advance(w.now);
-  };
-  correct(minutes{12});
-  CHECK(evidence.clock_went_back(w.now));  // for a minute: then the clock has proven itself
-  for (int i = 0; i < 2; ++i) correct(seconds{0});
-  CHECK_FALSE(evidence.clock_went_back(w.now));
-  CHECK(opens(w, evidence));
-  // From here on the store has a time of its own, which no clock sets back.
-  CHECK(evidence.floors().clock.anchor == Anchor::kBoot);
-  w.now.wall = w.now.wall - minutes{30};
-  for (int i = 0; i < 30; ++i) correct(seconds{0});
-  CHECK(evidence.clock_went_back(w.now));
-}
-
 TEST_CASE("clock: a jump ahead, and a reset after it, forget no denial") {
   World w;
   auto evidence = w.agent_evidence();
