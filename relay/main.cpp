@@ -18,7 +18,7 @@ int fail_line(const culvert::Error& error, int code) {
 }
 
 int print(const culvert::Result<std::string>& page) {
-  if (!page) return fail_line(page.error(), cli::kExitUsage);
+  if (!page) return fail_line(page.error(), culvert::cli::kExitUsage);
   std::cout << *page;
   return 0;
 }
@@ -63,7 +63,7 @@ int run(int argc, char** argv) {
                           ", so there is nothing to describe; next: name the relay's "
                           "configuration (--config FILE) or folder (--state DIR), run the relay "
                           "once, or make the key now with --create"},
-                     kFailed);
+                     cli::kExitFailed);
   }
   crypto::SystemRng rng;
   auto identity = relay::load_identity(*settings, rng, runtime::Loop().now().wall);

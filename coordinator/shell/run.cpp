@@ -8,12 +8,12 @@
 #include "coordinator/shell/server.hpp"
 #include "coordinator/shell/state.hpp"
 #include "coordinator/shell/tools.hpp"
-#include "proto/runtime/boot.hpp"
+#include "proto/runtime/disk/boot.hpp"
 #include "proto/runtime/disk/files.hpp"
-#include "proto/runtime/line_writer.hpp"
+#include "proto/runtime/loop/line_writer.hpp"
 #include "proto/runtime/loop/log.hpp"
 #include "proto/runtime/loop/signal.hpp"
-#include "proto/runtime/startup.hpp"
+#include "proto/runtime/loop/startup.hpp"
 
 namespace culvert::coordinator {
 namespace {

@@ -37,9 +37,6 @@ bool write_whole(int descriptor, std::string_view line) {
   return true;
 }
 
-<<<<<<< HEAD:proto/runtime/loop/line_writer.cpp
-// Starts a thread with all signals blocked: the program's other threads handle signals.
-=======
 // Without a thread: the line or nothing. A pipe that is ready takes PIPE_BUF bytes without
 // blocking, and no more is written.
 void write_at_once(int descriptor, std::string line) {
@@ -48,8 +45,7 @@ void write_at_once(int descriptor, std::string line) {
   if (::poll(&ready, 1, 0) == 1) write_whole(descriptor, line);
 }
 
-// Signals are for the program's other threads.
->>>>>>> main:proto/runtime/line_writer.cpp
+// Starts a thread with all signals blocked: the program's other threads handle signals.
 std::thread start_quietly(std::function<void()> run) {
   sigset_t all;
   sigset_t before;
@@ -59,11 +55,7 @@ std::thread start_quietly(std::function<void()> run) {
   try {
     out = std::thread(std::move(run));
   } catch (const std::system_error&) {
-<<<<<<< HEAD:proto/runtime/loop/line_writer.cpp
-    // No room for a thread: write() works without one (Thread::kRefused).
-=======
     // No room for a thread: write() does without, and tries again with the next line.
->>>>>>> main:proto/runtime/line_writer.cpp
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return out;
@@ -143,20 +135,9 @@ void LineWriter::write(std::string line) {
   }
   if (queue.thread == Thread::kNone) {
     auto thread = start_quietly([kept = queue_] { kept->run(); });
-<<<<<<< HEAD:proto/runtime/loop/line_writer.cpp
-    queue.thread = thread.joinable() ? Thread::kRuns : Thread::kRefused;
-    if (thread.joinable()) thread.detach();
-  }
-  // Without a thread the program is about to end: writes the line if the reader takes it at once.
-  if (queue.thread == Thread::kRefused) {
-    pollfd ready{queue.descriptor, POLLOUT, 0};
-    if (::poll(&ready, 1, 0) == 1) write_whole(queue.descriptor, line);
-    return;
-=======
     if (!thread.joinable()) return write_at_once(queue.descriptor, std::move(line));
     queue.thread = Thread::kRuns;
     thread.detach();
->>>>>>> main:proto/runtime/line_writer.cpp
   }
   queue.bytes += line.size();
   queue.lines.emplace_back(std::exchange(queue.missing, 0), std::move(line));
