@@ -4,7 +4,7 @@
 //
 //   an agent of a site   keeps the first kKeptRelays of the list that its site's policy admits
 //   a laptop             keeps the first kKeptRelays of the list, and for each site with `relay:`
-//                        lines the first kKeptRelays that the site's policy admits, for that site only
+//                        lines the first kKeptRelays that the policy admits, for that site only
 #pragma once
 
 #include <optional>

@@ -43,8 +43,7 @@ class Relays {
 
   Relays(derp::RelayKeyPair key, Rng& rng, ConnectionId& last_connection);
 
-  // Returns true when the map differs from the one before.
-  bool set_map(std::vector<RelayUse> map, Effects& out);
+  bool set_map(std::vector<RelayUse> map, Effects& out);  // true: the map has changed
   // Sets the peers whose site names its relays: packets for such a peer use no other relay.
   void set_met_at(std::map<crypto::RelayKey, RelayIds> met_at) { met_at_ = std::move(met_at); }
   void set_wanted(Now now, bool wanted, Effects& out);

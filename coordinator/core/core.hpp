@@ -5,8 +5,8 @@
 // Who hears what
 //   any node         the vendor root chain, and the node's own statement
 //   site agent       also the statement, root chain and policy of its site; the node and enrolment
-//                    statements of the site's agents; approved grants of services that it publishes,
-//                    with the device's statement; revocations of those
+//                    statements of the site's agents; approved grants of services that the agent
+//                    publishes, with the device's statement; revocations of those
 //   device           also its own grants, pending ones too; for each approved grant the site, root
 //                    chain, policy, and the publishers' node, enrolment and service statements;
 //                    revocations of those
