@@ -70,6 +70,7 @@ void TcpStream::Impl::on_read(ssize_t count, const uv_buf_t* buffer) {
   if (count > 0) {
     events.data(
         {reinterpret_cast<const std::uint8_t*>(buffer->base), static_cast<std::size_t>(count)});
+    if (static_cast<std::size_t>(count) == buffer->len) leave_turn();
   } else if (count == UV_EOF) {
     read_ended = true;
     uv_read_stop(as_stream(handle));
@@ -78,6 +79,16 @@ void TcpStream::Impl::on_read(ssize_t count, const uv_buf_t* buffer) {
   } else if (count < 0) {
     fail(uv_error("connection to " + format(peer), static_cast<int>(count)));
   }
+}
+
+// libuv reads a full buffer up to 32 times before it serves another handle. A peer whose bytes cost
+// much (TLS records of one byte each) would hold up all others, so a turn has one full buffer.
+void TcpStream::Impl::leave_turn() {
+  if (!handle || !events.is_set() || paused || read_ended || failing) return;
+  uv_read_stop(as_stream(handle));
+  loop.defer([weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->set_reading();
+  });
 }
 
 int TcpStream::Impl::descriptor() const {

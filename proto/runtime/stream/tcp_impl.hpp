@@ -31,6 +31,7 @@ struct TcpStream::Impl : std::enable_shared_from_this<Impl> {
   void learn_endpoints();
   void set_reading();
   void on_read(ssize_t count, const uv_buf_t* buffer);
+  void leave_turn();  // reads on in the next turn of the loop
   void flush();
   void on_written(int status);
   void send_fin();

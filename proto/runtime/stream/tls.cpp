@@ -115,6 +115,14 @@ void TlsStream::Impl::take(ByteView sealed) {
   }
 }
 
+// OpenSSL calls this for each message that it sends or receives; see SSL_set_msg_callback(3).
+void TlsStream::Impl::count_message(int sent, int /*version*/, int type, const void* /*message*/,
+                                    std::size_t /*size*/, SSL* /*ssl*/, void* self) {
+  if (sent != 0 || type != SSL3_RT_HANDSHAKE) return;
+  auto& stream = *static_cast<Impl*>(self);
+  if (stream.established) ++stream.late_messages;
+}
+
 void TlsStream::Impl::pump() {
   if (!inner || failing) return;
   if (!established && !handshake()) return;
@@ -166,7 +174,15 @@ void TlsStream::Impl::read_records() {
   while (inner && !paused && !ended && !failing) {
     ERR_clear_error();
     const int count = SSL_read(ssl.get(), plain.data(), kRecord);
+    if (late_messages > kMaxLateMessages) {
+      ++counters().failed;
+      return fail_later({ErrorCode::kExhausted, "TLS: too many messages after the handshake"});
+    }
     if (count > 0) {
+      for (paying += static_cast<std::size_t>(count); paying >= kBytesALateMessage;
+           paying -= kBytesALateMessage) {
+        late_messages = std::max(0, late_messages - 1);
+      }
       events.data(ByteView(plain).first(static_cast<std::size_t>(count)));
       continue;
     }
@@ -260,6 +276,8 @@ TlsStream::TlsStream(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {
   impl_->ssl.reset(SSL_new(context.get()));
   SSL* ssl = impl_->ssl.get();
   SSL_set_app_data(ssl, impl_.get());
+  SSL_set_msg_callback(ssl, &Impl::count_message);
+  SSL_set_msg_callback_arg(ssl, impl_.get());
   SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
   BIO_set_mem_eof_return(SSL_get_rbio(ssl), -1);
   if (impl_->server) {

@@ -14,6 +14,12 @@ namespace culvert::runtime {
 inline constexpr std::size_t kMaxClientHandshake = 64U << 10U;
 inline constexpr std::size_t kMaxServerHandshake = 256U << 10U;
 
+// Handshake messages that a peer may send after the handshake (RFC 8446 section 4.6: KeyUpdate,
+// NewSessionTicket). Each costs a derivation of keys. The allowance is kMaxLateMessages, and one
+// more for each kBytesALateMessage of data that the peer sends.
+inline constexpr int kMaxLateMessages = 32;
+inline constexpr std::size_t kBytesALateMessage = 256U << 10U;
+
 struct FreeSsl {
   void operator()(SSL* ssl) const { SSL_free(ssl); }
 };
@@ -32,6 +38,8 @@ struct TlsStream::Impl : std::enable_shared_from_this<Impl> {
   Timer timer;                      // ends the handshake
   Bytes early;                      // written before the handshake is done
   std::size_t handshake_bytes = 0;  // received before the handshake is done
+  int late_messages = 0;            // after the handshake, less those that data has paid for
+  std::size_t paying = 0;           // bytes of data toward the next one
   bool established = false;
   bool paused = false;
   bool ended = false;        // the peer's close_notify has come
@@ -51,6 +59,8 @@ struct TlsStream::Impl : std::enable_shared_from_this<Impl> {
   bool handshake();  // false: the handshake is not done yet, or has failed
   void on_established();
   void read_records();
+  static void count_message(int sent, int version, int type, const void* message, std::size_t size,
+                            SSL* ssl, void* self);
   void flush();
   void write(ByteView bytes);
   void send_close_notify();

@@ -90,6 +90,35 @@ TEST_CASE("a writer beyond the bound is closed, with memory bounded", "[runtime]
   CHECK(writer.closed->code == ErrorCode::kExhausted);
 }
 
+TEST_CASE("one stream gets one buffer a turn, however much its peer has sent", "[runtime][tcp]") {
+  Loop loop;
+  TcpPair pair(loop);
+  constexpr std::size_t kAll = 2U << 20U;
+  std::size_t turn = 0, got = 0, in_turn = 0, most = 0;
+  std::function<void()> next_turn = [&] {
+    ++turn;
+    in_turn = 0;
+    loop.defer(next_turn);
+  };
+  StreamEvents events;
+  events.data = [&](ByteView bytes) {
+    got += bytes.size();
+    in_turn += bytes.size();
+    most = std::max(most, in_turn);
+  };
+  events.end = [] {};
+  events.drained = [] {};
+  events.closed = [](const Error&) {};
+  Peer sender;
+  sender.take(std::move(pair.client));
+  sender.stream->write(Bytes(kAll, 'x'));
+  loop.defer(next_turn);
+  pair.server->start(std::move(events));
+  RUN_UNTIL(loop, got == kAll);
+  CHECK(most <= (64U << 10U));
+  CHECK(turn >= kAll / (64U << 10U));
+}
+
 TEST_CASE("pause holds data and end back until resume", "[runtime][tcp]") {
   Loop loop;
   TcpPair pair(loop);
