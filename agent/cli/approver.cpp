@@ -250,7 +250,7 @@ Status end_grant(const Common& common, const ByKey& by, const EndGrant& ending) 
   }
   print((ending.deny ? "denied " : "revoked ") + ending.grant + " as " + key.person.str());
   if (carried->coordinator) return {};
-  hint("culvert: the coordinator does not have it: " + printable(carried->refused));
+  hint_within("culvert: the coordinator does not have it: ", printable(carried->refused));
   hint_next(ending.out.empty()
                 ? "the same command again once the coordinator answers; until then only the "
                   "agents that ask the lease server know it"

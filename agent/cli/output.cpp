@@ -68,7 +68,8 @@ int finish(const Common& common, const Status& status) {
   if (common.json) {
     print_json({{"error", api::to_string(error.code)}, {"message", error.message}});
   }
-  hint("culvert: " + printable(error.message));
+  // The message may hold a stranger's words: they fill no row that could be taken for one of ours.
+  hint_within("culvert: ", printable(error.message));
   return exit_code(error);
 }
 
@@ -79,11 +80,17 @@ int finish_call(const Common& common, const Status& status) {
 
 bool on_terminal() { return isatty(STDOUT_FILENO) == 1; }
 
-std::size_t terminal_columns() {
+namespace {
+
+std::size_t columns_of(int descriptor) {
   winsize size{};
-  if (!on_terminal() || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return 0;
+  if (isatty(descriptor) != 1 || ioctl(descriptor, TIOCGWINSZ, &size) != 0) return 0;
   return size.ws_col;
 }
+
+}  // namespace
+
+std::size_t terminal_columns() { return columns_of(STDOUT_FILENO); }
 
 Status with_next(Status status, std::string_view next) {
   if (status) return status;
@@ -102,6 +109,11 @@ void print(std::string_view line) { std::cout << line << std::endl; }
 void overwrite(std::string_view text) { std::cout << "\r\x1b[K" << text << std::flush; }
 // In one piece: other programs write to the same terminal or file.
 void hint(std::string_view line) { std::cerr << std::string(line) + "\n"; }
+void hint_within(std::string_view begin, std::string_view value) {
+  std::string out;
+  for (const auto& row : within(begin, value, columns_of(STDERR_FILENO))) out += row + "\n";
+  std::cerr << out;
+}
 void hint_next(std::string_view line) { hint("next: " + std::string(line)); }
 
 namespace {

@@ -32,6 +32,8 @@ std::string dim(std::string_view text);
 void print(std::string_view line);      // to standard output, with a line feed
 void overwrite(std::string_view text);  // the terminal's line, with what may be overwritten again
 void hint(std::string_view line);       // to standard error: progress and hints
+// `begin` and words of others, to standard error, in rows as within() makes them.
+void hint_within(std::string_view begin, std::string_view value);
 void hint_next(std::string_view line);  // "next: …", dimmed, to standard error
 
 using Row = std::vector<std::string>;
