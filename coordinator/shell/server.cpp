@@ -98,7 +98,9 @@ void Server::requested(ConnectionId id, const Result<http::RequestHead>& head, c
   if (head->target == "/healthz") return answer(id, 200, "ok\n");
   if (head->target == "/readyz") {
     if (writable_) return answer(id, 200, "ok\n");
-    return answer(id, 503, "the store is not usable: " + writable_.error().message + "\n");
+    // Strangers do not learn paths and system errors.
+    const std::string why = admin ? ": " + writable_.error().message : "";
+    return answer(id, 503, "the store is not usable" + why + "\n");
   }
   if (admin) {
     if (head->target == "/metrics") return answer(id, 200, render_metrics());

@@ -92,6 +92,9 @@ def full_disk(stage, mesh, check, site_key, vendor_key):
     check("the store is writable", ready(stage, mesh) == "200")
     fill(stage.path("coordinator/fill"))
     stage.until(30, "/readyz says that the disk is full", lambda: ready(stage, mesh) == "503")
+    told = stage.run(mesh.operator, "curl", "-sk", "https://%s:%d/readyz" %
+                     (mesh.operator.host, mesh.control_port))
+    check("strangers are not told why", told == "the store is not usable\n", told)
     check("leases go on", metric(stage, mesh, "leases_stopped") == 0)
     stage.run(mesh.operator, "culvert", "revoke", grant, *vendor_key)
     mesh.until_dark(API)
