@@ -412,6 +412,7 @@ int Daemon::run() {
                        {{"stack", shell_->stack().name()}, {"why", shell_->why_stack()}});
   }
   loop_.run();
+  runtime::hold_stop_signals();  // what is undone from here on is undone whole
   runtime::log::info("stopped");
   return exit_code_;
 }

@@ -80,6 +80,9 @@ Status serve(const CommonOptions& common) {
   if (!server) return fail_with(server.error());
   const runtime::SignalWatch interrupt(loop, SIGINT, [&] { loop.stop(); });
   const runtime::SignalWatch terminate(loop, SIGTERM, [&] { loop.stop(); });
+  const runtime::SignalWatch hangup(loop, SIGHUP, [] {
+    log::warn("SIGHUP changes nothing: restart the coordinator to read its configuration anew");
+  });
   runtime::LineWriter ready(STDOUT_FILENO);  // whoever reads it stops nobody
   ready.write("culvert-coordinator ready on " + format((*server)->listening()) +
               (settings->plain ? " (http)" : " (https)") + ", state " + state.path() + "\n");
@@ -87,6 +90,7 @@ Status serve(const CommonOptions& common) {
     ready.write("metrics on http://" + format(*metrics) + "/metrics\n");
   }
   loop.run();
+  runtime::hold_stop_signals();
   return {};
 }
 

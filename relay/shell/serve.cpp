@@ -64,6 +64,7 @@ Status serve(Settings settings, Identity identity, const std::string& config, Rn
     log::info("ticket keys read again", {{"keys", fresh->ticket_keys.size()}});
   });
   loop.run();
+  runtime::hold_stop_signals();
   return {};
 }
 

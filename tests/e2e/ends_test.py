@@ -5,6 +5,7 @@ site that is stopped. ends_test.py BIN-FOLDER [STACK], as root.
 import signal
 import socket
 import sys
+import time
 
 from mesh import DB, SITE, Mesh, Place, free_port, play_and_count
 
@@ -105,6 +106,27 @@ def check_nohup(stage, mesh, check):
     stage.end("agent")
 
 
+def check_hangup(stage, mesh, check):
+    coordinator = dict(stage.processes)["coordinator"]
+    coordinator.send_signal(signal.SIGHUP)
+    stage.until(10, "the coordinator says what SIGHUP does",
+                lambda: "SIGHUP changes nothing" in stage.log("coordinator"))
+    check("a hangup does not end the coordinator", coordinator.poll() is None)
+
+
+def check_impatient(stage, check):
+    """Whoever asks again and again does not cut short what a program does at its end."""
+    for name in ("laptop", "agent", "coordinator", "relay"):
+        process = stage.release(name)
+        for _ in range(20000):
+            if process.poll() is not None:
+                break
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.001)
+        check("%s, asked to end each millisecond: exit code 0" % name, process.wait(20) == 0,
+              process.returncode)
+
+
 def play(stage, check):
     here = Place("here")
     mesh = Mesh(stage, here, here, here, loopback=True, lease="30s")
@@ -124,6 +146,10 @@ def play(stage, check):
     check_stop(stage, mesh, check, signal.SIGINT)
     check_down(stage, mesh, check)
     check_nohup(stage, mesh, check)
+    check_hangup(stage, mesh, check)
+    mesh.cluster = here
+    mesh.start_agent(token=None)
+    check_impatient(stage, check)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,8 @@
 #include "proto/runtime/loop/signal.hpp"
 
+#include <array>
+#include <csignal>
+
 #include "proto/runtime/loop/handle.hpp"
 
 namespace culvert::runtime {
@@ -24,5 +27,26 @@ SignalWatch::SignalWatch(Loop& loop, int signum, std::function<void()> caught)
 }
 
 SignalWatch::~SignalWatch() = default;
+
+void hold_stop_signals() {
+  // libuv restores a signal's default action when the last handle for the signal stops. These handles
+  // never stop, and nobody runs their loop.
+  struct Holder {
+    uv_loop_t loop{};
+    std::array<uv_signal_t, 3> handles{};
+  };
+  static auto* const holder = [] {
+    auto* made = new Holder;
+    uv_loop_init(&made->loop);
+    const std::array<int, 3> signals = {SIGTERM, SIGINT, SIGHUP};
+    for (std::size_t i = 0; i < signals.size(); ++i) {
+      uv_signal_init(&made->loop, &made->handles[i]);
+      uv_signal_start(
+          &made->handles[i], [](uv_signal_t*, int) {}, signals[i]);
+    }
+    return made;
+  }();
+  static_cast<void>(holder);
+}
 
 }  // namespace culvert::runtime

@@ -7,11 +7,13 @@
 
 #include <array>
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <string>
 #include <system_error>
 #include <thread>
 
 #include "proto/runtime/loop/process.hpp"
+#include "proto/runtime/loop/signal.hpp"
 
 using namespace culvert;
 using namespace culvert::runtime;
@@ -106,4 +108,15 @@ TEST_CASE("the threads for looking names up are made at once", "[runtime][startu
   Loop loop;
   CHECK(make_lookup_threads(loop));
   CHECK(make_lookup_threads(loop));
+}
+
+TEST_CASE("a program that ends is not ended by further signals", "[runtime][startup][fork]") {
+  for (const int signum : {SIGTERM, SIGINT, SIGHUP}) {
+    const auto ended = run_as_program([signum] {
+      hold_stop_signals();
+      ::kill(::getpid(), signum);
+      return 7;
+    });
+    CHECK(ended.status == 7 << 8);
+  }
 }
