@@ -10,6 +10,7 @@
 #include <mutex>
 #include <utility>
 
+#include "proto/core/utf8.hpp"
 #include "proto/runtime/loop/line_writer.hpp"
 
 namespace culvert::runtime::log {
@@ -81,25 +82,53 @@ spdlog::logger& logger() {
   return *made;
 }
 
+// Controls (C0, DEL, C1), and characters that are invisible or change the order or the rows of a
+// text (Unicode's categories Cf, Zl and Zp).
+bool is_shown(char32_t point) {
+  struct Range {
+    char32_t first, last;
+  };
+  constexpr std::array<Range, 13> kHidden = {{{0, 0x1F},
+                                              {0x7F, 0x9F},
+                                              {0xAD, 0xAD},
+                                              {0x600, 0x605},
+                                              {0x61C, 0x61C},
+                                              {0x6DD, 0x6DD},
+                                              {0x180E, 0x180E},
+                                              {0x200B, 0x200F},
+                                              {0x2028, 0x202E},
+                                              {0x2060, 0x206F},
+                                              {0xFEFF, 0xFEFF},
+                                              {0xFFF9, 0xFFFB},
+                                              {0xE0000, 0xE0FFF}}};
+  return std::none_of(kHidden.begin(), kHidden.end(), [&](const Range& range) {
+    return range.first <= point && point <= range.last;
+  });
+}
+
 void append_value(std::string& out, std::string_view value) {
-  const auto plain = [](unsigned char c) { return c > ' ' && c != '"' && c != '\\' && c != 0x7F; };
+  const auto plain = [](unsigned char c) { return c > ' ' && c != '"' && c != '\\' && c < 0x7F; };
   if (!value.empty() && std::all_of(value.begin(), value.end(), plain)) {
     out += value;
     return;
   }
   constexpr std::string_view kHex = "0123456789abcdef";
   out += '"';
-  for (const char c : value) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (byte < 0x20 || byte == 0x7F) {
+  while (!value.empty()) {
+    auto rest = value;
+    const auto point = take_code_point(rest);
+    const auto piece = point ? value.substr(0, value.size() - rest.size()) : value.substr(0, 1);
+    value.remove_prefix(piece.size());
+    if (point && is_shown(*point)) {
+      if (piece == "\"" || piece == "\\") out += '\\';
+      out += piece;
+      continue;
+    }
+    for (const char c : piece) {
+      const auto byte = static_cast<unsigned char>(c);
       out += "\\x";
       out += kHex[byte >> 4U];
       out += kHex[byte & 15U];
-    } else {
-      out += c;
     }
   }
   out += '"';

@@ -12,6 +12,12 @@ TEST_CASE("a log line is one line, whatever its values hold", "[runtime][log]") 
         "relay connected relay=r1 ms=12 direct=false");
   CHECK(log::render("x", {{"reason", "two words"}, {"empty", ""}, {"bad", "a\nb\x1b[31m\"\\"}}) ==
         R"(x reason="two words" empty="" bad="a\x0ab\x1b[31m\"\\")");
+  // C1 controls, marks that reorder or hide text, line separators, bytes that are no UTF-8.
+  CHECK(log::render("x", {{"why",
+                           "a\xc2\x9b"
+                           "31m\xe2\x80\xae\xe2\x80\xa8\xe2\x80\x8b\xff"}}) ==
+        R"(x why="a\xc2\x9b31m\xe2\x80\xae\xe2\x80\xa8\xe2\x80\x8b\xff")");
+  CHECK(log::render("x", {{"who", "jos\xc3\xa9"}}) == "x who=\"jos\xc3\xa9\"");
   CHECK(log::render("x", {{"error", Error{ErrorCode::kInvalid, "no"}}}) == "x error=no");
 }
 
