@@ -276,7 +276,10 @@ void Core::Parts::upload(Now now) {
     const bool behind = reply && reply->next < end;  // it lacks what came before the batch
     const std::uint64_t count =
         never ? journal.refuse() : journal.acknowledge(reply.has_value() && !behind);
-    if (behind) return journal.resume(reply->next);
+    if (behind) {
+      due.upload = then.steady + kUploadRetry;  // a coordinator that never goes on costs little
+      return journal.resume(reply->next);
+    }
     if (never) log(LogLevel::kWarning, "audit lines refused", reply.error().message);
     if (!reply && !never) {
       due.upload = then.steady + kUploadRetry;
