@@ -9,7 +9,7 @@ namespace culvert::http {
 namespace {
 
 // Families of one product or one purpose. The comment names a program that reads or sets them.
-constexpr std::array<std::string_view, 47> kReservedPrefixes = {
+constexpr std::array<std::string_view, 49> kReservedPrefixes = {
     "culvert-",               // this agent
     "impersonate-",           // Kubernetes
     "x-impersonate",          // Rancher
@@ -47,6 +47,8 @@ constexpr std::array<std::string_view, 47> kReservedPrefixes = {
     "x-istio-",               // Istio
     "l5d-",                   // Linkerd
     "x-consumer-",            // Kong
+    "x-anonymous-",           // Kong
+    "x-credential-",          // Kong
     "oidc-",                  // mod_auth_openidc
     "x-oidc-",                // mod_auth_openidc
     "shib-",                  // Shibboleth
@@ -61,15 +63,15 @@ constexpr std::array<std::string_view, 47> kReservedPrefixes = {
 
 // Words between dashes. A header name with one of them is about an identity, the origin of a
 // request, or the original host, path or method.
-constexpr std::array<std::string_view, 43> kReservedWords = {
-    "addr",      "assertion",  "authenticated", "cert",        "certificate",  "clientcert",
-    "clientip",  "dn",         "email",         "eppn",        "forwarded",    "group",
-    "groups",    "iap",        "identity",      "impersonate", "impersonated", "ip",
-    "login",     "mail",       "oidc",          "original",    "override",     "person",
-    "principal", "principals", "role",          "roles",       "saml",         "socketip",
-    "spiffe",    "ssl",        "sso",           "subject",     "tls",          "upn",
-    "userid",    "useremail",  "usergroups",    "userinfo",    "userroles",    "users",
-    "webauth"};
+constexpr std::array<std::string_view, 48> kReservedWords = {
+    "actor",      "behalf",        "claim",       "claims",       "uid",        "addr",
+    "assertion",  "authenticated", "cert",        "certificate",  "clientcert", "clientip",
+    "dn",         "email",         "eppn",        "forwarded",    "group",      "groups",
+    "iap",        "identity",      "impersonate", "impersonated", "ip",         "login",
+    "mail",       "oidc",          "original",    "override",     "person",     "principal",
+    "principals", "role",          "roles",       "saml",         "socketip",   "spiffe",
+    "ssl",        "sso",           "subject",     "tls",          "upn",        "userid",
+    "useremail",  "usergroups",    "userinfo",    "userroles",    "users",      "webauth"};
 
 // Endings of such words: user, remoteuser, authuser; username, preferredusername.
 constexpr std::array<std::string_view, 2> kReservedEndings = {"user", "username"};
