@@ -6,7 +6,7 @@
 
 #include "proto/note/note.hpp"
 #include "proto/trust/limits.hpp"
-#include "proto/trust/service.hpp"
+#include "proto/trust/statements/service.hpp"
 
 namespace culvert::cli {
 namespace {

@@ -6,7 +6,7 @@
 #include "agent/core/parts.hpp"
 #include "proto/trust/lease_question.hpp"
 #include "proto/trust/revocation_log.hpp"
-#include "proto/trust/sign.hpp"
+#include "proto/trust/statements/sign.hpp"
 
 namespace culvert::agent {
 namespace {

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "agent/core/parts.hpp"
-#include "proto/trust/sign.hpp"
+#include "proto/trust/statements/sign.hpp"
 
 namespace culvert::agent {
 namespace {

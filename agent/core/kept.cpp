@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "proto/trust/revocation.hpp"
+#include "proto/trust/statements/revocation.hpp"
 
 namespace culvert::agent {
 bool KeptRevocations::add(const note::Note& note, const trust::Evidence& evidence, Now now) {

@@ -5,7 +5,7 @@
 
 #include "proto/runtime/disk/files.hpp"
 #include "proto/runtime/loop/log.hpp"
-#include "proto/trust/sign.hpp"
+#include "proto/trust/statements/sign.hpp"
 
 namespace culvert::agent {
 namespace {

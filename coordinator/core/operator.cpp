@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "coordinator/core/ledger.hpp"
-#include "proto/trust/chain.hpp"
 #include "proto/trust/expiry.hpp"
+#include "proto/trust/register/chain.hpp"
 
 namespace culvert::coordinator {
 namespace {

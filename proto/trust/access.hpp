@@ -7,10 +7,10 @@
 
 #include "proto/core/time.hpp"
 #include "proto/trust/floors.hpp"
-#include "proto/trust/grant.hpp"
-#include "proto/trust/node.hpp"
-#include "proto/trust/policy.hpp"
-#include "proto/trust/service.hpp"
+#include "proto/trust/statements/grant.hpp"
+#include "proto/trust/statements/node.hpp"
+#include "proto/trust/statements/policy.hpp"
+#include "proto/trust/statements/service.hpp"
 
 namespace culvert::trust {
 

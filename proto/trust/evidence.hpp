@@ -14,12 +14,12 @@
 #include "proto/core/result.hpp"
 #include "proto/note/note.hpp"
 #include "proto/trust/access.hpp"
-#include "proto/trust/alarms.hpp"
-#include "proto/trust/lease.hpp"
 #include "proto/trust/limits.hpp"
-#include "proto/trust/places.hpp"
-#include "proto/trust/root.hpp"
-#include "proto/trust/root_fork.hpp"
+#include "proto/trust/register/alarms.hpp"
+#include "proto/trust/register/root_fork.hpp"
+#include "proto/trust/statements/lease.hpp"
+#include "proto/trust/statements/places.hpp"
+#include "proto/trust/statements/root.hpp"
 
 namespace culvert::trust {
 

@@ -3,7 +3,7 @@
 #include <set>
 
 #include "proto/trust/evidence_state.hpp"
-#include "proto/trust/sign.hpp"
+#include "proto/trust/statements/sign.hpp"
 
 namespace culvert::trust {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "proto/trust/evidence_records.hpp"
 #include "proto/trust/limits.hpp"
-#include "proto/trust/store_clock.hpp"
+#include "proto/trust/register/store_clock.hpp"
 
 namespace culvert::trust {
 

@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "proto/trust/evidence_state.hpp"
-#include "proto/trust/sign.hpp"
+#include "proto/trust/statements/sign.hpp"
 
 namespace culvert::trust {
 

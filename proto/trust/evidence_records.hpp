@@ -8,16 +8,16 @@
 #include <vector>
 
 #include "proto/trust/access.hpp"
-#include "proto/trust/alarms.hpp"
-#include "proto/trust/chain.hpp"
-#include "proto/trust/enrolled.hpp"
-#include "proto/trust/enrolment.hpp"
-#include "proto/trust/fresh.hpp"
-#include "proto/trust/held_revocations.hpp"
-#include "proto/trust/lease.hpp"
-#include "proto/trust/places.hpp"
-#include "proto/trust/site.hpp"
-#include "proto/trust/tally.hpp"
+#include "proto/trust/register/alarms.hpp"
+#include "proto/trust/register/chain.hpp"
+#include "proto/trust/register/held_revocations.hpp"
+#include "proto/trust/register/tally.hpp"
+#include "proto/trust/statements/enrolled.hpp"
+#include "proto/trust/statements/enrolment.hpp"
+#include "proto/trust/statements/fresh.hpp"
+#include "proto/trust/statements/lease.hpp"
+#include "proto/trust/statements/places.hpp"
+#include "proto/trust/statements/site.hpp"
 
 namespace culvert::trust {
 

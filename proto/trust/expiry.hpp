@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "proto/core/time.hpp"
-#include "proto/trust/names.hpp"
+#include "proto/trust/statements/names.hpp"
 
 namespace culvert::trust {
 

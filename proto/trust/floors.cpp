@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "proto/trust/fields.hpp"
+#include "proto/trust/statements/fields.hpp"
 
 namespace culvert::trust {
 namespace {

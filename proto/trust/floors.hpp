@@ -13,11 +13,11 @@
 
 #include "proto/core/result.hpp"
 #include "proto/crypto/public_key.hpp"
-#include "proto/trust/document_mark.hpp"
-#include "proto/trust/floor_entries.hpp"
-#include "proto/trust/names.hpp"
-#include "proto/trust/revocation.hpp"
-#include "proto/trust/store_clock.hpp"
+#include "proto/trust/register/floor_entries.hpp"
+#include "proto/trust/register/store_clock.hpp"
+#include "proto/trust/statements/document_mark.hpp"
+#include "proto/trust/statements/names.hpp"
+#include "proto/trust/statements/revocation.hpp"
 
 namespace culvert::trust {
 

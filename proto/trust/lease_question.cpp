@@ -1,9 +1,9 @@
 #include "proto/trust/lease_question.hpp"
 
 #include "proto/trust/evidence.hpp"
-#include "proto/trust/fields.hpp"
 #include "proto/trust/revocation_log.hpp"
-#include "proto/trust/sign.hpp"
+#include "proto/trust/statements/fields.hpp"
+#include "proto/trust/statements/sign.hpp"
 
 namespace culvert::trust {
 namespace {

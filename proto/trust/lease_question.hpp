@@ -20,7 +20,7 @@
 
 #include "proto/core/result.hpp"
 #include "proto/note/note.hpp"
-#include "proto/trust/lease.hpp"
+#include "proto/trust/statements/lease.hpp"
 
 namespace culvert::trust {
 

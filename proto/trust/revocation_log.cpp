@@ -4,7 +4,7 @@
 #include <array>
 
 #include "proto/crypto/hash.hpp"
-#include "proto/trust/revocation.hpp"
+#include "proto/trust/statements/revocation.hpp"
 
 namespace culvert::trust {
 namespace {

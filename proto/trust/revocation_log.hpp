@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "proto/note/note.hpp"
-#include "proto/trust/document_mark.hpp"
 #include "proto/trust/evidence.hpp"
+#include "proto/trust/statements/document_mark.hpp"
 
 namespace culvert::trust {
 

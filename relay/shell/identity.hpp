@@ -22,7 +22,7 @@ Result<Identity> load_identity(const Settings& settings, Rng& rng, WallTime now)
 
 // The relay's entry in the coordinator's list of relays, as one line of JSON.
 std::string describe(const Settings& settings, const Identity& identity);
-// The `relay:` line of a site's policy (proto/trust/policy.hpp). kInvalid: the relay has no
+// The `relay:` line of a site's policy (proto/trust/statements/policy.hpp). kInvalid: the relay has no
 // certificate (plain HTTP).
 Result<std::string> policy_line(const Settings& settings, const Identity& identity);
 

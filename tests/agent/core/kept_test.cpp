@@ -4,7 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "agent/core/offers.hpp"
-#include "proto/trust/revocation.hpp"
+#include "proto/trust/statements/revocation.hpp"
 #include "tests/agent/core/world_support.hpp"
 
 namespace culvert::agent::test {

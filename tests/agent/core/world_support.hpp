@@ -15,9 +15,9 @@
 #include "proto/trust/evidence.hpp"
 #include "proto/trust/lease_question.hpp"
 #include "proto/trust/revocation_log.hpp"
-#include "proto/trust/sign.hpp"
+#include "proto/trust/statements/sign.hpp"
+#include "proto/trust/statements/token.hpp"
 #include "proto/trust/store.hpp"
-#include "proto/trust/token.hpp"
 #include "relay/core/core.hpp"
 
 namespace culvert::agent::test {

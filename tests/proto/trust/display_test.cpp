@@ -1,13 +1,13 @@
 // What a text of others may hold, and how it stands on a screen: an attacker writes reasons that
 // look like other lines, and every row that a terminal draws is judged.
-#include "proto/trust/display.hpp"
+#include "proto/trust/statements/display.hpp"
 
 #include <catch2/catch.hpp>
 
 #include "proto/core/utf8.hpp"
-#include "proto/trust/fields.hpp"
-#include "proto/trust/unicode.hpp"
-#include "proto/trust/scope.hpp"
+#include "proto/trust/statements/fields.hpp"
+#include "proto/trust/statements/scope.hpp"
+#include "proto/trust/statements/unicode.hpp"
 #include "tests/proto/trust/trust_support.hpp"
 
 using namespace culvert;

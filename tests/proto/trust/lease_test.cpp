@@ -1,4 +1,4 @@
-#include "proto/trust/lease_tracker.hpp"
+#include "proto/trust/grants/lease_tracker.hpp"
 
 #include <algorithm>
 #include <catch2/catch.hpp>

@@ -1,4 +1,4 @@
-#include "proto/trust/names.hpp"
+#include "proto/trust/statements/names.hpp"
 
 #include "proto/core/mesh_prefix.hpp"
 

@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 #include <set>
 
-#include "proto/trust/ticket.hpp"
+#include "proto/trust/statements/ticket.hpp"
 #include "tests/proto/trust/trust_support.hpp"
 
 using namespace culvert;

@@ -1,4 +1,4 @@
-#include "proto/trust/scope.hpp"
+#include "proto/trust/statements/scope.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -6,7 +6,7 @@
 #include <set>
 
 #include "proto/trust/lease_question.hpp"
-#include "proto/trust/token.hpp"
+#include "proto/trust/statements/token.hpp"
 #include "tests/proto/trust/trust_support.hpp"
 
 using namespace culvert;

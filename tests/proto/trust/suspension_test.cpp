@@ -1,8 +1,8 @@
 // Suspended keys, forks, and keys that leave in two epochs.
 #include <catch2/catch.hpp>
 
-#include "proto/trust/chain.hpp"
 #include "proto/trust/freeze.hpp"
+#include "proto/trust/register/chain.hpp"
 #include "tests/proto/trust/trust_support.hpp"
 
 using namespace culvert;
