@@ -11,6 +11,7 @@
 #include "agent/cli/session.hpp"
 #include "proto/runtime/disk/files.hpp"
 #include "proto/runtime/loop/loop.hpp"
+#include "proto/trust/register/limits.hpp"
 #include "proto/trust/statements/sign.hpp"
 #include "proto/trust/statements/token.hpp"
 

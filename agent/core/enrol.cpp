@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "proto/trust/register/limits.hpp"
 #include "proto/trust/statements/sign.hpp"
 
 namespace culvert::agent {

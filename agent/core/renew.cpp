@@ -1,6 +1,7 @@
 // This node's own statement before it ends: an agent signs the next one by itself, a laptop asks
 // for its admission again.
 #include "agent/core/parts.hpp"
+#include "proto/trust/register/limits.hpp"
 #include "proto/trust/statements/sign.hpp"
 
 namespace culvert::agent {

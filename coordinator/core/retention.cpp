@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "proto/trust/register/floor_entries.hpp"
 #include "proto/trust/statements/enrolled.hpp"
 #include "proto/trust/statements/enrolment.hpp"
 #include "proto/trust/statements/fresh.hpp"

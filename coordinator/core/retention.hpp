@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "proto/note/note.hpp"
+#include "proto/trust/grants/limits.hpp"
 #include "proto/trust/register/store_clock.hpp"
 #include "proto/trust/statements/revocation.hpp"
 #include "proto/trust/statements/sign.hpp"

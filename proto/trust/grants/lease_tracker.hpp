@@ -2,8 +2,8 @@
 // valid for an outstanding nonce only, counted from *sending* on the steady clock. Nothing is
 // stored. The lease bounds an absent coordinator: when it lapses, what it covered is cut.
 //
-// A round asks for every grant, in as many questions as that takes; whoever waits longest is in the
-// first one, so that a slow answerer gets to all of them in turn.
+// A round asks for every grant, in as many questions as needed. The grants that have waited longest
+// are in the first question, so that a slow answerer gets to every grant in turn.
 #pragma once
 
 #include <deque>

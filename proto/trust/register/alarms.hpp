@@ -1,7 +1,6 @@
 // What somebody should look at: new nodes of a site, claims and statements that contradict what is
-// known. A
-// list of this party's own, kept in memory. Each site (and, for devices, the vendor) has a share of
-// its own for each kind of alarm; in a full share the oldest alarm makes room.
+// known. The list is this party's and is kept in memory. Each site (and, for devices, the vendor)
+// has one share for each kind of alarm; in a full share the oldest alarm makes room.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// One root's chain, walked epoch by epoch from its pinned first. Holds every note of it: agents
-// that were offline need all of them.
+// The chain of one root, walked epoch by epoch from its pinned first epoch. Holds the note of every
+// epoch: agents that were offline need all epochs.
 #pragma once
 
 #include <deque>
@@ -10,7 +10,7 @@
 
 #include "proto/core/result.hpp"
 #include "proto/note/note.hpp"
-#include "proto/trust/register/floor_entries.hpp"
+#include "proto/trust/register/register_floors.hpp"
 #include "proto/trust/register/root_fork.hpp"
 #include "proto/trust/statements/step.hpp"
 
@@ -54,8 +54,8 @@ class RootChain {
   bool forked() const { return floor_.fork == Fork::kStopped; }
   std::optional<RootFork> fork() const;
   const std::deque<note::Note>& rivals() const { return rivals_; }  // of any epoch: alarm
-  // The operator keeps this text of the newest epoch: the current one or a rival. kNotFound: it is
-  // neither.
+  // The operator keeps this text of the newest epoch: the current text or a rival. kNotFound: no
+  // text of the newest epoch has this hash.
   Status choose(const Hash& hash);
 
  private:

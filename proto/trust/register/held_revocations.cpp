@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "proto/crypto/hash.hpp"
+
 namespace culvert::trust {
 
 const note::Note* HeldRevocations::find(const RevokedId& id) const {
@@ -32,17 +34,19 @@ void HeldRevocations::remove(const RevokedId& id) {
   notes_.erase(found);
 }
 
-std::vector<Hash> HeldRevocations::hashes_of(const SiteId& site) const {
-  std::vector<Hash> out;
+DocumentMark HeldRevocations::mark(const SiteId& site) const {
+  std::vector<Hash> hashes;
   const auto add = [&](const SiteId& of) {
     const auto texts = texts_.find(of);
     if (texts == texts_.end()) return;
-    for (const auto& [hash, id] : texts->second) out.push_back(hash);
+    for (const auto& [hash, id] : texts->second) hashes.push_back(hash);
   };
   add({});
   if (!site.is_zero()) add(site);
-  std::sort(out.begin(), out.end());
-  return out;
+  std::sort(hashes.begin(), hashes.end());
+  Bytes joined;
+  for (const auto& hash : hashes) append(joined, hash.view());
+  return {hashes.size(), crypto::sha256(joined)};
 }
 
 std::vector<note::Note> HeldRevocations::of(const SiteId& site) const {

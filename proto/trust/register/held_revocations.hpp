@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "proto/note/note.hpp"
-#include "proto/trust/register/floor_entries.hpp"
+#include "proto/trust/register/register_floors.hpp"
 
 namespace culvert::trust {
 
@@ -20,8 +20,9 @@ class HeldRevocations {
   void remove(const RevokedId& id);
   // Of this site and of no site, in the order of what they end.
   std::vector<note::Note> of(const SiteId& site) const;
-  // The hashes of the texts of those, sorted.
-  std::vector<Hash> hashes_of(const SiteId& site) const;
+  // How many there are of this site and of no site, and a digest: SHA-256 over the sorted hashes of
+  // their texts.
+  DocumentMark mark(const SiteId& site) const;
   const std::map<RevokedId, note::Note>& all() const { return notes_; }
 
  private:

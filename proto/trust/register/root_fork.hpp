@@ -14,8 +14,8 @@ struct RootFork {
     bool kept = false;  // in force here until somebody chooses
   };
   Root root;  // of the first text
-  std::vector<Text>
-      texts;  // the kept one first; after a restart only those that were offered since
+  // The kept text first; after a restart only the texts that were offered since.
+  std::vector<Text> texts;
 };
 
 }  // namespace culvert::trust

@@ -29,6 +29,8 @@ using BootId = FixedBytes<struct BootIdRole, 16>;
 constexpr std::chrono::seconds kClockStep{5};
 constexpr std::chrono::seconds kAgreement{2};
 constexpr std::chrono::seconds kAgreeFor{600};
+// How often what is over is forgotten, in seconds of the store's age.
+constexpr std::uint64_t kPruneEvery = 60;
 
 // Seconds of age; an own type so that an age and a wall time are never mixed.
 struct StoreAge {

@@ -10,7 +10,7 @@
 //   replaces: ed25519:…              0 or 1, for one node: whose name the new one takes over
 //   tag: <tag>                       1 to 8, sorted
 //   root: sha256:…                   the site root at the time: a verifier must know it (floor)
-//   policy-serial: <n>               likewise: the lowest policy that may be believed
+//   policy-serial: <n>               the lowest policy that may be believed
 //   not-before: <time>
 //   not-after: <time>                at most 24 h later
 //   renew-until: <time>              not before not-after, at most 400 d after not-before

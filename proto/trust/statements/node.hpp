@@ -71,8 +71,8 @@ struct Node {
 // How long a device's statement may live under this vendor root; null: none is known yet.
 std::chrono::seconds device_life(const Root* vendor);
 
-// A node statement that its own identity key signed; whoever admits it has signed or is yet to
-// sign.
+// A node statement that the node's identity key has signed. The key that admits the node may be yet
+// to sign.
 Result<Node> verify_self_signed(const note::Note& note);
 
 }  // namespace culvert::trust

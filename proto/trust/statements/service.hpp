@@ -21,7 +21,7 @@
 namespace culvert::trust {
 
 constexpr std::size_t kMaxIssuerSize = 2048;
-constexpr std::size_t kMaxServices = 120;  // that one agent publishes
+constexpr std::size_t kMaxServices = 120;  // services that one agent publishes
 
 struct Service {
   static constexpr std::string_view kType = "culvert/service/v1";

@@ -13,7 +13,7 @@ namespace culvert::trust {
 // suspended, so that a new agent can walk what was signed before.
 using Suspended = std::map<crypto::PublicKey, std::uint64_t>;
 
-// The first root of a chain: epoch 1, whose own hash is `pin`, signed by its own root threshold.
+// The first root of a chain: epoch 1, with the hash `pin`, signed by the root threshold it states.
 Result<Root> verify_genesis(const note::Note& note, const Hash& pin);
 
 // The step from `current` to `next`: epoch + 1, previous hash, same kind, name and genesis, and the

@@ -20,8 +20,8 @@ bool is_combining(char32_t point);
 
 // The columns that a terminal usually gives a starter or mark: 0, 1 or 2.
 std::size_t columns(char32_t point);
-// The most that any terminal gives it: some draw every character beyond ASCII two columns wide, and
-// combining ones beside the character that they belong to.
+// The most columns that any terminal gives a starter or mark: some terminals draw every character
+// beyond ASCII two columns wide, and combining characters beside the character before them.
 std::size_t most_columns(char32_t point);
 
 }  // namespace culvert::trust::unicode

@@ -3,8 +3,8 @@
 #include <cstdlib>
 
 #include "proto/trust/evidence.hpp"
-#include "proto/trust/lease_question.hpp"
 #include "proto/trust/statements/display.hpp"
+#include "proto/trust/statements/lease_question.hpp"
 #include "proto/trust/statements/sign.hpp"
 
 using namespace culvert;
