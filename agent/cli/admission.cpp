@@ -2,7 +2,8 @@
 
 #include "proto/runtime/disk/files.hpp"
 #include "proto/trust/evidence.hpp"
-#include "proto/trust/fields.hpp"
+#include "proto/trust/register/limits.hpp"
+#include "proto/trust/statements/fields.hpp"
 
 namespace culvert::cli {
 namespace {

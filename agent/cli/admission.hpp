@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "proto/core/result.hpp"
-#include "proto/trust/node.hpp"
+#include "proto/trust/statements/node.hpp"
 
 namespace culvert::cli {
 

@@ -10,8 +10,8 @@
 #include "agent/cli/site_documents.hpp"
 #include "agent/cli/statement.hpp"
 #include "proto/runtime/disk/files.hpp"
-#include "proto/trust/display.hpp"
-#include "proto/trust/sign.hpp"
+#include "proto/trust/statements/display.hpp"
+#include "proto/trust/statements/sign.hpp"
 
 namespace culvert::cli {
 namespace {

@@ -10,7 +10,7 @@
 #include "agent/cli/output.hpp"
 #include "proto/core/time.hpp"
 #include "proto/runtime/loop/loop.hpp"
-#include "proto/trust/fields.hpp"
+#include "proto/trust/statements/fields.hpp"
 
 namespace culvert::cli {
 namespace {

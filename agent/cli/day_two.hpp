@@ -7,7 +7,7 @@
 
 #include "agent/cli/options.hpp"
 #include "proto/core/result.hpp"
-#include "proto/trust/groups.hpp"
+#include "proto/trust/statements/groups.hpp"
 
 namespace culvert::cli {
 

@@ -9,7 +9,7 @@
 #include "agent/cli/output.hpp"
 #include "agent/cli/session.hpp"
 #include "agent/cli/statement.hpp"
-#include "proto/trust/sign.hpp"
+#include "proto/trust/statements/sign.hpp"
 
 namespace culvert::cli {
 namespace {

@@ -10,9 +10,9 @@
 #include "agent/cli/signing.hpp"
 #include "agent/cli/statement.hpp"
 #include "proto/runtime/disk/files.hpp"
-#include "proto/trust/enrolled.hpp"
-#include "proto/trust/sign.hpp"
-#include "proto/trust/token.hpp"
+#include "proto/trust/statements/enrolled.hpp"
+#include "proto/trust/statements/sign.hpp"
+#include "proto/trust/statements/token.hpp"
 
 namespace culvert::cli {
 namespace {

@@ -3,7 +3,7 @@
 #include <array>
 
 #include "proto/runtime/disk/files.hpp"
-#include "proto/trust/sign.hpp"
+#include "proto/trust/statements/sign.hpp"
 
 namespace culvert::cli {
 namespace {

@@ -20,7 +20,7 @@
 #include "proto/core/result.hpp"
 #include "proto/note/note.hpp"
 #include "proto/trust/evidence.hpp"
-#include "proto/trust/root.hpp"
+#include "proto/trust/statements/root.hpp"
 
 namespace culvert::cli {
 

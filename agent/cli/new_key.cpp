@@ -8,7 +8,7 @@
 #include "agent/cli/output.hpp"
 #include "agent/cli/public_line.hpp"
 #include "proto/runtime/disk/files.hpp"
-#include "proto/trust/step.hpp"
+#include "proto/trust/statements/step.hpp"
 
 namespace culvert::cli {
 

@@ -11,8 +11,8 @@
 #include "agent/api/client.hpp"
 #include "agent/cli/format.hpp"
 #include "proto/core/utf8.hpp"
-#include "proto/trust/display.hpp"
-#include "proto/trust/unicode.hpp"
+#include "proto/trust/statements/display.hpp"
+#include "proto/trust/statements/unicode.hpp"
 
 namespace culvert::cli {
 namespace unicode = trust::unicode;

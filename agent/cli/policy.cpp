@@ -11,7 +11,7 @@
 #include "agent/cli/output.hpp"
 #include "agent/cli/signing.hpp"
 #include "proto/runtime/disk/files.hpp"
-#include "proto/trust/sign.hpp"
+#include "proto/trust/statements/sign.hpp"
 
 namespace culvert::cli {
 namespace {

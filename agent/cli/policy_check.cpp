@@ -5,8 +5,8 @@
 #include <map>
 
 #include "proto/note/note.hpp"
-#include "proto/trust/limits.hpp"
-#include "proto/trust/service.hpp"
+#include "proto/trust/register/limits.hpp"
+#include "proto/trust/statements/service.hpp"
 
 namespace culvert::cli {
 namespace {

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "proto/trust/policy.hpp"
-#include "proto/trust/root.hpp"
+#include "proto/trust/statements/policy.hpp"
+#include "proto/trust/statements/root.hpp"
 
 namespace culvert::cli {
 

@@ -9,7 +9,7 @@
 #include "agent/cli/draft.hpp"
 #include "agent/cli/policy_check.hpp"
 #include "proto/core/prefix.hpp"
-#include "proto/trust/fields.hpp"
+#include "proto/trust/statements/fields.hpp"
 
 namespace culvert::cli {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "proto/core/result.hpp"
-#include "proto/trust/groups.hpp"
+#include "proto/trust/statements/groups.hpp"
 
 namespace culvert::cli {
 

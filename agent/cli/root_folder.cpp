@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "proto/trust/sign.hpp"
+#include "proto/trust/statements/sign.hpp"
 
 namespace culvert::cli {
 

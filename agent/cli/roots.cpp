@@ -9,7 +9,7 @@
 #include "agent/cli/session.hpp"
 #include "agent/cli/signing.hpp"
 #include "proto/runtime/loop/loop.hpp"
-#include "proto/trust/sign.hpp"
+#include "proto/trust/statements/sign.hpp"
 
 namespace culvert::cli {
 namespace {

@@ -5,7 +5,6 @@
 #include <set>
 
 #include "proto/crypto/hash.hpp"
-#include "proto/trust/freeze.hpp"
 
 namespace culvert::cli {
 namespace {
@@ -116,7 +115,7 @@ Result<control::Reply> Session::answer_to(Result<control::RequestId> request) {
 
 // What the folder knows of the key already. A suspension itself is still handed in with it.
 Status Session::check_key() const {
-  if (!trust::is_suspended(evidence_.floors(), key_.key.public_key())) return {};
+  if (!evidence_.who().roots().suspended().contains(key_.key.public_key())) return {};
   return fail_with(key_refused({ErrorCode::kDenied, "that key was suspended"}));
 }
 

@@ -7,7 +7,7 @@
 #include "agent/cli/output.hpp"
 #include "agent/cli/session.hpp"
 #include "proto/runtime/loop/loop.hpp"
-#include "proto/trust/sign.hpp"
+#include "proto/trust/statements/sign.hpp"
 
 namespace culvert::cli {
 

@@ -8,7 +8,7 @@
 #include "agent/cli/output.hpp"
 #include "proto/runtime/disk/files.hpp"
 #include "proto/runtime/loop/loop.hpp"
-#include "proto/trust/sign.hpp"
+#include "proto/trust/statements/sign.hpp"
 
 namespace culvert::cli {
 namespace {

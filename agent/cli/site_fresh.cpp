@@ -6,7 +6,8 @@
 #include "agent/cli/site_documents.hpp"
 #include "proto/runtime/disk/files.hpp"
 #include "proto/runtime/disk/notes_folder.hpp"
-#include "proto/trust/sign.hpp"
+#include "proto/trust/register/limits.hpp"
+#include "proto/trust/statements/sign.hpp"
 
 namespace culvert::cli {
 namespace {

@@ -6,7 +6,8 @@
 #include "agent/cli/session.hpp"
 #include "agent/cli/site_documents.hpp"
 #include "agent/cli/statement.hpp"
-#include "proto/trust/site_state.hpp"
+#include "proto/trust/register/limits.hpp"
+#include "proto/trust/statements/site_state.hpp"
 
 namespace culvert::cli {
 namespace {

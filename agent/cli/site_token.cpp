@@ -11,8 +11,9 @@
 #include "agent/cli/session.hpp"
 #include "proto/runtime/disk/files.hpp"
 #include "proto/runtime/loop/loop.hpp"
-#include "proto/trust/sign.hpp"
-#include "proto/trust/token.hpp"
+#include "proto/trust/register/limits.hpp"
+#include "proto/trust/statements/sign.hpp"
+#include "proto/trust/statements/token.hpp"
 
 namespace culvert::cli {
 namespace {

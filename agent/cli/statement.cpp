@@ -4,8 +4,8 @@
 
 #include "agent/cli/format.hpp"
 #include "agent/cli/output.hpp"
-#include "proto/trust/display.hpp"
-#include "proto/trust/sign.hpp"
+#include "proto/trust/statements/display.hpp"
+#include "proto/trust/statements/sign.hpp"
 
 namespace culvert::cli {
 

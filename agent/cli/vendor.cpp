@@ -11,9 +11,9 @@
 #include "proto/control/coordinator_pub.hpp"
 #include "proto/runtime/disk/files.hpp"
 #include "proto/runtime/loop/loop.hpp"
-#include "proto/trust/sign.hpp"
-#include "proto/trust/step.hpp"
-#include "proto/trust/token.hpp"
+#include "proto/trust/statements/sign.hpp"
+#include "proto/trust/statements/step.hpp"
+#include "proto/trust/statements/token.hpp"
 
 namespace culvert::cli {
 namespace {

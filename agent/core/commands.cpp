@@ -1,7 +1,7 @@
 // What people ask for: requests, their end, locks, pings; and the gate before each flow.
 #include "agent/core/parts.hpp"
 #include "proto/ip/packet.hpp"
-#include "proto/trust/sign.hpp"
+#include "proto/trust/statements/sign.hpp"
 
 namespace culvert::agent {
 namespace {

@@ -1,7 +1,7 @@
 // The coordinator: what it says is carried, never believed; what it is told are signed notes.
 #include "agent/core/hello_bundle.hpp"
 #include "agent/core/parts.hpp"
-#include "proto/trust/sign.hpp"
+#include "proto/trust/statements/sign.hpp"
 
 namespace culvert::agent {
 

@@ -104,7 +104,7 @@ void Core::Parts::timeout(Now now) {
   if (due.documents <= now.steady) offer_documents(now);
   if (due.ends <= now.steady) warn_of_ends(now);
   if (due.sweep <= now.steady) {
-    if (offers.kept.forget(evidence.floors().clock.age)) offers.unsaved = true;
+    if (offers.kept.forget(evidence.age())) offers.unsaved = true;
     due.sweep = filter.sweep(now.steady) ? now.steady : now.steady + kSweep;
   }
 }

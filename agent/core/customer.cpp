@@ -4,9 +4,9 @@
 #include <algorithm>
 
 #include "agent/core/parts.hpp"
-#include "proto/trust/lease_question.hpp"
-#include "proto/trust/revocation_log.hpp"
-#include "proto/trust/sign.hpp"
+#include "proto/trust/register/revocation_log.hpp"
+#include "proto/trust/statements/lease_question.hpp"
+#include "proto/trust/statements/sign.hpp"
 
 namespace culvert::agent {
 namespace {

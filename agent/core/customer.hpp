@@ -6,7 +6,7 @@
 #include <deque>
 
 #include "proto/note/note.hpp"
-#include "proto/trust/document_mark.hpp"
+#include "proto/trust/statements/document_mark.hpp"
 
 namespace culvert::agent {
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "agent/core/parts.hpp"
-#include "proto/trust/sign.hpp"
+#include "proto/trust/statements/sign.hpp"
 
 namespace culvert::agent {
 namespace {
@@ -133,7 +133,7 @@ std::vector<trust::Expiry> Core::Parts::endings(Now now) const {
       if (std::find(sites.begin(), sites.end(), site) == sites.end()) sites.push_back(site);
     }
   }
-  auto out = trust::expiries(evidence, sites);
+  auto out = trust::expiries(evidence.who(), sites);
   if (options.role == Role::kSite) {
     const auto rests_on = enrolment ? trust::Enrolment::parse(enrolment->text)
                                     : Result<trust::Enrolment>(fail(ErrorCode::kNotFound, ""));

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "proto/trust/sign.hpp"
+#include "proto/trust/register/limits.hpp"
+#include "proto/trust/statements/sign.hpp"
 
 namespace culvert::agent {
 namespace {

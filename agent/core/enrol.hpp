@@ -12,7 +12,7 @@
 #include "agent/core/identity.hpp"
 #include "agent/core/memory.hpp"
 #include "proto/trust/evidence.hpp"
-#include "proto/trust/token.hpp"
+#include "proto/trust/statements/token.hpp"
 
 namespace culvert::agent {
 

@@ -6,7 +6,7 @@
 #include "proto/core/result.hpp"
 #include "proto/core/rng.hpp"
 #include "proto/crypto/keys.hpp"
-#include "proto/trust/node.hpp"
+#include "proto/trust/statements/node.hpp"
 #include "proto/trust/store.hpp"
 
 namespace culvert::agent {

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "proto/trust/revocation.hpp"
+#include "proto/trust/grants/limits.hpp"
+#include "proto/trust/statements/revocation.hpp"
 
 namespace culvert::agent {
 bool KeptRevocations::add(const note::Note& note, const trust::Evidence& evidence, Now now) {
@@ -13,7 +14,7 @@ bool KeptRevocations::add(const note::Note& note, const trust::Evidence& evidenc
       revocation->what == trust::Revokes::kGrant ? trust::kTombstoneKeep : std::chrono::seconds{0};
   const auto over = evidence.forget_at(trust::matters_until(*revocation) + margin, now);
   const auto id = note::hash(note);
-  if (over <= evidence.floors().clock.age || kept_.contains(id)) return false;
+  if (over <= evidence.age() || kept_.contains(id)) return false;
   Kept kept{{}, note::render(note), over};
   if (revocation->site) kept.site = trust::to_hash(revocation->site->id);
   bytes_ += kept.note.size();

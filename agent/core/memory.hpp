@@ -16,7 +16,9 @@
 #include <vector>
 
 #include "proto/note/note.hpp"
-#include "proto/trust/access.hpp"
+#include "proto/trust/floors.hpp"
+#include "proto/trust/register/pins.hpp"
+#include "proto/trust/statements/node.hpp"
 #include "proto/trust/store.hpp"
 
 namespace culvert::agent {

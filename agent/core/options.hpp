@@ -8,7 +8,7 @@
 
 #include "proto/core/rng.hpp"
 #include "proto/crypto/keys.hpp"
-#include "proto/trust/store_clock.hpp"
+#include "proto/trust/register/store_clock.hpp"
 
 namespace culvert::trust {
 class StateStore;

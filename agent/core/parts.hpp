@@ -18,8 +18,8 @@
 #include "agent/core/rights.hpp"
 #include "proto/control/client.hpp"
 #include "proto/path/prober.hpp"
-#include "proto/trust/expiry.hpp"
-#include "proto/trust/site_state.hpp"
+#include "proto/trust/register/expiry.hpp"
+#include "proto/trust/statements/site_state.hpp"
 #include "proto/wireguard/device.hpp"
 
 namespace culvert::agent {

@@ -14,7 +14,7 @@
 
 #include "proto/control/answers.hpp"
 #include "proto/core/prefix.hpp"
-#include "proto/trust/policy.hpp"
+#include "proto/trust/statements/policy.hpp"
 
 namespace culvert::agent {
 

@@ -1,7 +1,8 @@
 // This node's own statement before it ends: an agent signs the next one by itself, a laptop asks
 // for its admission again.
 #include "agent/core/parts.hpp"
-#include "proto/trust/sign.hpp"
+#include "proto/trust/register/limits.hpp"
+#include "proto/trust/statements/sign.hpp"
 
 namespace culvert::agent {
 namespace {

@@ -12,7 +12,7 @@
 #include "proto/core/prefix.hpp"
 #include "proto/core/rate_limit.hpp"
 #include "proto/trust/evidence.hpp"
-#include "proto/trust/lease_tracker.hpp"
+#include "proto/trust/grants/lease_tracker.hpp"
 
 namespace culvert::agent {
 

@@ -6,7 +6,7 @@
 #include "proto/core/mesh_prefix.hpp"
 #include "proto/runtime/loop/log.hpp"
 #include "proto/runtime/packet/interface.hpp"
-#include "proto/trust/names.hpp"
+#include "proto/trust/statements/names.hpp"
 
 namespace culvert::agent {
 namespace {

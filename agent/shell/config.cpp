@@ -6,7 +6,7 @@
 #include "proto/runtime/disk/config.hpp"
 #include "proto/runtime/loop/log.hpp"
 #include "proto/runtime/stream/resolve.hpp"
-#include "proto/trust/service.hpp"
+#include "proto/trust/statements/service.hpp"
 
 namespace culvert::agent {
 namespace {

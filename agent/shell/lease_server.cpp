@@ -5,7 +5,7 @@
 
 #include "proto/runtime/disk/files.hpp"
 #include "proto/runtime/loop/log.hpp"
-#include "proto/trust/sign.hpp"
+#include "proto/trust/statements/sign.hpp"
 
 namespace culvert::agent {
 namespace {
@@ -118,7 +118,7 @@ void LeaseServer::learn(const std::vector<runtime::NotesFile>& files) {
     }
   }
   const auto results = evidence_.offer_all(notes, options_.clock());
-  log_.update(evidence_, options_.site);
+  log_.update(evidence_.who(), options_.site);
   for (std::size_t i = 0; i < results.size(); ++i) {
     if (!results[i] && results[i].error().code != ErrorCode::kStale) {
       bad[from[i]] = results[i].error().message;
@@ -188,7 +188,7 @@ Status LeaseServer::put(std::string_view text) {
   const auto taken = evidence_.offer(*note, options_.clock());
   if (!taken) return fail_with(taken.error());
   const bool known = taken->kind == trust::ChangeKind::kNone;
-  if (!known) log_.update(evidence_, options_.site);
+  if (!known) log_.update(evidence_.who(), options_.site);
   if (known && !puts_.unsaved()) return {};
   if (!known) {
     log::info("a revocation was put", {{"text", trust::format_hash(note::hash(*note).view())}});

@@ -2,7 +2,7 @@
 // without the vendor, from its own documents and from revocations that were posted to it. HTTP/1.1,
 // one request a connection; every answer that agents rely on is a signed note.
 //
-//   POST /lease/v1        a lease question (proto/trust/lease_question.hpp) → the bundle
+//   POST /lease/v1        a lease question (proto/trust/statements/lease_question.hpp) → the bundle
 //   POST /revocation/v1   one signed revocation → 204, once durable in the folder of documents
 //   GET  /healthz         ok
 #pragma once
@@ -20,8 +20,8 @@
 #include "proto/runtime/stream/http_call.hpp"
 #include "proto/runtime/stream/tcp.hpp"
 #include "proto/trust/evidence.hpp"
-#include "proto/trust/lease_question.hpp"
-#include "proto/trust/revocation_log.hpp"
+#include "proto/trust/lease_answer.hpp"
+#include "proto/trust/register/revocation_log.hpp"
 
 namespace culvert::agent {
 

@@ -9,7 +9,7 @@
 
 #include "proto/control/channel.hpp"
 #include "proto/core/time.hpp"
-#include "proto/trust/node.hpp"
+#include "proto/trust/statements/node.hpp"
 
 namespace culvert::coordinator {
 

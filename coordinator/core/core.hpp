@@ -29,8 +29,8 @@
 #include "proto/core/rng.hpp"
 #include "proto/core/strong.hpp"
 #include "proto/core/time.hpp"
-#include "proto/trust/expiry.hpp"
-#include "proto/trust/store_clock.hpp"
+#include "proto/trust/register/expiry.hpp"
+#include "proto/trust/register/store_clock.hpp"
 
 namespace culvert::coordinator {
 

@@ -3,7 +3,8 @@
 #include <algorithm>
 
 #include "coordinator/core/impl.hpp"
-#include "proto/trust/freeze.hpp"
+
+#include "proto/trust/register/limits.hpp"
 
 namespace culvert::coordinator {
 namespace {
@@ -280,7 +281,7 @@ Result<control::Message> Core::Impl::prove(ConnectionId id, const control::Prove
   if (!crypto::verify(prove.key, signed_text, prove.signature)) {
     return fail(ErrorCode::kUnverified, "the signature is not this key's for this connection");
   }
-  if (trust::is_suspended(ledger_.evidence().floors(), prove.key)) {
+  if (ledger_.evidence().who().roots().suspended().contains(prove.key)) {
     return fail(ErrorCode::kDenied, "that key was suspended and never counts again");
   }
   connection.proven.push_back(prove.key);

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "proto/crypto/hash.hpp"
-#include "proto/trust/enrolment.hpp"
-#include "proto/trust/revocation.hpp"
+#include "proto/trust/statements/enrolment.hpp"
+#include "proto/trust/statements/revocation.hpp"
 
 namespace culvert::coordinator {
 namespace {

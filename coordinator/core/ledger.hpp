@@ -16,7 +16,7 @@
 #include "proto/audit/entry.hpp"
 #include "proto/note/note.hpp"
 #include "proto/trust/evidence.hpp"
-#include "proto/trust/sign.hpp"
+#include "proto/trust/statements/sign.hpp"
 
 namespace culvert::coordinator {
 

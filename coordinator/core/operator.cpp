@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "coordinator/core/ledger.hpp"
-#include "proto/trust/chain.hpp"
-#include "proto/trust/expiry.hpp"
+#include "proto/trust/register/chain.hpp"
+#include "proto/trust/register/expiry.hpp"
 
 namespace culvert::coordinator {
 namespace {
@@ -194,7 +194,7 @@ Result<Summary> summarize(Store& store, const OwnKeys& keys, Now now) {
   }
   std::vector<trust::SiteId> sites;
   for (const auto& site : out.sites) sites.push_back(site.site.id);
-  for (const auto& end : trust::expiries(evidence, sites)) {
+  for (const auto& end : trust::expiries(evidence.who(), sites)) {
     if (trust::due_warning(end, now.wall)) out.warnings.push_back(trust::describe(end, now.wall));
   }
   if (out.sites.empty()) out.warnings.emplace_back("no site: culvert-coordinator site add BUNDLE");

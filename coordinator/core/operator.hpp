@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "coordinator/store/store.hpp"
-#include "proto/trust/names.hpp"
+#include "proto/trust/statements/names.hpp"
 
 namespace culvert::coordinator {
 

@@ -5,6 +5,7 @@
 
 #include "coordinator/core/impl.hpp"
 #include "coordinator/core/reporters.hpp"
+#include "proto/trust/grants/limits.hpp"
 
 namespace culvert::coordinator {
 namespace {

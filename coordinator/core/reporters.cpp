@@ -1,7 +1,7 @@
 #include "coordinator/core/reporters.hpp"
 
 #include "proto/note/note.hpp"
-#include "proto/trust/node.hpp"
+#include "proto/trust/statements/node.hpp"
 
 namespace culvert::coordinator {
 

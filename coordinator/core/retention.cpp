@@ -2,13 +2,12 @@
 
 #include <algorithm>
 
-#include "proto/trust/enrolled.hpp"
-#include "proto/trust/enrolment.hpp"
-#include "proto/trust/floor_entries.hpp"
-#include "proto/trust/fresh.hpp"
-#include "proto/trust/grant.hpp"
-#include "proto/trust/node.hpp"
-#include "proto/trust/service.hpp"
+#include "proto/trust/statements/enrolled.hpp"
+#include "proto/trust/statements/enrolment.hpp"
+#include "proto/trust/statements/fresh.hpp"
+#include "proto/trust/statements/grant.hpp"
+#include "proto/trust/statements/node.hpp"
+#include "proto/trust/statements/service.hpp"
 
 namespace culvert::coordinator {
 namespace {

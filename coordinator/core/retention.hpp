@@ -11,9 +11,10 @@
 #include <vector>
 
 #include "proto/note/note.hpp"
-#include "proto/trust/revocation.hpp"
-#include "proto/trust/sign.hpp"
-#include "proto/trust/store_clock.hpp"
+#include "proto/trust/grants/limits.hpp"
+#include "proto/trust/register/store_clock.hpp"
+#include "proto/trust/statements/revocation.hpp"
+#include "proto/trust/statements/sign.hpp"
 
 namespace culvert::coordinator {
 

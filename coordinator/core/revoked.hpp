@@ -5,7 +5,7 @@
 #include <set>
 #include <vector>
 
-#include "proto/trust/floor_entries.hpp"
+#include "proto/trust/register/register_floors.hpp"
 
 namespace culvert::coordinator {
 

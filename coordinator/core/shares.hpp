@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "proto/note/note.hpp"
-#include "proto/trust/sign.hpp"
+#include "proto/trust/statements/sign.hpp"
 
 namespace culvert::coordinator {
 

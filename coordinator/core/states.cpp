@@ -46,7 +46,7 @@ std::vector<trust::Expiry> Core::endings() const {
   const auto& evidence = impl_->ledger_.evidence();
   std::vector<trust::SiteId> sites;
   for (const auto& site : evidence.sites()) sites.push_back(site.id);
-  return trust::expiries(evidence, sites);
+  return trust::expiries(evidence.who(), sites);
 }
 
 // The revocations of the sites that the proven keys see, then their agents: each with what it has

@@ -8,8 +8,8 @@
 #include "coordinator/core/pool.hpp"
 #include "proto/core/result.hpp"
 #include "proto/note/note.hpp"
-#include "proto/trust/node.hpp"
-#include "proto/trust/site_state.hpp"
+#include "proto/trust/statements/node.hpp"
+#include "proto/trust/statements/site_state.hpp"
 
 namespace culvert::coordinator {
 

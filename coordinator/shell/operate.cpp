@@ -10,7 +10,7 @@
 #include "coordinator/shell/tools.hpp"
 #include "proto/runtime/disk/files.hpp"
 #include "proto/runtime/loop/loop.hpp"
-#include "proto/trust/names.hpp"
+#include "proto/trust/statements/names.hpp"
 
 namespace culvert::coordinator {
 namespace {

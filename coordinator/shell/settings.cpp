@@ -5,7 +5,7 @@
 #include <set>
 
 #include "proto/runtime/disk/config.hpp"
-#include "proto/trust/names.hpp"
+#include "proto/trust/statements/names.hpp"
 
 namespace culvert::coordinator {
 namespace {

@@ -1,5 +1,5 @@
 // The addresses of the mesh: one /48 of unique local addresses (RFC 4193) for all meshes. Which
-// address belongs to which node or service: proto/trust/names.hpp.
+// address belongs to which node or service: proto/trust/statements/names.hpp.
 #pragma once
 
 #include "proto/core/prefix.hpp"

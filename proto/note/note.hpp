@@ -26,7 +26,8 @@
 
 namespace culvert::note {
 
-constexpr std::size_t kMaxTextSize = 256 * 1024;  // most types allow less: proto/trust/fields.hpp
+constexpr std::size_t kMaxTextSize =
+    256 * 1024;  // most types allow less: proto/trust/statements/fields.hpp
 constexpr std::size_t kMaxSignatures = 32;
 constexpr std::size_t kMaxNameSize = 255;
 constexpr std::size_t kMaxLineSize = 8 * 1024;  // a signature line of any type, without its LF

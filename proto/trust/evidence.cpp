@@ -1,10 +1,8 @@
 #include "proto/trust/evidence.hpp"
 
 #include <algorithm>
-#include <array>
-#include <numeric>
 
-#include "proto/trust/evidence_state.hpp"
+#include "proto/trust/grants/leased_documents.hpp"
 
 namespace culvert::trust {
 namespace {
@@ -15,30 +13,94 @@ void add(std::vector<note::Note>& out, std::span<const note::Note> more) {
 
 }  // namespace
 
-std::string_view phase_name(RequestPhase phase) {
-  constexpr std::array<std::string_view, 9> kNames = {"PENDING",   "APPROVED",  "ACTIVE",
-                                                      "COMPLETED", "EXPIRED",   "REVOKED",
-                                                      "DENIED",    "WITHDRAWN", "INVALID"};
-  return kNames[static_cast<std::size_t>(phase)];
+struct Evidence::State {
+  State(const Pins& pins, Floors floors, BootId boot)
+      : who(pins, std::move(static_cast<RegisterFloors&>(floors)), boot),
+        grants(who, std::move(static_cast<GrantFloors&>(floors)), pins.observer) {}
+
+  Result<Change> take(Now now, const note::Note& note, Kind kind, Origin origin);
+  Result<Change> offer(Now now, const note::Note& note, Origin origin);
+  std::vector<Result<Change>> offer_all(Now now, std::span<const note::Note> notes, Origin origin);
+  void advance(Now now);
+
+  Register who;
+  Grants grants;
+};
+
+Result<Change> Evidence::State::take(Now now, const note::Note& note, Kind kind, Origin origin) {
+  if (kind == Kind::kGrant) return grants.offer(now, note, origin);
+  if (kind == Kind::kRevocation) {
+    const auto revocation = Revocation::parse(note.text);
+    if (!revocation) return fail_with(revocation.error());
+    if (revocation->what == Revokes::kGrant) return grants.revoke(now, note, origin);
+  }
+  return who.offer(now, kind, note, origin);
 }
 
-Evidence::Evidence(Pins pins, Floors floors, BootId boot)
-    : state_(std::make_unique<State>(pins, std::move(floors), boot)) {
-  state_->index_floors();
-  if (pins.site_root) state_->site_record(to_site_id(*pins.site_root));
-  state_->adopt_vendor();
+Result<Change> Evidence::State::offer(Now now, const note::Note& note, Origin origin) {
+  const auto kind = kind_of(note.text);
+  if (!kind) return fail(ErrorCode::kInvalid, "note: unknown type or version");
+  auto change = take(now, note, *kind, origin);
+  if (!change && change.error().code == ErrorCode::kConflict) {
+    who.report_conflict(now, *kind, note, change.error().message);
+  }
+  grants.reassess(who.take_touched());
+  return change;
 }
+
+std::vector<Result<Change>> Evidence::State::offer_all(Now now, std::span<const note::Note> notes,
+                                                       Origin origin) {
+  std::vector<std::optional<Result<Change>>> answers(notes.size());
+  std::vector<std::size_t> enrolled;
+  std::vector<std::size_t> others;
+  for (std::size_t i = 0; i < notes.size(); ++i) {
+    (kind_of(notes[i].text) == Kind::kEnrolled ? enrolled : others).push_back(i);
+  }
+  // Roots go first, so that a step is taken as a whole.
+  std::stable_partition(others.begin(), others.end(),
+                        [&](std::size_t i) { return notes[i].text.starts_with(Root::kType); });
+  const auto settled = [&](std::size_t i) {
+    return answers[i] && (*answers[i] || answers[i]->error().code != ErrorCode::kUnverified);
+  };
+  // Each pass accepts at least one more, or is the last.
+  const auto settle = [&](const std::vector<std::size_t>& which) {
+    for (bool moved = true; moved;) {
+      moved = false;
+      for (const auto i : which) {
+        if (settled(i)) continue;
+        answers[i] = offer(now, notes[i], origin);
+        moved = moved || answers[i]->has_value();
+      }
+    }
+  };
+  settle(others);
+  who.sort_by_enrolment(notes, enrolled);  // of two with one name, the earlier enrolment's
+  settle(enrolled);
+  if (!enrolled.empty()) settle(others);
+  advance(now);
+  std::vector<Result<Change>> out;
+  for (auto& answer : answers) out.push_back(std::move(*answer));
+  return out;
+}
+
+void Evidence::State::advance(Now now) {
+  who.advance(now);
+  grants.advance(now);
+}
+
+Evidence::Evidence(const Pins& pins, Floors floors, BootId boot)
+    : state_(std::make_unique<State>(pins, std::move(floors), boot)) {}
 Evidence::~Evidence() = default;
 Evidence::Evidence(Evidence&&) noexcept = default;
 Evidence& Evidence::operator=(Evidence&&) noexcept = default;
 
 void Evidence::pin_site(const SiteId& id) {
-  state_->site_record(id).pinned = true;
-  state_->revouch(id);
+  state_->who.pin_site(id);
+  state_->grants.reassess(state_->who.take_touched());
 }
 
 Result<Change> Evidence::offer(const note::Note& note, Now now) {
-  auto change = state_->offer(note, now);
+  auto change = state_->offer(now, note, Origin::kCarrier);
   if (change) state_->advance(now);
   return change;
 }
@@ -49,67 +111,91 @@ Result<Change> Evidence::offer(std::string_view note, Now now) {
   return offer(*parsed, now);
 }
 
+std::vector<Result<Change>> Evidence::offer_all(std::span<const note::Note> notes, Now now) {
+  return state_->offer_all(now, notes, Origin::kCarrier);
+}
+
+std::vector<Result<Change>> Evidence::recall(std::span<const note::Note> notes, Now now) {
+  return state_->offer_all(now, notes, Origin::kStore);
+}
+
 void Evidence::advance(Now now) { state_->advance(now); }
 
-const Root* Evidence::vendor_root() const { return state_->vendor_root(); }
-VendorId Evidence::vendor_id() const { return state_->vendor_id(); }
-
-const Root* Evidence::site_root(const SiteId& id) const {
-  const auto* site = state_->usable(id);
-  return site == nullptr ? nullptr : site->chain.current();
+Instant Evidence::next_change(Now now) const {
+  return std::min(state_->who.next_change(now), state_->grants.next_change(now));
 }
 
-const Policy* Evidence::policy(const SiteId& id) const {
-  const auto* site = state_->usable(id);
-  return site == nullptr ? nullptr : state_->policy(*site);
+Status Evidence::choose_fork(const Hash& text) {
+  auto chosen = state_->who.choose_fork(text);
+  state_->grants.reassess(state_->who.take_touched());
+  return chosen;
 }
+
+std::vector<std::string> Evidence::what_ends(const Root& next) const {
+  const auto after = state_->who.under(next);
+  if (!after) return {};
+  auto out = state_->who.lost_in(*after);
+  for (const auto& id : state_->grants.lost_under(*after)) out.push_back("the grant " + id.str());
+  return out;
+}
+
+std::vector<note::Note> Evidence::supporting_notes(const GrantId& id) const {
+  const auto* grant = state_->grants.grant(id);
+  if (grant == nullptr) return {};
+  auto out = state_->who.supporting_notes(grant->site.id, grant->device, grant->service);
+  out.push_back(*state_->grants.note(id));
+  return out;
+}
+
+std::vector<note::Note> Evidence::notes() const {
+  auto out = state_->who.notes();
+  add(out, state_->grants.notes());
+  for (const auto& [id, note] : state_->who.revocations().notes().all()) out.push_back(note);
+  return out;
+}
+
+const note::Note* Evidence::held(const Change& change) const {
+  if (change.kind != ChangeKind::kGrant) return state_->who.held(change);
+  const auto* out = change.grant ? state_->grants.note(*change.grant) : nullptr;
+  return out != nullptr && note::hash(*out) == change.statement ? out : nullptr;
+}
+
+note::Note Evidence::known_lines(const note::Note& note) const {
+  const auto revocation = Revocation::parse(note.text);
+  if (!revocation) return note;
+  if (revocation->what == Revokes::kGrant) return state_->grants.known_lines(*revocation, note);
+  return state_->who.known_lines(*revocation, note);
+}
+
+// --- who is who ---
+const Register& Evidence::who() const { return state_->who; }
+const Root* Evidence::vendor_root() const { return who().roots().vendor(); }
+VendorId Evidence::vendor_id() const { return who().roots().vendor_id(); }
+const Root* Evidence::site_root(const SiteId& id) const { return who().site_root(id); }
+const Places* Evidence::places() const { return who().places(); }
+const Policy* Evidence::policy(const SiteId& id) const { return who().policy(id); }
 
 std::optional<Hash> Evidence::policy_hash(const SiteId& id) const {
   if (policy(id) == nullptr) return std::nullopt;
-  return state_->floors.sites.at(id).policy;
+  return who().documents(id).policy.hash;
 }
 
-std::vector<SiteRef> Evidence::sites() const {
-  std::vector<SiteRef> out;
-  for (const auto& [id, site] : state_->sites) {
-    if (const auto* root = site_root(id)) out.push_back({root->name, id});
-  }
-  return out;
-}
-
-std::optional<SiteRef> Evidence::site(const Fqdn& name) const {
-  const auto all = sites();
-  const auto found =
-      std::find_if(all.begin(), all.end(), [&](const SiteRef& ref) { return ref.name == name; });
-  if (found == all.end()) return std::nullopt;
-  return *found;
-}
+std::optional<SiteRef> Evidence::site(const Fqdn& name) const { return who().site(name); }
+std::vector<SiteRef> Evidence::sites() const { return who().sites(); }
 
 const Node* Evidence::node(const IdentityKey& identity, Now now) const {
-  return state_->node(identity, state_->clock(now));
+  return who().node(now, identity);
 }
 
 const Node* Evidence::node_by_wireguard(const crypto::WireGuardKey& key, Now now) const {
-  const auto found = state_->keys.find(key.bytes);
-  const auto* known = found == state_->keys.end() ? nullptr : node(found->second, now);
-  return known != nullptr && known->wireguard == key ? known : nullptr;
+  return who().node_by_wireguard(now, key);
 }
 
 const Node* Evidence::node_by_name(const Label& name, Now now) const {
-  for (const auto& [identity, held] : state_->nodes) {
-    if (held.statement.name != name) continue;
-    if (const auto* found = node(identity, now)) return found;
-  }
-  return nullptr;
+  return who().node_by_name(now, name);
 }
 
-std::vector<Node> Evidence::nodes(Now now) const {
-  std::vector<Node> out;
-  for (const auto& [identity, held] : state_->nodes) {
-    if (const auto* found = node(identity, now)) out.push_back(*found);
-  }
-  return out;
-}
+std::vector<Node> Evidence::nodes(Now now) const { return who().nodes(now); }
 
 std::vector<Publisher> Evidence::publishers(const Fqdn& service, Now now) const {
   const auto name = service.site();
@@ -117,97 +203,134 @@ std::vector<Publisher> Evidence::publishers(const Fqdn& service, Now now) const 
   const auto* rules = ref ? policy(ref->id) : nullptr;
   const auto* listed = rules == nullptr ? nullptr : rules->service(service);
   if (listed == nullptr) return {};
-  return state_->publishers(*listed, state_->sites.at(ref->id), state_->clock(now));
+  return who().publishers(now, ref->id, *listed);
 }
 
-const Grant* Evidence::grant(const GrantId& id) const {
-  const auto found = state_->grants.find(id);
-  return found == state_->grants.end() ? nullptr : &found->second.grant;
+std::optional<IdentityKey> Evidence::holder(const SiteId& site, const Label& name) const {
+  return who().holder(site, name);
 }
 
-std::vector<GrantId> Evidence::grants() const {
-  std::vector<GrantId> out;
-  for (const auto& [id, record] : state_->grants) out.push_back(id);
-  return out;
+bool Evidence::device_ended(const IdentityKey& device, const SiteId& site) const {
+  return who().device_ended(device, site);
 }
 
-const note::Note* Evidence::grant_note(const GrantId& id) const {
-  const auto found = state_->grants.find(id);
-  return found == state_->grants.end() ? nullptr : &found->second.note;
+bool Evidence::node_ended(const IdentityKey& node, const SiteId& site) const {
+  return who().node_ended(node, site);
 }
 
-const note::Note* Evidence::node_note(const IdentityKey& identity) const {
-  const auto found = state_->nodes.find(identity);
-  return found == state_->nodes.end() ? nullptr : &found->second.note;
-}
+KnownDocuments Evidence::documents(const SiteId& id) const { return who().documents(id); }
 
-std::vector<note::Note> Evidence::chain_notes() const {
-  std::vector<note::Note> out;
-  if (state_->vendor) add(out, state_->vendor->notes());
-  if (state_->places) out.push_back(state_->places->note);
-  return out;
+Status Evidence::check_enrolment_open(const note::Note& enrolled, Now now) const {
+  return who().check_enrolment_open(now, enrolled);
 }
-
-const Places* Evidence::places() const {
-  const auto& held = state_->places;
-  return held && held->vouched ? &held->statement : nullptr;
-}
-
-std::vector<note::Note> Evidence::chain_notes(const SiteId& id) const {
-  std::vector<note::Note> out;
-  const auto found = state_->sites.find(id);
-  if (found == state_->sites.end()) return out;
-  if (found->second.entry) out.push_back(found->second.entry->note);
-  add(out, found->second.chain.notes());
-  if (found->second.policy) out.push_back(found->second.policy->note);
-  if (found->second.fresh) out.push_back(found->second.fresh->note);
-  return out;
-}
-
-std::vector<note::Note> Evidence::supporting_notes(const GrantId& id) const {
-  std::vector<note::Note> out;
-  const auto found = state_->grants.find(id);
-  if (found == state_->grants.end()) return out;
-  const auto& grant = found->second.grant;
-  out = chain_notes();
-  add(out, chain_notes(grant.site.id));
-  if (const auto* device = node_note(grant.device)) out.push_back(*device);
-  const auto* site = state_->usable(grant.site.id);
-  const auto* rules = policy(grant.site.id);
-  const auto* listed = rules == nullptr ? nullptr : rules->service(grant.service);
-  for (const auto& [identity, held] : state_->services) {
-    if (listed == nullptr || !state_->entitled(held, *listed, *site)) continue;
-    add(out, agent_notes(identity));
-    out.push_back(held.note);
-  }
-  out.push_back(found->second.note);
-  return out;
-}
-
-std::vector<note::Note> Evidence::notes() const {
-  auto out = chain_notes();
-  for (const auto& [id, site] : state_->sites) {
-    add(out, chain_notes(id));
-    add(out, enrolled_notes(id));
-  }
-  for (const auto& [identity, held] : state_->nodes) out.push_back(held.note);
-  for (const auto& [identity, held] : state_->services) out.push_back(held.note);
-  for (const auto& [id, record] : state_->grants) {
-    if (state_->floors.tombstones.count(id) == 0) out.push_back(record.note);
-  }
-  for (const auto& [id, note] : state_->revocations.all()) out.push_back(note);
-  return out;
-}
-
-bool Evidence::locked() const { return state_->floors.locked; }
-bool Evidence::clock_went_back(Now now) const { return state_->clock_went_back(now); }
-const Floors& Evidence::floors() const { return state_->floors; }
-std::uint64_t Evidence::floors_revision() const { return state_->revision; }
 
 bool Evidence::forked() const {
-  return (state_->vendor && state_->vendor->forked()) ||
-         std::any_of(state_->sites.begin(), state_->sites.end(),
-                     [](const auto& entry) { return entry.second.chain.forked(); });
+  bool out = false;
+  who().roots().each([&](const RootChain& chain) { out = out || chain.forked(); });
+  return out;
+}
+
+std::vector<RootFork> Evidence::forks() const {
+  std::vector<RootFork> out;
+  who().roots().each([&](const RootChain& chain) {
+    if (auto fork = chain.fork()) out.push_back(std::move(*fork));
+  });
+  return out;
+}
+
+std::vector<note::Note> Evidence::rivals() const {
+  std::vector<note::Note> out;
+  who().roots().each([&](const RootChain& chain) {
+    out.insert(out.end(), chain.rivals().begin(), chain.rivals().end());
+  });
+  return out;
+}
+
+std::vector<Alarm> Evidence::alarms() const { return who().alarms().all(); }
+std::uint64_t Evidence::alarms_raised() const { return who().alarms().raised(); }
+
+// --- notes ---
+const note::Note* Evidence::grant_note(const GrantId& id) const { return state_->grants.note(id); }
+
+const note::Note* Evidence::node_note(const IdentityKey& identity) const {
+  return who().node_note(identity);
+}
+
+std::vector<note::Note> Evidence::agent_notes(const IdentityKey& identity) const {
+  return who().agent_notes(identity);
+}
+
+std::vector<note::Note> Evidence::enrolled_notes(const SiteId& id) const {
+  return who().enrolled_notes(id);
+}
+
+std::vector<note::Note> Evidence::chain_notes() const { return who().chain_notes(); }
+
+std::vector<note::Note> Evidence::chain_notes(const SiteId& id) const {
+  return who().chain_notes(id);
+}
+
+const note::Note* Evidence::revocation_of(const GrantId& id, const SiteId& site) const {
+  return who().revocations().notes().find(revoked_grant(id, site));
+}
+
+std::optional<crypto::PublicKey> Evidence::charged_to(const note::Note& note) const {
+  const auto revocation = Revocation::parse(note.text);
+  if (!revocation) return std::nullopt;
+  if (revocation->what == Revokes::kKey) return revocation->key;
+  const auto* entry = who().revocations().find(revoked_id(*revocation));
+  return entry == nullptr ? std::nullopt : std::optional(entry->signer);
+}
+
+std::vector<note::Note> Evidence::revocation_notes(const SiteId& id) const {
+  return who().revocations().notes().of(id);
+}
+
+DocumentMark Evidence::revocations(const SiteId& id) const {
+  return who().revocations().notes().mark(id);
+}
+
+// --- access and local decisions ---
+const Grant* Evidence::grant(const GrantId& id) const { return state_->grants.grant(id); }
+std::vector<GrantId> Evidence::grants() const { return state_->grants.ids(); }
+
+RequestState Evidence::state(const GrantId& id, Now now) const {
+  return state_->grants.state(now, id);
+}
+
+bool Evidence::ended(const GrantId& id) const { return state_->grants.ended(id); }
+std::vector<LiveGrant> Evidence::live(Now now) const { return state_->grants.live(now); }
+
+Status Evidence::check_request(const note::Note& note, Now now) const {
+  return state_->grants.check_request(now, note);
+}
+
+Result<VerifiedLease> Evidence::verify_lease(const note::Note& note) const {
+  return trust::verify_lease(who(), note);
+}
+
+void Evidence::heed(const Lease& verified, RootKind by) { state_->grants.heed(verified, by); }
+void Evidence::claim(const GrantId& id, Now now) { state_->grants.claim(now, id); }
+void Evidence::deny(const GrantId& id, Now now) { state_->grants.deny(now, id); }
+void Evidence::set_lock(bool locked) { state_->grants.set_lock(locked); }
+bool Evidence::locked() const { return state_->grants.locked(); }
+bool Evidence::clock_went_back(Now now) const { return who().clock().went_back(now); }
+
+void Evidence::reset_clock(Now now) {
+  state_->grants.end_all(now);
+  state_->who.reset_clock(now);
+}
+
+Floors Evidence::floors() const { return {who().floors(), state_->grants.floors()}; }
+
+std::uint64_t Evidence::floors_revision() const {
+  return who().revision() + state_->grants.revision();
+}
+
+StoreAge Evidence::age() const { return who().clock().stored().age; }
+
+StoreAge Evidence::forget_at(WallTime end, Now now) const {
+  return who().clock().forget_at(end, now, {});
 }
 
 }  // namespace culvert::trust

@@ -1,9 +1,11 @@
-// What one party has verified. Pure: notes come in any order from an untrusted carrier; nothing is
-// believed without a chain to the pins, and what is valid is never displaced by what is not.
-// One owner, one thread. Pointers returned live until the next call that is not const.
+// What one party has verified: who is who (Register) and what is granted (Grants), as one object.
+// Pure: notes come in any order from an untrusted carrier; nothing is believed without a chain to
+// the pins, and what is valid is never displaced by what is not. One owner, one thread. Pointers
+// returned live until the next call that is not const.
 //
 // Use: offer notes; after every change and at next_change() call advance(now), then read live(now);
-// store floors() when floors_revision() has changed; call claim() at the first use of a grant.
+// store floors() when floors_revision() has changed; call claim() at the first use of a grant. A
+// function without a comment does what the function of that name does in Register or Grants.
 #pragma once
 
 #include <memory>
@@ -11,32 +13,23 @@
 #include <string_view>
 #include <vector>
 
-#include "proto/core/result.hpp"
-#include "proto/note/note.hpp"
-#include "proto/trust/access.hpp"
-#include "proto/trust/alarms.hpp"
-#include "proto/trust/lease.hpp"
-#include "proto/trust/limits.hpp"
-#include "proto/trust/places.hpp"
-#include "proto/trust/root.hpp"
-#include "proto/trust/root_fork.hpp"
+#include "proto/trust/floors.hpp"
+#include "proto/trust/grants/grants.hpp"
+#include "proto/trust/register/register.hpp"
 
 namespace culvert::trust {
 
 class Evidence {
  public:
-  // `boot`: this boot of the machine, for the store's age; zero where nothing is stored.
-  Evidence(Pins pins, Floors floors, BootId boot = {});
+  Evidence(const Pins& pins, Floors floors, BootId boot = {});  // `boot`: as Register's
   ~Evidence();
   Evidence(Evidence&&) noexcept;
   Evidence& operator=(Evidence&&) noexcept;
 
-  // The operator of a coordinator vouches for a site whose directory statement is not there (yet).
+  // The operator vouches for a site whose directory statement is not there (yet).
   void pin_site(const SiteId& id);
 
-  // Verifies one note against everything known. Errors: kInvalid (malformed), kUnverified (no chain
-  // of signatures, or one that is still missing here), kStale (older than what is known, or over),
-  // kConflict (contradicts what is known: alarm), kDenied, kExhausted.
+  // Verifies one note against all that is known. Errors as Register::offer; kConflict: alarm.
   Result<Change> offer(const note::Note& note, Now now);
   Result<Change> offer(std::string_view note, Now now);
   // Offers all until none helps another: order does not matter. [i] answers notes[i].
@@ -44,97 +37,80 @@ class Evidence {
   // The same for what the own store holds: it was taken once, so no share refuses it.
   std::vector<Result<Change>> recall(std::span<const note::Note> notes, Now now);
 
-  // Time passed: starts and ends grants, keeps the highest wall time. Never fails.
+  // Time passed: starts and ends grants, keeps the time. Never fails.
   void advance(Now now);
   Instant next_change(Now now) const;  // when live() may change by time alone, or never()
 
-  // --- what is known; null: not known, or not (any longer) vouched for ---
+  // --- who is who; null: not known, or not (any longer) vouched for ---
+  const Register& who() const;  // for questions that are not repeated below
   const Root* vendor_root() const;
   VendorId vendor_id() const;  // zero: not known
   const Root* site_root(const SiteId& id) const;
-  const Places* places() const;  // the newest list of addresses, also when it has expired
+  const Places* places() const;
   const Policy* policy(const SiteId& id) const;
   std::optional<Hash> policy_hash(const SiteId& id) const;
-  std::optional<SiteRef> site(const Fqdn& name) const;  // by the site's name
+  std::optional<SiteRef> site(const Fqdn& name) const;
   std::vector<SiteRef> sites() const;
-  const Node* node(const IdentityKey& identity, Now now) const;  // in force now
+  const Node* node(const IdentityKey& identity, Now now) const;
   const Node* node_by_wireguard(const crypto::WireGuardKey& key, Now now) const;
   const Node* node_by_name(const Label& name, Now now) const;
   std::vector<Node> nodes(Now now) const;
-  std::vector<Publisher> publishers(const Fqdn& service, Now now) const;  // in force and entitled
-  // Who has this name at the site; nothing: it is free.
+  std::vector<Publisher> publishers(const Fqdn& service, Now now) const;
   std::optional<IdentityKey> holder(const SiteId& site, const Label& name) const;
-  const Grant* grant(const GrantId& id) const;
-  std::vector<GrantId> grants() const;  // all that are held, ended ones included
+  bool device_ended(const IdentityKey& device, const SiteId& site) const;
+  bool node_ended(const IdentityKey& node, const SiteId& site) const;
+  KnownDocuments documents(const SiteId& id) const;
+  Status check_enrolment_open(const note::Note& enrolled, Now now) const;
+  bool forked() const;  // the newest epoch of some root has two texts: no new grants, alarm
+  std::vector<RootFork> forks() const;     // what forked() is about
+  std::vector<note::Note> rivals() const;  // other texts of roots, of any epoch: alarm
+  Status choose_fork(const Hash& text);
+  // One line for each thing that is vouched for now and would not be under this unsigned root.
+  std::vector<std::string> what_ends(const Root& next) const;
+  std::vector<Alarm> alarms() const;    // bounded, see register/alarms.hpp
+  std::uint64_t alarms_raised() const;  // the number of the last one: cheap to compare
 
   // --- notes, for the carrier and for the store ---
-  const note::Note* grant_note(const GrantId& id) const;  // with every verified signature line
+  const note::Note* grant_note(const GrantId& id) const;
   const note::Note* node_note(const IdentityKey& identity) const;
-  // An agent's enrolment, enrolled note and statement; first those of earlier holders of its name.
   std::vector<note::Note> agent_notes(const IdentityKey& identity) const;
-  // All enrolments of a site, then all enrolled notes.
   std::vector<note::Note> enrolled_notes(const SiteId& id) const;
-  std::vector<note::Note> chain_notes() const;  // the vendor's root chain and list of addresses
-  // Of a site: site statement, root chain, policy, fresh note.
+  std::vector<note::Note> chain_notes() const;
   std::vector<note::Note> chain_notes(const SiteId& id) const;
   // All that it takes to verify this grant elsewhere, in an order that works, the grant last.
   std::vector<note::Note> supporting_notes(const GrantId& id) const;
   std::vector<note::Note> notes() const;               // everything held, in an order that works
   const note::Note* held(const Change& change) const;  // what a change was about; null: not held
-  // A verified revocation as it would be held: without the lines that no key known here made.
   note::Note known_lines(const note::Note& revocation) const;
   // The revocation of a grant or of a standing line, as it is held; null: there is none.
   const note::Note* revocation_of(const GrantId& id, const SiteId& site) const;
   // Whose share a revocation is charged to, while it is remembered.
   std::optional<crypto::PublicKey> charged_to(const note::Note& revocation) const;
-  // The signed revocations that concern a site, and their number and digest (SHA-256 over the
-  // sorted hashes of their texts).
-  std::vector<note::Note> revocation_notes(const SiteId& id) const;
-  DocumentMark revocations(const SiteId& id) const;
+  std::vector<note::Note> revocation_notes(const SiteId& id) const;  // that concern a site
+  DocumentMark revocations(const SiteId& id) const;                  // their HeldRevocations::mark
 
   // --- access ---
+  const Grant* grant(const GrantId& id) const;
+  std::vector<GrantId> grants() const;
   RequestState state(const GrantId& id, Now now) const;
-  bool ended(const GrantId& id) const;  // by a revocation, by its time, or here
-  bool device_ended(const IdentityKey& device, const SiteId& site) const;  // by a revocation
-  bool node_ended(const IdentityKey& node, const SiteId& site) const;      // by a revocation
+  bool ended(const GrantId& id) const;
   std::vector<LiveGrant> live(Now now) const;
-  // Everything an approver must know before the text is displayed.
   Status check_request(const note::Note& note, Now now) const;
-  // A leaked one-time key must not enrol late by backdating: the coordinator, which meets an
-  // enrolled note first, refuses it when its enrolment is over. What is held already is fine.
-  Status check_enrolment_open(const note::Note& enrolled, Now now) const;
-  // Signed by a lease key of the vendor or of the site, right vendor, known site.
   Result<VerifiedLease> verify_lease(const note::Note& note) const;
-
-  // The newest lease of a site by one side, once verified: where it names documents that are not
-  // held here, no grant of that site begins. Forgotten with that side's next lease, never stored.
   void heed(const Lease& verified, RootKind by = RootKind::kVendor);
-  KnownDocuments documents(const SiteId& id) const;  // what is held here, for a lease
 
   // --- local decisions; they win over every note ---
-  // First use: at the site, of its first accepted opening; at the laptop, of the site's answer.
   void claim(const GrantId& id, Now now);
   void deny(const GrantId& id, Now now);
   void set_lock(bool locked);
   bool locked() const;
   bool clock_went_back(Now now) const;
-  void reset_clock(Now now);  // `culvert clock-reset`
-  bool forked() const;        // the newest epoch of some root has two texts: no new grants, alarm
-  std::vector<RootFork> forks() const;     // what forked() is about
-  std::vector<note::Note> rivals() const;  // other texts of roots, of any epoch: alarm
-  // `culvert fork choose`: the text of a newest epoch that is in force from now on. kNotFound: no
-  // fork known here has that text.
-  Status choose_fork(const Hash& text);
-  // Lists what is vouched for now and would not be under `next`, a root that nobody has signed yet:
-  // one line each.
-  std::vector<std::string> what_ends(const Root& next) const;
-  std::vector<Alarm> alarms() const;    // bounded, see alarms.hpp
-  std::uint64_t alarms_raised() const;  // the number of the last one: cheap to compare
+  void reset_clock(Now now);  // `culvert clock-reset`: every grant ends
 
-  const Floors& floors() const;
-  // The age of this store at which something that matters until `end` is to be forgotten.
-  StoreAge forget_at(WallTime end, Now now) const;
+  Floors floors() const;                  // assembled at each call
   std::uint64_t floors_revision() const;  // changes when floors() does, its clock alone aside
+  StoreAge age() const;                   // of the store, now
+  StoreAge forget_at(WallTime end, Now now) const;  // for something that matters until `end`
 
  private:
   struct State;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "proto/trust/fields.hpp"
+#include "proto/trust/statements/fields.hpp"
 
 namespace culvert::trust {
 namespace {
@@ -203,26 +203,25 @@ std::string format(const RevokedId& id, const Revoked& entry) {
          std::to_string(entry.forget.seconds) + " " + crypto::format_public_key(entry.signer);
 }
 
-using SuspendedKey = std::pair<crypto::PublicKey, Hash>;
-std::optional<SuspendedKey> parse_suspended_at(std::string_view text) {
+std::optional<KeyAndRoot> parse_suspended_at(std::string_view text) {
   const auto words = split_words(text, 2);
   if (words.empty()) return std::nullopt;
   const auto key = crypto::parse_public_key(words[0]);
   const auto root = parse_hash(words[1]);
   if (!key || !root) return std::nullopt;
-  return SuspendedKey{*key, *root};
+  return KeyAndRoot{*key, *root};
 }
-std::string format(const SuspendedKey& key) {
+std::string format(const KeyAndRoot& key) {
   return crypto::format_public_key(key.first) + " " + format_hash(key.second.view());
 }
 
-std::optional<Entry<SuspendedKey, std::uint64_t>> parse_suspended(std::string_view text) {
+std::optional<Entry<KeyAndRoot, std::uint64_t>> parse_suspended(std::string_view text) {
   const auto space = text.rfind(' ');
   if (space == std::string_view::npos) return std::nullopt;
   const auto key = parse_suspended_at(text.substr(0, space));
   const auto epoch = parse_number(text.substr(space + 1));
   if (!key || !epoch) return std::nullopt;
-  return Entry<SuspendedKey, std::uint64_t>{*key, *epoch};
+  return Entry<KeyAndRoot, std::uint64_t>{*key, *epoch};
 }
 
 std::optional<Entry<VendorId, DocumentMark>> parse_places_floor(std::string_view text) {

@@ -1,6 +1,6 @@
 #include "relay/shell/admission.hpp"
 
-#include "proto/trust/ticket.hpp"
+#include "proto/trust/statements/ticket.hpp"
 
 namespace culvert::relay {
 

@@ -8,7 +8,7 @@
 
 #include "proto/derp/ticket.hpp"
 #include "proto/note/note.hpp"
-#include "proto/trust/names.hpp"
+#include "proto/trust/statements/names.hpp"
 
 namespace culvert::relay {
 

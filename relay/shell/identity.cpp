@@ -5,7 +5,7 @@
 #include <array>
 
 #include "proto/runtime/disk/files.hpp"
-#include "proto/trust/names.hpp"
+#include "proto/trust/statements/names.hpp"
 
 namespace culvert::relay {
 namespace {

@@ -22,8 +22,8 @@ Result<Identity> load_identity(const Settings& settings, Rng& rng, WallTime now)
 
 // The relay's entry in the coordinator's list of relays, as one line of JSON.
 std::string describe(const Settings& settings, const Identity& identity);
-// The `relay:` line of a site's policy (proto/trust/policy.hpp). kInvalid: the relay has no
-// certificate (plain HTTP).
+// The `relay:` line of a site's policy (proto/trust/statements/policy.hpp). kInvalid: the relay has
+// no certificate (plain HTTP).
 Result<std::string> policy_line(const Settings& settings, const Identity& identity);
 
 // Adds the certificate that tells stock clients our key, so that they write at once ("fast start"):

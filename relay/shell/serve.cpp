@@ -6,7 +6,7 @@
 #include "proto/runtime/loop/log.hpp"
 #include "proto/runtime/loop/signal.hpp"
 #include "proto/runtime/loop/startup.hpp"
-#include "proto/trust/names.hpp"
+#include "proto/trust/statements/names.hpp"
 
 namespace culvert::relay {
 namespace {

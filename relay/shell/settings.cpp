@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "proto/runtime/disk/config.hpp"
-#include "proto/trust/names.hpp"
+#include "proto/trust/statements/names.hpp"
 
 namespace culvert::relay {
 namespace {

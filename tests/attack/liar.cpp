@@ -17,9 +17,9 @@
 #include "proto/runtime/stream/tcp.hpp"
 #include "proto/runtime/stream/tls.hpp"
 #include "proto/runtime/stream/websocket.hpp"
-#include "proto/trust/lease.hpp"
-#include "proto/trust/sign.hpp"
-#include "proto/trust/ticket.hpp"
+#include "proto/trust/statements/lease.hpp"
+#include "proto/trust/statements/sign.hpp"
+#include "proto/trust/statements/ticket.hpp"
 
 namespace culvert::attack {
 namespace {

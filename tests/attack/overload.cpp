@@ -23,9 +23,9 @@
 #include "proto/runtime/loop/loop.hpp"
 #include "proto/runtime/loop/timer.hpp"
 #include "proto/runtime/stream/websocket.hpp"
-#include "proto/trust/node.hpp"
-#include "proto/trust/revocation.hpp"
-#include "proto/trust/sign.hpp"
+#include "proto/trust/statements/node.hpp"
+#include "proto/trust/statements/revocation.hpp"
+#include "proto/trust/statements/sign.hpp"
 
 namespace culvert::attack {
 namespace {

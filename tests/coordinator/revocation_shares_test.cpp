@@ -5,6 +5,7 @@
 
 #include "coordinator/core/audience.hpp"
 #include "coordinator/core/ledger.hpp"
+#include "proto/trust/register/limits.hpp"
 #include "tests/coordinator/world_support.hpp"
 
 namespace culvert::coordinator::test {

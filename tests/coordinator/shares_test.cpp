@@ -4,6 +4,7 @@
 
 #include "coordinator/core/ledger.hpp"
 #include "coordinator/core/pages.hpp"
+#include "proto/trust/register/limits.hpp"
 #include "tests/coordinator/world_support.hpp"
 
 namespace culvert::coordinator::test {

@@ -13,7 +13,7 @@
 #include "coordinator/store/memory.hpp"
 #include "proto/control/client.hpp"
 #include "proto/trust/evidence.hpp"
-#include "proto/trust/sign.hpp"
+#include "proto/trust/statements/sign.hpp"
 
 namespace culvert::coordinator::test {
 

@@ -12,7 +12,7 @@
 
 #include "proto/runtime/stream/connect.hpp"
 #include "proto/runtime/stream/websocket.hpp"
-#include "proto/trust/sign.hpp"
+#include "proto/trust/statements/sign.hpp"
 
 namespace culvert::relay {
 

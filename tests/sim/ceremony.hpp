@@ -11,9 +11,9 @@
 #include "proto/core/rng.hpp"
 #include "proto/crypto/keys.hpp"
 #include "proto/note/note.hpp"
-#include "proto/trust/policy.hpp"
-#include "proto/trust/sign.hpp"
-#include "proto/trust/token.hpp"
+#include "proto/trust/statements/policy.hpp"
+#include "proto/trust/statements/sign.hpp"
+#include "proto/trust/statements/token.hpp"
 
 namespace culvert::sim {
 

@@ -2,7 +2,7 @@
 // copy that is older than what the nodes know. Everybody else is well.
 #include <algorithm>
 
-#include "proto/trust/revocation.hpp"
+#include "proto/trust/statements/revocation.hpp"
 #include "tests/sim/world.hpp"
 
 namespace culvert::sim {

@@ -2,7 +2,7 @@
 
 #include "coordinator/core/operator.hpp"
 #include "proto/path/stun.hpp"
-#include "proto/trust/ticket.hpp"
+#include "proto/trust/statements/ticket.hpp"
 
 namespace culvert::sim {
 namespace {

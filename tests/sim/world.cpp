@@ -4,7 +4,7 @@
 #include <stdexcept>
 
 #include "coordinator/core/ledger.hpp"
-#include "proto/trust/names.hpp"
+#include "proto/trust/statements/names.hpp"
 
 namespace culvert::sim {
 namespace {

@@ -1,7 +1,7 @@
 // The id of the machine's present boot. A store needs it to count its age over restarts.
 #pragma once
 
-#include "proto/trust/store_clock.hpp"
+#include "proto/trust/register/store_clock.hpp"
 
 namespace culvert::runtime {
 

@@ -17,7 +17,7 @@
 #include "proto/control/coordinator_pub.hpp"
 #include "proto/runtime/disk/files.hpp"
 #include "proto/runtime/loop/loop.hpp"
-#include "proto/trust/sign.hpp"
+#include "proto/trust/statements/sign.hpp"
 
 using namespace culvert;
 using namespace culvert::cli;

@@ -4,7 +4,7 @@
 #include "agent/cli/draft.hpp"
 #include "agent/cli/policy_check.hpp"
 #include "proto/note/note.hpp"
-#include "proto/trust/root.hpp"
+#include "proto/trust/statements/root.hpp"
 
 using namespace culvert;
 using namespace culvert::cli;

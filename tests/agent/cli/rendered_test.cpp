@@ -8,7 +8,7 @@
 #include "agent/cli/screen.hpp"
 #include "proto/core/rng.hpp"
 #include "proto/core/utf8.hpp"
-#include "proto/trust/unicode.hpp"
+#include "proto/trust/statements/unicode.hpp"
 
 using namespace culvert;
 using namespace culvert::cli;

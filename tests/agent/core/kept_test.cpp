@@ -4,7 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "agent/core/offers.hpp"
-#include "proto/trust/revocation.hpp"
+#include "proto/trust/statements/revocation.hpp"
 #include "tests/agent/core/world_support.hpp"
 
 namespace culvert::agent::test {
@@ -85,7 +85,7 @@ TEST_CASE("kept revocations: bounded, and a site's many cost another's few nothi
   // What is over is forgotten a day later, and is not taken again.
   const Now later{now.steady + std::chrono::hours(27), now.wall + std::chrono::hours(27)};
   evidence.advance(later);
-  CHECK(kept.forget(evidence.floors().clock.age));
+  CHECK(kept.forget(evidence.age()));
   CHECK(kept.size() == 0);
   CHECK_FALSE(kept.add(few, evidence, later));
 }
@@ -100,7 +100,7 @@ TEST_CASE("kept revocations: a wall clock that jumps ahead forgets nothing") {
   REQUIRE(kept.add(note, evidence, now));
   Now ahead{now.steady + 1s, now.wall + std::chrono::hours(72)};
   evidence.advance(ahead);
-  CHECK_FALSE(kept.forget(evidence.floors().clock.age));
+  CHECK_FALSE(kept.forget(evidence.age()));
   KeptRevocations restarted;  // while the clock is ahead
   CHECK(restarted.add(note, evidence, ahead));
 }

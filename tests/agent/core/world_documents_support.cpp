@@ -53,7 +53,7 @@ Result<std::string> World::customers_answer(const trust::Evidence& evidence,
   const Person& signer = by_the_vendors_key ? lease_ : site_lease_;
   const auto asked = trust::LeaseQuestion::parse(question);
   if (!asked) return fail_with(asked.error());
-  revocation_log.update(evidence, site_ref.id);
+  revocation_log.update(evidence.who(), site_ref.id);
   const auto notes = trust::answer_lease(*asked, evidence, revocation_log, signer.name, signer.key);
   if (!notes) return fail_with(notes.error());
   return note::render_bundle(*notes);

@@ -13,11 +13,11 @@
 #include "proto/audit/sink.hpp"
 #include "proto/ip/packet.hpp"
 #include "proto/trust/evidence.hpp"
-#include "proto/trust/lease_question.hpp"
-#include "proto/trust/revocation_log.hpp"
-#include "proto/trust/sign.hpp"
+#include "proto/trust/lease_answer.hpp"
+#include "proto/trust/register/revocation_log.hpp"
+#include "proto/trust/statements/sign.hpp"
+#include "proto/trust/statements/token.hpp"
 #include "proto/trust/store.hpp"
-#include "proto/trust/token.hpp"
 #include "relay/core/core.hpp"
 
 namespace culvert::agent::test {

@@ -2,10 +2,10 @@
 // anything.
 #include <cstdlib>
 
-#include "proto/trust/display.hpp"
 #include "proto/trust/evidence.hpp"
-#include "proto/trust/lease_question.hpp"
-#include "proto/trust/sign.hpp"
+#include "proto/trust/statements/display.hpp"
+#include "proto/trust/statements/lease_question.hpp"
+#include "proto/trust/statements/sign.hpp"
 
 using namespace culvert;
 using namespace culvert::trust;

@@ -1,7 +1,7 @@
 // The token file: whatever parses renders to the same bytes.
 #include <cstdlib>
 
-#include "proto/trust/token.hpp"
+#include "proto/trust/statements/token.hpp"
 
 using namespace culvert;
 

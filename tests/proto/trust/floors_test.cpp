@@ -24,7 +24,7 @@ TEST_CASE("floors: one strict text") {
   const std::vector<Hash> named = {to_hash(w.site.id), Hash{}};
   must(evidence.offer(must(suspend_key(named, w.vendor_id, "x", w.now.wall, Signer{"x", w.bob})),
                       w.now));
-  const auto& floors = evidence.floors();
+  const auto floors = evidence.floors();
   CHECK(floors.vendors.size() == 1);
   CHECK(floors.sites.size() == 1);
   CHECK(floors.nodes.size() == 2);

@@ -1,9 +1,9 @@
-#include "proto/trust/lease_question.hpp"
+#include "proto/trust/lease_answer.hpp"
 
 #include <algorithm>
 #include <catch2/catch.hpp>
 
-#include "proto/trust/revocation_log.hpp"
+#include "proto/trust/register/revocation_log.hpp"
 
 #include "tests/proto/trust/trust_support.hpp"
 
@@ -19,7 +19,7 @@ struct Asking : World {
   LeaseQuestion question() { return {site, agent.identity, LeaseNonce{rng.array<32>()}, {}, {}}; }
   AskedGrant made_up() { return {GrantId::generate(kStart, rng), laptop.identity}; }
   Result<std::vector<note::Note>> answer(const LeaseQuestion& asked, const Evidence& evidence) {
-    log.update(evidence, site.id);
+    log.update(evidence.who(), site.id);
     return answer_lease(asked, evidence, log, "lease@acme.example", own);
   }
   note::Note device_end(const IdentityKey& device, const crypto::SigningKey& by,
@@ -173,7 +173,7 @@ TEST_CASE("lease question: who replaces one revocation over and over makes the l
   for (int i = 0; i < 700; ++i) {
     w.pass(std::chrono::seconds(1));
     must(evidence.offer(w.device_end(w.laptop.identity, w.carol, std::nullopt), w.now));
-    w.log.update(evidence, w.site.id);
+    w.log.update(evidence.who(), w.site.id);
   }
   CHECK(w.log.after({})->size() <= 2 * 1 + 256 + 1);
 }

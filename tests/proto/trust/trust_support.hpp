@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "proto/trust/evidence.hpp"
-#include "proto/trust/sign.hpp"
+#include "proto/trust/statements/sign.hpp"
 
 namespace culvert::trust::testing {
 

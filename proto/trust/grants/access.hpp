@@ -1,0 +1,56 @@
+// What the grants answer about access: values, valid for as long as the caller keeps them.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proto/core/time.hpp"
+#include "proto/trust/register/publisher.hpp"
+#include "proto/trust/statements/grant.hpp"
+#include "proto/trust/statements/policy.hpp"
+
+namespace culvert::trust {
+
+enum class RequestPhase {
+  kPending,    // approvals are missing
+  kApproved,   // complete; not used yet
+  kActive,     // complete and used
+  kCompleted,  // used, and its time is over
+  kExpired,    // never used, and its time (or claim-by) is over
+  kRevoked,
+  kDenied,     // an approver ended the request before it was complete
+  kWithdrawn,  // the requester ended the request before it was complete
+  kInvalid,    // the current root, policy or device statement does not bear the request; see why
+};
+std::string_view phase_name(RequestPhase phase);
+
+struct RequestState {
+  RequestPhase phase = RequestPhase::kInvalid;
+  std::vector<Person> vendor;    // who has approved on the vendor's side
+  std::vector<Person> customer;  // who has approved on the customer's side
+  std::uint32_t vendor_missing = 0;
+  std::uint32_t customer_missing = 0;
+  std::optional<WallTime> ends;  // of a known grant: from its claim, or the latest end
+  bool pre_approved = false;
+  std::string why;  // of kInvalid, and why a complete request is not in force: one line for people
+};
+
+// A grant (or a line of standing access) that is in force now.
+struct LiveGrant {
+  Grant grant;  // standing: made up from the policy's line; its id is derived from that line
+  Node device;  // the device whose flows to allow
+  PolicyService service;
+  std::vector<Publisher> publishers;  // in force and entitled; may be empty
+  bool standing = false;
+  bool needs_lease = true;
+  bool claimed = false;            // has been used
+  std::chrono::seconds lease{30};  // how long a lease covers, by the site's policy
+  LeaseBy lease_by = LeaseBy::kVendor;
+  bool pre_approved = false;               // opens by a line of the policy, without an approver
+  WallTime ends;                           // unclaimed: the latest end
+  Instant ends_steady = Instant::never();  // the grant ends at the earlier of the two
+};
+
+}  // namespace culvert::trust

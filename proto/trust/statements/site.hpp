@@ -1,0 +1,27 @@
+// The vendor's directory: this FQDN suffix is the site with this id. Signed by a directory key of
+// the vendor root, after the hash was compared out of band.
+//
+//   culvert/site/v1
+//   vendor-id: sha256:…
+//   site: <fqdn>
+//   site-id: sha256:…
+//   issued: <time>
+#pragma once
+
+#include "proto/core/result.hpp"
+#include "proto/trust/statements/names.hpp"
+
+namespace culvert::trust {
+
+struct Site {
+  static constexpr std::string_view kType = "culvert/site/v1";
+
+  VendorId vendor_id;
+  SiteRef site;
+  WallTime issued;
+
+  static Result<Site> parse(std::string_view text);
+  std::string render() const;
+};
+
+}  // namespace culvert::trust

@@ -1,0 +1,427 @@
+// Suspended keys, forks, and keys that leave in two epochs.
+#include <catch2/catch.hpp>
+
+#include "proto/trust/register/chain.hpp"
+#include "proto/trust/register/freeze.hpp"
+#include "tests/proto/trust/trust_support.hpp"
+
+using namespace culvert;
+using namespace culvert::trust;
+using namespace culvert::trust::testing;
+using std::chrono::hours;
+using std::chrono::seconds;
+
+namespace {
+
+note::Note suspension(World& w, const crypto::SigningKey& key, std::vector<Hash> roots) {
+  return must(suspend_key(std::move(roots), w.vendor_id, "stolen", w.now.wall, Signer{"x", key}));
+}
+note::Note suspension(World& w, const crypto::SigningKey& key) {
+  return suspension(w, key, {note::hash(w.vendor2_note), note::hash(w.site1_note)});
+}
+
+Root parsed(const note::Note& note) { return must(Root::parse(note.text)); }
+
+void swap_key(Root& root, const crypto::SigningKey& out, const crypto::SigningKey& in) {
+  for (auto& key : root.keys) {
+    if (key.key == out.public_key()) key.key = in.public_key();
+  }
+}
+
+void add_root_person(Root& root, const char* who, const crypto::SigningKey& key) {
+  root.keys.push_back({Group::kRoot, person(who), key.public_key()});
+}
+
+// A vendor whose root is one of two persons, or both, from epoch 3 on.
+struct TwoPersons {
+  World w;
+  crypto::SigningKey second = crypto::SigningKey::generate(w.rng);
+  note::Note root3;
+
+  explicit TwoPersons(std::uint32_t threshold) {
+    root3 = w.step(
+        w.vendor2, w.vendor2_note,
+        [&](Root& r) {
+          add_root_person(r, "rita@vendor.example", second);
+          r.root_threshold = threshold;
+        },
+        threshold == 1 ? std::vector<const crypto::SigningKey*>{&w.vendor_root}
+                       : std::vector<const crypto::SigningKey*>{&w.vendor_root, &second});
+  }
+  note::Note step(const std::function<void(Root&)>& edit,
+                  std::vector<const crypto::SigningKey*> by) {
+    return w.step(parsed(root3), root3, edit, std::move(by));
+  }
+  Evidence evidence() {
+    auto out = w.agent_evidence();
+    must(out.offer(root3, w.now));
+    return out;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("suspension: a key counts in no group of no chain again, whatever comes later") {
+  World w;
+  auto evidence = w.agent_evidence();
+  must(evidence.offer(suspension(w, w.bob), w.now));
+  const auto grant = w.approved();
+  must(evidence.offer(grant, w.now));
+  CHECK_FALSE(is_live(evidence, id_of(grant), w.now));
+  SECTION("another chain lists it") {
+    must(evidence.offer(
+        w.step(w.vendor2, w.vendor2_note,
+               [&](Root& r) { add_root_person(r, "x@vendor.example", w.bob); }, {&w.vendor_root}),
+        w.now));
+  }
+  SECTION("a routine renewal of its own chain") {
+    must(evidence.offer(w.step(w.site1, w.site1_note,
+                               [](Root& r) { r.expires = r.expires + hours{24}; }, {&w.site_root}),
+                        w.now));
+  }
+  SECTION("its own chain lists it in another group, for another person") {
+    must(evidence.offer(
+        w.step(
+            w.site1, w.site1_note,
+            [&](Root& r) {
+              std::erase_if(r.keys, [&](const RootKey& k) { return k.key == w.bob.public_key(); });
+              r.keys.push_back({Group::kApprovers, person("eva@acme.example"), w.bob.public_key()});
+            },
+            {&w.site_root}),
+        w.now));
+  }
+  SECTION("a restart") {
+    Evidence again({note::hash(w.site1_note), {}, false}, evidence.floors());
+    (void)again.offer_all(w.everything(), w.now);
+    must(again.offer(grant, w.now));
+    CHECK_FALSE(is_live(again, id_of(grant), w.now));
+  }
+  evidence.advance(w.now);
+  CHECK_FALSE(is_live(evidence, id_of(grant), w.now));
+  // The person returns with a new key.
+  must(evidence.offer(w.approve(grant, w.erin), w.now));
+  CHECK(is_live(evidence, id_of(grant), w.now));
+}
+
+TEST_CASE("suspension: an older epoch delivered after a suspension revives nothing") {
+  World w;
+  // The agent has only epoch 1 of the site when the key is suspended under epoch 2.
+  const auto root2 = w.step(w.site1, w.site1_note,
+                            [](Root& r) { r.issued = r.issued + seconds{1}; }, {&w.site_root});
+  const auto root3 = w.step(parsed(root2), root2, [](Root& r) { r.issued = r.issued + seconds{2}; },
+                            {&w.site_root});
+  auto evidence = w.agent_evidence();
+  must(evidence.offer(suspension(w, w.bob, {note::hash(root3)}), w.now));
+  const auto grant = w.approved();
+  must(evidence.offer(grant, w.now));
+  must(evidence.offer(root2, w.now));
+  must(evidence.offer(w.site1_note, w.now));
+  CHECK_FALSE(is_live(evidence, id_of(grant), w.now));
+  must(evidence.offer(root3, w.now));
+  CHECK(evidence.site_root(w.site.id)->epoch == 3);
+  CHECK_FALSE(is_live(evidence, id_of(grant), w.now));
+  CHECK(evidence.state(id_of(grant), w.now).customer.empty());
+}
+
+TEST_CASE("suspension: history is walked with a suspended key, however it arrives") {
+  World w;
+  const auto fresh = crypto::SigningKey::generate(w.rng);
+  // Epochs 2, 3 and 4 were signed by the key that is suspended now; 4 lists another one.
+  const auto root3 =
+      w.step(w.vendor2, w.vendor2_note, [](Root& r) { r.issued = kStart; }, {&w.vendor_root});
+  const auto root4 =
+      w.step(parsed(root3), root3, [&](Root& r) { swap_key(r, w.vendor_root, fresh); },
+             {&w.vendor_root, &fresh});
+  const auto end = suspension(w, w.vendor_root, {note::hash(root4)});
+  const std::vector<note::Note> history = {w.vendor1_note, w.vendor2_note, root3, root4};
+  SECTION("all at once, the suspension first") {
+    Evidence evidence({{}, to_hash(w.vendor_id), false}, {});
+    std::vector<note::Note> all = {end};
+    all.insert(all.end(), history.begin(), history.end());
+    for (const auto& change : evidence.offer_all(all, w.now)) must(change);
+    CHECK(evidence.vendor_root()->epoch == 4);
+  }
+  SECTION("one by one, the suspension after the first epoch") {
+    Evidence evidence({{}, to_hash(w.vendor_id), false}, {});
+    must(evidence.offer(w.vendor1_note, w.now));
+    must(evidence.offer(end, w.now));
+    CHECK(refusal(evidence, w.vendor2_note, w.now) == ErrorCode::kUnverified);
+    CHECK(refusal(evidence, root3, w.now) == ErrorCode::kUnverified);
+    CHECK(evidence.vendor_root()->epoch == 1);
+    must(evidence.offer(root4, w.now));
+    CHECK(evidence.vendor_root()->epoch == 4);
+  }
+  SECTION("after a restart, from the floors") {
+    auto evidence = w.laptop_evidence();
+    must(evidence.offer(root3, w.now));
+    must(evidence.offer(root4, w.now));
+    must(evidence.offer(end, w.now));
+    Evidence again({{}, to_hash(w.vendor_id), false}, evidence.floors());
+    for (const auto& change : again.offer_all(history, w.now)) must(change);
+    CHECK(again.vendor_root()->epoch == 4);
+  }
+  SECTION("a thief's epochs lead to no root that the holder named") {
+    Evidence evidence({{}, to_hash(w.vendor_id), false}, {});
+    must(evidence.offer(w.vendor1_note, w.now));
+    must(evidence.offer(end, w.now));
+    auto from = w.vendor1;
+    auto from_note = w.vendor1_note;
+    for (int i = 0; i < 70; ++i) {
+      const auto forged = w.step(from, from_note, [](Root& r) { r.issued = r.issued + seconds{5}; },
+                                 {&w.vendor_root});
+      CHECK(refusal(evidence, forged, w.now) == ErrorCode::kUnverified);
+      from = parsed(forged);
+      from_note = forged;
+    }
+    CHECK(evidence.vendor_root()->epoch == 1);
+    for (const auto& change : evidence.offer_all(history, w.now)) must(change);
+    CHECK(evidence.vendor_root()->epoch == 4);
+    CHECK_FALSE(evidence.forked());
+  }
+}
+
+TEST_CASE("suspension: a suspended root key alone signs no next root") {
+  TwoPersons two(1);
+  auto& w = two.w;
+  auto evidence = two.evidence();
+  must(evidence.offer(suspension(w, two.second, {note::hash(two.root3)}), w.now));
+  const auto thief = crypto::SigningKey::generate(w.rng);
+  const auto take_over = [&](Root& r) {
+    std::erase_if(r.keys, [](const RootKey& k) { return k.group == Group::kRoot; });
+    add_root_person(r, "thief@vendor.example", thief);
+  };
+  CHECK(refusal(evidence, two.step(take_over, {&two.second, &thief}), w.now) ==
+        ErrorCode::kUnverified);
+  CHECK(refusal(evidence, two.step([](Root&) {}, {&two.second}), w.now) == ErrorCode::kUnverified);
+  // Nor does it make a rival of any epoch: of the newest, or of one that was walked before.
+  const auto rival = w.step(w.vendor2, w.vendor2_note,
+                            [](Root& r) { r.issued = r.issued + seconds{5}; }, {&two.second});
+  CHECK(refusal(evidence, rival, w.now) == ErrorCode::kUnverified);
+  CHECK_FALSE(evidence.forked());
+  // The other person takes it out.
+  const auto next = two.step(
+      [&](Root& r) {
+        std::erase_if(r.keys, [&](const RootKey& k) { return k.key == two.second.public_key(); });
+      },
+      {&w.vendor_root});
+  must(evidence.offer(next, w.now));
+  CHECK(evidence.vendor_root()->epoch == 4);
+}
+
+TEST_CASE("suspension: of two of two, the one that is left needs the suspended key to go on") {
+  TwoPersons two(2);
+  auto& w = two.w;
+  auto evidence = two.evidence();
+  must(evidence.offer(suspension(w, two.second, {note::hash(two.root3)}), w.now));
+  const auto fresh = crypto::SigningKey::generate(w.rng);
+  // Not while the next root still lists it, nor without the person that is left.
+  CHECK(refusal(evidence, two.step([](Root&) {}, {&w.vendor_root, &two.second}), w.now) ==
+        ErrorCode::kUnverified);
+  const auto replaced_key = [&](Root& r) { swap_key(r, two.second, fresh); };
+  CHECK(refusal(evidence, two.step(replaced_key, {&two.second, &fresh}), w.now) ==
+        ErrorCode::kUnverified);
+  CHECK(refusal(evidence, two.step(replaced_key, {&w.vendor_root, &fresh}), w.now) ==
+        ErrorCode::kUnverified);
+  must(evidence.offer(two.step(replaced_key, {&w.vendor_root, &two.second, &fresh}), w.now));
+  CHECK(evidence.vendor_root()->epoch == 4);
+  // Both suspended: the chain is frozen.
+  TwoPersons frozen(2);
+  auto stuck = frozen.evidence();
+  for (const auto* key : {&frozen.second, &frozen.w.vendor_root}) {
+    must(stuck.offer(suspension(frozen.w, *key, {note::hash(frozen.root3)}), w.now));
+  }
+  const auto any = frozen.step([&](Root& r) { swap_key(r, frozen.second, fresh); },
+                               {&frozen.w.vendor_root, &frozen.second, &fresh});
+  CHECK(refusal(stuck, any, w.now) == ErrorCode::kUnverified);
+}
+
+TEST_CASE("suspension: which chains it would freeze, and which roots it names") {
+  TwoPersons two(2);
+  auto& w = two.w;
+  auto evidence = two.evidence();
+  CHECK(frozen_by(evidence.who(), w.bob.public_key()).empty());
+  CHECK(frozen_by(evidence.who(), two.second.public_key()).empty());
+  CHECK(frozen_by(evidence.who(), w.site_root.public_key()) == std::vector{w.site.name});
+  CHECK(roots_to_name(evidence.who(), two.second.public_key()) ==
+        std::vector{note::hash(two.root3)});
+  CHECK(roots_to_name(evidence.who(), w.bob.public_key()) == std::vector{to_hash(w.site.id)});
+  must(evidence.offer(suspension(w, two.second, {note::hash(two.root3)}), w.now));
+  CHECK(frozen_by(evidence.who(), w.vendor_root.public_key()) ==
+        std::vector{fqdn("vendor.example")});
+}
+
+TEST_CASE("fork: the next epoch on the kept text clears it; a rival of an old epoch only alarms") {
+  World w;
+  auto evidence = w.agent_evidence();
+  const auto rival = w.step(w.vendor1, w.vendor1_note,
+                            [](Root& r) { r.issued = kStart + seconds{9}; }, {&w.vendor_root});
+  CHECK(refusal(evidence, rival, w.now) == ErrorCode::kConflict);
+  CHECK(evidence.forked());
+  const auto grant = w.approved();
+  must(evidence.offer(grant, w.now));
+  CHECK_FALSE(is_live(evidence, id_of(grant), w.now));
+  const auto next = w.step(w.vendor2, w.vendor2_note,
+                           [](Root& r) { r.issued = kStart + seconds{1}; }, {&w.vendor_root});
+  must(evidence.offer(next, w.now));
+  CHECK_FALSE(evidence.forked());
+  CHECK(is_live(evidence, id_of(grant), w.now));
+  // The removed key of an old epoch makes rivals for ever: they stop nobody.
+  for (int i = 10; i < 30; ++i) {
+    const auto old = w.step(w.vendor1, w.vendor1_note,
+                            [&](Root& r) { r.issued = kStart + seconds{i}; }, {&w.vendor_root});
+    CHECK(refusal(evidence, old, w.now) == ErrorCode::kConflict);
+  }
+  CHECK_FALSE(evidence.forked());
+  CHECK(evidence.rivals().size() == kMaxRivals);
+  const auto later = w.approved();
+  must(evidence.offer(later, w.now));
+  CHECK(is_live(evidence, id_of(later), w.now));
+}
+
+TEST_CASE("fork: an operator chooses the text, also after a restart") {
+  World w;
+  auto evidence = w.agent_evidence();
+  const auto rival = w.step(w.vendor1, w.vendor1_note,
+                            [&](Root& r) {
+                              r = w.vendor2;
+                              r.issued = kStart + seconds{9};
+                            },
+                            {&w.vendor_root});
+  const auto next = w.step(parsed(rival), rival, [](Root& r) { r.issued = kStart + seconds{10}; },
+                           {&w.vendor_root});
+  CHECK(refusal(evidence, rival, w.now) == ErrorCode::kConflict);
+  CHECK(refusal(evidence, next, w.now) == ErrorCode::kUnverified);
+  CHECK(evidence.choose_fork(note::hash(next)).error().code == ErrorCode::kNotFound);
+  const auto forks = evidence.forks();
+  REQUIRE(forks.size() == 1);
+  REQUIRE(forks[0].texts.size() == 2);
+  CHECK(forks[0].texts[0].kept);
+  CHECK(forks[0].texts[0].note.text == w.vendor2_note.text);
+  CHECK(forks[0].texts[1].note.text == rival.text);
+  const auto grant = w.approved();
+  must(evidence.offer(grant, w.now));
+  SECTION("the one that is kept: the rival stops nothing any longer") {
+    CHECK(evidence.choose_fork(note::hash(w.vendor2_note)));
+    CHECK(evidence.forks().empty());
+    CHECK(refusal(evidence, rival, w.now) == ErrorCode::kConflict);
+    CHECK_FALSE(evidence.forked());
+    evidence.advance(w.now);
+    CHECK(is_live(evidence, id_of(grant), w.now));
+    auto again = w.agent_evidence(evidence.floors());
+    CHECK(refusal(again, rival, w.now) == ErrorCode::kConflict);
+    CHECK_FALSE(again.forked());
+  }
+  SECTION("the other one: its next epoch is taken") {
+    CHECK(evidence.choose_fork(note::hash(rival)));
+    CHECK_FALSE(evidence.forked());
+    CHECK(evidence.vendor_root()->issued == kStart + seconds{9});
+    CHECK(refusal(evidence, w.vendor2_note, w.now) == ErrorCode::kConflict);
+    CHECK_FALSE(evidence.forked());
+    must(evidence.offer(next, w.now));
+    CHECK(evidence.vendor_root()->epoch == 3);
+    evidence.advance(w.now);
+    CHECK(is_live(evidence, id_of(grant), w.now));
+  }
+}
+
+TEST_CASE("rotation: a key leaves in two epochs without an outage") {
+  World w;
+  const auto admission = crypto::SigningKey::generate(w.rng);
+  const auto directory = crypto::SigningKey::generate(w.rng);
+  auto evidence = w.laptop_evidence();
+  const auto grant = w.approved();
+  must(evidence.offer(grant, w.now));
+  const auto works = [&] {
+    evidence.advance(w.now);
+    return is_live(evidence, id_of(grant), w.now) &&
+           evidence.publishers(w.policy.services[0].name, w.now).size() == 1 &&
+           evidence.places() != nullptr;
+  };
+  REQUIRE(works());
+  const auto both = w.step(
+      w.vendor2, w.vendor2_note,
+      [&](Root& r) {
+        r.keys.push_back(
+            {Group::kDeviceAdmission, person("new@vendor.example"), admission.public_key()});
+        r.keys.push_back({Group::kDirectory, person("new@vendor.example"), directory.public_key()});
+      },
+      {&w.vendor_root});
+  must(evidence.offer(both, w.now));
+  CHECK(works());
+  auto without = next_epoch(parsed(both), note::hash(both));
+  std::erase_if(without.keys, [&](const RootKey& k) {
+    return k.key == w.admission.public_key() || k.key == w.directory.public_key();
+  });
+  const auto drop = must(sign_statement(without, Signer{"root", w.vendor_root}));
+  const auto vouch_again = [&](const note::Note& note, const crypto::SigningKey& key) {
+    const auto change =
+        must(evidence.offer(note::Note{note.text, {note::sign(note.text, "n", key)}}, w.now));
+    CHECK(change.kind != ChangeKind::kNone);
+    const auto* held = evidence.held(change);
+    REQUIRE(held != nullptr);
+    CHECK(held->signatures.size() == note.signatures.size() + 1);
+  };
+  SECTION("what only the old key vouches for gets one more line") {
+    // The list, the entry, the agent behind it, the laptop, the grant.
+    CHECK(evidence.what_ends(without).size() == 5);
+    vouch_again(w.site_note, directory);
+    vouch_again(w.places_note, directory);
+    vouch_again(w.laptop_note, admission);
+    CHECK(evidence.what_ends(without).empty());
+    must(evidence.offer(drop, w.now));
+    CHECK(works());
+    // And the carrier's notes convince one that was not there.
+    Evidence again({{}, to_hash(w.vendor_id), false}, {});
+    (void)again.offer_all(evidence.notes(), w.now);
+    CHECK(is_live(again, id_of(grant), w.now));
+  }
+  SECTION("without it, the second epoch ends them; the lines bring them back") {
+    must(evidence.offer(drop, w.now));
+    CHECK_FALSE(works());
+    for (const auto& [note, key] :
+         {std::pair{&w.site_note, &directory}, std::pair{&w.places_note, &directory},
+          std::pair{&w.laptop_note, &admission}}) {
+      must(evidence.offer(note::Note{note->text, {note::sign(note->text, "n", *key)}}, w.now));
+    }
+    CHECK(works());
+  }
+  SECTION("a step is taken as a whole: the root first, then the lines that came with it") {
+    auto laptop = w.laptop_note;
+    laptop.signatures.push_back(note::sign(laptop.text, "n", admission));
+    auto entry = w.site_note;
+    entry.signatures.push_back(note::sign(entry.text, "n", directory));
+    auto list = w.places_note;
+    list.signatures.push_back(note::sign(list.text, "n", directory));
+    for (const auto& change : evidence.offer_all(std::vector{laptop, entry, list, drop}, w.now)) {
+      must(change);
+    }
+    CHECK(works());
+  }
+}
+
+TEST_CASE("lines: nobody fills a known note or spoils it") {
+  World w;
+  auto evidence = w.agent_evidence();
+  auto more = w.policy_note;
+  const auto stranger = crypto::SigningKey::generate(w.rng);
+  more.signatures.push_back(note::sign(more.text, "stranger", stranger));
+  more.signatures.push_back({"other", {1, 2, 3, 4}, Bytes(3000, 1)});
+  CHECK(must(evidence.offer(more, w.now)).kind == ChangeKind::kNone);
+  auto bad = w.policy_note;
+  bad.signatures.push_back(note::sign(more.text, "bob@acme.example", w.bob));
+  bad.signatures.back().signature[0] ^= 1U;
+  CHECK(refusal(evidence, bad, w.now) == ErrorCode::kUnverified);
+  const auto good = w.approve(w.policy_note, w.bob);
+  CHECK(must(evidence.offer(good, w.now)).kind == ChangeKind::kPolicy);
+  CHECK(must(evidence.offer(good, w.now)).kind == ChangeKind::kNone);
+  CHECK(must(evidence.offer(w.policy_note, w.now)).kind == ChangeKind::kNone);
+  CHECK(evidence.policy(w.site.id) != nullptr);
+  // What was accepted with a stranger's lines is held without them.
+  Evidence other({note::hash(w.site1_note), {}, false}, {});
+  auto all = w.everything();
+  for (auto& note : all) note.signatures.push_back({"other", {1, 2, 3, 4}, Bytes(3000, 1)});
+  for (const auto& change : other.offer_all(all, w.now)) must(change);
+  for (const auto& note : other.notes()) {
+    for (const auto& line : note.signatures) CHECK(line.name != "other");
+  }
+}
