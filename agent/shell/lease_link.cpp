@@ -1,7 +1,8 @@
 #include "agent/shell/lease_link.hpp"
-#include "proto/core/host_port.hpp"
 
 #include <utility>
+
+#include "proto/core/host_port.hpp"
 
 namespace culvert::agent {
 namespace {
@@ -21,7 +22,7 @@ Result<std::shared_ptr<runtime::TlsClientContext>> context_for(const http::Url& 
 
 http::RequestHead post_head(const http::Url& url, std::size_t length) {
   http::RequestHead head{"POST", url.target, {}};
-  head.headers.add("Host", url.host);
+  head.headers.add("Host", host_field({url.host, url.port}, url.tls ? 443 : 80));
   head.headers.add("Content-Type", "text/plain");
   head.headers.add("Content-Length", std::to_string(length));
   return head;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "proto/core/host_port.hpp"
 #include "proto/core/inside.hpp"
 #include "proto/runtime/stream/refill.hpp"
 
@@ -26,6 +27,14 @@ std::string inside_refused(const IpAddress& address) {
 }
 
 }  // namespace
+
+http::RequestHead derp_upgrade(const RelayTarget& relay) {
+  http::RequestHead request{"GET", "/derp", {}};
+  request.headers.add("Host", host_field({relay.host, relay.port}, 443));
+  request.headers.add("Upgrade", "DERP");
+  request.headers.add("Connection", "Upgrade");
+  return request;
+}
 
 ControlLink::ControlLink(runtime::Loop& loop, Rng& rng, LinkEvents events,
                          runtime::ProxyRules proxies)
@@ -142,12 +151,8 @@ void RelayLinks::connected(ConnectionId id, Result<std::unique_ptr<ByteStream>> 
   if (link == links_.end()) return;
   link->second.connecting.reset();
   if (!stream) return fail(id, stream.error().message);
-  http::RequestHead request{"GET", "/derp", {}};
-  request.headers.add("Host", link->second.target.host);
-  request.headers.add("Upgrade", "DERP");
-  request.headers.add("Connection", "Upgrade");
   link->second.upgrading = std::make_unique<runtime::HttpUpgrade>(
-      loop_, std::move(*stream), request,
+      loop_, std::move(*stream), derp_upgrade(link->second.target),
       [this, id](Result<runtime::Upgraded> answer) { upgraded(id, std::move(answer)); });
 }
 
