@@ -1,14 +1,15 @@
-// What a text of others may hold, and how it stands on a screen: an attacker writes reasons that
-// look like other lines, and every row that a terminal draws is judged.
+// Which characters a text from another party may have, and how it appears on a screen. An attacker
+// writes reasons that look like other lines; the test checks every row that a terminal draws.
 #include "proto/trust/display.hpp"
 
 #include <catch2/catch.hpp>
 
 #include "proto/core/utf8.hpp"
 #include "proto/trust/fields.hpp"
-#include "proto/trust/unicode.hpp"
 #include "proto/trust/scope.hpp"
-#include "tests/proto/trust/trust_support.hpp"
+#include "proto/trust/unicode.hpp"
+#include "tests/support/seeded_rng.hpp"
+#include "tests/support/trust_world.hpp"
 
 using namespace culvert;
 using namespace culvert::trust;

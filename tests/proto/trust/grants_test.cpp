@@ -1,7 +1,7 @@
 // Requests, approvals, revocations, time: what opens and what ends a grant.
 #include <catch2/catch.hpp>
 
-#include "tests/proto/trust/trust_support.hpp"
+#include "tests/support/trust_world.hpp"
 
 using namespace culvert;
 using namespace culvert::trust;

@@ -4,7 +4,8 @@
 #include <catch2/catch.hpp>
 #include <set>
 
-#include "tests/proto/trust/trust_support.hpp"
+#include "tests/support/seeded_rng.hpp"
+#include "tests/support/trust_world.hpp"
 
 using namespace culvert;
 using namespace culvert::trust;

@@ -1,4 +1,4 @@
-#include "coordinator/store/memory.hpp"
+#include "tests/support/memory_store.hpp"
 
 #include <algorithm>
 #include <set>
@@ -41,7 +41,7 @@ void MemoryStore::apply(const Batch& batch) {
       notes_.push_back(row);
       ++position_;
     } else {
-      known->note = row.note;  // when it arrived first stays
+      known->note = row.note;  // the time of the first arrival stays
     }
   }
   for (const auto& id : batch.erase) {
@@ -60,7 +60,7 @@ void MemoryStore::apply(const Batch& batch) {
   for (const auto& site : touched) keep_share(site);
 }
 
-// The oldest lines go of the source that has the most, until the site has its share.
+// Until the site is within its share, erases the oldest line of the source with the most bytes.
 void MemoryStore::keep_share(const std::string& site) {
   auto& sources = audit_bytes_[site];
   std::uint64_t total = 0;

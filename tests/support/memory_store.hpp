@@ -1,4 +1,5 @@
-// The store of tests and the simulator. It outlives a core, so a "restart" makes a new core on it.
+// A coordinator's store in memory. The store outlives a core, so a test restarts the coordinator by
+// making a new core on the same store.
 #pragma once
 
 #include <map>
@@ -25,14 +26,14 @@ class MemoryStore final : public Store {
   Status probe() override;
   bool can_revoke() const override { return !failing_ || reserve_ > 0; }
 
-  // Commits fail, as a full disk makes them, but for so many batches that revoke.
+  // From now on commits fail as on a full disk, except the next `reserve` batches that revoke.
   void set_failing(bool failing, std::size_t reserve = 0) {
     failing_ = failing;
     reserve_ = reserve;
   }
-  // What a copy of the store holds, and the store that an older copy has replaced.
+  // Takes over what `copy` holds, as when an operator puts an old backup in the store's place.
   void restore(const MemoryStore& copy);
-  void commit_elsewhere(const Batch& batch);  // as another process would
+  void commit_elsewhere(const Batch& batch);  // a write of another process
 
  private:
   void apply(const Batch& batch);

@@ -1,4 +1,4 @@
-#include "proto/audit/sink.hpp"
+#include "tests/support/memory_sink.hpp"
 
 #include <algorithm>
 
