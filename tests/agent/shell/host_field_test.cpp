@@ -1,5 +1,5 @@
-// The Host field of the agent's own HTTP requests (RFC 9110 §7.2): it names the port unless the port
-// is the scheme's default.
+// The Host field of the agent's own HTTP requests (RFC 9110 §7.2): the field names the port unless
+// the port is the scheme's default.
 #include <catch2/catch.hpp>
 
 #include "agent/shell/lease_link.hpp"
