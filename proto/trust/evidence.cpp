@@ -89,20 +89,6 @@ const Node* Evidence::node(const IdentityKey& identity, Now now) const {
   return state_->node(identity, state_->clock(now));
 }
 
-const Node* Evidence::node_by_wireguard(const crypto::WireGuardKey& key, Now now) const {
-  const auto found = state_->keys.find(key.bytes);
-  const auto* known = found == state_->keys.end() ? nullptr : node(found->second, now);
-  return known != nullptr && known->wireguard == key ? known : nullptr;
-}
-
-const Node* Evidence::node_by_name(const Label& name, Now now) const {
-  for (const auto& [identity, held] : state_->nodes) {
-    if (held.statement.name != name) continue;
-    if (const auto* found = node(identity, now)) return found;
-  }
-  return nullptr;
-}
-
 std::vector<Node> Evidence::nodes(Now now) const {
   std::vector<Node> out;
   for (const auto& [identity, held] : state_->nodes) {

@@ -58,8 +58,6 @@ class Evidence {
   std::optional<SiteRef> site(const Fqdn& name) const;  // by the site's name
   std::vector<SiteRef> sites() const;
   const Node* node(const IdentityKey& identity, Now now) const;  // in force now
-  const Node* node_by_wireguard(const crypto::WireGuardKey& key, Now now) const;
-  const Node* node_by_name(const Label& name, Now now) const;
   std::vector<Node> nodes(Now now) const;
   std::vector<Publisher> publishers(const Fqdn& service, Now now) const;  // in force and entitled
   // Who has this name at the site; nothing: it is free.
