@@ -1,6 +1,7 @@
-// When each row of the store may go. Revocations go at an age of the store, so that a wall clock
-// that is ahead drops none early, and never while a statement that they end is in the store. All
-// else goes by the wall clock.
+// Retention: when each row of the store may be erased. A revocation's time is measured by the
+// store's clock, so that a wall clock that is ahead erases no revocation early. A revocation also
+// stays while the statement that it ends is in the store. The time of all other rows is measured by
+// the wall clock.
 #pragma once
 
 #include <array>
@@ -17,23 +18,25 @@
 
 namespace culvert::coordinator {
 
-inline constexpr std::chrono::seconds kKeepEnded{30 * 24 * 3600};  // past the end of a statement
+inline constexpr std::chrono::seconds kKeepEnded{30 * 24 * 3600};  // after a statement's end
 // A grant's revocation is kept for as long as anybody holds the grant (trust::kTombstoneKeep).
 inline constexpr std::chrono::seconds kKeepRevocation{2 * 24 * 3600};
-inline constexpr std::chrono::seconds kLookAgain{24 * 3600};  // for what a due revocation ends
+// For statements that a due revocation ends.
+inline constexpr std::chrono::seconds kLookAgain{24 * 3600};
 
-// When a statement counts for nothing any longer; trust::kNeverOver: never.
+// From when a statement has no effect any longer; trust::kNeverOver: never.
 WallTime end_of(trust::Kind kind, std::string_view text);
 
 class Retention {
  public:
   void keep(const note::Note& note, trust::Kind kind, Now now, const trust::StoreClock& clock);
   void forget(const crypto::Hash& id);  // the row has left the store
-  // The rows that may go now. A revocation that is not forgotten then is named again a day later.
+  // The rows that may be erased now. A revocation that the caller does not erase comes up again a
+  // day later.
   std::vector<crypto::Hash> due(Now now, const trust::StoreClock& clock);
 
  private:
-  // A grant, an identity or an enrolment, whichever site says so.
+  // A grant, an identity or an enrolment that a revocation ends, at whichever site.
   using Subject = std::pair<trust::Revokes, std::array<std::uint8_t, 32>>;
   struct Row {
     std::optional<Subject> ends;

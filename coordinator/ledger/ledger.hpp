@@ -1,6 +1,7 @@
-// The statements that the coordinator holds: verified, in memory and in the store, with its own
-// audit lines. Changes collect in a batch; commit() makes them durable before anyone is told of
-// them.
+// The statements that the coordinator holds: verified, in memory and in the store, together with
+// the coordinator's own audit lines. Statements come from statements.cpp and hello.cpp in
+// coordinator/core. Changes collect in a batch; the core calls commit() to make them durable and
+// only then sends them to the nodes concerned.
 #pragma once
 
 #include <map>
@@ -8,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "coordinator/core/further.hpp"
-#include "coordinator/core/retention.hpp"
-#include "coordinator/core/revoked.hpp"
-#include "coordinator/core/shares.hpp"
+#include "coordinator/ledger/further.hpp"
+#include "coordinator/ledger/retention.hpp"
+#include "coordinator/ledger/revoked.hpp"
+#include "coordinator/ledger/shares.hpp"
 #include "coordinator/store/store.hpp"
 #include "proto/audit/entry.hpp"
 #include "proto/note/note.hpp"
@@ -21,45 +22,49 @@
 namespace culvert::coordinator {
 
 inline constexpr std::string_view kOwnSource = "coordinator";
-// Of kMaxStoredNotes this many are for revocations alone.
+// The part of kMaxStoredNotes that only revocations may use.
 inline constexpr std::size_t kReservedForRevocations = 16'384;
 
 class Ledger {
  public:
-  // The store outlives the ledger. `boot`: this boot of the machine, for the store's age.
+  // The store outlives the ledger. `boot`: this boot of the machine, for the store's clock.
   explicit Ledger(Store& store, trust::BootId boot = {});
 
-  // Everything anew from the store. Which vendor and which sites are served is decided by the
-  // epoch-1 roots that stand there: only the operator's commands put those.
+  // Reads everything from the store, also a second time. The epoch-1 roots in the store decide
+  // which vendor and which sites this coordinator serves. Only the operator's commands add such
+  // roots.
   Status load(Now now);
 
   // Verifies one statement and takes it. Errors as Evidence::offer; kNotFound: a site or a vendor
-  // that the operator has not added; kExhausted: whom it is charged to has its share (shares.hpp).
+  // that the operator has not added; kExhausted: an owner that the statement is charged to has its
+  // share (shares.hpp).
   Result<trust::Change> take(const note::Note& note, Now now);
-  // Our own audit lines. Those of revocations are committed with the revocations.
+  // Adds an audit line of the coordinator's own. Lines about revocations are committed together
+  // with the revocations.
   void journal(audit::Entry entry);
   void upload(std::vector<AuditRow> rows);
-  // Revocations first, in a batch of their own that may use the store's reserve. On failure memory
-  // and store differ: load() again before anything else.
+  // Both make the collected changes durable. commit() commits revocations first, in a batch of
+  // their own that may use the store's reserve. After an error memory and store differ: the caller
+  // calls load() before anything else.
   Status commit_revocations();
   Status commit();
   bool revoking() const { return !revoking_.empty(); }
   bool uncommitted() const { return !batch_.empty() || !revoking_.empty(); }
 
-  void advance(Now now);  // time passed: grants end, what ended long ago is forgotten
+  void advance(Now now);  // time has passed: erases what ended long ago
   const trust::Evidence& evidence() const { return evidence_; }
   bool serves(const trust::SiteId& site) const { return sites_.contains(site); }
   bool has_vendor() const { return has_vendor_; }
   struct Held {
-    std::optional<trust::Kind> kind;      // absent: of a type not known here
-    std::optional<trust::SiteId> site;    // of a revocation or a statement of an unknown type
-    std::optional<trust::GrantId> grant;  // of a grant
+    std::optional<trust::Kind> kind;      // absent: a type not known here
+    std::optional<trust::SiteId> site;    // set for revocations and unknown types
+    std::optional<trust::GrantId> grant;  // set for grants
     std::string note;                     // text and signature lines
     crypto::Hash whole;                   // SHA-256 of `note`
-    std::uint64_t rank = 0;  // in ascending order each can be verified with those before it
+    std::uint64_t rank = 0;               // rank_of() its text
     WallTime arrived;
-    WallTime over;                    // it counts for nothing from then on
-    std::vector<std::string> owners;  // whom it is charged to
+    WallTime over;                    // from then on the statement has no effect
+    std::vector<std::string> owners;  // the owners that it is charged to (shares.hpp)
   };
   const Held* find(const crypto::Hash& id) const;  // null: not held
   const RevocationIndex& revoked() const { return revoked_; }
@@ -94,13 +99,18 @@ class Ledger {
   std::map<trust::SiteId, crypto::Hash> directory_;      // the site statement of each site
   Shares shares_;
   RevocationIndex revoked_;
-  Retention retention_;  // of every row in the store, also of those that do not verify now
+  Retention retention_;             // for every row, also those that do not verify now
   std::set<crypto::Hash> further_;  // statements of types not known here
-  std::uint64_t next_index_ = 0;    // of our own audit lines, which get it when they are written
+  std::uint64_t next_index_ = 0;    // of the coordinator's next audit line
   Batch batch_, revoking_;
 };
 
-// Whether a request is still to be listed for approvers, and counts in its owners' shares.
+// The order in which a reader can verify statements: vendor roots by epoch, site statements, site
+// roots by epoch, then each kind after the kinds that it rests on.
+std::uint64_t rank_of(std::string_view text);
+
+// True: approvers still see the request in their list, and the request counts in its owners'
+// shares.
 bool is_unfinished(trust::RequestPhase phase);
 
 }  // namespace culvert::coordinator

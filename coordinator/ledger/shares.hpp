@@ -1,5 +1,5 @@
-// How much of the ledger each party may take: what is stored is charged to a device or a site, and
-// counts for as long as it is not over. Revocations are charged by trust::Evidence, at arrival.
+// How much of the ledger each party may take. Each statement is charged to a device or a site until
+// the statement's end. trust::Evidence has its own shares for revocations.
 #pragma once
 
 #include <map>
@@ -12,7 +12,7 @@
 
 namespace culvert::coordinator {
 
-inline constexpr std::size_t kMaxGrantsOfDevice = 256;                   // that are not ended
+inline constexpr std::size_t kMaxGrantsOfDevice = 256;                   // that have not ended
 inline constexpr std::size_t kMaxNodesOfSite = 1024;                     // agents in force
 inline constexpr std::size_t kMaxDocumentBytes = std::size_t{8} << 20U;  // of one site's root chain
 inline constexpr std::size_t kMaxFurtherOfSigner = 16;  // statements of a type not known here
@@ -23,8 +23,8 @@ struct Share {
   bool bytes = false;  // `most` counts bytes of notes, else notes
 };
 
-// Whom a statement of a known kind is charged to, and how much each may have. Empty: its number is
-// bounded by what it belongs to.
+// The owners that a statement of a known kind is charged to, and the most that each may have.
+// Empty: there is at most one such statement for each node or site.
 std::vector<Share> shares_of(trust::Kind kind, const note::Note& note);
 
 // What each owner has in the ledger.

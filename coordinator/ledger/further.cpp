@@ -1,4 +1,4 @@
-#include "coordinator/core/further.hpp"
+#include "coordinator/ledger/further.hpp"
 
 #include <algorithm>
 #include <string_view>
@@ -15,7 +15,7 @@ std::string_view next_line(std::string_view& rest) {
   return line;
 }
 
-// The value of a line `name: value`; empty where it is another line.
+// The value of a line `name: value`; empty: the line has another name.
 std::string_view value_of(std::string_view line, std::string_view name) {
   if (!line.starts_with(name) || !line.substr(name.size()).starts_with(": ")) return {};
   return line.substr(name.size() + 2);

@@ -1,4 +1,4 @@
-// The revocations in the ledger by what they end, so that nobody has to read all of them.
+// An index of the ledger's revocations by the subject that each one ends.
 #pragma once
 
 #include <map>
@@ -15,13 +15,14 @@ class RevocationIndex {
 
   void add(const crypto::Hash& id, const trust::Revocation& revocation);
   void remove(const crypto::Hash& id);
-  // Of exactly this subject.
+  // The revocations of exactly this subject.
   const Ids& of(const trust::RevokedId& subject) const;
-  // Of this node or device, at every site: the site is zero where it is ended everywhere.
+  // The revocations of a node or device, with the site of each. The site is zero where the
+  // revocation counts everywhere.
   std::vector<std::pair<trust::SiteId, crypto::Hash>> of(trust::Revokes what,
                                                          const trust::IdentityKey& identity) const;
   bool any(trust::Revokes what) const;
-  // All of one kind that name this site.
+  // All revocations of one kind that name `site`.
   const Ids& at(const trust::SiteId& site, trust::Revokes what) const;
 
  private:

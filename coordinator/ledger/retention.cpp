@@ -1,4 +1,4 @@
-#include "coordinator/core/retention.hpp"
+#include "coordinator/ledger/retention.hpp"
 
 #include <algorithm>
 
@@ -35,7 +35,7 @@ WallTime end_of(Kind kind, std::string_view text) {
         return trust::matters_until(*revocation);
       break;
     case Kind::kEnrolment:
-      // Agents that it enrolled rest on it for as long as they may live.
+      // The statements of agents that the enrolment added rest on the enrolment until they expire.
       if (const auto e = trust::Enrolment::parse(text)) {
         return e->renew_until + trust::kMaxAgentLife;
       }

@@ -1,4 +1,4 @@
-#include "coordinator/core/revoked.hpp"
+#include "coordinator/ledger/revoked.hpp"
 
 #include <utility>
 

@@ -1,4 +1,4 @@
-#include "coordinator/core/shares.hpp"
+#include "coordinator/ledger/shares.hpp"
 
 namespace culvert::coordinator {
 
@@ -31,7 +31,7 @@ std::vector<Share> shares_of(trust::Kind kind, const note::Note& note) {
     case trust::Kind::kEnrolled:
     case trust::Kind::kPlaces:
     case trust::Kind::kState:
-    case trust::Kind::kRevocation:  // trust::Evidence charges it
+    case trust::Kind::kRevocation:  // trust::Evidence has its own shares
       break;
   }
   return {};
