@@ -49,8 +49,8 @@ std::vector<trust::Expiry> Core::endings() const {
   return trust::expiries(evidence, sites);
 }
 
-// The revocations of the sites that the proven keys see, then their agents: each with what it has
-// said last, or with its own statement where it has said nothing.
+// Lists the revocations of the sites that the proven keys see, then the agents of these sites: each
+// with its last state, or with its node statement if it has sent no state.
 void Core::Impl::list_states(Now now, const Sight& sees, const control::List& question,
                              Pages& pages) const {
   const auto& evidence = ledger_.evidence();

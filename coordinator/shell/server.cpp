@@ -11,7 +11,7 @@ namespace log = runtime::log;
 
 namespace {
 
-// Behind something that ends TLS every connection comes from the same address.
+// Behind a proxy that ends TLS every connection comes from the proxy's address.
 std::size_t share_of(const Settings& settings) {
   return settings.plain ? settings.strangers : std::max<std::size_t>(settings.strangers / 4, 1);
 }
@@ -23,7 +23,8 @@ Result<std::unique_ptr<Server>> Server::open(runtime::Loop& loop, const Settings
                                              CoreOptions options, Store& store, Rng& rng) {
   std::unique_ptr<Server> server(
       new Server(loop, settings, std::move(tls), std::move(options), store, rng));
-  // The version first: what is added in between is then read twice, never missed.
+  // Reads the version before the notes. Rows that another process adds in between are then read
+  // twice, never missed.
   const auto version = store.version();
   if (!version) return fail_with(version.error());
   server->store_version_ = *version;
@@ -89,7 +90,7 @@ void Server::accepted(std::unique_ptr<runtime::TcpStream> accepted, const Endpoi
 
 void Server::requested(ConnectionId id, const Result<http::RequestHead>& head, const Endpoint& from,
                        bool admin) {
-  if (!head) {  // answered already
+  if (!head) {  // the acceptor has answered
     ++malformed_;
     peers_.erase(id);
     return;
@@ -148,7 +149,7 @@ void Server::lift_limits(ConnectionId id) {
   peer->second.socket->lift_limits();
 }
 
-// A header that stands twice says nothing: then the proxy itself is the source.
+// If X-Forwarded-For occurs twice, the proxy itself is the source.
 std::string Server::source(const http::RequestHead& head, const Endpoint& from) const {
   const auto hop = client_hop(from.address, head.headers.one("X-Forwarded-For"), trusted_proxies_);
   return hop == from.address ? format(from) : format(hop);
@@ -162,13 +163,13 @@ void Server::drain() {
     if (const auto* send = std::get_if<SendTo>(&effect)) {
       peer->second.socket->send(send->record);
     } else {
-      peer->second.socket->finish();  // `closed` follows and removes it
+      peer->second.socket->finish();  // the `closed` event removes the peer
     }
   }
   core_timer_.arm_at(core_.next_deadline());
 }
 
-// Apart from the requests that ask for it, so that many of them cost no more than one.
+// Probes the store on a timer, not for each /readyz, so that many requests cost no more than one.
 void Server::probe_store() {
   probe_at_ = loop_.now().steady + kProbeEvery;
   const auto probed = store_.probe();
@@ -242,7 +243,7 @@ std::string Server::render_metrics() {
   return metrics_.exposition() + render_endings();
 }
 
-// Names of sites and of the vendor are domain names: nothing of them needs escaping.
+// Names of sites and of the vendor are domain names, which need no escaping.
 std::string Server::render_endings() const {
   constexpr std::string_view kName = "culvert_coordinator_ends_timestamp_seconds";
   std::string out;

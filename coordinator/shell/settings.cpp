@@ -24,7 +24,7 @@ control::RelayInfo read_relay(Config& config) {
   } else if (!key.empty()) {
     config.refuse("key", "must be x25519:<64 hex>, as culvert-relay prints it");
   }
-  const auto certificate = config.text("certificate", "");  // none: a public authority vouches
+  const auto certificate = config.text("certificate", "");  // empty: a public authority's
   if (const auto parsed = trust::parse_hash(certificate)) {
     relay.certificate = *parsed;
   } else if (!certificate.empty()) {
