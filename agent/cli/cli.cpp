@@ -5,9 +5,9 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
-#include "agent/cli/output.hpp"
 #include "agent/cli/pages.hpp"
 #include "agent/cli/parsed.hpp"
+#include "agent/cli/show/output.hpp"
 #include "proto/runtime/disk/files.hpp"
 
 namespace culvert::cli {
@@ -215,7 +215,8 @@ void add_wireguard(CLI::App& app, Parsed& p) {
   wireguard->callback([&p] { p.action = [&p] { return agent::run_wireguard(p.wireguard); }; });
 }
 
-// What culvert-wireguard is called with; CLI11 takes the words last to first.
+// The words of the command line, the last first, as CLI11 takes them. culvert-wireguard means
+// `culvert wireguard`.
 std::vector<std::string> words_of(int argc, char** argv) {
   std::vector<std::string> words(argv + 1, argv + argc);
   const std::string_view program = argc > 0 ? argv[0] : "";
@@ -229,7 +230,7 @@ std::vector<std::string> words_of(int argc, char** argv) {
 Command tree(const CLI::App& app) {
   auto out = describe(app);
   for (auto& option : out.options) {
-    if (option.names.back() == "--state") option.preset.clear();  // another one on each machine
+    if (option.names.back() == "--state") option.preset.clear();  // the default differs by machine
   }
   return out;
 }
@@ -256,7 +257,7 @@ void add_pages(CLI::App& app, Parsed& p) {
       names, p, [&p] { return agent_names(p.common, p.kind); }, true);
 }
 
-// The innermost command that was named: its help is the one to read.
+// The help of the innermost command that the command line names.
 std::string help_of(const CLI::App& app) {
   std::string out = app.get_name();
   for (auto named = app.get_subcommands(); !named.empty();
@@ -266,7 +267,8 @@ std::string help_of(const CLI::App& app) {
   return " (" + out + " --help)";
 }
 
-// The first word where a command should stand and none does: CLI11 says only that one is required.
+// The first word that should be a command and is none. CLI11 itself only says that a command is
+// required.
 std::optional<std::string> unknown_command(const CLI::App& app, int argc, char** argv) {
   const CLI::App* level = &app;
   for (int i = 1; i < argc; ++i) {
@@ -276,7 +278,7 @@ std::optional<std::string> unknown_command(const CLI::App& app, int argc, char**
     const auto commands = level->get_subcommands([](const CLI::App*) { return true; });
     const auto next = std::find_if(commands.begin(), commands.end(),
                                    [&](const auto* one) { return one->check_name(word); });
-    if (commands.empty()) return std::nullopt;  // words of the command's own
+    if (commands.empty()) return std::nullopt;  // the command's own arguments
     if (next == commands.end()) return word;
     level = *next;
   }

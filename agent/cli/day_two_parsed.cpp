@@ -1,4 +1,4 @@
-// The command line of day two (day_two.hpp).
+// The command line of day two (day_two/commands.hpp).
 #include "agent/cli/parsed.hpp"
 
 namespace culvert::cli {

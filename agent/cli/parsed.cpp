@@ -4,7 +4,7 @@
 
 #include <cstdlib>
 
-#include "agent/cli/output.hpp"
+#include "agent/cli/show/output.hpp"
 
 namespace culvert::cli {
 
