@@ -7,13 +7,13 @@
 namespace culvert::agent {
 namespace {
 
-constexpr Duration kLeaseConnect = 3s;  // a lease is asked for again every third of its length
+constexpr Duration kLeaseConnect = 3s;  // a third of the shortest lease's length or less
 constexpr std::size_t kMaxReason = 200;
 
 Result<std::shared_ptr<runtime::TlsClientContext>> context_for(const http::Url& url) {
   if (!url.tls) return std::shared_ptr<runtime::TlsClientContext>();
   runtime::TlsClientOptions options;
-  options.verify = runtime::TlsVerify::kNone;  // the answer's signature is what counts
+  options.verify = runtime::TlsVerify::kNone;  // the answer is signed
   options.server_name = url.host;
   return runtime::TlsClientContext::make(std::move(options));
 }

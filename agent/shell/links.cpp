@@ -178,7 +178,8 @@ void RelayLinks::fail(ConnectionId id, const std::string& reason) {
   if (links_.erase(id) != 0) events_.closed(id, reason);
 }
 
-// The queues are the core's: it knows what is urgent, and drops what has waited too long.
+// The queues are the core's, which knows which frames are urgent and drops frames that have waited
+// too long.
 void RelayLinks::flush(ConnectionId id) {
   const auto link = links_.find(id);
   if (link == links_.end() || !link->second.stream) return;

@@ -112,7 +112,7 @@ void Undo::remove_rules() {
       const auto removed = runtime::remove_rule(rule);
       if (removed || removed.error().code == ErrorCode::kNotFound) continue;
       runtime::log::warn("a routing rule stays", {{"why", removed.error()}});
-      return;  // the record stays too, so that the next start tries again
+      return;  // keeps the record, so that the next start tries again
     }
   }
   strike_out(file("rules"));
