@@ -147,14 +147,14 @@ void add_up(CLI::App& app, Parsed& p) {
 
 void add_use(CLI::App& app, Parsed& p) {
   auto* status = app.add_subcommand("status", "peers, paths, grants, relay, health");
-  status->add_flag("--watch", p.watch, "draw it again every second");
+  status->add_flag("--watch", p.watch, "redraw every second");
   status->add_flag("--counters", p.counters, "print the counters instead, as Prometheus text");
   on_run(
       status, p,
       [&p] { return p.counters ? agent_counters(p.common) : agent_status(p.common, p.watch); },
       true);
   on_run(
-      app.add_subcommand("services", "what can be reached now"), p,
+      app.add_subcommand("services", "services in reach now"), p,
       [&p] { return agent_services(p.common); }, true);
   auto* request = app.add_subcommand("request", "ask for access to a service");
   request->add_option("SERVICE", p.request.service, "its full name")->required();
@@ -170,9 +170,9 @@ void add_use(CLI::App& app, Parsed& p) {
                     "until it is usable or refused; Ctrl-C leaves it standing");
   on_run(
       request, p, [&p] { return agent_request(p.common, p.request); }, true);
-  auto* ping = app.add_subcommand("ping", "which way to a service or peer, and how long it takes");
+  auto* ping = app.add_subcommand("ping", "path and round trip time to a service or peer");
   ping->add_option("TARGET", p.target, "service name or peer name")->required();
-  ping->add_option("-c,--count", p.count, "exactly so often, not until direct (at most 10)")
+  ping->add_option("-c,--count", p.count, "number of pings (default: until direct, at most 10)")
       ->type_name("N")
       ->check(CLI::Range(1, 1000));
   on_run(
@@ -187,14 +187,14 @@ void add_use(CLI::App& app, Parsed& p) {
     p.action = [&p] { return agent_run(p.common, p.run); };
   });
   on_run(
-      app.add_subcommand("proxy", "where the SOCKS5 and HTTP CONNECT proxy listens"), p,
+      app.add_subcommand("proxy", "address of the SOCKS5 and HTTP CONNECT proxy"), p,
       [&p] { return agent_proxy(p.common); }, true);
   auto* forward = app.add_subcommand("forward", "a local port that leads to a service");
   forward->add_option("SPEC", p.spec, "LOCALPORT:SERVICE[:PORT]")->required();
   on_run(
       forward, p, [&p] { return agent_forward(p.common, p.spec); }, true);
   on_run(
-      app.add_subcommand("forwards", "which local ports lead where"), p,
+      app.add_subcommand("forwards", "list the forwards"), p,
       [&p] { return agent_forwards(p.common); }, true);
   auto* end = app.add_subcommand("forward-end", "end a forward, with its connections");
   end->add_option("PORT", p.port, "its local port")->required();

@@ -13,7 +13,7 @@ void add_folder(CLI::App* command, Work& work) {
 
 void add_coordinator(CLI::App* command, Work& work) {
   command->add_flag("--publish", work.publish, "hand it in to the coordinator when it is complete");
-  command->add_option("--coordinator", work.coordinator, "hand it in to this one")
+  command->add_option("--coordinator", work.coordinator, "URL of the coordinator that gets it")
       ->type_name("URL");
 }
 
@@ -186,13 +186,13 @@ void add_keys(CLI::App& app, Parsed& p) {
 
 void add_carrying(CLI::App& app, Parsed& p) {
   auto* take = app.add_subcommand("take", "verify statements, and keep them in a folder's bundles");
-  auto* publish = app.add_subcommand("publish", "the same, and hand them in to the coordinator");
+  auto* publish = app.add_subcommand("publish", "as take, then hand in to the coordinator");
   for (auto* command : {take, publish}) {
     command->add_option("FILE", p.files, "notes or bundles")->type_name("FILE")->required();
     add_folder(command, p.work);
   }
   add_key(publish, p.work)->required();
-  publish->add_option("--coordinator", p.work.coordinator, "instead of the vendor's first")
+  publish->add_option("--coordinator", p.work.coordinator, "URL of another coordinator")
       ->type_name("URL");
   on_run(take, p, [&p] { return take_files(p.common, p.work, p.files); });
   on_run(publish, p, [&p] { return publish_files(p.common, p.work, p.files); });

@@ -40,7 +40,8 @@ void add_site(CLI::App& app, Parsed& p) {
   init->add_option("--vendor", p.site_init.vendor_bundle, "the vendor's vendor.bundle")
       ->type_name("FILE")
       ->required();
-  init->add_option("--vendor-hash", p.site_init.vendor_hash, "its genesis hash, out of band")
+  init->add_option("--vendor-hash", p.site_init.vendor_hash,
+                   "the vendor's genesis hash, by another channel")
       ->required();
   init->add_option("--person", p.site_init.person, "who holds the keys, user@domain")->required();
   init->add_option("--dir", p.site_init.folder, "new folder for them (default: NAME)")
@@ -87,7 +88,8 @@ void add_site(CLI::App& app, Parsed& p) {
       ->default_val("365d");
   token->add_option("--replaces", p.site_token.replaces,
                     "ed25519:… or none (default: the coordinator is asked who has the name)");
-  token->add_option("--coordinator", p.site_token.coordinator, "its URL, if not the vendor root's");
+  token->add_option("--coordinator", p.site_token.coordinator,
+                    "the coordinator's URL, if not the vendor's");
   on_run(token, p, [&p] { return site_token(p.common, p.site_token); });
   add_root(site, p, trust::RootKind::kSite);
   add_endings(site, p);

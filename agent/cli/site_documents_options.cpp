@@ -3,7 +3,7 @@
 namespace culvert::cli {
 
 void add_site_documents(CLI::App* site, Parsed& p) {
-  auto* fresh = site->add_subcommand("fresh", "sign that the documents that are known are newest");
+  auto* fresh = site->add_subcommand("fresh", "sign that the known documents are the newest");
   add_key(fresh, p, true);
   fresh
       ->add_option(
@@ -29,7 +29,7 @@ void add_site_documents(CLI::App* site, Parsed& p) {
       ->type_name("DIR")
       ->required();
   on_run(serve, p, [&p] { return site_lease_serve(p.lease_serve); });
-  auto* status = site->add_subcommand("status", "what each agent of the site says that it knows");
+  auto* status = site->add_subcommand("status", "which documents each agent of the site knows");
   add_key(status, p, true);
   on_run(status, p, [&p] { return site_status(p.common, p.by); });
 }

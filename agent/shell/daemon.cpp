@@ -124,7 +124,7 @@ Status Daemon::open_state() {
   if (!api) return fail_with(api.error());
   api_ = std::move(*api);
   if (tun::Undo(undo_folder()).everything()) {
-    runtime::log::info("what an earlier run left behind on this machine was undone");
+    runtime::log::info("undid the changes that an earlier run had left on this machine");
   }
   auto site_store = runtime::DirectoryStore::open(folder_ + "/site");
   if (!site_store) return fail_with(site_store.error());
@@ -345,7 +345,7 @@ void Daemon::print_ready() {
 void Daemon::begin_stop() {
   if (stop_by_) return loop_.stop();
   stop_by_ = loop_.now().steady + kStopTime;
-  runtime::log::info("stopping: connections are cut and their peers are told");
+  runtime::log::info("stopping: cuts all connections and tells their peers");
   core_->stop(loop_.now());
   shell_->pump();
   if (site_) site_->cut_all("the agent stops");
@@ -368,7 +368,7 @@ int Daemon::run() {
   }
   print_ready();
   if (!tun_) {
-    runtime::log::info("TCP of the mesh",
+    runtime::log::info("the mesh's TCP stack",
                        {{"stack", shell_->stack().name()}, {"why", shell_->why_stack()}});
   }
   loop_.run();

@@ -85,7 +85,7 @@ Status LeaseServer::read_puts() {
   for (const auto& file : files) {
     auto notes = file.text ? note::parse_bundle(*file.text) : fail_with(file.text.error());
     if (!notes) {
-      log::error("a file is passed over: what its revocations end may get leases",
+      log::error("a file is ignored: grants that its revocations end may get leases",
                  {{"file", options_.documents + "/" + file.name},
                   {"why", notes.error().message},
                   {"next",
@@ -191,7 +191,7 @@ Status LeaseServer::put(std::string_view text) {
   if (!known) log_.update(evidence_, options_.site);
   if (known && !puts_.unsaved()) return {};
   if (!known) {
-    log::info("a revocation was put", {{"text", trust::format_hash(note::hash(*note).view())}});
+    log::info("took a revocation", {{"text", trust::format_hash(note::hash(*note).view())}});
   }
   auto kept = known ? puts_.save() : keep(*note);
   if (!kept) {

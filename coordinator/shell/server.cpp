@@ -191,9 +191,10 @@ void Server::look_at_store() {
   if (!version || *version == store_version_) return;
   store_version_ = *version;
   if (auto loaded = core_.reload(loop_.now()); !loaded) {
-    log::error("cannot read what was added to the store", {{"error", loaded.error()}});
+    log::error("cannot read the store after another process has changed it",
+               {{"error", loaded.error()}});
   } else {
-    log::info("the store was changed by another process; read anew",
+    log::info("another process has changed the store: read it again",
               {{"statements", core_.counters().notes}});
   }
   drain();
