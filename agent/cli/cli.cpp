@@ -14,7 +14,7 @@ namespace culvert::cli {
 namespace {
 
 constexpr const char* kAbout =
-    "Culvert: reach what is dark in a customer's cluster, with their consent";
+    "Culvert: reach dark services in a customer's cluster, with the customer's consent";
 constexpr const char* kLearnMore = R"(
 A first access, from the engineer's laptop:
   culvert up --token-file laptop.token
@@ -23,7 +23,9 @@ A first access, from the engineer's laptop:
 Setting up a vendor, a site and a coordinator: docs/getting-started.md)";
 
 void add_end(CLI::App* revoke, Parsed& p) {
-  revoke->add_option("--lease", p.end.lease, "also put it to the customer's lease server")
+  revoke
+      ->add_option("--lease", p.end.lease,
+                   "also hand the revocation to the customer's lease server")
       ->type_name("URL");
   revoke->add_option("--out", p.end.out, "also write it, for a folder of documents")
       ->type_name("FILE");
@@ -131,7 +133,7 @@ void add_up(CLI::App& app, Parsed& p) {
         true);
   };
   simple("down", "stop the agent");
-  simple("lock", "cut everything on this agent now, and keep it cut");
+  simple("lock", "cut all access on this agent, until culvert unlock");
   simple("unlock", "undo lock");
   simple("clock-reset", "accept the present wall clock after it was set back");
   auto* fork = app.add_subcommand("fork", "two texts for one epoch of a root: see and choose");

@@ -25,7 +25,7 @@ void add_site_documents(CLI::App* site, Parsed& p) {
       ->required();
   serve
       ->add_option("--documents", p.lease_serve.documents,
-                   "folder of *.note files; what is put to the server is kept there")
+                   "folder of *.note files; the server keeps revocations there")
       ->type_name("DIR")
       ->required();
   on_run(serve, p, [&p] { return site_lease_serve(p.lease_serve); });

@@ -16,7 +16,7 @@ using runtime::TlsVerify;
 namespace {
 
 constexpr std::string_view kAllowHint =
-    " (it is a private address, named by the coordinator alone; next: \"allow_private_relays\": "
+    " (it is a private address, named only by the coordinator; next: \"allow_private_relays\": "
     "true "
     "in this program's configuration; a site's agent also follows a \"private:\" or \"relay:\" "
     "line "

@@ -70,7 +70,7 @@ Status PutFiles::keep(const note::Note& note, const std::string& owner) {
   File* file = bytes_ + bytes > kMaxPutBytes ? nullptr : open_file(bytes);
   if (file == nullptr) {
     return fail(ErrorCode::kExhausted,
-                "the folder holds as many put revocations as it may; remove the oldest " +
+                "the folder has no room for further revocations; remove the oldest " +
                     std::string(kPrefix) + " files");
   }
   add(*file, {note, owner, 0});

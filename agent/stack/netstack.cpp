@@ -26,7 +26,7 @@ namespace {
 constexpr Duration kTick = std::chrono::milliseconds(TCP_TMR_INTERVAL);
 constexpr std::size_t kHeaders = ip::kIpv6HeaderSize + ip::kTcpHeaderSize;
 
-constexpr const char* kStartedAnew = "the other side has started anew";
+constexpr const char* kStartedAnew = "the other side has restarted";
 
 static_assert(kMaxAddresses + 1 == LWIP_IPV6_NUM_ADDRESSES);
 static_assert(kMaxConnections == MEMP_NUM_TCP_PCB);

@@ -65,7 +65,7 @@ Status may_report(const trust::Node& node, const audit::Entry& entry,
                   const trust::Evidence& evidence) {
   if (!audit::is_utf8(entry)) return fail(ErrorCode::kInvalid, "an audit line is not UTF-8");
   if (entry.kind == audit::Kind::kApproval || entry.kind == audit::Kind::kRevocation) {
-    return not_its_own("what the coordinator alone reports");
+    return not_its_own("a kind that only the coordinator reports");
   }
   const auto id = trust::GrantId::parse(entry.grant);
   const auto* grant = id ? evidence.grant(*id) : nullptr;

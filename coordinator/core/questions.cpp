@@ -92,7 +92,7 @@ Result<control::Message> Core::Impl::lease(Now now, const Connection& connection
   const auto site = agent == nullptr ? std::optional<trust::SiteRef>()
                                      : asked_site(ledger_.evidence(), *agent, request.site);
   if (!site || !admitted(now, *agent)) {
-    return fail(ErrorCode::kDenied, "leases are for a site's agents and its grantees alone");
+    return fail(ErrorCode::kDenied, "only a site's agents and its grantees get leases");
   }
   if (auto allowed = lease_allowed(now, *site); !allowed) return fail_with(allowed.error());
   if (next_change_ <= now.steady) refresh(now);
@@ -128,7 +128,7 @@ Result<control::Message> Core::Impl::lease(Now now, const Connection& connection
 Result<control::Message> Core::Impl::ticket(Now now, const Connection& connection,
                                             const control::TicketRequest& request) {
   if (!connection.node || !admitted(now, *connection.node)) {
-    return fail(ErrorCode::kDenied, "tickets are for admitted nodes alone");
+    return fail(ErrorCode::kDenied, "only admitted nodes get tickets");
   }
   const auto relay =
       std::find_if(options_.relays.begin(), options_.relays.end(),
@@ -139,7 +139,7 @@ Result<control::Message> Core::Impl::ticket(Now now, const Connection& connectio
   ticket.vendor_id = ledger_.evidence().vendor_id();
   ticket.relay = relay->key;
   const auto* node = ledger_.evidence().node(connection.node->identity, now);
-  if (node == nullptr) return fail(ErrorCode::kDenied, "tickets are for admitted nodes alone");
+  if (node == nullptr) return fail(ErrorCode::kDenied, "only admitted nodes get tickets");
   ticket.node = node->relay;
   for (const auto& peer : audience_->relay_peers(connection.node->identity)) {
     if (ticket.peers.size() < trust::kMaxTicketPeers) ticket.peers.push_back(peer);
@@ -154,7 +154,7 @@ Result<control::Message> Core::Impl::ticket(Now now, const Connection& connectio
 Result<control::Message> Core::Impl::upload(Now now, Connection& connection,
                                             const control::AuditUpload& upload) {
   if (!connection.node || !admitted(now, *connection.node)) {
-    return fail(ErrorCode::kDenied, "audit entries come from admitted nodes alone");
+    return fail(ErrorCode::kDenied, "only admitted nodes hand in audit entries");
   }
   const auto& node = *connection.node;
   if (upload.first > kMaxAuditIndex) return fail(ErrorCode::kInvalid, "no index of an audit line");

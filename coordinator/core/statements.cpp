@@ -42,7 +42,7 @@ Result<control::Message> Core::Impl::put(Now now, const Connection& connection,
 Result<control::Message> Core::Impl::offer(Now now, const Connection& connection,
                                            const control::Offer& offer) {
   if (!connection.node || !admitted(now, *connection.node)) {
-    return fail(ErrorCode::kDenied, "revocations are offered by admitted nodes alone");
+    return fail(ErrorCode::kDenied, "only admitted nodes offer revocations");
   }
   control::Reply reply;
   reply.re = offer.id;

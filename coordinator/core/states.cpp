@@ -9,7 +9,7 @@ Status States::take(const note::Note& note, const trust::Node* from, Rng& rng) {
   if (!state) return fail_with(state.error());
   if (from == nullptr || from->kind != trust::NodeKind::kAgent || state->agent != from->identity ||
       state->site != from->site) {
-    return fail(ErrorCode::kDenied, "an agent hands in its own state alone, for its own site");
+    return fail(ErrorCode::kDenied, "an agent hands in only its own state, for its own site");
   }
   const note::KnownKey own{from->name.str(), from->identity};
   const auto signers = note::verify(note, std::span(&own, 1));

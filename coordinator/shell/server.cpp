@@ -225,11 +225,9 @@ std::string Server::render_metrics() {
         now.new_agents);
   count("culvert_coordinator_refused_connections_total", "hellos refused, or no room",
         now.refused_connections);
-  gauge("culvert_coordinator_strangers", "connections that have not proven who they are",
-        strangers_.size());
+  gauge("culvert_coordinator_strangers", "connections without a proof", strangers_.size());
   count("culvert_coordinator_strangers_replaced_total",
-        "connections reset for newer ones before they had proven who they are",
-        strangers_.replaced());
+        "connections without a proof reset for newer ones", strangers_.replaced());
   count("culvert_coordinator_log_lines_dropped_total",
         "log lines that standard error had no room for", log::dropped());
   count("culvert_coordinator_malformed_total",

@@ -67,7 +67,7 @@ Result<Settings> read(Config config) {
   if (config.has("metrics")) {
     settings.metrics = read_endpoint(config, "metrics", "127.0.0.1:0");
     if (!settings.metrics->address.is_loopback()) {
-      config.refuse("metrics", "must be a loopback address, it is open to whoever reaches it");
+      config.refuse("metrics", "must be a loopback address: it has no access control");
     }
   }
   if (settings.plain && !settings.tls_certificate.empty()) {

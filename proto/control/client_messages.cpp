@@ -131,7 +131,8 @@ Status Client::take_delta(Delta delta) {
     step.drop.insert(step.drop.end(), delta.drop.begin(), delta.drop.end());
   }
   if (step_->put.size() > kMaxView || step_->drop.size() > 2 * kMaxView) {
-    return fail(ErrorCode::kExhausted, "the coordinator sent more than can concern one node");
+    return fail(ErrorCode::kExhausted,
+                "the coordinator sent more notes than one node's view may have");
   }
   if (step_->more) return {};
   const auto step = *std::exchange(step_, std::nullopt);
@@ -153,7 +154,8 @@ Status Client::apply(const Delta& step) {
     if (before == view_.end() || before->second != whole) learned.emplace_back(Learned{id, text});
   }
   if (fresh.size() > kMaxView) {
-    return fail(ErrorCode::kExhausted, "the coordinator sent more than can concern one node");
+    return fail(ErrorCode::kExhausted,
+                "the coordinator sent more notes than one node's view may have");
   }
   for (auto& event : learned) events_.push_back(std::move(event));
   for (const auto& [id, whole] : view_) {

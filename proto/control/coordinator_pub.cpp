@@ -62,7 +62,7 @@ Result<CoordinatorPub> CoordinatorPub::parse(std::string_view file) {
     if (!parsed) return bad("no good " + std::string(name) + " key");
     *to = *parsed;
   }
-  if (out.render() != file) return bad("something stands after the last line");
+  if (out.render() != file) return bad("there is text after the last line");
   return out;
 }
 

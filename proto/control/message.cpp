@@ -107,7 +107,7 @@ class JsonReader {
     return wrong_.empty() && (open || read_ + more == object_.size());
   }
   std::string complaint() const {
-    return wrong_.empty() ? "has a field that it must not have" : "lacks a good \"" + wrong_ + "\"";
+    return wrong_.empty() ? "has an unknown field" : "lacks a good \"" + wrong_ + "\"";
   }
 
  private:

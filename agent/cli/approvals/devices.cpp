@@ -268,7 +268,7 @@ Status check_known(const Desk& desk, const DeviceRevoke& options) {
                   (by_person ? " is known" : "") + ": nothing was revoked; known here and at the " +
                   "coordinator: " + (all.empty() ? "none" : all) + "; next: correct the " +
                   (by_person ? "name" : "identity") +
-                  ", or add --unknown, which ends it all the same");
+                  ", or add --unknown, which revokes it all the same");
 }
 
 // The person's devices, each once: those in the ledger, and those in the coordinator's list whose

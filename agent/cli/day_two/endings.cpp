@@ -63,7 +63,7 @@ Result<trust::IdentityKey> known_identity(const Ending& ending, const trust::Ide
               "no node of the site has the identity " + crypto::format_ed25519(key) +
                   ": nothing was revoked; the coordinator lists " +
                   (names.empty() ? "none" : names) +
-                  "; next: correct the identity, or add --unknown, which ends it all the same");
+                  "; next: correct the identity, or add --unknown, which revokes it all the same");
 }
 
 // The identity of a node by its name, as the coordinator's notes prove it.
@@ -210,7 +210,7 @@ Status check_enrolment(const Desk& desk, const Ending& ending, const crypto::Has
                                         (all.empty() ? "none" : all) +
                                         "; next: correct the hash, or name the token's file" +
                                         (asked ? "" : ", or ask the coordinator with --publish") +
-                                        ", or add --unknown, which ends it all the same");
+                                        ", or add --unknown, which revokes it all the same");
 }
 
 }  // namespace

@@ -136,7 +136,7 @@ void check_scope(const Policy& policy, std::string_view field, const Line& line,
     if (bad == nullptr) continue;
     out.add(field, line,
             "the scope names " + key + "=" + *bad +
-                ", which no grant may have: it leads to the agent or past every rule");
+                ", which no grant may have: such access leads to the agent or past every rule");
   }
 }
 
@@ -203,7 +203,7 @@ void warn_of_group(std::string_view field, const trust::Label& group, const auto
                    const PolicyContext& context, Notes& out) {
   if (context.groups.empty() || context.groups.count(group) != 0) return;
   out.add(field, line,
-          "never matches: nobody is in the group " + group.str() + ", as far as it was told here");
+          "never matches: nobody is in the group " + group.str() + ", according to --group");
 }
 
 std::string too_many(std::string_view side, std::uint32_t wanted, std::size_t have) {
@@ -279,7 +279,7 @@ std::vector<Finding> policy_warnings(const Policy& policy, const PolicyContext& 
   Notes out(policy);
   constexpr std::chrono::hours kSoon{30 * 24};
   warn_of_approvers(context, out);
-  if (policy.services.empty()) out.add("the policy lists no service: it opens nothing");
+  if (policy.services.empty()) out.add("the policy lists no service, so it gives no access");
   if (policy.expires > context.now && policy.expires < context.now + kSoon) {
     out.add_line("expires: " + format_time(policy.expires),
                  "expires: in less than 30 days; next: culvert policy renew");

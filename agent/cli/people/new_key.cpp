@@ -58,8 +58,7 @@ Result<trust::RootKey> read_public(const std::string& subject, const std::string
     return fail(ErrorCode::kInvalid, "--person: write it as user@domain");
   }
   if (!line && (!named_group || !named_person)) {
-    return fail(ErrorCode::kInvalid,
-                "a bare key needs --group and --person user@domain: whose it is and what for");
+    return fail(ErrorCode::kInvalid, "a bare key needs --group and --person user@domain");
   }
   if (line && ((named_group && *named_group != line->group) ||
                (named_person && *named_person != line->person))) {

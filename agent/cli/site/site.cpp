@@ -92,9 +92,10 @@ Result<std::vector<note::Note>> read_vendor(const std::string& file, const crypt
   trust::Evidence vendor(trust::Pins{std::nullopt, hash}, {});
   for (const auto& result : vendor.offer_all(*notes, now)) {
     if (result) continue;
-    return fail(ErrorCode::kUnverified,
-                file + " is not the vendor with that hash; compare it out of band again (" +
-                    result.error().message + ")");
+    return fail(
+        ErrorCode::kUnverified,
+        file + " is not the vendor with that hash; compare the hash by another channel again (" +
+            result.error().message + ")");
   }
   return notes;
 }
@@ -175,7 +176,7 @@ Status site_init(const SiteInit& options) {
     return done;
   if (auto done = write_bundle(folder / kVendorBundle, *vendor_notes); !done) return done;
   print("site " + bold(name->str()) + " in " + folder.string());
-  print("root hash, to be pinned by every agent and told to the vendor out of band:");
+  print("root hash, for every agent to pin, and for the vendor by another channel:");
   print("  " + trust::format_hash(hash.view()));
   if (auto made = first_token(options, folder); !made) return made;
   propose_second_approver(folder);

@@ -32,7 +32,7 @@ Status site_lease_serve(const LeaseServe& options) {
   if (!evidence) return fail_with(evidence.error());
   const auto site = trust::to_site_id(key->pin);
   if (evidence->site_root(site) == nullptr) {
-    return fail(ErrorCode::kNotFound, "no root of the site stands beside " + options.key_file +
+    return fail(ErrorCode::kNotFound, "no root of the site is beside " + options.key_file +
                                           "; put " + kSiteBundle + " and " + kVendorBundle +
                                           " there");
   }

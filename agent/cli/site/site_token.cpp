@@ -143,7 +143,7 @@ Status find_holder(const Common& common, trust::Enrolment& enrolment, const Site
   if (!listed) {
     return fail(listed.error().code,
                 "cannot learn who has the name " + options.name + ": " + listed.error().message +
-                    "; to say it yourself: --replaces ed25519:… or --replaces none");
+                    "; without the coordinator: --replaces ed25519:… or --replaces none");
   }
   for (std::uint32_t i = 0; i < enrolment.nodes; ++i) {
     auto name = std::optional(enrolment.name);
