@@ -22,7 +22,7 @@ int print(const culvert::Result<std::string>& page) {
 int parse_and_run(int argc, char** argv) {
   CLI::App app{
       "Carries signed statements between a vendor's engineers and its customers' sites.\n"
-      "Nobody trusts it: it can refuse service, it can open nothing.",
+      "Nobody trusts it: it can refuse service, but cannot give access.",
       "culvert-coordinator"};
   app.require_subcommand(0, 1);
   app.fallthrough();
@@ -62,7 +62,7 @@ int parse_and_run(int argc, char** argv) {
   audit_command->add_option("--site", audit.site, "lines of this site only");
   audit_command->add_flag("--follow", audit.follow, "go on with what comes");
   bool status_json = false;
-  auto* status = app.add_subcommand("status", "what is served, and what is missing");
+  auto* status = app.add_subcommand("status", "the vendor and sites, and what is missing");
   status->add_flag("--json", status_json, "one JSON object");
   bool json = false;
   app.add_flag("--json", json, "print JSON: status, audit");

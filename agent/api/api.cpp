@@ -36,7 +36,7 @@ Result<int> bind_socket(const std::string& path) {
   sockaddr_un raw{};
   raw.sun_family = AF_UNIX;
   std::memcpy(raw.sun_path, path.data(), path.size());
-  ::unlink(path.c_str());  // of an agent that is gone: we hold the lock
+  ::unlink(path.c_str());  // left by an agent that has ended, since this one holds the lock
   if (::bind(made, reinterpret_cast<const sockaddr*>(&raw), sizeof raw) != 0 ||
       ::chmod(path.c_str(), 0600) != 0) {
     const int error = errno;

@@ -17,7 +17,7 @@ std::string render(const Reply& reply) {
          std::to_string(reply.body.size()) + "\r\nConnection: close\r\n\r\n" + reply.body;
 }
 
-// Nothing: it cannot be told, or is larger than a body may be.
+// Nothing: the size is missing or malformed, or too large.
 std::optional<std::size_t> body_size(const http::HttpHeaders& headers) {
   if (headers.count("Transfer-Encoding") > 0 || headers.count("Content-Length") > 1) {
     return std::nullopt;
@@ -43,9 +43,9 @@ struct ApiServer::Caller {
   std::unique_ptr<runtime::ByteStream> stream;
   runtime::Timer timer;
   Bytes received;
-  std::optional<http::RequestHead> head;  // complete; then `body` bytes follow
+  std::optional<http::RequestHead> head;  // set: complete; the body follows
   std::size_t body = 0;
-  std::string answer;  // what is not written yet begins at `written`
+  std::string answer;  // unwritten from offset `written`
   std::size_t written = 0;
 };
 
@@ -134,7 +134,7 @@ void ApiServer::take_request(std::uint64_t id, Caller& caller) {
   if (waiting() >= kMaxApiWaiting) make_room_to_wait();
   caller.state = Caller::State::kWaiting;
   caller.timer.arm_in(kApiAnswerTimeout);
-  const std::string path = caller.head->target;  // the caller may be gone when asked_ returns
+  const std::string path = caller.head->target;  // a copy: asked_ may destroy the caller
   asked_(path, body, [this, id, left = std::weak_ptr<int>(alive_)](const Reply& reply) {
     if (!left.expired()) respond(id, reply);
   });
@@ -149,7 +149,7 @@ void ApiServer::respond(std::uint64_t id, const Reply& reply) {
   send_more(id);
 }
 
-// A piece at a time: a long answer waits here, not in the stream.
+// Writes the answer piece by piece, so that a long answer waits here and not in the stream.
 void ApiServer::send_more(std::uint64_t id) {
   auto& caller = *callers_.at(id);
   if (caller.state != Caller::State::kAnswered) return;

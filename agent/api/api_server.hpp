@@ -1,6 +1,6 @@
 // HTTP/1.1 for the agent's local API, on the loop: one request a connection, a whole body, one
-// whole answer. Nothing here waits in a thread, so a caller that is slow, silent or stopped holds
-// up nobody: it has one of kMaxApiCallers places, and the newest caller always gets one.
+// whole answer. No thread waits for a caller, so a caller that is slow, silent or stopped delays
+// nobody. Each caller has one of kMaxApiCallers places, and the newest caller always gets a place.
 #pragma once
 
 #include <cstddef>
@@ -19,14 +19,14 @@
 
 namespace culvert::api {
 
-// Of the callers whose request is not complete, or whose answer is under way, the oldest is closed
-// to make room. Of those that wait for their answer the oldest is told kExhausted.
+// To make room, the server closes the oldest caller whose request is not complete or whose answer
+// is being written. If all wait for their answers, the oldest gets kExhausted.
 inline constexpr std::size_t kMaxApiCallers = 64;
-inline constexpr std::size_t kMaxApiWaiting = 32;  // of them, for an answer
+inline constexpr std::size_t kMaxApiWaiting = 32;  // callers that wait for an answer
 inline constexpr std::size_t kMaxApiBody = 256U * 1024U;
 inline constexpr Duration kApiRequestTimeout = 5s;  // from connecting to a complete request
 inline constexpr Duration kApiAnswerTimeout = 60s;  // then HTTP 504, kTimeout
-inline constexpr Duration kApiReadTimeout = 10s;    // of an answer, without any progress
+inline constexpr Duration kApiReadTimeout = 10s;    // longest time without progress of an answer
 
 class ApiServer {
  public:
@@ -34,7 +34,7 @@ class ApiServer {
   using Asked = std::function<void(const std::string& path, const std::string& body, Answer)>;
 
   ApiServer(runtime::Loop& loop, Asked asked);
-  ~ApiServer();  // callers that wait are told kUnavailable
+  ~ApiServer();  // waiting callers get kUnavailable
   ApiServer(const ApiServer&) = delete;
   ApiServer& operator=(const ApiServer&) = delete;
 
@@ -57,7 +57,8 @@ class ApiServer {
   Asked asked_;
   std::uint64_t next_id_ = 0;
   std::map<std::uint64_t, std::unique_ptr<Caller>> callers_;  // the oldest first
-  std::shared_ptr<int> alive_ = std::make_shared<int>();      // gone: late answers are dropped
+  // Destroyed with the server: late answers are dropped.
+  std::shared_ptr<int> alive_ = std::make_shared<int>();
 };
 
 }  // namespace culvert::api

@@ -1,5 +1,5 @@
-// A command's JSON arguments, read by name. The first one that is missing, of the wrong type or
-// unknown becomes problem(); what is read after that has no meaning.
+// A command's JSON arguments, read by name. The first argument that is missing, unknown or of the
+// wrong type becomes problem(). Values read after that have no meaning.
 #pragma once
 
 #include <cstdint>

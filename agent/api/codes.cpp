@@ -39,7 +39,7 @@ ErrorCode error_code_from(const std::string& name) {
   return found == kCodes.end() ? ErrorCode::kInternal : found->code;
 }
 
-// Text that is not UTF-8 (a file name, an upstream's message) is shown with replacements.
+// Bytes that are not UTF-8 (in a file name or an upstream's message) become U+FFFD.
 Reply Reply::ok(const nlohmann::json& object) {
   return {200, object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
 }

@@ -15,7 +15,7 @@ namespace culvert::api {
 namespace {
 
 constexpr std::size_t kMaxAuditEntries = 10'000;
-constexpr std::size_t kMaxAuditReads = 8;  // waiting or under way; further ones: kExhausted
+constexpr std::size_t kMaxAuditReads = 8;  // waiting or running; beyond: kExhausted
 
 Reply bare() { return Reply::ok(nlohmann::json::object()); }
 Reply missing(const char* what) {
@@ -62,7 +62,8 @@ class Commands::Impl {
   }
 
  private:
-  // Reads its arguments and says what is to be done; that happens only if they were all right.
+  // A command: reads its arguments and returns what to do. The caller does that only if no argument
+  // is wrong.
   using Run = std::function<void(Answer)>;
   using Command = Run (Impl::*)(Arguments&);
 
@@ -179,7 +180,7 @@ class Commands::Impl {
     };
   }
 
-  // Off the loop: the log may be long.
+  // Reads the log on another thread, since the log may be long.
   void read_audit(const culvert::audit::Query& query, Answer answer) {
     if (reading_ >= kMaxAuditReads) {
       return answer(Reply::failed({ErrorCode::kExhausted, "the audit log is being read for " +
@@ -193,7 +194,7 @@ class Commands::Impl {
           {ErrorCode::kUnavailable, std::string("no thread to read the log: ") + error.what()}));
     }
     ++reading_;
-    const auto node = core_.status(now()).name;  // who reports: its own log
+    const auto node = core_.status(now()).name;  // the reporter: this node
     reader_->loop().post([this, query, node, read = hooks_.audit, answer = std::move(answer)] {
       const auto reply = audit_reply(read(query), node);
       loop_.post([this, left = std::weak_ptr<int>(alive_), reply, answer] {
@@ -211,7 +212,7 @@ class Commands::Impl {
     return Reply::ok({{"entries", std::move(shown)}});
   }
 
-  // The certificate authorities of the services that may be used now, as a client wants them.
+  // The certificate authorities of the services that this device may use now, as PEM for clients.
   Run ca(Arguments&) {
     return [this](const Answer& answer) {
       std::set<Bytes> issuers;
@@ -230,7 +231,7 @@ class Commands::Impl {
     };
   }
 
-  // What clients asked the proxy for and no grant covers, whether it exists or not.
+  // The names that the proxy has refused because no grant covers them, whether they exist or not.
   Run proxy_refusals(Arguments& arguments) {
     return [this, after = arguments.number_if("after", 0)](const Answer& answer) {
       if (!hooks_.refusals) return answer(missing("proxy"));
@@ -291,9 +292,10 @@ class Commands::Impl {
   agent::Core& core_;
   CommandHooks hooks_;
   std::map<std::uint16_t, std::unique_ptr<proxy::Forward>> forwards_;  // by local port
-  std::shared_ptr<int> alive_ = std::make_shared<int>();               // gone: answers are dropped
+  // Destroyed with Commands: late answers are dropped.
+  std::shared_ptr<int> alive_ = std::make_shared<int>();
   std::size_t reading_ = 0;
-  std::unique_ptr<runtime::LoopThread> reader_;  // made at the first reading of the audit log
+  std::unique_ptr<runtime::LoopThread> reader_;  // made when a command first reads the audit log
 };
 
 Commands::Commands(runtime::Loop& loop, agent::Core& core, CommandHooks hooks)

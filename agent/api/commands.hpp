@@ -1,5 +1,6 @@
-// The commands of the local API (docs/protocols/local-api.md): JSON arguments to the core's calls,
-// its views to JSON. Arguments that a command does not know are refused, naming them.
+// The commands of the local API (docs/protocols/local-api.md). Each command turns JSON arguments
+// into a call of the core and the core's view into JSON. An unknown argument is an error that names
+// the argument.
 #pragma once
 
 #include <functional>
@@ -17,16 +18,16 @@
 
 namespace culvert::api {
 
-// What commands need beside the core; given by the shell. Unset functions: the command answers
-// that this agent does not have it.
+// What commands need besides the core. The shell sets the functions. Without a function, its
+// command answers that this agent does not have the feature.
 struct CommandHooks {
-  std::function<void()> after;            // each command has changed the core: drain its effects
-  std::function<void()> down;             // stop the agent, after the answer is out
+  std::function<void()> after;            // called after each command: drains the core's effects
+  std::function<void()> down;             // stops the agent after the answer is sent
   std::function<std::string()> counters;  // Prometheus text
-  // Called on a thread beside the loop.
+  // Called on another thread than the loop's.
   std::function<Result<std::vector<audit::Entry>>(const audit::Query&)> audit;
-  std::function<std::optional<Endpoint>()> proxy;                // where it listens
-  std::function<proxy::Refusals(std::uint64_t after)> refusals;  // by the proxy
+  std::function<std::optional<Endpoint>()> proxy;                // the proxy's address
+  std::function<proxy::Refusals(std::uint64_t after)> refusals;  // the proxy's refusals
   std::string stack;     // which TCP stack serves the mesh: lwip, kernel or host
   proxy::Dialer dialer;  // for forwards
   std::optional<proxy::DoorContext> doors;

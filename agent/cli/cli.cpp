@@ -5,16 +5,16 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
-#include "agent/cli/output.hpp"
 #include "agent/cli/pages.hpp"
 #include "agent/cli/parsed.hpp"
+#include "agent/cli/show/output.hpp"
 #include "proto/runtime/disk/files.hpp"
 
 namespace culvert::cli {
 namespace {
 
 constexpr const char* kAbout =
-    "Culvert: reach what is dark in a customer's cluster, with their consent";
+    "Culvert: reach dark services in a customer's cluster, with the customer's consent";
 constexpr const char* kLearnMore = R"(
 A first access, from the engineer's laptop:
   culvert up --token-file laptop.token
@@ -23,7 +23,9 @@ A first access, from the engineer's laptop:
 Setting up a vendor, a site and a coordinator: docs/getting-started.md)";
 
 void add_end(CLI::App* revoke, Parsed& p) {
-  revoke->add_option("--lease", p.end.lease, "also put it to the customer's lease server")
+  revoke
+      ->add_option("--lease", p.end.lease,
+                   "also hand the revocation to the customer's lease server")
       ->type_name("URL");
   revoke->add_option("--out", p.end.out, "also write it, for a folder of documents")
       ->type_name("FILE");
@@ -131,7 +133,7 @@ void add_up(CLI::App& app, Parsed& p) {
         true);
   };
   simple("down", "stop the agent");
-  simple("lock", "cut everything on this agent now, and keep it cut");
+  simple("lock", "cut all access on this agent, until culvert unlock");
   simple("unlock", "undo lock");
   simple("clock-reset", "accept the present wall clock after it was set back");
   auto* fork = app.add_subcommand("fork", "two texts for one epoch of a root: see and choose");
@@ -147,14 +149,14 @@ void add_up(CLI::App& app, Parsed& p) {
 
 void add_use(CLI::App& app, Parsed& p) {
   auto* status = app.add_subcommand("status", "peers, paths, grants, relay, health");
-  status->add_flag("--watch", p.watch, "draw it again every second");
+  status->add_flag("--watch", p.watch, "redraw every second");
   status->add_flag("--counters", p.counters, "print the counters instead, as Prometheus text");
   on_run(
       status, p,
       [&p] { return p.counters ? agent_counters(p.common) : agent_status(p.common, p.watch); },
       true);
   on_run(
-      app.add_subcommand("services", "what can be reached now"), p,
+      app.add_subcommand("services", "services in reach now"), p,
       [&p] { return agent_services(p.common); }, true);
   auto* request = app.add_subcommand("request", "ask for access to a service");
   request->add_option("SERVICE", p.request.service, "its full name")->required();
@@ -170,9 +172,9 @@ void add_use(CLI::App& app, Parsed& p) {
                     "until it is usable or refused; Ctrl-C leaves it standing");
   on_run(
       request, p, [&p] { return agent_request(p.common, p.request); }, true);
-  auto* ping = app.add_subcommand("ping", "which way to a service or peer, and how long it takes");
+  auto* ping = app.add_subcommand("ping", "path and round trip time to a service or peer");
   ping->add_option("TARGET", p.target, "service name or peer name")->required();
-  ping->add_option("-c,--count", p.count, "exactly so often, not until direct (at most 10)")
+  ping->add_option("-c,--count", p.count, "number of pings (default: until direct, at most 10)")
       ->type_name("N")
       ->check(CLI::Range(1, 1000));
   on_run(
@@ -187,14 +189,14 @@ void add_use(CLI::App& app, Parsed& p) {
     p.action = [&p] { return agent_run(p.common, p.run); };
   });
   on_run(
-      app.add_subcommand("proxy", "where the SOCKS5 and HTTP CONNECT proxy listens"), p,
+      app.add_subcommand("proxy", "address of the SOCKS5 and HTTP CONNECT proxy"), p,
       [&p] { return agent_proxy(p.common); }, true);
   auto* forward = app.add_subcommand("forward", "a local port that leads to a service");
   forward->add_option("SPEC", p.spec, "LOCALPORT:SERVICE[:PORT]")->required();
   on_run(
       forward, p, [&p] { return agent_forward(p.common, p.spec); }, true);
   on_run(
-      app.add_subcommand("forwards", "which local ports lead where"), p,
+      app.add_subcommand("forwards", "list the forwards"), p,
       [&p] { return agent_forwards(p.common); }, true);
   auto* end = app.add_subcommand("forward-end", "end a forward, with its connections");
   end->add_option("PORT", p.port, "its local port")->required();
@@ -215,7 +217,8 @@ void add_wireguard(CLI::App& app, Parsed& p) {
   wireguard->callback([&p] { p.action = [&p] { return agent::run_wireguard(p.wireguard); }; });
 }
 
-// What culvert-wireguard is called with; CLI11 takes the words last to first.
+// The words of the command line, the last first, as CLI11 takes them. culvert-wireguard means
+// `culvert wireguard`.
 std::vector<std::string> words_of(int argc, char** argv) {
   std::vector<std::string> words(argv + 1, argv + argc);
   const std::string_view program = argc > 0 ? argv[0] : "";
@@ -229,7 +232,7 @@ std::vector<std::string> words_of(int argc, char** argv) {
 Command tree(const CLI::App& app) {
   auto out = describe(app);
   for (auto& option : out.options) {
-    if (option.names.back() == "--state") option.preset.clear();  // another one on each machine
+    if (option.names.back() == "--state") option.preset.clear();  // the default differs by machine
   }
   return out;
 }
@@ -256,7 +259,7 @@ void add_pages(CLI::App& app, Parsed& p) {
       names, p, [&p] { return agent_names(p.common, p.kind); }, true);
 }
 
-// The innermost command that was named: its help is the one to read.
+// The help of the innermost command that the command line names.
 std::string help_of(const CLI::App& app) {
   std::string out = app.get_name();
   for (auto named = app.get_subcommands(); !named.empty();
@@ -266,7 +269,8 @@ std::string help_of(const CLI::App& app) {
   return " (" + out + " --help)";
 }
 
-// The first word where a command should stand and none does: CLI11 says only that one is required.
+// The first word that should be a command and is none. CLI11 itself only says that a command is
+// required.
 std::optional<std::string> unknown_command(const CLI::App& app, int argc, char** argv) {
   const CLI::App* level = &app;
   for (int i = 1; i < argc; ++i) {
@@ -276,7 +280,7 @@ std::optional<std::string> unknown_command(const CLI::App& app, int argc, char**
     const auto commands = level->get_subcommands([](const CLI::App*) { return true; });
     const auto next = std::find_if(commands.begin(), commands.end(),
                                    [&](const auto* one) { return one->check_name(word); });
-    if (commands.empty()) return std::nullopt;  // words of the command's own
+    if (commands.empty()) return std::nullopt;  // the command's own arguments
     if (next == commands.end()) return word;
     level = *next;
   }

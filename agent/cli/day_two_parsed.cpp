@@ -1,4 +1,4 @@
-// The command line of day two (day_two.hpp).
+// The command line of day two (day_two/commands.hpp).
 #include "agent/cli/parsed.hpp"
 
 namespace culvert::cli {
@@ -13,7 +13,7 @@ void add_folder(CLI::App* command, Work& work) {
 
 void add_coordinator(CLI::App* command, Work& work) {
   command->add_flag("--publish", work.publish, "hand it in to the coordinator when it is complete");
-  command->add_option("--coordinator", work.coordinator, "hand it in to this one")
+  command->add_option("--coordinator", work.coordinator, "URL of the coordinator that gets it")
       ->type_name("URL");
 }
 
@@ -64,7 +64,7 @@ CLI::App* add_root_command(CLI::App* root, Parsed& p, trust::RootKind kind, cons
 void add_root_keys(CLI::App* root, Parsed& p, trust::RootKind kind) {
   auto* add = add_root_command(root, p, kind, "add-key", "draft: one key more", root_add_key);
   add->add_option("KEY", p.root.subject, "a file from culvert key new, or ed25519:…")->required();
-  add->add_option("--person", p.root.person, "of a bare key: whose it is, user@domain");
+  add->add_option("--person", p.root.person, "of a bare key: its person, user@domain");
   auto* remove = add_root_command(root, p, kind, "remove-key", "draft: keys away", root_remove_key);
   remove->add_option("KEY", p.root.subject, "a key, its file, or a person with all keys")
       ->required();
@@ -99,7 +99,7 @@ void add_root(CLI::App* parent, Parsed& p, trust::RootKind kind) {
         ->check(CLI::IsMember({"yes", "no"}))
         ->required();
   }
-  add_signing(root, p, "one more signature on a draft; complete: into the bundle");
+  add_signing(root, p, "sign a draft; a complete one goes into the bundle");
 }
 
 void add_policy(CLI::App& app, Parsed& p) {
@@ -129,11 +129,11 @@ void add_policy(CLI::App& app, Parsed& p) {
   add_key(renew, p.policy);
   add_coordinator(renew, p.policy);
   auto* check =
-      add("check", "what is wrong with a draft, and what in it opens nothing", policy_check, true);
+      add("check", "errors of a draft, and lines that give no access", policy_check, true);
   check->add_option("--group", p.policy.groups, "a group that the vendor gives to persons; repeat");
   check->add_flag("--sort", p.policy.sort, "sort the lines of the draft first");
   add("diff", "the lines that differ from the policy in force", policy_diff, true);
-  add_signing(policy, p, "one more signature on a draft; complete: into the bundle");
+  add_signing(policy, p, "sign a draft; a complete one goes into the bundle");
 }
 
 void add_endings(CLI::App* site, Parsed& p) {
@@ -150,7 +150,7 @@ void add_endings(CLI::App* site, Parsed& p) {
     add_coordinator(command, p.ending);
     add_reason(command, p.ending);
     command->add_flag("--unknown", p.ending.unknown,
-                      "also one that neither the folder nor the coordinator knows");
+                      "even if neither folder nor coordinator knows it");
   }
   on_run(node, p, [&p] { return revoke_node(p.common, p.ending); });
   on_run(token, p, [&p] { return revoke_token(p.common, p.ending); });
@@ -179,20 +179,20 @@ void add_keys(CLI::App& app, Parsed& p) {
   add_folder(suspend, p.ending);
   add_coordinator(suspend, p.ending);
   add_reason(suspend, p.ending);
-  suspend->add_flag("--freeze", p.ending.freeze, "also where nobody is left to sign the next root");
+  suspend->add_flag("--freeze", p.ending.freeze, "even if nobody is left to sign the next root");
   suspend->add_flag("--cut", p.ending.cut, "also where too few approvers are left for new access");
   on_run(suspend, p, [&p] { return suspend_own_key(p.common, p.ending); });
 }
 
 void add_carrying(CLI::App& app, Parsed& p) {
   auto* take = app.add_subcommand("take", "verify statements, and keep them in a folder's bundles");
-  auto* publish = app.add_subcommand("publish", "the same, and hand them in to the coordinator");
+  auto* publish = app.add_subcommand("publish", "as take, then hand in to the coordinator");
   for (auto* command : {take, publish}) {
     command->add_option("FILE", p.files, "notes or bundles")->type_name("FILE")->required();
     add_folder(command, p.work);
   }
   add_key(publish, p.work)->required();
-  publish->add_option("--coordinator", p.work.coordinator, "instead of the vendor's first")
+  publish->add_option("--coordinator", p.work.coordinator, "URL of another coordinator")
       ->type_name("URL");
   on_run(take, p, [&p] { return take_files(p.common, p.work, p.files); });
   on_run(publish, p, [&p] { return publish_files(p.common, p.work, p.files); });

@@ -24,7 +24,8 @@ void add_vendor(CLI::App& app, Parsed& p) {
       ->type_name("DIR")
       ->required();
   site->add_option("FILE", p.vendor_site.site_bundle, "the customer's site.bundle")->required();
-  site->add_option("--hash", p.vendor_site.hash, "root hash, as the customer told it")->required();
+  site->add_option("--hash", p.vendor_site.hash, "root hash, from the customer by another channel")
+      ->required();
   site->add_option("--out", p.vendor_site.out, "file to write (default: SITE.site in the folder)")
       ->type_name("FILE");
   on_run(site, p, [&p] { return vendor_site(p.vendor_site); });
@@ -40,7 +41,8 @@ void add_site(CLI::App& app, Parsed& p) {
   init->add_option("--vendor", p.site_init.vendor_bundle, "the vendor's vendor.bundle")
       ->type_name("FILE")
       ->required();
-  init->add_option("--vendor-hash", p.site_init.vendor_hash, "its genesis hash, out of band")
+  init->add_option("--vendor-hash", p.site_init.vendor_hash,
+                   "the vendor's genesis hash, by another channel")
       ->required();
   init->add_option("--person", p.site_init.person, "who holds the keys, user@domain")->required();
   init->add_option("--dir", p.site_init.folder, "new folder for them (default: NAME)")
@@ -75,19 +77,20 @@ void add_site(CLI::App& app, Parsed& p) {
   token->add_option("--for", p.site_token.lifetime, "how long it may enrol")
       ->type_name("TIME")
       ->default_val("1h");
-  token->add_option("--name", p.site_token.name, "the agent's name; it replaces who has it now")
+  token->add_option("--name", p.site_token.name, "the agent's name; replaces the present holder")
       ->required();
   token->add_option("--nodes", p.site_token.nodes, "so many agents: NAME-0, NAME-1, …")
       ->check(CLI::Range(1, 64))
       ->default_val(1);
   token->add_option("--tag", p.site_token.tags,
-                    "tag of what it may publish; repeat (default: all)");
+                    "tag of services to publish; repeat (default: all)");
   token->add_option("--renew-for", p.site_token.renewal, "how long it renews itself")
       ->type_name("TIME")
       ->default_val("365d");
   token->add_option("--replaces", p.site_token.replaces,
-                    "ed25519:… or none (default: the coordinator is asked who has the name)");
-  token->add_option("--coordinator", p.site_token.coordinator, "its URL, if not the vendor root's");
+                    "ed25519:… or none (default: ask the coordinator for the holder of the name)");
+  token->add_option("--coordinator", p.site_token.coordinator,
+                    "the coordinator's URL, if not the vendor's");
   on_run(token, p, [&p] { return site_token(p.common, p.site_token); });
   add_root(site, p, trust::RootKind::kSite);
   add_endings(site, p);
@@ -108,13 +111,15 @@ void add_device(CLI::App& app, Parsed& p) {
   auto* admit = device->add_subcommand("admit", "sign a waiting text that was read");
   add_key(admit, p, true);
   admit->add_option("TEXT", p.device_admit.text, "its hash, sha256:…, from culvert device list");
-  admit->add_option("--device", p.device_admit.device, "or: the identity, ed25519:…, as told");
-  admit->add_option("--person", p.device_admit.person, "with --device: whose it is, user@domain");
+  admit->add_option("--device", p.device_admit.device,
+                    "or: the identity, ed25519:…, by another channel");
+  admit->add_option("--person", p.device_admit.person, "with --device: its person, user@domain");
   admit->add_option("--group", p.device_admit.groups, "with --device: each of its groups; repeat");
-  admit->add_option("--until", p.device_admit.until, "how long it may be renewed (default: 90d)")
+  admit->add_option("--until", p.device_admit.until, "time for renewals (default: 90d)")
       ->type_name("TIME");
   on_run(admit, p, [&p] { return admit_device(p.common, p.by, p.device_admit); });
-  auto* renew = device->add_subcommand("renew", "sign what waits and is as it was last signed");
+  auto* renew =
+      device->add_subcommand("renew", "sign waiting texts that are as they were last signed");
   add_key(renew, p, true);
   on_run(renew, p, [&p] { return renew_devices(p.common, p.by); });
   auto* revoke = device->add_subcommand("revoke", "end a laptop, or a person, for ever");

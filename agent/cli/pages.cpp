@@ -5,7 +5,7 @@ namespace culvert::cli {
 Manual manual() {
   return {
       kVersion,
-      "reach what is dark in a customer's cluster, with their consent",
+      "reach dark services in a customer's cluster, with the customer's consent",
       {"Culvert carries management traffic into a customer's cloud without opening a port. A "
        "vendor's "
        "engineer reaches one service, for a while, after the vendor and the customer said yes. "
@@ -37,8 +37,8 @@ Manual manual() {
       {{"/etc/culvert/agent.json", "configuration of culvert up, JSON with comments"},
        {"/var/lib/culvert", "state of an agent that runs as root"},
        {"~/.local/state/culvert", "state of another user's agent"},
-       {"STATE/agent.sock", "the local API (0700 folder: its owner and root alone)"},
-       {"STATE/audit.log", "what was let through, written before it was"}},
+       {"STATE/agent.sock", "the local API (0700 folder: only its owner and root)"},
+       {"STATE/audit.log", "the audit log: each entry is written before its connection opens"}},
       {{"CULVERT_STATE", "the state directory, instead of --state"},
        {"CULVERT_TOKEN", "the token of a first culvert up, instead of --token-file"},
        {"XDG_STATE_HOME", "where the state of another user's agent is kept"},

@@ -1,4 +1,4 @@
-// What `culvert man` and `culvert completion` say beside the commands themselves.
+// The texts of `culvert man` and `culvert completion` apart from the commands.
 #pragma once
 
 #include "proto/cli/completion.hpp"
@@ -7,6 +7,6 @@
 namespace culvert::cli {
 
 Manual manual();
-Names completion_names();  // asked of the running agent
+Names completion_names();  // from the running agent
 
 }  // namespace culvert::cli

@@ -4,7 +4,7 @@
 
 #include <cstdlib>
 
-#include "agent/cli/output.hpp"
+#include "agent/cli/show/output.hpp"
 
 namespace culvert::cli {
 
@@ -30,7 +30,7 @@ void add_key(CLI::App* command, Parsed& p, bool required) {
   auto* key = command->add_option("--key", p.by.key_file, "key file of the person who acts");
   key->type_name("FILE");
   if (required) key->required();
-  command->add_option("--coordinator", p.by.coordinator, "instead of the one that the vendor lists")
+  command->add_option("--coordinator", p.by.coordinator, "URL of another coordinator")
       ->type_name("URL");
 }
 

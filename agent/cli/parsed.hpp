@@ -1,13 +1,17 @@
-// What the command line may say, and the parts that declare it to CLI11.
+// The options of every command, and the functions that declare the commands to CLI11.
 #pragma once
 
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <string>
 
-#include "agent/cli/day_two.hpp"
-#include "agent/cli/options.hpp"
-#include "agent/cli/site_documents.hpp"
+#include "agent/cli/approvals/commands.hpp"
+#include "agent/cli/day_two/commands.hpp"
+#include "agent/cli/people/by_key.hpp"
+#include "agent/cli/people/new_key.hpp"
+#include "agent/cli/running/commands.hpp"
+#include "agent/cli/show/common.hpp"
+#include "agent/cli/site/commands.hpp"
 #include "agent/shell/daemon.hpp"
 #include "agent/wireguard/program.hpp"
 
@@ -15,7 +19,7 @@ namespace culvert::cli {
 
 std::string default_state();  // of this user
 
-// All that may be parsed, and what was chosen: the action of the one subcommand that ran.
+// The values of all options, and the action of the command that the user has chosen.
 struct Parsed {
   Common common{default_state(), false};
   agent::DaemonOptions daemon;
@@ -48,12 +52,12 @@ struct Parsed {
   std::function<int()> action;
 };
 
-// `act` is what runs when the command is chosen. agent: it is a command of the running agent when
-// no key is given, and no agent is an exit code of its own.
+// Makes `act` the action of `command`. `agent`: without a key the running agent carries the command
+// out; if no agent runs, the exit code says so.
 void on_run(CLI::App* command, Parsed& parsed, std::function<Status()> act, bool agent = false);
 void add_key(CLI::App* command, Parsed& p, bool required);
 
-// key_holders.cpp: commands of those who hold keys, for which no agent has to run.
+// key_holders.cpp: commands of persons with keys, which need no running agent.
 void add_vendor(CLI::App& app, Parsed& p);
 void add_site(CLI::App& app, Parsed& p);
 void add_site_documents(CLI::App* site, Parsed& p);

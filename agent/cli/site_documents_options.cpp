@@ -3,7 +3,7 @@
 namespace culvert::cli {
 
 void add_site_documents(CLI::App* site, Parsed& p) {
-  auto* fresh = site->add_subcommand("fresh", "sign that the documents that are known are newest");
+  auto* fresh = site->add_subcommand("fresh", "sign that the known documents are the newest");
   add_key(fresh, p, true);
   fresh
       ->add_option(
@@ -25,11 +25,11 @@ void add_site_documents(CLI::App* site, Parsed& p) {
       ->required();
   serve
       ->add_option("--documents", p.lease_serve.documents,
-                   "folder of *.note files; what is put to the server is kept there")
+                   "folder of *.note files; the server keeps revocations there")
       ->type_name("DIR")
       ->required();
   on_run(serve, p, [&p] { return site_lease_serve(p.lease_serve); });
-  auto* status = site->add_subcommand("status", "what each agent of the site says that it knows");
+  auto* status = site->add_subcommand("status", "which documents each agent of the site knows");
   add_key(status, p, true);
   on_run(status, p, [&p] { return site_status(p.common, p.by); });
 }

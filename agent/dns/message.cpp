@@ -113,7 +113,7 @@ Bytes make_answer(const Query& query, Rcode code, const std::optional<IpAddress>
     writer.be<std::uint16_t>(0xC000U | kHeaderSize).be<std::uint16_t>(kTypeAaaa);
     writer.be(kClassInternet).be(kTimeToLive).be<std::uint16_t>(16).bytes(address->bytes);
   }
-  if (query.edns) {  // name: root, OPT, payload size, upper rcode ‖ version ‖ flags, no data
+  if (query.edns) {  // root name, OPT, payload size, upper rcode ‖ version ‖ flags, no data
     out.push_back(0);
     writer.be<std::uint16_t>(kTypeOpt).be(kUdpPayload);
     writer.be(static_cast<std::uint32_t>(value >> 4U) << 24U).be<std::uint16_t>(0);

@@ -1,5 +1,5 @@
-// Reads DNS queries and makes answers (RFC 1035 §4.1); checks of a response only what a forwarder
-// needs. Pure.
+// Reads DNS queries and makes answers (RFC 1035 §4.1). Of a response, checks only what a forwarder
+// needs. Queries come from agent/tun/stub.cpp; names.hpp decides on the answer. Pure.
 //
 //   header    0 id · 2 QR 1 bit ‖ opcode 4 ‖ AA ‖ TC ‖ RD · 3 RA ‖ Z ‖ AD ‖ CD ‖ rcode 4 ·
 //             4 questions · 6 answers · 8 authorities · 10 additional

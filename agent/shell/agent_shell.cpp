@@ -11,8 +11,9 @@
 namespace culvert::agent {
 namespace {
 
-// Datagrams handled together. One wake-up may bring a whole TCP window: its sender must hear of the
-// first part while the rest is still being worked on, and the packets stay in the cache.
+// Datagrams handled together. One wake-up may bring a whole TCP window. With smaller batches its
+// sender gets ACKs of the first part while the agent works on the rest, and the packets stay in the
+// cache.
 constexpr std::size_t kBatch = 64;
 
 void write_log(const LogLine& line) {
@@ -124,8 +125,8 @@ void Shell::received(std::span<runtime::Datagram> batch) {
   }
 }
 
-// Carrying out an effect may call into the core again (the stack answers at once): the outer
-// call then goes round once more.
+// Carrying out an effect may call pump() again, since the stack answers at once. The outer call
+// then loops once more.
 void Shell::pump() {
   if (core_ == nullptr) return;
   again_ = true;
@@ -216,7 +217,7 @@ void Shell::look_at_interfaces() {
   interfaces_.arm_in(kInterfacePoll);
   auto addresses = runtime::interface_addresses();
   std::erase_if(addresses, [this](const IpAddress& address) {
-    // A TUN device's address is no way to this node.
+    // Peers cannot reach this node at a TUN device's address.
     return (address.is_loopback() && !options_.allow_loopback) || is_mesh_address(address);
   });
   if (addresses == addresses_) return;

@@ -78,8 +78,8 @@ struct Config {
   StackChoice stack = StackChoice::kAuto;
   std::optional<TunConfig> tun;
   std::optional<Endpoint> metrics;  // a loopback address
-  std::optional<Endpoint> proxy;  // our own proxy's address, for the laptop's programs
-  runtime::ProxyRules proxies;    // the HTTP proxy to the coordinator and relays
+  std::optional<Endpoint> proxy;    // our own proxy's address, for the laptop's programs
+  runtime::ProxyRules proxies;      // the HTTP proxy to the coordinator and relays
   runtime::Offloads offloads;
   std::string aead;
   std::string coordinator;

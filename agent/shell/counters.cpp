@@ -160,7 +160,7 @@ struct MetricsDoor::Impl {
   void answer(std::uint64_t id, const Result<http::RequestHead>& head) {
     const auto caller = std::move(callers[id]);
     callers.erase(id);
-    if (!head) return;  // answered already
+    if (!head) return;  // the acceptor has answered
     const http::HttpHeaders plain{{"Content-Type", "text/plain; version=0.0.4"}};
     if (head->method != "GET") return caller->answer(405, plain, "only GET is served here\n");
     if (head->target == "/healthz") return caller->answer(200, plain, "ok\n");

@@ -11,6 +11,7 @@
 #include "agent/dns/resolv_conf.hpp"
 #include "agent/proxy/owners.hpp"
 #include "agent/shell/config.hpp"
+#include "agent/shell/core_options.hpp"
 #include "agent/shell/counters.hpp"
 #include "agent/shell/laptop.hpp"
 #include "agent/shell/site_services.hpp"
@@ -32,49 +33,22 @@
 namespace culvert::agent {
 namespace {
 
-constexpr std::size_t kMaxTokenSize = std::size_t{1} << 20U;
-constexpr Duration kStopTime = 3s;    // the longest that an agent which stops takes to say so
-constexpr Duration kStopPoll = 10ms;  // how often it looks whether all of that has left
+constexpr Duration kStopTime = 3s;    // the longest time from a stop to the end of the process
+constexpr Duration kStopPoll = 10ms;  // between two looks whether all bytes have left
 
 int give_up(const Error& error) {
   std::fprintf(stderr, "culvert: %s\n", error.message.c_str());
   return cli::exit_code(error);
 }
 
-Result<std::optional<std::string>> read_token(const DaemonOptions& options) {
-  if (!options.token_file) {
-    const char* token = std::getenv("CULVERT_TOKEN");
-    if (token == nullptr) return std::optional<std::string>();
-    std::optional<std::string> given(token);
-    ::unsetenv("CULVERT_TOKEN");  // no child may inherit it
-    return given;
-  }
-  auto bytes = *options.token_file == "-" ? runtime::read_standard_input(kMaxTokenSize)
-                                          : runtime::read_file(*options.token_file, kMaxTokenSize);
-  if (!bytes) return fail_with(bytes.error());
-  std::optional<std::string> token(text(*bytes));
-  crypto::wipe(*bytes);
-  return token;
-}
-
-std::string host_name() {
-  char raw[256] = {};
-  ::gethostname(raw, sizeof raw - 1);
-  std::string name;
-  for (const char* c = raw; *c != '\0' && *c != '.'; ++c) {
-    const auto byte = static_cast<unsigned char>(*c);
-    name += std::isalnum(byte) != 0 ? static_cast<char>(std::tolower(byte)) : '-';
-  }
-  return name;
-}
-
-// Everything of one run, in the order in which it is made; gone in the reverse order.
+// The parts of one run, in the order in which they are made. They are destroyed in the reverse
+// order.
 class Daemon {
  public:
   Daemon(const DaemonOptions& options, ForkedNetwork network)
       : given_(options), folder_(options.state_directory), network_(std::move(network)) {}
 
-  ~Daemon() {  // those that call others first
+  ~Daemon() {  // first the parts that call other parts
     api_.reset();
     commands_.reset();
   }
@@ -116,7 +90,7 @@ class Daemon {
   std::unique_ptr<Core> core_;
   std::unique_ptr<Shell> shell_;
   std::unique_ptr<SiteServices> site_;
-  std::uint32_t owner_ = 0;  // of a laptop: the only user, beside root, who is served
+  std::uint32_t owner_ = 0;  // laptops: the only user, beside root, that is served
   std::unique_ptr<proxy::Owners> owners_;
   std::optional<proxy::DoorContext> doors_;
   std::unique_ptr<tun::TunHost> tun_;
@@ -126,12 +100,13 @@ class Daemon {
   std::unique_ptr<MetricsDoor> metrics_;
   std::unique_ptr<runtime::NotesFolder> documents_;
   int exit_code_ = 0;
-  runtime::LineWriter ready_{STDOUT_FILENO};  // whoever reads it stops nobody
-  std::optional<Instant> stop_by_;            // it stops: at the latest then
+  runtime::LineWriter ready_{STDOUT_FILENO};  // a stuck reader does not block the agent
+  std::optional<Instant> stop_by_;            // set: the agent stops, at this time at the latest
   runtime::Timer stop_timer_{loop_, [this] { stop_when_flushed(); }};
 };
 
-// Ignored by whoever started this program, as nohup and a shell's background jobs do?
+// True: the program that started this one ignores the signal, as nohup and background jobs of a
+// shell do.
 bool is_ignored(int signum) {
   struct sigaction inherited {};
   return ::sigaction(signum, nullptr, &inherited) == 0 && inherited.sa_handler == SIG_IGN;
@@ -139,7 +114,7 @@ bool is_ignored(int signum) {
 
 Status Daemon::open_state() {
   if (auto ok = runtime::make_private_folder(folder_); !ok) return ok;
-  // First the local API: its lock says that no other agent runs on this state.
+  // Opens the local API first, since its lock says that no other agent runs on this state.
   auto api = api::LocalApi::open(
       loop_, folder_,
       [this](const std::string& command, const nlohmann::json& arguments, api::Answer answer) {
@@ -149,7 +124,7 @@ Status Daemon::open_state() {
   if (!api) return fail_with(api.error());
   api_ = std::move(*api);
   if (tun::Undo(undo_folder()).everything()) {
-    runtime::log::info("what an earlier run left behind on this machine was undone");
+    runtime::log::info("undid the changes that an earlier run had left on this machine");
   }
   auto site_store = runtime::DirectoryStore::open(folder_ + "/site");
   if (!site_store) return fail_with(site_store.error());
@@ -164,14 +139,15 @@ Status Daemon::open_state() {
 }
 
 Status Daemon::start_core() {
-  Options options;
   auto token = read_token(given_);
   if (!token) return fail_with(token.error());
-  options.token = std::move(*token);
   Memory memory(*site_store_, *node_store_);
-  auto who = who_is(options.token, memory);
+  auto who = who_is(*token, memory);
   if (!who) return fail_with(who.error());
-  options.role = role_ = who->role;
+  role_ = who->role;
+  auto chosen = core_options(given_, config_, *std::move(token), role_);
+  if (!chosen) return fail_with(chosen.error());
+  auto& options = *chosen;
   if (config_.tun && role_ == Role::kSite) {
     return fail(ErrorCode::kInvalid,
                 "TUN mode is for laptops, this is a site's agent: no --tun here");
@@ -181,22 +157,6 @@ Status Daemon::start_core() {
     if (!owner) return fail_with(owner.error());
     owner_ = *owner;
   }
-  options.name = given_.name.value_or(config_.name.empty() ? host_name() : config_.name);
-  if (given_.root_hash) {
-    options.pinned_root = trust::parse_hash(*given_.root_hash);
-    if (!options.pinned_root) {
-      return fail(ErrorCode::kInvalid, "--root-hash must look like sha256:<64 hex digits>");
-    }
-  }
-  options.sound_issuer = [](ByteView certificate, const std::string& site) {
-    return crypto::check_issuer(crypto::der_to_pem(certificate), site).has_value();
-  };
-  options.host_stack = config_.tun.has_value();
-  options.coordinator = config_.coordinator;
-  options.lease_url = config_.lease_url;
-  options.allow_loopback = config_.allow_loopback;
-  options.direct = config_.direct;
-  for (const auto& [name, upstream] : config_.services) options.services.push_back({name});
   if (role_ == Role::kSite) {
     auto issuer = ServerIssuerFile::open(folder_ + "/issuer.pem", who->site, loop_.now().wall);
     if (!issuer) return fail_with(issuer.error());
@@ -217,7 +177,7 @@ Status Daemon::start_core() {
   return {};
 }
 
-// In TUN mode the host's own stack carries everything, and lwIP stands idle.
+// In TUN mode the host's own stack carries everything, so lwIP is chosen and stays idle.
 StackOptions Daemon::stack_options() {
   const auto choice = config_.tun ? StackChoice::kLwip : config_.stack;
   return {
@@ -325,7 +285,7 @@ Status Daemon::serve_laptop(FlowEvents& flows) {
     if (!proxy) return fail_with(proxy.error());
     proxy_ = std::move(*proxy);
   }
-  flows.cut = [this](const CutFlows& cut) {  // in TUN mode the core has reset them
+  flows.cut = [this](const CutFlows& cut) {  // in TUN mode the core has reset the flows
     shell_->stack().abort_if([&](const Endpoint&, const Endpoint& remote) {
       return cut.service && remote == *cut.service;
     });
@@ -380,12 +340,12 @@ void Daemon::print_ready() {
                "\n");
 }
 
-// First everything is cut, while the loop can still send what the peers must hear: resets for every
-// connection, and that this agent stops. Asked for a second time, it stops at once.
+// Begins to stop: cuts every flow while the loop can still send to the peers a reset for every
+// connection and the news that this agent stops. A second call stops at once.
 void Daemon::begin_stop() {
   if (stop_by_) return loop_.stop();
   stop_by_ = loop_.now().steady + kStopTime;
-  runtime::log::info("stopping: connections are cut and their peers are told");
+  runtime::log::info("stopping: cuts all connections and tells their peers");
   core_->stop(loop_.now());
   shell_->pump();
   if (site_) site_->cut_all("the agent stops");
@@ -408,7 +368,7 @@ int Daemon::run() {
   }
   print_ready();
   if (!tun_) {
-    runtime::log::info("TCP of the mesh",
+    runtime::log::info("the mesh's TCP stack",
                        {{"stack", shell_->stack().name()}, {"why", shell_->why_stack()}});
   }
   loop_.run();
@@ -422,7 +382,8 @@ int Daemon::run() {
 int run_daemon(const DaemonOptions& options) {
   runtime::harden_process();
   runtime::raise_descriptor_limit();
-  // Now: there is no thread and no secret yet, and nothing of it is asked before the configuration.
+  // The helper process is forked now, before there is a thread or a secret. It does nothing until
+  // the configuration is read.
   auto network = runtime::PrivateNetwork::fork(stack::kernel_stack_network());
   Daemon daemon(options, std::move(network));
   if (auto started = daemon.start(); !started) return give_up(started.error());

@@ -1,18 +1,19 @@
 #include "agent/shell/lease_link.hpp"
-#include "proto/core/host_port.hpp"
 
 #include <utility>
+
+#include "proto/core/host_port.hpp"
 
 namespace culvert::agent {
 namespace {
 
-constexpr Duration kLeaseConnect = 3s;  // a lease is asked for again every third of its length
+constexpr Duration kLeaseConnect = 3s;  // a third of the shortest lease's length or less
 constexpr std::size_t kMaxReason = 200;
 
 Result<std::shared_ptr<runtime::TlsClientContext>> context_for(const http::Url& url) {
   if (!url.tls) return std::shared_ptr<runtime::TlsClientContext>();
   runtime::TlsClientOptions options;
-  options.verify = runtime::TlsVerify::kNone;  // the answer's signature is what counts
+  options.verify = runtime::TlsVerify::kNone;  // the answer is signed
   options.server_name = url.host;
   return runtime::TlsClientContext::make(std::move(options));
 }
@@ -21,7 +22,7 @@ Result<std::shared_ptr<runtime::TlsClientContext>> context_for(const http::Url& 
 
 http::RequestHead post_head(const http::Url& url, std::size_t length) {
   http::RequestHead head{"POST", url.target, {}};
-  head.headers.add("Host", url.host);
+  head.headers.add("Host", host_field({url.host, url.port}, url.tls ? 443 : 80));
   head.headers.add("Content-Type", "text/plain");
   head.headers.add("Content-Length", std::to_string(length));
   return head;

@@ -37,10 +37,11 @@ class LeaseLink {
   std::unique_ptr<runtime::HttpGet> asking_;
 };
 
-// POSTs `body` and gives the answer's body where the status is 200 or 204; the error repeats what
-// the server says, in one printable line; kStale: the status was 409. Destroying what it returns
-// cancels.
+// The head of a POST of `length` bytes of text to `url`.
 http::RequestHead post_head(const http::Url& url, std::size_t length);
+
+// The body of an answer with status 200 or 204. Any other status is an error, which repeats the
+// first line of the answer's body in printable ASCII. kStale: the status was 409.
 Result<std::string> posted(Result<runtime::HttpAnswer> answer);
 
 }  // namespace culvert::agent

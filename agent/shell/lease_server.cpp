@@ -70,9 +70,9 @@ LeaseServer::LeaseServer(runtime::Loop& loop, Rng& rng, LeaseServerOptions optio
   if (!options_.clock) options_.clock = [this] { return loop_.now(); };
 }
 
-// Before the first answer: whatever ended something must count from the start. A folder that cannot
-// be read keeps the server from starting. One bad file is said and passed over: without a lease
-// server the whole site has no access.
+// Reads the revocations in the folder before the first answer, so that each counts from the start.
+// Fails when the folder cannot be read. A bad file is only logged, since without a lease server the
+// whole site has no access.
 Status LeaseServer::read_puts() {
   const auto files = runtime::read_notes_folder(options_.documents);
   for (const auto& file : files) {
@@ -85,7 +85,7 @@ Status LeaseServer::read_puts() {
   for (const auto& file : files) {
     auto notes = file.text ? note::parse_bundle(*file.text) : fail_with(file.text.error());
     if (!notes) {
-      log::error("a file is passed over: what its revocations end may get leases",
+      log::error("a file is ignored: grants that its revocations end may get leases",
                  {{"file", options_.documents + "/" + file.name},
                   {"why", notes.error().message},
                   {"next",
@@ -145,7 +145,7 @@ void LeaseServer::accepted(std::unique_ptr<runtime::TcpStream> stream) {
           const auto said = answer(*request);
           call->second->answer(said.status, said.body);
         }
-        // The call is in use by this very event.
+        // Deferred, since this event runs inside the call.
         loop_.defer([this, id] { calls_.erase(id); });
       });
 }
@@ -191,7 +191,7 @@ Status LeaseServer::put(std::string_view text) {
   if (!known) log_.update(evidence_.who(), options_.site);
   if (known && !puts_.unsaved()) return {};
   if (!known) {
-    log::info("a revocation was put", {{"text", trust::format_hash(note::hash(*note).view())}});
+    log::info("took a revocation", {{"text", trust::format_hash(note::hash(*note).view())}});
   }
   auto kept = known ? puts_.save() : keep(*note);
   if (!kept) {
@@ -203,7 +203,7 @@ Status LeaseServer::put(std::string_view text) {
   return {};
 }
 
-// Without the lines of strangers, as it is held in memory.
+// Keeps the note without signature lines of unknown keys, as in memory.
 Status LeaseServer::keep(const note::Note& note) {
   const auto held = evidence_.known_lines(note);
   const auto owner = owner_of(held);
@@ -219,7 +219,8 @@ std::string LeaseServer::owner_of(const note::Note& revocation) const {
   return key ? crypto::format_public_key(*key) : "";
 }
 
-// What is over, and what a later revocation of the same thing has replaced.
+// Drops revocations that are over, and those that a later revocation of the same subject has
+// replaced.
 void LeaseServer::drop_what_is_over() {
   const auto now = options_.clock();
   tidy_at_ = now.steady + kTidyEvery;

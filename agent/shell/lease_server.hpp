@@ -1,6 +1,7 @@
 // The customer's own lease server (`culvert site lease serve`). It answers the site's agents
-// without the vendor, from its own documents and from revocations that were posted to it. HTTP/1.1,
-// one request a connection; every answer that agents rely on is a signed note.
+// without the vendor, from the customer's documents and from revocations that people have posted. A
+// question comes from an agent's lease_link.cpp; the signed answer goes to the agent's lease
+// tracker. HTTP/1.1, one request a connection.
 //
 //   POST /lease/v1        a lease question (proto/trust/statements/lease_question.hpp) → the bundle
 //   POST /revocation/v1   one signed revocation → 204, once durable in the folder of documents
@@ -27,7 +28,7 @@ namespace culvert::agent {
 
 inline constexpr std::size_t kMaxLeaseCalls = 256;  // when full, a random call is dropped
 inline constexpr std::size_t kMaxLeaseBody = 64U << 10U;
-inline constexpr Duration kTidyEvery = 600s;  // a full folder is looked through so often at most
+inline constexpr Duration kTidyEvery = 600s;  // least time between two looks through a full folder
 
 struct LeaseServerOptions {
   Endpoint listen;
@@ -70,8 +71,8 @@ class LeaseServer {
   trust::Evidence evidence_;
   trust::RevocationLog log_;
   PutFiles puts_;
-  Instant tidy_at_{};                        // not before then
-  std::map<std::string, std::string> said_;  // faults of files that are in the log
+  Instant tidy_at_{};                        // time of the next look through a full folder
+  std::map<std::string, std::string> said_;  // faults of files that have been logged
   std::map<std::uint64_t, std::unique_ptr<runtime::HttpCall>> calls_;
   std::uint64_t last_call_ = 0;
   std::unique_ptr<runtime::TcpListener> listener_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "proto/core/host_port.hpp"
 #include "proto/core/inside.hpp"
 #include "proto/runtime/stream/refill.hpp"
 
@@ -15,7 +16,7 @@ using runtime::TlsVerify;
 namespace {
 
 constexpr std::string_view kAllowHint =
-    " (it is a private address, named by the coordinator alone; next: \"allow_private_relays\": "
+    " (it is a private address, named only by the coordinator; next: \"allow_private_relays\": "
     "true "
     "in this program's configuration; a site's agent also follows a \"private:\" or \"relay:\" "
     "line "
@@ -26,6 +27,14 @@ std::string inside_refused(const IpAddress& address) {
 }
 
 }  // namespace
+
+http::RequestHead derp_upgrade(const RelayTarget& relay) {
+  http::RequestHead request{"GET", "/derp", {}};
+  request.headers.add("Host", host_field({relay.host, relay.port}, 443));
+  request.headers.add("Upgrade", "DERP");
+  request.headers.add("Connection", "Upgrade");
+  return request;
+}
 
 ControlLink::ControlLink(runtime::Loop& loop, Rng& rng, LinkEvents events,
                          runtime::ProxyRules proxies)
@@ -142,12 +151,8 @@ void RelayLinks::connected(ConnectionId id, Result<std::unique_ptr<ByteStream>> 
   if (link == links_.end()) return;
   link->second.connecting.reset();
   if (!stream) return fail(id, stream.error().message);
-  http::RequestHead request{"GET", "/derp", {}};
-  request.headers.add("Host", link->second.target.host);
-  request.headers.add("Upgrade", "DERP");
-  request.headers.add("Connection", "Upgrade");
   link->second.upgrading = std::make_unique<runtime::HttpUpgrade>(
-      loop_, std::move(*stream), request,
+      loop_, std::move(*stream), derp_upgrade(link->second.target),
       [this, id](Result<runtime::Upgraded> answer) { upgraded(id, std::move(answer)); });
 }
 
@@ -173,7 +178,8 @@ void RelayLinks::fail(ConnectionId id, const std::string& reason) {
   if (links_.erase(id) != 0) events_.closed(id, reason);
 }
 
-// The queues are the core's: it knows what is urgent, and drops what has waited too long.
+// The queues are the core's, which knows which frames are urgent and drops frames that have waited
+// too long.
 void RelayLinks::flush(ConnectionId id) {
   const auto link = links_.find(id);
   if (link == links_.end() || !link->second.stream) return;

@@ -46,6 +46,9 @@ class ControlLink {
   std::unique_ptr<runtime::WebSocketStream> stream_;
 };
 
+// The HTTP request that turns a TLS connection to `relay` into a DERP connection.
+http::RequestHead derp_upgrade(const RelayTarget& relay);
+
 class RelayLinks {
  public:
   // Appends bytes for the relay while `out` has less than `room` bytes (Core::pull_relay).

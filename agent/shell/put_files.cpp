@@ -17,7 +17,7 @@ std::string name_of(std::uint64_t number) {
   return std::string(kPrefix) + std::to_string(number) + std::string(kSuffix);
 }
 
-// Nothing: a file that some person has put there.
+// Nothing: a file of another name, which a person has put there.
 std::optional<std::uint64_t> number_of(std::string_view name) {
   if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) return std::nullopt;
   const auto digits = name.substr(kPrefix.size(), name.size() - kPrefix.size() - kSuffix.size());
@@ -48,7 +48,7 @@ void PutFiles::found(std::string_view file_name, std::vector<note::Note> notes,
   }
 }
 
-// The last file while it has room, else the next number.
+// The last file if it has room, else a new file with the next number.
 PutFiles::File* PutFiles::open_file(std::size_t bytes) {
   if (!files_.empty()) {
     File& last = files_.rbegin()->second;
@@ -70,7 +70,7 @@ Status PutFiles::keep(const note::Note& note, const std::string& owner) {
   File* file = bytes_ + bytes > kMaxPutBytes ? nullptr : open_file(bytes);
   if (file == nullptr) {
     return fail(ErrorCode::kExhausted,
-                "the folder holds as many put revocations as it may; remove the oldest " +
+                "the folder has no room for further revocations; remove the oldest " +
                     std::string(kPrefix) + " files");
   }
   add(*file, {note, owner, 0});

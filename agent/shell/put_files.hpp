@@ -1,6 +1,7 @@
-// The revocations that were put to a lease server, as files of its folder of documents. A file is
-// closed at a number of notes and at a number of bytes, far below what the folder's reader takes.
-// Each signer has a share of the bytes: a full share refuses that signer alone.
+// The revocations that were put to a lease server, as files of its folder of documents. A file gets
+// no more notes at kPutsInFile notes or kPutFileBytes bytes, far below the limits of the folder's
+// reader. Each signer has a share of the bytes: when the share is full, only that signer is
+// refused.
 #pragma once
 
 #include <cstdint>
@@ -27,14 +28,14 @@ class PutFiles {
   explicit PutFiles(std::string folder, std::size_t share = kPutShare)
       : folder_(std::move(folder)), share_(share) {}
 
-  // A file of the folder as it was found; files of other names are none of this. `notes` of an
-  // unreadable one: none; that file is never written.
+  // Adds a file that the folder has. Files of other names are ignored. `notes`: none if the file is
+  // unreadable; such a file is never written.
   void found(std::string_view file_name, std::vector<note::Note> notes,
              const std::function<std::string(const note::Note&)>& owner);
   // Durable when this returns. kExhausted: no room, and nothing is kept. Any other error: the note
   // is kept in memory, and save() tries to write it again.
   Status keep(const note::Note& note, const std::string& owner);
-  Status save();  // what could not be written before
+  Status save();  // writes notes that could not be written before
   bool unsaved() const { return !unsaved_.empty(); }
   void drop(const std::function<bool(const note::Note&)>& is_over);
 
@@ -50,7 +51,7 @@ class PutFiles {
     bool readable = true;
   };
   void add(File& file, Put put);
-  File* open_file(std::size_t bytes);  // where the next note goes; null: no further file
+  File* open_file(std::size_t bytes);  // the file for the next note; null: no room for a file
 
   std::string folder_;
   std::size_t share_;

@@ -90,7 +90,8 @@ Result<std::unique_ptr<SiteServices>> SiteServices::make(
       return fail(service.error().code, "service \"" + name + "\": " + service.error().message);
     }
     service->fqdn = name;
-    // Tried once now, so that a bad CA file is found at the start and not at the first grant.
+    // Sets each service once now, so that a bad CA file is found at the start and not at the first
+    // grant.
     if (auto ok = made->terminator_.set_service(*service); !ok) {
       return fail(ok.error().code, "service \"" + name + "\": " + ok.error().message);
     }

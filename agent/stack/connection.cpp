@@ -167,7 +167,8 @@ void Connection::pump() {
     const std::size_t room = std::min<std::size_t>(tcp_sndbuf(pcb_), kMaxStep);
     std::size_t size = std::min(chunk.size() - next_offset_, room);
     if (!hand_over(chunk.data() + next_offset_, size)) {
-      // Refused when the peer has used its share of the memory: one segment may still fit.
+      // lwIP refuses a write when the peer has used its share of the memory. One segment may still
+      // fit.
       size = std::min<std::size_t>(size, pcb_->mss);
       if (!hand_over(chunk.data() + next_offset_, size)) break;
       // The remaining bytes follow when bytes are acknowledged, or at the next tick.

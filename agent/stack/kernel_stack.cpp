@@ -25,7 +25,7 @@ constexpr std::string_view kCongestion = "bbr";
 
 Error no_access() { return {ErrorCode::kDenied, "access ended"}; }
 
-Error started_anew() { return {ErrorCode::kUnavailable, "the other side has started anew"}; }
+Error started_anew() { return {ErrorCode::kUnavailable, "the other side has restarted"}; }
 
 bool set_flag(int socket, int level, int option) {
   const int on = 1;

@@ -3,19 +3,19 @@
 #include <algorithm>
 #include <cassert>
 #include <map>
-#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "agent/stack/connection.hpp"
+#include "agent/stack/local_ports.hpp"
 #include "agent/stack/outgoing.hpp"
 #include "agent/stack/port.hpp"
+#include "agent/stack/segment.hpp"
 #include "lwip/ip6.h"
 #include "lwip/netif.h"
 #include "lwip/priv/tcp_priv.h"
-#include "proto/ip/checksum.hpp"
 #include "proto/ip/packet.hpp"
 #include "proto/ip/path_mtu.hpp"
 #include "proto/runtime/loop/timer.hpp"
@@ -24,49 +24,13 @@ namespace culvert::stack {
 namespace {
 
 constexpr Duration kTick = std::chrono::milliseconds(TCP_TMR_INTERVAL);
-constexpr int kPortAttempts = 32;  // ports tried before a connection is refused
-constexpr std::uint16_t kFirstPort = 32768;
 constexpr std::size_t kHeaders = ip::kIpv6HeaderSize + ip::kTcpHeaderSize;
-constexpr std::size_t kChecksumOffset = 16;  // offset in the TCP header
 
-constexpr const char* kStartedAnew = "the other side has started anew";
+constexpr const char* kStartedAnew = "the other side has restarted";
 
 static_assert(kMaxAddresses + 1 == LWIP_IPV6_NUM_ADDRESSES);
 static_assert(kMaxConnections == MEMP_NUM_TCP_PCB);
 static_assert(kMaxListeners == MEMP_NUM_TCP_PCB_LISTEN);
-
-// True when the TCP options are well-formed (RFC 9293 §3.1): kind 0 ends the list, 1 pads, any
-// other kind is followed by its whole length. lwIP reads one byte too far in malformed options.
-bool options_whole(ByteView options) {
-  while (!options.empty() && options[0] != 0) {
-    const std::size_t size = options[0] == 1 ? 1 : options.size() > 1 ? options[1] : 0;
-    if (size == 0 || size > options.size() || (size == 1 && options[0] != 1)) return false;
-    options = options.subspan(size);
-  }
-  return true;
-}
-
-// True for TCP directly behind a whole IPv6 header. lwIP gets no other packets.
-bool is_plain(ByteView packet) {
-  if (packet.size() < ip::kIpv6HeaderSize + ip::kTcpHeaderSize || packet.size() > 0xFFFF) {
-    return false;
-  }
-  const auto payload = load_be<std::uint16_t>(packet.data() + 4);
-  const auto tcp = packet.subspan(ip::kIpv6HeaderSize);
-  const std::size_t header = (tcp[12] >> 4U) * 4U;
-  return (packet[0] >> 4U) == 6 && packet[6] == ip::kTcp && payload == tcp.size() &&
-         header >= ip::kTcpHeaderSize && header <= tcp.size() &&
-         options_whole(tcp.subspan(ip::kTcpHeaderSize, header - ip::kTcpHeaderSize));
-}
-
-// Adds the TCP checksum, which lwIP leaves out (CHECKSUM_GEN_TCP): here the packet is in one piece
-// and in the processor's cache.
-void add_checksum(MutableByteView packet) {
-  const auto tcp = packet.subspan(ip::kIpv6HeaderSize);
-  const auto addresses = ip::Addresses::parse(packet);
-  store_be(tcp.data() + kChecksumOffset,
-           ip::transport_checksum(addresses->source, addresses->destination, ip::kTcp, tcp));
-}
 
 }  // namespace
 
@@ -175,7 +139,8 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
       return refuse(ErrorCode::kInvalid, "not an address of the mesh");
     }
     auto* pcb = connections_.size() < kMaxConnections ? tcp_new() : nullptr;
-    const std::uint16_t port = pcb == nullptr ? std::uint16_t{0} : choose_port(pcb, source, to);
+    const std::uint16_t port =
+        pcb == nullptr ? std::uint16_t{0} : ports_.choose(*port_.rng, *pcb, source, to);
     if (port == 0) {
       if (pcb != nullptr) tcp_close(pcb);
       return refuse(ErrorCode::kExhausted, "too many connections are open");
@@ -300,8 +265,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     listener->accepted(std::move(*stream), remote);
   }
 
-  // Handles a "packet too big" of the agent's core: shorter packets for that connection. (The grant
-  // filter lets no such packet of a peer through.)
+  // Handles a "packet too big" of the agent's core (the grant filter drops those of peers).
   bool lower_mss(ByteView packet) {
     const auto too_big = ip::parse_too_big(packet);
     if (!too_big || too_big->mtu <= kHeaders) return false;
@@ -316,25 +280,6 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
   bool ours(const IpAddress& address) {
     const auto wanted = to_lwip(address);
     return netif_get_ip6_addr_match(&netif_, &wanted) >= 0;
-  }
-
-  // Chooses ports in turn, from a random start. The peer remembers a port in TIME_WAIT and refuses
-  // a SYN from that port, so each port is used again as late as possible.
-  std::uint16_t choose_port(tcp_pcb* pcb, const IpAddress& source, const Endpoint& to) {
-    const auto local = to_lwip(source);
-    const auto remote = to_lwip(to.address);
-    if (!next_port_) {
-      next_port_ = static_cast<std::uint16_t>(kFirstPort + port_.rng->below(65536 - kFirstPort));
-    }
-    for (int attempt = 0; attempt < kPortAttempts; ++attempt) {
-      const std::uint16_t port = *next_port_;
-      next_port_ = port == 65535 ? kFirstPort : static_cast<std::uint16_t>(port + 1);
-      if (tcp_find(&local, port, &remote, to.port) != nullptr) continue;
-      pcb->local_ip = local;
-      pcb->local_port = port;
-      return port;
-    }
-    return 0;
   }
 
   Connection::Wake waker() {
@@ -412,7 +357,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
   Output output_;
   runtime::Timer timer_;
   Port port_;
-  std::optional<std::uint16_t> next_port_;
+  LocalPorts ports_;
   netif netif_{};
   NetstackCounters counters_;
   ClosedStreams closed_;

@@ -77,7 +77,7 @@ std::optional<std::string> content_of(const std::string& path) {
 
 void strike_out(const std::string& path) {
   if (const auto done = runtime::remove_file(path); !done) {
-    runtime::log::warn("a record of what to undo stays", {{"why", done.error()}});
+    runtime::log::warn("an undo record stays", {{"why", done.error()}});
   }
 }
 
@@ -112,7 +112,7 @@ void Undo::remove_rules() {
       const auto removed = runtime::remove_rule(rule);
       if (removed || removed.error().code == ErrorCode::kNotFound) continue;
       runtime::log::warn("a routing rule stays", {{"why", removed.error()}});
-      return;  // the record stays too, so that the next start tries again
+      return;  // keeps the record, so that the next start tries again
     }
   }
   strike_out(file("rules"));
@@ -143,7 +143,7 @@ void Undo::restore_resolver() {
     const auto current = content_of(resolv_conf_);
     const auto found = current ? dns::compare(*current, *before, ours) : dns::Found::kForeign;
     if (found == dns::Found::kForeign) {
-      runtime::log::warn("somebody else has changed resolv.conf meanwhile: left as it is",
+      runtime::log::warn("another program has changed resolv.conf: the file stays as it is",
                          {{"file", resolv_conf_}});
     } else if (found == dns::Found::kOurs) {
       if (const int error = write_in_place(resolv_conf_, *before); error != 0) {

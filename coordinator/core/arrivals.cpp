@@ -1,4 +1,5 @@
-// Connections as they come: who finds room, whose login is taken up, and who asks too often.
+// New connections: which room each one gets, whose login the loop takes up, and which peers ask too
+// often. A record goes from here to take() in core.cpp.
 #include <algorithm>
 
 #include "coordinator/core/impl.hpp"
@@ -39,8 +40,8 @@ void Core::Impl::receive(Now now, ConnectionId id, ByteView record) {
   wait_for_turn(id, found->second, record);
 }
 
-// A login costs more than anything else that a stranger can ask for, so logins wait for the loop to
-// have a turn for them.
+// A login costs more than anything else that a stranger can ask for. So each login waits until the
+// loop has a turn for logins.
 void Core::Impl::wait_for_turn(ConnectionId id, Connection& connection, ByteView record) {
   login_bytes_.add(connection.source, id, record.size());
   if (login_bytes_.of(id) > kMaxHelloBytes) {
@@ -54,8 +55,9 @@ void Core::Impl::wait_for_turn(ConnectionId id, Connection& connection, ByteView
   close(login_bytes_.any_of_fullest(rng_));
 }
 
-// The newest first: when there are more logins than the loop can serve, some are served in time,
-// instead of each after its client has given up. Abandoned ones cost nothing.
+// Takes the newest logins first. When there are more logins than the loop can serve, some are then
+// served in time, instead of each after its client has given up. A login whose client has gone
+// costs nothing.
 void Core::Impl::log_in(Now now) {
   for (std::size_t taken = 0; taken < kLoginsAtOnce && !logins_.empty();) {
     const auto id = logins_.back();
@@ -70,10 +72,10 @@ void Core::Impl::log_in(Now now) {
     take_from_backlog(now, id);
   }
   if (changed_) refresh(now);
-  (void)settle(now);  // the audit lines of these logins, with one write
+  (void)settle(now);  // one write for the audit lines of these logins
 }
 
-// One record; once it is greeted, all that came meanwhile.
+// Takes the connection's oldest record. Once the connection is greeted, takes all of its records.
 void Core::Impl::take_from_backlog(Now now, ConnectionId id) {
   for (;;) {
     auto& connection = connections_.at(id);
@@ -91,7 +93,8 @@ void Core::Impl::greeted(ConnectionId id, Connection& connection) {
   login_bytes_.remove(id);
 }
 
-// Before its login a connection is charged to its source, then to who it is.
+// A connection's requests are charged to its source before the login, afterwards to the node or
+// key.
 std::string Core::Impl::charged_to(Now now, const Connection& connection) const {
   if (connection.node && admitted(now, *connection.node)) {
     return "node " + connection.node->identity.hex();

@@ -33,7 +33,8 @@ View Audience::view_of(const trust::Node& node) const {
     if (const auto keys = keys_.find(node.site.id); keys != keys_.end()) {
       out.insert(keys->second.begin(), keys->second.end());
     }
-    // Each agent of a site hears of every other: a new node is an alarm for all of them.
+    // Each agent of a site gets the node statements of all the site's agents, since each agent
+    // raises an alarm for a new one.
     if (const auto all = enrolled_.find(node.site.id); all != enrolled_.end()) {
       out.insert(all->second.begin(), all->second.end());
     }
@@ -49,8 +50,9 @@ View Audience::view_of(const trust::Node& node) const {
   return out;
 }
 
-// A device or a node: itself. An enrolment: the agents of its site. A node: the devices that have
-// an approved grant at its site.
+// Adds the revocations that `node` gets: those of the node itself; for an agent, those of
+// enrolments of its site; for a device, those of the nodes of each site where the device has an
+// approved grant.
 void Audience::add_revocations(const trust::Node& node, View& out) const {
   const auto& revoked = ledger_->revoked();
   for (const auto what : {trust::Revokes::kDevice, trust::Revokes::kNode}) {
@@ -114,8 +116,8 @@ std::vector<crypto::Hash> Audience::chain_of(const trust::SiteId& site) const {
   return {found->second.begin(), found->second.end()};
 }
 
-// What a device needs to believe one publisher: its enrolment, the note that enrolled it, its node
-// and its service statement.
+// The notes with which a device verifies one publisher: the publisher's enrolment, its `enrolled`
+// statement, its node statement and its service statement.
 std::vector<crypto::Hash> Audience::publisher_notes(const trust::Publisher& publisher) const {
   std::vector<crypto::Hash> out;
   for (const auto& note : ledger_->evidence().agent_notes(publisher.node.identity)) {
@@ -143,9 +145,9 @@ void Audience::add_live(const trust::LiveGrant& live) {
   }
 }
 
-// A device hears of its own requests, so that it sees who has signed, also of those that the policy
-// does not bear, and of what ended them. Its agents hear what ends a grant, or its device, once the
-// grant has been approved.
+// A device gets its own requests, so that its owner sees who has signed. These include requests
+// that the policy does not allow, and the revocations of all of them. A site's agents get the
+// revocations of a grant and of its device once the grant has been approved.
 void Audience::add_grants() {
   const auto& evidence = ledger_->evidence();
   const auto& revoked = ledger_->revoked();

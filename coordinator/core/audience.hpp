@@ -1,11 +1,11 @@
-// Who hears what: for every node the statements that concern it, and no other. core.hpp has the
-// rule in words.
+// For every node, which statements of the ledger the node gets. core.hpp states the rule. views.hpp
+// compares the result with what the node has already.
 #pragma once
 
 #include <map>
 #include <set>
 
-#include "coordinator/core/ledger.hpp"
+#include "coordinator/ledger/ledger.hpp"
 
 namespace culvert::coordinator {
 
@@ -13,11 +13,11 @@ using View = std::set<crypto::Hash>;  // ids of statements
 
 class Audience {
  public:
-  // Worked out once for the whole ledger, which outlives it. Of revocations only those of held
-  // grants are: the others are looked up when a view is asked for.
+  // Works out the views of the whole ledger, which outlives the audience. Only revocations of
+  // grants in the ledger are worked out here; view_of() looks up the others.
   Audience(const Ledger& ledger, Now now);
 
-  // Also for a device that is not admitted (yet): the vendor's chain.
+  // A device that is not admitted gets the vendor's root chain.
   View view_of(const trust::Node& node) const;
   // The relay keys that this node may talk to now: the other ends of its grants.
   std::set<crypto::RelayKey> relay_peers(const trust::IdentityKey& node) const;
@@ -36,9 +36,9 @@ class Audience {
   const Ledger* ledger_;
   Now now_;
   View vendor_;
-  std::map<trust::SiteId, View> sites_;     // and its grantees: site statement, root chain, policy
+  std::map<trust::SiteId, View> sites_;     // for agents and grantees: site, root chain, policy
   std::map<trust::SiteId, View> keys_;      // for its agents: revoked keys of its root
-  std::map<trust::SiteId, View> enrolled_;  // for its agents: enrolments and whom they enrolled
+  std::map<trust::SiteId, View> enrolled_;  // for its agents: enrolments and `enrolled` notes
   std::map<trust::SiteId, View> agents_;    // for its agents: each agent's node statement
   std::map<trust::IdentityKey, View> told_;
   std::map<trust::IdentityKey, std::set<trust::SiteId>> granted_;  // by approved grants

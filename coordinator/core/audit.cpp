@@ -41,14 +41,14 @@ Status may_device_report(const trust::Node& node, const audit::Entry& entry,
   return others ? not_its_own("a grant of another device") : Status{};
 }
 
-// Tokens are 1 KiB each.
+// Bytes of one token.
 constexpr std::size_t kToken = 1U << 10U;
 RateLimit bucket(std::size_t rate, std::size_t burst) {
   return {std::chrono::duration_cast<Duration>(1s) / static_cast<std::int64_t>(rate / kToken),
           static_cast<std::int64_t>(burst / kToken)};
 }
 
-// A bucket that is full again need not be remembered.
+// Forgets buckets that are full again: a new bucket starts full, too.
 template <class Key>
 RateLimit& bucket_of(std::map<Key, RateLimit>& buckets, const Key& key, Instant now,
                      const RateLimit& fresh) {
@@ -65,7 +65,7 @@ Status may_report(const trust::Node& node, const audit::Entry& entry,
                   const trust::Evidence& evidence) {
   if (!audit::is_utf8(entry)) return fail(ErrorCode::kInvalid, "an audit line is not UTF-8");
   if (entry.kind == audit::Kind::kApproval || entry.kind == audit::Kind::kRevocation) {
-    return not_its_own("what the coordinator alone reports");
+    return not_its_own("a kind that only the coordinator reports");
   }
   const auto id = trust::GrantId::parse(entry.grant);
   const auto* grant = id ? evidence.grant(*id) : nullptr;

@@ -1,4 +1,5 @@
-// What a node may write into the coordinator's copy of the audit log, and how much at once.
+// What a node may write into the coordinator's copy of the audit log, and how much at once. The
+// lines come from control::AuditUpload (questions.cpp) and go on to the ledger.
 #pragma once
 
 #include <cstddef>
@@ -18,16 +19,17 @@ namespace culvert::coordinator {
 Status may_report(const trust::Node& node, const audit::Entry& entry,
                   const trust::Evidence& evidence);
 
-inline constexpr std::size_t kAuditRate = 16U << 10U;      // bytes a second of one node
-inline constexpr std::size_t kAuditBurst = 4U << 20U;      // and at once
-inline constexpr std::size_t kSiteAuditRate = 64U << 10U;  // of all agents of one site
+inline constexpr std::size_t kAuditRate = 16U << 10U;  // bytes a second from one node
+inline constexpr std::size_t kAuditBurst = 4U << 20U;  // bytes at once from one node
+// bytes a second from all agents of one site
+inline constexpr std::size_t kSiteAuditRate = 64U << 10U;
 inline constexpr std::size_t kSiteAuditBurst = 16U << 20U;
-inline constexpr std::size_t kVendorAuditRate = 1U << 20U;  // of all devices
+inline constexpr std::size_t kVendorAuditRate = 1U << 20U;  // bytes a second from all devices
 inline constexpr std::size_t kVendorAuditBurst = 64U << 20U;
-inline constexpr std::size_t kMaxAuditSources = 8192;  // remembered; more are forgotten
+inline constexpr std::size_t kMaxAuditSources = 8192;  // sources with a bucket of their own
 
 // How much audit the nodes have handed in: token buckets, one for each node and one for each site.
-// A node that sends too much is refused, and nobody else as long as its site has room.
+// A node that sends too much is refused. Other nodes are not, as long as their site has room.
 class AuditQuota {
  public:
   Status take(Instant now, const trust::Node& node, std::size_t bytes);  // kExhausted

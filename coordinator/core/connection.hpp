@@ -1,4 +1,4 @@
-// One control connection as the core knows it, and who is at its other end.
+// One control connection: its Noise channel, and the node or person at the other end.
 #pragma once
 
 #include <deque>
@@ -16,14 +16,14 @@ namespace culvert::coordinator {
 struct Connection {
   control::Channel channel;
   std::string from;
-  std::string source;  // what it is charged to before its login
+  std::string source;  // the owner of the connection's costs before its login
   Instant opened;
   Instant heard;
   bool greeted = false;
-  std::deque<Bytes> backlog = {};        // records that wait for their turn, until it is greeted
-  std::optional<trust::Node> node = {};  // whose connection it is; absent: a person's
+  std::deque<Bytes> backlog = {};        // records that wait for a turn before the greeting
+  std::optional<trust::Node> node = {};  // the node at the other end; absent: a person
   std::vector<crypto::VerifyKey> proven = {};
-  std::size_t proofs = 0;  // handed in, right or wrong; kMaxProofs at most
+  std::size_t proofs = 0;  // proofs that came in, good and bad; kMaxProofs at most
   // Index of the first audit line that was missing at the welcome, until the first upload.
   std::optional<std::uint64_t> audit_next = {};
 };
@@ -31,14 +31,14 @@ struct Connection {
 // What the keys that a person has proven may see.
 struct Sight {
   bool vendor = false;     // every site
-  bool admission = false;  // devices that wait
+  bool admission = false;  // devices that wait for admission
   std::set<trust::SiteId> sites;
 
   bool sees(const trust::SiteId& site) const { return vendor || sites.contains(site); }
   bool any() const { return vendor || admission || !sites.empty(); }
 };
 
-struct Waiting {  // a device that nobody has admitted
+struct Waiting {  // a device that waits for admission
   note::Note note;
   trust::Node node;
 };

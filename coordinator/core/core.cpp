@@ -59,13 +59,15 @@ Status Core::Impl::load(Now now) {
   return {};
 }
 
-// What a message changed becomes durable, or nothing of it counts: then everything is read anew.
+// Makes the changes of one message durable. If the store fails, none of the changes counts, and the
+// ledger is read from the store again.
 Status Core::Impl::settle(Now now) {
   if (!ledger_.uncommitted()) return {};
   const bool revoking = ledger_.revoking();
   auto committed = ledger_.commit_revocations();
   if (revoking) revocation_lost_ = !committed.has_value();
-  if (committed && !full_) committed = ledger_.commit();  // else with the next good write
+  // full_: the next successful write has them
+  if (committed && !full_) committed = ledger_.commit();
   if (const auto position = ledger_.position()) position_ = *position;
   if (committed) return committed;
   ++counters_.store_failures;
@@ -75,8 +77,8 @@ Status Core::Impl::settle(Now now) {
   return committed;
 }
 
-// Asked before anything is taken, so that a full disk costs no reading of the whole store each
-// time.
+// put() and enrol() ask this first. Otherwise each statement that meets a full disk would cost a
+// read of the whole store.
 Status Core::Impl::writable() const {
   if (!full_) return {};
   return fail(full_->code, "only revocations are taken now: " + full_->message);
@@ -88,7 +90,7 @@ void Core::Impl::refresh(Now now) {
   audience_.emplace(ledger_, now);
   next_change_ = std::max(ledger_.evidence().next_change(now), now.steady + kLeastRefresh);
   counters_.notes = ledger_.size();
-  const auto nodes = nodes_;  // a send that fails closes its connection
+  const auto nodes = nodes_;  // a copy, since a failed send() closes a connection
   for (const auto& [identity, connection_id] : nodes) {
     const auto view = audience_->view_of(*connections_.at(connection_id).node);
     for (auto& delta : views_.update(identity, view, ledger_)) {
@@ -182,7 +184,7 @@ void Core::Impl::process(Now now, ConnectionId id, control::Message message) {
                      none,
                  },
                  message);
-  // Also after an error: of several statements those before the refused one stay.
+  // Settles after an error, too: of several statements, those before the refused one stay.
   if (auto settled = settle(now); !settled) answer = fail_with(settled.error());
   if (answer) return send(id, *answer);
   send(id, control::ErrorReply{id_of(message), answer.error().code,
@@ -204,7 +206,8 @@ void Core::handle_message(Now now, ConnectionId id, ByteView record) {
 void Core::handle_closed(Now, ConnectionId id) {
   const auto before = impl_->effects_.size();
   impl_->close(id);
-  if (impl_->effects_.size() > before) impl_->effects_.pop_back();  // it is closed already
+  // the shell knows that the connection is closed
+  if (impl_->effects_.size() > before) impl_->effects_.pop_back();
 }
 
 bool Core::knows(Now, ConnectionId id) const {

@@ -1,6 +1,6 @@
 // The coordinator without I/O: connections, messages and time in, effects out. It stores
 // statements, merges their signature lines, tells each node what concerns it, and signs leases and
-// tickets. Nobody trusts it: it verifies what it stores only so that it carries no rubbish.
+// tickets. Nobody trusts the coordinator. It verifies statements only so that it stores no rubbish.
 //
 // Who hears what
 //   any node         the vendor root chain, and the node's own statement
@@ -11,8 +11,8 @@
 //                    chain, policy, and the publishers' node, enrolment and service statements;
 //                    revocations of those
 //   proven approver  what the approver may decide on, when asked (list)
-// Everyone else hears nothing, and a question about something hidden is answered as if it did not
-// exist.
+// Everyone else gets nothing. The answer to a question about something hidden is the same as if the
+// thing did not exist.
 #pragma once
 
 #include <cstdint>
@@ -41,7 +41,7 @@ struct CoreOptions {
   crypto::SigningKey lease;
   crypto::SigningKey ticket;
   std::vector<control::RelayInfo> relays;
-  trust::BootId boot = {};  // of this machine, for the age of the store; zero: unknown
+  trust::BootId boot = {};  // this boot of the machine, for the store's clock; zero: unknown
 };
 
 struct SendTo {
@@ -49,7 +49,7 @@ struct SendTo {
   Bytes record;  // one WebSocket binary message
 };
 struct CloseIt {
-  ConnectionId connection;  // after what was sent
+  ConnectionId connection;  // close after everything sent before
 };
 using Effect = std::variant<SendTo, CloseIt>;
 
@@ -63,12 +63,12 @@ struct Counters {
   std::uint64_t leases = 0;
   std::uint64_t tickets = 0;
   std::uint64_t store_failures = 0;
-  std::uint64_t refused_rates = 0;    // messages of who asked too often
-  std::uint64_t new_agents = 0;       // identities that a site did not have before
-  std::uint64_t unproven = 0;         // connections now that have proven nothing yet
+  std::uint64_t refused_rates = 0;    // messages beyond a sender's rate
+  std::uint64_t new_agents = 0;       // new identities of agents
+  std::uint64_t unproven = 0;         // now: connections without a proof or a node
   std::uint64_t waiting_devices = 0;  // now
   bool takes_statements = true;       // false: the store takes revocations at most
-  bool leases_stopped = false;        // a revocation would not be durable now
+  bool leases_stopped = false;        // now: a revocation would not be durable
 };
 
 class Core {
@@ -79,20 +79,20 @@ class Core {
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
 
-  Status load(Now now);    // at start: everything from the store, verified again
-  Status reload(Now now);  // another process has changed the store
+  Status load(Now now);    // at start: reads and verifies the whole store
+  Status reload(Now now);  // after another process has changed the store
 
   void handle_opened(Now now, ConnectionId connection, std::string from);
   void handle_message(Now now, ConnectionId connection, ByteView record);
   void handle_closed(Now now, ConnectionId connection);
-  // The peer has proven a key or is an admitted node: no stranger any more.
+  // True: the peer has proven a key or is an admitted node.
   bool knows(Now now, ConnectionId connection) const;
   void handle_timeout(Now now);
   Instant next_deadline() const;
 
   std::vector<Effect> take_effects();
   Counters counters() const;
-  // The vendor's root, and of each site its root and its policy; for /metrics.
+  // When the vendor's root and each site's root and policy expire, for /metrics.
   std::vector<trust::Expiry> endings() const;
 
  private:

@@ -1,5 +1,5 @@
-// Who is at the other end: nodes by their statement and control key, persons by a key that they
-// prove.
+// Logins. A node identifies itself by its node statement and control key, a person by a key of a
+// root and a signature with it.
 #include <algorithm>
 
 #include "coordinator/core/impl.hpp"
@@ -22,16 +22,6 @@ std::vector<control::RevocationSet> revocations_for(const View& view, const Ledg
     out.push_back({site, count, control::revocations_digest(ids)});
   }
   return out;
-}
-
-audit::Entry entry_of(Now now, audit::Kind kind, const trust::Node& node) {
-  audit::Entry entry;
-  entry.at = now.wall;
-  entry.kind = kind;
-  entry.who = node.person.empty() ? node.name.str() : node.person.str();
-  entry.device = crypto::format_ed25519(node.identity);
-  entry.site = node.site.name.str();
-  return entry;
 }
 
 }  // namespace
@@ -57,11 +47,13 @@ Status Core::Impl::greet(Now now, ConnectionId id, const control::Hello& hello) 
   if (!node) return fail_with(node.error());
   const auto identity = node->identity;
   if (const auto other = nodes_.find(identity); other != nodes_.end()) close(other->second);
-  if (changed_) {  // it was enrolled just now: that is durable before it is welcome
+  if (changed_) {  // the node has just enrolled: durable before the welcome
     if (auto settled = settle(now); !settled) return settled;
   }
-  if (changed_ || !audience_) refresh(now);  // tells the others; this node hears after its welcome
-  journal_connected(now, connection, *node);
+  // The other nodes get the new statement now, this node gets its view after the welcome.
+  if (changed_ || !audience_) refresh(now);
+  // Nothing stays of what a node does that is not admitted, in memory or on the disk.
+  if (admitted(now, *node) && !full_) journal_.connected(now, *node, connection.from);
   greeted(id, connection);
   connection.node = *std::move(node);
   nodes_[identity] = id;
@@ -78,7 +70,7 @@ Status Core::Impl::greet(Now now, ConnectionId id, const control::Hello& hello) 
   return {};
 }
 
-// A node that is admitted is charged to its site or, a device, to the vendor.
+// An admitted agent's connection is charged to its site, a device's to the vendor.
 void Core::Impl::enter_if_admitted(Now now, const trust::Node& node) {
   const auto connected = nodes_.find(node.identity);
   if (connected == nodes_.end() || !admitted(now, node)) return;
@@ -94,7 +86,8 @@ control::Welcome Core::Impl::welcome(Now now, const trust::Node& node,
   out.relays = options_.relays;
   out.stored = position_;
   if (!admitted(now, node)) return out;
-  // Where the store cannot say, nothing is skipped: a line that it has already adds nothing.
+  // If the store cannot say, the node sends all its lines. A line that the store has already adds
+  // nothing.
   out.audit_next = store_.next_index(crypto::format_ed25519(node.identity)).value_or(0);
   out.revocations = revocations_for(audience_->view_of(node), ledger_);
   if (node.kind != trust::NodeKind::kAgent) return out;
@@ -103,22 +96,6 @@ control::Welcome Core::Impl::welcome(Now now, const trust::Node& node,
   const auto offering = offering_.find(node.site.id);
   out.offer = offering != offering_.end() && !offering->second;
   return out;
-}
-
-// Only of admitted nodes: what strangers do leaves nothing behind, in memory or on the disk.
-void Core::Impl::journal_connected(Now now, const Connection& connection, const trust::Node& node) {
-  if (!admitted(now, node) || full_) return;
-  if (connected_lines_.size() >= kMaxConnectedLines) {
-    std::erase_if(connected_lines_,
-                  [&](const auto& line) { return line.second + kQuietConnect <= now.wall; });
-  }
-  auto& line = connected_lines_[node.identity];
-  if (line + kQuietConnect > now.wall) return;
-  line = now.wall;
-  auto entry = entry_of(now, audit::Kind::kAgentStart, node);
-  entry.outcome = "connected";
-  entry.detail = connection.from;
-  ledger_.journal(std::move(entry));
 }
 
 Result<trust::Node> Core::Impl::identify(Now now, const Connection& connection,
@@ -154,7 +131,7 @@ Status Core::Impl::enrol(Now now, const note::Note& note, const trust::Node& nod
   if (auto may = writable(); !may) return may;
   const bool known = ledger_.evidence().node_note(node.identity) != nullptr;
   if (auto may = may_renew(now, note, node.identity); !may) return may;
-  Status rests = {};  // why its enrolment was not taken, should that turn out to matter
+  Status rests = {};  // why the ledger refused the enrolment, if it did
   if (enrolment) {
     const auto bundle = note::parse_bundle(*enrolment);
     if (!bundle) return fail_with(bundle.error());
@@ -176,15 +153,15 @@ Status Core::Impl::enrol(Now now, const note::Note& note, const trust::Node& nod
                 "the node's statement is not in force (expired, revoked, or the "
                 "clock is wrong)");
   }
-  journal_enrolled(now, node);
-  if (!known) journal_new_agent(now, node);
+  journal_.enrolled(now, node);
+  if (!known) new_agent_came(now, node);
   changed_ = true;
   return {};
 }
 
-// Each new statement is written down and told to all of the site. The node itself hands it in, so
-// the buckets that it empties are its own and that of the site where it is known, whatever site the
-// new statement names.
+// Limits the new statements of one node, since each goes into the store and to all of the site.
+// They are charged to the node and to the site in the node's known statement, not to the site that
+// the new statement names.
 Status Core::Impl::may_renew(Now now, const note::Note& next, const trust::IdentityKey& identity) {
   const auto* note = ledger_.evidence().node_note(identity);
   if (note == nullptr || note->text == next.text) return {};
@@ -194,32 +171,21 @@ Status Core::Impl::may_renew(Now now, const note::Note& next, const trust::Ident
   return rates_.site_renewals.take(known->site.id.hex(), 1, now.steady);
 }
 
-void Core::Impl::journal_enrolled(Now now, const trust::Node& node) {
-  auto entry = entry_of(now, audit::Kind::kNodeAdmitted, node);
-  entry.outcome = "enrolled";
-  ledger_.journal(std::move(entry));
-}
-
-// Whoever holds a token could add agents unseen, so that each new one is an alarm: here, and at the
-// agents that the site has already, which are told of its statement.
-void Core::Impl::journal_new_agent(Now now, const trust::Node& node) {
+// Whoever holds a token can add agents. So that nobody does it unseen, each new agent raises an
+// alarm at the coordinator and at the site's other agents, which get the new agent's statement.
+void Core::Impl::new_agent_came(Now now, const trust::Node& node) {
   ++counters_.new_agents;
-  site_alarm(now, node, "new agent " + node.name.str());
+  journal_.alarm(now, node, "new agent " + node.name.str());
 }
 
 void Core::Impl::refuse_agent(Now now, const trust::Node& node, const Error& why) {
-  if (!rates_.refused_agents.take(node.enrolled.hex(), 1, now.steady)) return;  // said lately
-  site_alarm(now, node, "refused an agent " + node.name.str() + ": " + why.message);
+  if (!rates_.refused_agents.take(node.enrolled.hex(), 1, now.steady)) return;  // reported lately
+  journal_.alarm(now, node, "refused an agent " + node.name.str() + ": " + why.message);
 }
 
-void Core::Impl::site_alarm(Now now, const trust::Node& node, std::string detail) {
-  auto entry = entry_of(now, audit::Kind::kAlarm, node);
-  entry.detail = std::move(detail);
-  ledger_.journal(std::move(entry));
-}
-
-// A device's statement that only the device has signed is kept for its vendor to see, in memory:
-// the device says it again whenever it connects, and every half minute until it is answered.
+// A device that nobody has admitted waits here, for persons with a device-admission key to see. Its
+// statement stays in memory only: the device sends the statement again whenever it connects, and
+// every half minute until somebody decides.
 Status Core::Impl::wait_for_admission(Now now, const Connection& connection, const note::Note& note,
                                       const trust::Node& node) {
   if (!ledger_.has_vendor() || node.vendor_id != ledger_.evidence().vendor_id()) {
@@ -228,7 +194,7 @@ Status Core::Impl::wait_for_admission(Now now, const Connection& connection, con
   if (node.expires <= now.wall || node.issued > now.wall + trust::kIssuedSkew) {
     return fail(ErrorCode::kStale, "the device's statement is not in force now; check its clock");
   }
-  // Admitted already (the note carries the signature), or not: then somebody has to decide.
+  // The ledger takes the statement if the note carries the signature of a device-admission key.
   if (writable()) {
     if (auto taken = ledger_.take(note, now)) {
       changed_ = true;
@@ -239,7 +205,7 @@ Status Core::Impl::wait_for_admission(Now now, const Connection& connection, con
     }
   }
   const note::KnownKey own{node.name.str(), node.identity};
-  const auto kept = note::keep_known(note, std::span(&own, 1));  // no room for others' lines
+  const auto kept = note::keep_known(note, std::span(&own, 1));  // without lines of other keys
   if (!kept) return fail_with(kept.error());
   wait(connection.source, *kept, node);
   return {};
@@ -266,7 +232,8 @@ void Core::Impl::no_longer_waits(const trust::IdentityKey& device) {
 
 bool Core::Impl::admitted(Now now, const trust::Node& node) const {
   const auto* known = ledger_.evidence().node(node.identity, now);
-  // The same kind and site, too: an agent that says it is a device would be told of other sites.
+  // Kind and site must be those of the known statement. Otherwise an agent that called itself a
+  // device would get statements of other sites.
   return known != nullptr && known->control == node.control && known->kind == node.kind &&
          known->site == node.site;
 }

@@ -1,4 +1,4 @@
-// The core's inside: core.cpp (connections), hello.cpp, statements.cpp (put), questions.cpp.
+// The inside of Core: its connections, logins, statements, questions and lists.
 #pragma once
 
 #include <map>
@@ -12,6 +12,7 @@
 #include "coordinator/core/audit.hpp"
 #include "coordinator/core/connection.hpp"
 #include "coordinator/core/core.hpp"
+#include "coordinator/core/journal.hpp"
 #include "coordinator/core/limits.hpp"
 #include "coordinator/core/login_bytes.hpp"
 #include "coordinator/core/pages.hpp"
@@ -28,22 +29,21 @@ struct Core::Impl {
   void opened(Now now, ConnectionId id, std::string from);
   void receive(Now now, ConnectionId id, ByteView record);
   void wait_for_turn(ConnectionId id, Connection& connection, ByteView record);
-  void log_in(Now now);  // takes up some of the logins that wait, the newest first
+  void log_in(Now now);  // takes up some of the waiting logins
   void take_from_backlog(Now now, ConnectionId id);
   void greeted(ConnectionId id, Connection& connection);
   void take(Now now, ConnectionId id, ByteView record);
   void process(Now now, ConnectionId id, control::Message message);
   void send(ConnectionId id, const control::Message& message);
-  void refuse(ConnectionId id, const Error& why);  // says why, then closes
+  void refuse(ConnectionId id, const Error& why);  // sends the error, then closes
   void close(ConnectionId id);
   void enter(Room room, const std::string& owner, ConnectionId id);
   std::string charged_to(Now now, const Connection& connection) const;
   Status afford(Now now, const Connection& connection, const control::Message& message);
-  void journal_connected(Now now, const Connection& connection, const trust::Node& node);
-  Status settle(Now now);   // makes what changed durable
-  void try_store(Now now);  // after a failure: does it take anything again?
-  Status writable() const;  // an error: the store takes revocations at most
-  void refresh(Now now);    // works out who hears what, and tells
+  Status settle(Now now);   // makes all changes durable
+  void try_store(Now now);  // after a failure: tries a write
+  Status writable() const;  // error: the store takes revocations only
+  void refresh(Now now);    // works out all views, sends the changes
   Status load(Now now);
 
   // hello.cpp: an error ends the connection
@@ -67,17 +67,8 @@ struct Core::Impl {
   Result<control::Message> offer(Now now, const Connection& connection, const control::Offer&);
   Status check_new_request(Now now, const Connection& connection, const note::Note& note);
   Status may_renew(Now now, const note::Note& next, const trust::IdentityKey& identity);
-  void journal_enrolled(Now now, const trust::Node& node);
-  void journal_new_agent(Now now, const trust::Node& node);
+  void new_agent_came(Now now, const trust::Node& node);
   void refuse_agent(Now now, const trust::Node& node, const Error& why);
-  void site_alarm(Now now, const trust::Node& node, std::string detail);
-  void journal(Now now, audit::Kind kind, std::string who, const trust::Grant* grant,
-               std::string_view outcome, std::string_view detail, std::string site = {});
-  std::string site_of(const trust::Revocation& revocation) const;
-  std::string signer_of(const note::Note& note, const trust::Change& change,
-                        const trust::Grant* grant) const;
-  void journal_change(Now now, const Connection& connection, const trust::Change& change,
-                      const trust::RequestState& before);
 
   // questions.cpp, lists.cpp
   Result<control::Message> site_info(Now now, const Connection&, const control::SiteInfo&) const;
@@ -97,28 +88,28 @@ struct Core::Impl {
   Rng& rng_;
   std::string run_;
   Ledger ledger_;
+  Journal journal_{ledger_};
   std::optional<Audience> audience_;
   Views views_;
   std::map<ConnectionId, Connection> connections_;
   Rooms rooms_;
-  std::vector<ConnectionId> logins_;  // have records that wait; the newest is the last
+  std::vector<ConnectionId> logins_;  // connections with waiting records, the newest last
   LoginBytes login_bytes_;
   Buckets rates_;
-  std::map<trust::IdentityKey, ConnectionId> nodes_;  // the one connection of each node
+  std::map<trust::IdentityKey, ConnectionId> nodes_;  // each node's one connection
   std::map<trust::IdentityKey, Waiting> waiting_;
   Pool<trust::IdentityKey> waiting_by_source_;
   States states_;
-  std::set<std::pair<trust::IdentityKey, trust::GrantId>> leased_;  // has an audit line
-  std::map<trust::IdentityKey, WallTime> connected_lines_;
+  std::set<std::pair<trust::IdentityKey, trust::GrantId>> leased_;  // leases with an audit line
   AuditQuota audit_quota_;
-  bool changed_ = false;          // statements or nodes: refresh() is due
-  bool broken_ = false;           // the store failed: load() before anything else
-  std::optional<Error> full_;     // the store takes nothing now, revocations aside; why
-  bool revocation_lost_ = false;  // one could not be made durable, and no write has gone well since
-  std::uint64_t position_ = 0;    // of the store
+  bool changed_ = false;                     // statements or nodes changed: refresh() is due
+  bool broken_ = false;                      // the store failed: load() before anything else
+  std::optional<Error> full_;                // why the store takes revocations only
+  bool revocation_lost_ = false;             // until the next write that succeeds
+  std::uint64_t position_ = 0;               // of the store
   std::optional<std::uint64_t> started_at_;  // the store's position at the start
   Instant started_{};
-  std::map<trust::SiteId, bool> offering_;  // sites that know more than the store: has one offered?
+  std::map<trust::SiteId, bool> offering_;  // sites that know more than the store; true: offered
   Instant next_sweep_ = Instant::never();
   Instant next_change_ = Instant::never();
   Instant retry_load_{}, retry_store_ = Instant::never();

@@ -54,8 +54,8 @@ void Core::Impl::list_devices(Now now, const control::List&, Pages& pages) const
   }
 }
 
-// The agents of the sites that the proven keys see, and when the coordinator saw each of them last
-// come in with another statement, so that nobody adds one unseen.
+// The agents of the sites that the proven keys see. Each entry has the time at which the agent's
+// present statement arrived, so that nobody adds an agent unseen.
 void Core::Impl::list_nodes(Now now, const Sight& sees, const control::List& question,
                             Pages& pages) const {
   const auto& evidence = ledger_.evidence();
@@ -72,7 +72,8 @@ void Core::Impl::list_nodes(Now now, const Sight& sees, const control::List& que
     const auto since = held == nullptr ? now.wall : held->arrived;
     if (!pages.entry(place, notes, *note, "since " + format_time(since))) return;
   }
-  // Whoever was enrolled keeps its name and its place, also when no statement of it is in force.
+  // An enrolled node keeps its name and its place in the list, also when none of its statements is
+  // in force.
   for (const auto& site : evidence.sites()) {
     if (!sees.sees(site.id) || (question.site && site.name.str() != *question.site)) continue;
     auto notes = evidence.chain_notes(site.id);
@@ -91,7 +92,8 @@ void Core::Impl::list_nodes(Now now, const Sight& sees, const control::List& que
   }
 }
 
-// What waits comes first. A site whose documents do not fit into an answer loses its own entries.
+// Requests that wait for signatures come first. If the documents of a site do not fit into one
+// answer, only the entries of that site are left out.
 void Core::Impl::list_requests(Now now, const Sight& sees, const control::List& question,
                                Pages& pages) const {
   const auto& evidence = ledger_.evidence();

@@ -1,5 +1,5 @@
-// Bytes that are held for connections before their login, by source. Together they are bounded: a
-// random login of the source that holds most makes room.
+// Counts the bytes of records that wait before their connections' login, by source. The sum is
+// bounded: beyond the bound, a random login of the source with the most bytes is closed.
 #pragma once
 
 #include <map>
@@ -17,7 +17,7 @@ class LoginBytes {
   void remove(ConnectionId id);
   std::size_t of(ConnectionId id) const;
   std::size_t total() const { return total_; }
-  ConnectionId any_of_fullest(Rng& rng) const;  // not while nothing is held
+  ConnectionId any_of_fullest(Rng& rng) const;  // only while bytes are held
 
  private:
   struct Held {

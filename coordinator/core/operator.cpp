@@ -4,7 +4,7 @@
 #include <optional>
 #include <utility>
 
-#include "coordinator/core/ledger.hpp"
+#include "coordinator/ledger/ledger.hpp"
 #include "proto/trust/register/chain.hpp"
 #include "proto/trust/register/expiry.hpp"
 
@@ -41,7 +41,7 @@ Result<std::vector<note::Note>> stored_notes(Store& store) {
   return out;
 }
 
-// Verifies `added` on top of what is stored and commits it; every note must hold.
+// Verifies `added` on top of the stored notes and commits it. Error: a note does not verify.
 Status verify_and_commit(Store& store, const std::vector<note::Note>& stored,
                          const std::vector<note::Note>& added, Now now) {
   auto all = stored;
@@ -62,7 +62,8 @@ Status verify_and_commit(Store& store, const std::vector<note::Note>& stored,
     const auto first_line = all[i].text.substr(0, all[i].text.find('\n'));
     if (!offered[i]) {
       auto error = offered[i].error();
-      if (error.code == ErrorCode::kStale) continue;  // an old enrolment in a bundle does no harm
+      // An expired enrolment in a bundle is harmless.
+      if (error.code == ErrorCode::kStale) continue;
       error.message = first_line + ": " + error.message;
       return fail_with(error);
     }
@@ -119,7 +120,7 @@ Result<std::string> add_site(Store& store, std::string_view bundle, Now now) {
       return fail(ErrorCode::kConflict, "another site has the name " + genesis->root.name.str());
     }
   }
-  std::vector<note::Note> site;  // a bundle may repeat the vendor's chain
+  std::vector<note::Note> site;  // without the vendor's chain, which a bundle may repeat
   for (const auto& note : *added) {
     const auto root = trust::Root::parse(note.text);
     const bool vendors = (root && root->kind == trust::RootKind::kVendor) ||

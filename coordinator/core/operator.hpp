@@ -1,5 +1,5 @@
-// What the coordinator's operator decides: which vendor and which sites it serves. Pure but for the
-// store; a running coordinator notices the change.
+// What the coordinator's operator decides: which vendor and which sites the coordinator serves.
+// Pure except for the store. A running coordinator polls the store and reloads it.
 #pragma once
 
 #include <string>
@@ -11,15 +11,14 @@
 
 namespace culvert::coordinator {
 
-// The vendor's root chain, as a bundle. One vendor for ever: another one's chain is a kConflict.
-// Adding a longer chain later brings the new epochs in.
-Result<std::string> add_vendor(Store& store, std::string_view bundle,
-                               Now now);  // → the vendor's name
+// Adds the vendor's root chain from a bundle, also a longer chain with new epochs, and returns the
+// vendor's name. A coordinator has one vendor for ever. kConflict: the chain of another vendor.
+Result<std::string> add_vendor(Store& store, std::string_view bundle, Now now);
 
-// A site's root chain, and the vendor's `site` statement for it, in one bundle; policy and
-// enrolments may stand in it too. kNotFound: no vendor yet; kConflict: the name belongs to another
-// site.
-Result<std::string> add_site(Store& store, std::string_view bundle, Now now);  // → the site's name
+// Adds a site's root chain and the vendor's `site` statement for it from one bundle, which may also
+// hold a policy and enrolments. Returns the site's name. kNotFound: no vendor yet; kConflict: the
+// name belongs to another site.
+Result<std::string> add_site(Store& store, std::string_view bundle, Now now);
 
 struct OwnKeys {
   crypto::ControlKey control;
@@ -29,9 +28,9 @@ struct OwnKeys {
 struct ServedSite {
   trust::SiteRef site;
   std::uint64_t root_epoch = 0;
-  std::uint64_t policy_serial = 0;  // 0: none yet
+  std::uint64_t policy_serial = 0;  // 0: no policy yet
   std::size_t agents = 0;           // in force
-  bool in_directory = false;        // the vendor's site statement is there
+  bool in_directory = false;        // the vendor's `site` statement is stored
 };
 struct Summary {
   std::string vendor;  // empty: none

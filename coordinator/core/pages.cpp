@@ -31,7 +31,7 @@ bool Pages::entry(const std::string& place, std::span<const note::Note> notes,
     bytes += fresh.back().second.size();
   }
   if (!fits(fresh.size(), bytes)) {
-    if (begun_) {  // an emptier page may have room
+    if (begun_) {  // the next page may have room
       reply_.page = last_;
       return false;
     }

@@ -1,6 +1,6 @@
-// One page of a list: entries in a fixed order with the notes that it takes to verify them, as much
-// as fits into one answer. What does not fit into an answer alone is left out and named; everything
-// else goes on in the next page.
+// One page of a list: entries in a fixed order, with the notes that verify them, as many as fit
+// into one answer. The next page begins with the entry that did not fit. An entry that would not
+// fit into an answer of its own is left out and named.
 #pragma once
 
 #include <set>
@@ -15,20 +15,21 @@ namespace culvert::coordinator {
 
 inline constexpr std::size_t kMaxReplyBytes = 768U << 10U;  // of notes in one answer
 
-// A place in a list: a letter for the part of the list, then what names the entry.
+// The place of an entry in a list: a letter for the part of the list, then the entry's name.
 inline std::string at(char part, std::string_view entry) {
   return std::string(1, part) + std::string(entry);
 }
 
 class Pages {
  public:
-  // `after`: List::page; entries at or before that place are passed over.
+  // `after`: List::page. The page leaves out entries up to that place.
   explicit Pages(std::string after) : after_(std::move(after)) {}
 
-  // Notes for the whole page, while they fit.
+  // Adds notes for the whole page, as many as fit.
   void add_notes(std::span<const note::Note> notes);
   bool passed(const std::string& place) const { return place <= after_; }
-  // Places must come in ascending order. False: the page is full, and ends before this entry.
+  // Adds an entry. The caller adds entries in ascending order of place. False: the page is full and
+  // ends before this entry.
   bool entry(const std::string& place, std::span<const note::Note> notes, const note::Note& note,
              std::string state);
   control::Reply take() { return std::move(reply_); }
@@ -37,7 +38,7 @@ class Pages {
   bool fits(std::size_t notes, std::size_t bytes) const;
 
   std::string after_;
-  std::string last_;  // the place of the last entry that was dealt with
+  std::string last_;  // the place of the last entry added or left out
   bool begun_ = false;
   control::Reply reply_;
   std::set<crypto::Hash> seen_;

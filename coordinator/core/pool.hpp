@@ -1,6 +1,6 @@
 // Members of a table of bounded size, each charged to an owner (a source, a site, a key). When the
-// table is full a random member of the owner that has most of them makes room, so that who fills a
-// table hurts himself.
+// table is full, the caller removes a random member of the owner with the most members, so that an
+// owner who floods the table loses only its own members.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +20,7 @@ namespace culvert::coordinator {
 template <class Member>
 class Pool {
  public:
-  // A member that is there already moves to the new owner.
+  // Adds a member. A member that is in the pool already moves to the new owner.
   void add(const std::string& owner, const Member& member) {
     remove(member);
     owners_.emplace(member, owner);
@@ -46,12 +46,13 @@ class Pool {
     return found == members_.end() ? 0 : found->second.size();
   }
 
-  // A random one of the owner's; the owner must have one.
+  // A random member of the owner, who must have one.
   Member any_of(const std::string& owner, Rng& rng) const {
     const auto& list = members_.at(owner);
     return list[rng.below(list.size())];
   }
-  // A random one of the fullest owner's, of equally full ones a random one's; not of an empty pool.
+  // A random member of the fullest owner (of a random one, if several are equally full). The pool
+  // must not be empty.
   Member any_of_fullest(Rng& rng) const {
     CULVERT_CHECK(!sizes_.empty());
     const auto first = sizes_.lower_bound({sizes_.rbegin()->first, std::string()});

@@ -1,4 +1,5 @@
-// Answers: site information, leases, tickets, lists, audit.
+// Answers to questions about sites, leases, tickets and audit lines. A question comes from
+// process() in core.cpp, which sends the answer back to the same connection.
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -12,8 +13,8 @@ namespace {
 
 tl::unexpected<Error> no_such_site() { return fail(ErrorCode::kNotFound, "no such site"); }
 
-// An agent asks about its own site; a device about any site that is served here (its lease then
-// names only grants of its own).
+// An agent may ask about its own site, a device about any site of this coordinator. A device's
+// lease names only the device's own grants.
 std::optional<trust::SiteRef> asked_site(const trust::Evidence& evidence, const trust::Node& node,
                                          const crypto::Hash& asked) {
   if (node.kind == trust::NodeKind::kAgent) {
@@ -25,10 +26,10 @@ std::optional<trust::SiteRef> asked_site(const trust::Evidence& evidence, const 
   return std::nullopt;
 }
 
-// An index beyond this would leave no room for those that come after it.
+// A larger index would leave no numbers for later lines.
 constexpr std::uint64_t kMaxAuditIndex = std::uint64_t{1} << 62U;
 
-// The verified statements of the nodes that reported these rows.
+// The verified node statements of the nodes that reported `rows`.
 std::vector<std::string> statements_of(const std::vector<StoredAudit>& rows,
                                        const trust::Evidence& evidence) {
   std::set<std::string> sources;
@@ -44,7 +45,7 @@ std::vector<std::string> statements_of(const std::vector<StoredAudit>& rows,
 
 }  // namespace
 
-// Says which site stands behind a name, never whether the site has such a service.
+// Answers which site a service name belongs to, never whether the site has such a service.
 Result<control::Message> Core::Impl::site_info(Now now, const Connection& connection,
                                                const control::SiteInfo& question) const {
   const auto& evidence = ledger_.evidence();
@@ -58,7 +59,7 @@ Result<control::Message> Core::Impl::site_info(Now now, const Connection& connec
   if (!site || !(node || sight(connection).sees(site->id))) return no_such_site();
   std::vector<note::Note> notes = evidence.chain_notes();
   for (auto& note : evidence.chain_notes(site->id)) {
-    // A policy names every service: whoever asks learns its hash alone.
+    // A policy names every service of the site, so the answer has only the policy's hash.
     if (trust::kind_of(note.text) != trust::Kind::kPolicy) notes.push_back(std::move(note));
   }
   Pages pages({});
@@ -69,8 +70,9 @@ Result<control::Message> Core::Impl::site_info(Now now, const Connection& connec
   return reply;
 }
 
-// A lease says that nothing known here ends the grants. So there is none while a revocation could
-// not be made durable, and none of a site whose agents know more than an old copy of the store.
+// A lease says that no revocation known here ends the grants. So the coordinator signs no lease
+// while it could not make a revocation durable, and no lease for a site whose agents know more than
+// this store, which is then an old copy.
 Status Core::Impl::lease_allowed(Now now, const trust::SiteRef& site) const {
   if (revocation_lost_ || !store_.can_revoke()) {
     return fail(ErrorCode::kUnavailable,
@@ -91,7 +93,7 @@ Result<control::Message> Core::Impl::lease(Now now, const Connection& connection
   const auto site = agent == nullptr ? std::optional<trust::SiteRef>()
                                      : asked_site(ledger_.evidence(), *agent, request.site);
   if (!site || !admitted(now, *agent)) {
-    return fail(ErrorCode::kDenied, "leases are for a site's agents and its grantees alone");
+    return fail(ErrorCode::kDenied, "only a site's agents and its grantees get leases");
   }
   if (auto allowed = lease_allowed(now, *site); !allowed) return fail_with(allowed.error());
   if (next_change_ <= now.steady) refresh(now);
@@ -118,7 +120,7 @@ Result<control::Message> Core::Impl::lease(Now now, const Connection& connection
     const auto* grant = ledger_.evidence().grant(id);
     if (agent->kind != trust::NodeKind::kAgent || full_) continue;
     if (grant == nullptr || !leased_.emplace(agent->identity, id).second) continue;
-    journal(now, audit::Kind::kGrantActive, agent->name.str(), grant, "leased", "");
+    journal_.leased(now, *agent, *grant);
   }
   ++counters_.leases;
   return control::Lease{request.id, note::render(*note)};
@@ -127,7 +129,7 @@ Result<control::Message> Core::Impl::lease(Now now, const Connection& connection
 Result<control::Message> Core::Impl::ticket(Now now, const Connection& connection,
                                             const control::TicketRequest& request) {
   if (!connection.node || !admitted(now, *connection.node)) {
-    return fail(ErrorCode::kDenied, "tickets are for admitted nodes alone");
+    return fail(ErrorCode::kDenied, "only admitted nodes get tickets");
   }
   const auto relay =
       std::find_if(options_.relays.begin(), options_.relays.end(),
@@ -138,7 +140,7 @@ Result<control::Message> Core::Impl::ticket(Now now, const Connection& connectio
   ticket.vendor_id = ledger_.evidence().vendor_id();
   ticket.relay = relay->key;
   const auto* node = ledger_.evidence().node(connection.node->identity, now);
-  if (node == nullptr) return fail(ErrorCode::kDenied, "tickets are for admitted nodes alone");
+  if (node == nullptr) return fail(ErrorCode::kDenied, "only admitted nodes get tickets");
   ticket.node = node->relay;
   for (const auto& peer : audience_->relay_peers(connection.node->identity)) {
     if (ticket.peers.size() < trust::kMaxTicketPeers) ticket.peers.push_back(peer);
@@ -153,15 +155,16 @@ Result<control::Message> Core::Impl::ticket(Now now, const Connection& connectio
 Result<control::Message> Core::Impl::upload(Now now, Connection& connection,
                                             const control::AuditUpload& upload) {
   if (!connection.node || !admitted(now, *connection.node)) {
-    return fail(ErrorCode::kDenied, "audit entries come from admitted nodes alone");
+    return fail(ErrorCode::kDenied, "only admitted nodes hand in audit entries");
   }
   const auto& node = *connection.node;
   if (upload.first > kMaxAuditIndex) return fail(ErrorCode::kInvalid, "no index of an audit line");
   if (auto may = writable(); !may) return fail_with(may.error());
   control::Reply reply;
   reply.re = upload.id;
-  // An upload that was under way before the welcome would leave a gap for ever; the next one may
-  // have a gap, because the lines before it are gone at the node too.
+  // A node's first upload must begin where the welcome said. An upload that was under way before
+  // the welcome would leave a gap for ever. Later uploads may begin further on: then the node
+  // itself no longer has the lines in between.
   if (const auto next = std::exchange(connection.audit_next, std::nullopt);
       next && upload.first > *next) {
     reply.next = *next;

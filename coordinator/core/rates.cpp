@@ -8,7 +8,7 @@ Status Rates::take(const std::string& owner, std::size_t units, Instant now) {
   if (units == 0) return {};
   if (buckets_.size() >= kMaxRated && !buckets_.contains(owner)) {
     std::erase_if(buckets_, [&](const auto& bucket) { return bucket.second.is_full(now); });
-    // All of them are in use: one is forgotten, which gives its owner a full bucket.
+    // All buckets are in use. The first is forgotten, so its owner gets a full bucket.
     if (buckets_.size() >= kMaxRated) buckets_.erase(buckets_.begin());
   }
   auto& bucket = buckets_.try_emplace(owner, interval_, burst_).first->second;

@@ -13,7 +13,7 @@
 namespace culvert::coordinator {
 
 inline constexpr std::size_t kMaxRated =
-    16'384;  // owners; then those with a full bucket are forgotten
+    16'384;  // owners; beyond, owners with a full bucket are forgotten
 
 class Rates {
  public:
@@ -21,7 +21,7 @@ class Rates {
   Rates(std::string what, std::int64_t burst, Duration interval)
       : what_(std::move(what)), burst_(burst), interval_(interval) {}
 
-  // Takes `units` from the owner's bucket. kExhausted: there are not so many now; nothing is taken.
+  // Takes `units` from the owner's bucket. kExhausted: the bucket has fewer units and keeps them.
   Status take(const std::string& owner, std::size_t units, Instant now);
   std::size_t size() const { return buckets_.size(); }
 
@@ -32,7 +32,8 @@ class Rates {
   std::map<std::string, RateLimit> buckets_;
 };
 
-// By node, by proven key, or before a login by source; requests and refusals as their name says.
+// The coordinator's buckets. Owners are nodes or proven keys, and sources before a login, unless
+// the comment of a bucket names another owner.
 struct Buckets {
   Rates requests{"requests for access", 32, 5s};  // by device
   Rates questions{"questions", 256, 62ms};

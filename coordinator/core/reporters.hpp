@@ -1,6 +1,7 @@
-// Who reported an audit line: the coordinator itself, or a node by its identity key, with the name
-// of its statement where one is held. The key decides: a node may bear any name, that of another
-// node or the word coordinator too. The same event is often reported from both ends.
+// Who reported an audit line: the coordinator itself, or a node. A node is shown by its identity
+// key and, if its statement is held, by its name. The key decides, since a node may choose any
+// name, such as another node's name or "coordinator". Both ends of a connection often report the
+// same event.
 #pragma once
 
 #include <map>
@@ -13,12 +14,12 @@ namespace culvert::coordinator {
 
 class Reporters {
  public:
-  // Node statements that were verified; other notes are passed over.
+  // `notes`: verified node statements. Other notes are ignored.
   explicit Reporters(const std::vector<std::string>& notes);
 
   std::string name(const AuditRow& row) const;  // empty: no statement of that node is held
-  // The line as it is shown: " reporter=KEY name=NAME" at its end, " reporter=coordinator" for the
-  // coordinator's own. Neither can stand inside an entry.
+  // The line with " reporter=KEY name=NAME" added at its end, or " reporter=coordinator" for a line
+  // of the coordinator's own. No entry can contain these words.
   std::string shown(const AuditRow& row) const;
 
  private:

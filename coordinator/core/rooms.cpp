@@ -27,7 +27,7 @@ IpAddress client_hop(const IpAddress& from, std::string_view forwarded,
     while (last.starts_with(' ')) last.remove_prefix(1);
     while (last.ends_with(' ')) last.remove_suffix(1);
     const auto address = parse_address(last);
-    if (!address) return hop;  // the proxy before it is what is known
+    if (!address) return hop;  // not an address: the last proxy's address counts
     hop = *address;
   }
   return hop;

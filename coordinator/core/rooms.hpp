@@ -1,6 +1,7 @@
-// Room for connections. What has proven nothing yet has a room of its own, by source, so it takes
-// no place from nodes (by site) or from persons who have proven a key of a root (by key). A full
-// room replaces a random connection of its fullest owner.
+// Rooms: how many connections the core keeps. Connections that have proven nothing have a room of
+// their own, by source. So strangers take no place from nodes (by site) or from persons who have
+// proven a key of a root (by key). In a full room a new connection replaces a random connection of
+// the fullest owner.
 #pragma once
 
 #include <array>
@@ -17,20 +18,22 @@ namespace culvert::coordinator {
 
 enum class Room { kUnproven, kNodes, kPersons };
 inline constexpr std::array<std::size_t, 3> kRoomSizes = {1024, 8192, 512};
-inline constexpr std::size_t kMaxConnectionsOfKey = 16;  // of one person's key; a random one goes
+// Of one person's key; beyond, a random connection is closed.
+inline constexpr std::size_t kMaxConnectionsOfKey = 16;
 
-// The source that a connection is charged to before its login: an IPv4 address, the /64 of an IPv6
-// address; of any other text the text itself. `from` is "ADDRESS", "ADDRESS:PORT" or a name.
+// The source that pays for a connection before its login: an IPv4 address, the /64 of an IPv6
+// address, or any other text as it is. `from` is "ADDRESS", "ADDRESS:PORT" or a name.
 std::string source_of(std::string_view from);
 
-// Whose connection it is behind `proxies`: where `from` is one of them, the last hop of its
-// X-Forwarded-For that is none. What anybody else says there counts for nothing.
+// The client's address. If `from` is one of `proxies`, that is the last hop of X-Forwarded-For that
+// is not itself one of `proxies`; otherwise `from`. Only the configured proxies are believed.
 IpAddress client_hop(const IpAddress& from, std::string_view forwarded,
                      const std::set<IpAddress>& proxies);
 
 class Rooms {
  public:
-  // The connection is in this room from now on, and in no other. → the one that must be closed.
+  // Moves the connection to `room` and out of any other. Returns the connection that must be closed
+  // to make room, if any.
   std::optional<ConnectionId> enter(Room room, const std::string& owner, ConnectionId id, Rng& rng);
   void leave(ConnectionId id);
   std::size_t size(Room room) const { return pool(room).size(); }

@@ -9,7 +9,7 @@ Status States::take(const note::Note& note, const trust::Node* from, Rng& rng) {
   if (!state) return fail_with(state.error());
   if (from == nullptr || from->kind != trust::NodeKind::kAgent || state->agent != from->identity ||
       state->site != from->site) {
-    return fail(ErrorCode::kDenied, "an agent hands in its own state alone, for its own site");
+    return fail(ErrorCode::kDenied, "an agent hands in only its own state, for its own site");
   }
   const note::KnownKey own{from->name.str(), from->identity};
   const auto signers = note::verify(note, std::span(&own, 1));
@@ -49,8 +49,8 @@ std::vector<trust::Expiry> Core::endings() const {
   return trust::expiries(evidence.who(), sites);
 }
 
-// The revocations of the sites that the proven keys see, then their agents: each with what it has
-// said last, or with its own statement where it has said nothing.
+// Lists the revocations of the sites that the proven keys see, then the agents of these sites: each
+// with its last state, or with its node statement if it has sent no state.
 void Core::Impl::list_states(Now now, const Sight& sees, const control::List& question,
                              Pages& pages) const {
   const auto& evidence = ledger_.evidence();

@@ -1,6 +1,7 @@
-// What each site agent has said last about its knowledge (site_state.hpp), for `culvert site
-// status`. In memory: agents say it again within minutes. Nobody has to trust this list: each note
-// bears its agent's signature and its time.
+// The last `state` statement of each site agent (proto/trust/site_state.hpp): which documents the
+// agent knows. `culvert site status` shows them. States are in memory only, since agents send them
+// again within minutes. Nobody has to trust this list: each note bears the agent's signature and a
+// time.
 #pragma once
 
 #include <map>
@@ -13,17 +14,17 @@
 
 namespace culvert::coordinator {
 
-// Of all agents; full: a random one of the site that has most makes room. An agent has one place,
-// its newest takes it.
+// Of all agents, one for each. Beyond, a random agent of the site with the most states loses its
+// own.
 inline constexpr std::size_t kMaxStates = 8192;
 inline constexpr std::size_t kMaxStateNote = 4096;
 
 class States {
  public:
-  // `from`: the node of the connection, admitted; null: a person's, refused (kDenied). A node hands
-  // in its own state alone, for its own site, signed by its identity key.
+  // `from`: the admitted node at the other end; null: a person. kDenied: the state is not of `from`
+  // itself, for its own site, signed by its identity key.
   Status take(const note::Note& note, const trust::Node* from, Rng& rng);
-  const note::Note* find(const trust::IdentityKey& agent) const;  // null: it has said nothing
+  const note::Note* find(const trust::IdentityKey& agent) const;  // null: no state yet
   std::size_t size() const { return held_.size(); }
 
  private:

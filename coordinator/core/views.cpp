@@ -8,12 +8,12 @@ namespace {
 
 struct Step {
   std::uint64_t seq = 0;
-  std::uint64_t after = 0;  // the number that the node has; 0: none, this is everything
+  std::uint64_t after = 0;  // the step that the node has; 0: none, this step is everything
   std::vector<const Ledger::Held*> put;
   std::vector<control::NoteId> drop;
 };
 
-// Cuts one step into deltas that fit a message; only the last has `more` unset.
+// Cuts one step into deltas that fit into messages. All but the last have `more` set.
 std::vector<control::Delta> cut(Step step) {
   std::stable_sort(step.put.begin(), step.put.end(),
                    [](const auto* a, const auto* b) { return a->rank < b->rank; });
@@ -52,7 +52,7 @@ std::uint64_t Views::seq(const trust::IdentityKey& node) const {
   return found == told_.end() ? 0 : found->second.seq;
 }
 
-// Works out what the node's next step holds; without a change its number stays.
+// Works out the node's next step. If nothing has changed, the step's number stays.
 void Views::advance(Told& known, const View& view, const Ledger& ledger) {
   const auto next = last_seq_ + 1;
   bool changed = false;
@@ -90,7 +90,7 @@ std::vector<control::Delta> Views::resume(const trust::IdentityKey& node, bool s
     if (note.seq > step.after) step.put.push_back(ledger.find(id));
   }
   for (const auto& [seq, id] : known.dropped) {
-    // Not what came back since.
+    // A note that was dropped and has come back is not dropped again.
     if (resumes && seq > since && !known.notes.contains(id)) step.drop.push_back(id);
   }
   return cut(std::move(step));

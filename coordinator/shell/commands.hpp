@@ -1,5 +1,5 @@
-// The subcommands of culvert-coordinator. Each prints to standard output, complains in one line on
-// standard error and returns the exit code: 0 done, 1 failed.
+// The subcommands of culvert-coordinator. Each command prints to standard output, reports an error
+// in one line on standard error, and returns the exit code: 0 done, 1 failed.
 #pragma once
 
 #include <string>
@@ -19,7 +19,7 @@ int run_site_add(const CommonOptions& common, const std::vector<std::string>& fi
 int run_status(const CommonOptions& common, bool json);
 
 struct AuditOptions {
-  std::string site;  // empty: all
+  std::string site;  // empty: all sites
   bool json = false;
   bool follow = false;
 };

@@ -1,5 +1,5 @@
-// `init`, `vendor add`, `site add`, `status`, `audit`: the operator's commands. They work on the
-// state folder alone, beside a running coordinator or without one.
+// The operator's commands: `init`, `vendor add`, `site add`, `status`, `audit`. They read and write
+// only the state folder, whether a coordinator runs on it or not.
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -141,7 +141,7 @@ int run_vendor_add(const CommonOptions& common, const std::string& file) {
 }
 
 int run_site_add(const CommonOptions& common, const std::vector<std::string>& files) {
-  std::string bundle;  // one bundle of all files: an empty line between notes
+  std::string bundle;  // all files as one bundle: an empty line between notes
   for (const auto& file : files) {
     const auto part = read_text(file);
     if (!part) return finish(fail_with(part.error()));

@@ -1,4 +1,4 @@
-// What `culvert-coordinator man` says beside the commands themselves.
+// The text of `culvert-coordinator man` apart from the commands.
 #pragma once
 
 #include "proto/cli/manual.hpp"

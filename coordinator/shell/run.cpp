@@ -37,7 +37,8 @@ Result<std::shared_ptr<runtime::TlsServerContext>> tls_context(const Settings& s
   return runtime::TlsServerContext::make(*identity, {"http/1.1"});
 }
 
-// A clock behind what the store has seen would let ended grants run again.
+// Refuses a wall clock that is behind the times in the store: with such a clock, ended grants would
+// be in force again.
 Status check_clock(Store& store, Now now) {
   const auto rows = store.notes();
   if (!rows) return fail_with(rows.error());
@@ -83,7 +84,7 @@ Status serve(const CommonOptions& common) {
   const runtime::SignalWatch hangup(loop, SIGHUP, [] {
     log::warn("SIGHUP changes nothing: restart the coordinator to read its configuration anew");
   });
-  runtime::LineWriter ready(STDOUT_FILENO);  // whoever reads it stops nobody
+  runtime::LineWriter ready(STDOUT_FILENO);  // a stuck reader does not block the coordinator
   ready.write("culvert-coordinator ready on " + format((*server)->listening()) +
               (settings->plain ? " (http)" : " (https)") + ", state " + state.path() + "\n");
   if (const auto metrics = (*server)->metrics()) {

@@ -11,7 +11,7 @@ namespace log = runtime::log;
 
 namespace {
 
-// Behind something that ends TLS every connection comes from the same address.
+// Behind a proxy that ends TLS every connection comes from the proxy's address.
 std::size_t share_of(const Settings& settings) {
   return settings.plain ? settings.strangers : std::max<std::size_t>(settings.strangers / 4, 1);
 }
@@ -23,7 +23,8 @@ Result<std::unique_ptr<Server>> Server::open(runtime::Loop& loop, const Settings
                                              CoreOptions options, Store& store, Rng& rng) {
   std::unique_ptr<Server> server(
       new Server(loop, settings, std::move(tls), std::move(options), store, rng));
-  // The version first: what is added in between is then read twice, never missed.
+  // Reads the version before the notes. Rows that another process adds in between are then read
+  // twice, never missed.
   const auto version = store.version();
   if (!version) return fail_with(version.error());
   server->store_version_ = *version;
@@ -89,7 +90,7 @@ void Server::accepted(std::unique_ptr<runtime::TcpStream> accepted, const Endpoi
 
 void Server::requested(ConnectionId id, const Result<http::RequestHead>& head, const Endpoint& from,
                        bool admin) {
-  if (!head) {  // answered already
+  if (!head) {  // the acceptor has answered
     ++malformed_;
     peers_.erase(id);
     return;
@@ -150,7 +151,7 @@ void Server::lift_limits(ConnectionId id) {
   peer->second.socket->lift_limits();
 }
 
-// A header that stands twice says nothing: then the proxy itself is the source.
+// If X-Forwarded-For occurs twice, the proxy itself is the source.
 std::string Server::source(const http::RequestHead& head, const Endpoint& from) const {
   const auto hop = client_hop(from.address, head.headers.one("X-Forwarded-For"), trusted_proxies_);
   return hop == from.address ? format(from) : format(hop);
@@ -164,13 +165,13 @@ void Server::drain() {
     if (const auto* send = std::get_if<SendTo>(&effect)) {
       peer->second.socket->send(send->record);
     } else {
-      peer->second.socket->finish();  // `closed` follows and removes it
+      peer->second.socket->finish();  // the `closed` event removes the peer
     }
   }
   core_timer_.arm_at(core_.next_deadline());
 }
 
-// Apart from the requests that ask for it, so that many of them cost no more than one.
+// Probes the store on a timer, not for each /readyz, so that many requests cost no more than one.
 void Server::probe_store() {
   probe_at_ = loop_.now().steady + kProbeEvery;
   const auto probed = store_.probe();
@@ -192,9 +193,10 @@ void Server::look_at_store() {
   if (!version || *version == store_version_) return;
   store_version_ = *version;
   if (auto loaded = core_.reload(loop_.now()); !loaded) {
-    log::error("cannot read what was added to the store", {{"error", loaded.error()}});
+    log::error("cannot read the store after another process has changed it",
+               {{"error", loaded.error()}});
   } else {
-    log::info("the store was changed by another process; read anew",
+    log::info("another process has changed the store: read it again",
               {{"statements", core_.counters().notes}});
   }
   drain();
@@ -225,11 +227,9 @@ std::string Server::render_metrics() {
         now.new_agents);
   count("culvert_coordinator_refused_connections_total", "hellos refused, or no room",
         now.refused_connections);
-  gauge("culvert_coordinator_strangers", "connections that have not proven who they are",
-        strangers_.size());
+  gauge("culvert_coordinator_strangers", "connections without a proof", strangers_.size());
   count("culvert_coordinator_strangers_replaced_total",
-        "connections reset for newer ones before they had proven who they are",
-        strangers_.replaced());
+        "connections without a proof reset for newer ones", strangers_.replaced());
   count("culvert_coordinator_log_lines_dropped_total",
         "log lines that standard error had no room for", log::dropped());
   count("culvert_coordinator_malformed_total",
@@ -244,7 +244,7 @@ std::string Server::render_metrics() {
   return metrics_.exposition() + render_endings();
 }
 
-// Names of sites and of the vendor are domain names: nothing of them needs escaping.
+// Names of sites and of the vendor are domain names, which need no escaping.
 std::string Server::render_endings() const {
   constexpr std::string_view kName = "culvert_coordinator_ends_timestamp_seconds";
   std::string out;

@@ -1,7 +1,8 @@
-// The running coordinator: sockets around the core. TLS or plain TCP → HTTP head → /control/v1
-// becomes a WebSocket whose binary messages are the core's records; /healthz, /readyz. A second,
-// loopback listener serves /metrics too. Everything on one loop's thread. A connection that has not
-// proven who it is has a place in a WaitingRoom; each listener has one of its own.
+// The running coordinator: sockets around the core. A connection arrives by TLS or plain TCP, then
+// sends an HTTP head. A request for /control/v1 becomes a WebSocket, whose binary messages go to
+// the core as records; /healthz and /readyz get an answer. A second listener, on loopback only,
+// also serves /metrics. Everything runs on one loop's thread. A connection that has not proven an
+// identity has a place in the WaitingRoom of its listener.
 #pragma once
 
 #include <map>
@@ -23,12 +24,12 @@
 
 namespace culvert::coordinator {
 
-inline constexpr Duration kStorePoll = 500ms;  // for what other processes have added
-inline constexpr Duration kProbeEvery = 5s;    // a real write, whose outcome /readyz shows
+inline constexpr Duration kStorePoll = 500ms;  // looks for rows of other processes
+inline constexpr Duration kProbeEvery = 5s;    // a real write; /readyz shows its result
 
 class Server {
  public:
-  // Listens. `tls` null: plain HTTP. Loop, store and rng outlive the server.
+  // Opens the listeners. `tls` null: plain HTTP. Loop, store and rng outlive the server.
   static Result<std::unique_ptr<Server>> open(runtime::Loop& loop, const Settings& settings,
                                               std::shared_ptr<runtime::TlsServerContext> tls,
                                               CoreOptions options, Store& store, Rng& rng);
@@ -61,8 +62,8 @@ class Server {
   void look_at_store();
   void probe_store();
   std::string source(const http::RequestHead& head, const Endpoint& from) const;
-  void lift_limits(ConnectionId id);  // once the core knows the peer
-  void drain();                       // the core's effects, and when it wants to be called next
+  void lift_limits(ConnectionId id);  // when the core knows the peer
+  void drain();                       // carries out the core's effects, sets its next timer
 
   runtime::Loop& loop_;
   std::shared_ptr<runtime::TlsServerContext> tls_;
@@ -71,14 +72,14 @@ class Server {
   Core core_;
   std::unique_ptr<runtime::TcpListener> listener_;
   std::unique_ptr<runtime::TcpListener> admin_;
-  runtime::WaitingRoom strangers_;  // of the public listener, until the core knows who it is
+  runtime::WaitingRoom strangers_;  // of the public listener
   runtime::WaitingRoom watchers_;   // of the loopback listener
   std::map<ConnectionId, Peer> peers_;
   std::uint64_t last_id_ = 0;
-  std::uint64_t malformed_ = 0;  // TLS, HTTP and WebSocket; the core counts what is inside
+  std::uint64_t malformed_ = 0;  // of TLS, HTTP and WebSocket; the core counts records
   std::uint64_t store_version_ = 0;
   std::set<IpAddress> trusted_proxies_;
-  Status writable_ = {};  // as the last probe found
+  Status writable_ = {};  // result of the last probe
   Instant probe_at_{};
   runtime::Timer core_timer_;
   runtime::Timer store_timer_;

@@ -24,7 +24,7 @@ control::RelayInfo read_relay(Config& config) {
   } else if (!key.empty()) {
     config.refuse("key", "must be x25519:<64 hex>, as culvert-relay prints it");
   }
-  const auto certificate = config.text("certificate", "");  // none: a public authority vouches
+  const auto certificate = config.text("certificate", "");  // empty: a public authority's
   if (const auto parsed = trust::parse_hash(certificate)) {
     relay.certificate = *parsed;
   } else if (!certificate.empty()) {
@@ -67,7 +67,7 @@ Result<Settings> read(Config config) {
   if (config.has("metrics")) {
     settings.metrics = read_endpoint(config, "metrics", "127.0.0.1:0");
     if (!settings.metrics->address.is_loopback()) {
-      config.refuse("metrics", "must be a loopback address, it is open to whoever reaches it");
+      config.refuse("metrics", "must be a loopback address: it has no access control");
     }
   }
   if (settings.plain && !settings.tls_certificate.empty()) {

@@ -20,8 +20,8 @@ struct Settings {
   std::string tls_key;
   std::vector<control::RelayInfo> relays;
   std::optional<Endpoint> metrics;                 // loopback only
-  std::size_t strangers = runtime::kMaxStrangers;  // connections before a proof; not in a file
-  // HTTP proxies before the coordinator: the client's address is what they say of it.
+  std::size_t strangers = runtime::kMaxStrangers;  // connections before a proof; not in the file
+  // HTTP proxies in front of the coordinator. Their X-Forwarded-For is believed.
   std::vector<IpAddress> trusted_proxies;
 };
 

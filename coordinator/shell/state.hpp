@@ -37,11 +37,11 @@ class StateFolder {
  public:
   explicit StateFolder(std::string path) : path_(std::move(path)) {}
 
-  // Makes the folder and what keys are missing (existing ones stay), and writes coordinator.pub.
+  // Makes the folder and the missing keys, keeps existing keys, and writes coordinator.pub.
   Result<control::CoordinatorPub> init(std::vector<std::string> urls, Rng& rng);
-  Result<Keys> keys() const;  // kNotFound: init comes first
+  Result<Keys> keys() const;  // kNotFound: init() has not run
   Result<std::unique_ptr<SqliteStore>> store() const;
-  // The certificate for listening; made for ten years where there is none.
+  // The certificate for the listener. If the folder has none, makes one for ten years.
   Result<crypto::TlsIdentity> certificate(WallTime now) const;
   std::string file(std::string_view name) const { return path_ + "/" + std::string(name); }
   const std::string& path() const { return path_; }

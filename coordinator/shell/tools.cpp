@@ -21,7 +21,8 @@ Result<StateFolder> state_folder(const CommonOptions& common) {
 int finish(const Status& status) {
   if (status) return 0;
   std::fprintf(stderr, "culvert-coordinator: %s\n", status.error().message.c_str());
-  return status.error().code == ErrorCode::kInvalid ? 2 : 1;  // malformed input is wrong usage
+  // Malformed input counts as wrong usage.
+  return status.error().code == ErrorCode::kInvalid ? 2 : 1;
 }
 
 std::string json_string(std::string_view text) {

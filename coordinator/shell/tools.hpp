@@ -1,4 +1,4 @@
-// Small things that the subcommands share.
+// Functions that several subcommands share.
 #pragma once
 
 #include <string>
@@ -10,12 +10,12 @@
 
 namespace culvert::coordinator {
 
-// --state, else the configuration's, else the default.
+// The state folder: --state, else the configuration's, else the default.
 std::string state_path(const CommonOptions& common, const std::string& configured);
-// As above for a command that needs the folder alone: reads the configuration for it.
+// The same for a command that needs only the folder. Reads the configuration.
 Result<StateFolder> state_folder(const CommonOptions& common);
 
-int finish(const Status& status);  // the exit code; complains where it failed
+int finish(const Status& status);  // the exit code; prints the error, if any
 
 std::string json_string(std::string_view text);  // quoted and escaped (RFC 8259 §7)
 

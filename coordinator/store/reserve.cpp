@@ -17,8 +17,8 @@ namespace culvert::coordinator {
 namespace {
 
 constexpr std::string_view kMagic = "culvert-reserve1";
-constexpr std::size_t kHead = 4 + crypto::Hash::kSize;  // of a record
-constexpr std::size_t kEnd = 4;                         // the length 0 behind the last record
+constexpr std::size_t kHead = 4 + crypto::Hash::kSize;  // header of a record
+constexpr std::size_t kEnd = 4;                         // the length 0 after the last record
 
 void put_text(Writer& out, std::string_view text) {
   out.be(static_cast<std::uint32_t>(text.size())).bytes(view(text));
@@ -80,7 +80,7 @@ Result<std::unique_ptr<Reserve>> Reserve::open(std::string path) {
   }
   std::unique_ptr<Reserve> reserve(new Reserve(std::move(path), descriptor));
   if (auto loaded = reserve->load(); !loaded) return fail_with(loaded.error());
-  (void)reserve->make_whole();  // a full disk: left() says so
+  (void)reserve->make_whole();  // on a full disk left() is 0
   return reserve;
 }
 
@@ -94,7 +94,7 @@ Status Reserve::load() {
   if (got < 0 || static_cast<std::size_t>(got) != all.size()) return trouble("cannot read");
   whole_ = all.size() == kReserveBytes && text(ByteView(all).first(kMagic.size())) == kMagic;
   end_ = kMagic.size();
-  if (!whole_) return {};  // its making was not finished, so it holds nothing
+  if (!whole_) return {};  // an unfinished file holds no record
   while (end_ + kHead <= all.size()) {
     Reader in(ByteView(all).subspan(end_));
     const std::size_t length = in.be<std::uint32_t>();
@@ -102,7 +102,7 @@ Status Reserve::load() {
     const auto hash = crypto::Hash::from(in.take(crypto::Hash::kSize));
     const auto payload = in.take(length);
     auto batch = hash == crypto::sha256(payload) ? unpack(payload) : std::nullopt;
-    if (!batch) break;  // the power went off while it was written
+    if (!batch) break;  // the record was not written whole
     held_.push_back(*std::move(batch));
     end_ += kHead + length;
   }
@@ -133,12 +133,12 @@ Status Reserve::clear() {
   return {};
 }
 
-// The magic comes last: a file that begins with it has all its blocks.
+// Writes the magic last: a file that begins with the magic has all its blocks.
 Status Reserve::make_whole() {
   if (whole_) return {};
   const Bytes zeros(kReserveBytes);
   if (auto written = write(0, zeros); !written) {
-    (void)!::ftruncate(descriptor_, 0);  // a part of the room is of no use, to others it may be
+    (void)!::ftruncate(descriptor_, 0);  // gives the partial room back
     return written;
   }
   if (auto written = write(0, view(kMagic)); !written) return written;

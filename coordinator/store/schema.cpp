@@ -1,4 +1,4 @@
-// The schema of the store on disk, version by version, and how an older one becomes the newest. See
+// The schema of the store on disk, version by version, and the migration from an older version. See
 // docs/operations/coordinator.md, Upgrades.
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -15,7 +15,7 @@
 namespace culvert::coordinator {
 namespace {
 
-// Version 1. `number` keeps the order of first arrival; AUTOINCREMENT never gives one out twice.
+// Version 1. `number` keeps the order of first arrival. AUTOINCREMENT never reuses a number.
 constexpr std::string_view kSchema1 = R"(
 CREATE TABLE notes(
   number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -33,11 +33,12 @@ CREATE INDEX audit_by_site ON audit(site, number);
 CREATE UNIQUE INDEX audit_by_source ON audit(source, position);
 )";
 
-// Version 2 marks the file as ours ("CLVT"), so that another program's SQLite file is never written
-// to, and a lost or changed mark is seen.
+// Version 2 marks the file as Culvert's ("CLVT"), so that the coordinator never writes to another
+// program's SQLite file and notices a lost or changed mark.
 constexpr std::uint64_t kApplicationId = 0x434C5654;
 //
-// It also counts the audit lines of each source at each site, with kAuditRowOverhead a line.
+// Version 2 also counts the bytes of each source's audit lines at each site, with kAuditRowOverhead
+// for each line.
 constexpr std::string_view kSchema2 = R"(
 PRAGMA application_id = 1129076308;
 CREATE TABLE audit_share(
@@ -57,8 +58,8 @@ constexpr std::string_view kSchema3 = R"(
 CREATE TABLE clock(one INTEGER PRIMARY KEY CHECK(one = 1), text TEXT NOT NULL);
 )";
 
-// The n-th leads from version n to n + 1. One that was released never changes; a new one comes with
-// a fixture of the version before it (tests/coordinator/stores).
+// The n-th migration leads from version n to n + 1. A released migration never changes. A new
+// migration comes with a fixture of the version before it (tests/coordinator/stores).
 constexpr std::array kMigrations = {kSchema1, kSchema2, kSchema3};
 static_assert(kMigrations.size() == kSchemaVersion);
 static_assert(kApplicationId == 1129076308);
@@ -74,8 +75,8 @@ Status sync(const std::string& path, int flags) {
 
 }  // namespace
 
-// All in one transaction, so whatever goes wrong leaves the version that was there. The lock also
-// makes a second process wait and then find nothing to do.
+// Migrates in one transaction, so an error leaves the store as it was. A second process waits for
+// the transaction's lock and then finds nothing to do.
 Status SqliteStore::migrate() {
   if (auto begun = run("BEGIN IMMEDIATE"); !begun) return begun;
   auto migrated = [&]() -> Status {
@@ -121,8 +122,8 @@ Status SqliteStore::check_ours() {
                                         "restore the store from a backup");
 }
 
-// A whole copy of the old version beside the store, durable before anything changes. Called with
-// the write lock held: a second connection reads what is committed.
+// Writes a whole copy of the old version beside the store, durable before anything changes. The
+// caller holds the write lock; a second connection reads the committed state.
 Status SqliteStore::back_up(std::uint64_t version) {
   const auto copy = path_ + ".v" + std::to_string(version);
   const auto unfinished = copy + ".tmp";

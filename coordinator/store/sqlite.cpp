@@ -22,7 +22,7 @@ std::string_view column_text(sqlite3_stmt* statement, int column) {
 
 }  // namespace
 
-// A prepared statement; parameters are bound in order by the constructor's caller.
+// A prepared statement. The constructor's caller binds the parameters in order.
 class SqliteStore::Statement {
  public:
   Statement(sqlite3* database, std::string_view sql) {
@@ -43,13 +43,13 @@ class SqliteStore::Statement {
   }
   Statement& number(std::int64_t value) { return check(sqlite3_bind_int64(raw_, ++bound_, value)); }
 
-  bool row() {  // false at the end, and on an error
+  bool row() {  // false: no more rows, or an error
     if (!ok_) return false;
     const int status = sqlite3_step(raw_);
     ok_ = status == SQLITE_ROW || status == SQLITE_DONE;
     return status == SQLITE_ROW;
   }
-  bool done() {  // runs a statement that gives no rows, and makes it ready for the next
+  bool done() {  // runs a statement without rows, then resets it
     while (row()) {
     }
     bound_ = 0;
@@ -83,7 +83,8 @@ SqliteStore::~SqliteStore() = default;
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path,
                                                        std::uint64_t max_site_audit) {
-  // Made by ourselves so that it is private from its first byte; SQLite's side files copy the mode.
+  // Creates the file before SQLite does, so that it is private from its first byte. SQLite's side
+  // files copy the mode.
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (descriptor < 0) {
     return fail(ErrorCode::kUnavailable, "cannot open the store " + path + ": " +
@@ -96,7 +97,8 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path,
   store->max_site_audit_ = max_site_audit;
   if (status != SQLITE_OK) return store->trouble("cannot open the store");
   sqlite3_busy_timeout(raw, kBusyMilliseconds);
-  if (auto ours = store->check_ours(); !ours) return fail_with(ours.error());  // before any change
+  // Before the first write.
+  if (auto ours = store->check_ours(); !ours) return fail_with(ours.error());
   for (const std::string_view setting :
        {"PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA trusted_schema = OFF"}) {
     if (auto ok = store->run(setting); !ok) return fail_with(ok.error());
@@ -107,7 +109,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path,
 
 Status SqliteStore::commit(const Batch& batch) {
   if (batch.empty()) return {};
-  auto done = empty_reserve();  // first: what it holds came before
+  auto done = empty_reserve();  // first, since its batches are older
   if (done) done = commit_here(batch);
   writable_ = done.has_value();
   if (done || !batch.revokes || !reserve_) return done;
@@ -122,7 +124,8 @@ Status SqliteStore::use_reserve() {
   return {};
 }
 
-// A batch that is moved twice, because the coordinator ended in between, adds nothing.
+// Moves the reserve's batches into the store. If the coordinator ends in between, a batch is moved
+// twice, which adds nothing.
 Status SqliteStore::empty_reserve() {
   if (!reserve_ || reserve_->held().empty()) return {};
   Batch all;
@@ -136,9 +139,11 @@ Status SqliteStore::empty_reserve() {
 
 Status SqliteStore::probe() {
   auto done = empty_reserve();
-  // The value stays as it is; SQLite writes and syncs its first page all the same.
+  // The probe: sets a value that does not change. SQLite writes and syncs its first page all the
+  // same.
   if (done) done = run("PRAGMA user_version = " + std::to_string(kSchemaVersion));
-  // SQLite may write into room that its log has already; a full disk shows in new room alone.
+  // SQLite may write into room that its log has already, so only new room shows that the disk is
+  // full.
   if (done && reserve_) done = reserve_->try_room();
   writable_ = done.has_value();
   return done;
@@ -200,7 +205,7 @@ Status SqliteStore::write_audit(const std::vector<AuditRow>& rows) {
     add.text(row.source).number(static_cast<std::int64_t>(row.index)).text(row.site);
     add.number(row.at.seconds).text(row.line);
     if (!add.done()) return trouble("cannot write to the store");
-    if (sqlite3_changes(database_.get()) == 0) continue;  // a repeat
+    if (sqlite3_changes(database_.get()) == 0) continue;  // the row was stored before
     count.text(row.site).text(row.source).number(static_cast<std::int64_t>(size_of(row)));
     if (!count.done()) return trouble("cannot write to the store");
     touched.insert(row.site);
@@ -211,7 +216,7 @@ Status SqliteStore::write_audit(const std::vector<AuditRow>& rows) {
   return {};
 }
 
-// The oldest lines go of the source that has the most, until the site has its share.
+// Until the site is within its share, erases the oldest lines of the source with the most bytes.
 Status SqliteStore::keep_share(const std::string& site) {
   Statement sum(database_.get(), "SELECT sum(bytes) FROM audit_share WHERE site = ?");
   sum.text(site);

@@ -1,7 +1,7 @@
-// The store on disk: SQLite in WAL mode, synchronous=FULL, so that what a commit returned survives
-// the power going off. `PRAGMA user_version` is the schema's version (schema.cpp): an older one is
-// copied to FILE.vN and then migrated in one transaction, a newer one is refused. Other processes
-// may read and write the same file meanwhile.
+// The store on disk: SQLite in WAL mode with synchronous=FULL, so that a commit that has returned
+// survives a power cut. `PRAGMA user_version` is the schema's version (schema.cpp): an older schema
+// is copied to FILE.vN and then migrated in one transaction, a newer schema is refused. Other
+// processes may read and write the same file meanwhile.
 #pragma once
 
 #include <memory>
@@ -17,11 +17,11 @@ struct sqlite3_stmt;
 namespace culvert::coordinator {
 
 inline constexpr std::uint64_t kSchemaVersion = 3;
-inline constexpr int kBusyMilliseconds = 5000;  // how long a commit waits for another process's
+inline constexpr int kBusyMilliseconds = 5000;  // a commit waits for another process
 
 class SqliteStore final : public Store {
  public:
-  // Makes the file (0600) where there is none. Errors name the path and what to do.
+  // Makes the file (0600) if there is none. Errors name the path and what to do.
   static Result<std::unique_ptr<SqliteStore>> open(const std::string& path,
                                                    std::uint64_t max_site_audit = kMaxSiteAudit);
   ~SqliteStore() override;
@@ -36,9 +36,9 @@ class SqliteStore final : public Store {
   Status probe() override;
   bool can_revoke() const override;
 
-  // Sets room for revocations aside beside the store (FILE-reserve), or takes over what is there:
-  // the running coordinator alone does that. On a full disk the room may be missing; probe() makes
-  // it as soon as it can.
+  // Sets room for revocations aside in FILE-reserve, or takes over an existing FILE-reserve. Only
+  // the running coordinator calls this. On a full disk the room may be missing; probe() makes it
+  // later.
   Status use_reserve();
   std::size_t reserve_left() const { return reserve_ ? reserve_->left() : 0; }
 
@@ -65,7 +65,7 @@ class SqliteStore final : public Store {
   std::uint64_t max_site_audit_ = kMaxSiteAudit;
   std::unique_ptr<sqlite3, Close> database_;
   std::unique_ptr<Reserve> reserve_;
-  bool writable_ = true;  // as the last commit or probe found
+  bool writable_ = true;  // result of the last commit or probe
 };
 
 }  // namespace culvert::coordinator

@@ -1,7 +1,7 @@
-// Where the coordinator keeps what must survive a restart: statements and audit lines.
+// Where the coordinator keeps statements and audit lines, which survive a restart.
 //
-// A full disk does not keep anybody from revoking: room for revocations is set aside beforehand
-// (reserve.hpp), and batches that revoke go there when the store takes nothing.
+// A full disk prevents no revocation. Room for revocations is set aside beforehand (reserve.hpp);
+// when the store takes nothing, batches that revoke go there.
 //
 // The core holds everything it needs in memory and reads the store at start and when another
 // process (`site add`) has changed it; each step of the core is one commit, durable on return and
@@ -23,9 +23,9 @@ namespace culvert::coordinator {
 
 inline constexpr std::size_t kMaxStoredNotes = 100'000;
 inline constexpr std::size_t kMaxAuditPage = 256;
-// Audit lines of one site (the vendor's own affairs count as one), with kAuditRowOverhead a line.
-// Above it the oldest lines go of whichever source has the most there, so that a source that floods
-// pushes out its own lines alone.
+// Bytes of one site's audit lines, with kAuditRowOverhead for each line. The vendor's own affairs
+// count as one site. Beyond, the oldest lines of the source with the most bytes at that site are
+// erased, so that a source that floods loses only its own lines.
 inline constexpr std::uint64_t kMaxSiteAudit = 256U << 20U;
 inline constexpr std::uint64_t kAuditRowOverhead = 128;
 
@@ -37,13 +37,13 @@ struct NoteRow {
   friend bool operator==(const NoteRow&, const NoteRow&) = default;
 };
 
-// One audit line. The newest line of a source never goes. A source's indices only grow: one below
-// its next is a repeat and adds nothing.
+// One audit line. The newest line of a source is never erased. The indices of a source only grow: a
+// line with a smaller index was stored before and adds nothing.
 struct AuditRow {
   std::string source;       // "coordinator" or the uploading node's identity key
   std::uint64_t index = 0;  // in the source's own numbering
   std::string site;         // site FQDN; empty: the vendor's own affairs
-  WallTime at;              // when it was stored
+  WallTime at;              // time of storing
   std::string line;
   friend bool operator==(const AuditRow&, const AuditRow&) = default;
 };
@@ -61,13 +61,14 @@ struct AuditFilter {
 
 inline std::uint64_t size_of(const AuditRow& row) { return row.line.size() + kAuditRowOverhead; }
 
-// One step: applied whole or not at all. `revokes`: it ends something and may use the reserve.
+// One step, applied whole or not at all. `revokes`: the batch holds revocations and may use the
+// reserve.
 struct Batch {
-  std::vector<NoteRow> put;  // by id: new, or replaces (signature lines merged by the core)
+  std::vector<NoteRow> put;  // new notes, and replacements of notes with the same id
   std::vector<crypto::Hash> erase;
   std::vector<AuditRow> audit;
   bool revokes = false;
-  std::optional<std::string> clock = {};  // the store's clock from then on; alone it is no step
+  std::optional<std::string> clock = {};  // the store's clock from then on; empty() ignores it
 
   bool empty() const { return put.empty() && erase.empty() && audit.empty(); }
 };
@@ -80,24 +81,24 @@ class Store {
   virtual ~Store() = default;
 
   virtual Status commit(const Batch& batch) = 0;
-  // Every note in the order of its first arrival.
+  // All notes in the order of first arrival.
   virtual Result<std::vector<NoteRow>> notes() = 0;
   virtual Result<std::vector<StoredAudit>> audit(const AuditFilter& filter) = 0;
-  // One above the highest index that the source has stored; 0 when none.
+  // One above the highest index that the source has stored; 0: no line.
   virtual Result<std::uint64_t> next_index(const std::string& source) = 0;
-  // Changes when another process has committed.
+  // A number that changes when another process has committed.
   virtual Result<std::uint64_t> version() = 0;
-  // The clock that the last batch with one left; absent: there was none.
+  // The clock of the last batch that had one; absent: no batch had one.
   virtual Result<std::optional<std::string>> clock() = 0;
-  // Grows with every new statement and audit line and never goes back, so that an older copy of the
-  // store is known by a lower one.
+  // A number that grows with every new statement and audit line and never falls. An older copy of
+  // the store has a smaller number.
   virtual Result<std::uint64_t> position() = 0;
 
-  // Writes as a commit does, moves what the reserve holds to where it belongs and makes the reserve
-  // whole again. What /readyz and the core ask; an error says what is wrong with the disk.
+  // Writes as a commit does, moves the reserve's batches into the store, and makes the reserve
+  // whole again. For /readyz and the core. The error says what is wrong with the disk.
   virtual Status probe() = 0;
-  // A batch that revokes would be durable now: the last commit or probe went well, or the reserve
-  // has room.
+  // True: a batch that revokes would be durable now, because the last commit or probe succeeded or
+  // the reserve has room.
   virtual bool can_revoke() const = 0;
 };
 

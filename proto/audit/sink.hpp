@@ -32,24 +32,4 @@ class Sink {
   virtual Result<std::vector<Entry>> read(const Query& query) const = 0;
 };
 
-// For tests and the simulator: keeps the entries in memory, for as long as the owner keeps the
-// object.
-class MemorySink final : public Sink {
- public:
-  using Sink::append;
-  Status append(std::span<const Entry> entries, Purpose purpose) override;
-  TreeHead head() const override { return tree_.head(); }
-  Result<std::vector<Entry>> read(const Query& query) const override;
-
-  const std::vector<Entry>& entries() const { return entries_; }
-  void set_failing(bool failing) { failing_ = failing; }  // acts like a full disk; endings pass
-  std::uint64_t refused() const { return refused_; }      // appends refused by set_failing()
-
- private:
-  std::vector<Entry> entries_;
-  MerkleTree tree_;
-  bool failing_ = false;
-  std::uint64_t refused_ = 0;
-};
-
 }  // namespace culvert::audit

@@ -1,6 +1,6 @@
-// All three scripts find out in the same way where they are: the words before the cursor are read
-// from the left, values of options are skipped, and the names of commands make the place, such as
-// " vendor init".
+// All three scripts find the place of the cursor in the same way. They read the words before the
+// cursor from the left and skip the values of options. The names of commands among the words are
+// the place, such as " vendor init".
 #include "proto/cli/completion.hpp"
 
 #include <functional>
@@ -30,14 +30,14 @@ std::string quoted(std::string_view text, std::string_view quote) {
 std::string sh(std::string_view text) { return quoted(text, R"('\'')"); }
 std::string fish(std::string_view text) { return quoted(text, R"(\')"); }
 
-// Joined by "|", each quoted: a pattern of `case`.
+// A pattern of `case`: the words, quoted and joined by "|".
 std::string pattern(const std::set<std::string>& words) {
   std::string out;
   for (const auto& word : words) out += (out.empty() ? "" : "|") + sh(word);
   return out;
 }
 
-// Options that take a value, by the value's kind; the program's own hold everywhere.
+// The options with a value, by the value's kind. The program's own options are valid everywhere.
 std::map<std::string, std::set<std::string>> valued(const Command& program) {
   std::map<std::string, std::set<std::string>> out;
   walk("", program, [&](const std::string&, const Command& command) {
@@ -60,10 +60,11 @@ std::set<std::string> places(const Command& program) {
   return out;
 }
 
-// The candidates of a kind of value, as a list in the syntax of bash and zsh alike.
+// The kind of a positional argument's value.
 std::string kind_of(const Argument& positional) { return positional.names.front(); }
 
-// The first option name of each, and of the program's own: they hold with every command.
+// The first name of each option of the command and of the program, since the program's own options
+// are valid with every command.
 std::string option_words(const Command& program, const Command& command) {
   std::string out;
   std::set<std::string> seen;

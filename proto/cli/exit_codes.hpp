@@ -1,4 +1,4 @@
-// What the three programs end with, as their manual pages list it.
+// The exit codes of the three programs, as their manual pages list them.
 #pragma once
 
 #include "proto/core/result.hpp"

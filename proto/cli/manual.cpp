@@ -7,7 +7,8 @@
 namespace culvert::cli {
 namespace {
 
-// The character that begins at `at`, as groff writes it: \[u2026]. Our own texts are valid UTF-8.
+// The character that begins at `at`, in groff's notation: \[u2026]. The programs' own texts are
+// valid UTF-8.
 std::string unicode(std::string_view text, std::size_t& at) {
   const auto first = static_cast<unsigned char>(text[at]);
   const unsigned more = first >= 0xF0 ? 3 : first >= 0xE0 ? 2 : 1;
@@ -20,7 +21,7 @@ std::string unicode(std::string_view text, std::size_t& at) {
   return out.data();
 }
 
-// Text in which roff finds nothing to act on; a hyphen stays the one that is typed.
+// Text without roff commands and escapes. A hyphen stays the character that a user types.
 std::string plain(std::string_view text) {
   std::string out;
   if (!text.empty() && (text.front() == '.' || text.front() == '\'')) out += "\\&";

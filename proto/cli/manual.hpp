@@ -12,22 +12,22 @@ namespace culvert::cli {
 
 constexpr const char* kVersion = CULVERT_VERSION;  // of all three programs: CMakeLists.txt
 
-// A term and what it means.
+// Terms and their meanings.
 using Entries = std::vector<std::pair<std::string, std::string>>;
 
-// What the parser does not know.
+// The parts of a manual page that the parser does not know.
 struct Manual {
   std::string version;
   std::string purpose;                   // one line, for NAME
   std::vector<std::string> description;  // paragraphs
-  Entries examples;                      // what one wants, and the line to type
+  Entries examples;                      // a purpose, and the line to type
   Entries files, environment, exits;
   std::string see_also;
 };
 
 std::string render_manual(const Command& program, const Manual& manual);
 
-// How a command is written: `culvert request [--for TIME] [--wait] --reason TEXT SERVICE`.
+// The synopsis of a command: `culvert request [--for TIME] [--wait] --reason TEXT SERVICE`.
 std::string synopsis(const std::string& path, const Command& command);
 
 }  // namespace culvert::cli

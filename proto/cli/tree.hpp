@@ -1,7 +1,7 @@
-// What a program's command line accepts, as its manual page and its shell completions tell it.
+// The commands and options of a program, for its manual page and its shell completions.
 //
-// Taken from the parser itself, so that neither can forget a command. `describe` is a template over
-// CLI11's App: only the programs, which include the parser anyway, pay for it.
+// describe() reads the tree from the parser, so that page and completions have every command. It is
+// a template over CLI11's App, so that only the programs include the parser.
 #pragma once
 
 #include <algorithm>
@@ -11,10 +11,10 @@
 namespace culvert::cli {
 
 struct Argument {
-  std::vector<std::string> names;  // "--key", "-c"; of a positional its word: "SERVICE"
+  std::vector<std::string> names;  // "--key", "-c"; of a positional argument: "SERVICE"
   std::string value;               // kind of the value, "FILE"; empty for a flag
   std::string help;
-  std::string preset;  // used where it is not given; empty: none
+  std::string preset;  // the default; empty: none
   bool required = false;
 };
 
@@ -37,7 +37,8 @@ Argument describe_option(const Option& option) {
   }
   if (option.get_items_expected_max() > 0) {
     out.value = option.get_type_name();
-    out.value.resize(std::min(out.value.size(), out.value.find(':')));  // without what is checked
+    // Without CLI11's validators.
+    out.value.resize(std::min(out.value.size(), out.value.find(':')));
   }
   out.help = option.get_description();
   out.preset = option.get_default_str();
@@ -45,7 +46,7 @@ Argument describe_option(const Option& option) {
   return out;
 }
 
-// Commands and options of the empty group are for programs, and are left out.
+// Leaves out commands and options of the empty group, which are for programs.
 template <class App>
 Command describe(const App& app) {
   Command out{app.get_name(), app.get_description(), {}, {}, {}};

@@ -53,7 +53,7 @@ Result<Channel::Received> Channel::receive_handshake(ByteView record) {
     hash_ = initiator->hash();
     auto [sending, receiving] = initiator->split();
     become_ready(std::move(sending), std::move(receiving));
-    proven_ = true;  // the coordinator has answered our fresh ephemeral key
+    proven_ = true;  // the answer used this channel's fresh ephemeral key
     return received;
   }
   auto* responder = std::get_if<noise::Responder>(&handshake_);
@@ -73,7 +73,7 @@ Result<Channel::Received> Channel::receive_handshake(ByteView record) {
 void Channel::become_ready(noise::CipherState sending, noise::CipherState receiving) {
   sending_ = std::move(sending);
   receiving_ = std::move(receiving);
-  handshake_ = std::monostate{};  // wipes the ephemeral and the copy of the static secret
+  handshake_ = std::monostate{};  // wipes the ephemeral secret and the copy of the static one
   ready_ = true;
 }
 
@@ -88,7 +88,7 @@ Result<Channel::Received> Channel::receive_chunk(Bytes chunk) {
     expected_ = length;
     bytes = reader.rest();
   }
-  // An empty chunk would let a peer keep us busy for nothing.
+  // An empty chunk would cost work and bring nothing.
   if (bytes.empty() || bytes.size() > expected_ - partial_.size()) {
     return fail(ErrorCode::kInvalid, "control channel: record does not fit its message");
   }

@@ -8,8 +8,9 @@
 // The first chunk of a message is a u32 big-endian length (1 … kMaxMessage) ‖ bytes; further chunks
 // are bytes. A message begins and ends with a record.
 //
-// Prologue "culvert/control/v1". Message 1 can be replayed by anyone who saw it, so the responder
-// holds nothing for it but the connection: the peer counts as present with its first sealed record.
+// Prologue "culvert/control/v1". Anyone who has seen message 1 can replay it. So after message 1
+// the responder keeps nothing but the connection; the peer is proven to be present by its first
+// sealed record.
 #pragma once
 
 #include <optional>
@@ -32,7 +33,7 @@ class Channel {
   static Channel initiator(noise::KeyPair own, const crypto::ControlKey& coordinator, Rng& rng);
   static Channel responder(noise::KeyPair own, Rng& rng);
 
-  // The initiator's first record; call once, at once.
+  // The initiator's first record. The caller calls this once, before anything else.
   Result<Bytes> start();
 
   struct Received {
@@ -42,15 +43,15 @@ class Channel {
   // After an error the channel is dead and the connection must be closed.
   Result<Received> receive(ByteView record);
 
-  // The longest message that is taken from now on, instead of kMaxMessage; a message that has begun
-  // already is not measured again.
+  // Sets the longest message that receive() takes, instead of kMaxMessage. A message that has begun
+  // keeps its limit.
   void limit(std::size_t longest) { longest_ = longest; }
 
-  // The records of one message, to be sent in this order. Only when ready().
+  // The records of one message, in sending order. Only when ready().
   Result<std::vector<Bytes>> seal(std::string_view message);
 
   bool ready() const { return ready_; }    // records can be sealed
-  bool proven() const { return proven_; }  // the peer has shown that it is there, now
+  bool proven() const { return proven_; }  // the peer has proven that it is present now
   const crypto::ControlKey& peer() const { return peer_; }
   const noise::HandshakeHash& handshake_hash() const { return hash_; }
 
@@ -72,7 +73,7 @@ class Channel {
   bool dead_ = false;
   std::size_t longest_ = kMaxMessage;
   std::string partial_;       // the message being received
-  std::size_t expected_ = 0;  // its length; 0: none begun
+  std::size_t expected_ = 0;  // length of that message; 0: none begun
 };
 
 }  // namespace culvert::control

@@ -32,7 +32,7 @@ void Client::set_node(std::string node_note, std::optional<std::string> enrolmen
   node_ = std::move(node_note);
   enrolment_ = std::move(enrolment_note);
   if (changed && connected()) {
-    // Dropped when too much is pending: the next hello carries it.
+    // If too much is pending, the put is dropped: the next hello has the statement.
     (void)put({*node_});
   }
 }
@@ -168,7 +168,7 @@ Instant Client::next_deadline() const {
 // Ends the connection, whatever its state, and waits for the next try.
 void Client::lose(Instant now, const Error& why) {
   if (state_ == State::kConnected) backoff_.lost(now, now - welcomed_at_);
-  outputs_.clear();  // what was not taken yet belongs to the connection that ends
+  outputs_.clear();  // the remaining outputs belong to the connection that ends
   if (state_ != State::kWaiting) outputs_.emplace_back(CloseConnection{});
   channel_.reset();
   step_.reset();
@@ -182,7 +182,7 @@ void Client::lose(Instant now, const Error& why) {
 
 void Client::send(std::string_view json) {
   auto records = channel_->seal(json);
-  if (!records) return;  // only an exhausted counter; the coordinator's silence ends the connection
+  if (!records) return;  // the cipher's counter is used up; kDeadAfter ends the connection
   sent_at_ = now_;
   for (auto& record : *records) outputs_.emplace_back(SendRecord{std::move(record)});
 }

@@ -1,13 +1,15 @@
 // A control connection that keeps itself alive, for agents and for one-shot use by the CLI.
-// Sans-I/O: the owner opens one WebSocket to the coordinator when told to, passes on what happens,
-// and drains poll_output() and poll_event() after every call.
+// Sans-I/O: the owner carries out the outputs (open one WebSocket to the coordinator, send a
+// record, close), reports what happens to the connection, and drains poll_output() and poll_event()
+// after every call.
 //
 //   stopped ── start ──▶ opening ── handle_opened ──▶ handshake ── welcome ──▶ connected
 //               waiting (backoff) ◀── closed, refused, kConnectTimeout, kDeadAfter ──┘
 //
-// How long it waits between attempts: proto/core/backoff.hpp. Puts, uploads and questions are kept
-// until answered, at most kMaxPending and kMaxPendingBytes (then refused: kExhausted), and sent
-// again after a reconnect: all are idempotent. Lease and ticket requests are not kept.
+// proto/core/backoff.hpp says how long the client waits between attempts. The client keeps puts,
+// uploads and questions until they are answered and sends them again after a reconnect, since all
+// of these are idempotent. Beyond kMaxPending or kMaxPendingBytes, a further one is refused
+// (kExhausted). Lease and ticket requests are not kept.
 #pragma once
 
 #include <deque>
@@ -26,12 +28,12 @@
 
 namespace culvert::control {
 
-inline constexpr Duration kKeepalive = 10s;       // a ping when nothing was sent for so long
-inline constexpr Duration kDeadAfter = 24s;       // nothing heard for so long: closed
+inline constexpr Duration kKeepalive = 10s;       // pings after so long without sending
+inline constexpr Duration kDeadAfter = 24s;       // closes after so long without a record
 inline constexpr Duration kConnectTimeout = 10s;  // from open to welcome
 inline constexpr std::size_t kMaxPending = 256;
 inline constexpr std::size_t kMaxPendingBytes = std::size_t{2} << 20U;
-inline constexpr std::size_t kMaxView = 4096;  // notes that the coordinator says concern us
+inline constexpr std::size_t kMaxView = 4096;  // notes in this client's view
 
 struct ClientOptions {
   noise::KeyPair key;              // a node's control key, or an ephemeral one for persons
@@ -45,7 +47,8 @@ class Client {
 
   void start(Instant now);
   void stop();  // closes; no retry
-  // What hello says. A changed node statement goes out at once, by a put when connected.
+  // Sets the node statement and enrolment of the next hello. When connected, a changed node
+  // statement goes out at once as a put.
   void set_node(std::string node_note, std::optional<std::string> enrolment_note);
 
   Result<RequestId> put(std::vector<std::string> notes);
@@ -61,7 +64,7 @@ class Client {
 
   void handle_opened(Instant now);
   void handle_message(Instant now, ByteView record);  // one WebSocket binary message
-  void handle_closed(Instant now, const Error& why);  // also: could not be opened
+  void handle_closed(Instant now, const Error& why);  // also when it could not be opened
   void handle_timeout(Instant now);
   Instant next_deadline() const;
 
@@ -71,7 +74,7 @@ class Client {
 
  private:
   enum class State { kStopped, kWaiting, kOpening, kHandshake, kConnected };
-  struct Asked {  // on this connection, not kept beyond it
+  struct Asked {  // requests that end with the connection
     enum class What { kLease, kTicket, kProof } what = What::kLease;
     std::string relay;
   };
@@ -97,10 +100,10 @@ class Client {
   std::optional<std::string> enrolment_;
   std::string run_;
   std::uint64_t seq_ = 0;
-  std::uint64_t stored_ = 0;  // the position of the coordinator's store that it told last
-  std::map<NoteId, crypto::Hash> view_;  // what concerns us → hash of the note with its signatures
-  std::optional<Delta> step_;            // the parts of a delta so far
-  std::map<RequestId, std::string> pending_;  // JSON of what is kept until answered
+  std::uint64_t stored_ = 0;                  // the last known position of the coordinator's store
+  std::map<NoteId, crypto::Hash> view_;       // the view → hash of the note with its signatures
+  std::optional<Delta> step_;                 // the parts of a delta so far
+  std::map<RequestId, std::string> pending_;  // JSON of messages without an answer
   std::size_t pending_bytes_ = 0;
   std::map<RequestId, Asked> asked_;
   RequestId last_id_ = 0;

@@ -1,4 +1,4 @@
-// The half of Client that takes the coordinator's messages.
+// How Client handles the coordinator's messages.
 #include <algorithm>
 
 #include "proto/control/client.hpp"
@@ -20,7 +20,7 @@ Overloaded(Ts...) -> Overloaded<Ts...>;
 Status Client::take(Message message) {
   const bool greeting = std::holds_alternative<Welcome>(message);
   if (const auto* error = std::get_if<ErrorReply>(&message); error != nullptr && error->re == 0) {
-    return fail(error->code, error->message);  // about the connection, which ends
+    return fail(error->code, error->message);  // concerns the connection, which ends
   }
   if (greeting != (state_ == State::kHandshake)) {
     return fail(ErrorCode::kInvalid, "the coordinator sent a message out of turn");
@@ -52,7 +52,7 @@ Status Client::take(Message message) {
 void Client::welcomed(Welcome welcome) {
   state_ = State::kConnected;
   welcomed_at_ = now_;
-  // Numbers of another run mean nothing; the view stays until a full delta replaces it.
+  // The numbers of another run have no meaning here. The view stays until a full delta replaces it.
   if (welcome.run != run_) seq_ = 0;
   run_ = std::move(welcome.run);
   stored_ = welcome.stored;
@@ -75,7 +75,7 @@ void Client::answered(RequestId re, Result<Reply> reply) {
     return;
   }
   const auto found = asked_.find(re);
-  if (found == asked_.end()) return;  // an answer to what we no longer ask
+  if (found == asked_.end()) return;  // the request has been given up
   const auto asked = found->second;
   asked_.erase(found);
   if (!reply) {
@@ -102,7 +102,7 @@ void Client::settle(RequestId re, const Asked& asked, Result<std::string> note) 
       events_.emplace_back(Ticketed{re, asked.relay, std::move(note)});
       break;
     case Asked::What::kProof:
-      // Proven again on the next connection, so a lost one is no news.
+      // The next connection repeats the proof, so a lost answer is no event.
       if (connected()) events_.emplace_back(Answered{0, fail_with(note.error())});
       break;
   }
@@ -112,8 +112,8 @@ void Client::settle(RequestId re, const Asked& asked, Result<std::string> note) 
 Status Client::take_delta(Delta delta) {
   if (!step_) {
     step_ = std::move(delta);
-    // Nothing may be missing between what we have and a difference, and numbers only grow. Should
-    // the coordinator be wrong about what it told us, it tells everything the next time.
+    // A step must follow the last applied step directly, and numbers only grow. If the step does
+    // not fit, the client ends the connection, and the coordinator then sends a full delta.
     const bool fits = step_->full ? step_->after == 0 && step_->seq != 0
                                   : step_->after == seq_ && seq_ != 0 && step_->seq >= seq_;
     if (!fits) {
@@ -131,7 +131,8 @@ Status Client::take_delta(Delta delta) {
     step.drop.insert(step.drop.end(), delta.drop.begin(), delta.drop.end());
   }
   if (step_->put.size() > kMaxView || step_->drop.size() > 2 * kMaxView) {
-    return fail(ErrorCode::kExhausted, "the coordinator sent more than can concern one node");
+    return fail(ErrorCode::kExhausted,
+                "the coordinator sent more notes than one node's view may have");
   }
   if (step_->more) return {};
   const auto step = *std::exchange(step_, std::nullopt);
@@ -153,7 +154,8 @@ Status Client::apply(const Delta& step) {
     if (before == view_.end() || before->second != whole) learned.emplace_back(Learned{id, text});
   }
   if (fresh.size() > kMaxView) {
-    return fail(ErrorCode::kExhausted, "the coordinator sent more than can concern one node");
+    return fail(ErrorCode::kExhausted,
+                "the coordinator sent more notes than one node's view may have");
   }
   for (auto& event : learned) events_.push_back(std::move(event));
   for (const auto& [id, whole] : view_) {

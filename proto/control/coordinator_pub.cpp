@@ -9,7 +9,7 @@ namespace {
 constexpr std::string_view kFirstLine = "culvert/coordinator/v1";
 constexpr std::size_t kMaxUrl = 300;
 
-// Takes "name: value\n" off the front; nothing when another line stands there.
+// Takes "name: value\n" off the front of `text`. Nothing: another line comes first.
 std::optional<std::string_view> take(std::string_view& text, std::string_view name) {
   if (!text.starts_with(name) || !text.substr(name.size()).starts_with(": ")) return std::nullopt;
   const auto end = text.find('\n');
@@ -62,7 +62,7 @@ Result<CoordinatorPub> CoordinatorPub::parse(std::string_view file) {
     if (!parsed) return bad("no good " + std::string(name) + " key");
     *to = *parsed;
   }
-  if (out.render() != file) return bad("something stands after the last line");
+  if (out.render() != file) return bad("there is text after the last line");
   return out;
 }
 

@@ -1,5 +1,6 @@
-// What a coordinator tells the vendor about itself: the public halves of its keys, which the vendor
-// root then lists. A plain text file, handed over by people; nobody signs it.
+// coordinator.pub: the coordinator's addresses and the public halves of its keys.
+// `culvert-coordinator init` writes the text file, the operator hands it to the vendor, and
+// `culvert vendor collect` puts the keys into the vendor root. Nobody signs the file.
 //
 //   culvert/coordinator/v1
 //   url: https://control.example:7443      1 to 8
@@ -22,7 +23,7 @@ namespace culvert::control {
 inline constexpr std::size_t kMaxCoordinatorUrls = 8;
 
 struct CoordinatorPub {
-  std::vector<std::string> urls;  // http(s)://host[:port], nothing after it
+  std::vector<std::string> urls;  // http(s)://host[:port]
   crypto::ControlKey control;
   crypto::VerifyKey lease;
   crypto::VerifyKey ticket;

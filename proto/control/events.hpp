@@ -1,4 +1,4 @@
-// What a control::Client tells its owner to do, and what the owner learns from it.
+// Outputs of a control::Client, which its owner carries out, and events, which the owner reads.
 #pragma once
 
 #include <optional>
@@ -12,15 +12,15 @@
 
 namespace culvert::control {
 
-// What the owner must do.
-struct OpenConnection {};  // an earlier connection is closed already
+// Outputs.
+struct OpenConnection {};  // any earlier connection is closed
 struct CloseConnection {};
 struct SendRecord {
   Bytes record;  // one WebSocket binary message
 };
 using Output = std::variant<OpenConnection, CloseConnection, SendRecord>;
 
-// What the owner learns.
+// Events.
 struct Connected {
   std::vector<RelayInfo> relays;
   std::uint64_t audit_next = 0;                 // Welcome::audit_next
@@ -31,15 +31,15 @@ struct Disconnected {
   Error why;
   Instant retry_at;  // never(): stopped
 };
-struct Learned {  // new, or the same text with further signature lines; nothing is verified
+struct Learned {  // a new note, or new signature lines; not verified
   NoteId id;
   std::string note;
 };
-struct Dropped {  // no longer concerns us
+struct Dropped {  // no longer in the view
   NoteId id;
 };
-struct Synced {};  // all of a delta was handed out
-// To put, site_info, list, audit. Request 0: a proof, and then only when it was refused.
+struct Synced {};  // the events of a whole step have been given out
+// The answer to put, site_info, list or audit. Request 0: the refusal of a proof.
 struct Answered {
   RequestId request = 0;
   Result<Reply> reply;

@@ -1,5 +1,5 @@
-// Every message's type name and fields, once, for the writer and the reader of its JSON. IO is
-// called as io(key, value) or io(key, value, limits); M is the message, const when it is written.
+// The type name and the fields of every message, for both the writer and the reader of its JSON. IO
+// is called as io(key, value) or io(key, value, limits). M is the message, const for the writer.
 #pragma once
 
 #include <cstddef>

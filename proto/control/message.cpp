@@ -34,7 +34,8 @@ constexpr std::array<std::string_view, 4> kLists = {"requests", "devices", "node
 // An object inside a message.
 template <class T>
 concept Part = Is<T, RelayInfo> || Is<T, Listed> || Is<T, RevocationSet>;
-// Where unknown fields are ignored: in hello, in welcome, and in what stands inside a welcome.
+// True for objects in which unknown fields are ignored: hello, welcome, and the objects inside a
+// welcome.
 template <class T>
 concept Open = Is<T, Hello> || Is<T, Welcome> || Is<T, RelayInfo> || Is<T, RevocationSet>;
 
@@ -81,7 +82,8 @@ class JsonWriter {
   Json& object_;
 };
 
-// Remembers the first field that is wrong; every key of the object must have been asked for.
+// Reads the fields of one object and remembers the first wrong field. ok() also checks that the
+// object has no further keys.
 class JsonReader {
  public:
   explicit JsonReader(const Json& object) : object_(object) {}
@@ -100,12 +102,12 @@ class JsonReader {
     ++read_;
     if (!from_json(*found, value.emplace(), limit)) wrong(key);
   }
-  // `more`: keys that the caller has read. `open`: further keys do no harm.
+  // `more`: number of keys that the caller has read itself. `open`: further keys are ignored.
   bool ok(std::size_t more, bool open) const {
     return wrong_.empty() && (open || read_ + more == object_.size());
   }
   std::string complaint() const {
-    return wrong_.empty() ? "has a field that it must not have" : "lacks a good \"" + wrong_ + "\"";
+    return wrong_.empty() ? "has an unknown field" : "lacks a good \"" + wrong_ + "\"";
   }
 
  private:
@@ -188,7 +190,7 @@ class JsonReader {
   std::string wrong_;
 };
 
-// Tries the alternatives of Message from I on.
+// Decodes the alternative of Message with this type name, trying from I on.
 template <std::size_t I = 0>
 Result<Message> decode_as(std::string_view type, const Json& json) {
   if constexpr (I == std::variant_size_v<Message>) {
@@ -206,7 +208,8 @@ Result<Message> decode_as(std::string_view type, const Json& json) {
   }
 }
 
-// The parser keeps its own stack on the heap; this keeps that small as well.
+// Refuses deep nesting before parsing. The parser's stack is on the heap, which this bounds as
+// well.
 bool too_deep(std::string_view json) {
   int depth = 0;
   bool in_string = false;
@@ -237,7 +240,7 @@ std::string encode(const Message& message) {
         fields(writer, m);
       },
       message);
-  // What is not UTF-8 becomes U+FFFD instead of an exception: an error text may quote a stranger.
+  // Bytes that are not UTF-8 become U+FFFD, since an error text may quote a stranger's bytes.
   return object.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

@@ -1,12 +1,12 @@
 // The messages of the control protocol, as values, and their JSON (docs/protocols/control.md).
 //
-// One message is one JSON object with a `type`, at most kMaxMessage bytes, sealed by Channel. Every
-// field of a type must stand there unless it is said to be optional, and no other (hello and
-// welcome alone may have more, which is ignored: they are how two versions find each other); notes
-// travel as strings, binary values as lower-case hex, an absent optional is left out. A message
-// that asks has an `id` of the client's choice that comes back as `re`.
+// One message is one JSON object with a `type`, at most kMaxMessage bytes, sealed by Channel. An
+// object has exactly the fields of its type; optional fields may be left out. Only hello and
+// welcome may have further fields, which are ignored, so that two versions can agree on one. Notes
+// are strings, binary values lower-case hex. A request has an `id` of the client's choice, which
+// the answer repeats as `re`.
 //
-// Nothing in a message is a proof: what matters is inside the notes and each receiver verifies it.
+// A message proves nothing. Facts are inside the notes, which each receiver verifies.
 #pragma once
 
 #include <string>
@@ -31,7 +31,8 @@ std::string_view name(ErrorCode code);  // "invalid", "denied", … as in JSON
 // SHA-256 over the ids in ascending order; `ids` is sorted in place.
 crypto::Hash revocations_digest(std::vector<NoteId>& ids);
 
-// What a Prove signs: a label and the channel's handshake hash, so it is good on no other channel.
+// The bytes that a Prove signs: a label and the channel's handshake hash, so that the signature is
+// valid on no other channel.
 Bytes proof_message(ByteView handshake_hash);
 
 }  // namespace culvert::control

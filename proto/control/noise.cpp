@@ -21,7 +21,7 @@ std::pair<crypto::Secret32, crypto::Secret32> hkdf2(const crypto::Secret32& chai
           crypto::Secret32(both.reveal().subspan(kHashSize))};
 }
 
-// DH() and MixKey() in one; false for a low-order public key.
+// DH() and MixKey(). False: a low-order public key.
 bool mix_dh(SymmetricState& state, const KeyPair& own, const crypto::ControlKey& peer) {
   const auto shared = crypto::x25519(own.secret, peer.view());
   if (shared) state.mix_key(shared->reveal());

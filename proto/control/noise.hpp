@@ -28,7 +28,8 @@ inline constexpr std::size_t kTagSize = 16;
 using KeyPair = crypto::KeyPair<crypto::ControlKey>;
 using HandshakeHash = std::array<std::uint8_t, 32>;
 
-// §5.1. Without a key it passes bytes through. The counter never wraps: at its end it refuses.
+// §5.1. Without a key, passes bytes through unchanged. The counter never wraps: after the last
+// number, calls fail.
 class CipherState {
  public:
   CipherState() = default;

@@ -1,4 +1,4 @@
-// What clients say to the coordinator. message.hpp describes the whole.
+// Messages from clients to the coordinator. message.hpp describes the protocol.
 #pragma once
 
 #include <array>
@@ -33,11 +33,10 @@ struct Versions {
   std::uint32_t most = kProtocolVersion;
   friend bool operator==(const Versions&, const Versions&) = default;
 };
-// First message of every connection. `node` is the client's own node statement (agents, devices),
-// `enrolment` a bundle of what an agent's rests on: its enrolment, and the policy that this names.
-// `run` and `since` are those of the last delta; `stored` is the highest position of the
-// coordinator's store that the client has been told of (Welcome, Delta), 0 for none. Fields that
-// the receiver does not know are ignored.
+// First message of every connection. `node`: the client's own node statement (agents, devices).
+// `enrolment`: a bundle of an agent's enrolment and the policy that it names. `run`, `since`: of
+// the last delta. `stored`: the highest store position of a Welcome or Delta so far; 0: none. The
+// receiver ignores unknown fields.
 struct Hello {
   Versions version;
   std::optional<std::string> node;
@@ -47,20 +46,20 @@ struct Hello {
   std::uint64_t stored = 0;
   friend bool operator==(const Hello&, const Hello&) = default;
 };
-// A person without a node shows a key: the signature covers proof_message(handshake hash).
+// A person without a node proves a key. The signature covers proof_message(handshake hash).
 struct Prove {
   RequestId id = 0;
   crypto::VerifyKey key;
   crypto::Signature signature;
   friend bool operator==(const Prove&, const Prove&) = default;
 };
-// Statements, taken in order; the first refused ends it (error), those before it stay.
+// Hands in statements, in order. The first refused one ends the request; earlier ones stay.
 struct Put {
   RequestId id = 0;
   std::vector<std::string> notes;
   friend bool operator==(const Put&, const Put&) = default;
 };
-// Which site serves this name (a service's or the site's own)? → Reply{notes, policy}.
+// Asks which site serves a name (a service's or the site's own). Answer: Reply{notes, policy}.
 struct SiteInfo {
   RequestId id = 0;
   std::string fqdn;
@@ -79,9 +78,8 @@ struct TicketRequest {
   friend bool operator==(const TicketRequest&, const TicketRequest&) = default;
 };
 enum class ListWhat { kRequests, kDevices, kNodes, kStates };
-// → Reply{entries, notes, lines, page}: what the proven key may see, a page at a time. `site`: that
-// site's requests, nodes or states only. `page`: the `page` of the answer before; empty: the first.
-// States: what each agent has said last (site_state.hpp).
+// Asks for the entries that the proven key may see. Answer: Reply{entries, notes, lines, page}.
+// `site`: only entries of this site. `page`: from the previous answer; empty: the first page.
 struct List {
   RequestId id = 0;
   ListWhat what = ListWhat::kRequests;
@@ -89,24 +87,24 @@ struct List {
   std::string page = {};
   friend bool operator==(const List&, const List&) = default;
 };
-// Entries of the sender's own log; `first` is the index of the first, so a repeat adds nothing.
+// Entries of the sender's own log. `first`: index of the first; a repeated entry adds nothing.
 struct AuditUpload {
   RequestId id = 0;
   std::uint64_t first = 0;
   std::vector<std::string> entries;
   friend bool operator==(const AuditUpload&, const AuditUpload&) = default;
 };
-// → Reply{lines, next}: rows that the proven key may see, newest first, older than `before` (0:
-// from the newest); `next` is the `before` of the page that follows.
+// Asks for the audit lines that the proven key may see, newest first, older than `before` (0: from
+// the newest). Answer: Reply{lines, next}; `next` is the `before` of the next page.
 struct AuditQuery {
   RequestId id = 0;
   std::optional<std::string> site;
   std::uint64_t before = 0;
   friend bool operator==(const AuditQuery&, const AuditQuery&) = default;
 };
-// An agent's or a device's signed revocations, after a welcome that named other ones than it keeps.
-// Without notes: → Reply{lines}, the hashes (64 hex) of those among `ids` that the coordinator
-// lacks. With notes: each is taken by itself, one that is refused does not stop the others.
+// Revocations of a node whose digest differs from the welcome's. Without notes, asks which of `ids`
+// the coordinator lacks. Answer: Reply{lines}, their hashes (64 hex). With notes, hands them in;
+// the coordinator takes each by itself, so a refused note does not stop the others.
 struct Offer {
   RequestId id = 0;
   std::vector<NoteId> ids;

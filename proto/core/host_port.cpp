@@ -27,9 +27,20 @@ Result<HostPort> parse_host_port(std::string_view text) {
   return HostPort{std::string(host), port};
 }
 
+namespace {
+
+std::string bracketed(const std::string& host) {
+  return host.find(':') != std::string::npos ? "[" + host + "]" : host;
+}
+
+}  // namespace
+
 std::string format(const HostPort& to) {
-  const bool v6 = to.host.find(':') != std::string::npos;
-  return (v6 ? "[" + to.host + "]" : to.host) + ":" + std::to_string(to.port);
+  return bracketed(to.host) + ":" + std::to_string(to.port);
+}
+
+std::string host_field(const HostPort& to, std::uint16_t default_port) {
+  return to.port == default_port ? bracketed(to.host) : format(to);
 }
 
 }  // namespace culvert

@@ -7,11 +7,6 @@ void write_server_key(Bytes& out, const crypto::RelayKey& relay, const Challenge
   write_frame(out, FrameType::kServerKey, {kMagic, relay.view(), extra});
 }
 
-void write_peer_gone(Bytes& out, const crypto::RelayKey& peer, PeerGoneReason reason) {
-  const std::array<std::uint8_t, 1> why = {static_cast<std::uint8_t>(reason)};
-  write_frame(out, FrameType::kPeerGone, {peer.view(), why});
-}
-
 void write_restarting(Bytes& out, std::uint32_t reconnect_in_ms, std::uint32_t try_for_ms) {
   std::array<std::uint8_t, 8> raw{};
   store_be(raw.data(), reconnect_in_ms);

@@ -18,7 +18,6 @@ using PingData = std::array<std::uint8_t, 8>;
 
 // Writers append one whole frame to `out`.
 void write_server_key(Bytes& out, const crypto::RelayKey& relay, const Challenge* challenge);
-void write_peer_gone(Bytes& out, const crypto::RelayKey& peer, PeerGoneReason reason);
 void write_restarting(Bytes& out, std::uint32_t reconnect_in_ms, std::uint32_t try_for_ms);
 
 // Readers of payloads that have more than one field; `payload` has passed payload_bounds.

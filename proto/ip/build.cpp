@@ -48,9 +48,7 @@ void set_transport_checksum(Bytes& packet, const IpAddress& from, const IpAddres
                             std::uint8_t protocol, std::size_t offset) {
   const auto transport =
       MutableByteView(packet).subspan(from.is_v4() ? kIpv4HeaderSize : kIpv6HeaderSize);
-  std::uint16_t sum = transport_checksum(from, to, protocol, transport);
-  if (protocol == kUdp && sum == 0) sum = 0xFFFF;  // zero means "none" (RFC 768)
-  store_be(transport.data() + offset, sum);
+  store_be(transport.data() + offset, transport_checksum(from, to, protocol, transport));
 }
 
 // False for packets that no ICMPv6 error may answer (RFC 4443 §2.4(e)).
@@ -125,17 +123,6 @@ Bytes tcp_packet(const Endpoint& from, const Endpoint& to, const TcpFields& fiel
   store_be(tcp + 14, fields.window);
   std::copy(payload.begin(), payload.end(), tcp + kTcpHeaderSize);
   set_transport_checksum(out, from.address, to.address, kTcp, 16);
-  return out;
-}
-
-Bytes udp_packet(const Endpoint& from, const Endpoint& to, ByteView payload) {
-  auto out = ip_packet(from.address, to.address, kUdp, kUdpHeaderSize + payload.size());
-  auto* udp = out.data() + out.size() - kUdpHeaderSize - payload.size();
-  store_be(udp, from.port);
-  store_be(udp + 2, to.port);
-  store_be(udp + 4, static_cast<std::uint16_t>(kUdpHeaderSize + payload.size()));
-  std::copy(payload.begin(), payload.end(), udp + kUdpHeaderSize);
-  set_transport_checksum(out, from.address, to.address, kUdp, 6);
   return out;
 }
 

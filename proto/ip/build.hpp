@@ -1,4 +1,4 @@
-// Makes IP packets: answers to refused ones, and whole packets for tests and probes.
+// Makes IP packets: answers to refused packets, and TCP segments of the agent's own.
 #pragma once
 
 #include <cstdint>
@@ -32,9 +32,8 @@ struct TcpFields {
   std::uint16_t window = 65535;
 };
 
-// Whole packets with right checksums; the family is that of the addresses, which must agree.
+// A whole packet with correct checksums. Both addresses are of one family, which is the packet's.
 Bytes tcp_packet(const Endpoint& from, const Endpoint& to, const TcpFields& fields,
                  ByteView payload);
-Bytes udp_packet(const Endpoint& from, const Endpoint& to, ByteView payload);
 
 }  // namespace culvert::ip

@@ -66,7 +66,7 @@ Status check_text(std::string_view text, std::size_t most = kMaxTextSize);
 SignatureLine sign(std::string_view text, std::string_view name, const crypto::SigningKey& key);
 
 struct KnownKey {
-  std::string name;  // the owner, as configured; a line under another name verifies all the same
+  std::string name;  // the owner, as configured; lines may bear another name
   crypto::PublicKey key;
 
   friend bool operator==(const KnownKey&, const KnownKey&) = default;

@@ -14,7 +14,7 @@ constexpr std::string_view kOrigin = "http://localhost:";
 constexpr std::size_t kLeastAuthenticatorData = 37;  // hash of the relying party, flags, counter
 constexpr std::uint8_t kPresentAndVerified = 0x01 | 0x04;
 
-// Takes a field with a 16-bit length before it; nothing where the field is cut off or longer than
+// Takes a field with a 16-bit length before it. Nothing: the field is cut off or longer than
 // `most`.
 std::optional<ByteView> take_field(ByteView& rest, std::size_t most) {
   if (rest.size() < 2) return std::nullopt;

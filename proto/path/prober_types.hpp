@@ -24,7 +24,6 @@ inline constexpr Duration kSessionIdle = 45s;   // after the last use the pair f
 inline constexpr Duration kPingTimeout = 5s;
 inline constexpr Duration kUpgradeInterval = 60s;  // between searches for a better path
 inline constexpr Duration kGoodEnough = 5ms;       // a path this quick needs no better one
-inline constexpr Duration kEndpointsFresh = 27s;   // unused: kMinRestun to kMaxRestun counts
 inline constexpr Duration kMinRestun = 20s;        // while in use, STUN is asked again after a time
 inline constexpr Duration kMaxRestun = 26s;        // drawn from [kMinRestun, kMaxRestun]
 inline constexpr Duration kMinCallInterval = 1s;   // CallMeMaybes to or from one peer

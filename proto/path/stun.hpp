@@ -23,7 +23,6 @@
 
 namespace culvert::path {
 
-inline constexpr std::uint16_t kStunPort = 3478;
 inline constexpr std::uint32_t kStunMagicCookie = 0x2112A442;
 inline constexpr std::size_t kStunHeaderSize = 20;
 inline constexpr std::size_t kMaxStunMessage = 1280;  // larger messages are refused unread

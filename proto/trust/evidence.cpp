@@ -187,14 +187,6 @@ const Node* Evidence::node(const IdentityKey& identity, Now now) const {
   return who().node(now, identity);
 }
 
-const Node* Evidence::node_by_wireguard(const crypto::WireGuardKey& key, Now now) const {
-  return who().node_by_wireguard(now, key);
-}
-
-const Node* Evidence::node_by_name(const Label& name, Now now) const {
-  return who().node_by_name(now, name);
-}
-
 std::vector<Node> Evidence::nodes(Now now) const { return who().nodes(now); }
 
 std::vector<Publisher> Evidence::publishers(const Fqdn& service, Now now) const {

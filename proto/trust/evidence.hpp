@@ -52,8 +52,6 @@ class Evidence {
   std::optional<SiteRef> site(const Fqdn& name) const;
   std::vector<SiteRef> sites() const;
   const Node* node(const IdentityKey& identity, Now now) const;
-  const Node* node_by_wireguard(const crypto::WireGuardKey& key, Now now) const;
-  const Node* node_by_name(const Label& name, Now now) const;
   std::vector<Node> nodes(Now now) const;
   std::vector<Publisher> publishers(const Fqdn& service, Now now) const;
   std::optional<IdentityKey> holder(const SiteId& site, const Label& name) const;

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,28 +40,6 @@ class StateStore {
 
   Result<std::optional<Bytes>> get(std::string_view name);  // load() without the version
   Status put(std::string_view name, ByteView value);        // replaces whatever is there
-};
-
-// For tests and the simulator.
-class MemoryStore final : public StateStore {
- public:
-  Result<std::optional<StoredValue>> load(std::string_view name) override;
-  Result<std::uint64_t> replace(std::string_view name, ByteView value,
-                                std::uint64_t expected) override;
-  Status remove(std::string_view name) override;
-
-  using Values = std::map<std::string, StoredValue, std::less<>>;
-  const Values& values() const { return values_; }
-  void restore(Values values);  // as a backup does
-
-  void break_with(std::optional<Error> error) { error_ = std::move(error); }  // until called again
-
- private:
-  Status check(std::string_view name) const;
-
-  Values values_;
-  std::uint64_t last_version_ = 0;  // never used twice, also not after a removal
-  std::optional<Error> error_;
 };
 
 }  // namespace culvert::trust

@@ -124,7 +124,7 @@ void Core::begin_restart(Now /*now*/, Duration reconnect_within, Duration try_fo
   };
   for (auto& [id, connection] : p.connections) {
     if (!connection.logged_in) continue;
-    Bytes frame;  // with a random delay for each client, so that not all come back at once
+    Bytes frame;  // a random delay for each client spreads their return
     derp::write_restarting(
         frame, static_cast<std::uint32_t>(p.rng.below(ms(reconnect_within) + 1U)), ms(try_for));
     connection.own.push(frame, 1);

@@ -1,9 +1,10 @@
-// A coordinator that lies: it has the real one's keys and answers whoever comes.
+// A coordinator that lies. It has the real coordinator's keys and answers every client.
 //
 //   culvert_liar STATE ADDRESS:PORT RELAY-HOST:PORT…
 //
-// It names these relays, wherever they lead. It says that every statement is taken and tells nobody
-// of any, and it signs a lease of whatever is asked for: so it withholds every revocation.
+// It names these relays, whatever their addresses. It answers that every statement is taken and
+// sends none to anybody, and it signs every lease that a node asks for. So it withholds every
+// revocation.
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>

@@ -7,8 +7,8 @@
 //   culvert_overload PUB revoke N KEY SITE SITE-ID    made-up revocations by one approver's key
 //
 // PUB is the coordinator's coordinator.pub beside its vendor's VENDOR-ID in the environment
-// (CULVERT_VENDOR_ID). It prints one line when it has done what it can, then stays until it is
-// ended.
+// (CULVERT_VENDOR_ID). The program prints one line when its connections and requests are made, then
+// runs until somebody ends it.
 
 #include <csignal>
 #include <cstdio>
@@ -16,7 +16,7 @@
 #include <deque>
 #include <string>
 
-#include "agent/cli/keyfile.hpp"
+#include "agent/cli/people/keyfile.hpp"
 #include "proto/control/client.hpp"
 #include "proto/control/coordinator_pub.hpp"
 #include "proto/runtime/disk/files.hpp"

@@ -1,4 +1,4 @@
-// What the in-process benchmarks share.
+// The in-process benchmarks.
 #pragma once
 
 #include <chrono>

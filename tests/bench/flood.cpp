@@ -1,5 +1,6 @@
-// Datagrams that a stranger may send to a WireGuard port, at a rate. They are made before and sent
-// in batches, so that the sender takes little of the processor from who is measured.
+// Sends datagrams to a WireGuard port at a rate, as a stranger may. The datagrams are made
+// beforehand and sent in batches, so that the sender takes little processor time from the measured
+// program.
 //
 //   culvert_flood garbage            ADDRESS PORT RATE SECONDS   random bytes of random lengths
 //   culvert_flood initiations:KEY    …   right mac1 for that public key (base64), from unknown

@@ -12,6 +12,7 @@
 #include "proto/ip/build.hpp"
 #include "proto/wireguard/device.hpp"
 #include "proto/wireguard/lane.hpp"
+#include "tests/support/udp_packet.hpp"
 
 namespace culvert::bench {
 namespace {

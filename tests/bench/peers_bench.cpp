@@ -10,6 +10,7 @@
 
 #include "proto/ip/build.hpp"
 #include "proto/wireguard/device.hpp"
+#include "tests/support/udp_packet.hpp"
 
 using namespace culvert;
 

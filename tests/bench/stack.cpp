@@ -1,5 +1,5 @@
-// Many connections in one userspace network stack that talks to itself: what an idle one keeps and
-// what a busy one costs.
+// Many connections in one userspace network stack that talks to itself: the memory of an idle
+// connection and the cost of a busy one.
 #include <unistd.h>
 
 #include <chrono>

@@ -1,5 +1,5 @@
-// Offers UDP packets at a rate, and counts what arrives: what iperf3 cannot do above some 100,000 a
-// second. Batches of kBatch in one system call; the sender keeps to the clock.
+// Sends UDP packets at a rate and counts the packets that arrive, at rates above iperf3's limit of
+// about 100,000 a second. Batches of kBatch in one system call; the sender keeps to the clock.
 //
 //   culvert_udp_load send ADDRESS PORT BYTES PER-SECOND SECONDS   → packets sent
 //   culvert_udp_load sink ADDRESS PORT SECONDS                    → packets received

@@ -1,4 +1,5 @@
-// What happens at a site stands in that site's share of the audit, where its own keys see it.
+// Audit lines about a site are in that site's share of the audit log, where the site's own keys see
+// them.
 #include <catch2/catch.hpp>
 
 #include "proto/audit/entry.hpp"

@@ -1,8 +1,9 @@
-// Who fills a room or asks without end: strangers, leaked tokens, one laptop, one approver.
+// Attackers that fill rooms or ask without end: strangers, leaked tokens, one laptop, one approver.
 #include <catch2/catch.hpp>
 
 #include "coordinator/core/impl.hpp"
 #include "tests/coordinator/world_support.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 namespace culvert::coordinator::test {
 namespace {

@@ -1,4 +1,4 @@
-// Lists over several sites are whole, whatever page an entry falls on.
+// Lists over several sites are complete, on whichever page an entry falls.
 #include <catch2/catch.hpp>
 #include <set>
 

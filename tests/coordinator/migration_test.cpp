@@ -1,4 +1,4 @@
-// Stores of every earlier schema version become the newest, or stay what they were.
+// Stores of every earlier schema version are migrated to the newest, or stay unchanged.
 #include <signal.h>
 #include <sqlite3.h>
 #include <sys/resource.h>

@@ -1,4 +1,5 @@
-// Who reported an audit line stands behind it: both ends of a connection report the same.
+// Each audit line is shown with its reporter, since both ends of a connection report the same
+// event.
 #include <algorithm>
 #include <catch2/catch.hpp>
 

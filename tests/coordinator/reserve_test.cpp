@@ -1,4 +1,4 @@
-// Room for revocations that is set aside on the disk.
+// The room for revocations that is set aside on the disk.
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>

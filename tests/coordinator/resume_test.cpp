@@ -1,9 +1,10 @@
-// Whatever is lost on the way, a node that resumes by number holds what a full step would give it.
+// A node that resumes by number has the same view as after a full step, whatever deltas were lost.
 #include <catch2/catch.hpp>
 #include <set>
 
 #include "coordinator/core/views.hpp"
 #include "tests/coordinator/world_support.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 namespace culvert::coordinator::test {
 namespace {

@@ -1,7 +1,7 @@
-// What must be remembered stays in the store whatever the wall clock says.
+// Revocations that nodes still need stay in the store, whatever the wall clock says.
 #include <catch2/catch.hpp>
 
-#include "coordinator/core/ledger.hpp"
+#include "coordinator/ledger/ledger.hpp"
 #include "tests/coordinator/world_support.hpp"
 
 namespace culvert::coordinator::test {

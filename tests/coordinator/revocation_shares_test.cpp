@@ -1,10 +1,9 @@
-// Made-up revocations fill their own site's share, whatever number of keys signs them, and cost
-// nobody else anything.
+// Made-up revocations fill only their own site's share, however many keys sign them.
 #include <catch2/catch.hpp>
 #include <chrono>
 
 #include "coordinator/core/audience.hpp"
-#include "coordinator/core/ledger.hpp"
+#include "coordinator/ledger/ledger.hpp"
 #include "proto/trust/register/limits.hpp"
 #include "tests/coordinator/world_support.hpp"
 

@@ -1,9 +1,9 @@
-// Nobody's statements keep out anybody else's: shares of the ledger, pages of lists, statements of
-// types that are not known.
+// No party's statements keep out another party's: shares of the ledger, pages of lists, statements
+// of unknown types.
 #include <catch2/catch.hpp>
 
-#include "coordinator/core/ledger.hpp"
 #include "coordinator/core/pages.hpp"
+#include "coordinator/ledger/ledger.hpp"
 #include "proto/trust/register/limits.hpp"
 #include "tests/coordinator/world_support.hpp"
 

@@ -1,4 +1,4 @@
-// What agents say that they know: kept for each, shown to the site's own keys.
+// The states of agents: the newest of each is kept and shown to the site's own keys.
 #include <catch2/catch.hpp>
 
 #include "coordinator/core/states.hpp"

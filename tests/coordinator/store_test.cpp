@@ -10,10 +10,11 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "coordinator/store/memory.hpp"
 #include "coordinator/store/sqlite.hpp"
 #include "proto/core/rng.hpp"
 #include "proto/crypto/hash.hpp"
+#include "tests/support/memory_store.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 namespace culvert::coordinator {
 namespace {

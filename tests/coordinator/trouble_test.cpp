@@ -1,4 +1,4 @@
-// A full disk, and a store that is an older copy.
+// The coordinator on a full disk, and on an older copy of its store.
 #include <catch2/catch.hpp>
 
 #include "coordinator/core/impl.hpp"

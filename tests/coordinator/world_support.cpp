@@ -5,13 +5,9 @@
 namespace culvert::coordinator::test {
 namespace {
 
-Holder holder(std::string_view who, Rng& rng) {
-  return {person(who), crypto::SigningKey::generate(rng)};
-}
-
-trust::RootKey root_key(trust::Group group, const Holder& holder) {
-  return {group, holder.who, holder.key.public_key()};
-}
+using ceremony::listed;
+using ceremony::make_holder;
+using ceremony::must;
 
 template <class Statement>
 std::string sign(const Statement& statement, std::vector<trust::Signer> signers) {
@@ -20,29 +16,14 @@ std::string sign(const Statement& statement, std::vector<trust::Signer> signers)
   return note::render(*note);
 }
 
-void must(const Result<std::string>& done) {
-  if (!done) FAIL(done.error().message);
-}
-
 control::NoteId id_of(const std::string& note) { return note::hash(note::parse(note).value()); }
 
 }  // namespace
 
-trust::Person person(std::string_view text) { return trust::Person::parse(text).value(); }
-trust::Fqdn fqdn(std::string_view text) { return trust::Fqdn::parse(text).value(); }
-trust::Label label(std::string_view text) { return trust::Label::parse(text).value(); }
-
-NodeKeys::NodeKeys(Rng& rng)
-    : identity(crypto::SigningKey::generate(rng)),
-      wireguard(crypto::KeyPair<crypto::WireGuardKey>::generate(rng)),
-      control(crypto::KeyPair<crypto::ControlKey>::generate(rng)),
-      relay(crypto::KeyPair<crypto::RelayKey>::generate(rng)),
-      disco(crypto::KeyPair<crypto::DiscoKey>::generate(rng)) {}
-
 TestSite::TestSite(const std::string& name, Rng& rng)
-    : root(holder("root@customer.example", rng)),
-      approver(holder("bob@customer.example", rng)),
-      enroller(holder("enrol@customer.example", rng)),
+    : root(make_holder("root@customer.example", rng)),
+      approver(make_holder("bob@customer.example", rng)),
+      enroller(make_holder("enrol@customer.example", rng)),
       made() {
   ref.name = fqdn(name);
 }
@@ -53,10 +34,10 @@ bool Party::hears(const std::string& note) const { return view.contains(id_of(no
 
 World::World(std::uint64_t seed)
     : rng(seed),
-      vendor_root(holder("root@vendor.example", rng)),
-      vendor_approver(holder("carol@vendor.example", rng)),
-      admission(holder("it@vendor.example", rng)),
-      directory(holder("directory@vendor.example", rng)),
+      vendor_root(make_holder("root@vendor.example", rng)),
+      vendor_approver(make_holder("carol@vendor.example", rng)),
+      admission(make_holder("it@vendor.example", rng)),
+      directory(make_holder("directory@vendor.example", rng)),
       control_key(crypto::KeyPair<crypto::ControlKey>::generate(rng)),
       lease_key(crypto::SigningKey::generate(rng)),
       ticket_key(crypto::SigningKey::generate(rng)),
@@ -67,25 +48,17 @@ World::World(std::uint64_t seed)
 }
 
 void World::make_vendor() {
-  trust::Root root;
-  root.kind = trust::RootKind::kVendor;
-  root.name = fqdn("vendor.example");
-  root.issued = now.wall - std::chrono::hours(1);
-  root.expires = now.wall + std::chrono::hours(24 * 365);
-  root.domains = {{root.name, false}};
-  root.keys = {root_key(trust::Group::kRoot, vendor_root),
-               root_key(trust::Group::kApprovers, vendor_approver),
-               root_key(trust::Group::kDeviceAdmission, admission),
-               root_key(trust::Group::kDirectory, directory),
-               {trust::Group::kLease, person("lease@vendor.example"), lease_key.public_key()},
-               {trust::Group::kTicket, person("ticket@vendor.example"), ticket_key.public_key()}};
+  auto root = ceremony::vendor_root("vendor.example", now.wall - std::chrono::hours(1));
+  root.keys = {listed(trust::Group::kRoot, vendor_root),
+               listed(trust::Group::kApprovers, vendor_approver),
+               listed(trust::Group::kDeviceAdmission, admission),
+               listed(trust::Group::kDirectory, directory),
+               listed(trust::Group::kLease, "lease@vendor.example", lease_key),
+               listed(trust::Group::kTicket, "ticket@vendor.example", ticket_key)};
   vendor_note = sign(root, {vendor_root.signer()});
   vendor_id = trust::to_vendor_id(id_of(vendor_note));
-  trust::Places places;
-  places.vendor_id = vendor_id;
-  places.issued = root.issued;
-  places.expires = root.expires;
-  places.coordinators = {{"https://control.example:7443", control_key.public_key}};
+  const auto places = ceremony::places(vendor_id, "https://control.example:7443",
+                                       control_key.public_key, root.issued);
   vendor_bundle = vendor_note + "\n" + sign(places, {directory.signer()});
   must(add_vendor(store, vendor_bundle, now));
 }
@@ -98,31 +71,21 @@ CoreOptions World::options() const {
 TestSite& World::add_site(const std::string& name) {
   sites.emplace_back(name, rng);
   auto& site = sites.back();
-  trust::Root root;
-  root.name = site.ref.name;
-  root.issued = now.wall - std::chrono::hours(1);
-  root.expires = now.wall + std::chrono::hours(24 * 365);
-  root.vendor_id = vendor_id;
-  root.vendor_approvals = 1;
-  root.domains = {{fqdn("customer.example"), false}};
-  root.keys = {root_key(trust::Group::kRoot, site.root),
-               root_key(trust::Group::kApprovers, site.approver),
-               root_key(trust::Group::kEnrolment, site.enroller)};
+  auto root =
+      ceremony::site_root(name, "customer.example", vendor_id, now.wall - std::chrono::hours(1));
+  root.keys = {listed(trust::Group::kRoot, site.root),
+               listed(trust::Group::kApprovers, site.approver),
+               listed(trust::Group::kEnrolment, site.enroller)};
   site.root_note = sign(root, {site.root.signer()});
   site.ref.id = trust::to_site_id(id_of(site.root_note));
 
   site.site_note = sign(trust::Site{vendor_id, site.ref, now.wall}, {directory.signer()});
-  trust::Policy policy;
-  policy.site = site.ref;
-  policy.issued = now.wall;
-  policy.expires = now.wall + std::chrono::hours(24 * 365);
+  std::vector<trust::PolicyService> services;
   for (const std::string service : {"api", "db"}) {
-    const auto service_name = fqdn(service + "." + name);
-    policy.services.push_back(
-        trust::PolicyService::of(service_name, trust::Protocol::kTcp, 443, label("cluster")));
-    policy.allows.push_back({service_name, label("engineers"), std::chrono::hours(1), 1, 1,
-                             std::string(trust::kScopeConnect)});
+    services.push_back(trust::PolicyService::of(fqdn(service + "." + name), trust::Protocol::kTcp,
+                                                443, label("cluster")));
   }
+  const auto policy = ceremony::first_policy(site.ref, std::move(services), "engineers", now.wall);
   site.policy_note = sign(policy, {site.root.signer()});
   site.policy = id_of(site.policy_note);
 
@@ -144,20 +107,12 @@ Party& World::connect(Party party) {
   return kept;
 }
 
-// The notes with which a node of that name comes in: policy, enrolment and `enrolled`.
+// The notes that an agent of that name enrols with: policy, enrolment and `enrolled`.
 std::vector<std::string> World::enrol(const TestSite& site, const std::string& name,
                                       const crypto::SigningKey& identity) {
   const auto one_time = crypto::SigningKey::generate(rng);
-  trust::Enrolment enrolment;
-  enrolment.site = site.ref;
-  enrolment.key = one_time.public_key();
-  enrolment.name = label(name);
-  enrolment.tags = {label("cluster")};
-  enrolment.root = id_of(site.root_note);
-  enrolment.policy_serial = 1;
+  auto enrolment = ceremony::enrolment(site.ref, name, "cluster", one_time.public_key(), site.made);
   enrolment.not_before = site.made - std::chrono::minutes(1);
-  enrolment.not_after = site.made + std::chrono::hours(1);
-  enrolment.renew_until = site.made + trust::kDefaultRenewal;
   const auto enrolment_note = sign(enrolment, {site.enroller.signer()});
   const trust::Enrolled enrolled{site.ref, id_of(enrolment_note), identity.public_key(),
                                  enrolment.name, site.made};
@@ -169,19 +124,12 @@ Party& World::agent(TestSite& site, const std::string& name) {
   Party party;
   party.name = name;
   party.keys = std::make_unique<NodeKeys>(rng);
-  auto& node = party.node;
+  auto& node = party.node = ceremony::make_node(*party.keys, name, now.wall);
   node.kind = trust::NodeKind::kAgent;
   node.site = site.ref;
-  node.name = label(name);
-  node.identity = party.keys->identity.public_key();
-  node.wireguard = party.keys->wireguard.public_key;
-  node.control = party.keys->control.public_key;
-  node.relay = party.keys->relay.public_key;
-  node.disco = party.keys->disco.public_key;
   party.enrolment = enrol(site, name, party.keys->identity);
   node.enrolled = id_of(party.enrolment.back());
   node.tags = {label("cluster")};
-  node.issued = now.wall;
   node.expires = now.wall + std::chrono::hours(24 * 20);
   const auto note = sign(node, {{name, party.keys->identity}});
   party.client = std::make_unique<control::Client>(
@@ -211,18 +159,11 @@ Party& World::device(const std::string& name, const std::string& who, bool admit
   Party party;
   party.name = name;
   party.keys = std::make_unique<NodeKeys>(rng);
-  auto& node = party.node;
+  auto& node = party.node = ceremony::make_node(*party.keys, name, now.wall);
   node.kind = trust::NodeKind::kDevice;
   node.vendor_id = vendor_id;
-  node.name = label(name);
-  node.identity = party.keys->identity.public_key();
-  node.wireguard = party.keys->wireguard.public_key;
-  node.control = party.keys->control.public_key;
-  node.relay = party.keys->relay.public_key;
-  node.disco = party.keys->disco.public_key;
   node.person = person(who);
   node.groups = {label("engineers")};
-  node.issued = now.wall;
   node.expires = now.wall + std::chrono::hours(20);
   const auto note = sign(node, {{name, party.keys->identity}});
   party.client = std::make_unique<control::Client>(

@@ -1,6 +1,6 @@
 // A vendor, sites, agents, laptops and approvers around one coordinator core, in simulated time,
-// all from one seed. Every party is a real control::Client; a connection is a queue that pump()
-// empties.
+// all made from one seed. Every party is a real control::Client. Each connection is a queue, which
+// pump() empties.
 #pragma once
 
 #include <deque>
@@ -10,32 +10,20 @@
 
 #include "coordinator/core/core.hpp"
 #include "coordinator/core/operator.hpp"
-#include "coordinator/store/memory.hpp"
 #include "proto/control/client.hpp"
 #include "proto/trust/evidence.hpp"
 #include "proto/trust/statements/sign.hpp"
+#include "tests/support/ceremony.hpp"
+#include "tests/support/memory_store.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 namespace culvert::coordinator::test {
 
-trust::Person person(std::string_view text);
-trust::Fqdn fqdn(std::string_view text);
-trust::Label label(std::string_view text);
-
-// A person with a key.
-struct Holder {
-  trust::Person who;
-  crypto::SigningKey key;
-  trust::Signer signer() const { return {who.str(), key}; }
-};
-
-struct NodeKeys {
-  crypto::SigningKey identity;
-  crypto::KeyPair<crypto::WireGuardKey> wireguard;
-  crypto::KeyPair<crypto::ControlKey> control;
-  crypto::KeyPair<crypto::RelayKey> relay;
-  crypto::KeyPair<crypto::DiscoKey> disco;
-  explicit NodeKeys(Rng& rng);
-};
+using ceremony::fqdn;
+using ceremony::Holder;
+using ceremony::label;
+using ceremony::NodeKeys;
+using ceremony::person;
 
 struct TestSite {
   TestSite(const std::string& name, Rng& rng);
@@ -50,7 +38,7 @@ struct TestSite {
   std::string bundle() const;
 };
 
-// One client and what it learned.
+// One client, and the notes and events that the client has got.
 struct Party {
   std::string name;
   std::unique_ptr<NodeKeys> keys;  // absent: a person
@@ -58,12 +46,12 @@ struct Party {
   std::vector<std::string> enrolment;  // of an agent: policy, enrolment, enrolled
   std::unique_ptr<control::Client> client;
   std::optional<ConnectionId> connection;
-  bool reachable = true;                      // false: cannot connect
-  std::optional<std::uint64_t> records_left;  // it gets so many more, then its connection breaks
+  bool reachable = true;                      // false: the party cannot connect
+  std::optional<std::uint64_t> records_left;  // records until the connection breaks
   std::map<control::NoteId, std::string> view;
   std::vector<control::Event> events;
 
-  bool hears(const std::string& note) const;  // the statement, whatever lines sign it
+  bool hears(const std::string& note) const;  // has the statement, with any signature lines
   template <class T>
   const T* last() const {
     for (auto event = events.rbegin(); event != events.rend(); ++event) {
@@ -77,7 +65,7 @@ class World {
  public:
   explicit World(std::uint64_t seed = 1);
 
-  TestSite& add_site(const std::string& name);  // and to the store, as the operator does
+  TestSite& add_site(const std::string& name);  // also to the store, as the operator does
   std::vector<std::string> enrol(const TestSite& site, const std::string& name,
                                  const crypto::SigningKey& identity);
   Party& agent(TestSite& site, const std::string& name);
@@ -86,18 +74,18 @@ class World {
 
   std::string request(Party& device, const TestSite& site, const std::string& service = "api");
   void approve(const std::string& grant_note, const Holder& approver, Party& by);
-  // Puts and waits for the answer.
+  // Puts `note`; runs the world until the answer is there.
   Result<control::Reply> put(Party& from, std::string note);
   Result<control::Reply> answer(Party& from, Result<control::RequestId> request);
   Result<trust::Lease> lease(Party& agent, const std::vector<std::string>& grants);
   Result<trust::Ticket> ticket(Party& node);
-  std::string publish(Party& agent, const TestSite& site);  // its service statement
+  std::string publish(Party& agent, const TestSite& site);  // the agent's service statement
 
-  void pump();               // until nobody has anything more to say
+  void pump();               // runs until no party sends anything more
   void pass(Duration time);  // timers of the core and of every party fire in order
   void restart();            // a new core on the same store
-  void reload();             // the store was changed by another process
-  void cut(Party& party);    // its connection breaks
+  void reload();             // as after a write of another process
+  void cut(Party& party);    // breaks the party's connection
   std::vector<std::string> audit_lines();
   std::string sign_more(const std::string& note, const Holder& holder);
 
@@ -109,7 +97,7 @@ class World {
   crypto::SigningKey lease_key, ticket_key;
   crypto::KeyPair<crypto::RelayKey> relay_key;
   std::string vendor_note;
-  std::string vendor_bundle;  // with the list of addresses
+  std::string vendor_bundle;  // root and list of coordinators
   trust::VendorId vendor_id;
   MemoryStore store;
   std::unique_ptr<Core> core;

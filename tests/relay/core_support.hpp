@@ -1,5 +1,5 @@
-// A relay::Core with derp::Clients on it, in simulated time. A ticket is a text that the bench has
-// written down; everything else is the real thing.
+// A relay::Core with derp::Clients, in simulated time. Tickets are texts that the bench knows,
+// without signatures. All other parts are the product's own.
 #pragma once
 
 #include <catch2/catch.hpp>
@@ -9,6 +9,7 @@
 
 #include "proto/derp/client.hpp"
 #include "relay/core/core.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 namespace culvert::relay {
 
@@ -17,7 +18,7 @@ struct TestClient {
   std::unique_ptr<derp::Client> client;
   derp::ClientOutput out;
   bool open = true;
-  bool blocked = false;  // its transport takes nothing
+  bool blocked = false;  // true: its transport takes nothing
   Error close_reason;    // the relay's, when it closed
 
   template <class Event>
@@ -40,15 +41,15 @@ class RelayBench {
   explicit RelayBench(bool open = false, std::size_t max_connections = 64);
 
   derp::RelayKeyPair make_key() { return derp::RelayKeyPair::generate(rng); }
-  // Writes a ticket down; its text is what the client sends.
+  // Makes a ticket and returns its text, which the client sends.
   std::string ticket(const crypto::RelayKey& client, std::vector<crypto::RelayKey> peers,
                      std::chrono::seconds valid = std::chrono::hours(1), std::uint64_t rate = 0);
-  // Connects and runs until nothing moves; the login has then succeeded or failed.
+  // Connects a client and runs until the login has succeeded or failed.
   TestClient& connect(const derp::RelayKeyPair& key, std::string ticket_text);
   void send(TestClient& from, const crypto::RelayKey& to, std::string_view packet);
   void disconnect(TestClient& client);
   void settle();             // moves bytes until nothing moves
-  void pass(Duration time);  // every deadline on the way is met
+  void pass(Duration time);  // also runs every deadline on the way
   ConnectionId raw_open();   // a connection without a client behind it
   Bytes raw_take(ConnectionId id);
 

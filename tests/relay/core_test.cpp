@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "tests/relay/core_support.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using namespace culvert::relay;

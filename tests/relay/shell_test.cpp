@@ -9,6 +9,7 @@
 #include "proto/runtime/stream/tcp.hpp"
 #include "relay/shell/stun_server.hpp"
 #include "tests/relay/shell_support.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using namespace culvert::relay;

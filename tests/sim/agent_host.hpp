@@ -1,6 +1,7 @@
-// An agent as a host: its core, the part that its shell plays, and behind it the simplest TCP-like
-// traffic. A laptop keeps one flow to every service that exists, granted or not: where it is
-// refused it knocks at the service's address all the same. A site answers, and sends on its own.
+// An agent as a host: its core, the role of its shell, and simple TCP-like traffic. A laptop keeps
+// one flow to every existing service, granted or not. If the core refuses a service, the laptop
+// sends packets to the service's address all the same. A site answers, and also sends without a
+// question.
 #pragma once
 
 #include <map>
@@ -15,6 +16,7 @@
 #include "tests/sim/disk.hpp"
 #include "tests/sim/host.hpp"
 #include "tests/sim/servers.hpp"
+#include "tests/support/memory_sink.hpp"
 
 namespace culvert::sim {
 
@@ -22,11 +24,11 @@ inline constexpr std::uint16_t kAgentPort = 41641;
 inline constexpr std::uint16_t kFirstPort = 20000;  // of a laptop's flows
 inline constexpr Duration kTalkEvery = 500ms;
 inline constexpr Duration kFlowDead = 3s;
-// What the way to the relay takes, and how long for it: 1.6 Mbit/s.
+// The rate of the path to the relay: 1.6 Mbit/s.
 inline constexpr std::size_t kRelayRoom = 4096;
 inline constexpr Duration kRelayTime = 20ms;
 
-struct KnownService {  // that exists somewhere
+struct KnownService {  // a service of some site
   std::string fqdn;
   Endpoint endpoint;
 };
@@ -43,34 +45,35 @@ class AgentHost final : public Host {
   Instant next_deadline() const override;
   void handle_timeout() override;
 
-  // The policy of its site names the relay, with kRelayPin: another relay is a violation.
+  // The policy of its site names the relay with kRelayPin. Use of another relay is a violation.
   void require_pinned_relay() { pinned_relay_ = true; }
   void set_services(std::vector<KnownService> services) { services_ = std::move(services); }
-  void move_to(const Place& place);  // another network: its streams break
-  void rest(Duration time);          // nobody uses it: no traffic of its own
-  void stop();                       // as SIGTERM does; some time later it is gone: crash()
-  void open_many(const KnownService& service, int connections);  // and use none of them
-  // While it does not run: what happens to its state folder.
+  void move_to(const Place& place);  // moves to another network, which breaks its streams
+  void rest(Duration time);          // without traffic of its own for a time
+  void stop();                       // as SIGTERM does; crash() follows some time later
+  // Opens connections and does not use them.
+  void open_many(const KnownService& service, int connections);
+  // Faults of its state folder. Only while it does not run.
   std::unique_ptr<Disk> backup() const { return disk_->copy(); }
   void restore(const Disk& backup, bool with_audit);
   void lose_site_store();
-  void lose_everything(std::string token);  // and is enrolled anew
+  void lose_everything(std::string token);  // then it enrols again
   void request(const KnownService& service, std::chrono::seconds duration);
   void lock(bool locked);
   void deny(const std::string& grant);
   void set_audit_failing(bool failing);
-  bool reset_clock();  // where the agent says that its clock went back
+  bool reset_clock();  // if the agent reports that its clock went back
 
-  // Have answers, a small and a full one, come on a flow to this service since then?
+  // True: a flow to this service has had a small and a full answer since `since`.
   bool heard_since(const std::string& fqdn, Instant since) const;
   bool connected();                   // to the coordinator
-  agent::StatusView status() const {  // running() only; throws where it could not start
+  agent::StatusView status() const {  // only while running(); throws if it could not start
     if (!running()) give_up(name() + " does not run");
     return core_->status(now());
   }
   IpAddress mesh_address() const { return core_->address(); }  // running() only
   const audit::MemorySink& audit() const { return disk_->audit; }
-  // Two logs of one name, by a clone or an old copy: the coordinator keeps what came first.
+  // A clone or an old copy writes a second log of the same name. The coordinator keeps the first.
   bool audit_parted() const { return audit_parted_; }
   void part_audit() { audit_parted_ = true; }
   bool serves(const std::string& fqdn) const;
@@ -84,8 +87,8 @@ class AgentHost final : public Host {
   };
   struct Relayed {
     StreamId stream = 0;
-    derp::FrameReader reader;  // of what goes out, for the oracle
-    bool busy = false;         // the transport has what it takes for now
+    derp::FrameReader reader;  // reads sent frames, for the oracle
+    bool busy = false;         // the transport is full
   };
 
   void listen();
@@ -105,7 +108,7 @@ class AgentHost final : public Host {
   void begin_process();
   void check_process(const Endpoint& from) const;
   Endpoint next_local();
-  // A full packet is as long as the mesh takes; it has text, as small ones may.
+  // Makes a packet of the mesh's full size or a small one, with text.
   void send_mesh(const Endpoint& from, const Endpoint& to, std::uint8_t flags, bool with_text,
                  bool full = false);
   void check_opened(const Pair& pair);
@@ -118,16 +121,16 @@ class AgentHost final : public Host {
   bool audit_parted_ = false;
   bool pinned_relay_ = false;
   std::size_t entries_read_ = 0;  // of the audit log
-  std::set<std::string> opened_;  // grants that they say are in force, or were
+  std::set<std::string> opened_;  // grants that have been in force
   std::vector<KnownService> services_;
   bool has_started_ = false;
   bool touched_ = true;  // since connected_ was looked up
   bool connected_ = false;
-  bool full_next_ = false;      // what a laptop says is small and full in turn
+  bool full_next_ = false;      // a laptop's questions are small and full in turn
   std::uint64_t refused_ = 0;   // appends, as last seen
-  std::uint32_t sequence_ = 0;  // of mesh packets: each has its own, so that none comes twice
+  std::uint32_t sequence_ = 0;  // of mesh packets, so that the oracle sees repeats
 
-  // Of the present process.
+  // State of the present process.
   std::unique_ptr<agent::Core> core_;
   agent::Effects effects_;
   std::map<agent::ConnectionId, StreamId> controls_;

@@ -1,5 +1,5 @@
-// The traffic of an agent as a host: what its flows say, and what is looked at when something
-// comes.
+// The traffic of an agent as a host: what its flows send, and what is checked when a packet
+// arrives.
 #include <algorithm>
 
 #include "proto/ip/build.hpp"

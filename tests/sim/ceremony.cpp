@@ -6,31 +6,16 @@
 namespace culvert::sim {
 namespace {
 
-constexpr std::chrono::seconds kRootLife{365 * 24 * 3600};
+using ceremony::listed;
+using ceremony::make_holder;
+using ceremony::sign;
+
 constexpr const char* kTag = "agent";
 constexpr const char* kGroup = "oncall";
-
-trust::RootKey listed(trust::Group group, const KeyHolder& holder) {
-  return {group, holder.person, holder.key.public_key()};
-}
-
-trust::Root empty_root(trust::RootKind kind, const std::string& name, WallTime now) {
-  trust::Root root;
-  root.kind = kind;
-  root.name = must(trust::Fqdn::parse(name));
-  root.issued = now;
-  root.expires = now + kRootLife;
-  root.domains = {{root.name, false}};
-  return root;
-}
 
 }  // namespace
 
 void give_up(const std::string& why) { throw std::runtime_error(why); }
-
-KeyHolder make_holder(const std::string& person, Rng& rng) {
-  return {must(trust::Person::parse(person)), crypto::SigningKey::generate(rng)};
-}
 
 Vendor make_vendor(Rng& rng, WallTime now) {
   const auto at_vendor = [](const char* user) { return std::string(user) + "@" + kVendorName; };
@@ -43,30 +28,23 @@ Vendor make_vendor(Rng& rng, WallTime now) {
                 crypto::SigningKey::generate(rng),
                 {},
                 {}};
-  auto root = empty_root(trust::RootKind::kVendor, kVendorName, now);
+  auto root = ceremony::vendor_root(kVendorName, now);
   root.keys = {listed(trust::Group::kRoot, vendor.root),
                listed(trust::Group::kApprovers, vendor.approver),
                listed(trust::Group::kDeviceAdmission, vendor.admission),
                listed(trust::Group::kDirectory, vendor.directory)};
   std::sort(root.keys.begin(), root.keys.end());
-  vendor.chain.push_back(must(trust::sign_statement(root, vendor.root.signer())));
+  vendor.chain.push_back(sign(root, vendor.root));
   vendor.genesis = note::hash(vendor.chain.front());
 
-  auto next = trust::next_epoch(root, vendor.genesis);
-  next.issued = now;
-  next.expires = now + kRootLife;
-  next.keys.push_back({trust::Group::kLease, must(trust::Person::parse(at_vendor("lease"))),
-                       vendor.lease.public_key()});
-  next.keys.push_back({trust::Group::kTicket, must(trust::Person::parse(at_vendor("ticket"))),
-                       vendor.ticket.public_key()});
+  auto next = ceremony::next_root(root, vendor.genesis, now);
+  next.keys.push_back(listed(trust::Group::kLease, at_vendor("lease"), vendor.lease));
+  next.keys.push_back(listed(trust::Group::kTicket, at_vendor("ticket"), vendor.ticket));
   std::sort(next.keys.begin(), next.keys.end());
-  vendor.chain.push_back(must(trust::sign_statement(next, vendor.root.signer())));
-  trust::Places places;
-  places.vendor_id = vendor.id();
-  places.issued = now;
-  places.expires = now + kRootLife;
-  places.coordinators.push_back({kCoordinatorUrl, vendor.control.public_key});
-  vendor.chain.push_back(must(trust::sign_statement(places, vendor.directory.signer())));
+  vendor.chain.push_back(sign(next, vendor.root));
+  const auto places =
+      ceremony::places(vendor.id(), kCoordinatorUrl, vendor.control.public_key, now);
+  vendor.chain.push_back(sign(places, vendor.directory));
   return vendor;
 }
 
@@ -82,73 +60,45 @@ SiteDocuments make_site(const Vendor& vendor, const std::string& name,
                      {},
                      {},
                      {}};
-  auto root = empty_root(trust::RootKind::kSite, name, now);
-  root.vendor_id = vendor.id();
-  root.vendor_approvals = 1;
+  auto root = ceremony::site_root(name, name, vendor.id(), now);
   root.keys = {listed(trust::Group::kRoot, site.root),
                listed(trust::Group::kApprovers, site.approver),
                listed(trust::Group::kEnrolment, site.enrolment)};
   std::sort(root.keys.begin(), root.keys.end());
-  site.notes.push_back(must(trust::sign_statement(root, site.root.signer())));
+  site.notes.push_back(sign(root, site.root));
   site.root_hash = note::hash(site.notes.front());
   site.ref = {root.name, trust::to_site_id(site.root_hash)};
 
-  site.policy.site = site.ref;
-  site.policy.issued = now;
-  site.policy.expires = now + std::chrono::hours{24 * 365};
+  std::vector<trust::PolicyService> listed_services;
+  for (std::size_t i = 0; i < services.size(); ++i) {
+    listed_services.push_back(
+        trust::PolicyService::of(ceremony::fqdn(services[i] + "." + name), trust::Protocol::kTcp,
+                                 static_cast<std::uint16_t>(5000 + i), ceremony::label(kTag)));
+  }
+  site.policy = ceremony::first_policy(site.ref, std::move(listed_services), kGroup, now);
   site.policy.lease = lease;
   site.policy.relays = std::move(relays);
-  const auto group = must(trust::Label::parse(kGroup));
-  for (std::size_t i = 0; i < services.size(); ++i) {
-    const auto fqdn = must(trust::Fqdn::parse(services[i] + "." + name));
-    site.policy.services.push_back(trust::PolicyService::of(fqdn, trust::Protocol::kTcp,
-                                                            static_cast<std::uint16_t>(5000 + i),
-                                                            must(trust::Label::parse(kTag))));
-    site.policy.allows.push_back(
-        {fqdn, group, std::chrono::hours(1), 1, 1, std::string(trust::kScopeConnect)});
-  }
   site.policy.sort();
-  site.notes.push_back(must(trust::sign_statement(site.policy, site.root.signer())));
-  site.entry = must(
-      trust::sign_statement(trust::Site{vendor.id(), site.ref, now}, vendor.directory.signer()));
+  site.notes.push_back(sign(site.policy, site.root));
+  site.entry = sign(trust::Site{vendor.id(), site.ref, now}, vendor.directory);
   return site;
 }
 
 std::string agent_token(const Vendor& vendor, const SiteDocuments& site, const std::string& name,
                         std::optional<trust::IdentityKey> replaces, Rng& rng, WallTime now) {
   const auto one_time = crypto::SigningKey::generate(rng);
-  trust::Enrolment enrolment;
-  enrolment.site = site.ref;
-  enrolment.key = one_time.public_key();
-  enrolment.name = must(trust::Label::parse(name));
+  auto enrolment = ceremony::enrolment(site.ref, name, kTag, one_time.public_key(), now);
   enrolment.replaces = replaces;
-  enrolment.tags = {must(trust::Label::parse(kTag))};
-  enrolment.root = site.root_hash;
   enrolment.policy_serial = site.policy.serial;
-  enrolment.not_before = now;
-  enrolment.not_after = now + trust::kDefaultEnrolment;
-  enrolment.renew_until = now + trust::kDefaultRenewal;
-
-  trust::Token token;
-  token.kind = trust::NodeKind::kAgent;
-  token.coordinators = {kCoordinatorUrl};
-  token.pin = site.root_hash;
-  token.secret = one_time.seed().clone();
-  token.notes = vendor.chain;
-  token.notes.insert(token.notes.end(), site.notes.begin(), site.notes.end());
-  token.notes.push_back(must(trust::sign_statement(enrolment, site.enrolment.signer())));
-  return token.render();
+  auto notes = vendor.chain;
+  notes.insert(notes.end(), site.notes.begin(), site.notes.end());
+  notes.push_back(sign(enrolment, site.enrolment));
+  return ceremony::agent_token(site.ref, kCoordinatorUrl, one_time, std::move(notes)).render();
 }
 
 std::string device_token(const Vendor& vendor, const std::string& person) {
-  trust::Token token;
-  token.kind = trust::NodeKind::kDevice;
-  token.coordinators = {kCoordinatorUrl};
-  token.pin = vendor.genesis;
-  token.person = must(trust::Person::parse(person));
-  token.groups = {must(trust::Label::parse(kGroup))};
-  token.notes = vendor.chain;
-  return token.render();
+  return ceremony::device_token(vendor.id(), kCoordinatorUrl, person, kGroup, vendor.chain)
+      .render();
 }
 
 }  // namespace culvert::sim

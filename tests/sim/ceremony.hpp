@@ -1,5 +1,5 @@
-// The documents and keys that people make before anything runs: the vendor's root, each customer's
-// root and policy, the coordinator's keys, tokens. As docs/getting-started.md says, without files.
+// The vendor and the sites of one simulated mesh: their keys, and the documents of
+// tests/support/ceremony.hpp that people make before anything runs.
 #pragma once
 
 #include <map>
@@ -14,20 +14,18 @@
 #include "proto/trust/statements/policy.hpp"
 #include "proto/trust/statements/sign.hpp"
 #include "proto/trust/statements/token.hpp"
+#include "tests/support/ceremony.hpp"
 
 namespace culvert::sim {
 
 inline constexpr const char* kCoordinatorUrl = "https://coordinator.sim:7443";
 inline constexpr const char* kVendorName = "vendor.example";
 inline constexpr const char* kRelayHost = "relay.sim";
-inline constexpr crypto::Hash kRelayPin{
-    {1}};  // of the first site's `relay:` line; nobody checks it
+// The pin of the first site's `relay:` line. The simulated relays have no certificate to compare.
+inline constexpr crypto::Hash kRelayPin{{1}};
 
-struct KeyHolder {
-  trust::Person person;
-  crypto::SigningKey key;
-  trust::Signer signer() const { return {person.str(), key}; }
-};
+using ceremony::must;
+using KeyHolder = ceremony::Holder;
 
 struct Vendor {
   KeyHolder root;
@@ -54,7 +52,6 @@ struct SiteDocuments {
   note::Note entry;               // the vendor's directory statement
 };
 
-KeyHolder make_holder(const std::string& person, Rng& rng);
 Vendor make_vendor(Rng& rng, WallTime now);
 SiteDocuments make_site(const Vendor& vendor, const std::string& name,
                         const std::vector<std::string>& services, std::chrono::seconds lease,
@@ -63,17 +60,6 @@ std::string agent_token(const Vendor& vendor, const SiteDocuments& site, const s
                         std::optional<trust::IdentityKey> replaces, Rng& rng, WallTime now);
 std::string device_token(const Vendor& vendor, const std::string& person);
 
-// For what cannot fail here unless the simulator itself is wrong.
-[[noreturn]] void give_up(const std::string& why);
-template <class T>
-T must(Result<T> result) {
-  if (!result) give_up(result.error().message);
-  return std::move(*result);
-}
-template <class T>
-T must(std::optional<T> value) {
-  if (!value) give_up("a value is missing");
-  return std::move(*value);
-}
+[[noreturn]] void give_up(const std::string& why);  // the simulator itself is wrong
 
 }  // namespace culvert::sim

@@ -1,5 +1,5 @@
-// Act four: the coordinator's disk is full, then its reserve is used up, then it is restored from a
-// copy that is older than what the nodes know. Everybody else is well.
+// Act four: the coordinator's disk is full, then its reserve is used up, then its store is restored
+// from an old copy, so that the nodes know more than the store. All other hosts work.
 #include <algorithm>
 
 #include "proto/trust/statements/revocation.hpp"

@@ -1,10 +1,12 @@
-// What of an agent outlives its process: the state folder.
+// An agent's state folder, which outlives the agent's process.
 #pragma once
 
 #include <memory>
 
 #include "proto/audit/sink.hpp"
 #include "proto/trust/store.hpp"
+#include "tests/support/memory_sink.hpp"
+#include "tests/support/memory_state.hpp"
 
 namespace culvert::sim {
 
@@ -23,7 +25,8 @@ struct Disk {
     site.restore(from.site.values());
     node.restore(from.node.values());
   }
-  // An identity, and nothing of what it may not forget: no agent may start on that.
+  // True: the folder has an identity but has lost the site's state. No agent may start on such a
+  // folder.
   bool orphaned() const { return site.values().empty() && !node.values().empty(); }
 };
 

@@ -1,4 +1,4 @@
-// What goes wrong: with the network, with a node and what it keeps, and what people do meanwhile.
+// The faults of the network, of nodes and of their state folders, and what people do meanwhile.
 #include <algorithm>
 
 #include "tests/sim/world.hpp"

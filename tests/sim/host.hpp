@@ -1,4 +1,5 @@
-// What every simulated program has: a place on the network, a wall clock of its own, deadlines.
+// Host: the base of every simulated program. A host has a place on the network, a wall clock and
+// deadlines.
 #pragma once
 
 #include <cstdio>
@@ -10,7 +11,7 @@
 
 namespace culvert::sim {
 
-inline constexpr std::chrono::seconds kMaxSkew{10};  // of a clock that is as right as clocks are
+inline constexpr std::chrono::seconds kMaxSkew{10};  // of a clock that nobody has set wrong
 
 // Shared by all hosts; lives in the World.
 struct Context {
@@ -19,10 +20,10 @@ struct Context {
   Rng& rng;
   WallTime base;  // wall clock at Instant 0
   bool verbose = false;
-  Instant calm = Instant::never();  // from then on all faults are long over
-  Instant news;                     // when something last began that may wait for a person
-  // Of laptops that run once, by mesh address: the first port of the present process, and its
-  // start.
+  Instant calm = Instant::never();  // the time from which all faults are over
+  Instant news;                     // the last event that may wait for a person
+  // By mesh address, for laptops with one process at a time: the first port of the present process,
+  // and its start.
   std::map<IpAddress, std::pair<std::uint16_t, Instant>> processes = {};
 };
 
@@ -39,8 +40,8 @@ class Host {
   Host& operator=(const Host&) = delete;
   virtual ~Host() = default;
 
-  virtual void start() = 0;  // the program, on what the last one has stored
-  virtual void crash() = 0;  // no last word to anyone
+  virtual void start() = 0;  // starts the program on the stored state
+  virtual void crash() = 0;  // ends the program without sending anything
   virtual bool running() const = 0;
   virtual Instant next_deadline() const = 0;
   virtual void handle_timeout() = 0;
@@ -48,7 +49,7 @@ class Host {
   HostId id() const { return id_; }
   const std::string& name() const { return name_; }
   const Place& place() const { return context_.network.place(id_); }
-  // Its wall clock: what it is wrong by even when it is right, and what somebody has done to it.
+  // The error of the host's wall clock: a small natural one, and one that a fault has caused.
   void set_skew(std::chrono::seconds skew) { skew_ = skew; }
   void set_clock(std::chrono::seconds error) {
     error_ = error;

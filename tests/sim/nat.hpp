@@ -4,8 +4,9 @@
 //   public ── home NAT ── 192.168.1.0/24
 //     └────── carrier NAT ── 100.64.0.0/16 ── home NAT ── 192.168.1.0/24
 //
-// Private addresses mean something in their own realm only: the same ones occur in several.
-// Datagrams alone: a stream from inside passes every NAT, so the Network carries it as it is.
+// A private address is valid only in its own realm; several realms have the same addresses. Only
+// datagrams are translated. A stream from inside passes every NAT, so the Network carries streams
+// unchanged.
 #pragma once
 
 #include <optional>
@@ -21,13 +22,13 @@ namespace culvert::sim {
 using RealmId = std::size_t;
 inline constexpr RealmId kPublic = 0;
 
-// On what of the remote end a mapping (§4.1) or a filter (§5) depends.
+// Which parts of the remote endpoint a mapping (§4.1) or a filter (§5) depends on.
 enum class Dependence { kNone, kAddress, kAddressAndPort };
 
 struct NatBehaviour {
   Dependence mapping = Dependence::kNone;
   Dependence filtering = Dependence::kNone;
-  Duration expiry = 120s;   // §4.3; refreshed by what goes out (REQ-6), never by what comes in
+  Duration expiry = 120s;   // §4.3; refreshed by outbound datagrams only (REQ-6)
   bool hairpin = false;     // §6
   bool keeps_port = false;  // §4.2.1, where that port is free
   bool udp = true;          // false: a firewall that lets no datagram out
@@ -39,7 +40,7 @@ class Nats {
  public:
   explicit Nats(Rng& rng) : rng_(rng) {}
 
-  // `external`: an address of the realm `outside` that nobody else there has.
+  // `external`: an unused address of the realm `outside`.
   RealmId add(RealmId outside, IpAddress external, NatBehaviour behaviour);
   void reboot(RealmId inside);  // all mappings are gone
   void renumber(RealmId inside, IpAddress external);
@@ -47,28 +48,28 @@ class Nats {
   IpAddress external(RealmId inside) const { return at(inside).external; }
   const NatBehaviour& behaviour(RealmId inside) const { return at(inside).behaviour; }
   std::size_t realms() const { return nats_.size() + 1; }
-  // Of the realms that lie directly within `realm`, the one behind this address.
+  // The realm behind this address, among the realms directly within `realm`.
   std::optional<RealmId> behind(RealmId realm, const IpAddress& external) const;
 
-  // A datagram leaves through the NAT: its source as seen outside, or nothing: dropped.
+  // An outbound datagram. Returns its source as seen outside; nothing: dropped.
   std::optional<Endpoint> leave(Instant now, RealmId inside, const Endpoint& source,
                                 const Endpoint& to);
-  // A datagram for an external port: whom it is for inside, or nothing: filtered. From its own
-  // external address it is a hairpin.
+  // A datagram to an external port. Returns the destination inside; nothing: filtered. A datagram
+  // from the NAT's own external address is a hairpin.
   std::optional<Endpoint> enter(Instant now, RealmId inside, const Endpoint& source,
                                 std::uint16_t port) const;
 
-  // What nat.md calls direct: must two hosts in these realms find a direct path?
+  // True: two hosts in these realms must find a direct path.
   bool must_go_direct(RealmId a, RealmId b) const;
 
  private:
   struct Contact {
     Endpoint remote;
-    Instant last;  // something went there
+    Instant last;  // time of the last datagram to it
   };
   struct Mapping {
     Endpoint inside;
-    Endpoint toward;  // only what the mapping depends on; the rest is zero
+    Endpoint toward;  // the parts that the mapping depends on; the rest is zero
     std::uint16_t port = 0;
     std::vector<Contact> contacts;  // the latest is the mapping's last use
   };

@@ -1,10 +1,10 @@
 // The network of the simulator: one queue of events in simulated time, datagrams and streams
-// between hosts, and everything that can go wrong with them. All chances come from one Rng.
+// between hosts, and the faults of both. All random choices come from one Rng.
 //
-// Datagrams are lost, some for their length alone, delayed, reordered, duplicated, corrupted and
-// recorded and played again; they pass the NATs between their hosts (nat.hpp) or are dropped there.
-// Streams are ordered and reliable, as TCP is, and reach public listeners only. Loss makes them
-// late; a cut between their hosts holds their bytes back and, after kStreamDead, breaks them at
+// Datagrams are lost, some only because of their length, delayed, reordered, duplicated, corrupted,
+// and recorded and replayed. They pass the NATs between their hosts (nat.hpp) or are dropped there.
+// Streams are ordered and reliable, as TCP is, and reach public listeners only. Loss delays a
+// stream. A cut between its hosts holds its bytes back and, after kStreamDead, breaks the stream at
 // both ends. A message stream keeps boundaries (WebSocket), a byte stream does not.
 #pragma once
 
@@ -36,10 +36,10 @@ struct Weather {
   Duration jitter = 10ms;
   unsigned loss_percent = 0;
   unsigned duplicate_percent = 0;
-  unsigned corrupt_percent = 0;  // of datagrams: one bit is another
+  unsigned corrupt_percent = 0;  // of datagrams: one bit is flipped
 };
 
-// Where a host is: a realm, and an address that means something in it.
+// A host's place: a realm and an address in the realm.
 struct Place {
   RealmId realm = kPublic;
   IpAddress address;
@@ -49,7 +49,7 @@ enum class Framing { kMessages, kBytes };
 
 // One end of a stream. Nothing is called after close() or after `closed`.
 struct StreamEvents {
-  std::function<void()> opened;  // of the end that connected
+  std::function<void()> opened;  // only at the end that connected
   std::function<void(ByteView)> data;
   std::function<void(const std::string& why)> closed;
 };
@@ -64,7 +64,7 @@ class Network {
     queue_.emplace(now_ + in, std::move(action));
   }
   Instant next() const { return queue_.empty() ? Instant::never() : queue_.begin()->first; }
-  void advance_to(Instant at);  // runs what is due until then, in order
+  void advance_to(Instant at);  // runs all events until `at`, in order
 
   // --- hosts and faults ---
   HostId add_host(std::string name, const Place& place);
@@ -75,25 +75,25 @@ class Network {
   void set_up(HostId host, bool up);               // a host that goes down loses its streams
   void set_cut(HostId a, HostId b, bool cut);      // nothing passes between the two
   void set_udp_cut(HostId a, HostId b, bool cut);  // datagrams only
-  // Datagrams between the two that are longer vanish, until it is set anew; nothing heals that.
+  // Longer datagrams between the two vanish, until the next call.
   void set_hole(HostId a, HostId b, std::size_t carried);
   std::size_t carried(HostId a, HostId b) const;  // bytes; kNoHole: all
-  bool has_hole(HostId host) const;               // on some way to or from it
+  bool has_hole(HostId host) const;               // true: on some path from or to the host
   void heal();
   bool reaches(HostId a, HostId b) const;
   void set_weather(const Weather& weather) { weather_ = weather; }
 
-  // --- datagrams: to whoever has the address; the port is the receiver's business ---
+  // --- datagrams: to the host with the address; the host looks at the port ---
   using OnDatagram = std::function<void(const Endpoint& from, const Endpoint& to, Bytes bytes)>;
   void on_datagram(HostId host, OnDatagram handler) { hosts_[host].datagram = std::move(handler); }
   void send(HostId from, std::uint16_t source_port, const Endpoint& to, ByteView bytes);
-  void replay(std::size_t count);  // that many of the last datagrams, by somebody who saw them
+  void replay(std::size_t count);  // replays `count` of the last datagrams
 
   // --- streams ---
   using OnAccept = std::function<StreamEvents(StreamId, HostId from)>;
   void listen(HostId host, std::uint16_t port, Framing framing, OnAccept accept);
   StreamId connect(HostId from, const Endpoint& to, StreamEvents events);
-  // `side` is the caller's host: the two ends of one stream have one id.
+  // `side`: the caller's host, since the two ends of a stream have one id.
   void write(StreamId id, HostId side, ByteView bytes);
   void close(StreamId id, HostId side);
 
@@ -115,7 +115,7 @@ class Network {
     bool open = false;
     std::deque<Bytes> coming;  // bytes on their way to this end
     Instant last_arrival;
-    bool closing = false;  // the other end has closed: `closed` follows what is coming
+    bool closing = false;  // the other end has closed: `closed` comes after `coming`
   };
   struct Stream {
     Framing framing = Framing::kMessages;
@@ -123,7 +123,7 @@ class Network {
     std::optional<Instant> held_since;  // by a cut
   };
 
-  struct Recorded {  // where a datagram turns inwards, its source as seen there
+  struct Recorded {  // a datagram on its way inwards, its source as seen there
     HostId from = 0;
     RealmId realm = kPublic;
     Endpoint source;

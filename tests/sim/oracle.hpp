@@ -1,4 +1,5 @@
-// What must hold at every step, told by what people did and not by what the programs think.
+// The oracle knows what must hold at every step, from what people did and not from what the
+// programs think.
 //
 //   delivered     an inner packet reached a stack: for the first time, and some grant for exactly
 //                 that pair is in force there: signed by both sides, not over, not cut for longer
@@ -23,7 +24,7 @@
 
 namespace culvert::sim {
 
-inline constexpr Duration kOnlineCut = 2s;  // from the coordinator's answer to the last packet
+inline constexpr Duration kOnlineCut = 2s;  // between the coordinator's answer and the last packet
 inline constexpr Duration kAuditCut = 30s;  // from the first failing write
 inline constexpr const char* kPlainMark = "CULVERT-SIM-PLAINTEXT";
 
@@ -44,13 +45,14 @@ class Oracle {
   // A laptop stops using the grant at `ends`: from then on the grant need not work.
   void laptop_ends(const std::string& grant, WallTime ends);
   void approved(Instant now, const std::string& grant, bool customer);
-  void ending(const std::string& grant);                // somebody has asked for its end
+  void ending(const std::string& grant);                // somebody has asked for the grant's end
   void revoked(Instant now, const std::string& grant);  // the coordinator has confirmed
   void denied(const std::string& grant, HostId host);   // locally, at once
   void set_locked(HostId host, bool locked);
   void acknowledged(const crypto::Hash& statement, std::string signer);
   void asked(Instant then, const std::string& grant) { asked_[grant] = then; }
-  // Grants of this device or service that were asked for before: wrong clocks may have ended them.
+  // From now on earlier grants of this device or service need not work: wrong clocks may have ended
+  // them.
   void void_before(const IpAddress& party, Instant now) { voided_[party] = now; }
 
   // --- what the world does ---
@@ -58,16 +60,17 @@ class Oracle {
   void set_audit(Instant now, HostId host, bool failing);
 
   void clock_set(Instant now, HostId host) { hosts_[host].clock_set = now; }
-  void restarted(HostId host);  // what only the process knew is gone
-  void forgets(HostId host);    // … and what only its disk knew: denials, locks
+  void restarted(HostId host);  // the process's memory is lost
+  void forgets(HostId host);    // the disk's denials and locks are lost
 
   // --- what the programs do ---
-  // `number` is the sender's, never used twice by one of `pair` in this direction.
+  // `number`: the sender's; never used twice in this direction of `pair`.
   void delivered(Instant now, WallTime wall, HostId host, const std::string& name, const Pair& pair,
                  std::uint32_t number);
   void sent(HostId host, const std::string& name, ByteView bytes);
 
-  bool in_force(WallTime wall, const Pair& pair) const;  // for all; what must work
+  // True: everybody must treat the grant as in force.
+  bool in_force(WallTime wall, const Pair& pair) const;
   std::vector<std::string> grants_of(const Pair& pair) const;
   bool live(WallTime wall, const std::string& grant) const;
   const std::map<crypto::Hash, std::set<std::string>>& acknowledged_notes() const {
@@ -88,9 +91,9 @@ class Oracle {
     bool customer = false;
     bool ending = false;
     std::optional<Instant> revoked;
-    std::set<HostId> connected_then;  // at the revocation, and without a break since
+    std::set<HostId> connected_then;  // connected at the revocation and ever since
     std::set<HostId> denied;
-    // By the boot clock of a host's process, counted by its wall clock when the first packet came.
+    // The boot clock of a host's process, measured by the wall clock of its first packet.
     std::map<HostId, Instant> boot_ends;
   };
   struct HostFacts {

@@ -1,5 +1,5 @@
-// A person with a key file, as `culvert approve`, `device admit` and `revoke` work: a control
-// client of their own, evidence from their own pin, and nothing signed that has not been verified.
+// A person with a key file, who works as `culvert approve`, `device admit` and `revoke` do: with a
+// control client, with evidence from the person's own pin, and never signing an unverified text.
 #pragma once
 
 #include <functional>
@@ -27,7 +27,7 @@ class PersonHost final : public Host {
   Instant next_deadline() const override;
   void handle_timeout() override;
 
-  bool revoke(const std::string& grant);  // one that was approved here, else false
+  bool revoke(const std::string& grant);  // false: this person has not approved the grant
 
  private:
   void pump();
@@ -46,7 +46,7 @@ class PersonHost final : public Host {
   Endpoint coordinator_;
   std::unique_ptr<control::Client> client_;
   std::optional<StreamId> stream_;
-  std::map<control::RequestId, std::function<void()>> confirmed_;  // puts on their way
+  std::map<control::RequestId, std::function<void()>> confirmed_;  // puts without an answer yet
   std::optional<control::RequestId> question_;
   std::set<std::string> known_;  // notes that evidence_ has seen
   std::set<crypto::Hash> signed_;

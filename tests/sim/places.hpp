@@ -1,6 +1,6 @@
 // The networks of one world, drawn from its seed: the public one, homes behind a NAT each, a
 // carrier with phones and homes behind it (double NAT), an office that lets no UDP out. Hosts that
-// draw the same one share its LAN; private addresses begin alike in every LAN.
+// draw the same network share its LAN. Private addresses are the same in every LAN.
 #pragma once
 
 #include <vector>
@@ -13,9 +13,9 @@ class Places {
  public:
   Places(Network& network, Rng& rng);
 
-  Place draw();                // a place that nobody has had
+  Place draw();                // a new place
   RealmId draw_nat();          // the realm behind some NAT
-  void renumber(RealmId nat);  // it gets another external address
+  void renumber(RealmId nat);  // gives the NAT another external address
   bool must_go_direct(const Place& a, const Place& b) const;
   std::string describe(const Place& place) const;
 
@@ -29,7 +29,7 @@ class Places {
   std::vector<Range> ranges_;        // by realm
   std::vector<std::uint16_t> next_;  // by realm: the next host number
   std::uint16_t next_nat_ = 0;       // of public NAT addresses
-  std::vector<RealmId> choices_;     // each as often as it is likely
+  std::vector<RealmId> choices_;     // each as often as its weight
 };
 
 }  // namespace culvert::sim

@@ -1,4 +1,4 @@
-// The story: what is set up, what goes wrong, and what must be true afterwards.
+// The scenario: set-up, faults, and the checks afterwards.
 #include <algorithm>
 
 #include "proto/path/path_size.hpp"

@@ -1,4 +1,4 @@
-// The coordinator and the relay as hosts: their cores, and the part that their shells play.
+// The coordinator and the relay as hosts: their cores, and the role of their shells.
 #pragma once
 
 #include <map>
@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "coordinator/core/core.hpp"
-#include "coordinator/store/memory.hpp"
 #include "relay/core/core.hpp"
 #include "tests/sim/ceremony.hpp"
 #include "tests/sim/host.hpp"
+#include "tests/support/memory_store.hpp"
 
 namespace culvert::sim {
 
@@ -50,7 +50,7 @@ class CoordinatorHost final : public Host {
   void handle_timeout() override;
 
   coordinator::MemoryStore& store() { return store_; }
-  // A copy of the store now; restore() puts it back, between a crash and a start.
+  // Copies the store. restore() puts the copy back, between a crash and a start.
   void back_up() { backup_.restore(store_); }
   void restore() { store_.restore(backup_); }
   std::uint64_t malformed() const { return malformed_; }
@@ -62,7 +62,7 @@ class CoordinatorHost final : public Host {
   std::vector<control::RelayInfo> relays_;
   coordinator::MemoryStore store_, backup_;
   std::unique_ptr<coordinator::Core> core_;
-  std::uint64_t malformed_ = 0;  // counted by cores that are gone
+  std::uint64_t malformed_ = 0;  // the counts of earlier cores
 };
 
 }  // namespace culvert::sim

@@ -1,6 +1,6 @@
-// Every host verifies the same notes, and verifying is a third of all the work here. Signatures
-// that were good are remembered, for the whole process: this definition stands in for libsodium's
-// (which its callers find second), and asks libsodium under the function's other name.
+// Every host verifies the same notes, which would be a third of the simulator's work. This
+// definition takes the place of libsodium's function for the whole process. It remembers good
+// signatures and verifies others by libsodium's other name for the function.
 #include <sodium.h>
 
 #include <unordered_set>

@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "coordinator/core/ledger.hpp"
+#include "coordinator/ledger/ledger.hpp"
 #include "proto/trust/statements/names.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 namespace culvert::sim {
 namespace {

@@ -1,8 +1,7 @@
 // One mesh and one story, drawn from one seed: two customers' sites (one with two agents), three
 // laptops, each somewhere behind NATs or not, the people who admit and approve, a coordinator and a
-// relay. First it is set up in calm
-// weather, then everything goes wrong for a while, then the faults stop and what is granted must
-// work again within a bound.
+// relay. First the mesh is set up without faults. Then there are faults of all kinds for a while.
+// Then the faults stop, and all granted services must work again within a bound.
 #pragma once
 
 #include <functional>
@@ -13,13 +12,14 @@
 #include "tests/sim/agent_host.hpp"
 #include "tests/sim/person.hpp"
 #include "tests/sim/places.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 namespace culvert::sim {
 
 inline constexpr Duration kSetUp = 20s;     // until the first flows must work
 inline constexpr Duration kTrouble = 90s;   // of faults
-inline constexpr Duration kRecovery = 25s;  // after them, until every granted pair talks
-inline constexpr Duration kDirect = 15s;    // more, until their paths are direct
+inline constexpr Duration kRecovery = 25s;  // after the faults, until every granted pair talks
+inline constexpr Duration kDirect = 15s;    // more time, until the paths are direct
 
 struct Outcome {
   std::vector<std::string> violations;
@@ -39,7 +39,7 @@ class World {
   };
 
   void run_for(Duration time);
-  void watch();  // tells the oracle who is connected
+  void watch();  // tells the oracle which nodes are connected
   void say(const std::string& what) const;
   bool chance(unsigned percent) { return rng_.below(100) < percent; }
   template <class T>
@@ -113,7 +113,7 @@ class World {
   std::uint64_t faults_ = 0;
   std::map<HostId, std::unique_ptr<Disk>> backups_;
   std::set<HostId> clock_was_wrong_;
-  std::map<HostId, std::string> users_;  // of laptops: for a new token
+  std::map<HostId, std::string> users_;  // persons of laptops, for a new token
 };
 
 }  // namespace culvert::sim

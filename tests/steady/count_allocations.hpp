@@ -1,5 +1,5 @@
-// Every allocation of this process, counted: malloc and its kin stand before libc's (glibc), and
-// operator new ends there too.
+// Counts every allocation of this process. malloc and its relatives are replaced before glibc's;
+// operator new calls them.
 #pragma once
 
 #include <cstdint>

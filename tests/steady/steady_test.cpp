@@ -1,4 +1,4 @@
-// In a steady state a packet costs no allocation, and a system call is shared by many.
+// In a steady state a packet costs no allocation, and many packets share one system call.
 #include <sched.h>
 #include <sys/utsname.h>
 
@@ -18,6 +18,7 @@
 #include "proto/runtime/packet/udp.hpp"
 #include "proto/wireguard/device.hpp"
 #include "tests/steady/count_allocations.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using namespace culvert::runtime;

@@ -213,11 +213,6 @@ Status add_route(const Route& route) {
   return send(message, described(route));
 }
 
-Status remove_route(const Route& route) {
-  auto message = route_message(RTM_DELROUTE, 0, route);
-  return send(message, "remove the " + described(route));
-}
-
 // Without NLM_F_EXCL: two programs may each add an equal rule.
 Status add_rule(const Rule& rule) {
   auto message = rule_message(RTM_NEWRULE, NLM_F_CREATE, rule);

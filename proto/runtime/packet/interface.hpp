@@ -37,7 +37,6 @@ struct Route {
   bool local = false;  // true: addresses in `to` are this machine's own
 };
 Status add_route(const Route& route);
-Status remove_route(const Route& route);
 
 // One line of `ip -6 rule`: packets that match look into `table`; the lowest priority is first.
 struct Rule {

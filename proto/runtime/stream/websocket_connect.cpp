@@ -51,10 +51,8 @@ Result<http::HttpHeaders> websocket_accept(const http::RequestHead& request,
 }
 
 http::RequestHead websocket_request(const http::Url& url, Rng& rng, std::string_view subprotocol) {
-  const bool usual = url.port == (url.tls ? 443 : 80);
-  const auto authority = format(HostPort{url.host, url.port});
   http::RequestHead out{"GET", url.target, {}};
-  out.headers.add("Host", usual ? authority.substr(0, authority.rfind(':')) : authority);
+  out.headers.add("Host", host_field({url.host, url.port}, url.tls ? 443 : 80));
   out.headers.add("Upgrade", "websocket");
   out.headers.add("Connection", "Upgrade");
   out.headers.add("Sec-WebSocket-Version", "13");

@@ -183,13 +183,4 @@ bool RootChain::ever_listed(const crypto::PublicKey& key) const {
                      [&](const Root& root) { return root.lists(key); });
 }
 
-Result<RootChain> walk_chain(RootKind kind, const Hash& pin, std::span<const note::Note> notes) {
-  RootChain out(kind, pin, {});
-  for (const auto& note : notes) {
-    if (const auto moved = out.offer(note); !moved) return fail_with(moved.error());
-  }
-  if (out.current() == nullptr) return fail(ErrorCode::kUnverified, "root: the chain is empty");
-  return out;
-}
-
 }  // namespace culvert::trust

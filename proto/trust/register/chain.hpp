@@ -81,7 +81,4 @@ class RootChain {
   std::deque<Ahead> ahead_;
 };
 
-// Walks a whole chain at once, as from a file. Errors as RootChain::offer.
-Result<RootChain> walk_chain(RootKind kind, const Hash& pin, std::span<const note::Note> notes);
-
 }  // namespace culvert::trust

@@ -28,9 +28,7 @@ namespace culvert::trust {
 
 constexpr std::size_t kMaxTags = 8;
 constexpr std::uint32_t kMaxEnrolmentNodes = 64;
-constexpr std::chrono::seconds kDefaultEnrolment{3600};
 constexpr std::chrono::seconds kMaxEnrolment{24 * 3600};
-constexpr std::chrono::seconds kDefaultRenewal{365 * 24 * 3600};
 constexpr std::chrono::seconds kMaxRenewal{400 * 24 * 3600};
 
 struct Enrolment {

@@ -1,4 +1,4 @@
-// The local API over its real socket: the caller's side blocks in a thread of its own.
+// The local API over its real socket. The caller blocks in a thread of its own.
 #include "agent/api/api.hpp"
 
 #include <sys/socket.h>

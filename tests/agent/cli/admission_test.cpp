@@ -1,10 +1,11 @@
-// What the admission ledger lets be signed again, and what a coordinator cannot talk it into.
-#include "agent/cli/admission.hpp"
+// Which texts the admission ledger allows to be signed again, whatever a coordinator claims.
+#include "agent/cli/approvals/admission.hpp"
 
 #include <catch2/catch.hpp>
 
 #include "proto/core/rng.hpp"
 #include "proto/runtime/disk/files.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using namespace culvert::cli;

@@ -1,5 +1,5 @@
-// Day two through the commands' own functions, on folders: policies and roots signed by several
-// persons who pass a file round, keys that come, go and are suspended, nodes and tokens that end.
+// Day two through the commands' own functions, on folders: policies and roots that several persons
+// sign in turn, added, removed and suspended keys, ended nodes and tokens.
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -10,10 +10,10 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "agent/cli/day_two.hpp"
-#include "agent/cli/draft.hpp"
-#include "agent/cli/keyfile.hpp"
-#include "agent/cli/root_folder.hpp"
+#include "agent/cli/day_two/commands.hpp"
+#include "agent/cli/people/draft.hpp"
+#include "agent/cli/people/keyfile.hpp"
+#include "agent/cli/people/root_folder.hpp"
 #include "proto/control/coordinator_pub.hpp"
 #include "proto/runtime/disk/files.hpp"
 #include "proto/runtime/loop/loop.hpp"

@@ -1,5 +1,5 @@
 // What a command prints of others' words, on a real terminal.
-#include "agent/cli/output.hpp"
+#include "agent/cli/show/output.hpp"
 
 #include <pty.h>
 #include <sys/wait.h>

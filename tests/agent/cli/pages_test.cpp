@@ -1,5 +1,5 @@
-// The pages of `culvert` itself: nothing that it understands is left out, and what reads them
-// accepts them, where that is installed.
+// The manual page and completions of `culvert`: they have every command and option, and man and the
+// shells accept them, where these are installed.
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <filesystem>

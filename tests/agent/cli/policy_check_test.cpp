@@ -1,10 +1,12 @@
-// What `culvert policy check` says: each wrong line by its number and cause; what opens nothing.
+// `culvert policy check`: each wrong line with its number and cause, and the lines that give no
+// access.
 #include <catch2/catch.hpp>
 
-#include "agent/cli/draft.hpp"
-#include "agent/cli/policy_check.hpp"
+#include "agent/cli/day_two/policy_check.hpp"
+#include "agent/cli/people/draft.hpp"
 #include "proto/note/note.hpp"
 #include "proto/trust/statements/root.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using namespace culvert::cli;

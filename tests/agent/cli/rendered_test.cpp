@@ -1,14 +1,15 @@
-// Texts of others on a screen: an attacker puts whatever bytes it likes into names, reasons, states
-// and details, and every row that a terminal of 20 to 200 columns draws is judged.
+// Texts from other parties on a screen. An attacker puts any bytes into names, reasons, states and
+// details; the test checks every row that a terminal of 20 to 200 columns draws.
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "agent/cli/format.hpp"
-#include "agent/cli/output.hpp"
-#include "agent/cli/screen.hpp"
+#include "agent/cli/show/format.hpp"
+#include "agent/cli/show/output.hpp"
+#include "agent/cli/show/screen.hpp"
 #include "proto/core/rng.hpp"
 #include "proto/core/utf8.hpp"
 #include "proto/trust/statements/unicode.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using namespace culvert::cli;

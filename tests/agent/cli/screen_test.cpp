@@ -1,11 +1,11 @@
-// How answers of the agent look: fields, tables, the status screen, the words about pings.
+// How commands print answers of the agent: fields, tables, the status screen, pings.
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "agent/cli/format.hpp"
-#include "agent/cli/output.hpp"
-#include "agent/cli/ping.hpp"
-#include "agent/cli/screen.hpp"
+#include "agent/cli/running/ping.hpp"
+#include "agent/cli/show/format.hpp"
+#include "agent/cli/show/output.hpp"
+#include "agent/cli/show/screen.hpp"
 
 using namespace culvert;
 using namespace culvert::cli;

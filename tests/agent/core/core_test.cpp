@@ -1,4 +1,4 @@
-// Two agents, a coordinator and a relay: nothing without a grant, everything ends when it must.
+// Two agents, a coordinator and a relay: no access without a grant, and access ends when it must.
 #include <catch2/catch.hpp>
 
 #include "proto/ip/build.hpp"

@@ -1,5 +1,5 @@
-// What reaches a site's agent without the vendor, while the coordinator withholds it: documents in
-// files, leases by the customer. And what an agent says of what ends soon.
+// Documents in files and leases by the customer reach a site's agent while the coordinator
+// withholds them. Also the agent's warnings about documents that expire soon.
 #include <algorithm>
 #include <catch2/catch.hpp>
 

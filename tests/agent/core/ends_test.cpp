@@ -1,4 +1,4 @@
-// How connections end: nobody waits for what is gone.
+// How connections end: no client waits for a connection that no longer exists.
 #include <catch2/catch.hpp>
 
 #include "agent/core/process_tag.hpp"

@@ -1,10 +1,11 @@
-// Every way a mesh packet can be refused, and what passes.
+// The grant filter: every reason to refuse a mesh packet, and the packets that pass.
 #include "agent/core/filter.hpp"
 
 #include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "proto/ip/build.hpp"
+#include "tests/support/udp_packet.hpp"
 
 namespace culvert::agent {
 namespace {

@@ -1,8 +1,10 @@
-// A laptop whose mesh packets are the host's own: what a TUN device gets for an answer.
+// A laptop in TUN mode, whose mesh packets come from the host's own stack: the answers that the TUN
+// device gets.
 #include <catch2/catch.hpp>
 
 #include "proto/ip/build.hpp"
 #include "tests/agent/core/world_support.hpp"
+#include "tests/support/udp_packet.hpp"
 
 namespace culvert::agent::test {
 namespace {

@@ -1,4 +1,5 @@
-// What a node gives back to a coordinator that has lost it, and what it says of new agents.
+// A node gives revocations back to a coordinator that has lost them, and raises alarms for new
+// agents.
 #include "agent/core/kept.hpp"
 
 #include <catch2/catch.hpp>
@@ -6,6 +7,7 @@
 #include "agent/core/offers.hpp"
 #include "proto/trust/statements/revocation.hpp"
 #include "tests/agent/core/world_support.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 namespace culvert::agent::test {
 namespace {

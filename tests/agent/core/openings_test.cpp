@@ -1,7 +1,9 @@
-// A grantee that opens without end: what it may do, and what stands in the audit log.
+// A grantee that opens connections without end: how many it may open, and which entries the audit
+// log gets.
 #include "agent/core/openings.hpp"
 
 #include <catch2/catch.hpp>
+#include "tests/support/memory_sink.hpp"
 
 using namespace culvert;
 using namespace culvert::agent;

@@ -1,4 +1,4 @@
-// Packets that are longer than what the direct path carries.
+// Packets that are too long for the direct path.
 #include <catch2/catch.hpp>
 
 #include "proto/ip/build.hpp"

@@ -1,4 +1,4 @@
-// Which relays a node uses, by the policies of sites.
+// Which relays a node uses under the policies of its sites.
 #include "agent/core/relay_rules.hpp"
 
 #include <catch2/catch.hpp>

@@ -1,10 +1,12 @@
-// The relays of a node, against frames written by hand.
+// A node's connections to relays, with DERP frames written by hand.
 #include "agent/core/relays.hpp"
 
 #include <catch2/catch.hpp>
 
 #include "agent/core/memory.hpp"
 #include "proto/derp/login.hpp"
+#include "tests/support/memory_state.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using namespace culvert::agent;

@@ -1,6 +1,7 @@
 #include "agent/core/rights.hpp"
 
 #include <catch2/catch.hpp>
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using namespace culvert::agent;

@@ -10,7 +10,7 @@ note::Note World::next_policy(const std::function<void(trust::Policy&)>& edit) {
   ++policy.serial;
   policy.issued = now.wall;
   edit(policy);
-  return *trust::sign_statement(policy, trust::Signer{site_root_.name, site_root_.key});
+  return ceremony::sign(policy, site_root_);
 }
 
 note::Note World::second_site_root(const std::function<void(trust::Root&)>& edit) const {
@@ -19,7 +19,7 @@ note::Note World::second_site_root(const std::function<void(trust::Root&)>& edit
   root.previous = note::hash(site_root_note_);
   root.genesis = trust::to_hash(site_ref.id);
   edit(root);
-  return *trust::sign_statement(root, trust::Signer{site_root_.name, site_root_.key});
+  return ceremony::sign(root, site_root_);
 }
 
 note::Note World::fresh_note() const {
@@ -28,15 +28,15 @@ note::Note World::fresh_note() const {
   fresh.site_root = {1, trust::to_hash(site_ref.id)};
   fresh.policy = {policy.serial, note::hash(policy.render())};
   fresh.issued = now.wall;
-  return *trust::sign_statement(fresh, trust::Signer{site_lease_.name, site_lease_.key});
+  return ceremony::sign(fresh, site_lease_);
 }
 
 note::Note World::signed_by_bob(const trust::Revocation& revocation) const {
-  return *trust::sign_statement(revocation, trust::Signer{bob_.name, bob_.key});
+  return ceremony::sign(revocation, bob_);
 }
 
 note::Note World::signed_by_carol(const trust::Revocation& revocation) const {
-  return *trust::sign_statement(revocation, trust::Signer{carol_.name, carol_.key});
+  return ceremony::sign(revocation, carol_);
 }
 
 trust::Evidence World::customers_evidence() const {
@@ -50,11 +50,12 @@ trust::Evidence World::customers_evidence() const {
 
 Result<std::string> World::customers_answer(const trust::Evidence& evidence,
                                             const std::string& question, bool by_the_vendors_key) {
-  const Person& signer = by_the_vendors_key ? lease_ : site_lease_;
+  const Holder& signer = by_the_vendors_key ? lease_ : site_lease_;
   const auto asked = trust::LeaseQuestion::parse(question);
   if (!asked) return fail_with(asked.error());
   revocation_log.update(evidence.who(), site_ref.id);
-  const auto notes = trust::answer_lease(*asked, evidence, revocation_log, signer.name, signer.key);
+  const auto notes =
+      trust::answer_lease(*asked, evidence, revocation_log, signer.who.str(), signer.key);
   if (!notes) return fail_with(notes.error());
   return note::render_bundle(*notes);
 }

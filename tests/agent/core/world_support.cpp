@@ -10,19 +10,10 @@ namespace {
 
 using trust::Group;
 
-trust::RootKey root_key(Group group, const Person& person) {
-  return {group, *trust::Person::parse(person.name), person.key.public_key()};
-}
-
-template <class Statement>
-note::Note must_sign(const Statement& statement, std::vector<const Person*> people) {
-  std::vector<trust::Signer> signers;
-  for (const Person* person : people) signers.push_back({person->name, person->key});
-  auto note = trust::sign_statement(statement, std::span<const trust::Signer>(signers));
-  INFO((note ? "" : note.error().message));
-  REQUIRE(note);
-  return *note;
-}
+using ceremony::fqdn;
+using ceremony::listed;
+using ceremony::make_holder;
+using ceremony::sign;
 
 }  // namespace
 
@@ -37,29 +28,25 @@ bool Agent::has(audit::Kind kind) const {
   return false;
 }
 
-World::World() {
+World::World()
+    : vendor_root_(make_holder("root@vendor.example", rng)),
+      carol_(make_holder("carol@vendor.example", rng)),
+      admission_(make_holder("admission@vendor.example", rng)),
+      directory_(make_holder("directory@vendor.example", rng)),
+      lease_(make_holder("lease@vendor.example", rng)),
+      ticket_(make_holder("ticket@vendor.example", rng)),
+      site_root_(make_holder("root@acme.example", rng)),
+      bob_(make_holder("bob@acme.example", rng)),
+      enrolment_(make_holder("enrolment@acme.example", rng)),
+      site_lease_(make_holder("lease@acme.example", rng)) {
   now.wall = *parse_time("2026-11-21T15:00:00Z");
-  for (Person* person : {&vendor_root_, &carol_, &admission_, &directory_, &lease_, &ticket_,
-                         &site_root_, &bob_, &enrolment_, &site_lease_}) {
-    person->key = crypto::SigningKey::generate(rng);
-  }
-  vendor_root_.name = "root@vendor.example";
-  carol_.name = "carol@vendor.example";
-  admission_.name = "admission@vendor.example";
-  directory_.name = "directory@vendor.example";
-  lease_.name = "lease@vendor.example";
-  ticket_.name = "ticket@vendor.example";
-  site_root_.name = "root@acme.example";
-  bob_.name = "bob@acme.example";
-  enrolment_.name = "enrolment@acme.example";
-  site_lease_.name = "lease@acme.example";
   control_key_ = control::noise::KeyPair::generate(rng);
   relay_key_ = derp::RelayKeyPair::generate(rng);
   make_vendor();
   make_site();
   make_tokens();
   start_coordinator();
-  const std::vector<note::KnownKey> tickets{{ticket_.name, ticket_.key.public_key()}};
+  const std::vector<note::KnownKey> tickets{{ticket_.who.str(), ticket_.key.public_key()}};
   const auto verifier = [tickets, key = relay_key_.public_key](
                             ByteView note, Now at) -> Result<derp::TicketFacts> {
     const auto ticket = trust::verify_ticket(text(note), tickets, key, at.wall);
@@ -80,88 +67,48 @@ World::World() {
 }
 
 void World::make_vendor() {
-  trust::Root root;
-  root.kind = trust::RootKind::kVendor;
-  root.name = *trust::Fqdn::parse("vendor.example");
-  root.issued = now.wall;
-  root.expires = now.wall + std::chrono::hours(24 * 365);
-  root.domains = {{root.name, false}};
-  root.keys = {root_key(Group::kRoot, vendor_root_),
-               root_key(Group::kApprovers, carol_),
-               root_key(Group::kDeviceAdmission, admission_),
-               root_key(Group::kDirectory, directory_),
-               root_key(Group::kLease, lease_),
-               root_key(Group::kTicket, ticket_)};
-  vendor_note_ = must_sign(root, {&vendor_root_});
+  auto root = ceremony::vendor_root("vendor.example", now.wall);
+  root.keys = {listed(Group::kRoot, vendor_root_),
+               listed(Group::kApprovers, carol_),
+               listed(Group::kDeviceAdmission, admission_),
+               listed(Group::kDirectory, directory_),
+               listed(Group::kLease, lease_),
+               listed(Group::kTicket, ticket_)};
+  vendor_note_ = sign(root, vendor_root_);
   vendor_id = trust::to_vendor_id(note::hash(vendor_note_));
-  trust::Places places;
-  places.vendor_id = vendor_id;
-  places.issued = now.wall;
-  places.expires = root.expires;
-  places.coordinators = {{kUrl, control_key_.public_key}};
-  places_note_ = must_sign(places, {&directory_});
+  const auto places = ceremony::places(vendor_id, kUrl, control_key_.public_key, now.wall);
+  places_note_ = sign(places, directory_);
 }
 
 void World::make_site() {
-  trust::Root root;
-  root.kind = trust::RootKind::kSite;
-  root.name = *trust::Fqdn::parse(kSite);
-  root.issued = now.wall;
-  root.expires = now.wall + std::chrono::hours(24 * 365);
-  root.vendor_id = vendor_id;
-  root.vendor_approvals = 1;
-  root.domains = {{*trust::Fqdn::parse("acme.example"), false}};
-  root.keys = {root_key(Group::kRoot, site_root_), root_key(Group::kApprovers, bob_),
-               root_key(Group::kEnrolment, enrolment_), root_key(Group::kLease, site_lease_)};
-  site_root_note_ = must_sign(root, {&site_root_});
+  auto root = ceremony::site_root(kSite, "acme.example", vendor_id, now.wall);
+  root.keys = {listed(Group::kRoot, site_root_), listed(Group::kApprovers, bob_),
+               listed(Group::kEnrolment, enrolment_), listed(Group::kLease, site_lease_)};
+  site_root_note_ = sign(root, site_root_);
   site_ref = {root.name, trust::to_site_id(note::hash(site_root_note_))};
 
-  site_note_ = must_sign(trust::Site{vendor_id, site_ref, now.wall}, {&directory_});
-  policy.site = site_ref;
-  policy.issued = now.wall;
-  policy.expires = now.wall + std::chrono::hours(24 * 365);
+  site_note_ = sign(trust::Site{vendor_id, site_ref, now.wall}, directory_);
+  const auto tag = ceremony::label("agent");
+  policy = ceremony::first_policy(
+      site_ref,
+      {trust::PolicyService::of(fqdn(kApi), trust::Protocol::kTls, 443, tag),
+       trust::PolicyService::of(fqdn(kDb), trust::Protocol::kTcp, 5432, tag)},
+      "oncall", now.wall);
   policy.lease = 6s;
-  const auto tag = *trust::Label::parse("agent");
-  const auto group = *trust::Label::parse("oncall");
-  policy.services = {
-      trust::PolicyService::of(*trust::Fqdn::parse(kApi), trust::Protocol::kTls, 443, tag),
-      trust::PolicyService::of(*trust::Fqdn::parse(kDb), trust::Protocol::kTcp, 5432, tag)};
-  for (const auto& service : policy.services) {
-    policy.allows.push_back({service.name, group, std::chrono::hours(1), 1, 1, "connect"});
-  }
-  policy.sort();
-  policy_note_ = must_sign(policy, {&site_root_});
+  policy_note_ = sign(policy, site_root_);
 }
 
 void World::make_tokens() {
   const auto one_time = crypto::SigningKey::generate(rng);
-  trust::Enrolment enrolment;
-  enrolment.site = site_ref;
-  enrolment.key = one_time.public_key();
-  enrolment.name = *trust::Label::parse("agent-1");
-  enrolment.tags = {*trust::Label::parse("agent")};
-  enrolment.root = trust::to_hash(site_ref.id);
-  enrolment.policy_serial = 1;
-  enrolment.not_before = now.wall;
-  enrolment.not_after = now.wall + std::chrono::hours(1);
-  enrolment.renew_until = now.wall + trust::kDefaultRenewal;
-  trust::Token token;
-  token.kind = trust::NodeKind::kAgent;
-  token.coordinators = {kUrl};
-  token.pin = trust::to_hash(site_ref.id);
-  token.secret = one_time.seed().clone();
-  token.notes = {vendor_note_, places_note_, site_root_note_, policy_note_,
-                 must_sign(enrolment, {&enrolment_})};
-  agent_token_ = token.render();
-
-  trust::Token device;
-  device.kind = trust::NodeKind::kDevice;
-  device.coordinators = {kUrl};
-  device.pin = trust::to_hash(vendor_id);
-  device.person = *trust::Person::parse("alice@vendor.example");
-  device.groups = {*trust::Label::parse("oncall")};
-  device.notes = {vendor_note_, places_note_};
-  device_token_ = device.render();
+  const auto enrolment =
+      ceremony::enrolment(site_ref, "agent-1", "agent", one_time.public_key(), now.wall);
+  agent_token_ = ceremony::agent_token(site_ref, kUrl, one_time,
+                                       {vendor_note_, places_note_, site_root_note_, policy_note_,
+                                        sign(enrolment, enrolment_)})
+                     .render();
+  device_token_ = ceremony::device_token(vendor_id, kUrl, "alice@vendor.example", "oncall",
+                                         {vendor_note_, places_note_})
+                      .render();
 }
 
 void World::put(const note::Note& note) {
@@ -414,7 +361,7 @@ void World::admit_laptop() {
   const auto own = Memory(laptop.site_store, laptop.node_store).own("node");
   REQUIRE(own);
   REQUIRE_FALSE(own->empty());
-  put(*trust::add_signature(own->front(), {admission_.name, admission_.key}));
+  put(*trust::add_signature(own->front(), admission_.signer()));
 }
 
 std::string World::request(const std::string& fqdn, std::chrono::seconds length) {
@@ -435,8 +382,8 @@ void World::approve(const std::string& grant) {
     const auto note = note::parse(row.note);
     const auto parsed = trust::Grant::parse(note->text);
     if (!parsed || parsed->id.str() != grant) continue;
-    auto more = trust::add_signature(*note, {bob_.name, bob_.key});
-    put(*trust::add_signature(*more, {carol_.name, carol_.key}));
+    auto more = trust::add_signature(*note, bob_.signer());
+    put(*trust::add_signature(*more, carol_.signer()));
     return;
   }
   FAIL("the request did not reach the coordinator");
@@ -449,7 +396,7 @@ note::Note World::revocation_of(const std::string& grant) {
     const auto note = note::parse(row.note);
     const auto parsed = trust::Grant::parse(note->text);
     if (!parsed || parsed->id.str() != grant) continue;
-    return *trust::revoke_grant(*parsed, vendor_id, "done", now.wall, {bob_.name, bob_.key});
+    return *trust::revoke_grant(*parsed, vendor_id, "done", now.wall, bob_.signer());
   }
   FAIL("the coordinator does not hold the grant");
   return {};

@@ -1,5 +1,6 @@
-// A small world in one thread: the ceremony's notes, a real coordinator core, a real relay core, a
-// site's agent and a laptop, joined by queues that lose nothing. The seeded simulator has the rest.
+// A small mesh in one thread: the documents of tests/support/ceremony.hpp, a real coordinator core,
+// a real relay core, a site's agent and a laptop. The queues between these lose nothing; tests/sim
+// has networks that do.
 #pragma once
 
 #include <deque>
@@ -9,7 +10,6 @@
 
 #include "agent/core/core.hpp"
 #include "coordinator/core/core.hpp"
-#include "coordinator/store/memory.hpp"
 #include "proto/audit/sink.hpp"
 #include "proto/ip/packet.hpp"
 #include "proto/trust/evidence.hpp"
@@ -19,6 +19,11 @@
 #include "proto/trust/statements/token.hpp"
 #include "proto/trust/store.hpp"
 #include "relay/core/core.hpp"
+#include "tests/support/ceremony.hpp"
+#include "tests/support/memory_sink.hpp"
+#include "tests/support/memory_state.hpp"
+#include "tests/support/memory_store.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 namespace culvert::agent::test {
 
@@ -27,10 +32,7 @@ inline const std::string kApi = "api." + kSite;
 inline const std::string kDb = "db." + kSite;
 inline const std::string kUrl = "https://coordinator.vendor.example:7443";
 
-struct Person {
-  std::string name;
-  crypto::SigningKey key;
-};
+using ceremony::Holder;
 
 struct Agent {
   Options options;
@@ -40,7 +42,8 @@ struct Agent {
   std::unique_ptr<Core> core;
   Effects effects;
   Endpoint endpoint;
-  std::map<ConnectionId, std::uint64_t> control;  // ours → the coordinator's
+  std::map<ConnectionId, std::uint64_t>
+      control;  // the agent's id of a connection → the coordinator's
   std::map<ConnectionId, std::uint64_t> relay;
   std::vector<Bytes> delivered;  // mesh packets that passed
   std::vector<CutFlows> cuts;
@@ -54,32 +57,33 @@ class World {
  public:
   World();
 
-  Status start(Agent& agent);  // again: a restart
+  Status start(Agent& agent);  // a second call restarts the agent
   void stop(Agent& agent);
-  void start_coordinator();  // again: a restart
+  void start_coordinator();  // after stop_coordinator(): a restart
   void stop_coordinator();
   void run(Duration length);
   bool run_until(const std::function<bool()>& done, Duration limit);
 
-  // The story: both agents up, the laptop admitted.
+  // Starts both agents and admits the laptop.
   void set_up();
   void admit_laptop();
   std::string request(const std::string& service, std::chrono::seconds length = 900s);
-  void approve(const std::string& grant);                           // both approvers
-  void revoke(const std::string& grant);                            // the customer's approver
-  bool flow_opens(const std::string& service, std::uint16_t from);  // SYN, SYN-ACK, ACK pass
-  bool passes_out(const Bytes& packet);                             // laptop → site
+  void approve(const std::string& grant);  // both approvers
+  void revoke(const std::string& grant);   // the customer's approver
+  // True: SYN, SYN-ACK and ACK pass.
+  bool flow_opens(const std::string& service, std::uint16_t from);
+  bool passes_out(const Bytes& packet);  // laptop → site
   bool passes_back(const Bytes& packet);
-  std::string story() const;  // what both have logged, for failures
+  std::string story() const;  // the log lines of both agents, for a failed check
   Endpoint client(std::uint16_t port) const { return {laptop.core->address(), port}; }
   Endpoint service(const std::string& fqdn, std::uint16_t port) const;
   std::string agent_token() const { return agent_token_; }
-  // The next policy, signed; nobody is told of it.
+  // The next policy, signed. The coordinator does not get it.
   note::Note next_policy(const std::function<void(trust::Policy&)>& edit);
   // The second epoch of the site's root, signed; each edit makes another text.
   note::Note second_site_root(const std::function<void(trust::Root&)>& edit) const;
-  note::Note fresh_note() const;  // by the site's lease key: policy and root as they are now
-  note::Note revocation_of(const std::string& grant);  // by the customer's approver
+  note::Note fresh_note() const;  // signed by the site's lease key: the present policy and root
+  note::Note revocation_of(const std::string& grant);  // signed by the customer's approver
   note::Note signed_by_bob(const trust::Revocation& revocation) const;    // the customer's approver
   note::Note signed_by_carol(const trust::Revocation& revocation) const;  // the vendor's
   // What the customer's lease server knows: the site's own documents.
@@ -98,8 +102,9 @@ class World {
   Agent laptop;
   trust::SiteRef site_ref;
   trust::VendorId vendor_id;
-  trust::Policy policy;                                              // the newest that was signed
-  std::function<Result<std::string>(const AskLease&)> lease_server;  // empty: it is down
+  trust::Policy policy;  // the newest signed policy
+  std::function<Result<std::string>(const AskLease&)>
+      lease_server;  // empty: the lease server is down
   coordinator::MemoryStore store;
   std::unique_ptr<coordinator::Core> coordinator;
 
@@ -107,8 +112,8 @@ class World {
   void make_vendor();
   void make_site();
   void make_tokens();
-  void put(const note::Note& note);  // as the operator or an approver does, past the protocol
-  bool step();                       // moves what waits; false: nothing did
+  void put(const note::Note& note);  // into the coordinator's store, not over a connection
+  bool step();                       // runs the queue's oldest entry; false: none is left
   std::vector<coordinator::NoteRow> rows();
   void drain(Agent& agent);
   void carry(Agent& agent, const Effect& effect);
@@ -116,8 +121,8 @@ class World {
   void drain_relay();
   Agent* owner(std::uint64_t connection, bool relay);
 
-  Person vendor_root_, carol_, admission_, directory_, lease_, ticket_;
-  Person site_root_, bob_, enrolment_, site_lease_;
+  Holder vendor_root_, carol_, admission_, directory_, lease_, ticket_;
+  Holder site_root_, bob_, enrolment_, site_lease_;
   control::noise::KeyPair control_key_;
   derp::RelayKeyPair relay_key_;
   note::Note vendor_note_, places_note_, site_root_note_, site_note_, policy_note_;

@@ -1,4 +1,4 @@
-// What a head means, and everything that is refused: each attack is a row with its name.
+// The meaning of request heads, and the heads that are refused: each attack is a row with its name.
 #include "agent/http/message.hpp"
 #include "proto/http/path.hpp"
 

@@ -1,4 +1,5 @@
-// A loop with a service behind a fake dialer, child processes, and plain clients.
+// For tests of the proxy: a loop with services behind a fake dialer, child processes, and plain TCP
+// clients.
 #pragma once
 
 #include <atomic>
@@ -15,20 +16,21 @@
 
 namespace culvert::proxy {
 
-constexpr Duration kPatience = 30s;  // of a test that hangs; none waits for it
+constexpr Duration kPatience = 30s;  // until a hanging test fails
 
 struct Output {
   int status = -1;  // exit status
   std::string text;
 };
 
-// A child process whose standard output and error are collected; killed if it outlives this.
+// A child process whose standard output and error are collected. The destructor kills a running
+// child.
 class Child {
  public:
   Child(runtime::Loop& loop, std::vector<std::string> command);
   ~Child();
   bool done() const { return done_; }
-  const Output& output() const { return output_; }  // when done
+  const Output& output() const { return output_; }  // after the child has ended
 
  private:
   int process_ = -1;
@@ -38,8 +40,7 @@ class Child {
   std::thread reader_;
 };
 
-// One TCP connection to `to`: sends `request` at once, with `fin` its FIN as well, and keeps what
-// comes back.
+// One TCP connection to `to`. Sends `request` at once, with `fin` also a FIN, and keeps the answer.
 struct Client {
   Client(runtime::Loop& loop, const Endpoint& to, std::string request, bool fin = false);
   std::string received;
@@ -50,9 +51,9 @@ struct Client {
   std::unique_ptr<runtime::TcpConnect> connect_;
 };
 
-// The mesh as the proxy sees it: `api.acme.example` answers one HTTP request, `echo.acme.example`
-// says everything again, `greeting.acme.example` speaks first; whatever else is asked for is
-// refused and remembered.
+// The mesh as the proxy sees it. `api.acme.example` answers one HTTP request, `echo.acme.example`
+// sends all bytes back, `greeting.acme.example` speaks first. Other names are refused and
+// remembered.
 struct World {
   World();
   Dialer dialer();

@@ -6,7 +6,7 @@
 #include <fstream>
 
 #include "agent/shell/lease_link.hpp"
-#include "tests/proto/trust/trust_support.hpp"
+#include "tests/support/trust_world.hpp"
 
 using namespace culvert;
 using namespace culvert::agent;

@@ -14,6 +14,7 @@
 #include <optional>
 
 #include "agent/stack/netstack.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using runtime::ByteStream;

@@ -1,5 +1,5 @@
-// Two ends of one stack in time that is made up, joined by a link with a delay, chance, and where
-// asked for a rate and a queue whose tail drops. The loop never runs: nothing depends on the
+// Two ends of one stack in simulated time, joined by a link with a delay, random loss and, if the
+// test asks for it, a rate and a drop-tail queue. The loop never runs, so nothing depends on the
 // machine's clock.
 #pragma once
 
@@ -12,6 +12,7 @@
 #include "lwip/priv/tcp_priv.h"
 #include "proto/ip/packet.hpp"
 #include "tests/agent/stack/netstack_support.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 namespace culvert::device_test {
 
@@ -19,7 +20,7 @@ struct LinkOptions {
   Duration delay = 10ms;  // each way
   std::uint64_t loss_percent = 0;
   double bytes_per_second = 0;  // from a to b; 0: any
-  std::size_t queue = 0;        // bytes that wait for it
+  std::size_t queue = 0;        // bytes that wait for the link
 };
 
 struct Direction {
@@ -31,8 +32,8 @@ struct Direction {
   void take(ByteView packet, Instant now, const LinkOptions& options);
 
   std::deque<Packet> packets;
-  std::uint64_t dropped = 0;  // by the queue
-  Instant free;               // when all that waits has left
+  std::uint64_t dropped = 0;  // packets that the queue has dropped
+  Instant free;               // when all waiting packets have left
 };
 
 // From a to b.
@@ -41,16 +42,16 @@ struct Flow {
 
   std::unique_ptr<runtime::ByteStream> from, to;
   std::uint64_t arrived = 0;
-  std::uint64_t left = 0;  // bytes that are still to be written
+  std::uint64_t left = 0;  // bytes not yet written
   tcp_pcb* pcb = nullptr;  // of `from`
-  bool reno = false;       // halves its window at each loss
+  bool reno = false;       // true: halves its window at each loss
 };
 
 struct Simulation {
   Simulation(std::uint64_t seed, LinkOptions link_options);
 
   Flow& open(std::uint64_t bytes = UINT64_MAX);
-  void step();  // what is due next: packets or a tick
+  void step();  // runs the next packets or tick
   void run(Duration time);
   void carry(ByteView packet);
 

@@ -1,4 +1,4 @@
-// How a sender takes losses (agent/stack/lwip/patches/05-time.patch).
+// How a sender reacts to losses (agent/stack/lwip/patches/05-time.patch).
 #include <array>
 #include <catch2/catch.hpp>
 #include <cmath>

@@ -4,6 +4,7 @@
 
 #include "proto/ip/checksum.hpp"
 #include "proto/ip/packet.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 namespace culvert::device_test {
 

@@ -1,5 +1,6 @@
-// lwIP has one stack a process, so the stack talks to itself: what it sends comes back in, by way
-// of a wire that loses and reorders from a seed. Addresses a and b are its two ends.
+// lwIP has one stack a process, so the stack in these tests talks to itself: packets that it sends
+// come back in through a wire that loses and reorders packets from a seed. Addresses a and b are
+// the two ends.
 #pragma once
 
 #include <functional>
@@ -8,10 +9,11 @@
 #include <vector>
 
 #include "agent/stack/netstack.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 namespace culvert::device_test {
 
-constexpr Duration kPatience = 60s;  // of a test that hangs; none waits for it
+constexpr Duration kPatience = 60s;  // until a hanging test fails
 
 IpAddress address(std::uint8_t last);  // in fd00:c0:1::/64
 
@@ -19,7 +21,7 @@ struct Wire {
   std::uint64_t loss_percent = 0;
   std::uint64_t reorder_percent = 0;
   std::uint64_t lost = 0, reordered = 0, batches = 0, packets = 0;
-  std::uint64_t with_data = 0;   // of the packets
+  std::uint64_t with_data = 0;   // packets with data
   std::uint64_t wrong_sums = 0;  // of TCP checksums
   bool cut = false;
 };
@@ -41,7 +43,7 @@ struct World {
   std::optional<stack::Netstack> stack;
 };
 
-// One end of a connection and everything that happened to it.
+// One end of a connection, with the bytes and events that it got.
 struct End {
   std::unique_ptr<runtime::ByteStream> stream;
   Bytes received;

@@ -8,6 +8,7 @@
 
 #include "proto/ip/build.hpp"
 #include "tests/agent/stack/netstack_support.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using namespace culvert::device_test;

@@ -1,4 +1,4 @@
-// What agent/stack/lwip/patches and tcp_index.c change in lwIP.
+// The changes that agent/stack/lwip/patches and tcp_index.c make to lwIP.
 #include <catch2/catch.hpp>
 
 #include "lwip/priv/tcp_priv.h"

@@ -1,4 +1,4 @@
-// The attacker: a granted peer that sends what it likes on connections that it has opened.
+// An attacker: a granted peer that sends any segments on connections that it has opened.
 #include <catch2/catch.hpp>
 #include <map>
 #include <memory>
@@ -10,6 +10,7 @@
 #include "lwip/priv/tcp_priv.h"
 #include "tests/agent/stack/netstack_support.hpp"
 #include "tests/agent/stack/raw_peer.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using namespace culvert::device_test;

@@ -1,5 +1,5 @@
-// A peer without a TCP of its own: segments made field by field, and what the stack sends read
-// back.
+// A peer without a TCP implementation: tests make its segments field by field, and read the
+// segments that the stack sends.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ struct Segment {
   Bytes data;
 };
 
-// IPv6 with one TCP segment. The checksum is left out: the stack does not look at it.
+// An IPv6 packet with one TCP segment, without a checksum, which the stack does not check.
 inline Bytes packet(const IpAddress& source, const IpAddress& destination, const Segment& segment) {
   Bytes options = segment.options;
   while (options.size() % 4 != 0) options.push_back(1);

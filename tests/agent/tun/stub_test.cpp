@@ -7,6 +7,7 @@
 
 #include "proto/runtime/packet/udp.hpp"
 #include "proto/runtime/stream/tcp.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using namespace culvert::tun;

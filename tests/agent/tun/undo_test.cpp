@@ -1,4 +1,5 @@
-// What is recorded, what is put back, and what is left alone. The files stand for resolv.conf.
+// Undo records: what they hold, what is put back, and what stays. Temporary files take the place of
+// resolv.conf.
 #include "agent/tun/undo.hpp"
 
 #include <catch2/catch.hpp>

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "proto/control/client.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 namespace {
 

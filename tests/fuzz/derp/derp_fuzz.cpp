@@ -8,6 +8,7 @@
 #include "proto/crypto/box.hpp"
 #include "proto/derp/client.hpp"
 #include "relay/core/core.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 

@@ -1,6 +1,6 @@
-// A client's bytes: no crash; what goes on does not depend on how they were cut; the first head
-// that goes on is taken by the same parser, is for this service, and says who asks once and
-// rightly.
+// A client's bytes. No crash. The bytes to the upstream do not depend on how the input was cut. The
+// first head to the upstream parses again, is for this service, and names the right person exactly
+// once.
 #include "agent/http/names.hpp"
 #include "proto/http/path.hpp"
 #include "tests/fuzz/http/session_support.hpp"

@@ -1,6 +1,6 @@
 // An upstream's bytes, in answer to a GET, a HEAD or an upgrade (the first byte says which): no
-// crash; what reaches the client does not depend on how they were cut, and begins with a head that
-// the same parser takes.
+// crash; the bytes to the client do not depend on how the input was cut, and begin with a head that
+// parses again.
 #include "tests/fuzz/http/session_support.hpp"
 
 using namespace culvert;

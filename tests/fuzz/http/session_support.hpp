@@ -36,7 +36,7 @@ struct Run {
       settle();
     }
   }
-  // In pieces of `step` bytes.
+  // Feeds the bytes in pieces of `step` bytes.
   void client(ByteView bytes, std::size_t step) {
     while (!bytes.empty()) {
       const auto piece = bytes.first(std::min(step, bytes.size()));

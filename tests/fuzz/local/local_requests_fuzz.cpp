@@ -1,6 +1,7 @@
-// What any local process may send to the proxy or through a forward, and the kernel's answers and
-// tables that say who it is. What is accepted must be in its one spelling; the guard of forwards
-// must decide alike however the bytes are cut, and invent or drop none before its refusal.
+// Bytes that any local process may send to the proxy or through a forward, and the kernel's answers
+// and tables that name the process's owner. Accepted values must be in their one spelling. The
+// guard of forwards must decide alike however the bytes are cut, and must add or drop no byte
+// before its refusal.
 #include <algorithm>
 #include <cstdlib>
 #include <utility>

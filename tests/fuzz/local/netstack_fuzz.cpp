@@ -1,11 +1,12 @@
-// What a granted peer may send into the stack: TCP segments with any header, one after the other.
-// The input is a list of segments, each preceded by its length in one byte.
+// TCP segments with any header, one after the other, as a granted peer may send them. The input is
+// a list of segments, each preceded by its length in one byte.
 #include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <vector>
 
 #include "agent/stack/netstack.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 

@@ -1,5 +1,6 @@
-// The peer of the connections fuzzer, and what it knows of each connection: how far the stack has
-// come, so that its segments hit, and what both sides have said, so that bytes can be compared.
+// The peer of the connections fuzzer. For each connection it knows the stack's sequence numbers, so
+// that its segments fall into the window, and the bytes of both sides, so that the fuzzer can
+// compare them.
 #pragma once
 
 #include <cstdint>
@@ -10,12 +11,14 @@
 
 #include "agent/stack/netstack.hpp"
 #include "tests/agent/stack/raw_peer.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 namespace culvert::fuzz {
 
-constexpr std::uint32_t kMostWritten = 256U << 10U;  // by the application, on one connection
+// Bytes that the application writes on one connection.
+constexpr std::uint32_t kMostWritten = 256U << 10U;
 
-// Each direction's stream has the same bytes in every run: what is sent twice is the same.
+// Each direction's stream has the same bytes in every run, so a resent byte is the same byte.
 inline std::uint8_t byte_at(std::uint32_t offset, bool from_peer) {
   return static_cast<std::uint8_t>(offset * 131 + (offset >> 8U) * 7 + (from_peer ? 85 : 0));
 }
@@ -27,7 +30,7 @@ struct Remote {
   bool reset = false;              // by either side
   bool fin_sent = false;           // by the peer, anywhere
   std::uint32_t sent = 0;          // the end of what the peer has sent of its stream
-  std::uint32_t next = 0;          // the peer has everything below, or has said so
+  std::uint32_t next = 0;          // the peer's acknowledgement number
   std::uint32_t acknowledged = 0;  // of the peer's stream, by the stack
   std::uint32_t highest = 0;       // the end of what the stack has sent
   std::vector<bool> got;           // by offset

@@ -1,7 +1,8 @@
-// What a granted peer may do to connections that it has opened: segments at the right sequence
-// numbers and beside them, any flags and options, windows, overlaps and holes, in any order and
-// over hours of made-up time, while the application writes, finishes, waits and goes. What arrives
-// must be what was sent, on both sides, and what is still open at the end must not stand still.
+// A granted peer's segments on connections that it has opened: at the right sequence numbers and
+// near them, with any flags, options, windows, overlaps and holes, in any order and over hours of
+// simulated time, while the application writes, finishes, waits and closes. On both sides the
+// received bytes must be the sent bytes, and connections that are open at the end must still make
+// progress.
 //
 // The input is a list of records of six bytes: what and on which connection, a byte, two numbers.
 #include "tests/fuzz/local/netstack_peer.hpp"

@@ -1,10 +1,11 @@
-// disco twice: the input as what is inside a box that opens, and as a whole datagram to a prober
-// that knows its sender.
+// disco messages. The input is used twice: as the content of a box that opens, and as a whole
+// datagram to a prober that knows the sender.
 #include "proto/path/disco.hpp"
 
 #include <cstdlib>
 
 #include "proto/path/prober.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using namespace culvert::path;

@@ -1,5 +1,4 @@
-// STUN messages as server and as client see them. What is understood is answered, and the answer
-// is a message of the expected kind.
+// STUN messages to a server and to a client. A valid request gets an answer of the expected kind.
 #include "proto/path/stun.hpp"
 
 #include <cstdlib>

@@ -1,5 +1,5 @@
-// Configuration files of the relay and the coordinator: no crash; whatever is refused is refused in
-// one line that says where.
+// Configuration files of the relay and the coordinator: no crash; each refusal is one line that
+// says where the error is.
 #include <cstdlib>
 
 #include "coordinator/shell/settings.hpp"

@@ -1,5 +1,5 @@
-// Heads: no crash; what is accepted renders to something that parses to the same; a prefix of an
-// accepted head is never refused.
+// HTTP heads: no crash; an accepted head renders to a text that parses to the same head; a prefix
+// of an accepted head is never refused.
 #include <cstdlib>
 
 #include "proto/http/head.hpp"

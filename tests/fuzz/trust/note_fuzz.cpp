@@ -1,4 +1,4 @@
-// The envelope: whatever parses renders to the same bytes, alone and in a bundle, and can be
+// Signed notes: a note that parses renders to the same bytes, alone and in a bundle, and can be
 // verified.
 #include <cstdlib>
 

@@ -1,5 +1,5 @@
-// Every statement: whatever parses renders to the same text, as exactly one type; Evidence takes
-// anything.
+// Statements: a text that parses is of exactly one type and renders to the same text; Evidence
+// takes any note without a crash.
 #include <cstdlib>
 
 #include "proto/trust/evidence.hpp"

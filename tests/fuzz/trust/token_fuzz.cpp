@@ -1,4 +1,4 @@
-// The token file: whatever parses renders to the same bytes.
+// Token files: a token that parses renders to the same bytes.
 #include <cstdlib>
 
 #include "proto/trust/statements/token.hpp"

@@ -1,4 +1,4 @@
-// Inner packets come from peers, who may be hostile: the view, and the answers made from it.
+// Inner packets from hostile peers: the packet view, and the answers made from it.
 #include <cstdlib>
 
 #include "proto/ip/build.hpp"

@@ -1,5 +1,5 @@
-// Super-packets of a TUN device, and packets to join for it: no crash; what was joined splits into
-// the packets that went in.
+// Super-packets of a TUN device, and packets to join for it: no crash; joined packets split into
+// the same packets again.
 #include <algorithm>
 #include <cstdlib>
 

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "proto/wireguard/uapi.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using namespace culvert::wireguard;

@@ -1,9 +1,10 @@
-// What a stranger may send to a Device that has a peer with a session. The first byte says how the
-// rest is used: 0 as a datagram, 1 as a datagram with its mac1 made right (anybody can), 2 as a
+// A stranger's datagrams to a Device that has a peer with a session. The first byte says how the
+// rest is used: 0 as a datagram, 1 as a datagram with a correct mac1 (anybody can make it), 2 as a
 // datagram for the session's index, 3 as an inner packet to send.
 #include <cstdlib>
 
 #include "proto/wireguard/device.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using namespace culvert::wireguard;

@@ -1,4 +1,4 @@
-// The audit log on disk: what a crash, a full disk and a read-only one leave behind.
+// The audit log on disk: its state after a crash, on a full disk and on a read-only disk.
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>

@@ -5,6 +5,8 @@
 #include "proto/audit/proof.hpp"
 #include "proto/audit/sink.hpp"
 #include "proto/core/rng.hpp"
+#include "tests/support/memory_sink.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using namespace culvert::audit;

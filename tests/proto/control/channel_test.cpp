@@ -1,6 +1,7 @@
 #include "proto/control/channel.hpp"
 
 #include <catch2/catch.hpp>
+#include "tests/support/seeded_rng.hpp"
 
 namespace culvert::control {
 namespace {

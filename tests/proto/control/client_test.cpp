@@ -1,9 +1,10 @@
-// The client against a coordinator played by hand, in simulated time.
+// The client with a coordinator that the test plays, in simulated time.
 #include "proto/control/client.hpp"
 
 #include <catch2/catch.hpp>
 
 #include "proto/crypto/hash.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 namespace culvert::control {
 namespace {

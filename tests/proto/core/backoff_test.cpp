@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <vector>
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using namespace std::chrono_literals;

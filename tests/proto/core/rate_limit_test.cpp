@@ -4,6 +4,7 @@
 #include <deque>
 
 #include "proto/core/rng.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 

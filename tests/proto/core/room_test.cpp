@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 #include <set>
+#include "tests/support/seeded_rng.hpp"
 
 using culvert::IpAddress;
 using culvert::Room;

@@ -7,6 +7,7 @@
 #include "proto/crypto/box.hpp"
 #include "proto/crypto/hash.hpp"
 #include "proto/crypto/keys.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using namespace culvert::crypto;

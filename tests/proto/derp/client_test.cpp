@@ -1,9 +1,10 @@
-// The client alone, against frames written by hand.
+// The client alone, with frames written by hand.
 #include "proto/derp/client.hpp"
 
 #include <catch2/catch.hpp>
 
 #include "proto/derp/ticket.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using namespace culvert::derp;

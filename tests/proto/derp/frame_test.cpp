@@ -9,6 +9,7 @@
 
 #include "proto/core/rng.hpp"
 #include "proto/derp/payload.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using namespace culvert::derp;
@@ -70,9 +71,9 @@ TEST_CASE("derp frame: name, struct, hex") {
   check("KeepAlive", "06 00000000");
   write_frame(out, FrameType::kNotePreferred, {hex("01")});
   check("NotePreferred", "07 00000001 01");
-  write_peer_gone(out, key(0xBB), PeerGoneReason::kDisconnected);
+  write_frame(out, FrameType::kPeerGone, {key(0xBB).view(), hex("00")});
   check("PeerGone, disconnected", "08 00000021" + kB + "00");
-  write_peer_gone(out, key(0xBB), PeerGoneReason::kNotHere);
+  write_frame(out, FrameType::kPeerGone, {key(0xBB).view(), hex("01")});
   check("PeerGone, not here", "08 00000021" + kB + "01");
   write_frame(out, FrameType::kPing, {hex("0102030405060708")});
   check("Ping", "12 00000008 0102030405060708");

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "proto/crypto/box.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using namespace culvert::derp;

@@ -5,6 +5,8 @@
 #include "proto/core/rng.hpp"
 #include "proto/ip/build.hpp"
 #include "proto/ip/checksum.hpp"
+#include "tests/support/seeded_rng.hpp"
+#include "tests/support/udp_packet.hpp"
 
 using namespace culvert;
 using namespace culvert::ip;

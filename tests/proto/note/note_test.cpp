@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "proto/core/utf8.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using note::Note;

@@ -13,6 +13,7 @@
 #include "proto/crypto/hash.hpp"
 #include "proto/note/client_data.hpp"
 #include "proto/note/note.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 

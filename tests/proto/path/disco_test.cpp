@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "proto/path/disco.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using namespace culvert::path;

@@ -7,12 +7,13 @@
 #include <set>
 
 #include "proto/path/prober.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 namespace culvert::path {
 
 inline Endpoint at(const char* text) { return *parse_endpoint(text); }
 
-// One prober with its keys, and what it has been told.
+// One prober with its keys and the effects that it has had.
 struct Node {
   Node(std::uint64_t seed, ProberOptions options);
   PeerInfo info(const RelayId& home) const { return {wireguard, disco_key, relay, home}; }
@@ -22,7 +23,7 @@ struct Node {
   crypto::RelayKey relay;
   crypto::DiscoKey disco_key;
   std::unique_ptr<Prober> prober;
-  std::set<Endpoint> sockets;  // where datagrams to it arrive; the first is where it sends from
+  std::set<Endpoint> sockets;  // its sockets; it sends from the first
   std::vector<PathChanged> changes;
   std::vector<PingAnswer> answers;
   std::uint64_t datagrams = 0;  // sent by it
@@ -35,7 +36,7 @@ class Network {
 
   Node& a() { return *nodes_[0]; }
   Node& b() { return *nodes_[1]; }
-  // The first endpoint is the one that it sends from.
+  // The prober sends from the first endpoint.
   void attach(Node& node, const std::vector<Endpoint>& endpoints);
   void run_for(Duration time);
   bool run_until(const std::function<bool()>& done, Duration limit);

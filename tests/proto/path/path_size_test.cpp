@@ -5,6 +5,7 @@
 #include "proto/path/disco.hpp"
 #include "proto/path/path_size.hpp"
 #include "tests/proto/path/network_support.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using namespace culvert::path;

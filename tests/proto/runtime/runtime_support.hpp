@@ -15,7 +15,7 @@ inline constexpr Duration kBound = 20s;
 
 inline Endpoint loopback(std::uint16_t port = 0) { return {IpAddress::v4(127, 0, 0, 1), port}; }
 
-// Owns a stream and remembers what it said.
+// Owns a stream and collects its events.
 struct Peer {
   std::shared_ptr<runtime::ByteStream> stream;
   std::string got;

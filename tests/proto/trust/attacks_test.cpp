@@ -1,7 +1,8 @@
-// The attackers of docs/threat-model.md, as far as they fight against statements alone.
+// The attacks of docs/threat-model.md that use statements only.
 #include <catch2/catch.hpp>
 
-#include "tests/proto/trust/trust_support.hpp"
+#include "tests/support/seeded_rng.hpp"
+#include "tests/support/trust_world.hpp"
 
 using namespace culvert;
 using namespace culvert::trust;

@@ -3,7 +3,8 @@
 #include <catch2/catch.hpp>
 
 #include "proto/trust/store.hpp"
-#include "tests/proto/trust/trust_support.hpp"
+#include "tests/support/memory_state.hpp"
+#include "tests/support/trust_world.hpp"
 
 using namespace culvert;
 using namespace culvert::trust;

@@ -5,7 +5,7 @@
 
 #include "proto/trust/register/revocation_log.hpp"
 
-#include "tests/proto/trust/trust_support.hpp"
+#include "tests/support/trust_world.hpp"
 
 using namespace culvert;
 using namespace culvert::trust;

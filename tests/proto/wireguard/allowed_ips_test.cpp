@@ -5,6 +5,7 @@
 
 #include "proto/core/rng.hpp"
 #include "proto/wireguard/peer.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using namespace culvert::wireguard;

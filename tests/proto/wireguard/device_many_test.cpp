@@ -1,7 +1,8 @@
-// Many peers that are silent cost nothing beside their memory.
+// Silent peers cost nothing but their memory.
 #include <catch2/catch.hpp>
 
 #include "tests/proto/wireguard/wireguard_support.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using namespace culvert::wireguard;

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "tests/proto/wireguard/wireguard_support.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using namespace culvert::wireguard;

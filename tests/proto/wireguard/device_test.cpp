@@ -3,6 +3,8 @@
 #include "proto/ip/build.hpp"
 #include "proto/ip/ecn.hpp"
 #include "tests/proto/wireguard/wireguard_support.hpp"
+#include "tests/support/seeded_rng.hpp"
+#include "tests/support/udp_packet.hpp"
 
 using namespace culvert;
 using namespace culvert::wireguard;

@@ -1,6 +1,7 @@
 #include "proto/wireguard/handshake.hpp"
 
 #include <catch2/catch.hpp>
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using namespace culvert::wireguard;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "tests/proto/wireguard/lanes_support.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using namespace culvert::wireguard;

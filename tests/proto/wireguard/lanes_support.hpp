@@ -1,4 +1,5 @@
-// A device with lanes in one thread, its messages carried by hand as threads would.
+// A device with lanes in one thread. The test carries the messages between device and lanes, in
+// place of threads.
 #pragma once
 
 #include <memory>
@@ -9,7 +10,7 @@
 
 namespace culvert::wireguard::test {
 
-// Without room around them: they stay as they are.
+// Plain packets without room for sealing in place.
 std::vector<RoomyPacket> roomless(std::span<Bytes> packets);
 
 // Queue 0 is the device's own; queue n the n-th lane's.
@@ -19,7 +20,7 @@ struct LanedHost : Host {
   std::size_t width() const { return lanes_.size() + 1; }
   Lane& lane(std::size_t queue) { return *lanes_.at(queue - 1); }
 
-  // Each collects what is to be sent, and keeps opened packets in `inbox`.
+  // Each function returns the datagrams to send, and keeps opened packets in `inbox`.
   std::vector<Datagram> send(Now now, std::size_t queue, const std::vector<Bytes>& packets);
   std::vector<Datagram> receive(Now now, std::vector<Datagram> datagrams);  // at queue `steer`
   std::vector<Datagram> timeout(Now now);

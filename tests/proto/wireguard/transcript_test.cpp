@@ -1,5 +1,5 @@
 // A whole conversation, byte by byte: fixed keys, seeded randomness, fixed time. A change of any
-// byte on the wire shows here; that the bytes are right is what tests/interop/wireguard shows.
+// byte on the wire fails here; tests/interop/wireguard shows that the bytes are right.
 #include <catch2/catch.hpp>
 
 #include "proto/crypto/hash.hpp"

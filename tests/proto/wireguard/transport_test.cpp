@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "tests/proto/wireguard/wireguard_support.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using namespace culvert::wireguard;

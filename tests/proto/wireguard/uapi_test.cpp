@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "tests/proto/wireguard/wireguard_support.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using namespace culvert::wireguard;

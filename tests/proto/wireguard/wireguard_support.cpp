@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "proto/ip/build.hpp"
+#include "tests/support/seeded_rng.hpp"
+#include "tests/support/udp_packet.hpp"
 
 namespace culvert::wireguard::test {
 namespace {

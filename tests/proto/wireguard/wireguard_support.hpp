@@ -7,6 +7,7 @@
 
 #include "proto/core/rng.hpp"
 #include "proto/wireguard/device.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 namespace culvert::wireguard::test {
 
@@ -25,7 +26,7 @@ struct Host {
   explicit Host(std::uint8_t number, DeviceOptions options = {}, std::uint64_t seed = 0);
 
   PeerConfig as_peer() const;  // with endpoint and /128
-  // Each collects what the device wants to send, and keeps opened packets in `inbox`.
+  // Each function returns the datagrams that the device sends, and keeps opened packets in `inbox`.
   std::vector<Datagram> send(Now now, std::span<const Bytes> packets);
   std::vector<Datagram> send(Now now, const Bytes& packet) { return send(now, {&packet, 1}); }
   std::vector<Datagram> receive(Now now, const Endpoint& from, Bytes datagram);
@@ -45,11 +46,11 @@ struct Host {
   Output out_;
 };
 
-// Both know each other.
+// Makes each host a peer of the other.
 void introduce(Now now, Host& a, Host& b);
 // Carries datagrams between the two without a fault until there are none.
 void exchange(Now now, Host& a, Host& b, std::vector<Datagram> underway);
-// introduce, one packet and its handshake.
+// Calls introduce(), then sends one packet with its handshake.
 void connect(Now now, Host& a, Host& b);
 
 }  // namespace culvert::wireguard::test

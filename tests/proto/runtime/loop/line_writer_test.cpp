@@ -1,4 +1,5 @@
-// Lines to a reader that does not read: nobody waits, what has no room is counted and announced.
+// LineWriter with a reader that does not read: no writer waits, and lines without room are counted
+// and announced.
 #include "proto/runtime/loop/line_writer.hpp"
 
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-// How a program ends when the system has nothing left, and its limit of open files.
+// How a program ends when the system has no resources left, and the limit of open files.
 #include "proto/runtime/loop/startup.hpp"
 
 #include <sys/resource.h>

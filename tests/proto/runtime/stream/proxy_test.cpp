@@ -1,4 +1,5 @@
-// Through an HTTP proxy: which connections, what is sent, and what each refusal says.
+// Connections through an HTTP proxy: which ones use it, what they send, and the message of each
+// refusal.
 #include "proto/runtime/stream/proxy.hpp"
 #include "proto/core/host_port.hpp"
 

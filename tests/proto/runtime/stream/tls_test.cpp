@@ -6,6 +6,7 @@
 #include "proto/runtime/stream/connect.hpp"
 #include "proto/runtime/stream/splice.hpp"
 #include "tests/proto/runtime/stream/tls_support.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using namespace culvert::runtime;

@@ -1,10 +1,11 @@
-// The room of strangers on real sockets: who is reset, what holds a place, what frees it.
+// WaitingRoom on real sockets: which connections are reset, and what takes and frees a place.
 #include "proto/runtime/stream/waiting_room.hpp"
 
 #include <catch2/catch.hpp>
 
 #include "proto/runtime/stream/http.hpp"
 #include "tests/proto/runtime/runtime_support.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using namespace culvert::runtime;

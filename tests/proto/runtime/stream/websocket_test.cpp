@@ -4,6 +4,7 @@
 
 #include "proto/core/rng.hpp"
 #include "tests/proto/runtime/stream/tls_support.hpp"
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using namespace culvert::runtime;

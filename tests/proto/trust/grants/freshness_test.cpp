@@ -1,9 +1,8 @@
-// What a carrier that holds documents back, a clock that jumps, and a late claim may and may not
-// do.
+// The effects of a carrier that holds documents back, of a clock that jumps, and of a late claim.
 #include <algorithm>
 #include <catch2/catch.hpp>
 
-#include "tests/proto/trust/trust_support.hpp"
+#include "tests/support/trust_world.hpp"
 
 using namespace culvert;
 using namespace culvert::trust;

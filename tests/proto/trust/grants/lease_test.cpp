@@ -5,7 +5,8 @@
 #include <set>
 
 #include "proto/trust/grants/limits.hpp"
-#include "tests/proto/trust/trust_support.hpp"
+#include "tests/support/seeded_rng.hpp"
+#include "tests/support/trust_world.hpp"
 
 using namespace culvert;
 using namespace culvert::trust;

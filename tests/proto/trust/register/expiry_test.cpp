@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "tests/proto/trust/trust_support.hpp"
+#include "tests/support/trust_world.hpp"
 
 using namespace culvert;
 using namespace culvert::trust;

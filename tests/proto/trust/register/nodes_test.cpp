@@ -1,7 +1,7 @@
-// Attackers who hold a copied token or a copied key, and what an honest agent still does.
+// Attackers with a copied token or a copied key, and the honest agent beside them.
 #include <catch2/catch.hpp>
 
-#include "tests/proto/trust/trust_support.hpp"
+#include "tests/support/trust_world.hpp"
 
 using namespace culvert;
 using namespace culvert::trust;
@@ -62,8 +62,8 @@ Made make(World& w, const std::function<void(Enrolment&)>& edit) {
            {}};
   out.enrolment.key = out.one_time.public_key();
   out.enrolment.not_before = w.now.wall;
-  out.enrolment.not_after = w.now.wall + kDefaultEnrolment;
-  out.enrolment.renew_until = w.now.wall + kDefaultRenewal;
+  out.enrolment.not_after = w.now.wall + kEnrolmentLength;
+  out.enrolment.renew_until = w.now.wall + kYear;
   edit(out.enrolment);
   out.enrolment_note = must(sign_statement(out.enrolment, Signer{"bob@acme.example", w.enroller}));
   const auto name =
@@ -320,7 +320,7 @@ TEST_CASE("an office of 200 laptops: each has its place, and none is another's")
   }
   for (const auto& node : office) {
     REQUIRE(evidence.node(node.identity, w.now) != nullptr);
-    CHECK(*evidence.node_by_wireguard(node.wireguard, w.now) == node);
+    CHECK(*evidence.node(node.identity, w.now) == node);
   }
   CHECK(evidence.node(w.agent.identity, w.now) != nullptr);
 }

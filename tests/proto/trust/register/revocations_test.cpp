@@ -1,8 +1,8 @@
-// What revocations end, for how long they are remembered, and whose share they are in.
+// Revocations: what they end, how long they are remembered, and whose share they use.
 #include <catch2/catch.hpp>
 
 #include "proto/trust/register/limits.hpp"
-#include "tests/proto/trust/trust_support.hpp"
+#include "tests/support/trust_world.hpp"
 
 using namespace culvert;
 using namespace culvert::trust;

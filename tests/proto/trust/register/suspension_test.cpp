@@ -2,8 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "proto/trust/register/chain.hpp"
-#include "proto/trust/register/freeze.hpp"
-#include "tests/proto/trust/trust_support.hpp"
+#include "tests/support/trust_world.hpp"
 
 using namespace culvert;
 using namespace culvert::trust;
@@ -233,21 +232,6 @@ TEST_CASE("suspension: of two of two, the one that is left needs the suspended k
   const auto any = frozen.step([&](Root& r) { swap_key(r, frozen.second, fresh); },
                                {&frozen.w.vendor_root, &frozen.second, &fresh});
   CHECK(refusal(stuck, any, w.now) == ErrorCode::kUnverified);
-}
-
-TEST_CASE("suspension: which chains it would freeze, and which roots it names") {
-  TwoPersons two(2);
-  auto& w = two.w;
-  auto evidence = two.evidence();
-  CHECK(frozen_by(evidence.who(), w.bob.public_key()).empty());
-  CHECK(frozen_by(evidence.who(), two.second.public_key()).empty());
-  CHECK(frozen_by(evidence.who(), w.site_root.public_key()) == std::vector{w.site.name});
-  CHECK(roots_to_name(evidence.who(), two.second.public_key()) ==
-        std::vector{note::hash(two.root3)});
-  CHECK(roots_to_name(evidence.who(), w.bob.public_key()) == std::vector{to_hash(w.site.id)});
-  must(evidence.offer(suspension(w, two.second, {note::hash(two.root3)}), w.now));
-  CHECK(frozen_by(evidence.who(), w.vendor_root.public_key()) ==
-        std::vector{fqdn("vendor.example")});
 }
 
 TEST_CASE("fork: the next epoch on the kept text clears it; a rival of an old epoch only alarms") {

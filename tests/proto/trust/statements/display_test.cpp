@@ -1,6 +1,5 @@
-// What a text of others may hold, and how it stands on a screen: an attacker writes reasons that
-// look like other lines, and every row that a terminal draws is judged.
-#include "proto/trust/statements/display.hpp"
+// Which characters a text from another party may have, and how it appears on a screen. An attacker
+// writes reasons that look like other lines; the test checks every row that a terminal draws.
 
 #include <catch2/catch.hpp>
 
@@ -8,7 +7,8 @@
 #include "proto/trust/statements/fields.hpp"
 #include "proto/trust/statements/scope.hpp"
 #include "proto/trust/statements/unicode.hpp"
-#include "tests/proto/trust/trust_support.hpp"
+#include "tests/support/seeded_rng.hpp"
+#include "tests/support/trust_world.hpp"
 
 using namespace culvert;
 using namespace culvert::trust;

@@ -3,6 +3,7 @@
 #include "proto/core/mesh_prefix.hpp"
 
 #include <catch2/catch.hpp>
+#include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
 using namespace culvert::trust;

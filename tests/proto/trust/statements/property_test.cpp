@@ -1,10 +1,11 @@
-// Random statements: what renders parses, and renders to itself again.
+// Random statements: a rendered statement parses and renders to the same text.
 #include <array>
 #include <catch2/catch.hpp>
 #include <set>
 
 #include "proto/trust/statements/ticket.hpp"
-#include "tests/proto/trust/trust_support.hpp"
+#include "tests/support/seeded_rng.hpp"
+#include "tests/support/trust_world.hpp"
 
 using namespace culvert;
 using namespace culvert::trust;

@@ -7,7 +7,8 @@
 
 #include "proto/trust/statements/lease_question.hpp"
 #include "proto/trust/statements/token.hpp"
-#include "tests/proto/trust/trust_support.hpp"
+#include "tests/support/seeded_rng.hpp"
+#include "tests/support/trust_world.hpp"
 
 using namespace culvert;
 using namespace culvert::trust;
