@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "proto/trust/register/register_floors.hpp"
 #include "proto/trust/statements/enrolled.hpp"
 #include "proto/trust/statements/enrolment.hpp"
 #include "proto/trust/statements/fresh.hpp"
