@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "proto/core/inside.hpp"
+#include "proto/http/url.hpp"
 #include "proto/runtime/stream/refill.hpp"
 
 namespace culvert::agent {
