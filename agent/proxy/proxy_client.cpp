@@ -46,8 +46,7 @@ constexpr std::string_view kConnected = "HTTP/1.1 200 Connection established\r\n
 
 ProxyClient::ProxyClient(runtime::Loop& loop, std::unique_ptr<ByteStream> stream,
                          std::shared_ptr<Farewells> farewells, Events events)
-    : loop_(loop),
-      stream_(std::make_unique<runtime::ReplayStream>(loop, std::move(stream))),
+    : stream_(std::make_unique<runtime::ReplayStream>(loop, std::move(stream))),
       farewells_(std::move(farewells)),
       timer_(loop, [this] { too_slow(); }),
       events_(std::move(events)) {}

@@ -55,7 +55,6 @@ class ProxyClient : public std::enable_shared_from_this<ProxyClient> {
   void last_words(std::string_view answer);
   void end(Ending ending);
 
-  runtime::Loop& loop_;
   std::unique_ptr<runtime::ReplayStream> stream_;
   std::shared_ptr<Farewells> farewells_;
   runtime::Timer timer_;
