@@ -25,14 +25,18 @@ tl::unexpected<Refusal> refuse(int status, const char* why) {
 
 }  // namespace
 
-Request forwarded(const Request& request, const AccessRecord& record, const std::string& client) {
-  Request out = request;
-  out.headers = {{"Culvert-User", record.who.person},   {"Culvert-Grant", record.who.grant},
-                 {"Culvert-Device", record.who.device}, {"Culvert-Request", record.id},
-                 {"X-Forwarded-For", client},           {"X-Forwarded-Proto", "https"},
-                 {"X-Forwarded-Host", request.host}};
-  for (const auto& [name, value] : request.headers.list()) out.headers.add(name, value);
-  return out;
+Request forwarded(Request request, const AccessRecord& record, const std::string& client) {
+  HttpHeaders headers;
+  headers.add("Culvert-User", record.who.person);
+  headers.add("Culvert-Grant", record.who.grant);
+  headers.add("Culvert-Device", record.who.device);
+  headers.add("Culvert-Request", record.id);
+  headers.add("X-Forwarded-For", client);
+  headers.add("X-Forwarded-Proto", "https");
+  headers.add("X-Forwarded-Host", request.host);
+  for (const auto& [name, value] : request.headers.list()) headers.add(name, value);
+  request.headers = std::move(headers);
+  return request;
 }
 
 Exchange::Exchange(const SessionOptions& options, Now now, std::uint64_t number)
@@ -59,6 +63,7 @@ Result<std::size_t, Refusal> Exchange::judge(Incoming incoming) {
   if (options_.log && !options_.log->ready()) {
     return refuse(503, "the access log cannot be written");
   }
+  request_ = http::forwarded(std::move(request_), record_, options_.client);
   return *upstream;
 }
 

@@ -36,7 +36,7 @@ struct SessionOptions {
 };
 
 // The request for the upstream: headers with the sender's identity and X-Forwarded-* come first.
-Request forwarded(const Request& request, const AccessRecord& record, const std::string& client);
+Request forwarded(Request request, const AccessRecord& record, const std::string& client);
 
 class Exchange {
  public:
@@ -47,7 +47,7 @@ class Exchange {
   // the codec, 403 (the identity is incomplete), 421 (the Host is not the TLS server name), 404 (no
   // route), 503 (the access log cannot be written).
   Result<std::size_t, Refusal> judge(Incoming incoming);
-  Request forwarded() const { return http::forwarded(request_, record_, options_.client); }
+  const Request& forwarded() const { return request_; }  // after judge()
 
   // Calls by which the session reports the request's progress.
   void touch(Now now) { progress_ = now.steady; }  // bytes came or went: the deadline moves
@@ -81,7 +81,7 @@ class Exchange {
  private:
   const SessionOptions& options_;
   AccessRecord record_;
-  Request request_;
+  Request request_;  // once judged: as the upstream gets it
   Instant began_;
   Instant progress_;  // when the last byte came or went
   std::size_t interim_ = 0;
