@@ -58,7 +58,7 @@ std::string render(const AccessRecord& record) {
   add_number(out, "bytes_out", record.bytes_out);
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(record.took).count();
   add_number(out, "microseconds", static_cast<std::uint64_t>(std::max<std::int64_t>(took, 0)));
-  if (!record.error.empty()) add_text(out, "error", record.error);
+  if (record.error) add_text(out, "error", *record.error);
   out += "}\n";
   return out;
 }

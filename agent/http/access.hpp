@@ -3,9 +3,13 @@
 // before the first request goes on. A request id is "AUDIT-N" for the N-th request of the flow, or
 // "AUDIT.FLOW-N" where one entry announced several flows. Queries are never written, since they may
 // contain secrets.
+//
+// The way of a record: Exchange fills it in while the request is under way → render() → AccessLog,
+// which is a file in the agent (agent/terminator/access_log.hpp).
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "proto/core/result.hpp"
@@ -15,7 +19,8 @@ namespace culvert::http {
 
 inline constexpr std::size_t kMaxLoggedText = 1024;  // bytes of one field; longer fields are cut
 
-// The sender, from the grant in force. Every request for an upstream has it in its headers.
+// The sender of the requests, as the grant in force names it. Every request for an upstream has
+// these texts in its headers.
 struct Identity {
   std::string person;
   std::string grant;
@@ -37,9 +42,9 @@ struct AccessRecord {
   bool has_query = false;
   int status = 0;               // 0: the client got no status
   std::uint64_t bytes_in = 0;   // bytes of the request's body, or of a tunnel
-  std::uint64_t bytes_out = 0;  // bytes of the answer's body, or of a tunnel
+  std::uint64_t bytes_out = 0;  // bytes of the response's body, or of a tunnel
   Duration took{};
-  std::string error;  // what went wrong; empty: no error
+  std::optional<std::string> error;  // what went wrong; nothing: all went well
 };
 std::string render(const AccessRecord& record);  // one line, newline included
 

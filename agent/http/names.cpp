@@ -100,6 +100,22 @@ constexpr std::array<std::string_view, 11> kHopByHop = {"connection",
                                                         "upgrade",
                                                         "http2-settings",
                                                         "expect"};
+// Fields that a sender must not put into trailers (RFC 9110 §6.5.1, the list of RFC 7230 §4.1.2),
+// beside kFraming and kHopByHop.
+constexpr std::array<std::string_view, 32> kForbiddenTrailers = {
+    // request modifiers and conditionals
+    "cache-control", "max-forwards", "pragma", "range", "if-match", "if-none-match",
+    "if-modified-since", "if-unmodified-since", "if-range", "prefer",
+    // authentication and state
+    "authorization", "www-authenticate", "cookie", "set-cookie", "cookie2", "set-cookie2",
+    // response control
+    "age", "date", "expires", "location", "retry-after", "vary", "warning",
+    // the format and the place of the content
+    "content-type", "content-encoding", "content-language", "content-location", "content-range",
+    "content-disposition", "accept-ranges",
+    // what browsers enforce
+    "strict-transport-security", "content-security-policy"};
+
 constexpr std::array<std::string_view, 3> kFraming = {"content-length", "transfer-encoding",
                                                       "host"};
 
@@ -142,5 +158,8 @@ bool is_reserved(std::string_view folded) {
 }
 bool is_hop_by_hop(std::string_view folded) { return among(kHopByHop, folded); }
 bool is_framing(std::string_view folded) { return among(kFraming, folded); }
+bool is_forbidden_trailer(std::string_view folded) {
+  return among(kForbiddenTrailers, folded) || is_framing(folded) || is_hop_by_hop(folded);
+}
 
 }  // namespace culvert::http

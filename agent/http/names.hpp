@@ -19,7 +19,11 @@ std::string fold(std::string_view name);  // lower case; '-' for all but letters
 bool is_reserved(std::string_view folded);
 // Headers of one connection (RFC 9110 §7.6.1 and earlier ones).
 bool is_hop_by_hop(std::string_view folded);
-// Headers with the message's destination and length; we write these ourselves.
+// Headers with the message's destination and length: Host, Content-Length, Transfer-Encoding. The
+// agent writes these itself.
 bool is_framing(std::string_view folded);
+// Fields that must not stand in trailers (RFC 9110 §6.5.1), because they must be known before the
+// body: framing, routing, request modifiers, authentication, response control, content format.
+bool is_forbidden_trailer(std::string_view folded);
 
 }  // namespace culvert::http

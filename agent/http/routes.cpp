@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "agent/http/message.hpp"
-
 namespace culvert::http {
 namespace {
 

@@ -3,6 +3,9 @@
 //
 // A route's host is written as the labels before the service's name: "" is the service itself,
 // "admin" is admin.SERVICE. So no route can be for a name that the grant does not cover.
+//
+// The configuration (agent/shell/site_services.cpp) adds the routes; Exchange::judge() asks for
+// each request.
 #pragma once
 
 #include <cstddef>
@@ -19,8 +22,9 @@ inline constexpr std::size_t kMaxRoutes = 64;
 
 class Routes {
  public:
-  // kInvalid: the host is no name, the path is not normalised, the route is there already, or there
-  // are kMaxRoutes.
+  // `upstream`: an index into the service's upstreams. kInvalid: the host is no name, the path is
+  // not normalised, the same host and path have a route already, or there are kMaxRoutes. The
+  // message continues a sentence that begins with the route.
   Status add(std::string_view host, std::string_view path, std::size_t upstream);
 
   bool has_host(std::string_view host) const;

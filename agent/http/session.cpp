@@ -1,239 +1,202 @@
 // The client's side of a session: requests, deadlines, and the end of the session.
 #include "agent/http/session.hpp"
 
+#include <algorithm>
+
+#include "agent/http/h1_client.hpp"
+#include "agent/http/h1_upstream.hpp"
+
 namespace culvert::http {
 
-Session::Session(SessionOptions options, Now now)
-    : options_(std::move(options)), progress_(now.steady) {}
+Codecs h1_codecs() {
+  return {std::make_unique<H1Client>(), [] { return std::make_unique<H1Upstream>(); }};
+}
 
-void Session::drain(Effects& into) { into = std::exchange(effects_, {}); }
+Session::Session(SessionOptions options, Now now, Codecs codecs)
+    : options_(std::move(options)), codecs_(std::move(codecs)), progress_(now.steady) {}
+
+void Session::drain(Effects& into) {
+  into = {};
+  into.upstreams = std::exchange(closed_, {});
+  for (auto& [id, upstream] : upstreams_) {
+    auto output = upstream.codec->drain();
+    UpstreamEffect effect{id, std::exchange(upstream.connect, {}), std::move(output.bytes),
+                          output.finish, false};
+    if (effect.connect || !effect.bytes.empty() || effect.finish) {
+      into.upstreams.push_back(std::move(effect));
+    }
+  }
+  auto output = codecs_.client->drain();
+  into.to_client = std::move(output.bytes);
+  into.finish_client = output.finish;
+  if (!std::exchange(end_drained_, end_.has_value())) into.end = end_;
+}
 
 void Session::handle_client(Now now, ByteView bytes) {
-  if (over_ || bytes.empty()) return;
-  progress_ = now.steady;
-  if (exchange_ && exchange_->tunnel) {
-    exchange_->record.bytes_in += bytes.size();
-    append(effects_.to_upstream, bytes);
-    return;
-  }
-  in_.add(bytes);
+  if (end_ || bytes.empty()) return;
+  handle_progress(now);
+  codecs_.client->handle_bytes(bytes);
   run(now);
 }
 
 void Session::handle_client_end(Now now) {
-  if (over_) return;
-  client_ended_ = true;
-  if (exchange_ && exchange_->tunnel) {
-    effects_.finish_upstream = true;
-    if (upstream_ended_) {
-      log(now, "");
-      end(Effects::End::kGently, "finished");
-    }
-    return;
-  }
-  if (!exchange_) {
-    const bool whole = in_.empty();
-    end(Effects::End::kGently, whole ? "finished" : "ended within a request");
-  } else if (upstream_ && upstream_->connected) {
-    pump_request(now);
-  }  // it still reads the answer
-}
-
-void Session::handle_progress(Now now) { progress_ = now.steady; }
-
-// Goes on until the session must wait for bytes or an event.
-void Session::run(Now now) {
-  while (!over_) {
-    if (!exchange_) {
-      if (!read_request_head(now)) break;
-      continue;
-    }
-    if (!upstream_ || !upstream_->connected) break;
-    pump_request(now);
-    if (over_ || !exchange_) continue;
-    pump_response(now);
-    if (exchange_) break;
-  }
-  in_.compact();
-  up_.compact();
-}
-
-// Reads the head of a request. False: more bytes are needed, or the session has ended.
-bool Session::read_request_head(Now now) {
-  if (in_.empty()) {
-    head_since_ = Instant::never();
-    if (client_ended_) end(Effects::End::kGently, "finished");
-    return false;
-  }
-  if (head_since_ == Instant::never()) head_since_ = now.steady;
-  const auto size = request_head_.parse(in_.view());
-  if (!size) {
-    const bool large = size.error().code == ErrorCode::kExhausted;
-    refuse(now, large ? 431 : 400, size.error().message);
-    return false;
-  }
-  if (*size == 0) {
-    if (client_ended_) end(Effects::End::kGently, "ended within a request");
-    return false;
-  }
-  in_.use(*size);
-  head_since_ = Instant::never();
-  begin(now, request_head_.take());
-  return true;
-}
-
-AccessRecord Session::new_record(Now now) {
-  AccessRecord record;
-  record.at = now.wall;
-  record.id = std::to_string(options_.who.audit);
-  if (options_.who.flow != 0) record.id += "." + std::to_string(options_.who.flow);
-  record.id += "-" + std::to_string(++requests_);
-  record.service = options_.service;
-  record.who = options_.who;
-  return record;
-}
-
-void Session::begin(Now now, const RequestHead& head) {
-  Exchange& exchange = exchange_.emplace();
-  exchange.record = new_record(now);
-  exchange.began = now.steady;
-  exchange.request.method = exchange.record.method = head.method;
-  if (!options_.who.complete()) return refuse(now, 403, "nobody is known to ask");
-  auto request = read_request(head, options_.tls_name);
-  if (!request) return refuse(now, request.error().status, request.error().why);
-  exchange.request = std::move(*request);
-  exchange.request_body = BodyReader(exchange.request.body);
-  exchange.record.host = exchange.request.host;
-  exchange.record.path = exchange.request.path;
-  exchange.record.has_query = !exchange.request.query.empty();
-  const auto host = host_of(exchange.request.host, options_.service);
-  const auto route = host ? options_.routes->find(*host, exchange.request.path) : std::nullopt;
-  if (!route) return refuse(now, 404, "no route leads there");
-  if (options_.log) {
-    if (auto ok = options_.log->ready(); !ok) {
-      return refuse(now, 503, "the access log cannot be written");
-    }
-  }
-  reach_upstream(*route);
-  if (upstream_->connected) send_head(now);
-}
-
-void Session::reach_upstream(std::size_t index) {
-  if (upstream_ && upstream_->connected && upstream_->index == index) return;
-  drop_upstream();
-  upstream_ = Upstream{index, false, false};
-  effects_.connect = index;
-}
-
-void Session::handle_connected(Now now) {
-  if (over_ || !exchange_ || !upstream_ || upstream_->connected) return;
-  upstream_->connected = true;
-  send_head(now);
+  if (end_) return;
+  codecs_.client->handle_end();
   run(now);
 }
 
-void Session::send_head(Now now) {
+void Session::handle_progress(Now now) {
   progress_ = now.steady;
-  exchange_->head_sent = true;
-  const auto head = render_request(exchange_->request, exchange_->record, options_.client);
-  append(effects_.to_upstream, view(head));
+  for (auto& [id, stream] : streams_) stream.exchange.touch(now);
 }
 
-void Session::pump_request(Now now) {
-  Exchange& exchange = *exchange_;
-  const bool chunked = exchange.request.body.kind == Framing::Kind::kChunked;
-  while (!exchange.request_body.done()) {
-    const auto piece = exchange.request_body.take(in_.view());
-    if (!piece) return refuse(now, 400, piece.error().message);
-    append_body(effects_.to_upstream, piece->data, chunked);
-    exchange.record.bytes_in += piece->data.size();
-    in_.use(piece->used);
-    if (exchange.request_body.done() && chunked) append(effects_.to_upstream, view(kLastChunk));
-    if (piece->used == 0) break;
+// Makes steps until the session must wait for bytes or an event. Then no codec has a view of bytes
+// that belong to the caller.
+void Session::run(Now now) {
+  while (!end_ && step(now)) {
   }
-  if (client_ended_ && !exchange.request_body.done()) {
-    log(now, "the client ended within the body");
-    end(Effects::End::kAtOnce, "ended within a request");
+  codecs_.client->keep_unread();
+  for (auto& [id, upstream] : upstreams_) upstream.codec->keep_unread();
+}
+
+// Takes a request, or moves what can move on the open streams. True: a stream began, ended or
+// became a tunnel, so there may be more to do.
+bool Session::step(Now now) {
+  if (take_request(now)) return true;
+  if (codecs_.client->end()) {
+    end(now, *codecs_.client->end());
+    return false;
   }
-}
-
-// Answers with `status` and ends the session. An answer that has begun is cut short instead.
-void Session::refuse(Now now, int status, const std::string& why) {
-  if (over_) return;
-  if (!exchange_) {
-    exchange_.emplace().record = new_record(now);
-    exchange_->began = now.steady;
+  for (auto at = streams_.begin(); at != streams_.end(); ++at) {
+    if (!at->second.on_upstream) continue;
+    const auto count = streams_.size();
+    const bool tunnel = at->second.exchange.is_tunnel();
+    const StreamId id = at->first;
+    pump_request(now, at);
+    if (streams_.size() != count) return true;
+    pump_response(now, at);
+    if (streams_.size() != count || streams_.at(id).exchange.is_tunnel() != tunnel) return true;
   }
-  drop_upstream();
-  if (exchange_->response || exchange_->tunnel) {
-    log(now, why);
-    return end(Effects::End::kAtOnce, why);
+  return false;
+}
+
+bool Session::take_request(Now now) {
+  auto next = codecs_.client->next_request();
+  if (!next) {
+    refuse_connection(now, next.error());
+    return true;
   }
-  const bool with_body = exchange_->request.method != "HEAD";
-  append(effects_.to_client, view(render_refusal(status, why, with_body)));
-  exchange_->record.status = status;
-  log(now, why);
-  end(Effects::End::kGently, "refused: " + why);
+  if (!*next) {
+    const bool within_head = codecs_.client->within_head();
+    if (!within_head) head_since_ = Instant::never();
+    if (within_head && head_since_ == Instant::never()) head_since_ = now.steady;
+    return false;
+  }
+  head_since_ = Instant::never();
+  const StreamId id = (*next)->stream;
+  const auto at = streams_.emplace(id, Stream{Exchange(options_, now, ++requests_), {}, {}}).first;
+  const auto index = at->second.exchange.judge(std::move(**next));
+  if (!index) {
+    refuse(now, at, index.error());
+  } else {
+    reach(now, at->second, *index);
+  }
+  return true;
 }
 
-void Session::log(Now now, const std::string& error) {
-  if (!exchange_) return;
-  AccessRecord& record = exchange_->record;
-  record.took = now.steady - exchange_->began;
-  record.error = error;
-  if (options_.log) options_.log->write(render(record));
-  exchange_.reset();
+// Passes what has come of the request's body, or of the client's bytes in a tunnel.
+void Session::pump_request(Now now, Place at) {
+  auto& [id, stream] = *at;
+  Exchange& exchange = stream.exchange;
+  UpstreamCodec& upstream = *upstream_of(stream)->codec;
+  while (!exchange.is_request_done()) {
+    const auto piece = codecs_.client->read_body(id);
+    if (!piece) return refuse(now, at, piece.error());
+    if (!piece->data.empty()) upstream.body(*stream.on_upstream, piece->data);
+    exchange.count_in(piece->data.size());
+    if (piece->then == BodyPiece::Then::kCancelled) {
+      codecs_.client->reset(id, EndKind::kCutShort, "ended within a request");
+      return close(now, at, "the client ended within the body");
+    }
+    if (piece->then == BodyPiece::Then::kEnd) {
+      upstream.finish(*stream.on_upstream, request_trailers(piece->trailers));
+      exchange.request_done();
+    } else if (piece->data.empty()) {
+      return;
+    }
+  }
+  if (exchange.is_response_done()) close(now, at, std::nullopt);  // of a tunnel
 }
 
-void Session::end(Effects::End how, const std::string& reason) {
-  if (std::exchange(over_, true)) return;
-  drop_upstream();
-  effects_.end = how;
-  effects_.reason = reason;
-  in_.clear();
+// Answers with the refusal. A response that has begun is cut short instead.
+void Session::refuse(Now now, Place at, const Refusal& refusal) {
+  if (at->second.exchange.has_response()) return reset(now, at, EndKind::kBroken, refusal.why);
+  codecs_.client->refuse(at->first, refusal);
+  at->second.exchange.refused(refusal.status);
+  close(now, at, refusal.why);
 }
 
-// Drops the bytes that the upstream has sent so far: they belong to no answer any more.
-void Session::forget_upstream() {
-  up_.clear();
-  response_head_ = HeadParser<ResponseHead>(kResponseLimits);
+void Session::reset(Now now, Place at, EndKind kind, const std::string& why) {
+  codecs_.client->reset(at->first, kind, why);
+  close(now, at, why);
 }
 
-void Session::drop_upstream() {
-  if (upstream_) effects_.close_upstream = true;
-  upstream_.reset();
-  effects_.connect.reset();
-  forget_upstream();
+// Answers bytes that are no request: an error of the whole connection.
+void Session::refuse_connection(Now now, const Refusal& refusal) {
+  Exchange exchange(options_, now, ++requests_);
+  exchange.refused(refusal.status);
+  exchange.finish(now, refusal.why);
+  codecs_.client->refuse(std::nullopt, refusal);
+  if (codecs_.client->end()) end(now, *codecs_.client->end());
 }
 
-void Session::abandon(Now now, const std::string& why) {
-  if (over_) return;
-  log(now, why);
-  end(Effects::End::kAtOnce, why);
+// Ends the stream: writes its line of the access log and gives up its place on the connection to
+// the upstream.
+void Session::close(Now now, Place at, std::optional<std::string> error) {
+  release(at->second);
+  at->second.exchange.finish(now, std::move(error));
+  streams_.erase(at);
+  progress_ = now.steady;
+  if (codecs_.client->end()) end(now, *codecs_.client->end());
 }
+
+void Session::end(Now now, End how) {
+  if (end_) return;
+  for (auto& [id, stream] : streams_) stream.exchange.finish(now, how.reason);
+  streams_.clear();
+  end_ = std::move(how);
+  while (!upstreams_.empty()) close_upstream(upstreams_.begin()->first);
+}
+
+void Session::abandon(Now now, const std::string& why) { end(now, End{true, EndKind::kCut, why}); }
 
 Instant Session::next_deadline() const {
-  if (over_) return Instant::never();
-  if (!exchange_) {
-    return in_.empty() ? progress_ + kKeepAliveTime : head_since_ + kHeadTime;
+  if (end_) return Instant::never();
+  if (streams_.empty()) {
+    return codecs_.client->within_head() ? head_since_ + kHeadTime : progress_ + kKeepAliveTime;
   }
-  if (!exchange_->head_sent) return Instant::never();  // connecting has its own timeout
-  if (exchange_->response || exchange_->tunnel) return progress_ + kIdleTime;
-  return progress_ + (exchange_->request_body.done() ? options_.response_time : kBodyTime);
+  Instant next = Instant::never();
+  for (const auto& [id, stream] : streams_) next = std::min(next, stream.exchange.deadline());
+  return next;
 }
 
 void Session::handle_timeout(Now now) {
   if (now.steady < next_deadline()) return;
-  if (!exchange_) {
-    if (in_.empty()) return end(Effects::End::kGently, "idle");
-    return refuse(now, 408, "no whole request in time");
+  if (streams_.empty()) {
+    if (!codecs_.client->within_head()) return end(now, End{false, EndKind::kIdle, "idle"});
+    return refuse_connection(now, {408, "no whole request in time"});
   }
-  if (exchange_->response || exchange_->tunnel) {
-    log(now, "idle");
-    return end(Effects::End::kAtOnce, "idle");
+  for (auto at = streams_.begin(); !end_ && at != streams_.end();) {
+    const auto present = at++;
+    const Exchange& exchange = present->second.exchange;
+    if (now.steady < exchange.deadline()) continue;
+    if (exchange.has_response()) {
+      reset(now, present, EndKind::kIdle, "idle");
+    } else {
+      refuse(now, present, exchange.timeout());
+    }
   }
-  if (!exchange_->request_body.done()) return refuse(now, 408, "the request's body stalled");
-  refuse(now, 504, "no answer from the upstream in time");
+  run(now);
 }
 
 }  // namespace culvert::http

@@ -1,6 +1,8 @@
 // Detects HTTP requests from web pages of other sites. The user's browser runs every open page, and
 // a page may send requests to http://127.0.0.1:PORT (cross-site request forgery), also under a name
-// of its own that it resolves to 127.0.0.1 (DNS rebinding). Pure.
+// of its own that it resolves to 127.0.0.1 (DNS rebinding). Pure. The heads come from a
+// RequestGuard (forwards) or from proxy_request() (the proxy), and only a request that is not
+// refused goes on.
 //
 // Browsers always send these headers, and a page cannot change them. Refused are:
 //   Sec-Fetch-Site  any value but same-origin and none (Fetch Metadata Request Headers §2.1)

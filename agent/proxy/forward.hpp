@@ -1,6 +1,9 @@
 // A local port that leads to one granted service: `culvert forward 8443:api.site.example`. Listens
 // on 127.0.0.1 and [::1] only. Serves only the agent's owner, and no web page of another site
 // (browser.hpp).
+//
+// The way of a connection: Door (door.hpp) → GuardStream (guard_stream.hpp) → dialer → Tunnels
+// (tunnels.hpp) with the service's stream.
 #pragma once
 
 #include <cstdint>

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "agent/proxy/request_guard.hpp"
+#include "agent/proxy/request.hpp"
 
 namespace culvert::proxy {
 namespace {
@@ -46,8 +46,7 @@ constexpr std::string_view kConnected = "HTTP/1.1 200 Connection established\r\n
 
 ProxyClient::ProxyClient(runtime::Loop& loop, std::unique_ptr<ByteStream> stream,
                          std::shared_ptr<Farewells> farewells, Events events)
-    : loop_(loop),
-      stream_(std::make_unique<runtime::ReplayStream>(loop, std::move(stream))),
+    : stream_(std::make_unique<runtime::ReplayStream>(loop, std::move(stream))),
       farewells_(std::move(farewells)),
       timer_(loop, [this] { too_slow(); }),
       events_(std::move(events)) {}
@@ -83,7 +82,8 @@ void ProxyClient::refuse_unreachable() {
   last_words(socks_ ? text(render_socks_reply(SocksReply::kUnreachable)) : http_answer(502));
 }
 
-// Before the request is complete, the protocol is known by the first byte, or not at all.
+// The answer is in the client's protocol. While the request is incomplete, only the first byte
+// tells the protocol; a client that has sent nothing gets the answer of HTTP.
 void ProxyClient::refuse_full() {
   const auto answer = socks_ && greeted_ ? to_bytes(render_socks_reply(SocksReply::kFailure))
                       : socks_           ? Bytes{kSocksVersion, 0xFF}
@@ -107,7 +107,7 @@ void ProxyClient::read(ByteView bytes) {
   } else if (head_[0] == kSocks4Version) {
     reject(text(render_socks4_refusal()), Ending::kMalformed);
   } else if (line_ended || head_.size() >= http::kMaxHeadSize || is_binary(bytes)) {
-    read_http();  // only such bytes can complete a head or break its grammar
+    read_http();  // only a line's end, the size limit or a control character can decide a head
   }
 }
 

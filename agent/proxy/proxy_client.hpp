@@ -1,6 +1,9 @@
 // A connection to the proxy until its request is answered: SOCKS5, HTTP CONNECT, or one HTTP
-// request in absolute form. The request's target goes to `asked`, once. A request that cannot be
-// served is answered here, and the connection ends.
+// request in absolute form (request.hpp has the parsers). A request that cannot be served gets its
+// answer from the ProxyClient, and the connection ends.
+//
+// The way of a request: Door → start() → read() → Events::asked with the target → the proxy's
+// dialer. Then take() answers the client and gives its stream to the proxy's Tunnels.
 #pragma once
 
 #include <functional>
@@ -35,7 +38,8 @@ class ProxyClient : public std::enable_shared_from_this<ProxyClient> {
   // The service is connected: answers the client and returns its stream, which begins with the
   // bytes after the request.
   std::unique_ptr<runtime::ByteStream> take();
-  bool is_single_request() const { return !request_.connect; }  // take()'s stream has one request
+  // The stream that take() returns carries one request for an http:// URL, not a tunnel.
+  bool is_single_request() const { return !request_.connect; }
 
   void refuse_unreachable();  // the same answer for every target that cannot be reached
   void refuse_full();         // a limit of the proxy is reached
@@ -51,7 +55,6 @@ class ProxyClient : public std::enable_shared_from_this<ProxyClient> {
   void last_words(std::string_view answer);
   void end(Ending ending);
 
-  runtime::Loop& loop_;
   std::unique_ptr<runtime::ReplayStream> stream_;
   std::shared_ptr<Farewells> farewells_;
   runtime::Timer timer_;

@@ -7,6 +7,7 @@
 #include "proto/core/ascii.hpp"
 #include "proto/core/endpoint.hpp"
 #include "proto/core/host_port.hpp"
+#include "proto/http/url.hpp"
 #include "proto/runtime/stream/resolve.hpp"
 
 namespace culvert::proxy {
@@ -88,6 +89,15 @@ Result<Parsed<Target>, SocksReply> parse_socks_request(ByteView bytes) {
   out.value.host = *host;
   out.size = at + length + 2;
   return out;
+}
+
+Result<http::ParsedHead<http::RequestHead>> parse_either_version(ByteView bytes,
+                                                                 const http::HeadLimits& limits) {
+  const auto line = text(bytes).substr(0, text(bytes).find("\r\n"));
+  if (!line.ends_with(" HTTP/1.0")) return http::parse_request_head(bytes, limits);
+  Bytes same = to_bytes(bytes);
+  same[line.size() - 1] = '1';
+  return http::parse_request_head(same, limits);
 }
 
 Bytes render_socks_reply(SocksReply reply) {

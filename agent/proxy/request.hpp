@@ -1,5 +1,6 @@
 // The requests of local clients to the proxy: strict parsers of SOCKS5 (RFC 1928), HTTP CONNECT
-// (RFC 9110 §9.3.6) and requests in absolute form (RFC 9112 §3.2.2).
+// (RFC 9110 §9.3.6) and requests in absolute form (RFC 9112 §3.2.2). Pure. The bytes come from a
+// ProxyClient (proxy_client.hpp), and the parsed request goes back to it.
 //
 //   greeting  05 ‖ n ‖ n methods                          answer  05 ‖ 00 none needed, ff no
 //   request   05 ‖ 01 connect ‖ 00 ‖ kind ‖ address ‖ port 2  kind 1: IPv4 4 · 3: length 1 ‖ name ·
@@ -53,6 +54,10 @@ Bytes render_socks_reply(SocksReply reply);
 // The refusal of every SOCKS4 and SOCKS4a request: 00 ‖ 5b ‖ six bytes of zero.
 constexpr std::uint8_t kSocks4Version = 4;
 Bytes render_socks4_refusal();
+
+// As http::parse_request_head(), but for HTTP/1.1 and HTTP/1.0.
+Result<http::ParsedHead<http::RequestHead>> parse_either_version(
+    ByteView bytes, const http::HeadLimits& limits = {});
 
 struct ProxyRequest {
   Target target;

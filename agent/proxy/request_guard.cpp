@@ -1,5 +1,6 @@
 #include "agent/proxy/request_guard.hpp"
 
+#include "agent/proxy/request.hpp"
 #include "proto/core/ascii.hpp"
 
 #include <algorithm>
@@ -11,7 +12,8 @@ namespace {
 
 constexpr std::string_view kCrLf = "\r\n";
 constexpr std::size_t kLongestMethod = 8;  // "OPTIONS "
-// Bytes that are the beginning of one of these are held back until more bytes come.
+// The methods of HTTP. First bytes that may be the beginning of one of them are held back until
+// more bytes come.
 constexpr std::array<std::string_view, 9> kMethods = {
     "GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "OPTIONS ", "PATCH ", "CONNECT ", "TRACE "};
 
@@ -51,15 +53,6 @@ std::optional<BodyLength> body_length(const http::HttpHeaders& headers) {
 
 }  // namespace
 
-Result<http::ParsedHead<http::RequestHead>> parse_either_version(ByteView bytes,
-                                                                 const http::HeadLimits& limits) {
-  const auto line = text(bytes).substr(0, text(bytes).find(kCrLf));
-  if (!line.ends_with(" HTTP/1.0")) return http::parse_request_head(bytes, limits);
-  Bytes same = to_bytes(bytes);
-  same[line.size() - 1] = '1';
-  return http::parse_request_head(same, limits);
-}
-
 RequestGuard::Step RequestGuard::take(ByteView bytes) {
   Step step;
   if (state_ == State::kRefused) return step;
@@ -76,7 +69,7 @@ RequestGuard::Step RequestGuard::end() {
   if (state_ == State::kRefused || held_.empty()) return step;
   if (state_ == State::kHead && requests_ == 0 && !names_.strict_host &&
       first_line(held_, false) != Line::kRequest) {
-    state_ = State::kPipe;  // not even one line, so it is no HTTP request
+    state_ = State::kPipe;  // the client sent not even one line, so it sent no HTTP request
     step.pass = std::move(held_);
   } else {
     refuse(bad("it ends within its head"), step);
@@ -221,8 +214,9 @@ bool RequestGuard::take_trailers(Step& step) {
   return true;
 }
 
-// True when the new bytes cannot change the decision, so that a head that comes byte by byte is not
-// parsed again for each byte: only the end of a line, or a byte that no line may have, matters.
+// True when the bytes that came last cannot decide about the head: they end no line and have no
+// byte that a line must not have. So a head that comes byte by byte is not parsed again for each
+// byte.
 bool RequestGuard::nothing_new() {
   const auto all = rest();
   if (waited_ < kLongestMethod || waited_ > all.size() || all.size() >= kMaxGuardedHead) {

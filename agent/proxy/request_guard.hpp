@@ -2,6 +2,9 @@
 // if it does not come from another site's web page (browser.hpp). Any other protocol passes
 // unchanged: a forward is a pipe. Pure.
 //
+// The way of the bytes: local client → GuardStream (guard_stream.hpp) → take() → Step::pass → the
+// service. A refusal goes back to the client by way of the GuardStream.
+//
 // Bytes are held back only while they may still be the beginning of a request's head. A browser
 // sends heads in strict form, so:
 //   - bytes that do not begin with a request line of HTTP/1.x, ended by CRLF, are another protocol,
@@ -26,10 +29,6 @@ inline constexpr std::size_t kMaxGuardedHead = 64U << 10U;
 inline constexpr std::size_t kMaxGuardedHeaders = 256;
 inline constexpr std::size_t kMaxChunkLine = 4096;
 
-// As http::parse_request_head(), but for HTTP/1.1 and HTTP/1.0.
-Result<http::ParsedHead<http::RequestHead>> parse_either_version(
-    ByteView bytes, const http::HeadLimits& limits = {});
-
 class RequestGuard {
  public:
   struct Step {
@@ -40,7 +39,7 @@ class RequestGuard {
   explicit RequestGuard(OwnNames names) : names_(std::move(names)) {}
 
   Step take(ByteView bytes);
-  Step end();  // the client has half-closed: decides about the held bytes now
+  Step end();  // the client has half-closed: decides about the bytes that were held back
 
   // Whether these first bytes may be the beginning of an HTTP/1.x request.
   static bool begins_like_request(ByteView bytes) {

@@ -3,6 +3,7 @@
 
 #include "agent/http/routes.hpp"
 #include "proto/http/head.hpp"
+#include "proto/http/url.hpp"
 #include "proto/runtime/disk/config.hpp"
 #include "proto/runtime/loop/log.hpp"
 #include "proto/runtime/stream/resolve.hpp"

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "agent/core/effects.hpp"
+#include "proto/http/url.hpp"
 #include "proto/runtime/stream/connect.hpp"
 #include "proto/runtime/stream/http.hpp"
 

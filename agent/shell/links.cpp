@@ -4,6 +4,7 @@
 
 #include "proto/core/host_port.hpp"
 #include "proto/core/inside.hpp"
+#include "proto/http/url.hpp"
 #include "proto/runtime/stream/refill.hpp"
 
 namespace culvert::agent {

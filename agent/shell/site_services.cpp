@@ -8,11 +8,11 @@
 namespace culvert::agent {
 namespace {
 
-Result<terminator::HttpUpstream> read_upstream(const std::string& at,
-                                               const std::optional<UpstreamTls>& tls) {
+Result<terminator::Upstream> read_upstream(const std::string& at,
+                                           const std::optional<UpstreamTls>& tls) {
   auto upstream = parse_host_port(at);
   if (!upstream) return fail_with(upstream.error());
-  terminator::HttpUpstream out{std::move(*upstream), std::nullopt};
+  terminator::Upstream out{std::move(*upstream), std::nullopt};
   if (!tls) return out;
   out.tls = terminator::UpstreamTls{{}, tls->server_name};
   if (tls->ca_file.empty()) return out;
@@ -22,19 +22,11 @@ Result<terminator::HttpUpstream> read_upstream(const std::string& at,
   return out;
 }
 
-Result<terminator::Service> read_service(const UpstreamConfig& config,
-                                         const std::shared_ptr<http::AccessLog>& log) {
-  terminator::Service service;
-  if (!config.http) {
-    auto upstream = read_upstream(config.upstream, config.tls);
-    if (!upstream) return fail_with(upstream.error());
-    service.upstream = std::move(upstream->at);
-    service.upstream_tls = std::move(upstream->tls);
-    return service;
-  }
-  terminator::HttpService out;
+Result<terminator::HttpRoutes> read_routes(const HttpConfig& config,
+                                           const std::shared_ptr<http::AccessLog>& log) {
+  terminator::HttpRoutes out;
   auto routes = std::make_shared<http::Routes>();
-  for (const RouteConfig& route : config.http->routes) {
+  for (const RouteConfig& route : config.routes) {
     auto upstream = read_upstream(route.upstream, route.tls);
     if (!upstream) return fail_with(upstream.error());
     if (auto ok = routes->add(route.host, route.path, out.upstreams.size()); !ok) {
@@ -43,10 +35,21 @@ Result<terminator::Service> read_service(const UpstreamConfig& config,
     out.upstreams.push_back(std::move(*upstream));
   }
   out.routes = std::move(routes);
-  if (config.http->access_log) out.log = log;
-  out.response_time = config.http->response_timeout;
-  service.http = std::move(out);
-  return service;
+  if (config.access_log) out.log = log;
+  out.response_time = config.response_timeout;
+  return out;
+}
+
+Result<terminator::Protocol> read_protocol(const UpstreamConfig& config,
+                                           const std::shared_ptr<http::AccessLog>& log) {
+  if (config.http) {
+    auto routes = read_routes(*config.http, log);
+    if (!routes) return fail_with(routes.error());
+    return terminator::Protocol(std::move(*routes));
+  }
+  auto upstream = read_upstream(config.upstream, config.tls);
+  if (!upstream) return fail_with(upstream.error());
+  return terminator::Protocol(terminator::Pipe{std::move(*upstream)});
 }
 
 std::string first_label(const std::string& fqdn) { return fqdn.substr(0, fqdn.find('.')); }
@@ -85,18 +88,16 @@ Result<std::unique_ptr<SiteServices>> SiteServices::make(
       if (!opened) return fail_with(opened.error());
       log = std::move(*opened);
     }
-    auto service = read_service(config, log);
-    if (!service) {
-      return fail(service.error().code, "service \"" + name + "\": " + service.error().message);
+    auto protocol = read_protocol(config, log);
+    if (!protocol) {
+      return fail(protocol.error().code, "service \"" + name + "\": " + protocol.error().message);
     }
-    service->fqdn = name;
-    // Sets each service once now, so that a bad CA file is found at the start and not at the first
-    // grant.
-    if (auto ok = made->terminator_.set_service(*service); !ok) {
+    terminator::Service service{name, terminator::Mode::kTls, std::move(*protocol)};
+    // A bad CA file is found at the start and not at the first grant.
+    if (auto ok = terminator::check_authorities(service); !ok) {
       return fail(ok.error().code, "service \"" + name + "\": " + ok.error().message);
     }
-    made->terminator_.remove_service(name, "not granted yet");
-    made->configured_.emplace(name, std::move(*service));
+    made->configured_.emplace(name, std::move(service));
   }
   return made;
 }
@@ -127,7 +128,7 @@ void SiteServices::listen(const ListenService& what) {
   terminator::Service service = config->second;
   service.fqdn = what.fqdn;
   service.mode = what.tls ? terminator::Mode::kTls : terminator::Mode::kTcp;
-  if (service.http && !what.tls) {
+  if (std::holds_alternative<terminator::HttpRoutes>(service.protocol) && !what.tls) {
     return runtime::log::error("service not served: HTTP routes need a service of protocol tls",
                                {{"service", what.fqdn}});
   }

@@ -1,6 +1,6 @@
 #include "agent/terminator/flow.hpp"
 
-#include "agent/terminator/address_rules.hpp"
+#include "proto/core/overloaded.hpp"
 
 namespace culvert::terminator {
 using namespace runtime;
@@ -14,49 +14,32 @@ Flow::Flow(std::shared_ptr<FlowHost> host, std::shared_ptr<ServiceState> service
       begun_(host_->loop.now().steady) {}
 
 Instant Flow::last_byte() const {
-  if (splice_) return splice_->last_byte();
-  return http_ ? http_->last_byte() : begun_;
-}
-
-bool ServiceState::serves(std::string_view name) const {
-  if (name == config.fqdn) return true;
-  if (!config.http) return false;
-  const auto host = http::host_of(name, config.fqdn);
-  return host && config.http->routes->has_host(*host);
+  const auto* handled = std::get_if<Handled>(&state_);
+  if (handled == nullptr) return begun_;
+  return std::visit([](const auto& handler) { return handler->traffic().last_byte; },
+                    handled->handler);
 }
 
 void Flow::begin(std::unique_ptr<ByteStream> stream) {
-  if (service_->config.mode == Mode::kTls) {
-    begin_tls(std::move(stream));
-    return;
-  }
-  client_ = std::make_unique<ReplayStream>(host_->loop, std::move(stream));
-  client_ready_ = true;
-  if (!authorize()) {
-    end("denied");
-    return;
-  }
-  connect_upstream();
+  if (service_->service->mode == Mode::kTls) return begin_tls(std::move(stream));
+  std::get<Authorizing>(state_).client =
+      std::make_unique<ReplayStream>(host_->loop, std::move(stream));
+  if (!authorize("")) return end("denied");
+  handle_client_ready();
 }
 
 void Flow::begin_tls(std::unique_ptr<ByteStream> stream) {
   const auto weak = weak_from_this();
-  const auto& context = service_->http_targets ? host_->http_tls : host_->tls;
-  auto tls =
-      TlsStream::server(host_->loop, context, std::move(stream), [weak](std::string_view name) {
+  auto tls = TlsStream::server(
+      host_->loop, service_->tls, std::move(stream), [weak](std::string_view name) {
         const auto self = weak.lock();
         return self ? self->choose(name)
                     : Result<crypto::TlsIdentity>(fail(ErrorCode::kInternal, "the flow has ended"));
       });
   tls->on_handshake([weak](const TlsInfo&) {
-    const auto self = weak.lock();
-    if (!self || self->over_) return;
-    self->client_ready_ = true;
-    self->client_->hand_over({});
-    if (self->service_->http_targets) return self->begin_http();
-    self->join_when_ready();
+    if (const auto self = weak.lock()) self->handle_client_ready();
   });
-  client_ = std::make_unique<ReplayStream>(host_->loop, std::move(tls));
+  auto client = std::make_unique<ReplayStream>(host_->loop, std::move(tls));
   StreamEvents events;
   events.closed = [weak](const Error& why) {  // the handshake failed
     const auto self = weak.lock();
@@ -64,126 +47,121 @@ void Flow::begin_tls(std::unique_ptr<ByteStream> stream) {
     ++self->host_->counters.handshake_failed;
     self->end("handshake: " + why.message);
   };
-  client_->start(std::move(events));
+  client->start(std::move(events));
+  std::get<Authorizing>(state_).client = std::move(client);
 }
 
 Result<crypto::TlsIdentity> Flow::choose(std::string_view server_name) {
-  tls_name_ = server_name.empty() ? fqdn() : std::string(server_name);
-  if (!service_->serves(tls_name_)) {
+  const std::string name = server_name.empty() ? fqdn() : std::string(server_name);
+  if (!service_->service->serves(name)) {
     ++host_->counters.foreign_name;
     return fail(ErrorCode::kNotFound, "another server name");
   }
-  if (auto allowed = authorize(); !allowed) return fail_with(allowed.error());
-  if (over_) return fail(ErrorCode::kDenied, "cut meanwhile");
-  if (!service_->http_targets) connect_upstream();
-  return host_->identity(*service_, tls_name_);
+  if (auto allowed = authorize(name); !allowed) return fail_with(allowed.error());
+  return host_->identity(*service_, name);
 }
 
-Status Flow::authorize() {
+// Authorizing → Connecting. The audit entry is durable before anything is connected.
+Status Flow::authorize(const std::string& tls_name) {
   auto allowed = host_->authorize(peer_, fqdn());
   if (!allowed) {
     ++host_->counters.denied;
     return fail(ErrorCode::kDenied, "denied");  // the same text for every reason
   }
-  admission_ = std::move(*allowed);
-  authorized_ = true;
+  auto* authorizing = std::get_if<Authorizing>(&state_);
+  if (authorizing == nullptr) return fail(ErrorCode::kDenied, "cut meanwhile");
+  closed_ = std::move(allowed->closed);
+  Handling handling{host_->loop, service_->service, service_->targets, std::move(allowed->who),
+                    peer_,       tls_name};
+  HandlerEvents events;
+  events.ready = [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->handle_handler_ready();
+  };
+  events.ended = [weak = weak_from_this()](HandlerEnd how, const std::string& reason) {
+    if (const auto self = weak.lock()) self->handler_ended(how, reason);
+  };
+  const Handler handler = make_handler(std::move(handling), std::move(events));
+  state_ = Connecting{std::move(authorizing->client), handler};
+  std::visit([](const auto& made) { made->connect(); }, handler);
   return {};
 }
 
-void Flow::connect_upstream() {
-  ConnectOptions options;
-  options.allowed = [host = service_->config.upstream.host](const IpAddress& address) {
-    return may_connect(host, address);
-  };
-  connect_ = std::make_unique<StreamConnect>(
-      host_->loop, service_->config.upstream, service_->upstream_tls, std::move(options),
-      [weak = weak_from_this()](Result<std::unique_ptr<ByteStream>> stream) {
-        const auto self = weak.lock();
-        if (!self || self->over_) return;
-        self->connect_.reset();
-        if (!stream) {
-          ++self->host_->counters.upstream_failed;
-          self->end("upstream: " + stream.error().message);
-          return;
-        }
-        self->upstream_ = std::move(*stream);
-        self->join_when_ready();
-      });
+void Flow::handle_client_ready() {
+  auto* connecting = std::get_if<Connecting>(&state_);
+  if (connecting == nullptr) return;
+  connecting->client_ready = true;
+  if (service_->service->mode == Mode::kTls) connecting->client->hand_over({});
+  handle_when_ready(*connecting);
 }
 
-void Flow::begin_http() {
-  const HttpService& service = *service_->config.http;
-  http::SessionOptions options;
-  options.routes = service.routes;
-  options.service = fqdn();
-  options.tls_name = tls_name_;
-  options.client = format(peer_);
-  options.who = admission_.who;
-  options.log = service.log;
-  options.response_time = service.response_time;
-  http_ = std::make_shared<HttpConnection>(host_->loop, std::move(options), service_->http_targets,
-                                           std::move(client_),
-                                           [weak = weak_from_this()](const std::string& reason) {
-                                             const auto self = weak.lock();
-                                             if (!self) return;
-                                             if (reason == "finished")
-                                               ++self->host_->counters.finished;
-                                             self->end(reason);
-                                           });
-  http_->start();
+void Flow::handle_handler_ready() {
+  auto* connecting = std::get_if<Connecting>(&state_);
+  if (connecting == nullptr) return;
+  connecting->handler_ready = true;
+  handle_when_ready(*connecting);
 }
 
-void Flow::join_when_ready() {
-  if (!client_ready_ || !upstream_) return;
-  SpliceOptions options;
-  options.idle = service_->config.idle;
-  options.done = [weak = weak_from_this()](const SpliceReport& report) {
-    if (const auto self = weak.lock()) self->spliced(report);
-  };
-  splice_ = splice(host_->loop, std::move(client_), std::move(upstream_), std::move(options));
+// Connecting → Handled.
+void Flow::handle_when_ready(Connecting& connecting) {
+  if (!connecting.client_ready || !connecting.handler_ready) return;
+  const Handler handler = connecting.handler;
+  auto client = std::move(connecting.client);
+  state_ = Handled{handler};
+  std::visit([&](const auto& ready) { ready->begin(std::move(client)); }, handler);
 }
 
-void Flow::spliced(const SpliceReport& report) {
-  switch (report.end) {
-    case SpliceEnd::kFinished:
+void Flow::handler_ended(HandlerEnd how, const std::string& reason) {
+  if (std::holds_alternative<Closed>(state_)) return;
+  switch (how) {
+    case HandlerEnd::kFinished:
       ++host_->counters.finished;
-      return end("finished");
-    case SpliceEnd::kIdle:
-      return end("idle");
-    case SpliceEnd::kBroken:
-      return end("broken: " + report.error.message);
-    case SpliceEnd::kCut:
-      return;  // not reached: a flow never calls cut()
+      break;
+    case HandlerEnd::kUpstreamFailed:
+      ++host_->counters.upstream_failed;
+      break;
+    case HandlerEnd::kOther:
+      break;
   }
+  end(reason);
 }
 
 void Flow::end(const std::string& reason) {
-  if (over_) return;
+  if (std::holds_alternative<Closed>(state_)) return;
   const auto held = shared_from_this();
-  FlowEnd report;
-  report.reason = reason;
-  if (splice_) {
-    report.from_client = splice_->a_to_b();
-    report.to_client = splice_->b_to_a();
-  } else if (http_) {
-    http_->close(reason);  // writes the last access log line before the audit entry
-    report.from_client = http_->from_client();
-    report.to_client = http_->to_client();
+  const Traffic traffic = close(reason);
+  if (const auto tell = std::exchange(closed_, nullptr)) {
+    tell({traffic.from_client, traffic.to_client, reason});
   }
-  const auto tell = std::move(admission_.closed);
-  abandon();
-  if (authorized_ && tell) tell(report);
   host_->ended(peer_, id_);
 }
 
 void Flow::abandon() {
-  over_ = true;
-  admission_.closed = nullptr;
-  connect_.reset();
-  splice_.reset();
-  if (http_) http_->close("abandoned");
-  if (client_) client_->close();
-  if (upstream_) upstream_->close();
+  closed_ = nullptr;
+  close("abandoned");
+}
+
+// Any state → Closed. Closes what the state holds.
+Traffic Flow::close(const std::string& reason) {
+  const State last = std::exchange(state_, Closed{});
+  const auto close_handler = [&](const Handler& handler) {
+    return std::visit(
+        [&](const auto& one) {
+          one->close(reason);
+          return one->traffic();
+        },
+        handler);
+  };
+  return std::visit(overloaded{[](const Authorizing& state) {
+                                 if (state.client) state.client->close();
+                                 return Traffic{};
+                               },
+                               [&](const Connecting& state) {
+                                 state.client->close();
+                                 return close_handler(state.handler);
+                               },
+                               [&](const Handled& state) { return close_handler(state.handler); },
+                               [](const Closed&) { return Traffic{}; }},
+                    last);
 }
 
 }  // namespace culvert::terminator

@@ -1,7 +1,7 @@
 #include "agent/terminator/terminator.hpp"
-#include "proto/core/host_port.hpp"
 
 #include <algorithm>
+#include <map>
 #include <vector>
 
 #include "agent/terminator/flow.hpp"
@@ -14,34 +14,25 @@ namespace {
 // A leaf certificate lives for one day; a new one is made when half of its life is over.
 constexpr std::chrono::seconds kLeafLifetime = crypto::kMaxLeafLifetime;
 
-// The TLS context for an upstream; null for a plain upstream.
-Result<std::shared_ptr<TlsClientContext>> upstream_context(const HostPort& at,
-                                                           const std::optional<UpstreamTls>& tls) {
-  if (!tls) return std::shared_ptr<TlsClientContext>();
-  TlsClientOptions options;
-  options.verify = TlsVerify::kAuthorities;
-  options.authorities_pem = tls->authorities_pem;
-  options.server_name = tls->server_name.empty() ? at.host : tls->server_name;
-  return TlsClientContext::make(std::move(options));
-}
-
 }  // namespace
 
 struct Terminator::Impl {
   Impl(Loop& loop, crypto::ServerIssuer i, Authorize authorize)
       : issuer(std::move(i)),
-        host(std::make_shared<FlowHost>(FlowHost{loop, std::move(authorize), {}, {}, {}, {}, {}})) {
-  }
+        host(std::make_shared<FlowHost>(FlowHost{loop, std::move(authorize), {}, {}, {}})) {}
 
   crypto::ServerIssuer issuer;
   std::shared_ptr<FlowHost> host;
   std::map<std::string, std::shared_ptr<ServiceState>> services;
+  // The contexts of the clients' TLS, by their ALPN names.
+  std::map<std::vector<std::string>, std::shared_ptr<TlsServerContext>> tls;
   using Flows = std::map<std::uint64_t, std::shared_ptr<Flow>>;
   std::map<IpAddress, Flows> flows;  // by peer; none is empty
   std::size_t count = 0;
   std::uint64_t next_id = 1;
 
   crypto::TlsIdentity identity(ServiceState& service, const std::string& name);
+  Result<std::shared_ptr<TlsServerContext>> tls_context(const std::vector<std::string>& alpn);
   void make_room(const IpAddress& peer);
   void ended(const IpAddress& peer, std::uint64_t id);
 };
@@ -60,6 +51,15 @@ crypto::TlsIdentity Terminator::Impl::identity(ServiceState& service, const std:
     leaf = service.leaves.emplace(name, Leaf{std::move(made), renew_at}).first;
   }
   return leaf->second.identity;
+}
+
+Result<std::shared_ptr<TlsServerContext>> Terminator::Impl::tls_context(
+    const std::vector<std::string>& alpn) {
+  const auto known = tls.find(alpn);
+  if (known != tls.end()) return known->second;
+  auto made = TlsServerContext::make(ChooseIdentity(), alpn);  // each stream has its own choice
+  if (made) tls.emplace(alpn, *made);
+  return made;
 }
 
 // Makes room for one more connection of this peer. A crashed device leaves connections that nobody
@@ -93,10 +93,6 @@ void Terminator::Impl::ended(const IpAddress& peer, std::uint64_t id) {
 
 Terminator::Terminator(Loop& loop, crypto::ServerIssuer issuer, Authorize authorize)
     : impl_(std::make_shared<Impl>(loop, std::move(issuer), std::move(authorize))) {
-  auto tls = TlsServerContext::make(ChooseIdentity());  // each stream has its own ChooseIdentity
-  if (tls) impl_->host->tls = std::move(*tls);
-  auto http_tls = TlsServerContext::make(ChooseIdentity(), {"http/1.1"});
-  if (http_tls) impl_->host->http_tls = std::move(*http_tls);
   Impl* self = impl_.get();
   impl_->host->identity = [self](ServiceState& service, const std::string& name) {
     return self->identity(service, name);
@@ -111,23 +107,16 @@ Terminator::~Terminator() {
 }
 
 Status Terminator::set_service(Service service) {
+  auto targets = make_targets(service);
+  if (!targets) return fail_with(targets.error());
+  auto tls = impl_->tls_context(service.alpn());
+  if (!tls) return fail_with(tls.error());
   auto state = std::make_shared<ServiceState>();
-  auto context = upstream_context(service.upstream, service.upstream_tls);
-  if (!context) return fail(context.error().code, service.fqdn + ": " + context.error().message);
-  state->upstream_tls = std::move(*context);
-  if (service.http) {
-    std::vector<HttpTarget> targets;
-    for (const HttpUpstream& upstream : service.http->upstreams) {
-      context = upstream_context(upstream.at, upstream.tls);
-      if (!context) {
-        return fail(context.error().code, service.fqdn + ": " + context.error().message);
-      }
-      targets.push_back({upstream.at, std::move(*context)});
-    }
-    state->http_targets = std::make_shared<const std::vector<HttpTarget>>(std::move(targets));
-  }
-  state->config = std::move(service);
-  impl_->services[state->config.fqdn] = std::move(state);
+  state->service = std::make_shared<const Service>(std::move(service));
+  state->targets = std::make_shared<const Targets>(std::move(*targets));
+  state->tls = std::move(*tls);
+  const std::string fqdn = state->service->fqdn;
+  impl_->services[fqdn] = std::move(state);
   return {};
 }
 
@@ -140,7 +129,7 @@ void Terminator::accept(const std::string& fqdn, std::unique_ptr<ByteStream> str
                         const Endpoint& peer) {
   auto& counters = impl_->host->counters;
   const auto service = impl_->services.find(fqdn);
-  if (service == impl_->services.end() || !impl_->host->tls || !impl_->host->http_tls) {
+  if (service == impl_->services.end()) {
     ++counters.denied;
     return;  // the destructor closes the stream
   }

@@ -1,11 +1,11 @@
 // Connects mesh connections to the customer's endpoints. For each accepted stream of a service: TLS
-// under the service's own FQDN (or no TLS), authorization, the upstream (plain, or TLS with
-// verification), then bytes both ways until either side, a cut or the idle time ends the flow.
+// under the service's own FQDN (or no TLS), authorization, then a handler for the service's
+// protocol (handler.hpp): a pipe to the upstream, or a strict HTTP/1.1 gateway (agent/http).
 //
-//   tls   ClientHello → name fits? → authorize → certificate; meanwhile the upstream is connected
-//   tcp   accept → authorize → upstream
+//   tls   ClientHello → name fits? → authorize → certificate; meanwhile the handler connects
+//   tcp   accept → authorize → the handler connects
 //
-// With HTTP routes a tls service is a strict HTTP/1.1 gateway instead of a pipe: see agent/http.
+// The way of a connection: the mesh's TCP stack → accept() → Flow → handler → the upstream.
 //
 // A foreign server name gets the alert unrecognized_name. Every refusal of authorize() gets
 // access_denied (tcp: a bare close), so that a refused client does not learn the reason. The
@@ -15,19 +15,16 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
-#include <optional>
 #include <string>
-#include <vector>
 
-#include "agent/http/session.hpp"
+#include "agent/http/access.hpp"
+#include "agent/terminator/service.hpp"
 #include "proto/core/endpoint.hpp"
-#include "proto/core/host_port.hpp"
 #include "proto/core/result.hpp"
 #include "proto/crypto/x509.hpp"
 #include "proto/runtime/loop/loop.hpp"
-#include "proto/runtime/stream/connect.hpp"
+#include "proto/runtime/stream/stream.hpp"
 
 namespace culvert::terminator {
 
@@ -35,32 +32,6 @@ namespace culvert::terminator {
 // A connection beyond the total replaces the longest idle one of the peer that has the most.
 inline constexpr std::size_t kMaxConnections = 1024;
 inline constexpr std::size_t kMaxConnectionsOfPeer = 256;  // for each mesh address
-inline constexpr Duration kIdleTimeout = 1h;               // no byte either way
-
-enum class Mode { kTls, kTcp };
-
-struct UpstreamTls {
-  std::string authorities_pem;  // empty: the system's
-  std::string server_name;      // empty: the upstream's host
-};
-struct HttpUpstream {
-  HostPort at;
-  std::optional<UpstreamTls> tls;
-};
-struct HttpService {  // only with mode kTls
-  std::shared_ptr<const http::Routes> routes;
-  std::vector<HttpUpstream> upstreams;   // the routes refer to it by index
-  std::shared_ptr<http::AccessLog> log;  // null: no log
-  Duration response_time = http::kResponseTime;
-};
-struct Service {
-  std::string fqdn;
-  Mode mode = Mode::kTcp;
-  HostPort upstream;  // a name is resolved at each connection (see address_rules.hpp)
-  std::optional<UpstreamTls> upstream_tls;
-  Duration idle = kIdleTimeout;
-  std::optional<HttpService> http = {};  // instead of `upstream`
-};
 
 struct FlowEnd {
   std::uint64_t from_client = 0;  // bytes
@@ -88,7 +59,8 @@ class Terminator {
   Terminator(const Terminator&) = delete;
   Terminator& operator=(const Terminator&) = delete;
 
-  // Adds or replaces a service; open connections do not change. kInvalid: a bad CA bundle.
+  // Adds or replaces a service; open connections do not change. kInvalid: a bad CA bundle
+  // (check_authorities() finds it before).
   Status set_service(Service service);
   void remove_service(const std::string& fqdn, const std::string& reason);  // cuts its flows
 

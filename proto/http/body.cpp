@@ -5,7 +5,6 @@
 #include <charconv>
 
 #include "proto/core/ascii.hpp"
-#include "proto/http/head.hpp"
 
 namespace culvert::http {
 namespace {
@@ -19,8 +18,7 @@ tl::unexpected<Error> bad(const char* why) {
 BodyReader::BodyReader(Framing framing)
     : framing_(framing),
       left_(framing.kind == Framing::Kind::kLength ? framing.length : 0),
-      done_(framing.kind == Framing::Kind::kNone ||
-            (framing.kind == Framing::Kind::kLength && framing.length == 0)) {}
+      done_(!framing.has_body()) {}
 
 Result<BodyReader::Piece> BodyReader::take(ByteView bytes) {
   if (done_) return Piece{};
@@ -100,11 +98,13 @@ Status BodyReader::step_size(std::uint8_t byte) {
 }
 
 Status BodyReader::step_trailers(std::uint8_t byte) {
-  trailers_.push_back(byte);
-  if (byte != '\n' && trailers_.size() < kMaxTrailerSize) return {};
-  const auto parsed = parse_trailers(trailers_, {kMaxTrailers, kMaxTrailerSize});
+  trailer_bytes_.push_back(byte);
+  if (byte != '\n' && trailer_bytes_.size() < kMaxTrailerSize) return {};
+  auto parsed = parse_trailers(trailer_bytes_, {kMaxTrailers, kMaxTrailerSize});
   if (!parsed) return fail_with(parsed.error());
-  done_ = parsed->size > 0;
+  if (parsed->size == 0) return {};  // more lines follow
+  done_ = true;
+  trailers_ = std::move(parsed->head);
   return {};
 }
 
@@ -118,6 +118,17 @@ void append_body(Bytes& out, ByteView data, bool chunked) {
   }
   append(out, data);
   if (chunked) append(out, view("\r\n"));
+}
+
+void append_last_chunk(Bytes& out, const HttpHeaders& trailers) {
+  append(out, view("0\r\n"));
+  for (const auto& [name, value] : trailers.list()) {
+    append(out, view(name));
+    append(out, view(": "));
+    append(out, view(value));
+    append(out, view("\r\n"));
+  }
+  append(out, view("\r\n"));
 }
 
 }  // namespace culvert::http

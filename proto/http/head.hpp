@@ -1,6 +1,9 @@
-// HTTP/1.1 heads (RFC 9112), strict: no bare CR or LF, no obs-fold, no space before the colon, no
-// control characters, at most kMaxHeaders headers and kMaxHeadSize bytes. Doubtful input is
-// refused.
+// Heads of HTTP/1.1 messages (RFC 9112): a parser and a writer. The parser is strict. It refuses a
+// bare CR or LF, obs-fold, a space before the colon, control characters, more than kMaxHeaders
+// headers and more than kMaxHeadSize bytes.
+//
+// Bytes come from a connection (agent/http, agent/proxy, proto/runtime/stream/http.hpp). The parsed
+// head goes back to the same caller, who judges what it means.
 #pragma once
 
 #include <cstddef>
@@ -15,8 +18,9 @@
 namespace culvert::http {
 
 inline constexpr std::size_t kMaxHeaders = 64;
-inline constexpr std::size_t kMaxHeadSize = 16U << 10U;
+inline constexpr std::size_t kMaxHeadSize = 16U << 10U;  // bytes
 
+// Header fields in the order in which they stand in the head. Names keep their spelling.
 class HttpHeaders {
  public:
   HttpHeaders() = default;
@@ -90,13 +94,5 @@ class HeadParser {
 
 std::string render(const RequestHead& head);
 std::string render(const ResponseHead& head);
-
-struct Url {
-  bool tls = false;
-  std::string host;
-  std::uint16_t port = 0;
-  std::string target;  // path and query, at least "/"
-};
-Result<Url> parse_url(std::string_view text);  // http, https, ws, wss; no user info, no fragment
 
 }  // namespace culvert::http

@@ -6,6 +6,7 @@
 #include <cctype>
 #include <cstdlib>
 
+#include "proto/http/url.hpp"
 #include "proto/runtime/stream/http_reader.hpp"
 
 namespace culvert::runtime {

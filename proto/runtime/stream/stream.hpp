@@ -35,6 +35,8 @@ struct StreamEvents {
   std::function<void(const Error&)> closed;  // clean (both sides finished): empty message
 };
 
+inline bool closed_cleanly(const Error& why) { return why.message.empty(); }  // of `closed`
+
 class ByteStream {
  public:
   ByteStream() = default;

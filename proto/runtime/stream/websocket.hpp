@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "proto/core/rng.hpp"
+#include "proto/http/url.hpp"
 #include "proto/runtime/stream/http.hpp"
 #include "proto/runtime/stream/stream.hpp"
 

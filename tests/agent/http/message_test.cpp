@@ -1,10 +1,10 @@
 // The meaning of request heads, and the heads that are refused: each attack is a row with its name.
-#include "agent/http/message.hpp"
+#include "agent/http/exchange.hpp"
+#include "agent/http/h1_head.hpp"
 #include "proto/http/path.hpp"
 
 #include <catch2/catch.hpp>
 
-#include "agent/http/exchange.hpp"
 #include "agent/http/names.hpp"
 #include "agent/http/routes.hpp"
 
@@ -21,13 +21,18 @@ int judged(const std::string& raw) {
   const auto parsed = http::parse_request_head(view(raw), kRequestLimits);
   if (!parsed) return parsed.error().code == ErrorCode::kExhausted ? 431 : 400;
   REQUIRE(parsed->size == raw.size());
-  const auto request = read_request(parsed->head, kApi);
-  return request ? 0 : request.error().status;
+  auto routes = std::make_shared<Routes>();
+  REQUIRE(routes->add("", "/", 0));
+  const SessionOptions options{routes, kApi, kApi, "::1", {"p", "g", "d", 1}, nullptr};
+  Exchange exchange(options, {}, 1);
+  const auto judged =
+      exchange.judge({StreamId{1}, parsed->head.method, read_request(parsed->head)});
+  return judged ? 0 : judged.error().status;
 }
 Request request_of(const std::string& raw) {
   const auto parsed = http::parse_request_head(view(raw), kRequestLimits);
   REQUIRE(parsed);
-  const auto request = read_request(parsed->head, kApi);
+  const auto request = read_request(parsed->head);
   CAPTURE(request ? "" : request.error().why);
   REQUIRE(request);
   return *request;
@@ -339,7 +344,7 @@ TEST_CASE("http: a request is written anew, with who asks", "[http]") {
   AccessRecord record;
   record.id = "7-1";
   record.who = {"alice@vendor.example", "sha256:ab", "ed25519:cd", 7};
-  CHECK(render_request(request, record, "fd63::1") ==
+  CHECK(write_request(forwarded(request, record, "fd63::1")) ==
         "POST /v1/a~b%C3%A4?q=%2e//;x HTTP/1.1\r\nHost: api.acme.example.com\r\n"
         "Culvert-User: alice@vendor.example\r\nCulvert-Grant: sha256:ab\r\n"
         "Culvert-Device: ed25519:cd\r\nCulvert-Request: 7-1\r\nX-Forwarded-For: fd63::1\r\n"
@@ -356,7 +361,7 @@ TEST_CASE("http: what is written is read the same again", "[http]") {
   AccessRecord record;
   record.id = "1-1";
   record.who = {"p", "g", "d", 1};
-  const auto again = request_of(render_request(first, record, "::1"));
+  const auto again = request_of(write_request(forwarded(first, record, "::1")));
   CHECK(again.method == first.method);
   CHECK(again.path + again.query == first.path + first.query);
   CHECK(again.body == first.body);
@@ -498,4 +503,66 @@ TEST_CASE("http: an access line is one line of JSON, whatever is in it", "[http]
         "\n");
   record.path = std::string(100000, 'a');
   CHECK(render(record).size() < 2 * kMaxLoggedText);
+}
+
+TEST_CASE("http: TE goes on only as the one word trailers", "[http]") {
+  const auto [te, passed] = GENERATE(table<std::string, bool>({
+      {"trailers", true},
+      {"Trailers", true},
+      {"gzip, trailers", true},
+      {"deflate;q=0.5", false},
+      {"trailers;q=0.5", false},
+      {"xtrailers", false},
+      {"", false},
+  }));
+  CAPTURE(te);
+  const auto head = write_request(request_of(with("Connection: TE\r\nTE: " + te + "\r\n")));
+  CHECK(head.ends_with("\r\nConnection: TE\r\nTE: trailers\r\n\r\n") == passed);
+  CHECK((head.find("\r\nTE:") != std::string::npos) == passed);
+}
+
+TEST_CASE("http: TE does not go on with an upgrade", "[http]") {
+  const auto head = write_request(
+      request_of(with("TE: trailers\r\nConnection: TE, Upgrade\r\nUpgrade: websocket\r\n")));
+  CHECK(head.ends_with("\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"));
+}
+
+TEST_CASE("http attack: fields that must not be trailers are dropped", "[http]") {
+  const std::string name = GENERATE(
+      // framing and routing
+      "Content-Length", "Transfer-Encoding", "Host", "Content_Length", "TRANSFER-ENCODING",
+      // the connection
+      "Connection", "Upgrade", "Keep-Alive", "TE", "Trailer", "Proxy-Connection",
+      // request modifiers and conditionals
+      "Cache-Control", "Expect", "Max-Forwards", "Pragma", "Range", "If-Match", "If-None-Match",
+      "If-Modified-Since", "If-Unmodified-Since", "If-Range",
+      // authentication
+      "Authorization", "Proxy-Authorization", "WWW-Authenticate", "Proxy-Authenticate", "Cookie",
+      "Set-Cookie",
+      // response control
+      "Age", "Date", "Expires", "Location", "Retry-After", "Vary", "Warning",
+      // the format of the content
+      "Content-Type", "Content-Encoding", "Content-Range", "content_type");
+  CAPTURE(name);
+  const HttpHeaders trailers{{name, "x"}, {"X-Kept", "y"}};
+  const HttpHeaders kept{{"X-Kept", "y"}};
+  CHECK(request_trailers(trailers).list() == kept.list());
+  CHECK(response_trailers(trailers).list() == kept.list());
+}
+
+TEST_CASE("http attack: trailers cannot say who asks", "[http]") {
+  const std::string name = GENERATE("Culvert-User", "culvert_user", "X-Forwarded-For",
+                                    "Remote-User", "X-Real-IP", "X-HTTP-Method-Override");
+  CAPTURE(name);
+  CHECK(request_trailers({{name, "mallory"}}).list().empty());
+}
+
+TEST_CASE("http: trailers that programs use go on", "[http]") {
+  const std::string name =
+      GENERATE("Grpc-Status", "Grpc-Message", "Grpc-Status-Details-Bin", "Digest", "Content-Digest",
+               "ETag", "Server-Timing", "X-Amz-Checksum-Crc32", "X-ClickHouse-Summary");
+  CAPTURE(name);
+  const HttpHeaders trailers{{name, "x"}};
+  CHECK(request_trailers(trailers).list() == trailers.list());
+  CHECK(response_trailers(trailers).list() == trailers.list());
 }

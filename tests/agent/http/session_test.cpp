@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "agent/http/h1_client.hpp"
+
 using namespace culvert;
 using namespace culvert::http;
 
@@ -45,21 +47,30 @@ struct Play {
   void settle() {
     for (Effects effects;;) {
       session->drain(effects);
-      to_upstream += text(effects.to_upstream);
-      upstream_finished |= effects.finish_upstream;
-      closes += effects.close_upstream ? 1 : 0;
+      std::optional<UpstreamId> connect;
+      for (const auto& effect : effects.upstreams) {
+        if (effect.connect) {
+          connects.push_back(*effect.connect);
+          upstream_id = effect.upstream;
+          connect = effect.upstream;
+        }
+        to_upstream += text(effect.bytes);
+        upstream_finished |= effect.finish;
+        closes += effect.close ? 1 : 0;
+      }
       to_client += text(effects.to_client);
       client_finished |= effects.finish_client;
-      if (effects.end != Effects::End::kNo) {
-        REQUIRE(end == Effects::End::kNo);
+      if (effects.end) {
+        REQUIRE_FALSE(end);
         end = effects.end;
-        reason = effects.reason;
       }
-      if (!effects.connect) return;
-      connects.push_back(*effects.connect);
-      if (!connecting) session->handle_connected(now);
+      if (!connect) return;
+      if (!connecting) session->handle_connected(now, *connect);
     }
   }
+  bool open() const { return !end; }
+  bool ended_gently() const { return end && !end->at_once; }
+  bool ended_at_once() const { return end && end->at_once; }
   void client(const std::string& bytes) {
     session->handle_client(now, view(bytes));
     settle();
@@ -68,18 +79,18 @@ struct Play {
     for (const char c : bytes) client({c});
   }
   void upstream(const std::string& bytes) {
-    session->handle_upstream(now, view(bytes));
+    session->handle_upstream(now, upstream_id, view(bytes));
     settle();
   }
   void upstream_by_byte(const std::string& bytes) {
     for (const char c : bytes) upstream({c});
   }
   void upstream_ends() {
-    session->handle_upstream_end(now);
+    session->handle_upstream_end(now, upstream_id);
     settle();
   }
   void upstream_lost() {
-    session->handle_upstream_lost(now, "reset");
+    session->handle_upstream_lost(now, upstream_id, "reset");
     settle();
   }
   void client_ends() {
@@ -94,8 +105,7 @@ struct Play {
   }
   bool refused(int status) const {
     return to_client.starts_with("HTTP/1.1 " + std::to_string(status) + " ") &&
-           to_client.find("Connection: close\r\n") != std::string::npos &&
-           end == Effects::End::kGently;
+           to_client.find("Connection: close\r\n") != std::string::npos && ended_gently();
   }
   bool logged(std::size_t line, const std::string& part) const {
     return log->lines.size() > line && log->lines[line].find(part) != std::string::npos;
@@ -104,12 +114,13 @@ struct Play {
   Now now{{1000}, {1790000000}};
   std::shared_ptr<MemoryLog> log = std::make_shared<MemoryLog>();
   std::optional<Session> session;
-  std::string to_upstream, to_client, reason;
+  std::string to_upstream, to_client;
   std::vector<std::size_t> connects;
   int closes = 0;
   bool upstream_finished = false, client_finished = false;
-  bool connecting = false;  // connections are not made at once
-  Effects::End end = Effects::End::kNo;
+  bool connecting = false;   // connections are not made at once
+  UpstreamId upstream_id{};  // the newest connection
+  std::optional<End> end;
 };
 
 std::size_t count(const std::string& text, const std::string& part) {
@@ -129,7 +140,7 @@ TEST_CASE("http session: keep-alive on both sides, by single bytes", "[http]") {
     CHECK(count(play.to_client, "\r\n\r\nok") == std::size_t(i) + 1);
   }
   CHECK(play.connects == std::vector<std::size_t>{0});
-  CHECK(play.end == Effects::End::kNo);
+  CHECK(play.open());
   CHECK(play.to_client.find("Connection") == std::string::npos);
   CHECK(play.to_upstream.find("Connection") == std::string::npos);
   REQUIRE(play.log->lines.size() == 3);
@@ -161,22 +172,22 @@ TEST_CASE("http session: what is behind an end is still answered", "[http]") {
   play.client(post("Content-Length: 3\r\n", "abc") + get("/2") + "GET /cut");
   play.client_ends();
   play.connecting = false;
-  play.session->handle_connected(play.now);
+  play.session->handle_connected(play.now, play.upstream_id);
   play.settle();
   CHECK(play.to_upstream.ends_with("\r\n\r\nabc"));
   play.upstream(kOk);
   play.upstream(kOk);
   CHECK(count(play.to_client, "200 OK") == 2);
-  CHECK(play.end == Effects::End::kGently);
+  CHECK(play.ended_gently());
 }
 
 TEST_CASE("http session: chunked bodies are chunked anew, both ways", "[http]") {
   Play play;
-  play.client_by_byte(post("Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n0\r\nX: y\r\n\r\n"));
+  play.client_by_byte(post("Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n0\r\n\r\n"));
   CHECK(
       play.to_upstream.ends_with("Transfer-Encoding: chunked\r\n\r\n"
                                  "1\r\na\r\n1\r\nb\r\n1\r\nc\r\n0\r\n\r\n"));
-  play.upstream(kChunked + "2\r\nde\r\n0\r\nTrailer: z\r\n\r\n");
+  play.upstream(kChunked + "2\r\nde\r\n0\r\n\r\n");
   CHECK(play.to_client == kChunked + "2\r\nde\r\n0\r\n\r\n");
   CHECK(play.logged(0, R"("bytes_in":3,"bytes_out":2)"));
   CHECK(play.closes == 0);
@@ -189,13 +200,13 @@ TEST_CASE("http session: an answer to the end is chunked; cut short, so is ours"
   if (GENERATE(true, false)) {
     play.upstream_ends();
     CHECK(play.to_client == kChunked + "a\r\nto the end\r\n0\r\n\r\n");
-    CHECK(play.end == Effects::End::kNo);
+    CHECK(play.open());
     play.client(get("/"));
     CHECK(play.connects.size() == 2);
   } else {
     play.upstream_lost();
     CHECK(play.to_client == kChunked + "a\r\nto the end\r\n");
-    CHECK(play.end == Effects::End::kAtOnce);
+    CHECK(play.ended_at_once());
     CHECK(play.logged(0, R"("error":"upstream: reset")"));
   }
 }
@@ -205,7 +216,7 @@ TEST_CASE("http session: an answer shorter than it says is cut, not ended", "[ht
   play.client(get("/"));
   play.upstream("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort");
   play.upstream_ends();
-  CHECK(play.end == Effects::End::kAtOnce);
+  CHECK(play.ended_at_once());
 }
 
 TEST_CASE("http session: HEAD, 204 and 304 have no body", "[http]") {
@@ -243,7 +254,7 @@ TEST_CASE("http session: interim answers without end are refused", "[http]") {
   Play play;
   play.client(get("/"));
   for (std::size_t i = 0; i <= kMaxInterim; ++i) play.upstream("HTTP/1.1 102 Processing\r\n\r\n");
-  CHECK(play.end == Effects::End::kGently);
+  CHECK(play.ended_gently());
   CHECK(play.to_client.find("502 Bad Gateway") != std::string::npos);
 }
 
@@ -253,7 +264,7 @@ TEST_CASE("http session: an answer before the body's end is the last one", "[htt
   play.upstream("HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n");
   CHECK(play.to_client ==
         "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-  CHECK(play.end == Effects::End::kGently);
+  CHECK(play.ended_gently());
   CHECK(play.closes == 1);
 }
 
@@ -273,11 +284,11 @@ TEST_CASE("http session: an upgrade becomes a pipe, with half-closes", "[http]")
   play.upstream("more");
   play.client_ends();
   CHECK(play.upstream_finished);
-  CHECK(play.end == Effects::End::kNo);
+  CHECK(play.open());
   play.upstream("last");
   play.upstream_ends();
   CHECK(play.to_client.ends_with("firstmorelast"));
-  CHECK(play.end == Effects::End::kGently);
+  CHECK(play.ended_gently());
   CHECK(play.logged(0, R"("status":101,"bytes_in":24,"bytes_out":13)"));
 }
 
@@ -296,7 +307,7 @@ TEST_CASE("http attack: a 200 is no upgrade, and nothing follows it", "[http]") 
   play.client(get("/ws", "Connection: Upgrade\r\nUpgrade: websocket\r\n") + get("/smuggled"));
   play.upstream(kOk);
   CHECK(play.to_client == "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
-  CHECK(play.end == Effects::End::kGently);
+  CHECK(play.ended_gently());
   CHECK(count(play.to_upstream, "GET ") == 1);
 }
 
@@ -388,7 +399,7 @@ TEST_CASE("http session: no route is 404 from us", "[http]") {
   Effects effects;
   session.drain(effects);
   CHECK(text(effects.to_client).starts_with("HTTP/1.1 404 Not Found\r\n"));
-  CHECK_FALSE(effects.connect);
+  CHECK(effects.upstreams.empty());
 }
 
 TEST_CASE("http session: a kept connection that had gone is made again, once", "[http]") {
@@ -433,7 +444,7 @@ TEST_CASE("http session: every wait has its end", "[http]") {
   SECTION("before any request") {
     play.wait();
     CHECK(play.now.steady - start == kKeepAliveTime);
-    CHECK(play.end == Effects::End::kGently);
+    CHECK(play.ended_gently());
     CHECK(play.to_client.empty());
   }
   SECTION("within a head, however slowly it drips") {
@@ -461,7 +472,7 @@ TEST_CASE("http session: every wait has its end", "[http]") {
     play.upstream("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab");
     play.wait();
     CHECK(play.now.steady - start == kIdleTime);
-    CHECK(play.end == Effects::End::kAtOnce);
+    CHECK(play.ended_at_once());
     CHECK(play.logged(0, R"("error":"idle")"));
   }
 }
@@ -476,7 +487,7 @@ TEST_CASE("http session: memory is bounded while an upstream is awaited", "[http
     taken += 4096;
   }
   CHECK(taken <= kMaxPipelined + 4096);
-  play.session->handle_connected(play.now);
+  play.session->handle_connected(play.now, play.upstream_id);
   play.settle();
   CHECK(play.session->wants_client());
 }
@@ -487,7 +498,42 @@ TEST_CASE("http session: a flow that is cut is logged", "[http]") {
   play.upstream("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab");
   play.session->abandon(play.now, "revoked");
   play.settle();
-  CHECK(play.end == Effects::End::kAtOnce);
+  CHECK(play.ended_at_once());
   CHECK(play.logged(0, R"("status":200,"bytes_in":0,"bytes_out":2)"));
   CHECK(play.logged(0, R"("error":"revoked")"));
+}
+
+TEST_CASE("http session: trailers pass in both directions", "[http]") {
+  Play play;
+  play.client_by_byte(
+      post("TE: trailers\r\nTransfer-Encoding: chunked\r\n",
+           "1\r\na\r\n0\r\nX-Checksum: 7\r\nHost: evil\r\nCulvert_User: mallory\r\n\r\n"));
+  CHECK(play.to_upstream.find("\r\nConnection: TE\r\nTE: trailers\r\n\r\n") != std::string::npos);
+  CHECK(play.to_upstream.ends_with("\r\n\r\n1\r\na\r\n0\r\nX-Checksum: 7\r\n\r\n"));
+  play.upstream_by_byte(kChunked +
+                        "1\r\nb\r\n0\r\nGrpc-Status: 0\r\nContent-Length: 9\r\n"
+                        "Set-Cookie: a=b\r\nGrpc-Message: fine\r\n\r\n");
+  CHECK(play.to_client == kChunked + "1\r\nb\r\n0\r\nGrpc-Status: 0\r\nGrpc-Message: fine\r\n\r\n");
+  CHECK(play.open());
+  CHECK(play.closes == 0);
+  play.client(get("/"));  // both connections are used again
+  CHECK(play.connects.size() == 1);
+}
+
+TEST_CASE("http session: a body without trailers has none, whatever its framing", "[http]") {
+  Play play;
+  play.client(get("/", "TE: trailers\r\n"));
+  play.upstream("HTTP/1.1 200 OK\r\n\r\nto the end");
+  play.upstream_ends();
+  CHECK(play.to_client == kChunked + "a\r\nto the end\r\n0\r\n\r\n");
+}
+
+TEST_CASE("http attack: trailers that are too many, or broken, end both sides", "[http]") {
+  Play play;
+  const std::string trailers =
+      GENERATE_COPY(as<std::string>{}, "X: " + std::string(kMaxTrailerSize, 'x') + "\r\n",
+                    "A : b\r\n", std::string("A: b\r\n c\r\n"), std::string("\x01: b\r\n"));
+  play.client(post("Transfer-Encoding: chunked\r\n", "1\r\na\r\n0\r\n" + trailers + "\r\n"));
+  CHECK(play.refused(400));
+  CHECK_FALSE(play.to_upstream.ends_with("0\r\n\r\n"));
 }

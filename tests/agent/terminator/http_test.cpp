@@ -41,8 +41,8 @@ std::string content(const std::string& path) {
 }
 
 // Accepts one connection after the other; answers nothing by itself.
-struct Upstream {
-  explicit Upstream(Loop& loop, std::string greeting = "") {
+struct UpstreamServer {
+  explicit UpstreamServer(Loop& loop, std::string greeting = "") {
     auto opened = TcpListener::open(loop, loopback(), [this, greeting](auto stream, auto) {
       peers.push_back(std::make_unique<Peer>());
       peers.back()->take(std::move(stream));
@@ -68,19 +68,15 @@ struct House {
                            {"alice@vendor.example", "sha256:ab", "ed25519:cd", 3}};
         }) {}
 
-  void serve(const Upstream& upstream, std::optional<UpstreamTls> tls = std::nullopt) {
+  void serve(const UpstreamServer& upstream, std::optional<UpstreamTls> tls = std::nullopt) {
     auto routes = std::make_shared<http::Routes>();
     REQUIRE(routes->add("", "/", 0));
     REQUIRE(routes->add("admin", "/", 0));
-    HttpService http;
+    HttpRoutes http;
     http.routes = routes;
     http.upstreams = {{upstream.at(), std::move(tls)}};
     http.log = log;
-    Service service;
-    service.fqdn = kApi;
-    service.mode = Mode::kTls;
-    service.http = std::move(http);
-    REQUIRE(terminator.set_service(std::move(service)));
+    REQUIRE(terminator.set_service({kApi, Mode::kTls, std::move(http)}));
   }
   std::unique_ptr<ByteStream> connect(const std::string& name = kApi,
                                       std::vector<std::string> alpn = {}) {
@@ -110,7 +106,7 @@ const std::string kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 TEST_CASE("http mode: identity goes on, the connection is kept, the end is told", "[terminator]") {
   Loop loop;
   const Folder folder;
-  const Upstream upstream(loop);
+  const UpstreamServer upstream(loop);
   House house(loop);
   house.log = *AccessLogFile::open(folder.file("access.log"));
   house.serve(upstream);
@@ -139,7 +135,7 @@ TEST_CASE("http mode: identity goes on, the connection is kept, the end is told"
 
 TEST_CASE("http mode: a host below the service has its certificate and its Host", "[terminator]") {
   Loop loop;
-  const Upstream upstream(loop);
+  const UpstreamServer upstream(loop);
   House house(loop);
   house.serve(upstream);
   const std::string admin = std::string("admin.") + kApi;
@@ -162,7 +158,7 @@ TEST_CASE("http mode: a host below the service has its certificate and its Host"
 
 TEST_CASE("http mode: a client that speaks only HTTP/2 is refused by ALPN", "[terminator]") {
   Loop loop;
-  const Upstream upstream(loop);
+  const UpstreamServer upstream(loop);
   House house(loop);
   house.serve(upstream);
   Peer client;
@@ -173,7 +169,7 @@ TEST_CASE("http mode: a client that speaks only HTTP/2 is refused by ALPN", "[te
 
 TEST_CASE("http attack: upstream bytes before its TLS handshake answer nobody", "[terminator]") {
   Loop loop;
-  const Upstream upstream(loop, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil");
+  const UpstreamServer upstream(loop, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil");
   House house(loop);
   house.serve(upstream, UpstreamTls{house.issuer.certificate_pem(), "db.internal"});
   Peer client;
@@ -187,7 +183,7 @@ TEST_CASE("http attack: upstream bytes before its TLS handshake answer nobody", 
 
 TEST_CASE("http mode: a slow reader slows the upstream down", "[terminator]") {
   Loop loop;
-  const Upstream upstream(loop);
+  const UpstreamServer upstream(loop);
   House house(loop);
   house.serve(upstream);
   Peer client;
@@ -220,7 +216,7 @@ TEST_CASE("http mode: a slow reader slows the upstream down", "[terminator]") {
 TEST_CASE("http mode: a cut ends a request under way, and its line says so", "[terminator]") {
   Loop loop;
   const Folder folder;
-  const Upstream upstream(loop);
+  const UpstreamServer upstream(loop);
   House house(loop);
   house.log = *AccessLogFile::open(folder.file("access.log"));
   house.serve(upstream);

@@ -19,8 +19,8 @@ const IpAddress kLaptop = *parse_address("fd63:756c:7665::1");
 const Endpoint kFrom{kLaptop, 40000};
 
 // An upstream server on loopback; answers nothing by itself.
-struct Upstream {
-  explicit Upstream(Loop& loop, std::shared_ptr<TlsServerContext> tls = nullptr) {
+struct UpstreamServer {
+  explicit UpstreamServer(Loop& loop, std::shared_ptr<TlsServerContext> tls = nullptr) {
     auto opened = TcpListener::open(loop, loopback(), [this, &loop, tls](auto tcp, auto) {
       std::unique_ptr<ByteStream> stream = std::move(tcp);
       if (tls) stream = TlsStream::server(loop, tls, std::move(stream));
@@ -35,6 +35,18 @@ struct Upstream {
   Peer peer;
   int accepted = 0;
 };
+
+Service pipe_to(const std::string& fqdn, Mode mode, const HostPort& upstream,
+                std::optional<UpstreamTls> tls = std::nullopt) {
+  Pipe pipe;
+  pipe.upstream.at = upstream;
+  pipe.upstream.tls = std::move(tls);
+  Service out;
+  out.fqdn = fqdn;
+  out.mode = mode;
+  out.protocol = std::move(pipe);
+  return out;
+}
 
 struct House {
   explicit House(Loop& l)
@@ -51,7 +63,7 @@ struct House {
   }
   void serve_api(Mode mode, const HostPort& upstream,
                  std::optional<UpstreamTls> tls = std::nullopt) {
-    const auto set = terminator.set_service({kApi, mode, upstream, std::move(tls), kIdleTimeout});
+    const auto set = terminator.set_service(pipe_to(kApi, mode, upstream, std::move(tls)));
     REQUIRE(set);
   }
   // A raw client of the service; TLS is put on top where wanted.
@@ -87,7 +99,7 @@ struct Silent final : ByteStream {
 
 TEST_CASE("tls → plain: bytes both ways, counted, cleanly ended", "[terminator]") {
   Loop loop;
-  Upstream upstream(loop);
+  UpstreamServer upstream(loop);
   House house(loop);
   house.serve_api(Mode::kTls, upstream.at());
   Peer client;
@@ -111,7 +123,7 @@ TEST_CASE("tls → tls: the upstream is verified, a wrong one refused", "[termin
   Loop loop;
   const auto identity = crypto::self_signed({"db.internal", 1h, {}}, loop.now().wall);
   const auto impostor = crypto::self_signed({"db.internal", 1h, {}}, loop.now().wall);
-  Upstream upstream(loop, serve(identity));
+  UpstreamServer upstream(loop, serve(identity));
   House house(loop);
   const int row = GENERATE(0, 1, 2);
   CAPTURE(row);
@@ -135,7 +147,7 @@ TEST_CASE("tls → tls: the upstream is verified, a wrong one refused", "[termin
 
 TEST_CASE("tcp: raw bytes with half-close, either side first", "[terminator]") {
   Loop loop;
-  Upstream upstream(loop);
+  UpstreamServer upstream(loop);
   House house(loop);
   house.serve_api(Mode::kTcp, upstream.at());
   Peer client;
@@ -157,7 +169,7 @@ TEST_CASE("tcp: raw bytes with half-close, either side first", "[terminator]") {
 
 TEST_CASE("whoever is refused cannot tell why, and no upstream is reached", "[terminator]") {
   Loop loop;
-  Upstream upstream(loop);
+  UpstreamServer upstream(loop);
   House house(loop);
   const auto code = GENERATE(ErrorCode::kDenied, ErrorCode::kNotFound, ErrorCode::kStale,
                              ErrorCode::kUnavailable);
@@ -192,7 +204,7 @@ TEST_CASE("whoever is refused cannot tell why, and no upstream is reached", "[te
 
 TEST_CASE("a foreign server name is unrecognized and asks nobody", "[terminator]") {
   Loop loop;
-  Upstream upstream(loop);
+  UpstreamServer upstream(loop);
   House house(loop);
   house.serve_api(Mode::kTls, upstream.at());
   Peer client;
@@ -205,7 +217,7 @@ TEST_CASE("a foreign server name is unrecognized and asks nobody", "[terminator]
 
 TEST_CASE("a client without a server name gets the service of its address", "[terminator]") {
   Loop loop;
-  Upstream upstream(loop);
+  UpstreamServer upstream(loop);
   House house(loop);
   house.serve_api(Mode::kTls, upstream.at());
   TlsClientOptions options;
@@ -218,7 +230,7 @@ TEST_CASE("a client without a server name gets the service of its address", "[te
 
 TEST_CASE("garbage on a tls service asks nobody and harms nothing", "[terminator]") {
   Loop loop;
-  Upstream upstream(loop);
+  UpstreamServer upstream(loop);
   House house(loop);
   house.serve_api(Mode::kTls, upstream.at());
   Peer client;
@@ -234,7 +246,7 @@ TEST_CASE("a dead upstream ends the flow and is said", "[terminator]") {
   House house(loop);
   HostPort dead;
   {
-    const Upstream gone(loop);
+    const UpstreamServer gone(loop);
     dead = gone.at();
   }
   house.serve_api(GENERATE(Mode::kTls, Mode::kTcp), dead);
@@ -250,13 +262,13 @@ TEST_CASE("a dead upstream ends the flow and is said", "[terminator]") {
 
 TEST_CASE("a cut ends running flows at once, on both sides, and only those meant", "[terminator]") {
   Loop loop;
-  Upstream upstream(loop);
-  Upstream other_upstream(loop);
+  UpstreamServer upstream(loop);
+  UpstreamServer other_upstream(loop);
   House house(loop);
   const auto mode = GENERATE(Mode::kTls, Mode::kTcp);
   house.serve_api(mode, upstream.at());
   REQUIRE(house.terminator.set_service(
-      {"db.acme.example.com", Mode::kTcp, other_upstream.at(), {}, kIdleTimeout}));
+      pipe_to("db.acme.example.com", Mode::kTcp, other_upstream.at())));
   Peer client;
   Peer other;
   client.take(mode == Mode::kTls ? house.connect_tls() : house.connect());
@@ -296,7 +308,7 @@ TEST_CASE("a cut ends running flows at once, on both sides, and only those meant
 
 TEST_CASE("terminator attack: connections that nobody ends keep no peer out", "[terminator]") {
   Loop loop;
-  Upstream upstream(loop);
+  UpstreamServer upstream(loop);
   House house(loop);
   house.serve_api(Mode::kTls, upstream.at());
   std::vector<std::unique_ptr<Peer>> clients;
@@ -328,7 +340,7 @@ TEST_CASE("terminator attack: connections that nobody ends keep no peer out", "[
 
 TEST_CASE("terminator attack: peers that fill all room do not keep another out", "[terminator]") {
   Loop loop;
-  Upstream upstream(loop);
+  UpstreamServer upstream(loop);
   House house(loop);
   house.serve_api(Mode::kTls, upstream.at());
   const auto connect = [&](std::uint8_t who) {
@@ -348,7 +360,7 @@ TEST_CASE("terminator attack: peers that fill all room do not keep another out",
 
 TEST_CASE("destroying the terminator closes its flows and calls nobody", "[terminator]") {
   Loop loop;
-  Upstream upstream(loop);
+  UpstreamServer upstream(loop);
   std::optional<House> house(std::in_place, loop);
   house->serve_api(Mode::kTcp, upstream.at());
   Peer client;
@@ -362,8 +374,8 @@ TEST_CASE("destroying the terminator closes its flows and calls nobody", "[termi
 TEST_CASE("a bad CA bundle is refused when the service is set", "[terminator]") {
   Loop loop;
   House house(loop);
-  Service service{kApi, Mode::kTls, {"db", 1}, std::nullopt, kIdleTimeout};
-  service.upstream_tls = UpstreamTls{"no PEM", ""};
+  const Service service = pipe_to(kApi, Mode::kTls, {"db", 1}, UpstreamTls{"no PEM", ""});
+  CHECK_FALSE(check_authorities(service));
   const auto set = house.terminator.set_service(service);
   REQUIRE_FALSE(set);
   CHECK(set.error().message == std::string(kApi) + ": TLS: no certificate in the CA bundle");

@@ -1,6 +1,8 @@
-// A client's bytes. No crash. The bytes to the upstream do not depend on how the input was cut. The
-// first head to the upstream parses again, is for this service, and names the right person exactly
-// once.
+// The bytes of a client. Required: no crash; the bytes for the upstream do not depend on how the
+// client's bytes were cut; the first head for the upstream is taken by the same parser, is for this
+// service, and has the sender's identity exactly once; the trailers have no name that is forbidden
+// in trailers or reserved.
+#include "agent/http/h1_head.hpp"
 #include "agent/http/names.hpp"
 #include "proto/http/path.hpp"
 #include "tests/fuzz/http/session_support.hpp"
@@ -19,19 +21,24 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const http::HeadLimits wider{200, 64U << 10U};  // ours are added
   const auto head = http::parse_request_head(whole.to_upstream, wider);
   require(head && head->size > 0);
-  const auto request = http::read_request(head->head, "a.b");
-  require(request.has_value());
+  const auto request = http::read_request(head->head);
+  require(request.has_value() && request->host == "a.b");
   require(head->head.headers.one("Culvert-User") == "p");
   require(head->head.headers.one("Culvert-Grant") == "g");
   require(head->head.headers.count("Host") == 1);
-  // What a proxy says stands there only as this agent says it: seven lines.
+  // Reserved names are only those of the agent itself: seven lines.
   std::size_t reserved = 0;
   for (const auto& [name, value] : head->head.headers.list()) {
     reserved += http::is_reserved(http::fold(name)) ? 1U : 0U;
   }
   require(reserved == 7);
   require(*http::normal_path(request->path) == request->path);
-  // The same head again, but for what is cut differently within the body's chunks.
+  const auto trailers = trailers_of(ByteView(whole.to_upstream).subspan(head->size), request->body);
+  for (const auto& [name, value] : trailers.list()) {
+    const auto folded = http::fold(name);
+    require(!http::is_forbidden_trailer(folded) && !http::is_reserved(folded));
+  }
+  // The first head is the same in both runs; only the cuts of a body into chunks may differ.
   require(equal(ByteView(whole.to_upstream).first(head->size),
                 ByteView(parts.to_upstream).first(head->size)));
   return 0;

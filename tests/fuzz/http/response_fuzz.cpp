@@ -1,6 +1,8 @@
-// An upstream's bytes, in answer to a GET, a HEAD or an upgrade (the first byte says which): no
-// crash; the bytes to the client do not depend on how the input was cut, and begin with a head that
-// parses again.
+// The bytes of an upstream, in response to a GET, a HEAD or an upgrade (the first byte says which).
+// Required: no crash; the bytes for the client do not depend on how the upstream's bytes were cut;
+// they begin with a head that the same parser takes; the trailers of the final response have no
+// name that is forbidden in trailers.
+#include "agent/http/names.hpp"
 #include "tests/fuzz/http/session_support.hpp"
 
 using namespace culvert;
@@ -16,6 +18,22 @@ std::string_view request_for(std::uint8_t which) {
       return "HEAD / HTTP/1.1\r\nHost: a.b\r\n\r\n";
     default:
       return "GET / HTTP/1.1\r\nHost: a.b\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+  }
+}
+
+void check_trailers(ByteView bytes) {
+  for (;;) {
+    const auto head = http::parse_response_head(bytes, {300, 256U << 10U});
+    require(head.has_value());
+    if (head->size == 0 || head->head.status == 101) return;
+    bytes = bytes.subspan(head->size);
+    if (head->head.status < 200) continue;
+    if (head->head.headers.count("Transfer-Encoding") == 0) return;
+    const auto trailers = trailers_of(bytes, {http::Framing::Kind::kChunked, 0});
+    for (const auto& [name, value] : trailers.list()) {
+      require(!http::is_forbidden_trailer(http::fold(name)));
+    }
+    return;
   }
 }
 
@@ -43,5 +61,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto first = head_size(whole.to_client);
   require(first > 0 && first == head_size(parts.to_client));
   require(equal(ByteView(whole.to_client).first(first), ByteView(parts.to_client).first(first)));
+  check_trailers(whole.to_client);
   return 0;
 }

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "proto/http/head.hpp"
+#include "proto/http/url.hpp"
 
 namespace {
 

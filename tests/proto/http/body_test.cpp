@@ -57,7 +57,7 @@ TEST_CASE("http body: what is written is read the same again", "[http]") {
   append_body(out, view("hello"), true);
   append_body(out, {}, true);  // would be the last chunk
   append_body(out, view(std::string(300, 'x')), true);
-  append(out, view(kLastChunk));
+  append_last_chunk(out, {});
   const auto got = read(std::string(text(out)), 3);
   CHECK(got.done);
   CHECK(got.data == "hello" + std::string(300, 'x'));
@@ -110,4 +110,22 @@ TEST_CASE("http body: by length, none, and to the end", "[http]") {
   const auto all = read("to the end", 3, {Kind::kUntilClose, 0});
   CHECK_FALSE(all.done);
   CHECK(all.data == "to the end");
+}
+
+TEST_CASE("http body: trailers are read and written", "[http]") {
+  Bytes out;
+  const HttpHeaders trailers{{"A", "b"}, {"Grpc-Message", "two words"}};
+  append_body(out, view("hello"), true);
+  append_last_chunk(out, trailers);
+  CHECK(text(out) == "5\r\nhello\r\n0\r\nA: b\r\nGrpc-Message: two words\r\n\r\n");
+  BodyReader reader({Kind::kChunked, 0});
+  std::size_t used = 0;
+  while (!reader.done()) {
+    const auto piece = reader.take(ByteView(out).subspan(used));
+    REQUIRE(piece);
+    REQUIRE(piece->used > 0);
+    used += piece->used;
+  }
+  CHECK(used == out.size());
+  CHECK(reader.take_trailers().list() == trailers.list());
 }

@@ -1,12 +1,11 @@
-#include "agent/http/message.hpp"
-#include "proto/http/path.hpp"
-
 #include <algorithm>
 #include <optional>
 #include <set>
 
+#include "agent/http/h1_head.hpp"
 #include "agent/http/names.hpp"
 #include "proto/core/ascii.hpp"
+#include "proto/http/path.hpp"
 
 namespace culvert::http {
 
@@ -71,8 +70,8 @@ Result<std::set<std::string>> connection_options(const HttpHeaders& headers) {
   return out;
 }
 
-// The headers that are passed on. A name that folds to a name which we interpret, but is spelled
-// differently, is refused: an upstream may take it for that name.
+// The headers that are passed on. A name that folds to a framing name but is spelled in another way
+// ("Content_Length") is refused: an upstream may take it for the framing.
 Result<HttpHeaders> end_to_end(const HttpHeaders& headers, const std::set<std::string>& options) {
   HttpHeaders out;
   for (const auto& [name, value] : headers.list()) {
@@ -83,6 +82,14 @@ Result<HttpHeaders> end_to_end(const HttpHeaders& headers, const std::set<std::s
     }
     if (is_hop_by_hop(folded) || options.contains(folded)) continue;
     out.add(name, value);
+  }
+  return out;
+}
+
+HttpHeaders without_forbidden_trailers(const HttpHeaders& trailers) {
+  HttpHeaders out;
+  for (const auto& [name, value] : trailers.list()) {
+    if (!is_forbidden_trailer(fold(name))) out.add(name, value);
   }
   return out;
 }
@@ -161,6 +168,7 @@ Result<void, Refusal> read_connection(const RequestHead& head, Request& out) {
   auto headers = end_to_end(head.headers, *options);
   if (!headers) return refused(400, headers.error().message);
   out.headers = without_reserved(*headers);
+  out.accepts_trailers = head.headers.has_token("TE", "trailers");
   const auto expected = head.headers.count("Expect");
   out.expect_continue = expected == 1 && same_word(head.headers.one("Expect"), "100-continue");
   if (expected != 0 && !out.expect_continue) return refused(417, "an Expect that is not known");
@@ -169,7 +177,7 @@ Result<void, Refusal> read_connection(const RequestHead& head, Request& out) {
 
 }  // namespace
 
-Result<Request, Refusal> read_request(const RequestHead& head, std::string_view tls_name) {
+Result<Request, Refusal> read_request(const RequestHead& head) {
   Request out;
   out.method = head.method;
   if (out.method.size() > kMaxMethod) return refused(400, "a method that long is not known");
@@ -184,10 +192,9 @@ Result<Request, Refusal> read_request(const RequestHead& head, std::string_view 
   if (!framing) return refused(400, framing.error().message);
   out.body = framing->value_or(Framing{});
   if (auto ok = read_connection(head, out); !ok) return fail_with(ok.error());
-  const bool has_body = out.body.kind == Framing::Kind::kChunked || out.body.length > 0;
+  const bool has_body = out.body.has_body();
   if (!out.upgrade.empty() && has_body) return refused(400, "an upgrade with a body");
   if (!has_body) out.expect_continue = false;
-  if (out.host != tls_name) return refused(421, "the Host is not the name of this connection");
   return out;
 }
 
@@ -219,6 +226,13 @@ Result<Response> read_response(const ResponseHead& head, const Request& request)
     out.body = framing->value_or(Framing{Framing::Kind::kUntilClose, 0});
   }
   return out;
+}
+
+HttpHeaders request_trailers(const HttpHeaders& trailers) {
+  return without_reserved(without_forbidden_trailers(trailers));
+}
+HttpHeaders response_trailers(const HttpHeaders& trailers) {
+  return without_forbidden_trailers(trailers);
 }
 
 }  // namespace culvert::http
