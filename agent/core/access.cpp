@@ -129,7 +129,7 @@ Rights Core::Parts::desired_rights(Now now, const std::vector<trust::LiveGrant>&
     if (chooses && keep == nullptr) keep = of_service(rights, one);
     auto right = right_of(one, options.role, keys.identity.public_key(), keep, silent);
     if (!right) continue;
-    if (is_disputed(right->other, next, peers)) {
+    if (is_disputed(right->other, next, peer_set)) {
       if (disputed.size() < kMaxDisputed && disputed.insert(one.grant.id).second) {
         log(LogLevel::kError, "a grant is not in force: another node has the same WireGuard key",
             one.grant.id.str() + " " + right->other.name.str());
@@ -211,7 +211,9 @@ std::string Core::Parts::why_ended(Now now, const Right& right) const {
 }
 
 void Core::Parts::sync_peers(Now now) {
-  auto needed = peers_of(rights, options.role, peers);
+  peer_set = peers_of(rights, options.role, peer_set);
+  Peers needed;
+  for (const auto& [key, need] : peer_set) needed.emplace(key, PeerNeed{need});
   bool changed = false;
   for (const auto& [key, had] : peers) {
     const auto still = needed.find(key);

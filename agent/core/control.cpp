@@ -1,9 +1,16 @@
 // The coordinator: what it says is carried, never believed; what it is told are signed notes.
-#include "agent/core/hello_bundle.hpp"
+#include "agent/access/hello_bundle.hpp"
 #include "agent/core/parts.hpp"
 #include "proto/trust/sign.hpp"
 
 namespace culvert::agent {
+namespace {
+
+Duration up_to(Duration most, Rng& rng) {
+  return Duration{static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(most.count())))};
+}
+
+}  // namespace
 
 void Core::Parts::start_control(Now now) {
   const trust::Places* places = evidence.places();
@@ -284,6 +291,29 @@ void Core::Parts::upload(Now now) {
     }
     static_cast<void>(memory.save_uploaded(count));  // else they are sent twice, which adds nothing
   };
+}
+
+void Core::Parts::offer_kept(Now now) {
+  if (!client || !client->connected()) return offers.later(now);  // the next welcome plans it anew
+  auto what = offers.offer();
+  const auto id = client->offer(std::move(what.ids), std::move(what.notes));
+  if (!id) return offers.later(now);
+  asked[*id] = [this](Now then, const Result<control::Reply>& reply) {
+    if (!reply) return log(LogLevel::kWarning, "revocations not offered", reply.error().message);
+    const auto count = offers.answered(then, reply->lines);
+    if (count == 0) return;
+    log(LogLevel::kWarning, "the coordinator has lost revocations; they are handed in again",
+        std::to_string(count));
+  };
+}
+
+// A coordinator may have forgotten a device that waits, so the device says it again until its
+// vendor has answered.
+void Core::Parts::offer_again(Now now) {
+  const auto* known = evidence.node_note(node.identity);
+  if (options.role != Role::kDevice || (known != nullptr && known->text == node_note.text)) return;
+  if (client && client->connected()) static_cast<void>(client->put({note::render(node_note)}));
+  due.renew = std::min(due.renew, now.steady + kRenewRetry + up_to(kRenewRetry, env.rng));
 }
 
 }  // namespace culvert::agent

@@ -10,7 +10,7 @@
 #include "agent/core/counters.hpp"
 #include "agent/core/documents.hpp"
 #include "agent/core/effects.hpp"
-#include "agent/core/options.hpp"
+#include "agent/access/options.hpp"
 #include "agent/core/views.hpp"
 
 namespace culvert::agent {

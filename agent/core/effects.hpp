@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "agent/core/batch.hpp"
+#include "agent/terms/log_line.hpp"
 #include "proto/core/prefix.hpp"
 #include "proto/core/strong.hpp"
 #include "proto/core/time.hpp"
@@ -86,12 +87,6 @@ struct ResolveStun {  // a name from the relay map; answered by Core::handle_stu
 struct AskLease {
   std::string url;  // path included
   std::string body;
-};
-enum class LogLevel { kDebug, kInfo, kWarning, kError };
-struct LogLine {
-  LogLevel level = LogLevel::kInfo;
-  std::string event;
-  std::string detail;
 };
 
 using Effect = std::variant<OpenControl, SendControl, CloseControl, OpenRelay, FlushRelay,

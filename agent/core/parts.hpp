@@ -5,19 +5,23 @@
 #include <deque>
 #include <unordered_map>
 
+#include "agent/access/enrol.hpp"
+#include "agent/access/journal.hpp"
+#include "agent/access/leases.hpp"
+#include "agent/access/offers.hpp"
+#include "agent/access/openings.hpp"
+#include "agent/access/rights.hpp"
+#include "agent/core/core.hpp"
 #include "agent/core/customer.hpp"
 #include "agent/core/documents.hpp"
 #include "agent/core/due.hpp"
-#include "agent/core/enrol.hpp"
 #include "agent/core/filter.hpp"
-#include "agent/core/journal.hpp"
-#include "agent/core/offers.hpp"
-#include "agent/core/openings.hpp"
+#include "agent/core/peers.hpp"
 #include "agent/core/pings.hpp"
 #include "agent/core/relays.hpp"
-#include "agent/core/rights.hpp"
 #include "proto/control/client.hpp"
 #include "proto/path/prober.hpp"
+#include "proto/trust/evidence.hpp"
 #include "proto/trust/expiry.hpp"
 #include "proto/trust/site_state.hpp"
 #include "proto/wireguard/device.hpp"
@@ -54,7 +58,7 @@ struct Core::Parts {
   void sync_listeners();
   void persist(Now now);
   const Right* right_for(const IpAddress& grantee, const std::string& fqdn) const;
-  // control.cpp; the last two functions: offers.cpp
+  // control.cpp
   void start_control(Now now);
   void pump_control(Now now);
   bool choose_relays();
@@ -140,6 +144,7 @@ struct Core::Parts {
   std::map<Endpoint, trust::GrantId> claiming;  // by the laptop's end of a flow
   Silent silent;
   Peers peers;
+  PeerSet peer_set;  // `peers` as the rights needed them
   std::map<crypto::RelayKey, crypto::WireGuardKey> by_relay_key;
   std::unordered_map<IpAddress, crypto::RelayKey> by_made_up;
   std::map<Endpoint, std::string> listening;

@@ -3,22 +3,18 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "agent/core/knowledge_view.hpp"
+#include "agent/access/knowledge_view.hpp"
+#include "agent/terms/done.hpp"
 #include "proto/core/endpoint.hpp"
 #include "proto/core/result.hpp"
 #include "proto/core/time.hpp"
 #include "proto/crypto/keys.hpp"
 
 namespace culvert::agent {
-
-// Called exactly once, inside a call of the core; it must not call the core (post a task instead).
-template <class T>
-using Done = std::function<void(Result<T>)>;
 
 struct RequestOptions {
   std::string service;  // FQDN; a grant is for one service

@@ -7,7 +7,7 @@
 #include <cstdlib>
 
 #include "agent/api/commands.hpp"
-#include "agent/core/enrol.hpp"
+#include "agent/access/enrol.hpp"
 #include "agent/dns/resolv_conf.hpp"
 #include "agent/proxy/owners.hpp"
 #include "agent/shell/config.hpp"

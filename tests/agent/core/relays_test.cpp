@@ -3,7 +3,6 @@
 
 #include <catch2/catch.hpp>
 
-#include "agent/core/memory.hpp"
 #include "proto/derp/login.hpp"
 
 using namespace culvert;
@@ -112,25 +111,6 @@ TEST_CASE("relays: another choice of the same list leaves and takes up relays") 
   CHECK(node.relays.home().empty());
   REQUIRE(node.out.events.size() == 1);
   CHECK(std::holds_alternative<CloseRelay>(node.out.events.front()));
-}
-
-TEST_CASE("memory: a site store that has lost its floors is refused, a new one is not") {
-  trust::MemoryStore site;
-  trust::MemoryStore node;
-  Memory memory(site, node);
-  CHECK(memory.floors().has_value());
-  Origin origin;
-  origin.kind = trust::NodeKind::kAgent;
-  origin.pin.bytes[0] = 1;
-  trust::Floors floors;
-  floors.locked = true;
-  REQUIRE(memory.save(floors));
-  REQUIRE(memory.save(origin));
-  REQUIRE(memory.floors().has_value());
-  CHECK(memory.floors()->locked);
-  REQUIRE(site.remove("floors"));
-  REQUIRE_FALSE(memory.floors().has_value());
-  CHECK(memory.floors().error().code == ErrorCode::kDenied);
 }
 
 TEST_CASE("relays: what a slow relay does not take is bounded, and disco goes first") {

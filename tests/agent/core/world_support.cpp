@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "agent/core/memory.hpp"
+#include "agent/access/memory.hpp"
 #include "proto/ip/build.hpp"
 
 namespace culvert::agent::test {

@@ -1,4 +1,4 @@
-#include "agent/core/openings.hpp"
+#include "agent/access/openings.hpp"
 
 #include <algorithm>
 

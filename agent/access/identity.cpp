@@ -1,4 +1,4 @@
-#include "agent/core/identity.hpp"
+#include "agent/access/identity.hpp"
 
 namespace culvert::agent {
 namespace {

@@ -1,4 +1,4 @@
-#include "agent/core/hello_bundle.hpp"
+#include "agent/access/hello_bundle.hpp"
 
 #include <vector>
 

@@ -1,8 +1,7 @@
-#include "agent/core/offers.hpp"
+#include "agent/access/offers.hpp"
 
 #include <utility>
 
-#include "agent/core/parts.hpp"
 
 namespace culvert::agent {
 namespace {
@@ -46,29 +45,6 @@ std::size_t Offers::answered(Now now, const std::vector<std::string>& wanted) {
   more_ = notes_.size() < wanted.size() || wanted.size() >= control::kMaxAuditEntries;
   at_ = now.steady;
   return notes_.size();
-}
-
-void Core::Parts::offer_kept(Now now) {
-  if (!client || !client->connected()) return offers.later(now);  // the next welcome plans it anew
-  auto what = offers.offer();
-  const auto id = client->offer(std::move(what.ids), std::move(what.notes));
-  if (!id) return offers.later(now);
-  asked[*id] = [this](Now then, const Result<control::Reply>& reply) {
-    if (!reply) return log(LogLevel::kWarning, "revocations not offered", reply.error().message);
-    const auto count = offers.answered(then, reply->lines);
-    if (count == 0) return;
-    log(LogLevel::kWarning, "the coordinator has lost revocations; they are handed in again",
-        std::to_string(count));
-  };
-}
-
-// A coordinator may have forgotten a device that waits, so the device says it again until its
-// vendor has answered.
-void Core::Parts::offer_again(Now now) {
-  const auto* known = evidence.node_note(node.identity);
-  if (options.role != Role::kDevice || (known != nullptr && known->text == node_note.text)) return;
-  if (client && client->connected()) static_cast<void>(client->put({note::render(node_note)}));
-  due.renew = std::min(due.renew, now.steady + kRenewRetry + up_to(kRenewRetry, env.rng));
 }
 
 }  // namespace culvert::agent

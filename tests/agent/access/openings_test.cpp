@@ -1,5 +1,5 @@
 // A grantee that opens without end: what it may do, and what stands in the audit log.
-#include "agent/core/openings.hpp"
+#include "agent/access/openings.hpp"
 
 #include <catch2/catch.hpp>
 

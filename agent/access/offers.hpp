@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/core/kept.hpp"
+#include "agent/access/kept.hpp"
 #include "proto/control/events.hpp"
 #include "proto/core/rng.hpp"
 

@@ -1,4 +1,4 @@
-#include "agent/core/kept.hpp"
+#include "agent/access/kept.hpp"
 
 #include <algorithm>
 

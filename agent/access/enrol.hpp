@@ -8,9 +8,9 @@
 //   absent       absent      needs a token
 #pragma once
 
-#include "agent/core/core.hpp"
-#include "agent/core/identity.hpp"
-#include "agent/core/memory.hpp"
+#include "agent/access/identity.hpp"
+#include "agent/access/memory.hpp"
+#include "agent/access/options.hpp"
 #include "proto/trust/evidence.hpp"
 #include "proto/trust/token.hpp"
 

@@ -1,4 +1,4 @@
-#include "agent/core/journal.hpp"
+#include "agent/access/journal.hpp"
 
 #include <algorithm>
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/terms/role.hpp"
 #include "proto/core/rng.hpp"
 #include "proto/crypto/keys.hpp"
 #include "proto/trust/store_clock.hpp"
@@ -18,8 +19,6 @@ class Sink;
 }
 
 namespace culvert::agent {
-
-enum class Role { kSite, kDevice };
 
 struct PublishedService {  // a site agent serves services that configuration and policy both name
   std::string name;        // FQDN, or the first label of the FQDN

@@ -1,4 +1,4 @@
-#include "agent/core/rights.hpp"
+#include "agent/access/rights.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -1,4 +1,4 @@
-#include "agent/core/enrol.hpp"
+#include "agent/access/enrol.hpp"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "agent/core/memory.hpp"
+#include "agent/access/memory.hpp"
 
 #include <charconv>
 

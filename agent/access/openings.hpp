@@ -13,7 +13,7 @@
 #include <string>
 #include <tuple>
 
-#include "agent/core/journal.hpp"
+#include "agent/access/journal.hpp"
 #include "proto/core/endpoint.hpp"
 #include "proto/core/rate_limit.hpp"
 
