@@ -60,7 +60,9 @@ struct Core::Parts {
   bool choose_relays();
   void resolve_stun();
   void on_event(Now now, control::Event event);
-  void on_answer(Now now, control::Answered answered);
+  void on_connected(Now now, control::Connected connected);
+  void on_ticket(Now now, control::Ticketed ticketed);
+  void on_answer(Now now, const control::Answered& answered);
   void learn(Now now, std::vector<note::Note> notes);
   void publish(Now now);
   void renew(Now now);
