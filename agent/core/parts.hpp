@@ -31,11 +31,12 @@ struct Core::Parts {
   void mesh(Now now, std::span<const ByteView> packets);
   void tell_too_big(Now now, std::span<const ByteView> packets);
   void relayed(Now now, Relays::Inbox& inbox);
+  bool may_come(const Way& from) const;
   void receive(Now now);  // the datagrams in `incoming`
   void finish_pings();
   bool is_direct(Now now, const crypto::WireGuardKey& peer) const;
   void transmit(Now now);  // sends the output of the device and the prober
-  Endpoint made_up(const crypto::RelayKey& key) const;  // means a relay path in the device
+  void send(Now now, const Datagram& datagram);
   // ends.cpp
   void refuse(ByteView packet);
   void refuse_peer(Now now, const wireguard::Received& packet);
@@ -143,11 +144,10 @@ struct Core::Parts {
   Silent silent;
   Peers peers;
   std::map<crypto::RelayKey, crypto::WireGuardKey> by_relay_key;
-  std::unordered_map<IpAddress, crypto::RelayKey> by_made_up;
   std::map<Endpoint, std::string> listening;
   std::set<trust::GrantId> disputed;  // not in force: another identity has the WireGuard key
   wireguard::Device device;
-  std::vector<wireguard::Incoming> incoming;
+  std::vector<Datagram> incoming;
   std::vector<ByteView> passed;  // used in one call of mesh(), kept to reuse its memory
   ProcessTagger process{env.rng};
   path::Prober prober;
