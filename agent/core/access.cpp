@@ -220,7 +220,6 @@ void Core::Parts::sync_peers(Now now) {
     if (had.owns_relay && (still == needed.end() || !still->second.owns_relay ||
                            still->second.node.relay != had.node.relay)) {
       by_relay_key.erase(had.node.relay);
-      by_made_up.erase(made_up(had.node.relay).address);
     }
     if (still != needed.end()) continue;
     device.remove_peer(key);
@@ -243,14 +242,11 @@ void Core::Parts::sync_peers(Now now) {
       if (had->second.allowed != need.allowed) device.set_allowed_ips(key, allowed);
     }
     path::PeerInfo info{key, need.node.disco, need.node.relay, std::nullopt};
-    const std::string home = relays.home_for(need.node.relay);
-    if (!home.empty() && need.owns_relay) info.home = path::RelayId(home);
+    if (need.owns_relay) info.home = relays.index_for(need.node.relay);
     if (auto added = prober.add_peer(now.steady, info); !added) {
       log(LogLevel::kError, "path refused", added.error().message);
     }
-    if (need.owns_relay && by_relay_key.insert_or_assign(need.node.relay, key).second) {
-      by_made_up[made_up(need.node.relay).address] = need.node.relay;
-    }
+    if (need.owns_relay) by_relay_key.insert_or_assign(need.node.relay, key);
   }
   peers = std::move(needed);
   if (changed) relays.pairs_changed(now);

@@ -1,6 +1,7 @@
 // The coordinator: what it says is carried, never believed; what it is told are signed notes.
 #include "agent/access/hello_bundle.hpp"
 #include "agent/core/parts.hpp"
+#include "proto/core/overloaded.hpp"
 #include "proto/trust/sign.hpp"
 
 namespace culvert::agent {
@@ -50,20 +51,25 @@ void Core::Parts::offer_own(Now now) {
 
 void Core::Parts::pump_control(Now now) {
   if (!client) return;
+  const auto carry_out = overloaded{
+      [this](const control::OpenConnection&) {
+        control_connection = ++last_connection;
+        effects.events.emplace_back(
+            OpenControl{control_connection, control_url + std::string(control::kPath)});
+      },
+      [this](const control::CloseConnection&) {
+        effects.events.emplace_back(CloseControl{control_connection});
+        control_connection = 0;
+      },
+      [this](control::SendRecord& record) {
+        effects.events.emplace_back(SendControl{control_connection, std::move(record.record)});
+      },
+  };
   for (bool more = true; more;) {
     more = false;
     while (auto output = client->poll_output()) {
       more = true;
-      if (std::holds_alternative<control::OpenConnection>(*output)) {
-        control_connection = ++last_connection;
-        effects.events.emplace_back(
-            OpenControl{control_connection, control_url + std::string(control::kPath)});
-      } else if (std::holds_alternative<control::CloseConnection>(*output)) {
-        effects.events.emplace_back(CloseControl{control_connection});
-        control_connection = 0;
-      } else if (auto* record = std::get_if<control::SendRecord>(&*output)) {
-        effects.events.emplace_back(SendControl{control_connection, std::move(record->record)});
-      }
+      std::visit(carry_out, *output);
     }
     while (auto event = client->poll_event()) {
       more = true;
@@ -115,52 +121,61 @@ void Core::Parts::resolve_stun() {
 }
 
 void Core::Parts::on_event(Now now, control::Event event) {
-  if (auto* connected = std::get_if<control::Connected>(&event)) {
-    log(LogLevel::kInfo, "coordinator connected", control_url);
-    control_error.clear();
-    control_was_said = false;
-    offered_relays = distinct(std::move(connected->relays));
-    if (!choose_relays()) resolve_stun();  // the addresses may have changed
-    relays.pairs_changed(now);
-    relays.set_wanted(now, options.role == Role::kSite || !peers.empty(), effects);
-    leases.ask_now(now);
-    journal.resume(connected->audit_next);
-    offers.welcomed(now, *connected, env.rng);
-    due.state = now.steady;  // the coordinator keeps states in memory alone
-    if (service_note) {
-      static_cast<void>(client->put({note::render(*service_note)}));  // kept until answered
-    }
-  } else if (const auto* lost = std::get_if<control::Disconnected>(&event)) {
-    control_error = lost->why.message;
-    if (!std::exchange(control_was_said, true)) {
-      log(LogLevel::kWarning, "no connection to the coordinator, trying again",
-          control_url + ": " + control_error);
-    }
-  } else if (const auto* told = std::get_if<control::Learned>(&event)) {
-    if (auto note = note::parse(told->note)) learned.push_back(std::move(*note));
-  } else if (std::holds_alternative<control::Synced>(event)) {
-    learn(now, std::exchange(learned, {}));
-  } else if (auto* answered = std::get_if<control::Answered>(&event)) {
-    on_answer(now, std::move(*answered));
-  } else if (const auto* leased = std::get_if<control::Leased>(&event)) {
-    if (!leased->note) return;
-    const auto note = note::parse(*leased->note);
-    if (!note) return;
-    if (const auto taken = take_lease(now, *note); !taken) {
-      log(LogLevel::kDebug, "lease not taken", taken.error().message);
-    }
-  } else if (auto* ticketed = std::get_if<control::Ticketed>(&event)) {
-    if (!ticketed->note) return;
-    // The relay verifies it; here only its end matters.
-    const auto note = note::parse(*ticketed->note);
-    const auto ticket = note ? trust::Ticket::parse(note->text) : fail_with(note.error());
-    if (ticket) {
-      relays.ticket(now, ticketed->relay, std::move(*ticketed->note), ticket->expires, effects);
-    }
+  std::visit(overloaded{
+                 [&](control::Connected& connected) { on_connected(now, std::move(connected)); },
+                 [&](const control::Disconnected& lost) {
+                   control_error = lost.why.message;
+                   if (std::exchange(control_was_said, true)) return;
+                   log(LogLevel::kWarning, "no connection to the coordinator, trying again",
+                       control_url + ": " + control_error);
+                 },
+                 [&](const control::Learned& told) {
+                   if (auto note = note::parse(told.note)) learned.push_back(std::move(*note));
+                 },
+                 [](const control::Dropped&) {},  // what is verified stays until it ends
+                 [&](const control::Synced&) { learn(now, std::exchange(learned, {})); },
+                 [&](const control::Answered& answered) { on_answer(now, answered); },
+                 [&](const control::Leased& leased) {
+                   if (!leased.note) return;
+                   const auto note = note::parse(*leased.note);
+                   if (!note) return;
+                   if (const auto taken = take_lease(now, *note); !taken) {
+                     log(LogLevel::kDebug, "lease not taken", taken.error().message);
+                   }
+                 },
+                 [&](control::Ticketed& ticketed) { on_ticket(now, std::move(ticketed)); },
+             },
+             event);
+}
+
+void Core::Parts::on_connected(Now now, control::Connected connected) {
+  log(LogLevel::kInfo, "coordinator connected", control_url);
+  control_error.clear();
+  control_was_said = false;
+  offered_relays = distinct(std::move(connected.relays));
+  if (!choose_relays()) resolve_stun();  // the addresses may have changed
+  relays.pairs_changed(now);
+  relays.set_wanted(now, options.role == Role::kSite || !peers.empty(), effects);
+  leases.ask_now(now);
+  journal.resume(connected.audit_next);
+  offers.welcomed(now, connected, env.rng);
+  due.state = now.steady;  // the coordinator keeps states in memory alone
+  if (service_note) {
+    static_cast<void>(client->put({note::render(*service_note)}));  // kept until answered
   }
 }
 
-void Core::Parts::on_answer(Now now, control::Answered answered) {
+// The relay verifies a ticket. Here only the ticket's end matters.
+void Core::Parts::on_ticket(Now now, control::Ticketed ticketed) {
+  if (!ticketed.note) return;
+  const auto note = note::parse(*ticketed.note);
+  const auto ticket = note ? trust::Ticket::parse(note->text) : fail_with(note.error());
+  if (ticket) {
+    relays.ticket(now, ticketed.relay, std::move(*ticketed.note), ticket->expires, effects);
+  }
+}
+
+void Core::Parts::on_answer(Now now, const control::Answered& answered) {
   const auto question = asked.find(answered.request);
   if (question == asked.end()) {
     if (!answered.reply)

@@ -22,11 +22,6 @@ class Core {
   ~Core();
 
   // Inputs. Spans are read (datagrams: decrypted in place) during the call only.
-  struct Datagram {
-    Endpoint from;
-    MutableByteView bytes;
-    std::uint8_t ecn = 0;  // ECN bits of the outer header
-  };
   void handle_datagrams(Now now, std::span<const Datagram> datagrams);
   void handle_mesh(Now now, std::span<const ByteView> packets);  // from this node's own stack
   void handle_local_endpoints(Now now, std::vector<Endpoint> endpoints);  // our addresses and port

@@ -3,7 +3,7 @@
 
 #include "agent/core/farewell.hpp"
 #include "agent/core/parts.hpp"
-#include "proto/crypto/hash.hpp"
+#include "proto/core/overloaded.hpp"
 #include "proto/ip/build.hpp"
 #include "proto/ip/path_mtu.hpp"
 #include "proto/wireguard/messages.hpp"
@@ -30,30 +30,28 @@ bool begins_session(ByteView datagram) {
 
 void Core::Parts::datagrams(Now now, std::span<const Datagram> batch) {
   for (const Datagram& datagram : batch) {
-    if (stopping && begins_session(datagram.bytes)) continue;
     if (path::Prober::is_ours(datagram.bytes)) {
-      prober.handle_datagram(now.steady, datagram.from, datagram.bytes);
-    } else {
-      incoming.push_back({datagram.from, datagram.bytes, datagram.ecn});
+      prober.handle_datagram(now.steady, datagram);
+    } else if (may_come(datagram.way) && !(stopping && begins_session(datagram.bytes))) {
+      incoming.push_back(datagram);
     }
   }
   receive(now);
 }
 
+// WireGuard datagrams come through a relay only from peers. Whoever comes directly proves itself to
+// the device.
+bool Core::Parts::may_come(const Way& from) const {
+  const auto* relayed = std::get_if<RelayWay>(&from);
+  return relayed == nullptr || by_relay_key.contains(relayed->key);
+}
+
 void Core::Parts::relayed(Now now, Relays::Inbox& inbox) {
-  for (const Relays::Packet& packet : inbox.packets) {
-    if (path::Prober::is_ours(packet.bytes)) {
-      prober.handle_relayed(now.steady, {path::RelayId(packet.relay), packet.source}, packet.bytes);
-    } else if (by_relay_key.contains(packet.source) &&
-               !(stopping && begins_session(packet.bytes))) {
-      incoming.push_back({made_up(packet.source), packet.bytes});
-    }
-  }
-  receive(now);
+  datagrams(now, inbox.packets);
   if (!inbox.refused.empty()) relay_error = inbox.refused;
-  for (const std::string& relay : inbox.ready) {
-    log(LogLevel::kInfo, "relay connected", relay);
-    prober.relay_connected(now.steady, path::RelayId(relay));
+  for (const RelayIndex relay : inbox.ready) {
+    log(LogLevel::kInfo, "relay connected", relays.name_of(relay));
+    prober.relay_connected(now.steady, relay);
     access_dirty = true;  // peers get a home
   }
 }
@@ -86,9 +84,9 @@ void Core::Parts::receive(Now now) {
       clear_process_tag(*changed);  // the stack gets the packet as the other stack made it
     }
     if (changed) {
-      effects.mesh.add({}, *changed);
+      effects.mesh.add(*changed);
     } else {
-      effects.mesh.refer({}, received.packet);
+      effects.mesh.refer(received.packet);
     }
   }
   wire.packets.clear();
@@ -135,9 +133,19 @@ void Core::Parts::tell_too_big(Now now, std::span<const ByteView> packets) {
     if (packet.size() <= carried) continue;
     due.too_big = std::max(due.too_big, now.steady) + kTooBigEvery;
     if (const auto answer = ip::icmpv6_too_big(*view, node.address(), carried)) {
-      effects.mesh.add({}, *answer);
+      effects.mesh.add(*answer);
     }
   }
+}
+
+// Sends a datagram on the way that it names.
+void Core::Parts::send(Now now, const Datagram& datagram) {
+  std::visit(overloaded{
+                 [&](const UdpWay& way) { effects.datagrams.add(way, datagram.bytes); },
+                 [&](const RelayWay& way) { relays.send(now, way.key, datagram.bytes); },
+                 [](std::monostate) {},
+             },
+             datagram.way);
 }
 
 void Core::Parts::transmit(Now now) {
@@ -146,38 +154,30 @@ void Core::Parts::transmit(Now now) {
   const crypto::RelayKey* relay_key = nullptr;  // of `last`, where it has one
   bool known = false;                           // is `last` a peer?
   auto& sealed = effects.sealed.datagrams;
-  for (const wireguard::Transmit& datagram : sealed) {
-    if (datagram.peer.is_zero()) {  // a cookie: back to where the handshake came from
-      if (const auto relay = by_made_up.find(datagram.to.address); relay != by_made_up.end()) {
-        relays.send(now, relay->second, datagram.datagram);
-      } else {
-        effects.datagrams.refer(datagram.to, datagram.datagram);
-      }
+  for (const auto& [to, datagram, is_handshake] : sealed) {
+    if (to.is_zero()) {  // a cookie: back to where the handshake came from
+      send(now, datagram);
       continue;
     }
-    if (datagram.peer != last) {
-      last = datagram.peer;
-      const auto peer = peers.find(datagram.peer);
+    if (to != last) {
+      last = to;
+      const auto peer = peers.find(to);
       known = peer != peers.end();
       relay_key = known && peer->second.owns_relay ? &peer->second.node.relay : nullptr;
-      if (known) route = prober.route(now.steady, datagram.peer);
+      if (known) route = prober.route(now.steady, to);
     }
     if (!known) continue;
-    const bool fits = datagram.datagram.size() <= route.size;
+    const bool fits = datagram.bytes.size() <= route.size;
     const bool relayed = relay_key != nullptr && (route.relay_too || !fits) &&
-                         relays.send(now, *relay_key, datagram.datagram);
+                         relays.send(now, *relay_key, datagram.bytes);
     // Too large and no relay: then it is tried, it is lost otherwise.
     if (route.direct && (fits || !relayed)) {
-      effects.datagrams.refer(*route.direct, datagram.datagram, datagram.ecn);
+      effects.datagrams.refer({UdpWay{*route.direct}, datagram.bytes, datagram.ecn});
     }
   }
   sealed.clear();  // the memory stays until the effects are cleared
   prober.drain(paths);
-  for (const path::PathDatagram& datagram : paths.datagrams) {
-    effects.datagrams.add(datagram.to, datagram.bytes);
-  }
-  for (const path::RelayedDisco& message : paths.relayed)
-    relays.send(now, message.to, message.bytes);
+  for (path::PathDatagram& datagram : paths.datagrams) send(now, {datagram.way, datagram.bytes});
   for (const path::PathChanged& change : paths.changes) {
     const auto peer = peers.find(change.peer);
     if (peer == peers.end()) continue;
@@ -187,17 +187,6 @@ void Core::Parts::transmit(Now now) {
   }
   finish_pings();
   relays.flush(now, effects);
-}
-
-// In 100::/8, which nobody has (RFC 4291 §4) and where RFC 6666's discard prefix is, so that it is
-// never mistaken for a place to send to. The first 64 bits tell the keys apart: a source by which
-// handshakes are limited is one peer.
-Endpoint Core::Parts::made_up(const crypto::RelayKey& key) const {
-  IpAddress address;
-  address.bytes[0] = 0x01;
-  const crypto::Hash hash = crypto::sha256(key.view());
-  std::copy_n(hash.bytes.begin(), 15, address.bytes.begin() + 1);
-  return {address, 1};
 }
 
 void Core::Parts::finish_pings() {

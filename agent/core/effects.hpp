@@ -96,7 +96,7 @@ using Effect = std::variant<OpenControl, SendControl, CloseControl, OpenRelay, F
 struct Effects {
   std::vector<Effect> events;
   wireguard::Output sealed;  // memory of most of `datagrams`; only for the core
-  PacketBatch datagrams;     // for UDP endpoints
+  DatagramBatch datagrams;   // for UDP sockets: each way is a UdpWay
   PacketBatch mesh;          // opened, filtered packets for this node's stack
 
   bool empty() const { return events.empty() && datagrams.empty() && mesh.empty(); }

@@ -40,7 +40,7 @@ void Core::Parts::refuse(ByteView packet) {
   const bool by_reset = !options.host_stack || (flags && (*flags & ip::kAck) != 0);
   const auto answer =
       by_reset ? ip::tcp_reset(*view) : ip::icmpv6_prohibited(*view, node.address());
-  if (answer) effects.mesh.add({}, *answer);
+  if (answer) effects.mesh.add(*answer);
 }
 
 // For a packet of a peer: its stack hears that there is nothing, and does not wait.
@@ -61,7 +61,7 @@ void Core::Parts::reset(const std::vector<Filter::Cut>& flows) {
     if (!flow.at_grantee.acknowledged) continue;  // still opening: its next SYN is refused
     const ip::TcpFields fields{
         .flags = ip::kRst, .sequence = *flow.at_grantee.acknowledged, .window = 0};
-    effects.mesh.add({}, ip::tcp_packet(flow.service, flow.grantee, fields, {}));
+    effects.mesh.add(ip::tcp_packet(flow.service, flow.grantee, fields, {}));
   }
 }
 

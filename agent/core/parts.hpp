@@ -35,11 +35,12 @@ struct Core::Parts {
   void mesh(Now now, std::span<const ByteView> packets);
   void tell_too_big(Now now, std::span<const ByteView> packets);
   void relayed(Now now, Relays::Inbox& inbox);
+  bool may_come(const Way& from) const;
   void receive(Now now);  // the datagrams in `incoming`
   void finish_pings();
   bool is_direct(Now now, const crypto::WireGuardKey& peer) const;
   void transmit(Now now);  // sends the output of the device and the prober
-  Endpoint made_up(const crypto::RelayKey& key) const;  // means a relay path in the device
+  void send(Now now, const Datagram& datagram);
   // ends.cpp
   void refuse(ByteView packet);
   void refuse_peer(Now now, const wireguard::Received& packet);
@@ -64,7 +65,9 @@ struct Core::Parts {
   bool choose_relays();
   void resolve_stun();
   void on_event(Now now, control::Event event);
-  void on_answer(Now now, control::Answered answered);
+  void on_connected(Now now, control::Connected connected);
+  void on_ticket(Now now, control::Ticketed ticketed);
+  void on_answer(Now now, const control::Answered& answered);
   void learn(Now now, std::vector<note::Note> notes);
   void publish(Now now);
   void renew(Now now);
@@ -146,11 +149,10 @@ struct Core::Parts {
   Peers peers;
   PeerSet peer_set;  // `peers` as the rights needed them
   std::map<crypto::RelayKey, crypto::WireGuardKey> by_relay_key;
-  std::unordered_map<IpAddress, crypto::RelayKey> by_made_up;
   std::map<Endpoint, std::string> listening;
   std::set<trust::GrantId> disputed;  // not in force: another identity has the WireGuard key
   wireguard::Device device;
-  std::vector<wireguard::Incoming> incoming;
+  std::vector<Datagram> incoming;
   std::vector<ByteView> passed;  // used in one call of mesh(), kept to reuse its memory
   ProcessTagger process{env.rng};
   path::Prober prober;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "proto/core/overloaded.hpp"
+
 namespace culvert::agent {
 
 using namespace std::chrono_literals;
@@ -23,6 +25,7 @@ bool Relays::set_map(std::vector<RelayUse> map, Effects& out) {
     } else {
       kept.push_back(std::make_unique<Relay>());
       kept.back()->use = use;
+      kept.back()->index = index_of(use.info.id);
     }
   }
   for (const auto& relay : relays_) {
@@ -30,6 +33,14 @@ bool Relays::set_map(std::vector<RelayUse> map, Effects& out) {
   }
   relays_ = std::move(kept);
   return true;
+}
+
+// A relay keeps its index when the coordinator changes what it says of the relay.
+RelayIndex Relays::index_of(const std::string& name) {
+  const auto same = std::find_if(relays_.begin(), relays_.end(), [&](const auto& relay) {
+    return relay && relay->use.info.id == name;
+  });
+  return same != relays_.end() ? (*same)->index : RelayIndex(++last_index_.value);
 }
 
 void Relays::set_wanted(Now now, bool wanted, Effects& out) {
@@ -176,29 +187,36 @@ void Relays::take(Now now, Relay& relay, Inbox& inbox, Effects& out) {
   received_.clear();
   received_.swap(relay.output.packets);
   bool closed = false;
-  for (const derp::ClientEvent& event : relay.output.events) {
-    if (const auto* packet = std::get_if<derp::Received>(&event)) {
-      relay.not_here.erase(packet->source);
-      inbox.packets.push_back({relay.use.info.id, packet->source,
-                               MutableByteView(received_).subspan(packet->offset, packet->size)});
-    } else if (std::holds_alternative<derp::Ready>(event)) {
-      relay.ready_since = now.steady;
-      relay.client->note_preferred(relays_.front().get() == &relay, relay.output);
-      // One that came while the login was under way is not the one that the login sent.
-      relay.client->renew_ticket(relay.ticket, relay.output);
-      inbox.ready.push_back(relay.use.info.id);
-    } else if (const auto* gone = std::get_if<derp::PeerGone>(&event)) {
-      if (relay.not_here.size() < kMaxNotHere) relay.not_here.insert(gone->peer);
-    } else if (const auto* restarting = std::get_if<derp::Restarting>(&event)) {
-      relay.restart = std::chrono::milliseconds(restarting->reconnect_in_ms);
-    } else if (const auto* end = std::get_if<derp::Closed>(&event)) {
-      out.events.emplace_back(LogLine{LogLevel::kWarning, "relay closed",
-                                      relay.use.info.id + ": " + end->reason.message});
-      inbox.refused = relay.use.info.id + ": " + end->reason.message;
-      relay.ticket_stale = relay.ticket_stale || end->reason.code == ErrorCode::kDenied;
-      closed = true;
-    }
-  }
+  const auto handle = overloaded{
+      [&](const derp::Received& packet) {
+        relay.not_here.erase(packet.source);
+        inbox.packets.push_back({RelayWay{packet.source, relay.index},
+                                 MutableByteView(received_).subspan(packet.offset, packet.size)});
+      },
+      [&](const derp::Ready&) {
+        relay.ready_since = now.steady;
+        relay.client->note_preferred(relays_.front().get() == &relay, relay.output);
+        // One that came while the login was under way is not the one that the login sent.
+        relay.client->renew_ticket(relay.ticket, relay.output);
+        inbox.ready.push_back(relay.index);
+      },
+      [&](const derp::PeerGone& gone) {
+        if (relay.not_here.size() < kMaxNotHere) relay.not_here.insert(gone.peer);
+      },
+      [](const derp::PongEvent&) {},
+      [](const derp::HealthEvent&) {},
+      [&](const derp::Restarting& restarting) {
+        relay.restart = std::chrono::milliseconds(restarting.reconnect_in_ms);
+      },
+      [&](const derp::Closed& end) {
+        const std::string why = relay.use.info.id + ": " + end.reason.message;
+        out.events.emplace_back(LogLine{LogLevel::kWarning, "relay closed", why});
+        inbox.refused = why;
+        relay.ticket_stale = relay.ticket_stale || end.reason.code == ErrorCode::kDenied;
+        closed = true;
+      },
+  };
+  for (const derp::ClientEvent& event : relay.output.events) std::visit(handle, event);
   relay.output.events.clear();
   flush(now, out);
   if (closed) {
@@ -249,6 +267,12 @@ std::size_t Relays::held_bytes() const {
   return sum;
 }
 
+std::string Relays::name_of(RelayIndex relay) const {
+  const auto found = std::find_if(relays_.begin(), relays_.end(),
+                                  [&](const auto& each) { return each->index == relay; });
+  return found == relays_.end() ? "" : (*found)->use.info.id;
+}
+
 std::string Relays::home() const {
   for (const auto& relay : relays_) {
     if (relay->ready()) return relay->use.info.id;
@@ -259,6 +283,11 @@ std::string Relays::home() const {
 std::string Relays::home_for(const crypto::RelayKey& peer) const {
   const Relay* relay = ready_for(peer);
   return relay == nullptr ? "" : relay->use.info.id;
+}
+
+std::optional<RelayIndex> Relays::index_for(const crypto::RelayKey& peer) const {
+  const Relay* relay = ready_for(peer);
+  return relay == nullptr ? std::nullopt : std::optional(relay->index);
 }
 
 Instant Relays::ready_since(const crypto::RelayKey& peer) const {

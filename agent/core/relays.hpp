@@ -30,15 +30,10 @@ class Relays {
   static constexpr Duration kMaxRestart = 30s;          // the longest wait that a relay may ask for
   static constexpr Duration kTicketRetry = 3s;  // a ticket without an answer is asked for again
 
-  struct Packet {  // `bytes` is valid until the next call
-    std::string relay;
-    crypto::RelayKey source;
-    MutableByteView bytes;
-  };
   struct Inbox {
-    std::vector<Packet> packets;
-    std::vector<std::string> ready;  // relays that became usable
-    std::string refused;             // the last one that ended a login, and why
+    std::vector<Datagram> packets;  // each way is a RelayWay; the bytes: valid until the next call
+    std::vector<RelayIndex> ready;  // relays that became usable
+    std::string refused;            // the last one that ended a login, and why
   };
 
   Relays(derp::RelayKeyPair key, Rng& rng, ConnectionId& last_connection);
@@ -68,10 +63,12 @@ class Relays {
   Instant next_deadline() const;
   void handle_timeout(Now now, Inbox& inbox, Effects& out);
 
-  std::size_t held_bytes() const;  // received packets that are still stored
-  std::string home() const;        // the first relay that is ready; empty: none
+  std::string name_of(RelayIndex relay) const;  // as in the coordinator's relay map
+  std::size_t held_bytes() const;               // received packets that are still stored
+  std::string home() const;                     // the first relay that is ready; empty: none
   // The first relay that is ready and may carry the peer's packets; empty: none.
   std::string home_for(const crypto::RelayKey& peer) const;
+  std::optional<RelayIndex> index_for(const crypto::RelayKey& peer) const;  // of home_for(peer)
   Instant ready_since(const crypto::RelayKey& peer) const;  // of home_for(peer); zero: no relay
   const std::vector<RelayUse>& map() const { return map_; }
 
@@ -79,6 +76,7 @@ class Relays {
   enum class State { kIdle, kConnecting, kOpen, kWaiting };
   struct Relay {
     RelayUse use;
+    RelayIndex index;
     State state = State::kIdle;
     ConnectionId connection = 0;
     std::unique_ptr<derp::Client> client;
@@ -98,6 +96,7 @@ class Relays {
     bool ready() const { return client && client->ready(); }
   };
 
+  RelayIndex index_of(const std::string& name);
   bool carries(const Relay& relay, const crypto::RelayKey& peer) const;
   const Relay* ready_for(const crypto::RelayKey& peer) const;
   Relay* by_connection(ConnectionId id);
@@ -113,6 +112,7 @@ class Relays {
   std::vector<RelayUse> map_;
   std::map<crypto::RelayKey, RelayIds> met_at_;
   std::vector<std::unique_ptr<Relay>> relays_;
+  RelayIndex last_index_;
   bool wanted_ = false;
   Bytes received_;  // the memory of Inbox::packets
 };

@@ -58,7 +58,7 @@ TEST_CASE("relays: received packets are held until the next call, no longer") {
     Relays::Inbox got;
     node.relays.handle_bytes(node.now, node.connection, bytes, got, node.out);
     REQUIRE(got.packets.size() == 1);
-    CHECK(got.packets[0].source == node.peer);
+    CHECK(std::get<RelayWay>(got.packets[0].way).key == node.peer);
     CHECK(to_bytes(got.packets[0].bytes) == packet);
     CHECK(node.relays.held_bytes() <= 2 * packet.size());
   }

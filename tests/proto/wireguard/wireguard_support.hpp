@@ -13,7 +13,7 @@ namespace culvert::wireguard::test {
 // Simulated time: `since` the start of a test.
 Now at(Duration since);
 
-struct Datagram {
+struct InFlight {
   Endpoint from;
   Endpoint to;
   Bytes bytes;
@@ -26,11 +26,11 @@ struct Host {
 
   PeerConfig as_peer() const;  // with endpoint and /128
   // Each collects what the device wants to send, and keeps opened packets in `inbox`.
-  std::vector<Datagram> send(Now now, std::span<const Bytes> packets);
-  std::vector<Datagram> send(Now now, const Bytes& packet) { return send(now, {&packet, 1}); }
-  std::vector<Datagram> receive(Now now, const Endpoint& from, Bytes datagram);
-  std::vector<Datagram> receive(Now now, std::vector<Datagram> datagrams);
-  std::vector<Datagram> timeout(Now now);
+  std::vector<InFlight> send(Now now, std::span<const Bytes> packets);
+  std::vector<InFlight> send(Now now, const Bytes& packet) { return send(now, {&packet, 1}); }
+  std::vector<InFlight> receive(Now now, const Endpoint& from, Bytes datagram);
+  std::vector<InFlight> receive(Now now, std::vector<InFlight> datagrams);
+  std::vector<InFlight> timeout(Now now);
   // A UDP packet from us to `other`.
   Bytes packet_to(const Host& other, ByteView payload) const;
 
@@ -41,14 +41,14 @@ struct Host {
   std::vector<Bytes> inbox;
 
  private:
-  std::vector<Datagram> collect();
+  std::vector<InFlight> collect();
   Output out_;
 };
 
 // Both know each other.
 void introduce(Now now, Host& a, Host& b);
 // Carries datagrams between the two without a fault until there are none.
-void exchange(Now now, Host& a, Host& b, std::vector<Datagram> underway);
+void exchange(Now now, Host& a, Host& b, std::vector<InFlight> underway);
 // introduce, one packet and its handshake.
 void connect(Now now, Host& a, Host& b);
 
