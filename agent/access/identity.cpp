@@ -28,7 +28,7 @@ void NodeKeys::name_in(trust::Node& node) const {
   node.disco = disco.public_key;
 }
 
-Result<std::optional<NodeKeys>> load_keys(trust::StateStore& store, std::string_view name) {
+Result<std::optional<NodeKeys>> load_keys(OwnStore& store, std::string_view name) {
   auto stored = store.get(name);
   if (!stored) return fail_with(stored.error());
   if (!*stored) return std::optional<NodeKeys>();
@@ -48,7 +48,7 @@ Result<std::optional<NodeKeys>> load_keys(trust::StateStore& store, std::string_
   return std::optional<NodeKeys>(std::move(keys));
 }
 
-Status save_keys(trust::StateStore& store, const NodeKeys& keys, std::string_view name) {
+Status save_keys(OwnStore& store, const NodeKeys& keys, std::string_view name) {
   Bytes bytes = to_bytes(kMagic);
   for (const crypto::Secret32* secret :
        {&keys.identity.seed(), &keys.wireguard.secret, &keys.control.secret, &keys.relay.secret,

@@ -3,11 +3,11 @@
 
 #include <optional>
 
+#include "agent/access/own_store.hpp"
 #include "proto/core/result.hpp"
 #include "proto/core/rng.hpp"
 #include "proto/crypto/keys.hpp"
 #include "proto/trust/node.hpp"
-#include "proto/trust/store.hpp"
 
 namespace culvert::agent {
 
@@ -23,7 +23,7 @@ struct NodeKeys {
 };
 
 // Nothing: no keys are stored yet.
-Result<std::optional<NodeKeys>> load_keys(trust::StateStore& store, std::string_view name = "keys");
-Status save_keys(trust::StateStore& store, const NodeKeys& keys, std::string_view name = "keys");
+Result<std::optional<NodeKeys>> load_keys(OwnStore& store, std::string_view name = "keys");
+Status save_keys(OwnStore& store, const NodeKeys& keys, std::string_view name = "keys");
 
 }  // namespace culvert::agent

@@ -5,8 +5,8 @@
 namespace culvert::agent {
 namespace {
 
-// Each note as u32 big-endian length ‖ note: there may be more than a bundle holds.
-Result<std::vector<note::Note>> read_notes(trust::StateStore& store, std::string_view name) {
+// Each note is stored as u32 big-endian length ‖ note. A bundle would bound the number of notes.
+Result<std::vector<note::Note>> read_notes(OwnStore& store, std::string_view name) {
   auto stored = store.get(name);
   if (!stored) return fail_with(stored.error());
   std::vector<note::Note> notes;
@@ -82,7 +82,7 @@ Result<trust::Floors> Memory::floors() {
   auto stored = site_.get("floors");
   if (!stored) return fail_with(stored.error());
   if (!*stored) {
-    // The pins are written last: where they stand, there were floors, and what they held back.
+    // A start writes the pins after the floors, so a store with pins once had floors.
     const auto pins = site_.get("pins");
     if (!pins) return fail_with(pins.error());
     if (*pins) {

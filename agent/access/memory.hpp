@@ -1,4 +1,4 @@
-// The data that the core keeps over restarts, by name, in its two stores.
+// The data that an agent keeps over restarts, by name, in its two stores.
 //
 //   site store   pins     the root that this agent must trust, and the coordinator's URLs
 //                floors   trust::Floors
@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/access/own_store.hpp"
 #include "proto/note/note.hpp"
 #include "proto/trust/access.hpp"
 #include "proto/trust/store.hpp"
@@ -31,9 +32,11 @@ struct Origin {  // the stored `pins`
   trust::Pins pins() const;
 };
 
+// A save that fails with kConflict: another process has written to the same store (own_store.hpp).
 class Memory {
  public:
-  // `boot`: this boot of the machine, for the age of the site store.
+  // `boot`: this boot of the machine, for the age of the site store. Both stores outlive the
+  // Memory.
   Memory(trust::StateStore& site, trust::StateStore& node, trust::BootId boot = {})
       : site_(site), node_(node), boot_(boot) {}
 
@@ -52,12 +55,12 @@ class Memory {
   std::uint64_t uploaded();
   Status save_uploaded(std::uint64_t count);
 
-  trust::StateStore& node_store() { return node_; }
+  OwnStore& node_store() { return node_; }
   trust::BootId boot() const { return boot_; }
 
  private:
-  trust::StateStore& site_;
-  trust::StateStore& node_;
+  OwnStore site_;
+  OwnStore node_;
   trust::BootId boot_;
 };
 
