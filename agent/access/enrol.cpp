@@ -9,168 +9,14 @@ namespace {
 
 using trust::NodeKind;
 
-constexpr std::string_view kNewKeys = "keys-new";  // of a start that has not ended
+constexpr std::string_view kNewKeys = "keys-new";  // keys of a start that has not ended
 
-NodeKind kind_of(Role role) { return role == Role::kSite ? NodeKind::kAgent : NodeKind::kDevice; }
-
-std::string clock_says(Now now) {
-  return " (this machine's clock says " + format_time(now.wall) + ")";
-}
-
-// The token, checked against the role and the pin; nothing of it is believed yet but the pin.
-Result<trust::Token> read_token(const Options& options) {
-  auto token = trust::Token::parse(*options.token);
-  if (!token) {
-    return fail(ErrorCode::kInvalid,
-                "the token is not usable: " + token.error().message + " (ask for the file again)");
-  }
-  if (token->kind != kind_of(options.role)) {
-    return fail(ErrorCode::kInvalid, token->kind == NodeKind::kAgent
-                                         ? "this token is for a site's agent, not for a laptop"
-                                         : "this token is for a laptop, not for a site's agent");
-  }
-  if (token->kind == NodeKind::kAgent) {
-    if (!options.pinned_root) {
-      return fail(
-          ErrorCode::kInvalid,
-          "a site's agent needs the pinned root hash (--root-hash), from who made the site");
-    }
-    if (*options.pinned_root != token->pin) {
-      return fail(ErrorCode::kUnverified,
-                  "the token is for another site root (" + trust::format_hash(token->pin.view()) +
-                      ") than the pinned hash: do not go on, ask who gave you the token");
-    }
-  }
-  return token;
-}
-
-Result<note::Note> find_enrolment(const trust::Token& token, Now now) {
-  const auto secret = crypto::SigningKey::from_seed(token.secret.clone());
-  for (const note::Note& note : token.notes) {
-    if (trust::kind_of(note.text) != trust::Kind::kEnrolment) continue;
-    auto enrolment = trust::Enrolment::parse(note.text);
-    if (!enrolment || enrolment->key != secret.public_key()) continue;
-    if (enrolment->not_after <= now.wall) {
-      return fail(ErrorCode::kStale, "the token expired at " + format_time(enrolment->not_after) +
-                                         clock_says(now) + ": ask for a new one");
-    }
-    if (enrolment->not_before > now.wall + trust::kIssuedSkew) {
-      return fail(ErrorCode::kStale, "the token is valid from " +
-                                         format_time(enrolment->not_before) + clock_says(now) +
-                                         ": set the clock");
-    }
-    return note;
-  }
-  return fail(ErrorCode::kInvalid, "the token holds no enrolment for its key: ask for a new one");
-}
-
-Result<trust::Label> node_name(const Options& options) {
-  auto name = trust::Label::parse(options.name);
-  if (!name) {
-    return fail(ErrorCode::kInvalid, "\"" + options.name +
-                                         "\" cannot name a node: lower-case letters, digits and "
-                                         "hyphens (set \"name\" in the configuration)");
-  }
-  return *name;
-}
-
-// Its name: the enrolment's for one node; this node's own for one of several.
-Result<trust::Label> agent_name(const Options& options, const trust::Enrolment& enrolment) {
-  if (enrolment.nodes == 1) return enrolment.name;
-  auto name = node_name(options);
-  if (!name || enrolment.names(*name)) return name;
-  const auto& first = enrolment.name.str();
-  return fail(ErrorCode::kInvalid, "the token is for the nodes " + first + "-0 to " + first + "-" +
-                                       std::to_string(enrolment.nodes - 1) + ", not for " +
-                                       name->str() +
-                                       " (set \"name\" in the configuration, or --name)");
-}
-
-// The one time that the one-time key signs.
-Result<note::Note> sign_enrolled(const note::Note& enrolment_note,
-                                 const trust::Enrolment& enrolment, const trust::Label& name,
-                                 const crypto::Secret32& secret, const NodeKeys& keys, Now now) {
-  const trust::Enrolled enrolled{enrolment.site, note::hash(enrolment_note),
-                                 keys.identity.public_key(), name, now.wall};
-  const auto one_time = crypto::SigningKey::from_seed(secret.clone());
-  const trust::Signer signers[] = {{name.str(), keys.identity},
-                                   {name.str() + "-enrolment", one_time}};
-  return trust::sign_statement(enrolled, signers);
-}
-
-Result<note::Note> sign_agent(trust::Node node, const NodeKeys& keys, Now now) {
-  node.kind = NodeKind::kAgent;
-  node.issued = now.wall;
-  node.expires = now.wall + trust::kMaxAgentLife;
-  keys.name_in(node);
-  return trust::sign_statement(node, trust::Signer{node.name.str(), keys.identity});
-}
-
-Result<note::Note> sign_device(trust::Node node, const NodeKeys& keys, std::chrono::seconds life,
-                               Now now) {
-  node.kind = NodeKind::kDevice;
-  node.issued = now.wall;
-  node.expires = now.wall + life;
-  keys.name_in(node);
-  return trust::sign_statement(node, trust::Signer{node.name.str(), keys.identity});
-}
-
-struct Own {
-  note::Note node;
-  std::optional<note::Note> enrolment, enrolled;  // of an agent
-};
-
-Result<Own> make_agent(const Options& options, const trust::Token& token, const NodeKeys& keys,
-                       trust::Node node, Now now) {
-  auto enrolment_note = find_enrolment(token, now);
-  if (!enrolment_note) return fail_with(enrolment_note.error());
-  const auto enrolment = trust::Enrolment::parse(enrolment_note->text);
-  if (!enrolment) return fail_with(enrolment.error());
-  const auto name = agent_name(options, *enrolment);
-  if (!name) return fail_with(name.error());
-  if (!node.name.empty() && node.name != *name) {
-    return fail(ErrorCode::kConflict, "this agent is " + node.name.str() +
-                                          " and the token is for " + name->str() +
-                                          ": start with an empty --state folder for another name");
-  }
-  // The clock may be behind the one that made the token.
-  now.wall = std::max(now.wall, enrolment->not_before);
-  auto enrolled = sign_enrolled(*enrolment_note, *enrolment, *name, token.secret, keys, now);
-  if (!enrolled) return fail_with(enrolled.error());
-  node.name = *name;
-  node.site = enrolment->site;
-  node.enrolled = note::hash(*enrolled);
-  node.tags = enrolment->tags;
-  auto own = sign_agent(std::move(node), keys, now);
-  if (!own) return fail_with(own.error());
-  return Own{std::move(*own), std::move(*enrolment_note), std::move(*enrolled)};
-}
-
-// A first statement of this node, or the next one with a fresh token; `node` has the serial and, of
-// a known agent, the name.
-Result<Own> make_own(const Options& options, const trust::Token& token, const NodeKeys& keys,
-                     trust::Node node, std::chrono::seconds device_life, Now now) {
-  if (token.kind == NodeKind::kAgent) {
-    return make_agent(options, token, keys, std::move(node), now);
-  }
-  auto name = node_name(options);
-  if (!name) return fail_with(name.error());
-  node.name = *name;
-  node.vendor_id = trust::to_vendor_id(token.pin);
-  node.person = token.person;
-  node.groups = token.groups;
-  auto own = sign_device(std::move(node), keys, device_life, now);
-  if (!own) return fail_with(own.error());
-  return Own{std::move(*own), std::nullopt, std::nullopt};
-}
-
-// What the token vouches for must hold together before anything is written.
+// The notes in the token must lead to the pin before anything is written.
 Status check_bundle(trust::Evidence& evidence, const trust::Token& token, Now now) {
   const auto results = evidence.offer_all(token.notes, now);
-  std::string first;
-  for (const auto& result : results) {
-    if (!result && first.empty()) first = ": " + result.error().message;
-  }
+  const auto refused = std::find_if(results.begin(), results.end(),
+                                    [](const auto& result) { return !result.has_value(); });
+  const std::string first = refused == results.end() ? "" : ": " + refused->error().message;
   if (evidence.vendor_root() == nullptr) {
     return fail(ErrorCode::kUnverified, "the token's vendor root does not verify" + first);
   }
@@ -182,7 +28,7 @@ Status check_bundle(trust::Evidence& evidence, const trust::Token& token, Now no
   return {};
 }
 
-Status check_own(trust::Evidence& evidence, const Own& own, Now now) {
+Status check_own(trust::Evidence& evidence, const OwnNotes& own, Now now) {
   if (!own.enrolled) return {};  // a device waits for its admission
   for (const note::Note& note : {*own.enrolled, own.node}) {
     const auto taken = evidence.offer(note, now);
@@ -199,23 +45,23 @@ Result<trust::Evidence> recall(Memory& memory, const Origin& origin, Now now) {
   auto notes = memory.notes();
   if (!notes) return fail_with(notes.error());
   trust::Evidence evidence(origin.pins(), std::move(*floors), memory.boot());
-  evidence.offer_all(*notes, now);  // what does not verify any more is simply not known
+  evidence.offer_all(*notes, now);  // a note that does not verify any more is not known
   return evidence;
 }
 
-Result<std::optional<Own>> recall_own(Memory& memory) {
+Result<std::optional<OwnNotes>> recall_own(Memory& memory) {
   auto notes = memory.own("node");
   if (!notes) return fail_with(notes.error());
-  if (notes->empty()) return std::optional<Own>();
-  Own own{std::move((*notes)[0]), std::nullopt, std::nullopt};
+  if (notes->empty()) return std::optional<OwnNotes>();
+  OwnNotes own{std::move((*notes)[0]), std::nullopt, std::nullopt};
   if (notes->size() > 2) {
     own.enrolment = std::move((*notes)[1]);
     own.enrolled = std::move((*notes)[2]);
   }
-  return std::optional<Own>(std::move(own));
+  return std::optional<OwnNotes>(std::move(own));
 }
 
-Status save_own(Memory& memory, const Own& own) {
+Status save_own(Memory& memory, const OwnNotes& own) {
   std::vector<note::Note> notes{own.node};
   if (own.enrolled) notes.insert(notes.end(), {*own.enrolment, *own.enrolled});
   return memory.save_own("node", notes);
@@ -247,16 +93,16 @@ Status check_origin(const Options& options, const Origin& origin) {
   return {};
 }
 
-Result<Beginning> finish(NodeKeys keys, Origin origin, trust::Evidence evidence, Own own) {
+Result<Beginning> finish(NodeKeys keys, Origin origin, trust::Evidence evidence, OwnNotes own) {
   auto node = trust::Node::parse(own.node.text);
   if (!node) return fail_with(node.error());
-  return Beginning{std::move(keys),        std::move(origin),   std::move(evidence),
-                   std::move(*node),       std::move(own.node), std::move(own.enrolment),
-                   std::move(own.enrolled)};
+  return Beginning{std::move(keys), std::move(origin), std::move(evidence),
+                   OwnStatement{std::move(*node), std::move(own.node), std::move(own.enrolment),
+                                std::move(own.enrolled)}};
 }
 
-// The keys of a new node are durable before anything is signed with them: a start that was cut
-// short goes on with the same identity, and takes one place of its enrolment only.
+// The keys of a new node are durable before they sign anything. So a start that was cut short goes
+// on with the same identity, and takes one place of its enrolment only.
 Result<NodeKeys> new_keys(Memory& memory, Rng& rng) {
   auto begun = load_keys(memory.node_store(), kNewKeys);
   if (!begun) return fail_with(begun.error());
@@ -272,14 +118,14 @@ Status settle_keys(Memory& memory, const NodeKeys& keys) {
 }
 
 Status save_all(Memory& memory, const trust::Evidence& evidence, const Origin& origin,
-                const Own& own) {
+                const OwnNotes& own) {
   if (auto ok = memory.save(evidence.floors()); !ok) return ok;
   if (auto ok = memory.save(evidence.notes()); !ok) return ok;
   if (auto ok = memory.save(origin); !ok) return ok;
   return save_own(memory, own);
 }
 
-// With a token: a new node, or the next statement of a known one.
+// A start with a token: of a new node, or of a known node that gets its next statement.
 Result<Beginning> with_token(const Options& options, Memory& memory, std::optional<NodeKeys> known,
                              const std::optional<Origin>& before, Rng& rng, Now now) {
   auto token = read_token(options);
@@ -307,17 +153,17 @@ Result<Beginning> with_token(const Options& options, Memory& memory, std::option
   if (!own) return fail_with(own.error());
   if (auto ok = check_own(*evidence, *own, now); !ok) return fail_with(ok.error());
   if (auto ok = save_all(memory, *evidence, origin, *own); !ok) return fail_with(ok.error());
-  if (is_new) {  // last: an identity means that everything else is there
+  if (is_new) {  // last: a store with an identity has everything else
     if (auto ok = settle_keys(memory, *keys); !ok) return fail_with(ok.error());
   }
   return finish(std::move(*keys), origin, std::move(*evidence), std::move(*own));
 }
 
-// A token that the present statement already rests on adds nothing; it is left aside.
-bool token_is_news(const Options& options, const Origin& origin, const Own& own, Now now) {
+// False: the present statement rests on this token already, so the token adds nothing.
+bool token_is_news(const Options& options, const Origin& origin, const OwnNotes& own, Now now) {
   if (!options.token) return false;
   const auto token = trust::Token::parse(*options.token);
-  if (!token) return true;  // with_token says what is wrong
+  if (!token) return true;  // with_token() says what is wrong
   if (options.role == Role::kDevice) {
     const auto last = trust::Node::parse(own.node.text);
     return token->pin != origin.pin || !last || last->person != token->person ||
@@ -332,19 +178,6 @@ bool token_is_news(const Options& options, const Origin& origin, const Own& own,
 }
 
 }  // namespace
-
-Result<note::Note> renew_device(const trust::Node& last, const NodeKeys& keys,
-                                std::chrono::seconds life, Now now) {
-  trust::Node node = last;
-  ++node.serial;
-  return sign_device(std::move(node), keys, life, now);
-}
-
-Result<note::Note> renew_agent(const trust::Node& last, const NodeKeys& keys, Now now) {
-  trust::Node node = last;
-  ++node.serial;
-  return sign_agent(std::move(node), keys, now);
-}
 
 Result<Who> who_is(const std::optional<std::string>& token_file, Memory& memory) {
   if (token_file) {

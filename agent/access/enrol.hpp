@@ -1,5 +1,4 @@
-// The start of an agent: the store rules, the token, and this node's own statement (trust.md, "Site
-// store" and the ceremony).
+// The start of an agent: the store rules, the token, and this node's own statement.
 //
 //   site store   identity    start
 //   present      present     normal; a new agent token enrols the same identity again
@@ -11,6 +10,7 @@
 #include "agent/access/identity.hpp"
 #include "agent/access/memory.hpp"
 #include "agent/access/options.hpp"
+#include "agent/access/own_statement.hpp"
 #include "proto/trust/evidence.hpp"
 #include "proto/trust/token.hpp"
 
@@ -23,21 +23,20 @@ struct Who {
 };
 Result<Who> who_is(const std::optional<std::string>& token, Memory& memory);
 
+struct OwnStatement {
+  trust::Node node;                               // this node's own statement
+  note::Note note;                                // the note of `node`, with its signatures so far
+  std::optional<note::Note> enrolment, enrolled;  // as in OwnNotes
+};
+
 struct Beginning {
   NodeKeys keys;
   Origin origin;
   trust::Evidence evidence;
-  trust::Node node;                               // this node's own statement
-  note::Note node_note;                           // the note of `node`, with its signatures so far
-  std::optional<note::Note> enrolment, enrolled;  // only of site agents
+  OwnStatement own;
 };
 
+// Reads the stores and the token, and writes what a new node has. Errors are one clear line each.
 Result<Beginning> begin(const Options& options, Memory& memory, Rng& rng, Now now);
-
-// A device's next statement, signed by the device itself. The device must be admitted again.
-Result<note::Note> renew_device(const trust::Node& last, const NodeKeys& keys,
-                                std::chrono::seconds life, Now now);
-// A site agent's next statement, which is valid until the enrolment's renew-until.
-Result<note::Note> renew_agent(const trust::Node& last, const NodeKeys& keys, Now now);
 
 }  // namespace culvert::agent

@@ -8,8 +8,9 @@
 
 namespace culvert::agent {
 
-// A coordinator takes hellos of 64 KiB. A policy with which the bundle would be longer than this is
-// left out: the coordinator has it from its operator, or from `culvert policy sign --publish`.
+// A coordinator takes hellos of 64 KiB. When the policy would make the bundle longer than this, the
+// bundle has no policy: the coordinator has the policy from its operator, or from `culvert policy
+// sign --publish`.
 inline constexpr std::size_t kMaxHelloBundle = std::size_t{48} << 10U;
 
 std::string hello_bundle(const std::optional<note::Note>& policy, const note::Note& enrolment,

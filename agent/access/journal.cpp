@@ -15,7 +15,7 @@ void Journal::resume(std::uint64_t next) {
   const auto first = first_;
   load(next);
   if (first_ <= first) return;
-  waiting_ = std::move(before);  // the log cannot be read now: what was waiting still is
+  waiting_ = std::move(before);  // the log cannot be read now: the same entries wait as before
   first_ = first;
 }
 
@@ -29,7 +29,7 @@ void Journal::load(std::uint64_t from) {
   query.limit = static_cast<std::size_t>(size - first_);
   const auto entries = sink_.read(query);
   if (!entries || entries->size() != query.limit) {
-    first_ = size;  // what cannot be read back stays in the local log alone
+    first_ = size;  // entries that cannot be read back stay in the local log alone
     return;
   }
   for (const audit::Entry& entry : *entries) waiting_.push_back(audit::render(entry));
@@ -40,7 +40,7 @@ Status Journal::opening(Now now, audit::Entry entry) {
 }
 
 void Journal::ending(Now now, audit::Entry entry) {
-  // Nothing to undo when it fails: write() has remembered that the log does not take entries.
+  // A failure undoes nothing: write() has remembered that the log does not take entries.
   if (!write(now, entry, audit::Purpose::kEnding)) ++lost_;
 }
 
@@ -48,7 +48,7 @@ Status Journal::write(Now now, audit::Entry& entry, audit::Purpose purpose) {
   entry.at = now.wall;
   if (entry.who.empty()) entry.who = node_;
   if (entry.site.empty()) entry.site = site_;
-  audit::make_utf8(entry);  // errors of other programs may stand in it
+  audit::make_utf8(entry);  // the entry may quote errors of other programs
   auto done = sink_.append(entry, purpose);
   if (!done) {
     if (writable()) {
@@ -79,7 +79,7 @@ void Journal::handle_timeout(Now now) {
   audit::Entry entry;
   entry.kind = audit::Kind::kAlarm;
   entry.detail = "the audit log could not be written";
-  static_cast<void>(write(now, entry, audit::Purpose::kOpening));  // remembers how it went
+  static_cast<void>(write(now, entry, audit::Purpose::kOpening));  // write() remembers a failure
 }
 
 Journal::Batch Journal::next_batch() {

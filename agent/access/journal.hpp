@@ -1,8 +1,8 @@
 // This node's audit log. Entries are written through audit::Sink and sent to the coordinator, which
 // keeps a copy for both sides, in batches; each batch is repeated until it is acknowledged.
 //
-// Rule 7: the entry of an opening is durable before the opening; the entry of an ending is written
-// after it. While the sink fails, nothing opens, and after kBroken all flows are cut.
+// The entry of an opening is durable before the opening; the entry of an ending is written after
+// the ending. While the sink fails, nothing opens, and after kBroken all flows are cut.
 #pragma once
 
 #include <deque>
@@ -41,7 +41,7 @@ class Journal {
   Batch next_batch();                     // one batch at a time
   std::uint64_t acknowledge(bool taken);  // returns how many entries the coordinator has now
   // The coordinator will never take some line of the batch. The next batch is half as long, and so
-  // on, until the line is alone in its batch: then it is given up and stays in the local log only.
+  // on, until the line is alone in its batch: then the line is given up and stays in the local log.
   std::uint64_t refuse();  // returns how many entries the coordinator has or will never get
   // The coordinator has only the entries before `next`: later entries are sent again, as far as the
   // local log has them. No effect while a batch is under way, since its answer comes first.

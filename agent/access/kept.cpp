@@ -8,7 +8,7 @@ namespace culvert::agent {
 bool KeptRevocations::add(const note::Note& note, const trust::Evidence& evidence, Now now) {
   const auto revocation = trust::Revocation::parse(note.text);
   if (!revocation) return false;
-  // What ends a grant is kept for as long as others may hold the grant.
+  // The revocation of a grant is kept for as long as other nodes may hold the grant.
   const auto margin =
       revocation->what == trust::Revokes::kGrant ? trust::kTombstoneKeep : std::chrono::seconds{0};
   const auto over = evidence.forget_at(trust::matters_until(*revocation) + margin, now);
@@ -22,7 +22,7 @@ bool KeptRevocations::add(const note::Note& note, const trust::Evidence& evidenc
   return kept_.contains(id);
 }
 
-// Takes from the site that has most of what has run out: bytes, or places.
+// Removes a copy of the site that uses the most of what is scarce: bytes (true) or places (false).
 void KeptRevocations::make_room(bool of_bytes) {
   std::map<crypto::Hash, std::size_t> shares;
   for (const auto& [id, kept] : kept_) shares[kept.site] += of_bytes ? kept.note.size() : 1;

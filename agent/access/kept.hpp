@@ -1,7 +1,8 @@
-// The signed revocations that this node has taken, kept so that a coordinator which has lost them
-// (its store is an older copy) gets them back. What they end, the floors remember; these are
-// copies, forgotten by the age of the store and never by the wall clock. Full: the site that
-// fills it most loses the one that is over first.
+// Copies of the signed revocations that this node has taken. A coordinator whose store is an older
+// copy has lost revocations, and gets them back from here (Offers). The floors remember what the
+// revocations end, so this node needs no copy itself. A copy is forgotten by the age of the store
+// and never by the wall clock. When there is no room, the site with the most copies loses the copy
+// that is over first.
 #pragma once
 
 #include <map>
@@ -20,9 +21,9 @@ class KeptRevocations {
   static constexpr std::size_t kMaxKept = 1024;
   static constexpr std::size_t kMaxBytes = std::size_t{512} << 10U;
 
-  // True: it was added. The note must have been verified, and hold no lines of strangers.
+  // True: the note was added. The caller has verified the note and removed lines of unknown keys.
   bool add(const note::Note& note, const trust::Evidence& evidence, Now now);
-  bool forget(trust::StoreAge age);  // those that are over; true: there were some
+  bool forget(trust::StoreAge age);  // removes copies that are over; true: there were some
   std::size_t size() const { return kept_.size(); }
   std::vector<note::Note> notes() const;
   const std::string* find(const control::NoteId& id) const;  // null: not kept

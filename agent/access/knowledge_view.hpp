@@ -9,19 +9,23 @@
 #include <vector>
 
 #include "proto/core/time.hpp"
+#include "proto/trust/expiry.hpp"
+#include "proto/trust/root.hpp"
 
 namespace culvert::agent {
 
-struct EndView {     // a document of this node and its end; lists have the soonest end first
-  std::string what;  // vendor-root, site-root, policy, renewal, admission
-  std::string of;    // whose document it is
+struct EndView {  // a document of this node and its end; lists have the soonest end first
+  trust::Ending what = trust::Ending::kVendorRoot;
+  std::string of;  // whose document it is
   WallTime when;
   std::optional<int> warning;  // the threshold that has passed, in days; 0: it has ended
   std::string text;            // describes the end and the next step
 };
 
-struct RevokedView {  // that this node itself has ended, for ever
-  std::string what;   // node, device; token: the one that enrolled it
+enum class RevokedWhat { kNode, kDevice, kToken };  // kToken: the token that enrolled this node
+
+struct RevokedView {  // a revocation that has ended this node itself, for ever
+  RevokedWhat what = RevokedWhat::kNode;
   std::string reason;
   WallTime when;
   std::string text;  // in one line, with the next step
@@ -41,7 +45,7 @@ struct ForkView {
     std::vector<std::string> signers;  // names of the keys whose lines count
     std::string text;
   };
-  std::string kind;  // vendor, site
+  trust::RootKind kind = trust::RootKind::kVendor;
   std::string name;  // name of the vendor or site
   std::uint64_t epoch = 0;
   std::vector<Text> texts;  // the kept one first

@@ -45,8 +45,6 @@ void Leases::set_wanted(Now now, trust::RootKind by, const std::vector<trust::Li
   }
 }
 
-void Leases::ask_now(Now now) { ask_again(now, trust::RootKind::kVendor); }
-
 void Leases::ask_again(Now now, trust::RootKind by) {
   for (auto& [site, tracker] : trackers(by)) tracker.ask_now(now.steady);
 }
@@ -73,7 +71,17 @@ const trust::IdentityKey* Leases::device_of(const trust::GrantId& grant) const {
   return found == wanted_.end() ? nullptr : &found->second.device;
 }
 
-// One lease may bear both sides' signatures: each tracker knows its own nonces alone.
+Status Leases::take(Now now, const note::Note& note, trust::Evidence& evidence) {
+  const auto lease = evidence.verify_lease(note);
+  if (!lease) return fail_with(lease.error());
+  if (auto taken = accept(now, *lease); !taken) return taken;
+  if (lease->by_vendor) evidence.heed(lease->lease, trust::RootKind::kVendor);
+  if (lease->by_customer) evidence.heed(lease->lease, trust::RootKind::kSite);
+  return {};
+}
+
+// One lease may have the signatures of both sides. Each side's tracker accepts its own nonces
+// alone.
 Status Leases::accept(Now now, const trust::VerifiedLease& verified) {
   Status last = fail(ErrorCode::kStale, "no lease by that side is wanted for that site");
   const auto offer = [&](trust::RootKind by) {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "agent/terms/role.hpp"
-#include "proto/trust/access.hpp"
+#include "proto/trust/evidence.hpp"
 #include "proto/trust/lease_tracker.hpp"
 #include "proto/trust/root.hpp"
 
@@ -20,15 +20,15 @@ class Leases {
   Leases(Role role, trust::IdentityKey agent, Rng& rng) : role_(role), agent_(agent), rng_(rng) {}
 
   void set_wanted(Now now, const std::vector<trust::LiveGrant>& live);
-  void ask_now(Now now);  // the coordinator
-  // At most `most` questions to that side; the rest stays due.
+  // The questions to that side that are due, at most `most`; further questions stay due.
   std::vector<trust::LeaseRequest> due(Now now, trust::RootKind by, std::size_t most = SIZE_MAX);
   bool begins_round(Now now, trust::RootKind by) const;
-  void ask_again(Now now, trust::RootKind by);
+  void ask_again(Now now, trust::RootKind by);  // at once, not at the next third of a lease
   // The device that uses a grant or a standing line which needs a lease; null: not wanted.
   const trust::IdentityKey* device_of(const trust::GrantId& grant) const;
-  // Counts for the side that signed it and no other.
-  Status accept(Now now, const trust::VerifiedLease& verified);
+  // Verifies a lease and accepts it for the side that signed it and no other, whoever has carried
+  // it. Then the evidence heeds the documents that the lease names.
+  Status take(Now now, const note::Note& note, trust::Evidence& evidence);
   bool covers(const trust::LiveGrant& live, Now now) const;
   bool fresh(Now now) const;  // true: every grant that needs a lease has one
   bool wants(trust::RootKind by) const { return !trackers(by).empty(); }
@@ -36,6 +36,7 @@ class Leases {
 
  private:
   using Trackers = std::map<trust::SiteId, trust::LeaseTracker>;
+  Status accept(Now now, const trust::VerifiedLease& verified);
   bool needs(trust::RootKind by, trust::LeaseBy said) const;
   void set_wanted(Now now, trust::RootKind by, const std::vector<trust::LiveGrant>& live);
   bool covers(const trust::GrantId& grant, const trust::SiteId& site, trust::LeaseBy said,

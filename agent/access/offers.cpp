@@ -2,7 +2,6 @@
 
 #include <utility>
 
-
 namespace culvert::agent {
 namespace {
 
@@ -15,7 +14,7 @@ Duration up_to(Duration most, Rng& rng) {
 void Offers::welcomed(Now now, const control::Connected& connected, Rng& rng) {
   at_ = Instant::never();
   notes_.clear();
-  if (!connected.offer && kept.unlike(connected.revocations).empty()) return;
+  if (!connected.offer && kept_.unlike(connected.revocations).empty()) return;
   theirs_ = connected.revocations;
   at_ = now.steady + up_to(connected.offer ? kOfferSoon : kOfferSpread, rng);
 }
@@ -23,11 +22,11 @@ void Offers::welcomed(Now now, const control::Connected& connected, Rng& rng) {
 control::Offer Offers::offer() {
   at_ = Instant::never();
   if (!notes_.empty()) return {0, {}, std::exchange(notes_, {})};
-  return {0, kept.unlike(theirs_), {}};
+  return {0, kept_.unlike(theirs_), {}};
 }
 
 std::size_t Offers::answered(Now now, const std::vector<std::string>& wanted) {
-  if (wanted.empty()) {  // nothing is lacking, or what was handed in has arrived
+  if (wanted.empty()) {  // the coordinator lacks nothing, or has taken the notes
     if (std::exchange(more_, false)) at_ = now.steady;
     return 0;
   }
@@ -35,7 +34,7 @@ std::size_t Offers::answered(Now now, const std::vector<std::string>& wanted) {
   for (const std::string& hex : wanted) {
     const auto raw = from_hex(hex);
     const auto id = raw ? crypto::Hash::from(*raw) : std::nullopt;
-    const auto* note = id ? kept.find(*id) : nullptr;
+    const auto* note = id ? kept_.find(*id) : nullptr;
     if (note == nullptr) continue;
     if (bytes + note->size() > kOfferBytes) break;
     bytes += note->size();

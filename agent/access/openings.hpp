@@ -33,8 +33,8 @@ class Openings {
 
   struct Opened {
     std::uint64_t audit = 0;  // index of the line that covers the opening
-    std::uint64_t member =
-        0;  // number among the openings that an announcement covers; 0: has its own line
+    // Number among the openings that an announcement covers; 0: the opening has a line of its own.
+    std::uint64_t member = 0;
   };
   // `opening` names the grantee's device, the grant and the service. kExhausted: this grantee opens
   // too fast; others are not affected. Other errors: the log cannot be written.

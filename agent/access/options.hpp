@@ -1,4 +1,4 @@
-// The options of a core, and the objects that it uses but does not own.
+// The options of an agent, and the objects that its core uses but does not own.
 #pragma once
 
 #include <functional>

@@ -10,6 +10,19 @@ bool is_below(const trust::Fqdn& name, const trust::Fqdn& zone) {
   return name.str().ends_with("." + zone.str());
 }
 
+template <class Matches>
+const Right* best(const Rights& rights, const Matches& matches) {
+  const auto rank = [](const Right& right) {
+    return std::pair(right.live.service.name.str().size(), right.live.ends);
+  };
+  const Right* found = nullptr;
+  for (const auto& [id, right] : rights) {
+    if (!matches(right)) continue;
+    if (found == nullptr || rank(*found) < rank(right)) found = &right;
+  }
+  return found;
+}
+
 }  // namespace
 
 std::vector<trust::LiveGrant> concerning(std::vector<trust::LiveGrant> live, Role role,
@@ -34,7 +47,8 @@ std::optional<Right> right_of(const trust::LiveGrant& live, Role role,
     right.other = live.device;
     return right;
   }
-  // Whoever was found silent longest ago, best never; of equals the one so far, or the first.
+  // The publisher that was found silent longest ago, or never, is chosen. Of equal publishers the
+  // present one is chosen, or else the first one.
   const trust::Publisher* chosen = nullptr;
   std::pair<Instant, bool> best;
   for (const trust::Publisher& publisher : live.publishers) {
@@ -65,15 +79,17 @@ bool covers(const trust::PolicyService& service, const trust::Fqdn& name,
 
 const Right* right_to(const Rights& rights, const trust::Fqdn& name,
                       const std::vector<trust::SiteRef>& sites) {
-  const auto rank = [](const Right& right) {
-    return std::pair(right.live.service.name.str().size(), right.live.ends);
-  };
-  const Right* best = nullptr;
-  for (const auto& [id, right] : rights) {
-    if (!covers(right.live.service, name, sites)) continue;
-    if (best == nullptr || rank(*best) < rank(right)) best = &right;
-  }
-  return best;
+  return best(rights, [&](const Right& right) { return covers(right.live.service, name, sites); });
+}
+
+const Right* right_to(const Rights& rights, const Endpoint& service) {
+  return best(rights, [&](const Right& right) { return right.service == service; });
+}
+
+const Right* right_to(const Rights& rights, const IpAddress& grantee, const std::string& fqdn) {
+  return best(rights, [&](const Right& right) {
+    return right.grantee == grantee && right.live.service.name.str() == fqdn;
+  });
 }
 
 bool is_disputed(const trust::Node& node, const Rights& rights, const PeerSet& before) {
@@ -101,6 +117,16 @@ PeerSet peers_of(const Rights& rights, Role role, const PeerSet& before) {
     need.allowed.insert(Prefix::host(role == Role::kSite ? right.grantee : right.service.address));
   }
   return peers;
+}
+
+Permits permits_of(const Rights& rights, Role role, const PeerSet& before) {
+  Permits out;
+  out.peers = peers_of(rights, role, before);
+  for (const auto& [id, right] : rights) {
+    out.flows.insert(right.permit());
+    out.unclaimed = out.unclaimed || (role == Role::kDevice && right.waits_for_claim());
+  }
+  return out;
 }
 
 }  // namespace culvert::agent

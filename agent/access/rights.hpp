@@ -1,6 +1,5 @@
-// The rights that the grants in force give now, as one value. The core computes the rights from the
-// evidence and the leases, compares them with the previous rights, and applies the difference
-// (access.cpp).
+// The rights that the grants in force give now, as one value, and the questions about them. Granted
+// (granted.hpp) decides the rights.
 #pragma once
 
 #include <map>
@@ -19,6 +18,10 @@ struct Right {  // one grant in force, as this node sees it
   IpAddress grantee;  // mesh address of the device
   Endpoint service;   // mesh address and port
   Bytes issuer;       // certificate of the publisher's server issuer
+
+  Permit permit() const { return {grantee, service, other.wireguard}; }
+  // The time of a grant runs from its first use (claim); a standing line has no first use.
+  bool waits_for_claim() const { return !live.standing && !live.claimed; }
 };
 using Rights = std::map<trust::GrantId, Right>;
 
@@ -36,15 +39,22 @@ std::optional<Right> right_of(const trust::LiveGrant& live, Role role,
 // host below another one of `sites` belongs to that site only.
 bool covers(const trust::PolicyService& service, const trust::Fqdn& name,
             const std::vector<trust::SiteRef>& sites);
-// The right for `name`: of all services that cover it the one with the longest name, and of that
-// service's grants the one that ends last. Null: no right covers `name`.
+// The right to which a use is charged: of all services that match the one with the longest name,
+// and of that service's grants the grant that ends last. Null: no right matches. A use is named by
+//   - a host name (a laptop's proxy, its resolver): the service's name or a name below it;
+//   - an address and port (a laptop's packets): the service's own;
+//   - a device and a service's full name (the terminator at the site).
 const Right* right_to(const Rights& rights, const trust::Fqdn& name,
                       const std::vector<trust::SiteRef>& sites);
+const Right* right_to(const Rights& rights, const Endpoint& service);
+const Right* right_to(const Rights& rights, const IpAddress& grantee, const std::string& fqdn);
 // The peers that the rights need. A key belongs to the identity that has it in `before`, else to
 // the identity of the first grant. Another identity with the same WireGuard key is no peer
 // (is_disputed()); another one with the same relay key has no relay. (The Prober handles several
 // claims of one disco key.)
 PeerSet peers_of(const Rights& rights, Role role, const PeerSet& before);
+// What the rights permit, for Mesh; `before`: the peers of the previous value.
+Permits permits_of(const Rights& rights, Role role, const PeerSet& before);
 // True when the node's WireGuard key belongs to another identity.
 bool is_disputed(const trust::Node& node, const Rights& rights, const PeerSet& before);
 

@@ -6,8 +6,8 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "agent/api/commands.hpp"
 #include "agent/access/enrol.hpp"
+#include "agent/api/commands.hpp"
 #include "agent/dns/resolv_conf.hpp"
 #include "agent/proxy/owners.hpp"
 #include "agent/shell/config.hpp"

@@ -2,7 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "agent/access/rights.hpp"
-#include "agent/core/process_tag.hpp"
+#include "agent/mesh/process_tag.hpp"
 #include "proto/ip/build.hpp"
 #include "tests/agent/core/world_support.hpp"
 

@@ -69,8 +69,8 @@ TEST_CASE("kept revocations: what is kept has no lines of strangers") {
   Offers offers;
   auto evidence = world.customers_evidence();
   offers.learned(world.now, note, evidence);
-  REQUIRE(offers.kept.size() == 1);
-  CHECK(note::render(offers.kept.notes().front()).size() == bytes);
+  REQUIRE(offers.kept().size() == 1);
+  CHECK(note::render(offers.kept().notes().front()).size() == bytes);
 }
 
 }  // namespace
