@@ -21,6 +21,37 @@ const char* name_of(agent::PathKind path) {
   return "none";
 }
 
+const char* name_of(agent::Role role) { return role == agent::Role::kSite ? "site" : "device"; }
+
+const char* name_of(trust::RootKind kind) {
+  return kind == trust::RootKind::kVendor ? "vendor" : "site";
+}
+
+const char* name_of(agent::RevokedWhat what) {
+  switch (what) {
+    case agent::RevokedWhat::kNode:
+      return "node";
+    case agent::RevokedWhat::kDevice:
+      return "device";
+    case agent::RevokedWhat::kToken:
+      break;
+  }
+  return "token";
+}
+
+// The phase, and what an operator wants to know beside it.
+std::string describe(const agent::RequestView& request) {
+  std::string out(trust::phase_name(request.phase));
+  if (request.missing) {
+    out += " (vendor " + std::to_string(request.missing->vendor) + " missing, customer " +
+           std::to_string(request.missing->customer) + " missing)";
+  }
+  if (request.why) out += " (" + *request.why + ")";
+  return out;
+}
+
+std::string text_or_empty(const std::optional<std::string>& text) { return text.value_or(""); }
+
 double milliseconds(Duration length) {
   return std::chrono::duration<double, std::milli>(length).count();
 }
@@ -57,7 +88,7 @@ namespace {
 
 json revoked_or_null(const std::optional<agent::RevokedView>& revoked) {
   if (!revoked) return {};
-  return {{"what", revoked->what},
+  return {{"what", name_of(revoked->what)},
           {"reason", revoked->reason},
           {"when", format_time(revoked->when)},
           {"text", revoked->text}};
@@ -70,13 +101,13 @@ json show(const agent::StatusView& status) {
   for (const auto& peer : status.peers) peers.push_back(show(peer));
   auto ends = json::array();
   for (const auto& end : status.ends) {
-    ends.push_back({{"what", end.what},
+    ends.push_back({{"what", trust::ending_name(end.what)},
                     {"of", end.of},
                     {"when", format_time(end.when)},
                     {"warning_days", end.warning ? json(*end.warning) : json()},
                     {"text", end.text}});
   }
-  return {{"role", status.role},
+  return {{"role", name_of(status.role)},
           {"name", status.name},
           {"identity", status.identity},
           {"person", status.person},
@@ -84,11 +115,11 @@ json show(const agent::StatusView& status) {
           {"address", format(status.address)},
           {"coordinator", status.coordinator},
           {"coordinator_connected", status.coordinator_connected},
-          {"coordinator_error", status.coordinator_error},
+          {"coordinator_error", text_or_empty(status.coordinator_error)},
           {"admitted", status.admitted},
           {"revoked", revoked_or_null(status.revoked)},
           {"home_relay", status.home_relay},
-          {"relay_error", status.relay_error},
+          {"relay_error", text_or_empty(status.relay_error)},
           {"relay_connected", status.relay_connected},
           {"locked", status.locked},
           {"forked", status.forked},
@@ -99,7 +130,7 @@ json show(const agent::StatusView& status) {
           {"policy_serial", status.policy_serial},
           {"live_grants", status.live_grants},
           {"refused_packets", status.refused_packets},
-          {"lease_error", status.lease_error},
+          {"lease_error", text_or_empty(status.lease_error)},
           {"ends", std::move(ends)},
           {"documents", status.documents ? show(*status.documents) : json()},
           {"peers", std::move(peers)}};
@@ -130,19 +161,19 @@ json show(const agent::ServiceView& service) {
 }
 
 json show(const agent::RequestView& request) {
-  auto phase = request.state.substr(0, request.state.find(' '));
+  std::string phase(trust::phase_name(request.phase));
   std::transform(phase.begin(), phase.end(), phase.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  const bool counted = phase == "pending" && request.state != "PENDING";
+  const auto& missing = request.missing;
   return {{"phase", std::move(phase)},
-          {"vendor_missing", counted ? json(request.vendor_missing) : json()},
-          {"customer_missing", counted ? json(request.customer_missing) : json()},
+          {"vendor_missing", missing ? json(missing->vendor) : json()},
+          {"customer_missing", missing ? json(missing->customer) : json()},
           {"grant", request.grant},
           {"site", request.site},
           {"requester", request.requester},
           {"service", request.service},
           {"reason", request.reason},
-          {"state", request.state},
+          {"state", describe(request)},
           {"ends", time_or_null(request.ends)},
           {"claim_by", time_or_null(request.claim_by)},
           {"seconds", request.duration.count()},

@@ -1,17 +1,21 @@
 // The agent without its sockets: packets, grants, messages and time in, effects out. Pure: the
 // shell (or the simulator) hands in bytes and Now, drains Effects after each call, and calls
-// handle_timeout at next_deadline. One thread owns it. Composes wireguard::Device, path::Prober,
-// derp::Client per relay, control::Client, trust::Evidence and LeaseTracker, audit::Sink.
+// handle_timeout at next_deadline. One thread owns it.
+//
+// The core wires three parts together, and none of them knows another's inside: Access (who may do
+// what), Mesh (packets) and CoordinatorLink. Each input goes to one part; then settle() draws the
+// consequences for the others.
 #pragma once
 
 #include <memory>
 #include <span>
 
-#include "agent/core/counters.hpp"
-#include "agent/core/documents.hpp"
+#include "agent/access/access.hpp"
 #include "agent/core/effects.hpp"
-#include "agent/core/options.hpp"
+#include "agent/core/link.hpp"
+#include "agent/core/relay_choice.hpp"
 #include "agent/core/views.hpp"
+#include "agent/mesh/mesh.hpp"
 
 namespace culvert::agent {
 
@@ -19,14 +23,8 @@ class Core {
  public:
   // Fails with one clear line when the store rules, the token or the pin forbid to start.
   static Result<std::unique_ptr<Core>> start(Options options, Environment environment, Now now);
-  ~Core();
 
   // Inputs. Spans are read (datagrams: decrypted in place) during the call only.
-  struct Datagram {
-    Endpoint from;
-    MutableByteView bytes;
-    std::uint8_t ecn = 0;  // ECN bits of the outer header
-  };
   void handle_datagrams(Now now, std::span<const Datagram> datagrams);
   void handle_mesh(Now now, std::span<const ByteView> packets);  // from this node's own stack
   void handle_local_endpoints(Now now, std::vector<Endpoint> endpoints);  // our addresses and port
@@ -83,10 +81,25 @@ class Core {
                    std::uint64_t bytes_in, std::uint64_t bytes_out, const std::string& reason);
 
  private:
-  struct Parts;
-  void set_lock(Now now, bool locked, Done<void> done);
-  explicit Core(std::unique_ptr<Parts> parts);
-  std::unique_ptr<Parts> parts_;
+  Core(std::unique_ptr<Access> access, const Environment& environment, Now now);
+  void settle(Now now);   // after each input
+  void update(Now now);   // the rights, and what follows from them
+  void collect_events();  // from the parts
+  bool is_site() const { return access_->options().role == Role::kSite; }
+  // commands.cpp
+  void on_site_info(Now now, const RequestOptions& wish, const Done<RequestView>& done,
+                    const Result<control::Reply>& reply);
+  void set_lock(Now now, bool locked, const Done<void>& done);
+  // status.cpp
+  ServiceView view_of(Now now, const Right& right) const;
+  std::optional<std::string> relay_error() const;
+
+  std::unique_ptr<Access> access_;
+  Mesh mesh_;  // asks access_ through the Gate
+  RelayChoice relay_choice_;
+  CoordinatorLink link_;
+  std::vector<Effect> events_;
+  bool stopping_ = false;
 };
 
 }  // namespace culvert::agent

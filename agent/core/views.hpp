@@ -1,52 +1,24 @@
-// Requests of people and the local API to the core, and the views that they get.
+// The views that the local API and the shell get of the agent, from Access and Mesh together.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "agent/core/knowledge_view.hpp"
-#include "proto/core/endpoint.hpp"
-#include "proto/core/result.hpp"
-#include "proto/core/time.hpp"
-#include "proto/crypto/keys.hpp"
+#include "agent/access/knowledge_view.hpp"
+#include "agent/access/views.hpp"
+#include "agent/mesh/views.hpp"
+#include "agent/terms/role.hpp"
 
 namespace culvert::agent {
-
-// Called exactly once, inside a call of the core; it must not call the core (post a task instead).
-template <class T>
-using Done = std::function<void(Result<T>)>;
-
-struct RequestOptions {
-  std::string service;  // FQDN; a grant is for one service
-  std::string reason;
-  std::chrono::seconds duration{};            // from the first use
-  std::optional<std::chrono::seconds> claim;  // wait for the first use; nothing: the policy's
-  std::optional<WallTime> start;              // a scheduled start; nothing: now
-};
-
-struct RequestView {  // one grant note, from its request to its end
-  std::string grant;  // ULID of the grant
-  std::string site;
-  std::string requester;
-  std::string service;
-  std::string reason;
-  std::string state;  // PENDING (vendor, customer), APPROVED, ACTIVE, EXPIRED, REVOKED, DENIED, …
-  std::size_t vendor_missing = 0, customer_missing = 0;  // approvals, while they are known
-  std::optional<WallTime> ends;                          // unclaimed: the latest end
-  std::optional<WallTime> claim_by;                      // unclaimed: when the grant ends unused
-  std::chrono::seconds duration{};  // how long the grant lasts from its first use
-  std::string note;                 // the signed text
-};
 
 // A service that this agent may use now (laptop), or publishes (site agent).
 struct ServiceView {
   std::string fqdn;
   std::string site;
-  std::string protocol;   // tls, tcp
+  std::string protocol;   // the policy's label: tls, tcp
   Endpoint endpoint;      // the service's mesh address and port
   std::string publisher;  // name of the node that publishes the service
   std::string grant;
@@ -58,23 +30,8 @@ struct ServiceView {
   bool stopped = false;  // the publisher's agent said that it stops, and has not come back
 };
 
-enum class PathKind { kNone, kRelay, kDirect };
-
-struct PeerView {
-  std::string name;
-  std::string identity;  // ed25519:…
-  IpAddress address;
-  PathKind path = PathKind::kNone;
-  std::optional<Endpoint> endpoint;  // of the direct path
-  std::string relay;                 // the peer's home relay; empty: none
-  std::optional<Duration> latency;
-  std::optional<Duration> handshake_age;
-  bool stopped = false;  // its agent said that it stops, and has not come back
-  std::uint64_t bytes_in = 0, bytes_out = 0;
-};
-
 struct StatusView {
-  std::string role;  // site, device
+  Role role = Role::kDevice;
   std::string name;
   std::string identity;
   std::string person;  // only of a device
@@ -82,10 +39,11 @@ struct StatusView {
   IpAddress address;
   std::string coordinator;  // URL
   bool coordinator_connected = false;
-  std::string coordinator_error;        // the last one, empty when connected
-  bool admitted = false;                // the node statement is in force
-  std::optional<RevokedView> revoked;   // nothing: no revocation of this node is known here
-  std::string home_relay, relay_error;  // the last error, empty when connected
+  std::optional<std::string> coordinator_error;  // the last one; nothing: connected
+  bool admitted = false;                         // the node statement is in force
+  std::optional<RevokedView> revoked;      // nothing: no revocation of this node is known here
+  std::string home_relay;                  // empty: no relay is connected
+  std::optional<std::string> relay_error;  // the last one; nothing: connected
   bool relay_connected = false, locked = false;
   bool forked = false;  // a root has two texts for its newest epoch: nothing new is granted
   bool clock_ok = true;
@@ -94,27 +52,15 @@ struct StatusView {
   std::uint64_t root_epoch = 0, policy_serial = 0;
   std::size_t live_grants = 0;
   std::uint64_t refused_packets = 0;
-  std::string lease_error;  // of the customer's lease server; empty: no error, or no such server
+  // Of the customer's lease server; nothing: no error, or no site in use wants such leases.
+  std::optional<std::string> lease_error;
   std::vector<EndView> ends;
   std::optional<DocumentsView> documents;  // nothing: no folder is configured
   std::vector<PeerView> peers;
 };
 
-struct PingResult {
-  std::string peer;
-  PathKind path = PathKind::kNone;
-  std::string via;  // endpoint or relay
-  Duration round_trip{};
-};
-
-// What the terminator learns about a flow that may open.
-struct FlowContext {
-  std::string person;
-  std::string grant;
-  std::string device;  // ed25519:…
-  WallTime ends;
-  std::uint64_t audit = 0;   // index of the flow-open entry in this agent's log
-  std::uint64_t member = 0;  // number among the flows that the entry announced; 0: own entry
+struct CoreCounters : MeshCounters {
+  std::size_t rights = 0;  // now: grants in force here
 };
 
 }  // namespace culvert::agent

@@ -4,6 +4,7 @@
 
 #include "proto/core/inside.hpp"
 #include "proto/core/mesh_prefix.hpp"
+#include "proto/core/overloaded.hpp"
 #include "proto/runtime/loop/log.hpp"
 #include "proto/runtime/packet/interface.hpp"
 #include "proto/trust/statements/names.hpp"
@@ -42,7 +43,7 @@ Result<std::unique_ptr<Shell>> Shell::open(runtime::Loop& loop, Rng& rng, ShellO
   shell->why_stack_ = std::move(made->why);
   auto udp = runtime::UdpSocket::open(
       loop, Endpoint{{}, options.udp_port},
-      [raw = shell.get()](std::span<runtime::Datagram> batch) { raw->received(batch); },
+      [raw = shell.get()](std::span<Datagram> batch) { raw->received(batch); },
       {.offloads = options.offloads, .whole = true});
   if (!udp) {
     return fail(udp.error().code,
@@ -111,16 +112,12 @@ LinkEvents Shell::relay_events() {
           }};
 }
 
-void Shell::received(std::span<runtime::Datagram> batch) {
+void Shell::received(std::span<Datagram> batch) {
   if (core_ == nullptr) return;
   while (!batch.empty()) {
     const auto some = batch.first(std::min(batch.size(), kBatch));
     batch = batch.subspan(some.size());
-    in_.clear();
-    for (const runtime::Datagram& datagram : some) {
-      in_.push_back({datagram.from, datagram.bytes, datagram.ecn});
-    }
-    core_->handle_datagrams(now(), in_);
+    core_->handle_datagrams(now(), some);
     pump();
   }
 }
@@ -144,12 +141,7 @@ void Shell::pump() {
 
 void Shell::send_datagrams() {
   if (effects_.datagrams.empty()) return;
-  out_.clear();
-  for (std::size_t i = 0; i < effects_.datagrams.size(); ++i) {
-    out_.push_back(
-        {effects_.datagrams.to(i), effects_.datagrams.bytes(i), effects_.datagrams.ecn(i)});
-  }
-  const runtime::UdpSent sent = udp_->send(out_);
+  const runtime::UdpSent sent = udp_->send(effects_.datagrams.items());
   for (const Endpoint& to : sent.unreachable) {
     core_->handle_send_error(now(), to);
     again_ = true;
@@ -158,12 +150,10 @@ void Shell::send_datagrams() {
 
 void Shell::deliver_mesh() {
   if (effects_.mesh.empty()) return;
-  mesh_.clear();
-  for (std::size_t i = 0; i < effects_.mesh.size(); ++i) mesh_.push_back(effects_.mesh.bytes(i));
   if (device_) {
-    device_(mesh_);
+    device_(effects_.mesh.items());
   } else {
-    stack_->input(mesh_);
+    stack_->input(effects_.mesh.items());
   }
 }
 
@@ -174,42 +164,34 @@ void Shell::from_device(std::span<const ByteView> packets) {
 }
 
 void Shell::carry_out(const Effect& effect) {
-  if (const auto* open = std::get_if<OpenControl>(&effect)) {
-    control_.open(*open);
-  } else if (const auto* message = std::get_if<SendControl>(&effect)) {
-    control_.send(*message);
-  } else if (const auto* close = std::get_if<CloseControl>(&effect)) {
-    control_.close(*close);
-  } else if (const auto* open_relay = std::get_if<OpenRelay>(&effect)) {
-    relays_.open(*open_relay);
-  } else if (const auto* waits = std::get_if<FlushRelay>(&effect)) {
-    relays_.flush(waits->id);
-  } else if (const auto* close_relay = std::get_if<CloseRelay>(&effect)) {
-    relays_.close(*close_relay);
-  } else if (const auto* resolve = std::get_if<ResolveStun>(&effect)) {
-    resolve_stun(*resolve);
-  } else if (const auto* ask = std::get_if<AskLease>(&effect)) {
-    leases_.ask(*ask);
-  } else if (const auto* line = std::get_if<LogLine>(&effect)) {
-    write_log(*line);
-  } else {
-    carry_out_local(effect);
-  }
+  std::visit(overloaded{
+                 [this](const OpenControl& open) { control_.open(open); },
+                 [this](const SendControl& message) { control_.send(message); },
+                 [this](const CloseControl& close) { control_.close(close); },
+                 [this](const OpenRelay& open) { relays_.open(open); },
+                 [this](const FlushRelay& waits) { relays_.flush(waits.id); },
+                 [this](const CloseRelay& close) { relays_.close(close); },
+                 [this](const AddAddress& add) { add_address(add.address); },
+                 [this](const RemoveAddress& remove) { stack_->remove_address(remove.address); },
+                 [this](const ListenService& listen) {
+                   if (flows_.listen) flows_.listen(listen);
+                 },
+                 [this](const UnlistenService& unlisten) {
+                   if (flows_.unlisten) flows_.unlisten(unlisten);
+                 },
+                 [this](const CutFlows& cut) {
+                   if (flows_.cut) flows_.cut(cut);
+                 },
+                 [this](const ResolveStun& resolve) { resolve_stun(resolve); },
+                 [this](const AskLease& ask) { leases_.ask(ask); },
+                 [](const LogLine& line) { write_log(line); },
+             },
+             effect);
 }
 
-void Shell::carry_out_local(const Effect& effect) {
-  if (const auto* add = std::get_if<AddAddress>(&effect)) {
-    if (auto added = stack_->add_address(add->address); !added) {
-      runtime::log::error("address refused", {{"why", added.error()}});
-    }
-  } else if (const auto* remove = std::get_if<RemoveAddress>(&effect)) {
-    stack_->remove_address(remove->address);
-  } else if (const auto* listen = std::get_if<ListenService>(&effect)) {
-    if (flows_.listen) flows_.listen(*listen);
-  } else if (const auto* unlisten = std::get_if<UnlistenService>(&effect)) {
-    if (flows_.unlisten) flows_.unlisten(*unlisten);
-  } else if (const auto* cut = std::get_if<CutFlows>(&effect)) {
-    if (flows_.cut) flows_.cut(*cut);
+void Shell::add_address(const IpAddress& address) {
+  if (auto added = stack_->add_address(address); !added) {
+    runtime::log::error("address refused", {{"why", added.error()}});
   }
 }
 

@@ -58,11 +58,11 @@ class Shell {
 
  private:
   Shell(runtime::Loop& loop, Rng& rng, ShellOptions options);
-  void received(std::span<runtime::Datagram> batch);
+  void received(std::span<Datagram> batch);
   void send_datagrams();
   void deliver_mesh();
   void carry_out(const Effect& effect);
-  void carry_out_local(const Effect& effect);
+  void add_address(const IpAddress& address);
   void look_at_interfaces();
   void resolve_stun(const ResolveStun& what);
   LinkEvents control_events();
@@ -86,9 +86,6 @@ class Shell {
   bool pumping_ = false;
   bool again_ = false;
   Effects effects_;
-  std::vector<Core::Datagram> in_;         // kept to reuse its memory
-  std::vector<runtime::OutDatagram> out_;  // kept to reuse its memory
-  std::vector<ByteView> mesh_;             // kept to reuse its memory
 };
 
 }  // namespace culvert::agent

@@ -8,7 +8,6 @@
 #include <memory>
 #include <string>
 
-#include "agent/core/counters.hpp"
 #include "agent/core/views.hpp"
 #include "agent/proxy/proxy.hpp"
 #include "agent/terminator/terminator.hpp"

@@ -6,8 +6,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "agent/access/enrol.hpp"
 #include "agent/api/commands.hpp"
-#include "agent/core/enrol.hpp"
 #include "agent/dns/resolv_conf.hpp"
 #include "agent/proxy/owners.hpp"
 #include "agent/shell/config.hpp"

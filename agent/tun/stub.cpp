@@ -38,7 +38,7 @@ class Stub::Impl : public std::enable_shared_from_this<Stub::Impl> {
 
   Status open() {
     auto udp = runtime::UdpSocket::open(loop_, options_.at,
-                                        [this](std::span<runtime::Datagram> batch) {
+                                        [this](std::span<Datagram> batch) {
                                           for (const auto& datagram : batch) ask_by_udp(datagram);
                                         },
                                         {.offloads = runtime::Offloads::none()});
@@ -91,21 +91,23 @@ class Stub::Impl : public std::enable_shared_from_this<Stub::Impl> {
     return dns::make_answer(query, dns::Rcode::kServerFailure);
   }
 
-  void answer_by_udp(const Endpoint& client, ByteView message) {
-    const runtime::OutDatagram out{client, message};
+  void answer_by_udp(const Endpoint& client, MutableByteView message) {
+    const Datagram out{UdpWay{client}, message};
     udp_->send({&out, 1});
   }
 
   // ---- by UDP
 
-  void ask_by_udp(const runtime::Datagram& datagram) {
-    auto outcome = look(datagram.bytes, datagram.from, false);
-    if (outcome.reply) return answer_by_udp(datagram.from, *outcome.reply);
+  void ask_by_udp(const Datagram& datagram) {
+    const Endpoint& client = *endpoint_of(datagram.way);
+    auto outcome = look(datagram.bytes, client, false);
+    if (outcome.reply) return answer_by_udp(client, *outcome.reply);
     if (!outcome.forward) return;
-    Question question{datagram.from, to_bytes(datagram.bytes), std::move(*outcome.forward), 0, {}};
+    Question question{client, to_bytes(datagram.bytes), std::move(*outcome.forward), 0, {}};
     const auto id = free_id();
     if (!id || options_.servers.empty() || questions_.size() >= kMaxQuestions || !open_upstream()) {
-      return answer_by_udp(question.client, failure(question.query));
+      auto refusal = failure(question.query);
+      return answer_by_udp(question.client, refusal);
     }
     ++counters_.forwarded;
     dns::set_id(question.message, *id);
@@ -123,7 +125,7 @@ class Stub::Impl : public std::enable_shared_from_this<Stub::Impl> {
   bool open_upstream() {
     if (upstream_) return true;
     auto socket = runtime::UdpSocket::open(loop_, Endpoint{},
-                                           [this](std::span<runtime::Datagram> batch) {
+                                           [this](std::span<Datagram> batch) {
                                              for (const auto& datagram : batch) answered(datagram);
                                              close_when_idle();
                                            },
@@ -143,16 +145,16 @@ class Stub::Impl : public std::enable_shared_from_this<Stub::Impl> {
   void pass_on(Question& question) {
     question.until = loop_.now().steady + kServerPatience;
     arm(question.until);
-    const runtime::OutDatagram out{options_.servers[question.server], question.message};
+    const Datagram out{UdpWay{options_.servers[question.server]}, question.message};
     upstream_->send({&out, 1});
   }
 
-  void answered(const runtime::Datagram& datagram) {
+  void answered(const Datagram& datagram) {
     if (datagram.bytes.size() < dns::kHeaderSize) return void(++counters_.foreign);
     const auto id = load_be<std::uint16_t>(datagram.bytes.data());
     const auto found = questions_.find(id);
     if (found == questions_.end() || found->second.server >= options_.servers.size() ||
-        datagram.from != options_.servers[found->second.server] ||
+        *endpoint_of(datagram.way) != options_.servers[found->second.server] ||
         !dns::is_response_to(datagram.bytes, found->second.query, id)) {
       return void(++counters_.foreign);
     }
@@ -173,7 +175,8 @@ class Stub::Impl : public std::enable_shared_from_this<Stub::Impl> {
     for (auto it = questions_.begin(); it != questions_.end();) {
       Question& question = it->second;
       if (question.until <= now && ++question.server >= options_.servers.size()) {
-        answer_by_udp(question.client, failure(question.query));
+        auto refusal = failure(question.query);
+        answer_by_udp(question.client, refusal);
         it = questions_.erase(it);
         continue;
       }

@@ -2,21 +2,15 @@
 
 namespace culvert::agent {
 
-std::span<wireguard::Incoming> Carrier::incoming(std::span<runtime::Datagram> datagrams) {
-  incoming_.clear();
-  for (const auto& each : datagrams) incoming_.push_back({each.from, each.bytes, each.ecn});
-  return incoming_;
-}
-
 void Carrier::flush(wireguard::Output& out, runtime::Tun& tun, runtime::UdpSocket* udp) {
   packets_.clear();
   for (const auto& each : out.packets) packets_.push_back(each.packet);
   if (!packets_.empty()) tun.write(packets_);
-  outgoing_.clear();
+  datagrams_.clear();
   for (const auto& each : out.datagrams) {
-    if (each.to != Endpoint{}) outgoing_.push_back({each.to, each.datagram, each.ecn});
+    if (endpoint_of(each.datagram.way) != nullptr) datagrams_.push_back(each.datagram);
   }
-  if (udp != nullptr && !outgoing_.empty()) udp->send(outgoing_);
+  if (udp != nullptr && !datagrams_.empty()) udp->send(datagrams_);
   out.clear();
 }
 

@@ -1,8 +1,7 @@
-// Carries packets between the runtime's batches and a WireGuard device or lane: everything that one
-// call of the device puts out leaves with one write to the TUN device and one send to the socket.
+// Sends what one call of a WireGuard device or lane puts out: the packets with one write to the TUN
+// device, the datagrams with one send to the UDP socket.
 #pragma once
 
-#include <span>
 #include <vector>
 
 #include "proto/runtime/packet/tun.hpp"
@@ -13,14 +12,11 @@ namespace culvert::agent {
 
 class Carrier {
  public:
-  // The result is valid until the next call.
-  std::span<wireguard::Incoming> incoming(std::span<runtime::Datagram> datagrams);
   // Sends the content of `out` and clears it. Without a socket (null) the datagrams are dropped.
   void flush(wireguard::Output& out, runtime::Tun& tun, runtime::UdpSocket* udp);
 
  private:
-  std::vector<wireguard::Incoming> incoming_;
-  std::vector<runtime::OutDatagram> outgoing_;
+  std::vector<Datagram> datagrams_;  // this and the next: kept to reuse their memory
   std::vector<ByteView> packets_;
 };
 

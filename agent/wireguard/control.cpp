@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "agent/wireguard/tunnel.hpp"
+#include "proto/core/overloaded.hpp"
 #include "proto/runtime/loop/log.hpp"
 
 namespace culvert::agent {
@@ -22,16 +23,21 @@ runtime::UnixClient Tunnel::serve() {
 }
 
 Bytes Tunnel::answer(uapi::Request request) {
-  if (std::holds_alternative<uapi::GetRequest>(request)) {
-    mail_came(true);
-    return uapi::render_get(device_, {private_key_ ? &*private_key_ : nullptr, port_, mark_});
-  }
-  auto error = uapi::Errno::kInvalid;
-  if (auto* change = std::get_if<uapi::SetRequest>(&request)) {
-    error = set(*change);
-  } else if (const auto* refused = std::get_if<uapi::Refused>(&request)) {
-    error = refused->error;
-  }
+  return std::visit(overloaded{
+                        [this](const uapi::GetRequest&) { return answer_get(); },
+                        [this](uapi::SetRequest& change) { return answer(set(change)); },
+                        [this](const uapi::Refused& refused) { return answer(refused.error); },
+                        [](const uapi::HangUp&) { return Bytes(); },
+                    },
+                    request);
+}
+
+Bytes Tunnel::answer_get() {
+  mail_came(true);
+  return uapi::render_get(device_, {private_key_ ? &*private_key_ : nullptr, port_, mark_});
+}
+
+Bytes Tunnel::answer(uapi::Errno error) {
   if (error != uapi::Errno::kNone) {
     log::error("configuration refused",
                {{"interface", name()}, {"errno", static_cast<int>(error)}});
@@ -64,8 +70,7 @@ bool Tunnel::set_port(std::uint16_t port) {
 // Opens a new socket. The old socket is used until the new one is open.
 Status Tunnel::open_udp(std::uint16_t port) {
   auto udp = runtime::UdpSocket::open(
-      loop_, {IpAddress{}, port},
-      [this](std::span<runtime::Datagram> datagrams) { from_udp(datagrams); },
+      loop_, {IpAddress{}, port}, [this](std::span<Datagram> datagrams) { from_udp(datagrams); },
       {.offloads = offloads_,
        .share = lanes_.empty() ? runtime::PortShare::kAlone : runtime::PortShare::kFirst});
   if (!udp) return fail_with(udp.error());

@@ -40,10 +40,9 @@ void Tunnel::take_mail() {
     LaneMail mail;
     if (!lane->take(mail) || !working()) continue;
     device_.apply(loop_.now(), mail.reports, out_);
-    std::vector<wireguard::Incoming> messages;
-    for (auto& each : mail.messages) messages.push_back({each.from, each.bytes, each.ecn});
-    device_.receive(loop_.now(), messages,
-                    out_);  // handshakes only: `out_` does not refer to `mail`
+    std::vector<Datagram> messages;
+    for (auto& each : mail.messages) messages.push_back({each.way, each.bytes, each.ecn});
+    device_.receive(loop_.now(), messages, out_);  // handshakes: `out_` does not refer to `mail`
   }
 }
 

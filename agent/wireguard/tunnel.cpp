@@ -65,9 +65,9 @@ void Tunnel::from_tun(std::span<const RoomyPacket> packets) {
   flush();
 }
 
-void Tunnel::from_udp(std::span<runtime::Datagram> datagrams) {
+void Tunnel::from_udp(std::span<Datagram> datagrams) {
   if (!working()) return;
-  device_.receive(loop_.now(), carrier_.incoming(datagrams), out_);
+  device_.receive(loop_.now(), datagrams, out_);
   flush();
 }
 

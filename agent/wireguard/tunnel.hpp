@@ -61,7 +61,7 @@ class Tunnel {
   // tunnel.cpp: packets
   bool working() const { return udp_ != nullptr && private_key_.has_value(); }
   void from_tun(std::span<const RoomyPacket> packets);
-  void from_udp(std::span<runtime::Datagram> datagrams);
+  void from_udp(std::span<Datagram> datagrams);
   void on_timer();
   void flush();
   void link_changed(const runtime::LinkState& link);
@@ -74,6 +74,8 @@ class Tunnel {
   // control.cpp: configuration
   runtime::UnixClient serve();
   Bytes answer(wireguard::uapi::Request request);
+  Bytes answer(wireguard::uapi::Errno error);
+  Bytes answer_get();
   wireguard::uapi::Errno set(wireguard::uapi::SetRequest& request);
   bool set_port(std::uint16_t port);
   bool set_mark(std::uint32_t mark);

@@ -92,10 +92,10 @@ void TunnelLane::from_tun(std::span<const RoomyPacket> packets) {
   report();
 }
 
-void TunnelLane::from_udp(std::span<runtime::Datagram> datagrams) {
+void TunnelLane::from_udp(std::span<Datagram> datagrams) {
   read_changes();
   if (!working_) return;
-  lane_->receive(thread_.loop().now().steady, carrier_.incoming(datagrams), out_, rest_);
+  lane_->receive(thread_.loop().now().steady, datagrams, out_, rest_);
   carrier_.flush(out_, *tun_, udp_.get());
   report();
 }
@@ -109,7 +109,7 @@ void TunnelLane::report() {
     lane_->take_reports(mail.reports);
     for (const auto& each : rest_) {
       if (mail.messages.size() == LaneMail::kMaxMessages) break;
-      mail.messages.push_back({each.from, to_bytes(each.datagram), each.ecn});
+      mail.messages.push_back({each.way, to_bytes(each.bytes), each.ecn});
     }
     if (mail.urgent() && !urgent) return News::kUrgent;
     return empty ? News::kSome : News::kNone;

@@ -18,7 +18,7 @@ struct LaneMail {
   static constexpr std::size_t kMaxMessages = 1024;  // further messages are dropped
 
   struct Message {  // a handshake message
-    Endpoint from;
+    Way way;
     Bytes bytes;
     std::uint8_t ecn = 0;
   };
@@ -56,7 +56,7 @@ class TunnelLane {
   explicit TunnelLane(Mail mail) : announce_(std::move(mail)) {}
   // These four functions run on the lane's thread.
   void from_tun(std::span<const RoomyPacket> packets);
-  void from_udp(std::span<runtime::Datagram> datagrams);
+  void from_udp(std::span<Datagram> datagrams);
   void read_changes();
   void report();
 
@@ -70,7 +70,7 @@ class TunnelLane {
   bool working_ = false;
   wireguard::Output out_;
   Carrier carrier_;
-  std::vector<wireguard::Incoming> rest_;
+  std::vector<Datagram> rest_;
   runtime::LoopThread thread_;
 };
 

@@ -18,7 +18,7 @@ MutableByteView Arena::allocate(std::size_t size) {
   return {at, size};
 }
 
-ByteView Arena::copy(ByteView bytes) {
+MutableByteView Arena::copy(ByteView bytes) {
   const auto out = allocate(bytes.size());
   if (!bytes.empty()) std::memcpy(out.data(), bytes.data(), bytes.size());
   return out;

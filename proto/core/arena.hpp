@@ -15,7 +15,7 @@ class Arena {
   static constexpr std::size_t kChunkSize = 256 * 1024;  // the largest piece
 
   MutableByteView allocate(std::size_t size);  // not zeroed; stays where it is until clear()
-  ByteView copy(ByteView bytes);
+  MutableByteView copy(ByteView bytes);
   void clear();
 
  private:

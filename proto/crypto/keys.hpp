@@ -2,7 +2,7 @@
 // wiped when destroyed, compare in constant time and cannot be printed.
 //   Ed25519 (RFC 8032): SigningKey and VerifyKey, for statements; a node's IdentityKey is one.
 //   X25519 (RFC 7748):  WireGuard, control (Noise), relay (DERP login) and disco keys, each role
-//                       with a key of its own
+//                       with a key of its own; the public keys are in proto/core/public_keys.hpp
 #pragma once
 
 #include <array>
@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "proto/core/bytes.hpp"
+#include "proto/core/public_keys.hpp"
 #include "proto/core/rng.hpp"
 #include "proto/core/strong.hpp"
 
@@ -43,14 +44,6 @@ class Secret {
 extern template class Secret<32>;
 extern template class Secret<64>;
 using Secret32 = Secret<32>;
-
-// An X25519 public key. Its role is a type, so that a key cannot be used in another role.
-template <class Role>
-using X25519Public = FixedBytes<Role, 32>;
-using WireGuardKey = X25519Public<struct WireGuardRole>;
-using ControlKey = X25519Public<struct ControlRole>;
-using RelayKey = X25519Public<struct RelayRole>;  // DERP calls it the node key
-using DiscoKey = X25519Public<struct DiscoRole>;
 
 using VerifyKey = FixedBytes<struct VerifyRole, 32>;     // Ed25519 public key
 using Signature = FixedBytes<struct SignatureRole, 64>;  // Ed25519 signature

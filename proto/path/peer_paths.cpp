@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "proto/core/overloaded.hpp"
+
 namespace culvert::path {
 namespace {
 
@@ -88,9 +90,9 @@ void PeerPaths::report(Instant now) {
   context_.output.changes.push_back({info_.node, current});
 }
 
-bool PeerPaths::may_come(const Source& from) const {
-  const auto* via = std::get_if<Via>(&from);
-  return via == nullptr || via->source == info_.relay_key;
+bool PeerPaths::may_come(const Way& from) const {
+  const auto* relay = std::get_if<RelayWay>(&from);
+  return relay == nullptr || relay->key == info_.relay_key;
 }
 
 std::optional<DiscoMessage> PeerPaths::open(ByteView bytes) {
@@ -101,14 +103,17 @@ std::optional<DiscoMessage> PeerPaths::open(ByteView bytes) {
   return std::nullopt;
 }
 
-bool PeerPaths::is_from(Instant now, const Source& from, const DiscoMessage& message) const {
-  if (const auto* ping = std::get_if<Ping>(&message)) return ping->node == info_.node;
-  const auto* pong = std::get_if<Pong>(&message);
-  return pong == nullptr || question_of(now, from, *pong) != sent_.end();
+bool PeerPaths::is_from(Instant now, const Way& from, const DiscoMessage& message) const {
+  return std::visit(
+      overloaded{
+          [&](const Ping& ping) { return ping.node == info_.node; },
+          [&](const Pong& pong) { return question_of(now, from, pong) != sent_.end(); },
+          [](const CallMeMaybe&) { return true; },
+      },
+      message);
 }
 
-void PeerPaths::handle(Instant now, const Source& from, const DiscoMessage& message,
-                       ByteView nonce) {
+void PeerPaths::handle(Instant now, const Way& from, const DiscoMessage& message, ByteView nonce) {
   if (replayed(nonce)) {
     ++context_.counters.replayed;
     return;
@@ -125,8 +130,8 @@ bool PeerPaths::replayed(ByteView nonce) {
   return false;
 }
 
-void PeerPaths::on(Instant now, const Source& from, const Ping& ping) {
-  const auto* endpoint = std::get_if<Endpoint>(&from);
+void PeerPaths::on(Instant now, const Way& from, const Ping& ping) {
+  const Endpoint* endpoint = endpoint_of(from);
   if (ping.node != info_.node || (endpoint != nullptr && !context_.usable(*endpoint))) {
     ++context_.counters.unexpected;
     return;
@@ -144,9 +149,9 @@ void PeerPaths::on(Instant now, const Source& from, const Ping& ping) {
   if (pings_back_.take(now)) probe(now, *candidate, true);
 }
 
-std::vector<PeerPaths::Sent>::const_iterator PeerPaths::question_of(Instant now, const Source& from,
+std::vector<PeerPaths::Sent>::const_iterator PeerPaths::question_of(Instant now, const Way& from,
                                                                     const Pong& pong) const {
-  const auto* endpoint = std::get_if<Endpoint>(&from);
+  const Endpoint* endpoint = endpoint_of(from);
   return std::find_if(sent_.begin(), sent_.end(), [&](const Sent& s) {
     return s.transaction == pong.transaction && now - s.at < kPingTimeout &&
            (endpoint != nullptr ? s.to == *endpoint : !s.to);
@@ -154,8 +159,8 @@ std::vector<PeerPaths::Sent>::const_iterator PeerPaths::question_of(Instant now,
 }
 
 // Only an answer to a Ping of ours, from where that Ping went, makes a path.
-void PeerPaths::on(Instant now, const Source& from, const Pong& pong) {
-  const auto* endpoint = std::get_if<Endpoint>(&from);
+void PeerPaths::on(Instant now, const Way& from, const Pong& pong) {
+  const Endpoint* endpoint = endpoint_of(from);
   const auto sent = question_of(now, from, pong);
   if (sent == sent_.end()) {
     ++context_.counters.unexpected;
@@ -199,8 +204,8 @@ void PeerPaths::consider(Instant now, const Candidate& candidate) {
 
 // A CallMeMaybe counts only when it came through a relay. The Prober has checked that the relay
 // names this peer as the sender.
-void PeerPaths::on(Instant now, const Source& from, const CallMeMaybe& call) {
-  if (!std::holds_alternative<Via>(from) || !context_.direct || !calls_in_.take(now)) {
+void PeerPaths::on(Instant now, const Way& from, const CallMeMaybe& call) {
+  if (!std::holds_alternative<RelayWay>(from) || !context_.direct || !calls_in_.take(now)) {
     ++context_.counters.unexpected;
     return;
   }
@@ -338,9 +343,9 @@ void PeerPaths::send_ping(Instant now, const std::optional<Endpoint>& to, PingId
 void PeerPaths::send(const std::optional<Endpoint>& to, const DiscoMessage& message) {
   auto bytes = seal_disco(box_, context_.ours, context_.rng, message);
   if (to) {
-    context_.output.datagrams.push_back({*to, std::move(bytes)});
+    context_.output.datagrams.push_back({UdpWay{*to}, std::move(bytes)});
   } else if (info_.home) {
-    context_.output.relayed.push_back({*info_.home, info_.relay_key, std::move(bytes)});
+    context_.output.datagrams.push_back({RelayWay{info_.relay_key, *info_.home}, std::move(bytes)});
   }
 }
 

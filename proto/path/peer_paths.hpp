@@ -19,7 +19,7 @@ class PeerPaths {
   PeerPaths(PathContext& context, PeerInfo info, crypto::BoxKey box);
 
   const PeerInfo& info() const { return info_; }
-  void set_home(std::optional<RelayId> home) { info_.home = std::move(home); }
+  void set_home(std::optional<RelayIndex> home) { info_.home = std::move(home); }
 
   // True when the peer was idle before: outputs and deadlines have changed.
   bool use(Instant now);
@@ -31,10 +31,10 @@ class PeerPaths {
   bool trusted(Instant now) const { return best_ && now < trusted_until_; }
 
   // Several peers may claim one disco key. may_come(): the source fits (a relay names this peer).
-  bool may_come(const Source& from) const;
+  bool may_come(const Way& from) const;
   std::optional<DiscoMessage> open(ByteView bytes);  // nothing: forged or malformed, and counted
-  bool is_from(Instant now, const Source& from, const DiscoMessage& message) const;
-  void handle(Instant now, const Source& from, const DiscoMessage& message, ByteView nonce);
+  bool is_from(Instant now, const Way& from, const DiscoMessage& message) const;
+  void handle(Instant now, const Way& from, const DiscoMessage& message, ByteView nonce);
   bool handle_send_error(Instant now, const Endpoint& to);  // false: `to` is no candidate
   void restart(Instant now);                                // the link changed
   void call(Instant now);  // our endpoints changed, or the relay connected: sends a CallMeMaybe
@@ -71,9 +71,9 @@ class PeerPaths {
     std::size_t size = 0;
   };
 
-  void on(Instant now, const Source& from, const Ping& ping);
-  void on(Instant now, const Source& from, const Pong& pong);
-  void on(Instant now, const Source& from, const CallMeMaybe& call);
+  void on(Instant now, const Way& from, const Ping& ping);
+  void on(Instant now, const Way& from, const Pong& pong);
+  void on(Instant now, const Way& from, const CallMeMaybe& call);
   void begin(Instant now);  // begins the search for a path anew
   void tick(Instant now);
   bool can_call() const;
@@ -83,7 +83,7 @@ class PeerPaths {
   void send_ping(Instant now, const std::optional<Endpoint>& to, PingId id, std::size_t size = 0);
   void send(const std::optional<Endpoint>& to, const DiscoMessage& message);
   bool replayed(ByteView nonce);
-  std::vector<Sent>::const_iterator question_of(Instant, const Source&, const Pong&) const;
+  std::vector<Sent>::const_iterator question_of(Instant, const Way&, const Pong&) const;
   Candidate* add_candidate(Instant now, const Endpoint& at);
   void consider(Instant now, const Candidate& candidate);
   void report(Instant now);

@@ -115,7 +115,7 @@ void Prober::set_stun_servers(Instant now, std::vector<Endpoint> servers) {
   reschedule(now);
 }
 
-void Prober::relay_connected(Instant now, const RelayId& relay) {
+void Prober::relay_connected(Instant now, RelayIndex relay) {
   for (auto& [node, peer] : peers_) {
     if (peer->paths.info().home != relay) continue;
     peer->paths.call(now);
@@ -126,12 +126,13 @@ void Prober::relay_connected(Instant now, const RelayId& relay) {
 
 bool Prober::is_ours(ByteView datagram) { return is_disco(datagram) || is_stun(datagram); }
 
-void Prober::handle_datagram(Instant now, const Endpoint& from, ByteView datagram) {
-  if (is_disco(datagram)) {
-    handle_disco(now, from, datagram);
-  } else if (const auto response = parse_stun_response(datagram); !response) {
+void Prober::handle_datagram(Instant now, const Datagram& datagram) {
+  const Endpoint* from = endpoint_of(datagram.way);
+  if (from == nullptr || is_disco(datagram.bytes)) {
+    handle_disco(now, datagram);
+  } else if (const auto response = parse_stun_response(datagram.bytes); !response) {
     ++context_->counters.malformed;
-  } else if (reflexive_->handle_response(now, from, *response)) {
+  } else if (reflexive_->handle_response(now, *from, *response)) {
     endpoints_changed(now);
   } else {
     ++context_->counters.unexpected;
@@ -139,12 +140,9 @@ void Prober::handle_datagram(Instant now, const Endpoint& from, ByteView datagra
   reschedule(now);
 }
 
-void Prober::handle_relayed(Instant now, const Via& via, ByteView packet) {
-  handle_disco(now, via, packet);
-  reschedule(now);
-}
-
-void Prober::handle_disco(Instant now, const Source& from, ByteView bytes) {
+void Prober::handle_disco(Instant now, const Datagram& datagram) {
+  const Way& from = datagram.way;
+  const ByteView bytes = datagram.bytes;
   if (!is_disco(bytes)) {
     ++context_->counters.malformed;
     return;

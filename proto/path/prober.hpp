@@ -53,12 +53,11 @@ class Prober {
   // paths are dropped and searched for again.
   void set_local_endpoints(Instant now, std::vector<Endpoint> endpoints);
   void set_stun_servers(Instant now, std::vector<Endpoint> servers);
-  void relay_connected(Instant now, const RelayId& relay);  // sends the CallMeMaybes that waited
+  void relay_connected(Instant now, RelayIndex relay);  // sends the CallMeMaybes that waited
 
-  static bool is_ours(ByteView datagram);  // STUN or disco
-  void handle_datagram(Instant now, const Endpoint& from, ByteView datagram);
-  void handle_relayed(Instant now, const Via& via, ByteView packet);
-  void handle_send_error(Instant now, const Endpoint& to);  // the system refused this endpoint
+  static bool is_ours(ByteView datagram);                       // STUN or disco
+  void handle_datagram(Instant now, const Datagram& datagram);  // through a relay: disco alone
+  void handle_send_error(Instant now, const Endpoint& to);      // the system refused this endpoint
   Instant next_deadline() const { return deadline_; }
   void handle_timeout(Instant now);
 
@@ -82,7 +81,7 @@ class Prober {
   void touched(Instant now, Peer& peer);  // ends every call that may have changed the peer
   void all_touched(Instant now);
   void forget(Peer& peer);  // removes the peer from by_disco_, due_ and sizes_
-  void handle_disco(Instant now, const Source& from, ByteView bytes);
+  void handle_disco(Instant now, const Datagram& datagram);
   void endpoints_changed(Instant now);
   void ask_where_we_are(Instant now);
   bool any_active(Instant now) const { return now < active_until_; }

@@ -2,20 +2,16 @@
 #pragma once
 
 #include <optional>
-#include <string>
-#include <variant>
 #include <vector>
 
 #include "proto/core/bytes.hpp"
+#include "proto/core/datagram.hpp"
 #include "proto/core/endpoint.hpp"
-#include "proto/core/strong.hpp"
 #include "proto/core/time.hpp"
 #include "proto/crypto/keys.hpp"
 #include "proto/path/path_size.hpp"
 
 namespace culvert::path {
-
-using RelayId = Strong<struct RelayIdTag, std::string>;  // as the coordinator's relay map names it
 
 // Timings. They equal those of Tailscale's disco peers.
 inline constexpr Duration kHeartbeat = 3s;      // between pings of the path in use
@@ -42,15 +38,8 @@ struct PeerInfo {
   crypto::WireGuardKey node;
   crypto::DiscoKey disco;
   crypto::RelayKey relay_key;
-  std::optional<RelayId> home;  // the relay where the peer listens
+  std::optional<RelayIndex> home;  // the relay where the peer listens
 };
-
-// Where a disco message came in: a UDP endpoint, or a relay that names the sender.
-struct Via {
-  RelayId relay;
-  crypto::RelayKey source;
-};
-using Source = std::variant<Endpoint, Via>;
 
 // Where data goes: to `direct`, if set, and through the peer's relay when `relay_too` is true. A
 // datagram larger than `size` does not pass the direct path and goes through the relay only.
@@ -72,13 +61,10 @@ struct PathStatus {
 };
 
 // --- outputs ---
+// A datagram to send: STUN or disco. The owner drops it when no relay that can carry a RelayWay is
+// connected.
 struct PathDatagram {
-  Endpoint to;
-  Bytes bytes;
-};
-struct RelayedDisco {  // one DERP packet; the owner drops it when `relay` is not connected
-  RelayId relay;
-  crypto::RelayKey to;
+  Way way;
   Bytes bytes;
 };
 struct PathChanged {
@@ -96,13 +82,10 @@ struct PingAnswer {
 };
 struct ProberOutput {
   std::vector<PathDatagram> datagrams;
-  std::vector<RelayedDisco> relayed;
   std::vector<PathChanged> changes;
   std::vector<PingAnswer> answers;
 
-  bool empty() const {
-    return datagrams.empty() && relayed.empty() && changes.empty() && answers.empty();
-  }
+  bool empty() const { return datagrams.empty() && changes.empty() && answers.empty(); }
   void clear() { *this = {}; }
 };
 

@@ -62,7 +62,7 @@ void Reflexive::handle_timeout(Instant now, std::vector<PathDatagram>& out) {
   if (now >= ends_) return finish();
   for (auto& asked : asked_) {
     if (!asked.waiting || now < asked.next_try) continue;
-    out.push_back({asked.server, stun_request(asked.transaction)});
+    out.push_back({UdpWay{asked.server}, stun_request(asked.transaction)});
     ++asked.tries;
     asked.next_try = asked.tries < kTries ? now + kRetry * (1U << (asked.tries - 1)) : ends_;
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "proto/core/overloaded.hpp"
 #include "proto/crypto/aead.hpp"
 
 namespace culvert::wireguard {
@@ -43,7 +44,7 @@ bool CookieChecker::mac1_is_right(ByteView message) {
   return equal_secretly(mac1_(before_mac1(message)), mac1_of(message));
 }
 
-bool CookieChecker::mac2_is_right(Instant now, ByteView message, const Endpoint& from) const {
+bool CookieChecker::mac2_is_right(Instant now, ByteView message, const Way& from) const {
   constexpr Mac kNone{};  // a sender without a cookie: refused without computing a MAC
   if (!secret_made_ || now - *secret_made_ >= kCookieLifetime) return false;
   if (std::equal(kNone.begin(), kNone.end(), mac2_of(message).begin())) return false;
@@ -51,14 +52,25 @@ bool CookieChecker::mac2_is_right(Instant now, ByteView message, const Endpoint&
                         mac2_of(message));
 }
 
-Mac CookieChecker::cookie_of(const Endpoint& from) const {
-  std::array<std::uint8_t, 18> source{};
-  std::copy(from.address.bytes.begin(), from.address.bytes.end(), source.begin());
-  store_be(source.data() + 16, from.port);
-  return crypto::blake2s_mac16(secret_.reveal(), source);
+Mac CookieChecker::cookie_of(const Way& from) const {
+  const auto mac = [this](ByteView sender) {
+    return crypto::blake2s_mac16(secret_.reveal(), sender);
+  };
+  return std::visit(overloaded{
+                        [&](const UdpWay& way) {
+                          std::array<std::uint8_t, 18> sender{};
+                          const auto& [address, port] = way.endpoint;
+                          std::copy(address.bytes.begin(), address.bytes.end(), sender.begin());
+                          store_be(sender.data() + 16, port);
+                          return mac(sender);
+                        },
+                        [&](const RelayWay& way) { return mac(way.key.view()); },
+                        [&](std::monostate) { return mac({}); },
+                    },
+                    from);
 }
 
-CookieReply CookieChecker::reply(Instant now, ByteView message, const Endpoint& from) {
+CookieReply CookieChecker::reply(Instant now, ByteView message, const Way& from) {
   if (!secret_made_ || now - *secret_made_ >= kCookieLifetime) {
     secret_ = crypto::Secret32::random(rng_);
     secret_made_ = now;

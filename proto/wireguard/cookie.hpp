@@ -3,7 +3,8 @@
 //
 //   mac1 = MAC(HASH("mac1----" ‖ receiver's public key), message before mac1)
 //   mac2 = MAC(cookie, message before mac2), zero without a cookie
-//   cookie = MAC(secret of the receiver, renewed every 120 s; sender's address ‖ port)
+//   cookie = MAC(secret of the receiver, renewed every 120 s; sender)
+//   sender = address ‖ port, or, through a relay, the key with which it has logged in there
 //   reply  = XAEAD(HASH("cookie--" ‖ receiver's public key), nonce, cookie, mac1 of the message)
 #pragma once
 
@@ -11,7 +12,7 @@
 #include <optional>
 
 #include "proto/core/bytes.hpp"
-#include "proto/core/endpoint.hpp"
+#include "proto/core/datagram.hpp"
 #include "proto/core/rng.hpp"
 #include "proto/core/time.hpp"
 #include "proto/crypto/hash.hpp"
@@ -29,12 +30,12 @@ class CookieChecker {
   void set_key(const crypto::WireGuardKey& ours);
 
   bool mac1_is_right(ByteView message);
-  bool mac2_is_right(Instant now, ByteView message, const Endpoint& from) const;
+  bool mac2_is_right(Instant now, ByteView message, const Way& from) const;
   // The answer to a message with a correct mac1 and without a correct mac2.
-  CookieReply reply(Instant now, ByteView message, const Endpoint& from);
+  CookieReply reply(Instant now, ByteView message, const Way& from);
 
  private:
-  Mac cookie_of(const Endpoint& from) const;
+  Mac cookie_of(const Way& from) const;
 
   Rng& rng_;
   crypto::Blake2sMac16 mac1_;

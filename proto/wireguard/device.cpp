@@ -41,7 +41,7 @@ Status Device::add_peer(Now now, PeerConfig config) {
   if (config.preshared_key) keys->preshared = std::move(*config.preshared_key);
 
   auto peer = std::make_unique<Peer>(std::move(*keys), next_serial_++);
-  peer->endpoint = config.endpoint.value_or(Endpoint{});
+  if (config.endpoint) peer->way = UdpWay{*config.endpoint};
   peer->last_timestamp =
       std::max(tombstones_.take(key).value_or(Tai64n{}), config.last_timestamp.value_or(Tai64n{}));
   peer->timers.set_persistent(now.steady, config.persistent_keepalive);
@@ -101,7 +101,7 @@ bool Device::set_preshared_key(const crypto::WireGuardKey& key,
 bool Device::set_endpoint(const crypto::WireGuardKey& key, const Endpoint& endpoint) {
   Peer* peer = find(key);
   if (peer == nullptr) return false;
-  roam(*peer, endpoint);
+  roam(*peer, UdpWay{endpoint});
   return true;
 }
 
@@ -163,7 +163,7 @@ PeerInfo describe(const Peer& peer, std::vector<Prefix> allowed_ips) {
   out.public_key = peer.keys.public_key;
   out.has_preshared_key = !peer.keys.preshared.is_zero();
   out.allowed_ips = std::move(allowed_ips);
-  if (peer.endpoint != Endpoint{}) out.endpoint = peer.endpoint;
+  if (const Endpoint* endpoint = endpoint_of(peer.way)) out.endpoint = *endpoint;
   out.persistent_keepalive = peer.timers.persistent_every();
   out.last_handshake = peer.last_handshake;
   out.unanswered_since = peer.unanswered_since;

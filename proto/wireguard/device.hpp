@@ -57,7 +57,7 @@ class Device {
   void send(Now now, std::span<const ByteView> packets, Output& out);
   // Seals in the packet's own memory where it has room: kTransportHeaderSize and kTransportTail.
   void send_in_place(Now now, std::span<const RoomyPacket> packets, Output& out);
-  void receive(Now now, std::span<Incoming> datagrams, Output& out);
+  void receive(Now now, std::span<Datagram> datagrams, Output& out);
   void handle_timeout(Now now, Output& out);
   Instant next_deadline() const { return deadlines_.next(); }  // never() if there is none
   // With DeviceOptions::lanes: each lane applies these before the same call's output is sent.
@@ -81,19 +81,19 @@ class Device {
   void send_keepalive(Now now, Peer& peer, Output& out);
   void keep_fresh(Now now, Peer& peer, bool sent, bool received, Output& out);
   void start_handshake(Now now, Peer& peer, bool retry, Output& out);
-  void transmit(Peer& peer, ByteView datagram, bool is_handshake, Output& out);
+  void transmit(Peer& peer, MutableByteView datagram, bool is_handshake, Output& out);
   void expire(Now now, Peer& peer, Output& out);
   // device_receive.cpp
-  bool queue_openings(Instant now, std::span<Incoming> datagrams);
+  bool queue_openings(Instant now, std::span<Datagram> datagrams);
   void deliver(Now now, const Opening& opening, MutableByteView plain, Routes& routes, Output& out);
   void deliver_inner(Peer& peer, MutableByteView plain, std::uint8_t ecn, Routes&, Output& out);
-  bool admit_handshake(Instant now, const Incoming& incoming, Output& out);
-  void receive_initiation(Now now, const Incoming& incoming, Output& out);
+  bool admit_handshake(Instant now, const Datagram& incoming, Output& out);
+  void receive_initiation(Now now, const Datagram& incoming, Output& out);
   void answer(Now now, Peer& peer, OpenedInitiation opened, Output& out);
-  void receive_response(Now now, const Incoming& incoming, Output& out);
-  void receive_cookie(Instant now, const Incoming& incoming);
-  void came_from(Peer& peer, const Incoming& incoming);
-  void roam(Peer& peer, const Endpoint& to);
+  void receive_response(Now now, const Datagram& incoming, Output& out);
+  void receive_cookie(Instant now, const Datagram& incoming);
+  void came_from(Peer& peer, const Datagram& incoming);
+  void roam(Peer& peer, const Way& to);
   void confirm(Now now, Peer& peer, const Keypair* used, Output& out);
   Identity identity_;
   Rng& rng_;

@@ -30,7 +30,7 @@ bool is_fresh(const Tai64n& label, const Tai64n& last, WallTime wall, std::chron
 
 // Opens all transport messages as one batch, then handles the handshake messages. No session can
 // begin and carry data within one batch: the peer needs our answer before it sends data.
-void Device::receive(Now now, std::span<Incoming> datagrams, Output& out) {
+void Device::receive(Now now, std::span<Datagram> datagrams, Output& out) {
   const bool handshakes = queue_openings(now.steady, datagrams);
   opens_.open(counters_);
   Routes routes(allowed_ips_);
@@ -40,7 +40,7 @@ void Device::receive(Now now, std::span<Incoming> datagrams, Output& out) {
   opens_.clear();
   openings_.clear();
   for (std::size_t i = 0; handshakes && i < datagrams.size(); ++i) {
-    const auto type = message_type(datagrams[i].datagram);
+    const auto type = message_type(datagrams[i].bytes);
     if (type == MessageType::kInitiation) receive_initiation(now, datagrams[i], out);
     if (type == MessageType::kResponse) receive_response(now, datagrams[i], out);
     if (type == MessageType::kCookieReply) receive_cookie(now.steady, datagrams[i]);
@@ -49,18 +49,18 @@ void Device::receive(Now now, std::span<Incoming> datagrams, Output& out) {
 }
 
 // Queues the transport messages for opening. True: `datagrams` has handshake messages as well.
-bool Device::queue_openings(Instant now, std::span<Incoming> datagrams) {
+bool Device::queue_openings(Instant now, std::span<Datagram> datagrams) {
   bool handshakes = false;
   std::optional<SessionIndex> last;  // the last look-up, since a burst mostly has one session
   IndexEntry entry{};
   for (const auto& incoming : datagrams) {
-    const auto type = message_type(incoming.datagram);
+    const auto type = message_type(incoming.bytes);
     if (type != MessageType::kTransport) {
       if (!type) ++counters_.datagram_malformed;
       handshakes |= type.has_value();
       continue;
     }
-    const auto index = decode_transport(incoming.datagram).receiver;
+    const auto index = decode_transport(incoming.bytes).receiver;
     if (last != index) {
       const auto at = indices_.find(index);
       entry = at == indices_.end() ? IndexEntry{} : at->second;
@@ -68,7 +68,7 @@ bool Device::queue_openings(Instant now, std::span<Incoming> datagrams) {
     }
     if (entry.keypair == nullptr) {
       ++counters_.index_unknown;
-    } else if (opens_.add(*entry.keypair, now, incoming.datagram, counters_)) {
+    } else if (opens_.add(*entry.keypair, now, incoming.bytes, counters_)) {
       openings_.push_back({entry, &incoming});
     }
   }
@@ -114,48 +114,48 @@ void Device::deliver_inner(Peer& peer, MutableByteView plain, std::uint8_t ecn, 
 }
 
 // Notes an authenticated datagram of this peer.
-void Device::came_from(Peer& peer, const Incoming& incoming) {
-  if (options_.roaming) roam(peer, incoming.from);
-  peer.received_bytes += incoming.datagram.size();
+void Device::came_from(Peer& peer, const Datagram& incoming) {
+  if (options_.roaming) roam(peer, incoming.way);
+  peer.received_bytes += incoming.bytes.size();
   peer.received_any = true;
   touch(peer);
 }
 
-void Device::roam(Peer& peer, const Endpoint& to) {
-  if (peer.endpoint == to) return;
-  peer.endpoint = to;
+void Device::roam(Peer& peer, const Way& to) {
+  if (peer.way == to) return;
+  peer.way = to;
   lane_feed_.update(peer);
 }
 
 // The cheap checks before a handshake message costs a key exchange (paper, section 5.3).
-bool Device::admit_handshake(Instant now, const Incoming& incoming, Output& out) {
-  const ByteView message = incoming.datagram;
+bool Device::admit_handshake(Instant now, const Datagram& incoming, Output& out) {
+  const ByteView message = incoming.bytes;
   if (!checker_.mac1_is_right(message)) {
     ++counters_.mac1_wrong;
     return false;
   }
   if (!load_.under_load(now)) return true;
-  if (!checker_.mac2_is_right(now, message, incoming.from)) {
-    if (!cookie_sources_.allow(now, incoming.from.address)) {
+  if (!checker_.mac2_is_right(now, message, incoming.way)) {
+    if (!cookie_sources_.allow(now, incoming.way)) {
       ++counters_.cookies_limited;
       return false;
     }
     const auto datagram = out.allocate(kCookieReplySize);
-    encode(checker_.reply(now, message, incoming.from), datagram);
-    out.datagrams.push_back({{}, incoming.from, datagram, true});
+    encode(checker_.reply(now, message, incoming.way), datagram);
+    out.datagrams.push_back({{}, {incoming.way, datagram}, true});
     ++counters_.cookies_sent;
     return false;
   }
-  if (!sources_.allow(now, incoming.from.address)) {
+  if (!sources_.allow(now, incoming.way)) {
     ++counters_.source_limited;
     return false;
   }
   return true;
 }
 
-void Device::receive_initiation(Now now, const Incoming& incoming, Output& out) {
+void Device::receive_initiation(Now now, const Datagram& incoming, Output& out) {
   if (!admit_handshake(now.steady, incoming, out)) return;
-  auto opened = open_initiation(identity_, decode_initiation(incoming.datagram));
+  auto opened = open_initiation(identity_, decode_initiation(incoming.bytes));
   if (!opened) {
     ++counters_.initiation_forged;
     return;
@@ -199,9 +199,9 @@ void Device::answer(Now now, Peer& peer, OpenedInitiation opened, Output& out) {
   transmit(peer, datagram, true, out);
 }
 
-void Device::receive_response(Now now, const Incoming& incoming, Output& out) {
+void Device::receive_response(Now now, const Datagram& incoming, Output& out) {
   if (!admit_handshake(now.steady, incoming, out)) return;
-  const auto message = decode_response(incoming.datagram);
+  const auto message = decode_response(incoming.bytes);
   const auto at = indices_.find(message.receiver);
   if (at == indices_.end() || at->second.keypair != nullptr) {
     ++counters_.index_unknown;
@@ -241,8 +241,8 @@ void Device::receive_response(Now now, const Incoming& incoming, Output& out) {
   flush_staged(now, peer, out);
 }
 
-void Device::receive_cookie(Instant now, const Incoming& incoming) {
-  const auto message = decode_cookie_reply(incoming.datagram);
+void Device::receive_cookie(Instant now, const Datagram& incoming) {
+  const auto message = decode_cookie_reply(incoming.bytes);
   const auto at = indices_.find(message.receiver);
   if (at == indices_.end()) {
     ++counters_.index_unknown;

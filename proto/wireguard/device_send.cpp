@@ -50,7 +50,7 @@ void Device::seal(Peer& peer, Keypair& keypair, ByteView packet, const RoomyPack
   if (!packet.empty()) peer.sent_data = true;
   ++counters_.packets_sealed;
   transmit(peer, datagram, false, out);
-  if (!packet.empty()) out.datagrams.back().ecn = ip::ecn_of(packet);
+  if (!packet.empty()) out.datagrams.back().datagram.ecn = ip::ecn_of(packet);
 }
 
 void Device::stage(Peer& peer, ByteView packet) {
@@ -119,8 +119,8 @@ void Device::start_handshake(Now now, Peer& peer, bool retry, Output& out) {
   transmit(peer, datagram, true, out);
 }
 
-void Device::transmit(Peer& peer, ByteView datagram, bool is_handshake, Output& out) {
-  out.datagrams.push_back({peer.keys.public_key, peer.endpoint, datagram, is_handshake});
+void Device::transmit(Peer& peer, MutableByteView datagram, bool is_handshake, Output& out) {
+  out.datagrams.push_back({peer.keys.public_key, {peer.way, datagram}, is_handshake});
   peer.sent_bytes += datagram.size();
   peer.sent_any = true;
   touch(peer);

@@ -36,7 +36,7 @@ void Lane::seal(Instant now, LanePeer& peer, ByteView packet, const RoomyPacket*
                 Output& out) {
   const auto datagram = seals_.add(*peer.now.current, packet, place, options_.mtu, out);
   out.datagrams.push_back(
-      {peer.now.public_key, peer.now.endpoint, datagram, false, ip::ecn_of(packet)});
+      {peer.now.public_key, {peer.now.way, datagram, ip::ecn_of(packet)}, false});
   ++counters_.packets_sealed;
   auto& happened = report(peer);
   happened.sent = happened.sent_data = now;
@@ -59,8 +59,8 @@ void Lane::flush_staged(Instant now, LanePeer& peer, Output& out) {
   }
 }
 
-void Lane::receive(Instant now, std::span<Incoming> datagrams, Output& out,
-                   std::vector<Incoming>& rest) {
+void Lane::receive(Instant now, std::span<Datagram> datagrams, Output& out,
+                   std::vector<Datagram>& rest) {
   queue_openings(now, datagrams, rest);
   opens_.open(counters_);
   BurstLookup routes(routes_);
@@ -74,11 +74,11 @@ void Lane::receive(Instant now, std::span<Incoming> datagrams, Output& out,
 // Queues transport messages for opening and appends handshake messages to `rest`. A lane knows
 // every session before the peer can use it (lane.hpp), so an index that the lane does not know is
 // unknown to the device as well.
-void Lane::queue_openings(Instant now, std::span<Incoming> datagrams, std::vector<Incoming>& rest) {
+void Lane::queue_openings(Instant now, std::span<Datagram> datagrams, std::vector<Datagram>& rest) {
   std::optional<SessionIndex> last;  // the last look-up, since a burst mostly has one session
   Entry entry{};
   for (const auto& incoming : datagrams) {
-    const auto type = message_type(incoming.datagram);
+    const auto type = message_type(incoming.bytes);
     if (type != MessageType::kTransport) {
       if (type) {
         rest.push_back(incoming);
@@ -87,7 +87,7 @@ void Lane::queue_openings(Instant now, std::span<Incoming> datagrams, std::vecto
       }
       continue;
     }
-    const auto index = decode_transport(incoming.datagram).receiver;
+    const auto index = decode_transport(incoming.bytes).receiver;
     if (last != index) {
       const auto at = indices_.find(index);
       entry = at == indices_.end() ? Entry{} : at->second;
@@ -95,7 +95,7 @@ void Lane::queue_openings(Instant now, std::span<Incoming> datagrams, std::vecto
     }
     if (entry.keypair == nullptr) {
       ++counters_.index_unknown;
-    } else if (opens_.add(*entry.keypair, now, incoming.datagram, counters_)) {
+    } else if (opens_.add(*entry.keypair, now, incoming.bytes, counters_)) {
       openings_.push_back({entry, &incoming});
     }
   }
@@ -107,10 +107,10 @@ void Lane::deliver(Instant now, const Opening& opening, MutableByteView plain,
   auto& happened = report(*peer);
   ++counters_.packets_opened;
   happened.received = now;
-  happened.received_bytes += opening.incoming->datagram.size();
-  if (options_.roaming && peer->now.endpoint != opening.incoming->from) {
-    peer->now.endpoint = opening.incoming->from;
-    happened.came_from = opening.incoming->from;
+  happened.received_bytes += opening.incoming->bytes.size();
+  if (options_.roaming && peer->now.way != opening.incoming->way) {
+    peer->now.way = opening.incoming->way;
+    happened.came_from = opening.incoming->way;
   }
   if (keypair == peer->now.next.get()) happened.proven = keypair->local;
   if (plain.empty()) {

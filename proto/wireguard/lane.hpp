@@ -46,8 +46,8 @@ class Lane {
   // send(), receive() and apply() append to `out`. A packet with enough room is sealed in its own
   // memory (Device::send_in_place).
   void send(Instant now, std::span<const RoomyPacket> packets, Output& out);
-  void receive(Instant now, std::span<Incoming> datagrams, Output& out,
-               std::vector<Incoming>& rest);  // appends the handshake messages, for the device
+  void receive(Instant now, std::span<Datagram> datagrams, Output& out,
+               std::vector<Datagram>& rest);  // appends the handshake messages, for the device
   void apply(Instant now, const LaneChanges& changes, Output& out);
 
   bool has_reports() const { return !reported_.empty(); }
@@ -61,10 +61,10 @@ class Lane {
   };
   struct Opening {
     Entry entry;
-    const Incoming* incoming = nullptr;
+    const Datagram* incoming = nullptr;
   };
 
-  void queue_openings(Instant now, std::span<Incoming> datagrams, std::vector<Incoming>& rest);
+  void queue_openings(Instant now, std::span<Datagram> datagrams, std::vector<Datagram>& rest);
   void deliver(Instant now, const Opening& opening, MutableByteView plain,
                BurstLookup<LanePeer>& routes, Output& out);
   void seal(Instant now, LanePeer& peer, ByteView packet, const RoomyPacket* place, Output& out);

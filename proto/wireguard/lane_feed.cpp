@@ -4,9 +4,8 @@ namespace culvert::wireguard {
 
 void LaneFeed::update(const Peer& peer, bool given_up) {
   if (!on_) return;
-  changes_.set(PeerId(peer.serial),
-               {peer.keys.public_key, peer.endpoint, peer.keypairs.shared_current(),
-                peer.keypairs.shared_next(), peer.keypairs.all(), given_up});
+  changes_.set(PeerId(peer.serial), {peer.keys.public_key, peer.way, peer.keypairs.shared_current(),
+                                     peer.keypairs.shared_next(), peer.keypairs.all(), given_up});
 }
 
 void LaneFeed::remove(const Peer& peer) {

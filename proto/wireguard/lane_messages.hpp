@@ -8,7 +8,7 @@
 #include <optional>
 #include <vector>
 
-#include "proto/core/endpoint.hpp"
+#include "proto/core/datagram.hpp"
 #include "proto/core/prefix.hpp"
 #include "proto/core/strong.hpp"
 #include "proto/core/time.hpp"
@@ -24,7 +24,7 @@ using PeerId = Strong<struct PeerIdTag, std::uint64_t>;  // a device never uses 
 // The present state of a peer, as far as a lane needs it.
 struct LanePeerState {
   crypto::WireGuardKey public_key;
-  Endpoint endpoint;
+  Way way;
   std::shared_ptr<Keypair> current;             // null: no session
   std::shared_ptr<Keypair> next;                // not yet proven by a packet of the peer
   std::vector<std::shared_ptr<Keypair>> opens;  // all that open packets: `current`, `next`, older
@@ -52,7 +52,7 @@ struct LaneReport {
   std::optional<Instant> received_data;
   std::uint64_t sent_bytes = 0;
   std::uint64_t received_bytes = 0;
-  std::optional<Endpoint> came_from;   // the source of a datagram, where it is a new endpoint
+  std::optional<Way> came_from;        // the source of a datagram, where it is a new one
   std::optional<SessionIndex> proven;  // our index of the `next` keypair that a packet has proven
   bool wants_session = false;          // packets wait in the lane for a session
 

@@ -1,15 +1,10 @@
 #include "proto/wireguard/load.hpp"
 
-#include <algorithm>
+#include "proto/core/overloaded.hpp"
+#include "proto/core/room.hpp"
 
 namespace culvert::wireguard {
 namespace {
-
-// RFC 6177: an IPv6 site has at least a /64, so all addresses of a /64 count as one source.
-IpAddress source_of(IpAddress address) {
-  if (!address.is_v4()) std::fill(address.bytes.begin() + 8, address.bytes.end(), std::uint8_t{0});
-  return address;
-}
 
 // MurmurHash3's 64-bit finalizer. With a secret key, no stranger knows which sources share places.
 std::uint64_t mix(std::uint64_t x) {
@@ -25,15 +20,36 @@ bool HandshakeLoad::under_load(Instant now) {
   return now < loaded_until_;
 }
 
-bool SourceLimiter::allow(Instant now, const IpAddress& source) {
-  return place_of(now, source_of(source)).limit.take(now);
+bool SourceLimiter::allow(Instant now, const Way& from) {
+  return place_of(now, source_of(from)).limit.take(now);
 }
 
-SourceLimiter::Place& SourceLimiter::place_of(Instant now, const IpAddress& source) {
+// RFC 6177: an IPv6 site has at least a /64, so all addresses of a /64 count as one source.
+SourceLimiter::Source SourceLimiter::source_of(const Way& from) {
+  return std::visit(
+      overloaded{
+          [](const UdpWay& way) { return Source(culvert::source_of(way.endpoint.address)); },
+          [](const RelayWay& way) { return Source(way.key); },
+          [](std::monostate) { return Source(); },
+      },
+      from);
+}
+
+std::uint64_t SourceLimiter::mixed(const Source& source) const {
+  return std::visit(
+      [this](const auto& value) {
+        std::uint64_t out = 0;
+        for (std::size_t i = 0; i < value.bytes.size(); i += 8) {
+          out = mix(out ^ load_le<std::uint64_t>(value.bytes.data() + i) ^ key_[i / 8 % 2]);
+        }
+        return out;
+      },
+      source);
+}
+
+SourceLimiter::Place& SourceLimiter::place_of(Instant now, const Source& source) {
   if (places_.empty()) places_.resize(kMaxSources);
-  std::uint64_t mixed = mix(load_le<std::uint64_t>(source.bytes.data()) ^ key_[0]);
-  mixed = mix(mixed ^ load_le<std::uint64_t>(source.bytes.data() + 8) ^ key_[1]);
-  Place* const first = &places_[mixed % (kMaxSources / kWays) * kWays];
+  Place* const first = &places_[mixed(source) % (kMaxSources / kWays) * kWays];
   Place* quiet = nullptr;
   for (Place* place = first; place != first + kWays; ++place) {
     if (place->source == source) return *place;

@@ -3,7 +3,8 @@
 //
 // Up to `kBurst` handshakes at once and `per_second` from then on are simply answered. Beyond that
 // the device is under load, until one second has passed below the limit. Under load:
-//   - a message must carry a cookie (mac2), which proves the sender's address;
+//   - a message must carry a cookie (mac2), which proves the sender's address (or, through a relay,
+//     its relay key);
 //   - each proven address gets kSourceRate handshakes a second. Unproven addresses are not limited,
 //     as they can be forged, and a limit would shut out the owner of a forged address;
 //   - each claimed address gets kSourceRate cookies a second, as a cookie costs more than all
@@ -16,7 +17,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "proto/core/endpoint.hpp"
+#include "proto/core/datagram.hpp"
 #include "proto/core/rate_limit.hpp"
 #include "proto/core/rng.hpp"
 
@@ -39,7 +40,8 @@ class HandshakeLoad {
   Instant loaded_until_{};
 };
 
-// A rate limit for each source: an IPv4 address or the first 64 bits of an IPv6 address. A secret
+// A rate limit for each source: an IPv4 address, the first 64 bits of an IPv6 address or, through a
+// relay, the sender's relay key. A secret
 // key decides which kWays places of the table a source may take. A new source replaces a quiet one,
 // else a random one: an attacker who fills the table with forged sources makes it forget, but shuts
 // nobody out. A call looks at kWays places; only the first call allocates memory, for the table.
@@ -52,14 +54,17 @@ class SourceLimiter {
 
   using Key = std::array<std::uint64_t, 2>;
   SourceLimiter(Rng& rng, const Key& key) : rng_(rng), key_(key) {}  // `rng` outlives the limiter
-  bool allow(Instant now, const IpAddress& source);
+  bool allow(Instant now, const Way& from);
 
  private:
+  using Source = std::variant<IpAddress, crypto::RelayKey>;
   struct Place {
-    IpAddress source;
+    Source source;
     RateLimit limit{Duration(1s) / kSourceRate, kSourceBurst};
   };
-  Place& place_of(Instant now, const IpAddress& source);
+  static Source source_of(const Way& from);
+  std::uint64_t mixed(const Source& source) const;
+  Place& place_of(Instant now, const Source& source);
 
   Rng& rng_;
   Key key_;

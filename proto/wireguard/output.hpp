@@ -8,7 +8,7 @@
 
 #include "proto/core/arena.hpp"
 #include "proto/core/bytes.hpp"
-#include "proto/core/endpoint.hpp"
+#include "proto/core/datagram.hpp"
 #include "proto/crypto/keys.hpp"
 
 namespace culvert::wireguard {
@@ -20,21 +20,12 @@ struct Received {
   ByteView packet;
 };
 
-// A datagram to send; its bytes are valid until Output::clear(). Datagrams that one call sealed and
-// that follow each other in the list are adjacent in memory.
+// A datagram to send. The bytes are valid until Output::clear(). The way is unknown
+// (std::monostate) when the peer has no endpoint. The ECN bits are the inner packet's (RFC 6040).
 struct Transmit {
   crypto::WireGuardKey peer;  // zero for a cookie reply: the peer is not known yet
-  Endpoint to;                // zero when the peer has no endpoint
-  ByteView datagram;
+  Datagram datagram;
   bool is_handshake = false;  // types 1 to 3
-  std::uint8_t ecn = 0;       // for the outer header: the ECN bits of the inner packet (RFC 6040)
-};
-
-// A received datagram; the device opens it in place.
-struct Incoming {
-  Endpoint from;
-  MutableByteView datagram;
-  std::uint8_t ecn = 0;  // ECN bits of the outer header
 };
 
 struct Output {

@@ -23,7 +23,7 @@ struct Peer {
   CookieJar jar;
   Keypairs keypairs;
   Timers timers;
-  Endpoint endpoint;  // zero: unknown
+  Way way;  // where the peer was last heard, or the endpoint that was set
 
   // Our initiation under way, and the index that it was sent with.
   std::optional<PendingInitiation> pending;
@@ -65,7 +65,7 @@ struct IndexEntry {
 // A transport datagram to open, and its session.
 struct Opening {
   IndexEntry entry;
-  const Incoming* incoming = nullptr;
+  const Datagram* incoming = nullptr;
 };
 
 }  // namespace culvert::wireguard

@@ -26,8 +26,8 @@ void for_runs(const std::vector<Keypair*>& keypairs, Act act) {
 
 }  // namespace
 
-ByteView SealBatch::add(Keypair& keypair, ByteView packet, const RoomyPacket* place,
-                        std::size_t mtu, Output& out) {
+MutableByteView SealBatch::add(Keypair& keypair, ByteView packet, const RoomyPacket* place,
+                               std::size_t mtu, Output& out) {
   const std::size_t padded = padded_size(packet.size(), mtu);
   const bool in_place = place != nullptr && place->before >= kTransportHeaderSize &&
                         place->behind() >= kTransportTail;

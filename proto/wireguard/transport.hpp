@@ -17,8 +17,8 @@ class SealBatch {
   // Lays out the datagram for `packet` (empty: a keepalive), padded as far as `mtu` allows. The
   // datagram lies around the packet if `place` is not null and has the room, else in `out`. It is
   // plain text until seal(); the keypair must live until then.
-  ByteView add(Keypair& keypair, ByteView packet, const RoomyPacket* place, std::size_t mtu,
-               Output& out);
+  MutableByteView add(Keypair& keypair, ByteView packet, const RoomyPacket* place, std::size_t mtu,
+                      Output& out);
   void seal();  // seals the added datagrams, in the order of add()
 
  private:

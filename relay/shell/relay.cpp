@@ -63,7 +63,7 @@ struct Relay::Parts {
   Status listen_stun();
   Status listen_metrics();
   bool admits() const { return settings.open || !admission->ticket_keys.empty(); }
-  void answer_stun(std::span<runtime::Datagram> datagrams);
+  void answer_stun(std::span<Datagram> datagrams);
   std::string metrics() const {
     return expose(
         core, stun.counters(), tls ? tls->counters() : runtime::TlsCounters{},
@@ -114,8 +114,7 @@ Status Relay::Parts::listen(const Identity& identity) {
 Status Relay::Parts::listen_stun() {
   if (!settings.stun) return {};
   auto opened = runtime::UdpSocket::open(
-      loop, *settings.stun,
-      [this](std::span<runtime::Datagram> datagrams) { answer_stun(datagrams); });
+      loop, *settings.stun, [this](std::span<Datagram> datagrams) { answer_stun(datagrams); });
   if (!opened) return fail_with(named("stun", opened.error()));
   stun_socket = std::move(*opened);
   return {};
@@ -134,15 +133,15 @@ Status Relay::Parts::listen_metrics() {
   return {};
 }
 
-void Relay::Parts::answer_stun(std::span<runtime::Datagram> datagrams) {
+void Relay::Parts::answer_stun(std::span<Datagram> datagrams) {
   const auto now = loop.now().steady;
   std::vector<Bytes> answers;
-  std::vector<runtime::OutDatagram> batch;
+  std::vector<Datagram> batch;
   answers.reserve(datagrams.size());  // `batch` points into `answers`, which must not move
   for (const auto& datagram : datagrams) {
-    if (auto answer = stun.handle(datagram.bytes, datagram.from, now)) {
+    if (auto answer = stun.handle(datagram.bytes, *endpoint_of(datagram.way), now)) {
       answers.push_back(std::move(*answer));
-      batch.push_back({datagram.from, answers.back()});
+      batch.push_back({datagram.way, answers.back()});
     }
   }
   if (!batch.empty()) stun_socket->send(batch);  // clients repeat requests without an answer

@@ -43,10 +43,9 @@ struct Ends {
   }
 
   static void pass(Output& from, const Endpoint& source, Device& to, Output& answers) {
-    std::vector<Incoming> incoming;
+    std::vector<Datagram> incoming;
     for (const auto& each : from.datagrams) {
-      auto* data = const_cast<std::uint8_t*>(each.datagram.data());
-      incoming.push_back({source, {data, each.datagram.size()}});
+      incoming.push_back({UdpWay{source}, each.datagram.bytes});
     }
     to.receive(kNow, incoming, answers);
     from.clear();
@@ -101,8 +100,7 @@ class Worker {
     batch_.assign(kBatch, packet);
     sealers_[peer]->send(kNow.steady, batch_, sealed_);
     for (const auto& each : sealed_.datagrams) {
-      auto* data = const_cast<std::uint8_t*>(each.datagram.data());
-      incoming_.push_back({a_at_, {data, each.datagram.size()}});
+      incoming_.push_back({UdpWay{a_at_}, each.datagram.bytes});
     }
     opener_.receive(kNow.steady, incoming_, opened_, rest_);
     delivered += opened_.packets.size();
@@ -123,7 +121,7 @@ class Worker {
   std::vector<Bytes> packets_;
   std::vector<RoomyPacket> batch_;
   Output sealed_, opened_;
-  std::vector<Incoming> incoming_, rest_;
+  std::vector<Datagram> incoming_, rest_;
 };
 
 // Packets a second, sealed and opened, by `threads` threads together.

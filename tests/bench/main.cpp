@@ -64,11 +64,9 @@ struct Pair {
   // Everything that `from` wants to send reaches `to`, whose answers are in `answers`.
   static void pass(wireguard::Output& from, const Endpoint& source, wireguard::Device& to, Now at,
                    wireguard::Output& answers) {
-    std::vector<wireguard::Incoming> incoming;
+    std::vector<Datagram> incoming;
     for (const auto& datagram : from.datagrams) {
-      incoming.push_back(
-          {source,
-           {const_cast<std::uint8_t*>(datagram.datagram.data()), datagram.datagram.size()}});
+      incoming.push_back({UdpWay{source}, datagram.datagram.bytes});
     }
     to.receive(at, incoming, answers);
   }
@@ -148,10 +146,9 @@ void bench_handshakes() {
     now.wall = now.wall + 10s;
     initiations.clear();
     for (const auto& peer : peers) peer->send(now, std::span(&view, 1), initiations);
-    std::vector<wireguard::Incoming> incoming;
+    std::vector<Datagram> incoming;
     for (const auto& each : initiations.datagrams) {
-      incoming.push_back({Endpoint{IpAddress::v4(192, 0, 2, 1), 1},
-                          {const_cast<std::uint8_t*>(each.datagram.data()), each.datagram.size()}});
+      incoming.push_back({UdpWay{{IpAddress::v4(192, 0, 2, 1), 1}, {}}, each.datagram.bytes});
     }
     responses.clear();
     times.push_back(seconds([&] { device.receive(now, incoming, responses); }));

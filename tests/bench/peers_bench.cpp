@@ -41,11 +41,10 @@ wireguard::PeerConfig config(const crypto::WireGuardKey& key, const IpAddress& a
   return out;
 }
 
-std::vector<wireguard::Incoming> from(const Endpoint& source, const wireguard::Output& out) {
-  std::vector<wireguard::Incoming> incoming;
+std::vector<Datagram> from(const Endpoint& source, const wireguard::Output& out) {
+  std::vector<Datagram> incoming;
   for (const auto& each : out.datagrams) {
-    incoming.push_back(
-        {source, {const_cast<std::uint8_t*>(each.datagram.data()), each.datagram.size()}});
+    incoming.push_back({UdpWay{source}, each.datagram.bytes});
   }
   return incoming;
 }
@@ -94,7 +93,7 @@ struct Star {
       wireguard::Identity::generate(rng), rng, {.handshakes_per_second = 1U << 30U}};
   std::vector<std::unique_ptr<wireguard::Device>> spokes;
   wireguard::Output hub_out, spoke_out;
-  std::vector<wireguard::Incoming> answers;
+  std::vector<Datagram> answers;
   std::size_t bytes_configured = 0;
 };
 
@@ -122,7 +121,7 @@ void bench_active(std::size_t active) {
   for (std::size_t round = 0; round < kRounds; ++round) {
     star.hub_out.clear();
     star.spoke_out.clear();
-    std::vector<wireguard::Incoming> incoming;
+    std::vector<Datagram> incoming;
     for (auto& view : batch) {
       const std::size_t peer = next++ % active;
       view = down[peer];

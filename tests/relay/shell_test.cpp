@@ -201,15 +201,15 @@ TEST_CASE("relay shell: STUN tells clients their address") {
   ShellBench bench;
   std::optional<path::StunResponse> answer;
   auto socket = runtime::UdpSocket::open(
-      bench.loop, *parse_endpoint("127.0.0.1:0"), [&](std::span<runtime::Datagram> datagrams) {
+      bench.loop, *parse_endpoint("127.0.0.1:0"), [&](std::span<Datagram> datagrams) {
         if (auto got = path::parse_stun_response(datagrams[0].bytes)) answer = *got;
       });
   REQUIRE(socket);
   const auto transaction = path::new_stun_transaction(bench.rng);
-  const auto garbage = to_bytes("not STUN at all, but as long as a header");
-  const auto request = path::stun_request(transaction);
-  const std::vector<runtime::OutDatagram> batch = {{*bench.relay->stun_endpoint(), garbage},
-                                                   {*bench.relay->stun_endpoint(), request}};
+  auto garbage = to_bytes("not STUN at all, but as long as a header");
+  auto request = path::stun_request(transaction);
+  const UdpWay to{*bench.relay->stun_endpoint(), {}};
+  const std::vector<Datagram> batch = {{to, garbage}, {to, request}};
   (*socket)->send(batch);
   bench.until([&] { return answer.has_value(); });
   CHECK(answer->transaction == transaction);

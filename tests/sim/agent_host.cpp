@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proto/core/overloaded.hpp"
 #include "proto/derp/payload.hpp"
 #include "tests/sim/ceremony.hpp"
 
@@ -33,7 +34,7 @@ AgentHost::AgentHost(const AgentHost& original, const Place& place)
 void AgentHost::listen() {
   context_.network.on_datagram(id(), [this](const Endpoint& from, const Endpoint& to, Bytes bytes) {
     if (!running() || to.port != kAgentPort) return;
-    const agent::Core::Datagram datagram{from, bytes};
+    const Datagram datagram{UdpWay{from}, bytes};
     core_->handle_datagrams(now(), {&datagram, 1});
     pump();
   });
@@ -176,11 +177,11 @@ void AgentHost::pump() {
   for (core_->drain(effects_); !effects_.empty(); core_->drain(effects_)) {
     auto effects = std::exchange(effects_, {});
     for (const auto& effect : effects.events) act(effect);
-    for (std::size_t i = 0; i < effects.datagrams.size(); ++i) {
-      context_.oracle.sent(id(), name(), effects.datagrams.bytes(i));
-      context_.network.send(id(), kAgentPort, effects.datagrams.to(i), effects.datagrams.bytes(i));
+    for (const Datagram& datagram : effects.datagrams.items()) {
+      context_.oracle.sent(id(), name(), datagram.bytes);
+      context_.network.send(id(), kAgentPort, *endpoint_of(datagram.way), datagram.bytes);
     }
-    for (std::size_t i = 0; i < effects.mesh.size(); ++i) receive(effects.mesh.bytes(i));
+    for (const ByteView packet : effects.mesh.items()) receive(packet);
   }
   // The agent knows that its log fails once a write was refused.
   if (std::exchange(refused_, audit().refused()) != audit().refused()) {
@@ -189,42 +190,52 @@ void AgentHost::pump() {
 }
 
 void AgentHost::act(const agent::Effect& effect) {
-  if (const auto* open = std::get_if<agent::OpenControl>(&effect)) {
-    open_control(*open);
-  } else if (const auto* message = std::get_if<agent::SendControl>(&effect)) {
-    const auto found = controls_.find(message->id);
-    if (found != controls_.end()) context_.network.write(found->second, id(), message->message);
-  } else if (const auto* end = std::get_if<agent::CloseControl>(&effect)) {
-    if (const auto node = controls_.extract(end->id)) context_.network.close(node.mapped(), id());
-  } else if (const auto* relay = std::get_if<agent::OpenRelay>(&effect)) {
-    open_relay(*relay);
-  } else if (const auto* waits = std::get_if<agent::FlushRelay>(&effect)) {
-    flush_relay(waits->id);
-  } else if (const auto* close = std::get_if<agent::CloseRelay>(&effect)) {
-    if (const auto node = relays_.extract(close->id)) {
-      context_.network.close(node.mapped().stream, id());
-    }
-  } else if (const auto* listen = std::get_if<agent::ListenService>(&effect)) {
-    listening_[listen->endpoint] = listen->fqdn;
-  } else if (const auto* unlisten = std::get_if<agent::UnlistenService>(&effect)) {
-    listening_.erase(unlisten->endpoint);
-  } else if (const auto* cut = std::get_if<agent::CutFlows>(&effect)) {
-    say("cuts " + format(cut->peer) + ": " + cut->reason);
-    std::erase_if(accepted_, [&](const auto& flow) {
-      return flow.first.first.address == cut->peer &&
-             (!cut->service || flow.first.second == *cut->service);
-    });
-    for (auto& [fqdn, flow] : flows_) {
-      if (cut->service == flow.service) flow.heard = now().steady - kFlowDead;
-    }
-  } else if (const auto* resolve = std::get_if<agent::ResolveStun>(&effect)) {
-    context_.network.after(5ms, [this, host = resolve->host, port = resolve->port] {
-      if (!running()) return;
-      core_->handle_stun_servers(now(), host, {{relay_.address, port}});
-      pump();
-    });
-  } else if (const auto* line = std::get_if<agent::LogLine>(&effect)) {
-    say(line->event + (line->detail.empty() ? "" : ": " + line->detail));
+  const auto carry_out = overloaded{
+      [this](const agent::OpenControl& open) { open_control(open); },
+      [this](const agent::SendControl& send) {
+        const auto found = controls_.find(send.id);
+        if (found != controls_.end()) context_.network.write(found->second, id(), send.message);
+      },
+      [this](const agent::CloseControl& close) {
+        if (const auto node = controls_.extract(close.id)) {
+          context_.network.close(node.mapped(), id());
+        }
+      },
+      [this](const agent::OpenRelay& open) { open_relay(open); },
+      [this](const agent::FlushRelay& waits) { flush_relay(waits.id); },
+      [this](const agent::CloseRelay& close) {
+        if (const auto node = relays_.extract(close.id)) {
+          context_.network.close(node.mapped().stream, id());
+        }
+      },
+      [](const agent::AddAddress&) {},  // a node of the simulation has every address
+      [](const agent::RemoveAddress&) {},
+      [this](const agent::ListenService& listen) { listening_[listen.endpoint] = listen.fqdn; },
+      [this](const agent::UnlistenService& unlisten) { listening_.erase(unlisten.endpoint); },
+      [this](const agent::CutFlows& cut) { cut_flows(cut); },
+      [this](const agent::ResolveStun& resolve) {
+        context_.network.after(5ms, [this, host = resolve.host, port = resolve.port] {
+          if (!running()) return;
+          core_->handle_stun_servers(now(), host, {{relay_.address, port}});
+          pump();
+        });
+      },
+      [](const agent::AskLease&) {},  // no customer of the simulation has a lease server
+      [this](const agent::LogLine& line) {
+        say(line.event + (line.detail.empty() ? "" : ": " + line.detail));
+      },
+  };
+  std::visit(carry_out, effect);
+}
+
+void AgentHost::cut_flows(const agent::CutFlows& cut) {
+  say("cuts " + format(cut.peer) + ": " + cut.reason);
+  std::erase_if(accepted_, [&](const auto& flow) {
+    return flow.first.first.address == cut.peer &&
+           (!cut.service || flow.first.second == *cut.service);
+  });
+  for (auto& [fqdn, flow] : flows_) {
+    if (cut.service == flow.service) flow.heard = now().steady - kFlowDead;
   }
 }
 

@@ -97,6 +97,7 @@ class AgentHost final : public Host {
   void act(const agent::Effect& effect);
   void open_control(const agent::OpenControl& open);
   void open_relay(const agent::OpenRelay& open);
+  void cut_flows(const agent::CutFlows& cut);
   void flush_relay(agent::ConnectionId connection);
   void watch_relay(Relayed& relayed, ByteView bytes);
   void receive(ByteView packet);

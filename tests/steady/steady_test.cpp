@@ -83,9 +83,7 @@ struct End {
     flush();
   }
   void receive(std::span<Datagram> batch) {
-    incoming.clear();
-    for (const auto& each : batch) incoming.push_back({each.from, each.bytes, each.ecn});
-    device.receive(loop.now(), incoming, out);
+    device.receive(loop.now(), batch, out);
     opened.clear();
     for (const auto& each : out.packets) opened.push_back(each.packet);
     for (const auto& each : joiner.join(opened, {true, true})) arrived += each.pieces;
@@ -94,7 +92,7 @@ struct End {
   }
   void flush() {
     outgoing.clear();
-    for (const auto& each : out.datagrams) outgoing.push_back({each.to, each.datagram, each.ecn});
+    for (const auto& each : out.datagrams) outgoing.push_back(each.datagram);
     if (!outgoing.empty()) udp->send(outgoing);
     out.clear();
   }
@@ -113,8 +111,7 @@ struct End {
   wireguard::Output out;
   std::vector<RoomyPacket> split;
   std::vector<ByteView> opened;
-  std::vector<wireguard::Incoming> incoming;
-  std::vector<OutDatagram> outgoing;
+  std::vector<Datagram> outgoing;
   std::size_t arrived = 0, wanted = 0;
 };
 
@@ -204,8 +201,9 @@ void through_device(TunResult& result) {
     if (came >= wanted) loop.stop();
   });
   if (!udp) return;
-  const Bytes payload(1200, 1);
-  const std::vector<OutDatagram> batch(kSegments, {{*parse_address("fd77::2"), 5000}, payload});
+  Bytes payload(1200, 1);
+  const UdpWay to{{*parse_address("fd77::2"), 5000}, {}};
+  const std::vector<Datagram> batch(kSegments, {to, payload});
   const auto exchange = [&](int times) {
     for (int i = 0; i < times; ++i) {
       wanted += batch.size();

@@ -6,13 +6,12 @@
 
 #include "agent/cli/approvals/admission.hpp"
 #include "agent/cli/approvals/commands.hpp"
-#include "agent/cli/show/output.hpp"
 #include "agent/cli/people/by_key.hpp"
 #include "agent/cli/people/session.hpp"
 #include "agent/cli/people/statement.hpp"
 #include "agent/cli/show/common.hpp"
 #include "agent/cli/show/format.hpp"
-#include "agent/core/options.hpp"
+#include "agent/cli/show/output.hpp"
 #include "proto/trust/statements/sign.hpp"
 
 namespace culvert::cli {

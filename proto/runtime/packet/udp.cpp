@@ -134,7 +134,8 @@ void UdpSocket::Impl::on_readable() {
     total += headers[i].msg_len;
     const auto ancillary = read_ancillary(header);
     const MutableByteView bytes{memory.data() + i * kReceiveSize, headers[i].msg_len};
-    split(ancillary.segment, {from_sockaddr(header.msg_name), bytes, ancillary.ecn});
+    const UdpWay from{from_sockaddr(header.msg_name), index};
+    split(ancillary.segment, {from, bytes, ancillary.ecn});
   }
   const auto fit = kReceiveBytes * static_cast<std::size_t>(count) / std::max(total, kReceiveSize);
   receive_batch = std::min(fit, kReceiveBatch);
@@ -146,7 +147,7 @@ void UdpSocket::Impl::split(std::size_t segment, Datagram whole) {
   counters.received_bytes += rest.size();
   do {
     const auto take = segment == 0 ? rest.size() : std::min(segment, rest.size());
-    datagrams.push_back({whole.from, rest.first(take), whole.ecn});
+    datagrams.push_back({whole.way, rest.first(take), whole.ecn});
     rest = rest.subspan(take);
     ++counters.received;
   } while (!rest.empty());
@@ -157,6 +158,7 @@ Result<std::unique_ptr<UdpSocket>> UdpSocket::open(Loop& loop, const Endpoint& a
   auto impl = std::make_shared<Impl>();
   impl->self = impl;
   impl->received = std::move(received);
+  impl->index = options.index;
   if (auto opened = impl->open(loop, at, options); !opened) {
     return fail_with(opened.error());
   }

@@ -10,23 +10,13 @@
 #include <vector>
 
 #include "proto/core/bytes.hpp"
+#include "proto/core/datagram.hpp"
 #include "proto/core/endpoint.hpp"
 #include "proto/core/result.hpp"
 #include "proto/runtime/loop/loop.hpp"
 #include "proto/runtime/packet/offload.hpp"
 
 namespace culvert::runtime {
-
-struct Datagram {
-  Endpoint from;
-  MutableByteView bytes;  // may be changed in place; valid during the call
-  std::uint8_t ecn = 0;   // ECN bits of the IP header (RFC 3168): low two bits of TOS or class
-};
-struct OutDatagram {
-  Endpoint to;
-  ByteView bytes;
-  std::uint8_t ecn = 0;
-};
 
 // Several sockets may share one port, one for each thread: the system gives each remote endpoint to
 // one socket.
@@ -43,6 +33,7 @@ struct UdpOptions {
   // as dropped.
   bool whole = false;
   PortShare share = PortShare::kAlone;
+  SocketIndex index = {};  // in the ways of received datagrams
 };
 
 struct UdpSent {
@@ -58,6 +49,8 @@ struct UdpCounters {
 
 class UdpSocket {
  public:
+  // Each way is a UdpWay of this socket. The bytes may be changed in place and are valid during the
+  // call.
   using Received = std::function<void(std::span<Datagram>)>;
 
   // Port 0 lets the system choose. [::] carries both families (IPv4 alone where there is no IPv6).
@@ -67,9 +60,9 @@ class UdpSocket {
   UdpSocket(const UdpSocket&) = delete;
   UdpSocket& operator=(const UdpSocket&) = delete;
 
-  // Datagrams in a row with one destination, equal size (the last may be shorter) and equal ECN
-  // leave as one segmented send.
-  UdpSent send(std::span<const OutDatagram> batch);
+  // Each way is a UdpWay (checked). Datagrams in a row with one way, equal size (the last may be
+  // shorter) and equal ECN leave as one segmented send.
+  UdpSent send(std::span<const Datagram> batch);
 
   Status set_mark(std::uint32_t mark);  // SO_MARK, for policy routing; 0: none; CAP_NET_ADMIN
   Endpoint local_endpoint() const;

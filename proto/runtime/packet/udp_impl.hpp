@@ -39,6 +39,7 @@ struct UdpSocket::Impl {
   bool gso = false;
   bool gro = false;
   Endpoint local;
+  SocketIndex index;
   Received received;
   UdpCounters counters;
   HandlePtr<uv_poll_t> poll;
@@ -52,7 +53,7 @@ struct UdpSocket::Impl {
   Status open(Loop& loop, const Endpoint& at, const UdpOptions& options);
   void on_readable();
   void split(std::size_t segment, Datagram whole);
-  void count_sent(std::span<const OutDatagram> sent);
+  void count_sent(std::span<const Datagram> sent);
 };
 
 }  // namespace culvert::runtime

@@ -2,6 +2,7 @@
 #include <cerrno>
 #include <numeric>
 
+#include "proto/core/check.hpp"
 #include "proto/runtime/packet/udp.hpp"
 #include "proto/runtime/packet/udp_impl.hpp"
 
@@ -10,7 +11,7 @@ namespace {
 
 // How many datagrams from the front may leave as one segmented send: one destination, equal sizes
 // (the last may be shorter), equal ECN.
-std::size_t run_length(std::span<const OutDatagram> batch) {
+std::size_t run_length(std::span<const Datagram> batch) {
   const auto size = batch.front().bytes.size();
   if (size == 0) return 1;
   std::size_t total = size;
@@ -18,13 +19,19 @@ std::size_t run_length(std::span<const OutDatagram> batch) {
   for (; count < batch.size() && count < kMaxSegments; ++count) {
     const auto& next = batch[count];
     total += next.bytes.size();
-    if (next.to != batch.front().to || next.ecn != batch.front().ecn || next.bytes.empty() ||
+    if (next.way != batch.front().way || next.ecn != batch.front().ecn || next.bytes.empty() ||
         next.bytes.size() > size || total > kMaxSegmented) {
       break;
     }
     if (next.bytes.size() < size) return count + 1;
   }
   return count;
+}
+
+const Endpoint& destination(const Datagram& datagram) {
+  const Endpoint* to = endpoint_of(datagram.way);
+  CULVERT_CHECK(to != nullptr);
+  return *to;
 }
 
 bool is_full(int error) { return error == EAGAIN || error == ENOBUFS || error == EINTR; }
@@ -35,7 +42,7 @@ bool is_full(int error) { return error == EAGAIN || error == ENOBUFS || error ==
 class UdpGather {
  public:
   // Takes datagrams from the front until the arrays are full. Returns their number.
-  std::size_t fill(std::span<const OutDatagram> batch, bool segment, bool mapped) {
+  std::size_t fill(std::span<const Datagram> batch, bool segment, bool mapped) {
     std::size_t taken = 0;
     messages_ = vectors_used_ = 0;
     while (taken < batch.size() && messages_ < kSendBatch) {
@@ -56,9 +63,10 @@ class UdpGather {
   }
 
  private:
-  void add(std::span<const OutDatagram> run, bool mapped) {
+  void add(std::span<const Datagram> run, bool mapped) {
     auto& address = addresses_[messages_];
-    address = to_sockaddr(run.front().to, mapped);
+    const Endpoint& to = destination(run.front());
+    address = to_sockaddr(to, mapped);
     auto& header = headers_[messages_].msg_hdr;
     header = {};
     header.msg_name = address.raw();
@@ -66,15 +74,14 @@ class UdpGather {
     header.msg_iov = vectors_.data() + vectors_used_;
     header.msg_iovlen = run.size();
     for (const auto& datagram : run) {
-      vectors_[vectors_used_++] = {const_cast<std::uint8_t*>(datagram.bytes.data()),
-                                   datagram.bytes.size()};
+      vectors_[vectors_used_++] = {datagram.bytes.data(), datagram.bytes.size()};
     }
     header.msg_control = controls_[messages_].data();
     if (run.size() > 1) {
       control(header, SOL_UDP, UDP_SEGMENT, static_cast<std::uint16_t>(run.front().bytes.size()));
     }
     if (run.front().ecn != 0) {
-      const bool v4 = run.front().to.address.is_v4();
+      const bool v4 = to.address.is_v4();
       control(header, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_TOS : IPV6_TCLASS,
               int{run.front().ecn});
     }
@@ -105,12 +112,12 @@ class UdpGather {
   std::size_t vectors_used_ = 0;
 };
 
-void UdpSocket::Impl::count_sent(std::span<const OutDatagram> sent) {
+void UdpSocket::Impl::count_sent(std::span<const Datagram> sent) {
   counters.sent += sent.size();
   for (const auto& datagram : sent) counters.sent_bytes += datagram.bytes.size();
 }
 
-UdpSent UdpSocket::send(std::span<const OutDatagram> batch) {
+UdpSent UdpSocket::send(std::span<const Datagram> batch) {
   UdpSent result;
   auto& self = *impl_;
   if (!self.gather) self.gather = std::make_shared<UdpGather>();
@@ -144,7 +151,7 @@ UdpSent UdpSocket::send(std::span<const OutDatagram> batch) {
     } else {
       ++self.counters.errors;
       auto& list = result.unreachable;
-      const auto& to = batch.front().to;
+      const Endpoint& to = destination(batch.front());
       if (std::find(list.begin(), list.end(), to) == list.end()) list.push_back(to);
       batch = batch.subspan(gather.run(0));
     }

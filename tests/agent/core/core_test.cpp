@@ -1,4 +1,5 @@
 // Two agents, a coordinator and a relay: no access without a grant, and access ends when it must.
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "proto/ip/build.hpp"
@@ -55,7 +56,7 @@ TEST_CASE("core: a pending request opens nothing, half an approval neither") {
   const auto requests = world.laptop.core->requests(world.now);
   REQUIRE(requests.size() == 1);
   CHECK(requests[0].grant == grant);
-  CHECK(requests[0].state.starts_with("PENDING"));
+  CHECK(requests[0].phase == trust::RequestPhase::kPending);
   CHECK_FALSE(world.flow_opens(kApi, 40000));
 }
 
@@ -155,7 +156,7 @@ TEST_CASE("core: a revocation cuts both sides within two seconds") {
   CHECK(world.site.cuts[0].peer == world.laptop.core->address());
   CHECK(world.site.has(audit::Kind::kGrantEnded));
   CHECK_FALSE(world.flow_opens(kApi, 40001));
-  CHECK(world.laptop.core->requests(world.now)[0].state == "REVOKED");
+  CHECK(world.laptop.core->requests(world.now)[0].phase == trust::RequestPhase::kRevoked);
 }
 
 TEST_CASE("core: its requester ends it") {
@@ -280,6 +281,32 @@ TEST_CASE("core: a site store that cannot be written admits nothing new and stil
         return world.site.core->status(world.now).live_grants <= 1 && !world.site.cuts.empty();
       },
       2s));
+}
+
+TEST_CASE("core: two agents on one state folder: the one that writes second admits nothing new") {
+  World world;
+  world.set_up();
+  auto second = world.site.options;
+  second.token.reset();
+  audit::MemorySink log;
+  auto twin = Core::start(second, {world.site.site_store, world.site.node_store, log, world.rng},
+                          world.now);
+  REQUIRE(twin);
+  bool locked = false;
+  (*twin)->lock(world.now, [&](const Result<void>& done) { locked = done.has_value(); });
+  REQUIRE(locked);  // this write is the store's newest
+  world.approve(world.request(kApi));
+  CHECK_FALSE(world.run_until(
+      [&] {
+        return !world.laptop.core->services(world.now).empty() && world.flow_opens(kApi, 40000);
+      },
+      5s));
+  const auto& lines = world.site.log;
+  CHECK(std::any_of(lines.begin(), lines.end(), [](const LogLine& line) {
+    return line.event == "the site store fails: no new grants" &&
+           line.detail.find("two agents run on one state folder") != std::string::npos;
+  }));
+  CHECK(world.site.core->status(world.now).live_grants == 0);
 }
 
 TEST_CASE("core: a clock that goes back denies new grants") {

@@ -1,8 +1,8 @@
 // How connections end: no client waits for a connection that no longer exists.
 #include <catch2/catch.hpp>
 
-#include "agent/core/process_tag.hpp"
-#include "agent/core/rights.hpp"
+#include "agent/access/rights.hpp"
+#include "agent/mesh/process_tag.hpp"
 #include "proto/ip/build.hpp"
 #include "tests/agent/core/world_support.hpp"
 
@@ -205,7 +205,7 @@ TEST_CASE("ends attack: a key that two nodes claim belongs to the first") {
   REQUIRE((first && second));
   SECTION("the WireGuard key") {
     rights.emplace(*second, right_of(1, 7, 1));
-    Peers peers = peers_of(rights, Role::kSite, {});
+    PeerSet peers = peers_of(rights, Role::kSite, {});
     REQUIRE(peers.size() == 1);
     // The thief's grant is the older one, but it came later.
     rights.emplace(*first, right_of(2, 7, 2));
@@ -219,7 +219,7 @@ TEST_CASE("ends attack: a key that two nodes claim belongs to the first") {
   }
   SECTION("the relay key") {
     rights.emplace(*second, right_of(1, 7, 1));
-    Peers peers = peers_of(rights, Role::kSite, {});
+    PeerSet peers = peers_of(rights, Role::kSite, {});
     rights.emplace(*first, right_of(2, 8, 1));
     peers = peers_of(rights, Role::kSite, peers);
     REQUIRE(peers.size() == 2);

@@ -54,12 +54,12 @@ TEST_CASE(
   CHECK(world.opened() == 1);
   CHECK(world.flow_opens(kApi, 40001));
   CHECK(world.opened() == 2);
-  CHECK(world.laptop.core->requests(world.now)[0].state == "APPROVED");
+  CHECK(world.laptop.core->requests(world.now)[0].phase == trust::RequestPhase::kApproved);
   const auto data = ip::tcp_packet(world.service(kApi, 443), world.client(40001),
                                    {ip::kAck | ip::kPsh, 1, 1, 1024}, view("hello"));
   REQUIRE(world.passes_back(data));
   world.run(1ms);
-  CHECK(world.laptop.core->requests(world.now)[0].state == "ACTIVE");
+  CHECK(world.laptop.core->requests(world.now)[0].phase == trust::RequestPhase::kActive);
 }
 
 TEST_CASE("host: no audit entry, no flow") {

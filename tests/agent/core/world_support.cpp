@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "agent/core/memory.hpp"
+#include "agent/access/memory.hpp"
 #include "proto/ip/build.hpp"
 
 namespace culvert::agent::test {
@@ -172,83 +172,100 @@ Agent* World::owner(std::uint64_t connection, bool relay) {
 }
 
 void World::carry(Agent& agent, const Effect& effect) {
-  if (const auto* open = std::get_if<OpenControl>(&effect)) {
-    queue_.emplace_back([this, &agent, id = open->id] {
-      if (!agent.core) return;
-      if (!coordinator) return agent.core->handle_control_closed(now, id, "connection refused");
-      agent.control[id] = ++last_connection_;
-      coordinator->handle_opened(now, coordinator::ConnectionId(last_connection_), "test");
-      agent.core->handle_control_open(now, id);
-    });
-  } else if (const auto* send = std::get_if<SendControl>(&effect)) {
-    queue_.emplace_back([this, &agent, id = send->id, message = send->message] {
-      const auto known = agent.control.find(id);
-      if (coordinator && known != agent.control.end()) {
-        coordinator->handle_message(now, coordinator::ConnectionId(known->second), message);
-      }
-    });
-  } else if (const auto* close = std::get_if<CloseControl>(&effect)) {
-    const auto known = agent.control.find(close->id);
-    if (known == agent.control.end()) return;
-    if (coordinator) coordinator->handle_closed(now, coordinator::ConnectionId(known->second));
-    agent.control.erase(known);
-  } else if (const auto* open_relay = std::get_if<OpenRelay>(&effect)) {
-    queue_.emplace_back([this, &agent, id = open_relay->id] {
-      if (!agent.core) return;
-      if (!relay_up) return agent.core->handle_relay_closed(now, id, "connection refused");
-      agent.relay[id] = ++last_connection_;
-      relay_->opened(last_connection_, now);
-      agent.core->handle_relay_open(now, id);
-    });
-  } else if (const auto* waits = std::get_if<FlushRelay>(&effect)) {
-    const auto known = agent.relay.find(waits->id);
-    if (!relay_up || known == agent.relay.end()) return;
-    Bytes bytes;
-    agent.core->pull_relay(now, waits->id, std::numeric_limits<std::size_t>::max(), bytes);
-    relay_->bytes(known->second, bytes, now);
-  } else if (const auto* close_relay = std::get_if<CloseRelay>(&effect)) {
-    const auto known = agent.relay.find(close_relay->id);
-    if (known == agent.relay.end()) return;
-    relay_->closed(known->second, now);
-    agent.relay.erase(known);
-  } else if (const auto* listen = std::get_if<ListenService>(&effect)) {
-    agent.listening[listen->endpoint] = listen->fqdn;
-  } else if (const auto* unlisten = std::get_if<UnlistenService>(&effect)) {
-    agent.listening.erase(unlisten->endpoint);
-  } else if (const auto* cut = std::get_if<CutFlows>(&effect)) {
-    agent.cuts.push_back(*cut);
-  } else if (const auto* ask = std::get_if<AskLease>(&effect)) {
-    queue_.emplace_back([this, &agent, asked = *ask] {
-      if (!agent.core) return;
-      agent.core->handle_lease_answer(
-          now, lease_server ? lease_server(asked)
-                            : Result<std::string>(fail(ErrorCode::kUnavailable, "refused")));
-    });
-  } else if (const auto* line = std::get_if<LogLine>(&effect)) {
-    agent.log.push_back(*line);
-  }
+  std::visit([&](const auto& what) { carry_out(agent, what); }, effect);
 }
+
+void World::carry_out(Agent& agent, const OpenControl& open) {
+  queue_.emplace_back([this, &agent, id = open.id] {
+    if (!agent.core) return;
+    if (!coordinator) return agent.core->handle_control_closed(now, id, "connection refused");
+    agent.control[id] = ++last_connection_;
+    coordinator->handle_opened(now, coordinator::ConnectionId(last_connection_), "test");
+    agent.core->handle_control_open(now, id);
+  });
+}
+
+void World::carry_out(Agent& agent, const SendControl& send) {
+  queue_.emplace_back([this, &agent, id = send.id, message = send.message] {
+    const auto known = agent.control.find(id);
+    if (coordinator && known != agent.control.end()) {
+      coordinator->handle_message(now, coordinator::ConnectionId(known->second), message);
+    }
+  });
+}
+
+void World::carry_out(Agent& agent, const CloseControl& close) {
+  const auto known = agent.control.find(close.id);
+  if (known == agent.control.end()) return;
+  if (coordinator) coordinator->handle_closed(now, coordinator::ConnectionId(known->second));
+  agent.control.erase(known);
+}
+
+void World::carry_out(Agent& agent, const OpenRelay& open) {
+  queue_.emplace_back([this, &agent, id = open.id] {
+    if (!agent.core) return;
+    if (!relay_up) return agent.core->handle_relay_closed(now, id, "connection refused");
+    agent.relay[id] = ++last_connection_;
+    relay_->opened(last_connection_, now);
+    agent.core->handle_relay_open(now, id);
+  });
+}
+
+void World::carry_out(Agent& agent, const FlushRelay& waits) {
+  const auto known = agent.relay.find(waits.id);
+  if (!relay_up || known == agent.relay.end()) return;
+  Bytes bytes;
+  agent.core->pull_relay(now, waits.id, std::numeric_limits<std::size_t>::max(), bytes);
+  relay_->bytes(known->second, bytes, now);
+}
+
+void World::carry_out(Agent& agent, const CloseRelay& close) {
+  const auto known = agent.relay.find(close.id);
+  if (known == agent.relay.end()) return;
+  relay_->closed(known->second, now);
+  agent.relay.erase(known);
+}
+
+void World::carry_out(Agent& agent, const ListenService& listen) {
+  agent.listening[listen.endpoint] = listen.fqdn;
+}
+
+void World::carry_out(Agent& agent, const UnlistenService& unlisten) {
+  agent.listening.erase(unlisten.endpoint);
+}
+
+void World::carry_out(Agent& agent, const CutFlows& cut) { agent.cuts.push_back(cut); }
+
+void World::carry_out(Agent& agent, const AskLease& ask) {
+  queue_.emplace_back([this, &agent, asked = ask] {
+    if (!agent.core) return;
+    agent.core->handle_lease_answer(
+        now, lease_server ? lease_server(asked)
+                          : Result<std::string>(fail(ErrorCode::kUnavailable, "refused")));
+  });
+}
+
+void World::carry_out(Agent& agent, const LogLine& line) { agent.log.push_back(line); }
 
 void World::drain(Agent& agent) {
   if (!agent.core) return;
   agent.core->drain(agent.effects);
   for (const Effect& effect : agent.effects.events) carry(agent, effect);
   Agent& other = &agent == &site ? laptop : site;
-  for (std::size_t i = 0; i < agent.effects.datagrams.size(); ++i) {
-    if (agent.effects.datagrams.to(i) != other.endpoint || !direct_up ||
-        agent.effects.datagrams.bytes(i).size() > carried) {
+  for (const Datagram& sent : agent.effects.datagrams.items()) {
+    if (*endpoint_of(sent.way) != other.endpoint || !direct_up || sent.bytes.size() > carried) {
       continue;
     }
-    queue_.emplace_back([this, &other, from = agent.endpoint, ecn = agent.effects.datagrams.ecn(i),
-                         bytes = to_bytes(agent.effects.datagrams.bytes(i))]() mutable {
+    queue_.emplace_back([this, &other, from = UdpWay{agent.endpoint}, ecn = sent.ecn,
+                         bytes = to_bytes(sent.bytes)]() mutable {
       if (!other.core) return;
-      const Core::Datagram datagram{from, bytes, congested && ecn != 0 ? std::uint8_t{3} : ecn};
+      const Datagram datagram{from, bytes, congested && ecn != 0 ? std::uint8_t{3} : ecn};
       other.core->handle_datagrams(now, {&datagram, 1});
       drain(other);  // while the bytes that its packets lie in are there
     });
   }
-  for (std::size_t i = 0; i < agent.effects.mesh.size(); ++i) {
-    agent.delivered.push_back(to_bytes(agent.effects.mesh.bytes(i)));
+  for (const ByteView packet : agent.effects.mesh.items()) {
+    agent.delivered.push_back(to_bytes(packet));
   }
 }
 

@@ -117,6 +117,20 @@ class World {
   std::vector<coordinator::NoteRow> rows();
   void drain(Agent& agent);
   void carry(Agent& agent, const Effect& effect);
+  void carry_out(Agent& agent, const OpenControl& open);
+  void carry_out(Agent& agent, const SendControl& send);
+  void carry_out(Agent& agent, const CloseControl& close);
+  void carry_out(Agent& agent, const OpenRelay& open);
+  void carry_out(Agent& agent, const FlushRelay& waits);
+  void carry_out(Agent& agent, const CloseRelay& close);
+  void carry_out(Agent&, const AddAddress&) {}
+  void carry_out(Agent&, const RemoveAddress&) {}
+  void carry_out(Agent& agent, const ListenService& listen);
+  void carry_out(Agent& agent, const UnlistenService& unlisten);
+  void carry_out(Agent& agent, const CutFlows& cut);
+  void carry_out(Agent&, const ResolveStun&) {}
+  void carry_out(Agent& agent, const AskLease& ask);
+  void carry_out(Agent& agent, const LogLine& line);
   void drain_coordinator();
   void drain_relay();
   Agent* owner(std::uint64_t connection, bool relay);

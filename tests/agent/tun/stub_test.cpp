@@ -70,10 +70,10 @@ struct Server {
                                       if (forged) {  // a wrong id first: it must not be taken
                                         Bytes wrong = answer;
                                         wrong[0] ^= 1U;
-                                        const OutDatagram bad{d.from, wrong};
+                                        const Datagram bad{d.way, wrong};
                                         udp->send({&bad, 1});
                                       }
-                                      const OutDatagram out{d.from, answer};
+                                      const Datagram out{d.way, answer};
                                       udp->send({&out, 1});
                                     }
                                   },
@@ -126,7 +126,8 @@ struct World {
     client = std::move(*socket);
   }
   void ask(ByteView message) {
-    const OutDatagram out{at, message};
+    Bytes bytes = to_bytes(message);
+    const Datagram out{UdpWay{at}, bytes};
     client->send({&out, 1});
   }
   bool wait(const std::function<bool()>& done) { return loop.run_until(done, 20s); }

@@ -2,6 +2,7 @@
 // datagram to a prober that knows the sender.
 #include "proto/path/disco.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "proto/path/prober.hpp"
@@ -25,22 +26,27 @@ void as_genuine(ByteView input) {
   const auto theirs = crypto::KeyPair<crypto::DiscoKey>::generate(rng);
   auto ours = crypto::KeyPair<crypto::DiscoKey>::generate(rng);
   const auto box = crypto::BoxKey::between(theirs.secret, ours.public_key.view());
-  PeerInfo peer{{}, theirs.public_key, {}, RelayId("r")};
+  PeerInfo peer{{}, theirs.public_key, {}, RelayIndex(1)};
   Prober prober({}, std::move(ours), {}, rng);
   if (!prober.add_peer({}, peer)) std::abort();
   const auto nonce = rng.array<crypto::kBoxNonceSize>();
   Bytes datagram;
   Writer(datagram).bytes(kDiscoMagic).bytes(theirs.public_key.view()).bytes(nonce);
   append(datagram, box->seal(nonce, input));
-  const Endpoint from{IpAddress::v4(192, 0, 2, 1), 4000};
+  Bytes bare = to_bytes(input);
+  const UdpWay from{{IpAddress::v4(192, 0, 2, 1), 4000}, {}};
+  const RelayWay relay{{}, RelayIndex(1)};
   (void)prober.route({}, peer.node);
-  prober.handle_datagram({}, from, datagram);
-  prober.handle_relayed({}, {RelayId("r"), {}}, datagram);
-  prober.handle_relayed({}, {RelayId("r"), {}}, input);
-  prober.handle_datagram({}, from, input);
+  prober.handle_datagram({}, {from, datagram});
+  prober.handle_datagram({}, {relay, datagram});
+  prober.handle_datagram({}, {relay, bare});
+  prober.handle_datagram({}, {from, bare});
   ProberOutput output;
   prober.drain(output);
-  if (output.datagrams.size() > 2 * kMaxCandidates) std::abort();  // no amplification without end
+  const auto direct =
+      std::count_if(output.datagrams.begin(), output.datagrams.end(),
+                    [](const auto& each) { return endpoint_of(each.way) != nullptr; });
+  if (direct > 2 * std::ptrdiff_t{kMaxCandidates}) std::abort();  // no amplification without end
 }
 
 }  // namespace

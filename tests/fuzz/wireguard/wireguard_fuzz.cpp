@@ -29,15 +29,15 @@ struct Pair {
     a_.send(kNow, packets, out);
     pass(out, b_);
     pass(out, a_);
-    index_ = decode_transport(out.datagrams.at(0).datagram).receiver;
+    index_ = decode_transport(out.datagrams.at(0).datagram.bytes).receiver;
     pass(out, b_);
     if (b_.counters().packets_opened != 1) std::abort();
   }
 
   static void pass(Output& out, Device& to) {
-    Bytes datagram = to_bytes(out.datagrams.at(0).datagram);
+    Bytes datagram = to_bytes(out.datagrams.at(0).datagram.bytes);
     out.clear();
-    std::array<Incoming, 1> incoming = {{{{}, datagram}}};
+    std::array<Datagram, 1> incoming = {{{{}, datagram}}};
     to.receive(kNow, incoming, out);
   }
 
@@ -74,7 +74,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     encode(TransportHeader{pair.index_, load_le<std::uint64_t>(input.data() + 8)},
            MutableByteView(input).first(kTransportHeaderSize));
   }
-  std::array<Incoming, 1> incoming = {{{{IpAddress::v4(203, 0, 113, 1), 9}, input}}};
+  std::array<Datagram, 1> incoming = {{{UdpWay{{IpAddress::v4(203, 0, 113, 1), 9}, {}}, input}}};
   pair.b_.receive(kNow, incoming, out);
   if (!out.packets.empty() || pair.b_.counters().packets_opened != opened) std::abort();
   return 0;

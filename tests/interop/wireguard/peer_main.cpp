@@ -198,14 +198,14 @@ class TestPeer {
   }
 
   void from_udp() {
-    std::vector<Incoming> datagrams;
+    std::vector<Datagram> datagrams;
     for (auto& buffer : buffers_) {
       sockaddr_in6 from{};
       socklen_t from_size = sizeof from;
       const auto size = recvfrom(udp_, buffer.data(), buffer.size(), 0,
                                  reinterpret_cast<sockaddr*>(&from), &from_size);
       if (size < 0) break;
-      datagrams.push_back({from_socket_address(from),
+      datagrams.push_back({UdpWay{from_socket_address(from)},
                            MutableByteView(buffer).first(static_cast<std::size_t>(size))});
     }
     device_.receive(now(), datagrams, out_);
@@ -217,8 +217,8 @@ class TestPeer {
       if (write(tun_, each.packet.data(), each.packet.size()) < 0) ++unwritten_;
     }
     for (const auto& each : out_.datagrams) {
-      const auto to = to_socket_address(each.to);
-      if (sendto(udp_, each.datagram.data(), each.datagram.size(), 0,
+      const auto to = to_socket_address(*endpoint_of(each.datagram.way));
+      if (sendto(udp_, each.datagram.bytes.data(), each.datagram.bytes.size(), 0,
                  reinterpret_cast<const sockaddr*>(&to), sizeof to) < 0) {
         ++unwritten_;
       }

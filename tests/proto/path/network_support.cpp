@@ -1,5 +1,6 @@
 #include "tests/proto/path/network_support.hpp"
 
+#include "proto/core/overloaded.hpp"
 #include "proto/path/stun.hpp"
 
 namespace culvert::path {
@@ -86,20 +87,28 @@ void Network::pump(Node& node) {
   ProberOutput output;
   node.prober->drain(output);
   for (const auto& datagram : output.datagrams) {
-    ++node.datagrams;
-    send_datagram(node, datagram.to, datagram.bytes);
-  }
-  for (const auto& packet : output.relayed) {
-    ++node.relayed;
-    relayed_heard.push_back(packet.bytes);
-    if (!relay_up || (packet.to != a().relay && packet.to != b().relay)) continue;
-    auto& to = packet.to == a().relay ? a() : b();
-    later(relay_delay, [this, &to, via = Via{packet.relay, node.relay}, bytes = packet.bytes] {
-      inject_relayed(to, via, bytes);
-    });
+    std::visit(overloaded{
+                   [&](const UdpWay& way) {
+                     ++node.datagrams;
+                     send_datagram(node, way.endpoint, datagram.bytes);
+                   },
+                   [&](const RelayWay& way) { send_relayed(node, way, datagram.bytes); },
+                   [](std::monostate) { FAIL("no way"); },
+               },
+               datagram.way);
   }
   node.changes.insert(node.changes.end(), output.changes.begin(), output.changes.end());
   node.answers.insert(node.answers.end(), output.answers.begin(), output.answers.end());
+}
+
+void Network::send_relayed(Node& node, const RelayWay& way, const Bytes& bytes) {
+  ++node.relayed;
+  relayed_heard.push_back(bytes);
+  if (!relay_up || (way.key != a().relay && way.key != b().relay)) return;
+  auto& to = way.key == a().relay ? a() : b();
+  later(relay_delay, [this, &to, from = RelayWay{node.relay, way.relay}, bytes] {
+    inject_relayed(to, from, bytes);
+  });
 }
 
 Endpoint Network::source(Node& from, const Endpoint& to) {
@@ -142,12 +151,12 @@ void Network::inject(Node& to, const Endpoint& from, Bytes bytes) {
     received.insert(load_be<std::uint64_t>(bytes.data() + 1));
     return;
   }
-  to.prober->handle_datagram(now, from, bytes);
+  to.prober->handle_datagram(now, {UdpWay{from}, bytes});
   pump(to);
 }
 
-void Network::inject_relayed(Node& to, const Via& via, const Bytes& bytes) {
-  to.prober->handle_relayed(now, via, bytes);
+void Network::inject_relayed(Node& to, const RelayWay& way, Bytes bytes) {
+  to.prober->handle_datagram(now, {way, bytes});
   pump(to);
 }
 

@@ -16,7 +16,7 @@ inline Endpoint at(const char* text) { return *parse_endpoint(text); }
 // One prober with its keys and the effects that it has had.
 struct Node {
   Node(std::uint64_t seed, ProberOptions options);
-  PeerInfo info(const RelayId& home) const { return {wireguard, disco_key, relay, home}; }
+  PeerInfo info(RelayIndex home) const { return {wireguard, disco_key, relay, home}; }
 
   SeededRng rng;
   crypto::WireGuardKey wireguard;
@@ -45,7 +45,7 @@ class Network {
   void send_data(Node& from, Node& to, std::size_t size = 9);
   // Delivers bytes as if a third party had sent them.
   void inject(Node& to, const Endpoint& from, Bytes bytes);
-  void inject_relayed(Node& to, const Via& via, const Bytes& bytes);
+  void inject_relayed(Node& to, const RelayWay& way, Bytes bytes);
 
   Instant now;
   Duration delay = 20ms;
@@ -62,10 +62,11 @@ class Network {
   std::uint64_t sent = 0;
   std::vector<std::pair<Endpoint, Bytes>> heard;  // every datagram on the wire: to, bytes
   std::vector<Bytes> relayed_heard;
-  RelayId relay{"relay-1"};
+  RelayIndex relay{1};
 
  private:
   void pump(Node& node);
+  void send_relayed(Node& node, const RelayWay& way, const Bytes& bytes);
   void send_datagram(Node& from, const Endpoint& to, const Bytes& bytes);
   void deliver(const Endpoint& from, const Endpoint& to, const Bytes& bytes);
   void later(Duration in, std::function<void()> action);

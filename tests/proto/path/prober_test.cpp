@@ -265,8 +265,8 @@ TEST_CASE("prober: replayed disco, from anywhere, makes no path") {
     net.inject(to == at(kA) ? a : b, evil, bytes);
   }
   for (const auto& bytes : relayed) {
-    net.inject_relayed(a, {net.relay, b.relay}, bytes);
-    net.inject_relayed(b, {net.relay, a.relay}, bytes);
+    net.inject_relayed(a, {b.relay, net.relay}, bytes);
+    net.inject_relayed(b, {a.relay, net.relay}, bytes);
   }
   net.run_for(10s);
   CHECK(a.prober->counters().replayed > 0);
@@ -307,7 +307,7 @@ TEST_CASE("prober: CallMeMaybe counts only through the relay, from the peer's ow
   auto& b = net.b();
   const auto before = b.datagrams;
   net.inject(b, at(kA), call);  // on UDP
-  net.inject_relayed(b, {net.relay, crypto::RelayKey{}}, call);
+  net.inject_relayed(b, {crypto::RelayKey{}, net.relay}, call);
   CHECK(b.prober->counters().unexpected == 2);
   CHECK(b.datagrams == before);
 }

@@ -10,7 +10,7 @@ using namespace culvert::wireguard::test;
 
 namespace {
 
-std::size_t count(const std::vector<Datagram>& datagrams, MessageType type) {
+std::size_t count(const std::vector<InFlight>& datagrams, MessageType type) {
   return static_cast<std::size_t>(
       std::count_if(datagrams.begin(), datagrams.end(),
                     [type](const auto& each) { return message_type(each.bytes) == type; }));

@@ -58,7 +58,7 @@ class World {
     if (deadline(a_) <= now_) post(0, a_.timeout(at(now_)));
     if (deadline(b_) <= now_) post(1, b_.timeout(at(now_)));
     while (!underway_.empty() && underway_.begin()->first <= now_) {
-      Datagram datagram = std::move(underway_.begin()->second);
+      InFlight datagram = std::move(underway_.begin()->second);
       underway_.erase(underway_.begin());
       Host& to = datagram.to == a_.endpoint ? a_ : b_;
       post(&to == &a_ ? 0 : 1, to.receive(at(now_), datagram.from, std::move(datagram.bytes)));
@@ -94,7 +94,7 @@ class World {
     host.inbox.clear();
   }
 
-  void post(int side, std::vector<Datagram> datagrams) {
+  void post(int side, std::vector<InFlight> datagrams) {
     for (auto& each : datagrams) {
       if (message_type(each.bytes) == MessageType::kTransport) {
         // The receiver's index names the key; with the counter it must be new.
@@ -117,7 +117,7 @@ class World {
   Faults faults_;
   Duration now_{};
   Duration last_send_{};
-  std::multimap<Duration, Datagram> underway_;
+  std::multimap<Duration, InFlight> underway_;
   std::uint64_t last_id_ = 0;
   std::uint64_t received_ = 0;
   std::set<std::uint64_t> open_;

@@ -60,8 +60,8 @@ TEST_CASE("device: batches, several peers in one, what has no route is counted")
   CHECK(datagrams.size() == 50);
   CHECK(hub.device.counters().packet_unroutable == 1);
   CHECK(hub.device.counters().packet_malformed == 2);
-  std::vector<Datagram> for_one;
-  std::vector<Datagram> for_two;
+  std::vector<InFlight> for_one;
+  std::vector<InFlight> for_two;
   for (auto& each : datagrams) (each.to == one.endpoint ? for_one : for_two).push_back(each);
   CHECK(one.receive(at(1s), for_one).empty());
   CHECK(two.receive(at(1s), for_two).empty());

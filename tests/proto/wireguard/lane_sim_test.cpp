@@ -90,7 +90,7 @@ class World {
   Duration now() const { return now_; }
 
  private:
-  void deliver(std::vector<Datagram> datagrams) {
+  void deliver(std::vector<InFlight> datagrams) {
     if (cut_) return;
     std::vector<LanedHost*> all;
     for (auto& host : hosts_) all.push_back(host.get());

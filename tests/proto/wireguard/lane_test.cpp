@@ -27,7 +27,7 @@ struct Two {
   }
 };
 
-std::size_t handshakes(const std::vector<Datagram>& datagrams) {
+std::size_t handshakes(const std::vector<InFlight>& datagrams) {
   return static_cast<std::size_t>(std::count_if(
       datagrams.begin(), datagrams.end(),
       [](const auto& each) { return message_type(each.bytes) != MessageType::kTransport; }));

@@ -45,11 +45,12 @@ struct Pipe {
 
   void open(Output& out) {
     std::vector<Bytes> datagrams;
-    for (const auto& each : out.datagrams) datagrams.push_back(to_bytes(each.datagram));
+    for (const auto& each : out.datagrams) datagrams.push_back(to_bytes(each.datagram.bytes));
     out.clear();
-    std::vector<Incoming> incoming;
-    for (auto& each : datagrams) incoming.push_back({{IpAddress::v4(192, 0, 2, 1), 51'001}, each});
-    std::vector<Incoming> rest;
+    std::vector<Datagram> incoming;
+    const UdpWay from{{IpAddress::v4(192, 0, 2, 1), 51'001}, {}};
+    for (auto& each : datagrams) incoming.push_back({from, each});
+    std::vector<Datagram> rest;
     read(to_opener, opener, at(1s).steady, out);
     opener.receive(at(1s).steady, incoming, out, rest);
     write(opener, from_opener);

@@ -20,19 +20,20 @@ std::vector<RoomyPacket> roomless(std::span<Bytes> packets) {
 }
 
 // What one call put out.
-void LanedHost::take(std::vector<Datagram>& into) {
+void LanedHost::take(std::vector<InFlight>& into) {
   for (const auto& each : out_.datagrams) {
-    into.push_back({endpoint, each.to, to_bytes(each.datagram)});
+    const Endpoint* to = endpoint_of(each.datagram.way);
+    into.push_back({endpoint, to == nullptr ? Endpoint{} : *to, to_bytes(each.datagram.bytes)});
   }
   for (const auto& each : out_.packets) inbox.push_back(to_bytes(each.packet));
   out_.clear();
 }
 
 // Before what the device put out is sent.
-void LanedHost::carry_changes(Now now, std::vector<Datagram>& into) {
+void LanedHost::carry_changes(Now now, std::vector<InFlight>& into) {
   const auto changes = device.take_changes();
   if (changes.empty()) return;
-  std::vector<Datagram> from_device = std::exchange(into, {});
+  std::vector<InFlight> from_device = std::exchange(into, {});
   for (auto& lane : lanes_) {
     lane->apply(now.steady, changes, out_);
     take(into);
@@ -41,7 +42,7 @@ void LanedHost::carry_changes(Now now, std::vector<Datagram>& into) {
   carry_reports(now, into);
 }
 
-void LanedHost::carry_reports(Now now, std::vector<Datagram>& into) {
+void LanedHost::carry_reports(Now now, std::vector<InFlight>& into) {
   LaneReports reports;
   for (auto& lane : lanes_) lane->take_reports(reports);
   if (reports.peers.empty()) return;
@@ -50,13 +51,13 @@ void LanedHost::carry_reports(Now now, std::vector<Datagram>& into) {
   carry_changes(now, into);
 }
 
-std::vector<Datagram> LanedHost::settle(Now now) {
-  std::vector<Datagram> sent;
+std::vector<InFlight> LanedHost::settle(Now now) {
+  std::vector<InFlight> sent;
   carry_changes(now, sent);
   return sent;
 }
 
-std::vector<Datagram> LanedHost::send(Now now, std::size_t queue,
+std::vector<InFlight> LanedHost::send(Now now, std::size_t queue,
                                       const std::vector<Bytes>& packets) {
   auto sent = settle(now);
   auto copies = packets;
@@ -71,12 +72,12 @@ std::vector<Datagram> LanedHost::send(Now now, std::size_t queue,
   return sent;
 }
 
-std::vector<Datagram> LanedHost::receive(Now now, std::vector<Datagram> datagrams) {
+std::vector<InFlight> LanedHost::receive(Now now, std::vector<InFlight> datagrams) {
   auto sent = settle(now);
-  std::vector<Incoming> incoming;
-  for (auto& each : datagrams) incoming.push_back({each.from, each.bytes});
+  std::vector<Datagram> incoming;
+  for (auto& each : datagrams) incoming.push_back({UdpWay{each.from}, each.bytes});
   if (steer > 0) {
-    std::vector<Incoming> rest;
+    std::vector<Datagram> rest;
     lane(steer).receive(now.steady, incoming, out_, rest);
     take(sent);
     carry_reports(now, sent);
@@ -88,7 +89,7 @@ std::vector<Datagram> LanedHost::receive(Now now, std::vector<Datagram> datagram
   return sent;
 }
 
-std::vector<Datagram> LanedHost::timeout(Now now) {
+std::vector<InFlight> LanedHost::timeout(Now now) {
   auto sent = settle(now);
   device.handle_timeout(now, out_);
   take(sent);
@@ -96,10 +97,10 @@ std::vector<Datagram> LanedHost::timeout(Now now) {
   return sent;
 }
 
-void carry(Now now, const std::vector<LanedHost*>& hosts, std::vector<Datagram> underway) {
+void carry(Now now, const std::vector<LanedHost*>& hosts, std::vector<InFlight> underway) {
   for (int round = 0; !underway.empty(); ++round) {
     REQUIRE(round < 100);
-    std::vector<Datagram> answers;
+    std::vector<InFlight> answers;
     for (auto& each : underway) {
       const auto to = std::find_if(hosts.begin(), hosts.end(), [&each](const LanedHost* host) {
         return host->endpoint == each.to;

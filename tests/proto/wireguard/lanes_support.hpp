@@ -21,23 +21,23 @@ struct LanedHost : Host {
   Lane& lane(std::size_t queue) { return *lanes_.at(queue - 1); }
 
   // Each function returns the datagrams to send, and keeps opened packets in `inbox`.
-  std::vector<Datagram> send(Now now, std::size_t queue, const std::vector<Bytes>& packets);
-  std::vector<Datagram> receive(Now now, std::vector<Datagram> datagrams);  // at queue `steer`
-  std::vector<Datagram> timeout(Now now);
-  std::vector<Datagram> settle(Now now);  // after changes of the device
+  std::vector<InFlight> send(Now now, std::size_t queue, const std::vector<Bytes>& packets);
+  std::vector<InFlight> receive(Now now, std::vector<InFlight> datagrams);  // at queue `steer`
+  std::vector<InFlight> timeout(Now now);
+  std::vector<InFlight> settle(Now now);  // after changes of the device
 
   std::size_t steer = 0;
 
  private:
-  void take(std::vector<Datagram>& into);
-  void carry_changes(Now now, std::vector<Datagram>& into);
-  void carry_reports(Now now, std::vector<Datagram>& into);
+  void take(std::vector<InFlight>& into);
+  void carry_changes(Now now, std::vector<InFlight>& into);
+  void carry_reports(Now now, std::vector<InFlight>& into);
 
   std::vector<std::unique_ptr<Lane>> lanes_;
   Output out_;
 };
 
 // Carries datagrams between the hosts without a fault until there are none.
-void carry(Now now, const std::vector<LanedHost*>& hosts, std::vector<Datagram> underway);
+void carry(Now now, const std::vector<LanedHost*>& hosts, std::vector<InFlight> underway);
 
 }  // namespace culvert::wireguard::test

@@ -16,7 +16,7 @@ struct Macs {
       crypto::KeyPair<crypto::WireGuardKey>::generate(rng);
   CookieChecker checker{receiver.public_key, rng};
   CookieJar jar{receiver.public_key};
-  Endpoint from{IpAddress::v4(192, 0, 2, 1), 51820};
+  UdpWay from{{IpAddress::v4(192, 0, 2, 1), 51820}, {}};
 
   Bytes message(Instant now) {
     Bytes out(kInitiationSize);
@@ -27,6 +27,14 @@ struct Macs {
     return out;
   }
 };
+
+UdpWay from(const IpAddress& address) { return {{address, 51820}, {}}; }
+
+RelayWay through_relay(std::uint8_t key, std::uint32_t relay) {
+  RelayWay way{{}, RelayIndex(relay)};
+  way.key.bytes.fill(key);
+  return way;
+}
 
 }  // namespace
 
@@ -53,14 +61,23 @@ TEST_CASE("cookies: mac1 always, mac2 once a cookie came, for its address and ti
   const auto second = macs.message(start);
   CHECK(macs.checker.mac2_is_right(start, second, macs.from));
   auto other = macs.from;
-  other.port = 51821;
+  other.endpoint.port = 51821;
   CHECK_FALSE(macs.checker.mac2_is_right(start, second, other));
   other = macs.from;
-  other.address = IpAddress::v4(192, 0, 2, 2);
+  other.endpoint.address = IpAddress::v4(192, 0, 2, 2);
   CHECK_FALSE(macs.checker.mac2_is_right(start, second, other));
   auto changed = second;
   changed.back() ^= 1U;
   CHECK_FALSE(macs.checker.mac2_is_right(start, changed, macs.from));
+
+  // Through a relay the cookie is for the sender's key there, whichever relay it takes.
+  Macs relayed;
+  const auto asked = relayed.message(start);
+  REQUIRE(relayed.jar.accept(start, relayed.checker.reply(start, asked, through_relay(1, 1))));
+  const auto proven = relayed.message(start);
+  CHECK(relayed.checker.mac2_is_right(start, proven, through_relay(1, 2)));
+  CHECK_FALSE(relayed.checker.mac2_is_right(start, proven, through_relay(2, 1)));
+  CHECK_FALSE(relayed.checker.mac2_is_right(start, proven, relayed.from));
 
   // Both sides let it go after 120 s.
   CHECK(macs.checker.mac2_is_right(start + 119s, second, macs.from));
@@ -95,9 +112,9 @@ TEST_CASE("source limits: a rate each, IPv6 by the first 64 bits") {
   SeededRng rng(4);
   SourceLimiter limiter(rng, {rng.next(), rng.next()});
   const Instant now{1'000'000'000};
-  const auto one = *parse_address("2001:db8:0:1::1");
-  const auto neighbour = *parse_address("2001:db8:0:1::2");
-  const auto other = *parse_address("2001:db8:0:2::1");
+  const auto one = from(*parse_address("2001:db8:0:1::1"));
+  const auto neighbour = from(*parse_address("2001:db8:0:1::2"));
+  const auto other = from(*parse_address("2001:db8:0:2::1"));
   for (std::uint32_t i = 0; i < SourceLimiter::kSourceBurst; ++i) CHECK(limiter.allow(now, one));
   CHECK_FALSE(limiter.allow(now, one));
   CHECK_FALSE(limiter.allow(now, neighbour));
@@ -106,15 +123,26 @@ TEST_CASE("source limits: a rate each, IPv6 by the first 64 bits") {
   CHECK_FALSE(limiter.allow(now + 50ms, one));
 }
 
+TEST_CASE("source limits: a sender behind relays is one source, whichever relay it takes") {
+  SeededRng rng(4);
+  SourceLimiter limiter(rng, {rng.next(), rng.next()});
+  const Instant now{1'000'000'000};
+  for (std::uint32_t i = 0; i < SourceLimiter::kSourceBurst; ++i) {
+    CHECK(limiter.allow(now, through_relay(1, i)));
+  }
+  CHECK_FALSE(limiter.allow(now, through_relay(1, 0)));
+  CHECK(limiter.allow(now, through_relay(2, 0)));
+}
+
 TEST_CASE("source limits attack: forged sources that fill the table shut nobody out") {
   SeededRng rng(5);
   SourceLimiter limiter(rng, {rng.next(), rng.next()});
   Instant now{1'000'000'000};
-  const auto victim = IpAddress::v4(198, 51, 100, 7);
+  const auto victim = from(IpAddress::v4(198, 51, 100, 7));
   const auto forged = [&] {
     auto source = IpAddress::v4(0, 0, 0, 0);
     store_be(source.bytes.data() + 12, static_cast<std::uint32_t>(rng.next()));
-    return source;
+    return from(source);
   };
   // 100,000 sources a second, which never let a place become quiet; the victim comes now and then.
   for (int round = 0; round < 20; ++round) {
@@ -129,6 +157,6 @@ TEST_CASE("source limits attack: forged sources that fill the table shut nobody 
   // A single source has its rate and no more, as long as others do not push it out.
   std::size_t passed = 0;
   for (int i = 0; i < 1000; ++i)
-    passed += limiter.allow(now, IpAddress::v4(203, 0, 113, 1)) ? 1U : 0U;
+    passed += limiter.allow(now, from(IpAddress::v4(203, 0, 113, 1))) ? 1U : 0U;
   CHECK(passed == SourceLimiter::kSourceBurst);
 }

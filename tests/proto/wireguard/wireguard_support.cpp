@@ -36,34 +36,36 @@ PeerConfig Host::as_peer() const {
   return out;
 }
 
-std::vector<Datagram> Host::collect() {
-  std::vector<Datagram> out;
+std::vector<InFlight> Host::collect() {
+  std::vector<InFlight> out;
   for (const auto& each : out_.datagrams) {
-    out.push_back({endpoint, each.to, to_bytes(each.datagram), each.ecn});
+    const auto& [way, bytes, ecn] = each.datagram;
+    const Endpoint* to = endpoint_of(way);
+    out.push_back({endpoint, to == nullptr ? Endpoint{} : *to, to_bytes(bytes), ecn});
   }
   for (const auto& each : out_.packets) inbox.push_back(to_bytes(each.packet));
   out_.clear();
   return out;
 }
 
-std::vector<Datagram> Host::send(Now now, std::span<const Bytes> packets) {
+std::vector<InFlight> Host::send(Now now, std::span<const Bytes> packets) {
   const std::vector<ByteView> views(packets.begin(), packets.end());
   device.send(now, views, out_);
   return collect();
 }
 
-std::vector<Datagram> Host::receive(Now now, const Endpoint& from, Bytes datagram) {
+std::vector<InFlight> Host::receive(Now now, const Endpoint& from, Bytes datagram) {
   return receive(now, {{from, endpoint, std::move(datagram)}});
 }
 
-std::vector<Datagram> Host::receive(Now now, std::vector<Datagram> datagrams) {
-  std::vector<Incoming> incoming;
-  for (auto& each : datagrams) incoming.push_back({each.from, each.bytes, each.ecn});
+std::vector<InFlight> Host::receive(Now now, std::vector<InFlight> datagrams) {
+  std::vector<Datagram> incoming;
+  for (auto& each : datagrams) incoming.push_back({UdpWay{each.from}, each.bytes, each.ecn});
   device.receive(now, incoming, out_);
   return collect();
 }
 
-std::vector<Datagram> Host::timeout(Now now) {
+std::vector<InFlight> Host::timeout(Now now) {
   device.handle_timeout(now, out_);
   return collect();
 }
@@ -77,10 +79,10 @@ void introduce(Now now, Host& a, Host& b) {
   REQUIRE(b.device.add_peer(now, a.as_peer()));
 }
 
-void exchange(Now now, Host& a, Host& b, std::vector<Datagram> underway) {
+void exchange(Now now, Host& a, Host& b, std::vector<InFlight> underway) {
   for (int round = 0; !underway.empty(); ++round) {
     REQUIRE(round < 100);
-    std::vector<Datagram> answers;
+    std::vector<InFlight> answers;
     for (auto& each : underway) {
       Host& to = each.to == a.endpoint ? a : b;
       for (auto& answer : to.receive(now, each.from, std::move(each.bytes))) {

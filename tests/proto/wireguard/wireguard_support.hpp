@@ -14,7 +14,7 @@ namespace culvert::wireguard::test {
 // Simulated time: `since` the start of a test.
 Now at(Duration since);
 
-struct Datagram {
+struct InFlight {
   Endpoint from;
   Endpoint to;
   Bytes bytes;
@@ -27,11 +27,11 @@ struct Host {
 
   PeerConfig as_peer() const;  // with endpoint and /128
   // Each function returns the datagrams that the device sends, and keeps opened packets in `inbox`.
-  std::vector<Datagram> send(Now now, std::span<const Bytes> packets);
-  std::vector<Datagram> send(Now now, const Bytes& packet) { return send(now, {&packet, 1}); }
-  std::vector<Datagram> receive(Now now, const Endpoint& from, Bytes datagram);
-  std::vector<Datagram> receive(Now now, std::vector<Datagram> datagrams);
-  std::vector<Datagram> timeout(Now now);
+  std::vector<InFlight> send(Now now, std::span<const Bytes> packets);
+  std::vector<InFlight> send(Now now, const Bytes& packet) { return send(now, {&packet, 1}); }
+  std::vector<InFlight> receive(Now now, const Endpoint& from, Bytes datagram);
+  std::vector<InFlight> receive(Now now, std::vector<InFlight> datagrams);
+  std::vector<InFlight> timeout(Now now);
   // A UDP packet from us to `other`.
   Bytes packet_to(const Host& other, ByteView payload) const;
 
@@ -42,14 +42,14 @@ struct Host {
   std::vector<Bytes> inbox;
 
  private:
-  std::vector<Datagram> collect();
+  std::vector<InFlight> collect();
   Output out_;
 };
 
 // Makes each host a peer of the other.
 void introduce(Now now, Host& a, Host& b);
 // Carries datagrams between the two without a fault until there are none.
-void exchange(Now now, Host& a, Host& b, std::vector<Datagram> underway);
+void exchange(Now now, Host& a, Host& b, std::vector<InFlight> underway);
 // Calls introduce(), then sends one packet with its handshake.
 void connect(Now now, Host& a, Host& b);
 

@@ -46,8 +46,9 @@ TEST_CASE("UDP: sockets that share a port, each with its own peers, in order", "
     return UdpSocket::open(loop, at,
                            [&, number](std::span<Datagram> batch) {
                              for (const auto& each : batch) {
-                               got[each.from].push_back(each.bytes[0]);
-                               peers.at(number).insert(each.from);
+                               const Endpoint& from = *endpoint_of(each.way);
+                               got[from].push_back(each.bytes[0]);
+                               peers.at(number).insert(from);
                              }
                            },
                            {.share = share});
@@ -68,8 +69,8 @@ TEST_CASE("UDP: sockets that share a port, each with its own peers, in order", "
     senders.push_back(std::move(*sender));
   }
   for (std::uint8_t i = 0; i < 20; ++i) {
-    const Bytes payload(1, i);
-    const OutDatagram datagram{at, payload};
+    Bytes payload(1, i);
+    const Datagram datagram{UdpWay{at}, payload};
     for (auto& sender : senders) sender->send({&datagram, 1});
   }
   RUN_UNTIL(loop, got.size() == senders.size() &&

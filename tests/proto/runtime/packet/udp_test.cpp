@@ -16,12 +16,13 @@ namespace {
 using Got = std::vector<std::pair<Endpoint, Bytes>>;
 
 std::unique_ptr<UdpSocket> collect(Loop& loop, const Endpoint& at, Got& got, bool offload) {
-  auto socket = UdpSocket::open(loop, at,
-                                [&](std::span<Datagram> batch) {
-                                  for (const auto& d : batch)
-                                    got.emplace_back(d.from, to_bytes(ByteView(d.bytes)));
-                                },
-                                {offload ? Offloads{} : Offloads::none()});
+  auto socket =
+      UdpSocket::open(loop, at,
+                      [&](std::span<Datagram> batch) {
+                        for (const auto& d : batch)
+                          got.emplace_back(*endpoint_of(d.way), to_bytes(ByteView(d.bytes)));
+                      },
+                      {offload ? Offloads{} : Offloads::none()});
   REQUIRE(socket);
   return std::move(*socket);
 }
@@ -46,8 +47,8 @@ TEST_CASE("UDP batches arrive whole and in order, with and without offload", "[r
     payloads.emplace_back(size, static_cast<std::uint8_t>(i));
   }
   payloads.emplace_back(9000, 1);
-  std::vector<OutDatagram> batch;
-  for (const auto& p : payloads) batch.push_back({receiver->local_endpoint(), p});
+  std::vector<Datagram> batch;
+  for (auto& p : payloads) batch.push_back({UdpWay{receiver->local_endpoint()}, p});
   const auto sent = sender->send(batch);
   CHECK(sent.dropped == 0);
   CHECK(sent.unreachable.empty());
@@ -68,11 +69,13 @@ TEST_CASE("one [::] socket speaks both families", "[runtime][udp]") {
   const auto any = collect(loop, Endpoint{*parse_address("::"), 0}, got, true);
   const auto v4 = collect(loop, loopback(), four, true);
   const Endpoint any_v4 = loopback(any->local_endpoint().port);
-  v4->send(std::vector<OutDatagram>{{any_v4, view("to six")}});
+  auto to_six = to_bytes("to six");
+  v4->send(std::vector<Datagram>{{UdpWay{any_v4}, to_six}});
   RUN_UNTIL(loop, got.size() == 1);
   CHECK(got[0].first == v4->local_endpoint());
   CHECK(got[0].first.address.is_v4());
-  any->send(std::vector<OutDatagram>{{got[0].first, view("to four")}});
+  auto to_four = to_bytes("to four");
+  any->send(std::vector<Datagram>{{UdpWay{got[0].first}, to_four}});
   RUN_UNTIL(loop, four.size() == 1);
   CHECK(four[0].first == any_v4);
 }
@@ -96,8 +99,8 @@ TEST_CASE("ECN travels with each datagram, in both families, also in segmented s
   const Endpoint to{*parse_address(address), receiver->local_endpoint().port};
   std::vector<Bytes> payloads;
   for (std::uint8_t i = 0; i < 200; ++i) payloads.emplace_back(1200, (i / 7) % 4);
-  std::vector<OutDatagram> batch;
-  for (const auto& p : payloads) batch.push_back({to, p, p[0]});
+  std::vector<Datagram> batch;
+  for (auto& p : payloads) batch.push_back({UdpWay{to}, p, p[0]});
   CHECK(sender->send(batch).unreachable.empty());
   RUN_UNTIL(loop, got.size() == payloads.size());
   for (std::size_t i = 0; i < got.size(); ++i) {
@@ -110,11 +113,13 @@ TEST_CASE("a refused destination is named and does not stop the batch", "[runtim
   Loop loop;
   Got got;
   const auto socket = collect(loop, loopback(), got, true);
-  const Endpoint six{*parse_address("::1"), 9};  // no IPv6 on an IPv4 socket
-  const auto here = socket->local_endpoint();
-  const auto sent = socket->send(std::vector<OutDatagram>{
-      {here, view("one")}, {six, view("x")}, {six, view("y")}, {here, view("two")}});
-  CHECK(sent.unreachable == std::vector{six});
+  const UdpWay six{{*parse_address("::1"), 9}, {}};  // no IPv6 on an IPv4 socket
+  const UdpWay here{socket->local_endpoint(), {}};
+  Bytes one(3);
+  Bytes other(1);
+  const auto sent =
+      socket->send(std::vector<Datagram>{{here, one}, {six, other}, {six, other}, {here, one}});
+  CHECK(sent.unreachable == std::vector{six.endpoint});
   RUN_UNTIL(loop, got.size() == 2);
   CHECK(socket->counters().errors > 0);
 }
@@ -127,11 +132,12 @@ TEST_CASE("what the interface does not take whole is dropped, not fragmented", "
   const auto at = six ? Endpoint{*parse_address("::"), 0} : loopback();
   const auto sender = UdpSocket::open(loop, at, [](std::span<Datagram>) {}, {.whole = true});
   REQUIRE(sender);
-  const auto to = receiver->local_endpoint();
-  const Bytes fits(65'000);
-  const Bytes beyond(65'530 - 20);  // longer than lo's 65,536 with headers, and than UDP over IPv4
-  const auto sent = (*sender)->send(
-      std::vector<OutDatagram>{{to, fits}, {to, beyond}, {to, beyond}, {to, view("end")}});
+  const UdpWay to{receiver->local_endpoint(), {}};
+  Bytes end(3);
+  Bytes fits(65'000);
+  Bytes beyond(65'530 - 20);  // longer than lo's 65,536 with headers, and than UDP over IPv4
+  const auto sent =
+      (*sender)->send(std::vector<Datagram>{{to, fits}, {to, beyond}, {to, beyond}, {to, end}});
   CHECK(sent.dropped == 2);
   CHECK(sent.unreachable.empty());
   RUN_UNTIL(loop, got.size() == 2);
@@ -147,6 +153,7 @@ TEST_CASE("a socket may be destroyed inside its event; ports in use are refused"
   const auto again = UdpSocket::open(loop, socket->local_endpoint(), [](auto) {});
   REQUIRE_FALSE(again);
   CHECK(again.error().code == ErrorCode::kConflict);
-  socket->send(std::vector<OutDatagram>{{socket->local_endpoint(), view("self")}});
+  auto self = to_bytes("self");
+  socket->send(std::vector<Datagram>{{UdpWay{socket->local_endpoint()}, self}});
   RUN_UNTIL(loop, !socket);
 }

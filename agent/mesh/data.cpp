@@ -1,0 +1,216 @@
+// Packets: datagrams and relay frames in, mesh packets out, and the other way round.
+//
+// In: UDP sockets and relays → handle_datagrams(): STUN and disco to the prober, the rest to
+// WireGuard → receive(): the filter → effects: this node's stack.
+// Out: this node's stack → handle_packets(): the filter → WireGuard → transmit(): the prober says
+// where → effects: UDP sockets, and the queues of the relays.
+#include <algorithm>
+
+#include "agent/mesh/farewell.hpp"
+#include "agent/mesh/mesh.hpp"
+#include "proto/core/overloaded.hpp"
+#include "proto/ip/build.hpp"
+#include "proto/ip/path_mtu.hpp"
+#include "proto/wireguard/messages.hpp"
+
+namespace culvert::agent {
+namespace {
+
+constexpr std::size_t kSealing = wireguard::kTransportOverhead;  // the sizes of paths allow padding
+constexpr Duration kTooBigEvery = 10ms;  // "packet too big" answers: one in this time
+constexpr int kTooBigBurst = 64;         // "packet too big" answers: so many at once
+
+std::string describe(const path::PathStatus& direct) {
+  std::string out = direct.endpoint ? " " + format(*direct.endpoint) : "";
+  if (direct.size < path::kFullSize) {
+    out += ", packets up to " + std::to_string(direct.size - kSealing) + " bytes";
+  }
+  return out;
+}
+
+// An agent that stops begins no session: its peer would take the agent for one that is back.
+bool begins_session(ByteView datagram) {
+  return wireguard::message_type(datagram) == wireguard::MessageType::kInitiation;
+}
+
+}  // namespace
+
+void Mesh::handle_datagrams(Now now, std::span<const Datagram> batch) {
+  for (const Datagram& datagram : batch) {
+    if (path::Prober::is_ours(datagram.bytes)) {
+      prober_.handle_datagram(now.steady, datagram);
+    } else if (may_come(datagram.way) && !(stopping_ && begins_session(datagram.bytes))) {
+      incoming_.push_back(datagram);
+    }
+  }
+  receive(now);
+}
+
+// WireGuard datagrams come through a relay only from peers. Whoever comes directly proves itself to
+// the device.
+bool Mesh::may_come(const Way& from) const {
+  const auto* relayed = std::get_if<RelayWay>(&from);
+  return relayed == nullptr || by_relay_key_.contains(relayed->key);
+}
+
+void Mesh::relayed(Now now, Relays::Inbox& inbox) {
+  handle_datagrams(now, inbox.packets);
+  if (inbox.refused) relay_error_ = std::move(inbox.refused);
+  for (const RelayIndex relay : inbox.ready) {
+    log(LogLevel::kInfo, "relay connected", relays_.name_of(relay));
+    prober_.relay_connected(now.steady, relay);
+    news_ = true;  // peers get a home
+  }
+}
+
+void Mesh::receive(Now now) {
+  if (incoming_.empty()) return;
+  wireguard::Output& wire = effects_.sealed;
+  device_.receive(now, incoming_, wire);
+  incoming_.clear();
+  for (const wireguard::Received& received : wire.packets) {
+    const bool site = options_.role == Role::kSite;
+    if (site) watch_process(received);
+    if (!site && is_farewell(received.packet)) {
+      peer_stopped(now, received.peer);
+      continue;
+    }
+    const Verdict verdict = site ? filter_.from_grantee(now.steady, received.packet)
+                                 : filter_.to_grantee(now.steady, received.packet);
+    if (verdict == Verdict::kNotGranted || verdict == Verdict::kNoFlow) refuse_peer(now, received);
+    if (verdict != Verdict::kPass) continue;
+    if (unclaimed_) watch_answer(now, received.packet);
+    // The maximum segment size of a connection that begins fits the path.
+    std::optional<Bytes> changed;
+    if (prober_.smallest() < path::kFullSize) {
+      const std::size_t size = prober_.status(now.steady, received.peer).size;
+      changed = ip::clamp_mss(received.packet, size - kSealing);
+    }
+    if (site && opens_connection(received.packet)) {
+      if (!changed) changed = to_bytes(received.packet);
+      clear_process_tag(*changed);  // the stack gets the packet as the other stack made it
+    }
+    if (changed) {
+      effects_.mesh.add(*changed);
+    } else {
+      effects_.mesh.refer(received.packet);
+    }
+  }
+  wire.packets.clear();
+}
+
+void Mesh::handle_packets(Now now, std::span<const ByteView> packets) {
+  passed_.clear();
+  process_.clear();
+  Filter::Gate gate;
+  if (options_.host_stack) {
+    gate = [this, now](const Endpoint& to) { return gate_.may_open(now, to); };
+  }
+  for (const ByteView packet : packets) {
+    const Verdict verdict = options_.role == Role::kSite
+                                ? filter_.to_grantee(now.steady, packet)
+                                : filter_.from_grantee(now.steady, packet, gate);
+    if (verdict != Verdict::kPass) {
+      refuse(packet);
+    } else {
+      const bool opens = options_.role == Role::kDevice && opens_connection(packet);
+      if (opens && unclaimed_) watch_opening(packet);
+      passed_.push_back(opens ? process_.tagged(packet) : packet);
+    }
+  }
+  if (passed_.empty()) return;
+  if (prober_.smallest() < path::kFullSize) tell_too_big(now, passed_);
+  device_.send(now, passed_, effects_.sealed);
+}
+
+// A packet that a direct path does not carry goes through the relay, and this node's stack is told
+// to send smaller packets. A host's own stack ignores an answer below IPv6's minimum (RFC 8201 §4),
+// so such a stack gets no answer below the minimum.
+void Mesh::tell_too_big(Now now, std::span<const ByteView> packets) {
+  const std::size_t least = options_.host_stack ? ip::kIpv6MinimumMtu : 0;
+  for (const ByteView packet : packets) {
+    if (packet.size() <= std::max(least, prober_.smallest() - kSealing)) continue;
+    if (now.steady + kTooBigBurst * kTooBigEvery < too_big_full_) return;
+    const auto view = ip::PacketView::parse(packet);
+    const auto peer = std::find_if(peers_.begin(), peers_.end(), [&](const auto& each) {
+      return view && each.second.allowed.contains(Prefix::host(view->destination));
+    });
+    if (peer == peers_.end()) continue;
+    const std::size_t carried =
+        std::max(least, prober_.status(now.steady, peer->first).size - kSealing);
+    if (packet.size() <= carried) continue;
+    too_big_full_ = std::max(too_big_full_, now.steady) + kTooBigEvery;
+    if (const auto answer = ip::icmpv6_too_big(*view, options_.address, carried)) {
+      effects_.mesh.add(*answer);
+    }
+  }
+}
+
+// Sends a datagram on the way that it names.
+void Mesh::send(Now now, const Datagram& datagram) {
+  std::visit(overloaded{
+                 [&](const UdpWay& way) { effects_.datagrams.add(way, datagram.bytes); },
+                 [&](const RelayWay& way) { relays_.send(now, way.key, datagram.bytes); },
+                 [](std::monostate) {},
+             },
+             datagram.way);
+}
+
+void Mesh::transmit(Now now) {
+  crypto::WireGuardKey last;
+  path::Route route;
+  const crypto::RelayKey* relay_key = nullptr;  // of `last`, where it has one
+  bool known = false;                           // is `last` a peer?
+  auto& sealed = effects_.sealed.datagrams;
+  for (const auto& [to, datagram, is_handshake] : sealed) {
+    if (to.is_zero()) {  // a cookie: it goes back on the way of the handshake
+      send(now, datagram);
+      continue;
+    }
+    if (to != last) {
+      last = to;
+      const auto peer = peers_.find(to);
+      known = peer != peers_.end();
+      relay_key = known && peer->second.owns_relay ? &peer->second.node.relay : nullptr;
+      if (known) route = prober_.route(now.steady, to);
+    }
+    if (!known) continue;
+    const bool fits = datagram.bytes.size() <= route.size;
+    const bool relayed = relay_key != nullptr && (route.relay_too || !fits) &&
+                         relays_.send(now, *relay_key, datagram.bytes);
+    // A datagram that is too large is tried directly where no relay takes it: it is lost otherwise.
+    if (route.direct && (fits || !relayed)) {
+      effects_.datagrams.refer({UdpWay{*route.direct}, datagram.bytes, datagram.ecn});
+    }
+  }
+  sealed.clear();  // the memory stays until the effects are cleared
+  prober_.drain(paths_);
+  for (path::PathDatagram& datagram : paths_.datagrams) send(now, {datagram.way, datagram.bytes});
+  for (const path::PathChanged& change : paths_.changes) {
+    const auto peer = peers_.find(change.peer);
+    if (peer == peers_.end()) continue;
+    const bool direct = change.status.kind == path::PathKind::kDirect;
+    log(LogLevel::kInfo, direct ? "path is direct" : "path is relayed",
+        peer->second.node.name.str() + (direct ? describe(change.status) : ""));
+  }
+  pings_.take(paths_.answers, relays_);
+  relays_.flush(now, effects_);
+}
+
+// On a laptop, while some grant waits for its first use: a connection of this node's stack begins.
+void Mesh::watch_opening(ByteView packet) {
+  const auto view = ip::PacketView::parse(packet);
+  const auto flags = view ? view->tcp_flags() : std::nullopt;
+  if (!flags || (*flags & ip::kSyn) == 0) return;
+  gate_.opening({view->source, view->source_port().value_or(0)},
+                {view->destination, view->destination_port().value_or(0)});
+}
+
+// On a laptop: a packet of a service with data, so the site's agent has accepted the connection.
+void Mesh::watch_answer(Now now, ByteView packet) {
+  const auto view = ip::PacketView::parse(packet);
+  if (!view || view->protocol != ip::kTcp || view->payload().empty()) return;
+  gate_.answered(now, {view->destination, view->destination_port().value_or(0)});
+}
+
+}  // namespace culvert::agent
