@@ -3,6 +3,8 @@
 namespace culvert::http {
 namespace {
 
+constexpr std::size_t kUsualHead = 1024;  // bytes; longer heads grow the string
+
 void add(std::string& out, std::string_view name, std::string_view value) {
   out.append(name).append(": ").append(value).append("\r\n");
 }
@@ -20,7 +22,9 @@ void add_framing(std::string& out, const Framing& framing) {
 }
 
 std::string status_line_and_headers(const Response& response) {
-  std::string out = "HTTP/1.1 ";
+  std::string out;
+  out.reserve(kUsualHead);
+  out.append("HTTP/1.1 ");
   out.append(std::to_string(response.status)).append(" ").append(response.reason).append("\r\n");
   add_all(out, response.headers);
   return out;
@@ -30,6 +34,7 @@ std::string status_line_and_headers(const Response& response) {
 
 std::string write_request(const Request& request) {
   std::string out;
+  out.reserve(kUsualHead);
   out.append(request.method).append(" ").append(request.path).append(request.query);
   out.append(" HTTP/1.1\r\n");
   add(out, "Host", request.host);
