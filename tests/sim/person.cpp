@@ -13,7 +13,7 @@ constexpr Duration kAskSeldom = 15s;  // … and else: a list is dear
 
 PersonHost::PersonHost(Context& context, Office office, const KeyHolder& key, const Vendor& vendor,
                        const SiteDocuments* site, const Place& place, Endpoint coordinator)
-    : Host(context, key.person.str(), place),
+    : Host(context, key.who.str(), place),
       office_(office),
       key_(key),
       vendor_(vendor),
@@ -152,7 +152,7 @@ void PersonHost::admit(const control::Listed& listed) {
   if (!signed_.insert(id).second) return;
   must(trust::verify_self_signed(device));
   const auto admitted = must(trust::add_signature(std::move(device), key_.signer()));
-  put(admitted, [this, id] { context_.oracle.acknowledged(id, key_.person.str()); });
+  put(admitted, [this, id] { context_.oracle.acknowledged(id, key_.who.str()); });
 }
 
 void PersonHost::approve(const control::Listed& listed) {
@@ -174,7 +174,7 @@ void PersonHost::approve(const control::Listed& listed) {
   context_.oracle.requested(grant.id.str(), pair, grant.not_before, grant.not_after);
   context_.oracle.approved(now().steady, grant.id.str(), office_ == Office::kSiteApprover);
   const auto approved = must(trust::add_signature(std::move(request), key_.signer()));
-  put(approved, [this, id] { context_.oracle.acknowledged(id, key_.person.str()); });
+  put(approved, [this, id] { context_.oracle.acknowledged(id, key_.who.str()); });
 }
 
 bool PersonHost::revoke(const std::string& grant) {
@@ -187,7 +187,7 @@ bool PersonHost::revoke(const std::string& grant) {
   put(note, [this, grant, id = note::hash(note), ends = found->second.not_after] {
     context_.oracle.revoked(now().steady, grant);
     // A grant that has ended meanwhile needs none, and none is kept.
-    if (now().wall + 2 * kMaxSkew < ends) context_.oracle.acknowledged(id, key_.person.str());
+    if (now().wall + 2 * kMaxSkew < ends) context_.oracle.acknowledged(id, key_.who.str());
   });
   pump();
   return true;
