@@ -142,8 +142,10 @@ json show(const agent::ForkView& fork) {
     texts.push_back(
         {{"hash", text.hash}, {"kept", text.kept}, {"signers", text.signers}, {"text", text.text}});
   }
-  return {
-      {"root", fork.kind}, {"name", fork.name}, {"epoch", fork.epoch}, {"texts", std::move(texts)}};
+  return {{"root", name_of(fork.kind)},
+          {"name", fork.name},
+          {"epoch", fork.epoch},
+          {"texts", std::move(texts)}};
 }
 
 json show(const agent::ServiceView& service) {

@@ -86,7 +86,7 @@ void add_status(Sheet& out, const StatusView& from) {
   out.gauge("culvert_agent_forked", "1: a root has two texts for its newest epoch",
             from.forked ? 1 : 0);
   for (const EndView& end : from.ends) {
-    const auto labels = "what=\"" + end.what + "\"";
+    const auto labels = "what=\"" + std::string(trust::ending_name(end.what)) + "\"";
     out.gauge(
         "culvert_agent_ends_timestamp_seconds", "when a root, policy, renewal or admission ends",
         static_cast<std::uint64_t>(std::max<std::int64_t>(0, end.when.seconds)), labels.c_str());

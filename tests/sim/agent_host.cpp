@@ -328,7 +328,8 @@ void AgentHost::request(const KnownService& service, std::chrono::seconds durati
                    context_.news = now().steady;
                    if (view) context_.oracle.asked(then, view->grant);
                    say("request for " + fqdn + ": " +
-                       (view ? view->grant + " " + view->state : view.error().message));
+                       (view ? view->grant + " " + std::string(trust::phase_name(view->phase))
+                             : view.error().message));
                  });
   pump();
 }

@@ -83,7 +83,7 @@ TEST_CASE("documents: two texts of one epoch of a root stop new grants until som
   CHECK(w.site.core->services(w.now).size() == 1);
   const auto forks = w.site.core->forks();
   REQUIRE(forks.size() == 1);
-  CHECK(forks[0].kind == "site");
+  CHECK(forks[0].kind == trust::RootKind::kSite);
   CHECK(forks[0].epoch == 2);
   REQUIRE(forks[0].texts.size() == 2);
   CHECK(forks[0].texts[0].kept);
