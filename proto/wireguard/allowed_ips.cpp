@@ -21,8 +21,7 @@ IpAddress masked(const IpAddress& address, std::uint64_t high, std::uint64_t low
 
 }  // namespace
 
-template <class Owner>
-void PrefixTable<Owner>::insert(const Prefix& prefix, Owner* peer) {
+void AllowedIps::insert(const Prefix& prefix, LanePeer* peer) {
   auto& all = tables(prefix.address);
   auto at = std::find_if(all.begin(), all.end(),
                          [&prefix](const auto& table) { return table.length <= prefix.length; });
@@ -32,15 +31,14 @@ void PrefixTable<Owner>::insert(const Prefix& prefix, Owner* peer) {
         at, Table{mask_of_word(bits), mask_of_word(bits > 64 ? bits - 64 : 0), prefix.length, {}});
   }
   const Prefix whole{masked(prefix.address, at->high_mask, at->low_mask), prefix.length};
-  Owner*& owner = at->peers[whole.address];
+  LanePeer*& owner = at->peers[whole.address];
   if (owner == peer) return;
   if (owner != nullptr) owned_[owner].erase(whole);
   owner = peer;
   owned_[peer].insert(whole);
 }
 
-template <class Owner>
-void PrefixTable<Owner>::erase(const Prefix& prefix) {
+void AllowedIps::erase(const Prefix& prefix) {
   auto& all = tables(prefix.address);
   const auto at = std::find_if(all.begin(), all.end(), [&prefix](const auto& table) {
     return table.length == prefix.length;
@@ -49,8 +47,7 @@ void PrefixTable<Owner>::erase(const Prefix& prefix) {
   if (at->peers.empty()) all.erase(at);
 }
 
-template <class Owner>
-bool PrefixTable<Owner>::remove(const Prefix& prefix, const Owner* peer) {
+bool AllowedIps::remove(const Prefix& prefix, const LanePeer* peer) {
   const auto whole = Prefix::of(prefix.address, prefix.length);
   const auto owned = owned_.find(peer);
   if (!whole || owned == owned_.end() || owned->second.erase(*whole) == 0) return false;
@@ -58,8 +55,7 @@ bool PrefixTable<Owner>::remove(const Prefix& prefix, const Owner* peer) {
   return true;
 }
 
-template <class Owner>
-void PrefixTable<Owner>::remove(const Prefix& prefix) {
+void AllowedIps::remove(const Prefix& prefix) {
   for (const auto& table : tables(prefix.address)) {
     if (table.length != prefix.length) continue;
     const auto at = table.peers.find(prefix.address);
@@ -68,16 +64,14 @@ void PrefixTable<Owner>::remove(const Prefix& prefix) {
   }
 }
 
-template <class Owner>
-void PrefixTable<Owner>::remove_all(const Owner* peer) {
+void AllowedIps::remove_all(const LanePeer* peer) {
   const auto owned = owned_.find(peer);
   if (owned == owned_.end()) return;
   for (const auto& prefix : owned->second) erase(prefix);
   owned_.erase(owned);
 }
 
-template <class Owner>
-Owner* PrefixTable<Owner>::lookup(const IpAddress& address) const {
+LanePeer* AllowedIps::lookup(const IpAddress& address) const {
   for (const auto& table : address.is_v4() ? v4_ : v6_) {
     const auto at = table.peers.find(masked(address, table.high_mask, table.low_mask));
     if (at != table.peers.end()) return at->second;
@@ -85,9 +79,8 @@ Owner* PrefixTable<Owner>::lookup(const IpAddress& address) const {
   return nullptr;
 }
 
-template <class Owner>
-std::map<const Owner*, std::vector<Prefix>> PrefixTable<Owner>::prefixes(const Owner* of) const {
-  std::map<const Owner*, std::vector<Prefix>> out;
+std::map<const LanePeer*, std::vector<Prefix>> AllowedIps::prefixes(const LanePeer* of) const {
+  std::map<const LanePeer*, std::vector<Prefix>> out;
   const auto list = [&out](const auto& entry) {
     if (entry.second.empty()) return;
     out[entry.first].assign(entry.second.begin(), entry.second.end());
@@ -99,8 +92,5 @@ std::map<const Owner*, std::vector<Prefix>> PrefixTable<Owner>::prefixes(const O
   }
   return out;
 }
-
-template class PrefixTable<Peer>;
-template class PrefixTable<LanePeer>;
 
 }  // namespace culvert::wireguard

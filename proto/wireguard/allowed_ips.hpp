@@ -14,29 +14,26 @@
 
 namespace culvert::wireguard {
 
-struct Peer;
 struct LanePeer;
 
-// `Owner`: Peer in a Device, LanePeer in a Lane.
-template <class Owner>
-class PrefixTable {
+class AllowedIps {
  public:
   // A prefix belongs to one peer: the last peer that claims the prefix takes it, as in every
   // WireGuard implementation.
-  void insert(const Prefix& prefix, Owner* peer);
-  bool remove(const Prefix& prefix, const Owner* peer);  // false: the prefix is not the peer's
-  void remove(const Prefix& prefix);                     // whichever peer has the prefix
-  void remove_all(const Owner* peer);
-  Owner* lookup(const IpAddress& address) const;  // null: no peer has the address
+  void insert(const Prefix& prefix, LanePeer* peer);
+  bool remove(const Prefix& prefix, const LanePeer* peer);  // false: the prefix is not the peer's
+  void remove(const Prefix& prefix);                        // whichever peer has the prefix
+  void remove_all(const LanePeer* peer);
+  LanePeer* lookup(const IpAddress& address) const;  // null: no peer has the address
   // The sorted prefixes of the peer `of`, or, with null, of every peer.
-  std::map<const Owner*, std::vector<Prefix>> prefixes(const Owner* of = nullptr) const;
+  std::map<const LanePeer*, std::vector<Prefix>> prefixes(const LanePeer* of = nullptr) const;
 
  private:
   struct Table {
     std::uint64_t high_mask;  // mask of the address's first 8 bytes, as a big-endian word
     std::uint64_t low_mask;   // mask of the last 8 bytes
     std::uint8_t length;      // as in Prefix: 0 to 32 for IPv4, 0 to 128 for IPv6
-    std::unordered_map<IpAddress, Owner*> peers;
+    std::unordered_map<IpAddress, LanePeer*> peers;
   };
   std::vector<Table>& tables(const IpAddress& address) { return address.is_v4() ? v4_ : v6_; }
   void erase(const Prefix& prefix);  // `prefix` is in a table
@@ -44,16 +41,15 @@ class PrefixTable {
   std::vector<Table> v4_;  // longest prefix first
   std::vector<Table> v6_;  // longest prefix first
   // The prefixes of each peer, so that the cost of changing a peer depends on that peer only.
-  std::unordered_map<const Owner*, std::set<Prefix>> owned_;
+  std::unordered_map<const LanePeer*, std::set<Prefix>> owned_;
 };
 
 // Look-ups in a table that does not change during the life of the object. Keeps the last look-up,
 // since a burst of packets mostly has one address.
-template <class Owner>
-class BurstLookup {
+class Routes {
  public:
-  explicit BurstLookup(const PrefixTable<Owner>& table) : table_(table) {}
-  Owner* operator()(const IpAddress& address) {
+  explicit Routes(const AllowedIps& table) : table_(table) {}
+  LanePeer* operator()(const IpAddress& address) {
     if (!any_ || last_ != address) {
       any_ = true;
       last_ = address;
@@ -63,13 +59,10 @@ class BurstLookup {
   }
 
  private:
-  const PrefixTable<Owner>& table_;
+  const AllowedIps& table_;
   bool any_ = false;
   IpAddress last_;
-  Owner* owner_ = nullptr;
+  LanePeer* owner_ = nullptr;
 };
-
-using AllowedIps = PrefixTable<Peer>;
-using Routes = BurstLookup<Peer>;
 
 }  // namespace culvert::wireguard

@@ -22,6 +22,7 @@ Device::Device(Identity identity, Rng& rng, DeviceOptions options)
     : identity_(std::move(identity)),
       rng_(rng),
       options_(options),
+      lane_(options),
       checker_(identity_.public_key, rng),
       load_(options.handshakes_per_second),
       sources_(rng, limiter_key(identity_)),
@@ -46,7 +47,8 @@ Status Device::add_peer(Now now, PeerConfig config) {
       std::max(tombstones_.take(key).value_or(Tai64n{}), config.last_timestamp.value_or(Tai64n{}));
   peer->timers.set_persistent(now.steady, config.persistent_keepalive);
   deadlines_.watch(*peer);
-  lane_feed_.update(*peer);
+  peer->lane = &lane_.add(PeerId(peer->serial), peer.get());
+  update_lanes(*peer);
   peers_.emplace(key, std::move(peer));
   set_allowed_ips(key, config.allowed_ips);
   return {};
@@ -57,10 +59,9 @@ bool Device::remove_peer(const crypto::WireGuardKey& key) {
   if (peer == nullptr) return false;
   if (peer->last_timestamp != Tai64n{}) tombstones_.put(key, peer->last_timestamp);
   drop_pending(*peer);
-  peer->keypairs.clear(retired_);
-  bury();
   set_allowed_ips(key, {});
-  lane_feed_.remove(*peer);
+  lane_feed_.remove(peer->lane->id);
+  lane_.remove(*peer->lane);
   deadlines_.forget(*peer);
   peers_.erase(crypto::WireGuardKey(key));  // a copy: `key` may be the peer's own
   return true;
@@ -69,8 +70,11 @@ bool Device::remove_peer(const crypto::WireGuardKey& key) {
 bool Device::set_allowed_ips(const crypto::WireGuardKey& key, std::span<const Prefix> prefixes) {
   Peer* peer = find(key);
   if (peer == nullptr || prefixes.size() > kMaxAllowedIps) return false;
-  lane_feed_.unroute(allowed_ips_, *peer);
-  allowed_ips_.remove_all(peer);
+  if (lane_feed_.on()) {
+    const auto owned = lane_.routes().prefixes(peer->lane)[peer->lane];
+    for (const auto& prefix : owned) lane_feed_.route(prefix, std::nullopt);
+  }
+  lane_.routes().remove_all(peer->lane);
   for (const auto& prefix : prefixes) add_allowed_ip(key, prefix);
   return true;
 }
@@ -78,15 +82,15 @@ bool Device::set_allowed_ips(const crypto::WireGuardKey& key, std::span<const Pr
 bool Device::add_allowed_ip(const crypto::WireGuardKey& key, const Prefix& prefix) {
   Peer* peer = find(key);
   if (peer == nullptr) return false;
-  allowed_ips_.insert(prefix, peer);
-  lane_feed_.route(prefix, peer);
+  lane_.routes().insert(prefix, peer->lane);
+  lane_feed_.route(prefix, peer->lane->id);
   return true;
 }
 
 bool Device::remove_allowed_ip(const crypto::WireGuardKey& key, const Prefix& prefix) {
   const Peer* peer = find(key);
   if (peer == nullptr) return false;
-  if (allowed_ips_.remove(prefix, peer)) lane_feed_.route(prefix, nullptr);
+  if (lane_.routes().remove(prefix, peer->lane)) lane_feed_.route(prefix, std::nullopt);
   return true;
 }
 
@@ -127,12 +131,12 @@ void Device::end_sessions(Peer& peer) {
   peer.keypairs.clear(retired_);
   peer.handshake_sent.reset();
   peer.timers.sessions_ended();
-  lane_feed_.update(peer);
+  update_lanes(peer);
   deadlines_.watch(peer);
 }
 
 void Device::set_mtu(std::size_t mtu) {
-  options_.mtu = mtu;
+  lane_.set_mtu(mtu);
   lane_feed_.set_mtu(mtu);
 }
 
@@ -148,7 +152,7 @@ void Device::set_identity(Identity identity) {
       peer->keys = std::move(*keys);
     }
   }
-  bury();
+  retired_.clear();
 }
 
 crypto::Secret32 Device::preshared_key(const crypto::WireGuardKey& key) const {
@@ -169,7 +173,7 @@ PeerInfo describe(const Peer& peer, std::vector<Prefix> allowed_ips) {
   out.unanswered_since = peer.unanswered_since;
   out.received_bytes = peer.received_bytes;
   out.sent_bytes = peer.sent_bytes;
-  out.staged_packets = peer.staged.size();
+  out.staged_packets = peer.lane->staged.size();
   return out;
 }
 
@@ -178,16 +182,16 @@ PeerInfo describe(const Peer& peer, std::vector<Prefix> allowed_ips) {
 std::optional<PeerInfo> Device::peer(const crypto::WireGuardKey& key) const {
   const Peer* peer = find(key);
   if (peer == nullptr) return std::nullopt;
-  return describe(*peer, allowed_ips_.prefixes(peer)[peer]);
+  return describe(*peer, lane_.routes().prefixes(peer->lane)[peer->lane]);
 }
 
 std::vector<PeerInfo> Device::peers() const {
-  auto prefixes = allowed_ips_.prefixes();
+  auto prefixes = lane_.routes().prefixes();
   std::vector<PeerInfo> out;
   out.reserve(peers_.size());
   for (const auto& entry : peers_) {
     const Peer* peer = entry.second.get();
-    out.push_back(describe(*peer, std::move(prefixes[peer])));
+    out.push_back(describe(*peer, std::move(prefixes[peer->lane])));
   }
   return out;
 }
@@ -204,48 +208,31 @@ Peer* Device::find(const crypto::WireGuardKey& key) const {
   return at == peers_.end() ? nullptr : at->second.get();
 }
 
-SessionIndex Device::new_index(IndexEntry entry) {
+Peer* Device::find(SessionIndex index) const {
+  const auto pending = pending_.find(index);
+  if (pending != pending_.end()) return pending->second;
+  const LanePeer* peer = lane_.find(index);
+  return peer == nullptr ? nullptr : peer->owner;
+}
+
+SessionIndex Device::new_index() const {
   for (;;) {
     const SessionIndex index(static_cast<std::uint32_t>(rng_.next()));
-    if (indices_.emplace(index, entry).second) return index;
+    if (find(index) == nullptr) return index;
   }
 }
 
 void Device::drop_pending(Peer& peer) {
   if (!peer.pending) return;
-  indices_.erase(peer.pending_index);
+  pending_.erase(peer.pending_index);
   peer.pending.reset();
 }
 
-void Device::touch(Peer& peer) {
-  if (peer.touched) return;
-  peer.touched = true;
-  touched_.push_back(&peer);
-}
-
-// Ends a call: updates the timers once for each touched peer, whatever the number of packets, then
-// seals everything that the call sends as one batch.
+// Ends a call: updates the timers once for each peer, whatever the number of packets, then seals
+// what hear() has sent, and lets go of the keypairs that have been replaced.
 void Device::settle(Now now, Output& out) {
-  for (std::size_t i = 0; i < touched_.size(); ++i) {  // keep_fresh may touch a peer once more
-    Peer& peer = *touched_[i];
-    peer.touched = false;
-    keep_fresh(now, peer, peer.sent_any, peer.received_any, out);
-    if (std::exchange(peer.received_any, false)) {
-      peer.timers.authenticated_received(now.steady);
-      peer.unanswered_since.reset();
-    }
-    if (std::exchange(peer.received_data, false)) peer.timers.data_received(now.steady);
-    if (std::exchange(peer.sent_any, false)) peer.timers.authenticated_sent(now.steady);
-    if (std::exchange(peer.sent_data, false)) peer.timers.data_sent(now.steady);
-    deadlines_.watch(peer);
-  }
-  touched_.clear();
-  seals_.seal();
-  bury();
-}
-
-void Device::bury() {
-  for (const auto& keypair : retired_) indices_.erase(keypair->local);
+  lane_.hear_reports([&](Peer& peer, const LaneReport& report) { hear(now, peer, report, out); });
+  lane_.seal();
   retired_.clear();
 }
 

@@ -1,4 +1,5 @@
-// A WireGuard interface without sockets, clock or threads. Batches of inner IP packets and of
+// A WireGuard interface without sockets, clock or threads: handshakes, timers and peers around a
+// Lane (lane.hpp), which seals and opens. Batches of inner IP packets and of
 // datagrams go in; datagrams and inner IP packets come out. One owner, one thread.
 //
 //   send()            inner packets → allowed-ips → session → sealed datagrams; a packet without a
@@ -16,10 +17,11 @@
 
 #include "proto/core/result.hpp"
 #include "proto/wireguard/device_types.hpp"
+#include "proto/wireguard/lane.hpp"
 #include "proto/wireguard/lane_feed.hpp"
 #include "proto/wireguard/load.hpp"
+#include "proto/wireguard/peer.hpp"
 #include "proto/wireguard/tombstones.hpp"
-#include "proto/wireguard/transport.hpp"
 
 namespace culvert::wireguard {
 
@@ -66,54 +68,46 @@ class Device {
 
  private:
   Peer* find(const crypto::WireGuardKey& key) const;
-  SessionIndex new_index(IndexEntry entry);
+  Peer* find(SessionIndex index) const;  // of a session, or of our initiation under way
+  SessionIndex new_index() const;
   void drop_pending(Peer& peer);
   void end_sessions(Peer& peer);
-  void touch(Peer& peer);
-  void settle(Now now, Output& out);  // at the end of every call
-  void bury();
-  void apply(Now now, Peer& peer, const LaneReport& report, Output& out);  // device_lanes.cpp
+  void touch(Peer& peer) { lane_.report(*peer.lane); }  // the peer's timers may have changed
+  void settle(Now now, Output& out);                    // at the end of every call
+  // device_lanes.cpp
+  void update_lanes(Peer& peer, bool given_up = false);  // after a change of way or keypairs
+  void hear(Now now, Peer& peer, const LaneReport& report, Output& out);
   // device_send.cpp
-  void send_one(Now now, ByteView packet, const RoomyPacket* place, Routes& routes, Output& out);
-  void seal(Peer& peer, Keypair& keypair, ByteView packet, const RoomyPacket* place, Output& out);
-  void stage(Peer& peer, ByteView packet);
-  void flush_staged(Now now, Peer& peer, Output& out);
   void send_keepalive(Now now, Peer& peer, Output& out);
   void keep_fresh(Now now, Peer& peer, bool sent, bool received, Output& out);
   void start_handshake(Now now, Peer& peer, bool retry, Output& out);
-  void transmit(Peer& peer, MutableByteView datagram, bool is_handshake, Output& out);
+  void transmit(Now now, Peer& peer, MutableByteView datagram, Output& out);  // a handshake message
   void expire(Now now, Peer& peer, Output& out);
   // device_receive.cpp
-  bool queue_openings(Instant now, std::span<Datagram> datagrams);
-  void deliver(Now now, const Opening& opening, MutableByteView plain, Routes& routes, Output& out);
-  void deliver_inner(Peer& peer, MutableByteView plain, std::uint8_t ecn, Routes&, Output& out);
   bool admit_handshake(Instant now, const Datagram& incoming, Output& out);
   void receive_initiation(Now now, const Datagram& incoming, Output& out);
   void answer(Now now, Peer& peer, OpenedInitiation opened, Output& out);
   void receive_response(Now now, const Datagram& incoming, Output& out);
   void receive_cookie(Instant now, const Datagram& incoming);
-  void came_from(Peer& peer, const Datagram& incoming);
+  void came_from(Now now, Peer& peer, const Datagram& incoming);
   void roam(Peer& peer, const Way& to);
   void confirm(Now now, Peer& peer, const Keypair* used, Output& out);
   Identity identity_;
   Rng& rng_;
   DeviceOptions options_;
-  Counters counters_;
+  Lane lane_;
+  Counters& counters_ = lane_.counters();
   Tai64nSource labels_;
   CookieChecker checker_;
   HandshakeLoad load_;
   SourceLimiter sources_, cookie_sources_;  // of proven addresses; of claimed addresses
   std::unordered_map<crypto::WireGuardKey, std::unique_ptr<Peer>> peers_;
   std::uint64_t next_serial_ = 0;
-  std::unordered_map<SessionIndex, IndexEntry> indices_;
-  AllowedIps allowed_ips_;
+  std::unordered_map<SessionIndex, Peer*> pending_;  // our initiations under way
   Tombstones tombstones_;
   Deadlines deadlines_;
   LaneFeed lane_feed_;
-  SealBatch seals_;  // this and the next four: used in one call, kept to reuse their memory
-  OpenBatch opens_;
-  std::vector<Opening> openings_;
-  std::vector<Peer*> touched_;
+  std::vector<Datagram> handshakes_;  // used in one call, kept to reuse its memory
   Retired retired_;
 };
 

@@ -1,8 +1,6 @@
-// The receiving part of Device: datagrams to packets, and handshakes that peers begin.
+// The receiving part of Device: datagrams, and handshakes that peers begin.
 #include <utility>
 
-#include "proto/ip/ecn.hpp"
-#include "proto/ip/packet.hpp"
 #include "proto/wireguard/device.hpp"
 
 namespace culvert::wireguard {
@@ -28,65 +26,20 @@ bool is_fresh(const Tai64n& label, const Tai64n& last, WallTime wall, std::chron
 
 }  // namespace
 
-// Opens all transport messages as one batch, then handles the handshake messages. No session can
-// begin and carry data within one batch: the peer needs our answer before it sends data.
+// The lane opens all transport messages as one batch; then come the handshake messages. No session
+// can begin and carry data within one batch: the peer needs our answer before it sends data.
 void Device::receive(Now now, std::span<Datagram> datagrams, Output& out) {
-  const bool handshakes = queue_openings(now.steady, datagrams);
-  opens_.open(counters_);
-  Routes routes(allowed_ips_);
-  for (std::size_t i = 0; i < opens_.size(); ++i) {
-    if (opens_.ok(i)) deliver(now, openings_[i], opens_.plain(i), routes, out);
-  }
-  opens_.clear();
-  openings_.clear();
-  for (std::size_t i = 0; handshakes && i < datagrams.size(); ++i) {
-    const auto type = message_type(datagrams[i].bytes);
-    if (type == MessageType::kInitiation) receive_initiation(now, datagrams[i], out);
-    if (type == MessageType::kResponse) receive_response(now, datagrams[i], out);
-    if (type == MessageType::kCookieReply) receive_cookie(now.steady, datagrams[i]);
+  handshakes_.clear();
+  lane_.receive(now.steady, datagrams, out, handshakes_);
+  settle(now, out);
+  if (handshakes_.empty()) return;
+  for (const Datagram& datagram : handshakes_) {
+    const auto type = message_type(datagram.bytes);
+    if (type == MessageType::kInitiation) receive_initiation(now, datagram, out);
+    if (type == MessageType::kResponse) receive_response(now, datagram, out);
+    if (type == MessageType::kCookieReply) receive_cookie(now.steady, datagram);
   }
   settle(now, out);
-}
-
-// Queues the transport messages for opening. True: `datagrams` has handshake messages as well.
-bool Device::queue_openings(Instant now, std::span<Datagram> datagrams) {
-  bool handshakes = false;
-  std::optional<SessionIndex> last;  // the last look-up, since a burst mostly has one session
-  IndexEntry entry{};
-  for (const auto& incoming : datagrams) {
-    const auto type = message_type(incoming.bytes);
-    if (type != MessageType::kTransport) {
-      if (!type) ++counters_.datagram_malformed;
-      handshakes |= type.has_value();
-      continue;
-    }
-    const auto index = decode_transport(incoming.bytes).receiver;
-    if (last != index) {
-      const auto at = indices_.find(index);
-      entry = at == indices_.end() ? IndexEntry{} : at->second;
-      last = index;
-    }
-    if (entry.keypair == nullptr) {
-      ++counters_.index_unknown;
-    } else if (opens_.add(*entry.keypair, now, incoming.bytes, counters_)) {
-      openings_.push_back({entry, &incoming});
-    }
-  }
-  return handshakes;
-}
-
-void Device::deliver(Now now, const Opening& opening, MutableByteView plain, Routes& routes,
-                     Output& out) {
-  auto& [peer, keypair] = opening.entry;
-  ++counters_.packets_opened;
-  came_from(*peer, *opening.incoming);
-  confirm(now, *peer, keypair, out);
-  if (plain.empty()) {
-    ++counters_.keepalives_received;
-    return;
-  }
-  peer->received_data = true;
-  deliver_inner(*peer, plain, opening.incoming->ecn, routes, out);
 }
 
 // The first packet with a responder's new keys proves that the initiator has the keys too.
@@ -95,36 +48,22 @@ void Device::confirm(Now now, Peer& peer, const Keypair* used, Output& out) {
   peer.timers.handshake_complete();
   peer.last_handshake = now;
   peer.last_minute_handshake = false;
-  lane_feed_.update(peer);
-  flush_staged(now, peer, out);
+  update_lanes(peer);
+  lane_.flush_staged(now.steady, *peer.lane, out);
 }
 
-void Device::deliver_inner(Peer& peer, MutableByteView plain, std::uint8_t ecn, Routes& routes,
-                           Output& out) {
-  const auto addresses = ip::Addresses::parse(plain);
-  if (!addresses) {
-    ++counters_.inner_malformed;
-  } else if (routes(addresses->source) != &peer) {
-    ++counters_.inner_source_denied;
-  } else if (!ip::ecn_decapsulate(plain, ecn)) {
-    ++counters_.inner_ecn_dropped;
-  } else {
-    out.packets.push_back({peer.keys.public_key, plain.first(addresses->total_length)});
-  }
-}
-
-// Notes an authenticated datagram of this peer.
-void Device::came_from(Peer& peer, const Datagram& incoming) {
+// Notes an authenticated handshake message of this peer.
+void Device::came_from(Now now, Peer& peer, const Datagram& incoming) {
   if (options_.roaming) roam(peer, incoming.way);
-  peer.received_bytes += incoming.bytes.size();
-  peer.received_any = true;
-  touch(peer);
+  auto& happened = lane_.report(*peer.lane);
+  happened.received = now.steady;
+  happened.received_bytes += incoming.bytes.size();
 }
 
 void Device::roam(Peer& peer, const Way& to) {
   if (peer.way == to) return;
   peer.way = to;
-  lane_feed_.update(peer);
+  update_lanes(peer);
 }
 
 // The cheap checks before a handshake message costs a key exchange (paper, section 5.3).
@@ -175,7 +114,7 @@ void Device::receive_initiation(Now now, const Datagram& incoming, Output& out) 
   } else {
     peer->last_timestamp = *label;
     peer->initiation_read = now.steady;
-    came_from(*peer, incoming);
+    came_from(now, *peer, incoming);
     answer(now, *peer, std::move(*opened), out);
   }
 }
@@ -186,9 +125,9 @@ void Device::answer(Now now, Peer& peer, OpenedInitiation opened, Output& out) {
   auto keys = respond(std::move(opened), peer.keys, rng_, message);
   if (!keys) return;
   auto keypair = keypair_of(std::move(*keys), now.steady, false, remote);
-  keypair->local = message.sender = new_index({&peer, keypair.get()});
+  keypair->local = message.sender = new_index();
   peer.keypairs.install_responder(std::move(keypair), retired_);
-  lane_feed_.update(peer);
+  update_lanes(peer);
   peer.handshake_sent = now.steady;
   peer.timers.session_derived(now.steady, rng_);
   ++counters_.sessions;
@@ -196,24 +135,24 @@ void Device::answer(Now now, Peer& peer, OpenedInitiation opened, Output& out) {
   const auto datagram = out.allocate(kResponseSize);
   encode(message, datagram);
   peer.jar.add_macs(now.steady, datagram);
-  transmit(peer, datagram, true, out);
+  transmit(now, peer, datagram, out);
 }
 
 void Device::receive_response(Now now, const Datagram& incoming, Output& out) {
   if (!admit_handshake(now.steady, incoming, out)) return;
   const auto message = decode_response(incoming.bytes);
-  const auto at = indices_.find(message.receiver);
-  if (at == indices_.end() || at->second.keypair != nullptr) {
+  const auto at = pending_.find(message.receiver);
+  if (at == pending_.end()) {
     ++counters_.index_unknown;
     return;
   }
-  Peer& peer = *at->second.peer;
+  Peer& peer = *at->second;
   auto keys = finish(*peer.pending, identity_, peer.keys, message);
   if (!keys) {
     ++counters_.response_forged;
     return;
   }
-  came_from(peer, incoming);
+  came_from(now, peer, incoming);
   peer.timers.handshake_complete();
   // Both sides may have begun a handshake at once. Then both use the session that the side with the
   // smaller key began, so that one side alone renews it. Our own session serves until the peer's
@@ -228,25 +167,24 @@ void Device::receive_response(Now now, const Datagram& incoming, Output& out) {
   }
   auto keypair = keypair_of(std::move(*keys), now.steady, true, message.sender);
   keypair->local = message.receiver;
-  at->second.keypair = keypair.get();
-  peer.pending.reset();
+  drop_pending(peer);
   peer.keypairs.install_initiator(std::move(keypair), crossed(peer.keypairs.next()), retired_);
-  lane_feed_.update(peer);
+  update_lanes(peer);
   peer.timers.session_derived(now.steady, rng_);
   peer.last_handshake = now;
   peer.last_minute_handshake = false;
   ++counters_.sessions;
   // The responder may not send before it has received a packet with the new keys.
-  if (peer.staged.empty()) send_keepalive(now, peer, out);
-  flush_staged(now, peer, out);
+  if (peer.lane->staged.empty()) send_keepalive(now, peer, out);
+  lane_.flush_staged(now.steady, *peer.lane, out);
 }
 
 void Device::receive_cookie(Instant now, const Datagram& incoming) {
   const auto message = decode_cookie_reply(incoming.bytes);
-  const auto at = indices_.find(message.receiver);
-  if (at == indices_.end()) {
+  Peer* peer = find(message.receiver);
+  if (peer == nullptr) {
     ++counters_.index_unknown;
-  } else if (!at->second.peer->jar.accept(now, message)) {
+  } else if (!peer->jar.accept(now, message)) {
     ++counters_.cookie_forged;
   }
 }

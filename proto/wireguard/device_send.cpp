@@ -1,81 +1,22 @@
-// The sending part of Device: packets to datagrams, handshakes that we begin, and expired timers.
+// The sending part of Device: packets, handshakes that we begin, and expired timers.
 #include <utility>
 
-#include "proto/ip/ecn.hpp"
-#include "proto/ip/packet.hpp"
 #include "proto/wireguard/device.hpp"
 
 namespace culvert::wireguard {
 
 void Device::send(Now now, std::span<const ByteView> packets, Output& out) {
-  Routes routes(allowed_ips_);
-  for (const ByteView packet : packets) send_one(now, packet, nullptr, routes, out);
+  lane_.send(now.steady, packets, out);
   settle(now, out);
 }
 
 void Device::send_in_place(Now now, std::span<const RoomyPacket> packets, Output& out) {
-  Routes routes(allowed_ips_);
-  for (const RoomyPacket& each : packets) send_one(now, each.packet(), &each, routes, out);
+  lane_.send(now.steady, packets, out);
   settle(now, out);
 }
 
-void Device::send_one(Now now, ByteView packet, const RoomyPacket* place, Routes& routes,
-                      Output& out) {
-  const auto addresses = ip::Addresses::parse(packet);
-  if (!addresses || addresses->total_length > kMaxPacket) {
-    ++counters_.packet_malformed;
-    return;
-  }
-  Peer* const to = routes(addresses->destination);
-  if (to == nullptr) {
-    ++counters_.packet_unroutable;
-    return;
-  }
-  Peer& peer = *to;
-  const auto whole = packet.first(addresses->total_length);
-  Keypair* keypair = peer.keypairs.current();
-  if (keypair != nullptr && keypair->may_seal(now.steady)) {
-    seal(peer, *keypair, whole, place, out);
-  } else {
-    stage(peer, whole);
-    start_handshake(now, peer, false, out);
-  }
-}
-
-// Lays the datagram out, around the packet if it has room for that. settle() seals the datagram in
-// one batch with the others.
-void Device::seal(Peer& peer, Keypair& keypair, ByteView packet, const RoomyPacket* place,
-                  Output& out) {
-  const auto datagram = seals_.add(keypair, packet, place, options_.mtu, out);
-  if (!packet.empty()) peer.sent_data = true;
-  ++counters_.packets_sealed;
-  transmit(peer, datagram, false, out);
-  if (!packet.empty()) out.datagrams.back().datagram.ecn = ip::ecn_of(packet);
-}
-
-void Device::stage(Peer& peer, ByteView packet) {
-  if (peer.staged.size() == kMaxStaged) {
-    peer.staged.pop_front();
-    ++counters_.packet_staged_out;
-  }
-  peer.staged.push_back(to_bytes(packet));
-}
-
-void Device::flush_staged(Now now, Peer& peer, Output& out) {
-  Keypair* keypair = peer.keypairs.current();
-  while (!peer.staged.empty() && keypair != nullptr && keypair->may_seal(now.steady)) {
-    seal(peer, *keypair, peer.staged.front(), nullptr, out);
-    peer.staged.pop_front();
-  }
-}
-
 void Device::send_keepalive(Now now, Peer& peer, Output& out) {
-  Keypair* keypair = peer.keypairs.current();
-  if (keypair != nullptr && keypair->may_seal(now.steady)) {
-    seal(peer, *keypair, {}, nullptr, out);
-  } else {
-    start_handshake(now, peer, false, out);
-  }
+  if (!lane_.send_keepalive(now.steady, *peer.lane, out)) start_handshake(now, peer, false, out);
 }
 
 // Begins a handshake before the keys end (paper, section 6.2). Only the initiator rekeys by age, so
@@ -107,7 +48,8 @@ void Device::start_handshake(Now now, Peer& peer, bool retry, Output& out) {
   if (!pending) return;
   drop_pending(peer);
   peer.pending = std::move(pending);
-  peer.pending_index = message.sender = new_index({&peer, nullptr});
+  peer.pending_index = message.sender = new_index();
+  pending_.emplace(peer.pending_index, &peer);
   peer.pending_since = now.steady;
   peer.handshake_sent = now.steady;
   if (!peer.unanswered_since) peer.unanswered_since = now.steady;
@@ -116,14 +58,14 @@ void Device::start_handshake(Now now, Peer& peer, bool retry, Output& out) {
   peer.jar.add_macs(now.steady, datagram);
   peer.timers.initiation_sent(now.steady, rng_);
   ++counters_.initiations_sent;
-  transmit(peer, datagram, true, out);
+  transmit(now, peer, datagram, out);
 }
 
-void Device::transmit(Peer& peer, MutableByteView datagram, bool is_handshake, Output& out) {
-  out.datagrams.push_back({peer.keys.public_key, {peer.way, datagram}, is_handshake});
-  peer.sent_bytes += datagram.size();
-  peer.sent_any = true;
-  touch(peer);
+void Device::transmit(Now now, Peer& peer, MutableByteView datagram, Output& out) {
+  out.datagrams.push_back({peer.keys.public_key, {peer.way, datagram}, true});
+  auto& happened = lane_.report(*peer.lane);
+  happened.sent = now.steady;
+  happened.sent_bytes += datagram.size();
 }
 
 void Device::handle_timeout(Now now, Output& out) {
@@ -137,15 +79,13 @@ void Device::expire(Now now, Peer& peer, Output& out) {
   touch(peer);
   if (expired.give_up) {
     ++counters_.handshakes_given_up;
-    counters_.packet_staged_out += peer.staged.size();
-    peer.staged.clear();
     drop_pending(peer);
-    lane_feed_.update(peer, true);
+    update_lanes(peer, true);
   }
   if (expired.zero_keys) {
     drop_pending(peer);
     peer.keypairs.clear(retired_);
-    lane_feed_.update(peer);
+    update_lanes(peer);
   }
   if (expired.retransmit || expired.new_handshake) {
     start_handshake(now, peer, expired.retransmit, out);

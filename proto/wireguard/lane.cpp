@@ -8,39 +8,55 @@
 namespace culvert::wireguard {
 
 void Lane::send(Instant now, std::span<const RoomyPacket> packets, Output& out) {
-  BurstLookup routes(routes_);
-  for (const auto& place : packets) {
-    const ByteView packet = place.packet();
-    const auto addresses = ip::Addresses::parse(packet);
-    if (!addresses || addresses->total_length > kMaxPacket) {
-      ++counters_.packet_malformed;
-      continue;
-    }
-    LanePeer* const peer = routes(addresses->destination);
-    if (peer == nullptr) {
-      ++counters_.packet_unroutable;
-      continue;
-    }
-    const auto whole = packet.first(addresses->total_length);
-    if (peer->now.current != nullptr && peer->now.current->may_seal(now)) {
-      seal(now, *peer, whole, &place, out);
-    } else {
-      stage(*peer, whole);
-    }
-  }
-  seals_.seal();
+  Routes routes(routes_);
+  for (const auto& place : packets) send_one(now, place.packet(), &place, routes, out);
+  seal();
 }
 
-// Lays the datagram out. The datagrams of a call are sealed as one batch at its end.
+void Lane::send(Instant now, std::span<const ByteView> packets, Output& out) {
+  Routes routes(routes_);
+  for (const ByteView packet : packets) send_one(now, packet, nullptr, routes, out);
+  seal();
+}
+
+void Lane::send_one(Instant now, ByteView packet, const RoomyPacket* place, Routes& routes,
+                    Output& out) {
+  const auto addresses = ip::Addresses::parse(packet);
+  if (!addresses || addresses->total_length > kMaxPacket) {
+    ++counters_.packet_malformed;
+    return;
+  }
+  LanePeer* const peer = routes(addresses->destination);
+  if (peer == nullptr) {
+    ++counters_.packet_unroutable;
+    return;
+  }
+  const auto whole = packet.first(addresses->total_length);
+  if (peer->now.current != nullptr && peer->now.current->may_seal(now)) {
+    seal(now, *peer, whole, place, out);
+  } else {
+    stage(*peer, whole);
+  }
+}
+
+// Lays the datagram out. The datagrams of a call are sealed as one batch at its end. An empty
+// packet is a keepalive, which is no data and has no ECN bits.
 void Lane::seal(Instant now, LanePeer& peer, ByteView packet, const RoomyPacket* place,
                 Output& out) {
   const auto datagram = seals_.add(*peer.now.current, packet, place, options_.mtu, out);
-  out.datagrams.push_back(
-      {peer.now.public_key, {peer.now.way, datagram, ip::ecn_of(packet)}, false});
+  const auto ecn = packet.empty() ? std::uint8_t{0} : ip::ecn_of(packet);
+  out.datagrams.push_back({peer.now.public_key, {peer.now.way, datagram, ecn}, false});
   ++counters_.packets_sealed;
   auto& happened = report(peer);
-  happened.sent = happened.sent_data = now;
+  happened.sent = now;
+  if (!packet.empty()) happened.sent_data = now;
   happened.sent_bytes += datagram.size();
+}
+
+bool Lane::send_keepalive(Instant now, LanePeer& peer, Output& out) {
+  if (peer.now.current == nullptr || !peer.now.current->may_seal(now)) return false;
+  seal(now, peer, {}, nullptr, out);
+  return true;
 }
 
 void Lane::stage(LanePeer& peer, ByteView packet) {
@@ -63,7 +79,7 @@ void Lane::receive(Instant now, std::span<Datagram> datagrams, Output& out,
                    std::vector<Datagram>& rest) {
   queue_openings(now, datagrams, rest);
   opens_.open(counters_);
-  BurstLookup routes(routes_);
+  Routes routes(routes_);
   for (std::size_t i = 0; i < opens_.size(); ++i) {
     if (opens_.ok(i)) deliver(now, openings_[i], opens_.plain(i), routes, out);
   }
@@ -101,8 +117,8 @@ void Lane::queue_openings(Instant now, std::span<Datagram> datagrams, std::vecto
   }
 }
 
-void Lane::deliver(Instant now, const Opening& opening, MutableByteView plain,
-                   BurstLookup<LanePeer>& routes, Output& out) {
+void Lane::deliver(Instant now, const Opening& opening, MutableByteView plain, Routes& routes,
+                   Output& out) {
   auto& [peer, keypair] = opening.entry;
   auto& happened = report(*peer);
   ++counters_.packets_opened;
@@ -133,7 +149,11 @@ void Lane::deliver(Instant now, const Opening& opening, MutableByteView plain,
 void Lane::apply(Instant now, const LaneChanges& changes, Output& out) {
   if (changes.mtu) options_.mtu = *changes.mtu;
   for (const auto& [id, state] : changes.peers) {
-    if (state) update(now, id, *state, out);
+    if (!state) continue;
+    const auto known = peers_.find(id);
+    LanePeer& peer = known != peers_.end() ? *known->second : add(id);
+    set(peer, *state);
+    flush_staged(now, peer, out);
   }
   for (const auto& [prefix, owner] : changes.routes) {
     const auto at = owner ? peers_.find(*owner) : peers_.end();
@@ -144,53 +164,62 @@ void Lane::apply(Instant now, const LaneChanges& changes, Output& out) {
     }
   }
   for (const auto& [id, state] : changes.peers) {
-    if (!state) remove(id);
+    const auto known = peers_.find(id);
+    if (!state && known != peers_.end()) remove(*known->second);
   }
-  seals_.seal();
+  seal();
 }
 
-void Lane::update(Instant now, PeerId id, const LanePeerState& state, Output& out) {
+LanePeer& Lane::add(PeerId id, Peer* owner) {
   auto& peer = peers_[id];
-  if (!peer) {
-    peer = std::make_unique<LanePeer>();
-    peer->id = id;
-  }
-  forget_indices(*peer);
-  peer->now = state;
-  for (const auto& keypair : state.opens) indices_[keypair->local] = {peer.get(), keypair.get()};
-  if (state.given_up) {
-    counters_.packet_staged_out += peer->staged.size();
-    peer->staged.clear();
-  }
-  flush_staged(now, *peer, out);
+  peer = std::make_unique<LanePeer>();
+  peer->id = id;
+  peer->owner = owner;
+  return *peer;
 }
 
-void Lane::remove(PeerId id) {
-  const auto at = peers_.find(id);
-  if (at == peers_.end()) return;
-  LanePeer* peer = at->second.get();
-  forget_indices(*peer);
-  routes_.remove_all(peer);
-  std::erase(reported_, peer);
-  peers_.erase(at);
+void Lane::set(LanePeer& peer, const LanePeerState& state) {
+  forget_indices(peer);
+  peer.now = state;
+  for (const auto& keypair : state.opens) indices_[keypair->local] = {&peer, keypair.get()};
+  if (state.given_up) {
+    counters_.packet_staged_out += peer.staged.size();
+    peer.staged.clear();
+  }
+}
+
+void Lane::remove(LanePeer& peer) {
+  forget_indices(peer);
+  routes_.remove_all(&peer);
+  if (peer.report) reports_[*peer.report].peer = nullptr;
+  peers_.erase(PeerId(peer.id));  // a copy: the key may not be part of what is erased
 }
 
 void Lane::forget_indices(const LanePeer& peer) {
   for (const auto& keypair : peer.now.opens) indices_.erase(keypair->local);
 }
 
+LanePeer* Lane::find(SessionIndex index) const {
+  const auto at = indices_.find(index);
+  return at == indices_.end() ? nullptr : at->second.peer;
+}
+
 LaneReport& Lane::report(LanePeer& peer) {
-  if (!std::exchange(peer.reported, true)) reported_.push_back(&peer);
-  return peer.report;
+  if (!peer.report) {
+    peer.report = reports_.size();
+    reports_.push_back({&peer, {}});
+  }
+  return reports_[*peer.report].report;
 }
 
 void Lane::take_reports(LaneReports& into) {
-  for (LanePeer* peer : reported_) {
-    peer->report.peer = peer->now.public_key;
-    into.merge(peer->id, std::exchange(peer->report, {}));
-    peer->reported = false;
+  for (auto& [peer, report] : reports_) {
+    if (peer == nullptr) continue;
+    report.peer = peer->now.public_key;
+    into.merge(peer->id, report);
+    peer->report.reset();
   }
-  reported_.clear();
+  reports_.clear();
 }
 
 }  // namespace culvert::wireguard

@@ -1,5 +1,6 @@
-// The fast path of a device on one more thread. A Lane seals and opens transport packets with its
-// own tables; sessions, timers and configuration stay with the Device on the control thread.
+// The fast path of a device: seals and opens transport packets. A Lane has its own tables of peers,
+// sessions and allowed-ips; handshakes, timers and configuration are the Device's. A Device has one
+// Lane of its own, which it calls directly. Further lanes run on threads of their own:
 //
 //   Device (control thread)                        Lane (its own thread)
 //     take_changes() ── peers, sessions, routes ──▶  apply()
@@ -10,11 +11,11 @@
 // delivers the changes of a device call before it sends the datagrams of the same call, and a lane
 // calls apply() before its next batch. Packets without a session wait in the lane (kMaxStaged a
 // peer, then the oldest goes), so that the packets of a flow stay in order; the lane's report asks
-// the device for a session. Lane and device share keypairs only. The lane refuses expired keys by
-// its own time, too; it erases state only when the device says so.
+// the device for a session. Lanes share keypairs only. A lane refuses expired keys by its own time,
+// too; it erases state only when the device says so.
 #pragma once
 
-#include <deque>
+#include <list>
 #include <memory>
 #include <span>
 #include <unordered_map>
@@ -28,31 +29,59 @@
 
 namespace culvert::wireguard {
 
+struct Peer;
 struct LanePeer {
   PeerId id;
+  Peer* owner = nullptr;  // in a Device's own lane; null in a further lane
   LanePeerState now;
-  std::deque<Bytes> staged;
-  LaneReport report;  // of all calls since the last take_reports()
-  bool reported = false;
+  std::list<Bytes> staged;
+  std::optional<std::size_t> report;  // place in Lane::reports_
 };
 
 class Lane {
  public:
-  // `options`: the device's. Make the lane before the device has peers.
+  // `options`: the device's. Make a further lane before the device has peers.
   explicit Lane(const DeviceOptions& options) : options_(options) {}
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
 
-  // send(), receive() and apply() append to `out`. A packet with enough room is sealed in its own
-  // memory (Device::send_in_place).
+  // send(), receive() and apply() append to `out`. A RoomyPacket with enough room is sealed in its
+  // own memory (Device::send_in_place).
   void send(Instant now, std::span<const RoomyPacket> packets, Output& out);
+  void send(Instant now, std::span<const ByteView> packets, Output& out);
   void receive(Instant now, std::span<Datagram> datagrams, Output& out,
                std::vector<Datagram>& rest);  // appends the handshake messages, for the device
   void apply(Instant now, const LaneChanges& changes, Output& out);
 
-  bool has_reports() const { return !reported_.empty(); }
-  void take_reports(LaneReports& into);                   // merges the reports into `into`
-  const Counters& counters() const { return counters_; }  // of this lane only
+  bool has_reports() const { return !reports_.empty(); }
+  void take_reports(LaneReports& into);  // merges the reports into `into`
+  const Counters& counters() const { return counters_; }
+
+  // For the Device that has this lane.
+  Counters& counters() { return counters_; }  // the device counts here, too
+  AllowedIps& routes() { return routes_; }
+  const AllowedIps& routes() const { return routes_; }
+  LanePeer& add(PeerId id, Peer* owner = nullptr);
+  void remove(LanePeer& peer);
+  void set(LanePeer& peer, const LanePeerState& state);
+  void set_mtu(std::size_t mtu) { options_.mtu = mtu; }
+  LanePeer* find(SessionIndex index) const;  // null: no session has this index
+  // These lay datagrams out, which seal() then seals.
+  bool send_keepalive(Instant now, LanePeer& peer, Output& out);  // false: no session
+  void flush_staged(Instant now, LanePeer& peer, Output& out);
+  void seal() { seals_.seal(); }
+  LaneReport& report(LanePeer& peer);  // valid until the next call
+  // Calls `hear(Peer&, const LaneReport&)` for each report, also for those that `hear` causes.
+  template <class Hear>
+  void hear_reports(Hear hear) {
+    for (std::size_t i = 0; i < reports_.size(); ++i) {
+      const auto [peer, report] = reports_[i];
+      if (peer == nullptr) continue;
+      peer->report.reset();
+      hear(*peer->owner, report);
+    }
+    reports_.clear();
+  }
 
  private:
   struct Entry {
@@ -63,24 +92,26 @@ class Lane {
     Entry entry;
     const Datagram* incoming = nullptr;
   };
+  struct Reported {
+    LanePeer* peer = nullptr;  // null: removed
+    LaneReport report;         // of all calls since the last take_reports() or hear_reports()
+  };
 
+  void send_one(Instant now, ByteView packet, const RoomyPacket* place, Routes& routes,
+                Output& out);
   void queue_openings(Instant now, std::span<Datagram> datagrams, std::vector<Datagram>& rest);
-  void deliver(Instant now, const Opening& opening, MutableByteView plain,
-               BurstLookup<LanePeer>& routes, Output& out);
+  void deliver(Instant now, const Opening& opening, MutableByteView plain, Routes& routes,
+               Output& out);
   void seal(Instant now, LanePeer& peer, ByteView packet, const RoomyPacket* place, Output& out);
   void stage(LanePeer& peer, ByteView packet);
-  void flush_staged(Instant now, LanePeer& peer, Output& out);
-  void update(Instant now, PeerId id, const LanePeerState& state, Output& out);
-  void remove(PeerId id);
   void forget_indices(const LanePeer& peer);
-  LaneReport& report(LanePeer& peer);
 
   DeviceOptions options_;
   Counters counters_;
   std::unordered_map<PeerId, std::unique_ptr<LanePeer>> peers_;
   std::unordered_map<SessionIndex, Entry> indices_;
-  PrefixTable<LanePeer> routes_;
-  std::vector<LanePeer*> reported_;
+  AllowedIps routes_;
+  std::vector<Reported> reports_;
   SealBatch seals_;  // this and the next two: used in one call, kept to reuse their memory
   OpenBatch opens_;
   std::vector<Opening> openings_;

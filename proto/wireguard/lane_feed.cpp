@@ -2,28 +2,17 @@
 
 namespace culvert::wireguard {
 
-void LaneFeed::update(const Peer& peer, bool given_up) {
-  if (!on_) return;
-  changes_.set(PeerId(peer.serial), {peer.keys.public_key, peer.way, peer.keypairs.shared_current(),
-                                     peer.keypairs.shared_next(), peer.keypairs.all(), given_up});
+void LaneFeed::set(PeerId id, const LanePeerState& state) {
+  if (on_) changes_.set(id, state);
 }
 
-void LaneFeed::remove(const Peer& peer) {
-  if (on_) changes_.peers[PeerId(peer.serial)].reset();
+void LaneFeed::remove(PeerId id) {
+  if (on_) changes_.peers[id].reset();
 }
 
-void LaneFeed::route(const Prefix& prefix, const Peer* owner) {
+void LaneFeed::route(const Prefix& prefix, std::optional<PeerId> owner) {
   const auto whole = Prefix::of(prefix.address, prefix.length);
-  if (!on_ || !whole) return;
-  auto& noted = changes_.routes[*whole];
-  noted.reset();
-  if (owner != nullptr) noted = PeerId(owner->serial);
-}
-
-void LaneFeed::unroute(const AllowedIps& from, const Peer& peer) {
-  if (!on_) return;
-  const auto owned = from.prefixes(&peer)[&peer];
-  for (const auto& prefix : owned) route(prefix, nullptr);
+  if (on_ && whole) changes_.routes[*whole] = owner;
 }
 
 void LaneFeed::set_mtu(std::size_t mtu) {

@@ -3,21 +3,18 @@
 
 #include <utility>
 
-#include "proto/wireguard/allowed_ips.hpp"
 #include "proto/wireguard/lane_messages.hpp"
-#include "proto/wireguard/peer.hpp"
 
 namespace culvert::wireguard {
 
 class LaneFeed {
  public:
   explicit LaneFeed(bool on) : on_(on) {}
+  bool on() const { return on_; }
 
-  // To be called after each change of a value in the peer's LanePeerState.
-  void update(const Peer& peer, bool given_up = false);
-  void remove(const Peer& peer);
-  void route(const Prefix& prefix, const Peer* owner);     // null: the prefix has no owner any more
-  void unroute(const AllowedIps& from, const Peer& peer);  // all prefixes of the peer
+  void set(PeerId id, const LanePeerState& state);
+  void remove(PeerId id);
+  void route(const Prefix& prefix, std::optional<PeerId> owner);  // nothing: no owner any more
   void set_mtu(std::size_t mtu);
   LaneChanges take() { return std::exchange(changes_, {}); }
 

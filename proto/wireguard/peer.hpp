@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 
 #include "proto/core/bytes.hpp"
@@ -10,7 +9,7 @@
 #include "proto/wireguard/cookie.hpp"
 #include "proto/wireguard/handshake.hpp"
 #include "proto/wireguard/keypairs.hpp"
-#include "proto/wireguard/output.hpp"
+#include "proto/wireguard/lane.hpp"
 #include "proto/wireguard/timers.hpp"
 
 namespace culvert::wireguard {
@@ -18,6 +17,8 @@ namespace culvert::wireguard {
 struct Peer {
   Peer(PeerKeys with, std::uint64_t number)
       : keys(std::move(with)), jar(keys.public_key), serial(number) {}
+
+  LanePeer* lane = nullptr;  // the peer in the device's own lane: its session and waiting packets
 
   PeerKeys keys;
   CookieJar jar;
@@ -37,35 +38,14 @@ struct Peer {
   Tai64n last_timestamp;
   std::optional<Instant> initiation_read;
 
-  // Inner packets that wait for a session; oldest first, bounded by Device.
-  std::deque<Bytes> staged;
-
   std::optional<Now> last_handshake;
   std::uint64_t received_bytes = 0;  // whole authenticated datagrams
   std::uint64_t sent_bytes = 0;
-
-  // What the present call did with the peer; Device::settle() passes it to the timers.
-  bool touched = false;
-  bool sent_data = false;
-  bool sent_any = false;
-  bool received_data = false;
-  bool received_any = false;
 
   // For Deadlines: a number that no other peer of the device ever had, and the time under which
   // Deadlines has queued this peer.
   std::uint64_t serial;
   Instant queued = Instant::never();
-};
-
-// What one of our indices stands for: a session, or our initiation to the peer under way.
-struct IndexEntry {
-  Peer* peer = nullptr;
-  Keypair* keypair = nullptr;  // null: the initiation
-};
-// A transport datagram to open, and its session.
-struct Opening {
-  IndexEntry entry;
-  const Datagram* incoming = nullptr;
 };
 
 }  // namespace culvert::wireguard

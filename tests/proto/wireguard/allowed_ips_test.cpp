@@ -15,7 +15,7 @@ namespace {
 // The table never looks into a peer.
 struct Peers {
   std::array<char, 8> storage{};
-  Peer* operator[](std::size_t i) { return reinterpret_cast<Peer*>(&storage.at(i)); }
+  LanePeer* operator[](std::size_t i) { return reinterpret_cast<LanePeer*>(&storage.at(i)); }
 };
 
 Prefix prefix(std::string_view text) { return *parse_prefix(text); }
@@ -70,7 +70,7 @@ TEST_CASE("allowed-ips: as a linear search would say") {
     SeededRng rng(seed);
     Peers peers;
     AllowedIps table;
-    std::vector<std::pair<Prefix, Peer*>> all;
+    std::vector<std::pair<Prefix, LanePeer*>> all;
     // Few distinct bytes, so that prefixes nest and addresses hit.
     const auto random_address = [&rng] {
       const auto byte = [&rng] { return static_cast<std::uint8_t>(rng.below(3) * 127); };
@@ -82,7 +82,7 @@ TEST_CASE("allowed-ips: as a linear search would say") {
     };
     bool right = true;
     for (int step = 0; step < 200; ++step) {
-      Peer* peer = peers[rng.below(8)];
+      LanePeer* peer = peers[rng.below(8)];
       if (rng.below(30) == 0) {
         table.remove_all(peer);
         std::erase_if(all, [peer](const auto& entry) { return entry.second == peer; });
@@ -96,7 +96,7 @@ TEST_CASE("allowed-ips: as a linear search would say") {
       }
       for (int i = 0; i < 10; ++i) {
         const auto wanted = random_address();
-        Peer* expected = nullptr;
+        LanePeer* expected = nullptr;
         int longest = -1;
         for (const auto& [each, owner] : all) {
           if (each.contains(wanted) && each.length > longest) {
