@@ -21,7 +21,7 @@ std::vector<trust::SiteId> EndWarnings::sites() const {
 }
 
 std::vector<trust::Expiry> EndWarnings::endings(Now now) const {
-  auto out = trust::expiries(basis_.evidence, sites());
+  auto out = trust::expiries(basis_.evidence.who(), sites());
   const auto& name = own_.node().name.str();
   if (basis_.is_site()) {
     if (const auto enrolment = own_.enrolment()) {

@@ -1,6 +1,7 @@
 #include "agent/access/own_node.hpp"
 
 #include "agent/access/hello_bundle.hpp"
+#include "proto/trust/register/limits.hpp"
 #include "proto/trust/statements/sign.hpp"
 
 namespace culvert::agent {
