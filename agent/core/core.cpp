@@ -26,7 +26,7 @@ Core::Core(std::unique_ptr<Access> access, const Environment& environment, Now n
 
 // Each step needs the steps before it, and no step needs a later one:
 //   1. What the coordinator has sent becomes evidence, leases and tickets.
-//   2. The store is written. A store that works again lets step 3 begin the grants that had to wait.
+//   2. The store is written. If the store works again, step 3 begins the grants that had to wait.
 //   3. The rights are decided anew, if anything so far may change them, and applied (update()).
 //   4. The link takes what steps 1 to 3 have to say to the coordinator: signed notes, questions for
 //      leases and tickets, and the audit entries that were just written.

@@ -72,6 +72,11 @@ struct Packets {
 
 struct MeshEffects : Packets {
   std::vector<MeshEvent> events;
+
+  void clear() {
+    events.clear();
+    Packets::clear();
+  }
 };
 
 }  // namespace culvert::agent

@@ -85,8 +85,8 @@ void Mesh::watch_process(const wireguard::Received& packet) {
   const trust::Node& other = peer->second.node;
   filter_.end_flows(other.address());
   effects_.events.emplace_back(
-      CutFlows{other.address(), std::nullopt, "the device_ has started anew"});
-  log(LogLevel::kInfo, "a device_ has started anew: its old connections are ended",
+      CutFlows{other.address(), std::nullopt, "the device has started anew"});
+  log(LogLevel::kInfo, "a device has started anew: its old connections are ended",
       other.name.str());
 }
 
