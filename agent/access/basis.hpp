@@ -9,8 +9,8 @@
 #include "agent/access/effects.hpp"
 #include "agent/access/identity.hpp"
 #include "agent/access/journal.hpp"
-#include "agent/access/memory.hpp"
 #include "agent/access/options.hpp"
+#include "agent/store/memory.hpp"
 #include "proto/trust/evidence.hpp"
 
 namespace culvert::agent {

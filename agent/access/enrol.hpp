@@ -8,9 +8,9 @@
 #pragma once
 
 #include "agent/access/identity.hpp"
-#include "agent/access/memory.hpp"
 #include "agent/access/options.hpp"
 #include "agent/access/own_statement.hpp"
+#include "agent/store/memory.hpp"
 #include "proto/trust/evidence.hpp"
 #include "proto/trust/statements/token.hpp"
 

@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "agent/access/own_store.hpp"
+#include "agent/store/own_store.hpp"
 #include "proto/core/result.hpp"
 #include "proto/core/rng.hpp"
 #include "proto/crypto/keys.hpp"

@@ -10,12 +10,11 @@
 
 #include "agent/api/client.hpp"
 #include "agent/cli/show/format.hpp"
+#include "proto/core/unicode.hpp"
 #include "proto/core/utf8.hpp"
 #include "proto/trust/statements/display.hpp"
-#include "proto/trust/statements/unicode.hpp"
 
 namespace culvert::cli {
-namespace unicode = trust::unicode;
 
 namespace {
 

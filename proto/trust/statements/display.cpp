@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "proto/core/unicode.hpp"
 #include "proto/core/utf8.hpp"
-#include "proto/trust/statements/unicode.hpp"
 
 namespace culvert::trust {
 namespace {

@@ -1,5 +1,5 @@
 // What an agent keeps over restarts.
-#include "agent/access/memory.hpp"
+#include "agent/store/memory.hpp"
 
 #include <catch2/catch.hpp>
 

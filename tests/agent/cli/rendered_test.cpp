@@ -7,8 +7,8 @@
 #include "agent/cli/show/output.hpp"
 #include "agent/cli/show/screen.hpp"
 #include "proto/core/rng.hpp"
+#include "proto/core/unicode.hpp"
 #include "proto/core/utf8.hpp"
-#include "proto/trust/statements/unicode.hpp"
 #include "tests/support/seeded_rng.hpp"
 
 using namespace culvert;
@@ -23,7 +23,7 @@ std::size_t widest(std::string_view line) {
   while (!line.empty()) {
     const auto point = take_code_point(line);
     REQUIRE(point);
-    out += trust::unicode::most_columns(*point);
+    out += unicode::most_columns(*point);
   }
   return out;
 }
@@ -60,7 +60,7 @@ bool is_safe(std::string_view text) {
   while (!text.empty()) {
     const auto point = take_code_point(text);
     if (!point) return false;
-    if (!trust::unicode::is_starter(*point) && !trust::unicode::is_mark(*point)) return false;
+    if (!unicode::is_starter(*point) && !unicode::is_mark(*point)) return false;
   }
   return true;
 }

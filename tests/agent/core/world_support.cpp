@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "agent/access/memory.hpp"
+#include "agent/store/memory.hpp"
 #include "proto/ip/build.hpp"
 
 namespace culvert::agent::test {

@@ -3,10 +3,10 @@
 
 #include <catch2/catch.hpp>
 
+#include "proto/core/unicode.hpp"
 #include "proto/core/utf8.hpp"
 #include "proto/trust/statements/fields.hpp"
 #include "proto/trust/statements/scope.hpp"
-#include "proto/trust/statements/unicode.hpp"
 #include "tests/support/seeded_rng.hpp"
 #include "tests/support/trust_world.hpp"
 

@@ -1,10 +1,10 @@
-#include "proto/trust/statements/unicode.hpp"
+#include "proto/core/unicode.hpp"
 
 #include <algorithm>
 
-#include "proto/trust/statements/unicode_tables.hpp"
+#include "proto/core/unicode_tables.hpp"
 
-namespace culvert::trust::unicode {
+namespace culvert::unicode {
 namespace {
 
 bool holds(std::span<const Range> ranges, char32_t point) {
@@ -27,4 +27,4 @@ std::size_t columns(char32_t point) {
 
 std::size_t most_columns(char32_t point) { return point < 0x80 || is_combining(point) ? 1 : 2; }
 
-}  // namespace culvert::trust::unicode
+}  // namespace culvert::unicode

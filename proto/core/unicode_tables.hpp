@@ -4,7 +4,7 @@
 
 #include <span>
 
-namespace culvert::trust::unicode {
+namespace culvert::unicode {
 
 struct Range {
   char32_t first;
@@ -16,4 +16,4 @@ extern const std::span<const Range> kMarks;
 extern const std::span<const Range> kCombining;
 extern const std::span<const Range> kWide;
 
-}  // namespace culvert::trust::unicode
+}  // namespace culvert::unicode

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-namespace culvert::trust::unicode {
+namespace culvert::unicode {
 
 // How many combining characters (is_combining) may follow each other: more of them make a stack
 // that covers the lines above and below.
@@ -24,4 +24,4 @@ std::size_t columns(char32_t point);
 // beyond ASCII two columns wide, and combining characters beside the character before them.
 std::size_t most_columns(char32_t point);
 
-}  // namespace culvert::trust::unicode
+}  // namespace culvert::unicode

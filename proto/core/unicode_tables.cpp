@@ -4,11 +4,11 @@
 // nothing: Default_Ignorable_Code_Point (DerivedCoreProperties.txt), White_Space but U+0020
 // (PropList.txt), and the blank glyphs U+2800, U+1D159 and U+16FE4. kCombining (categories Mn, Mc,
 // Me) and kWide (East_Asian_Width W and F) hold those of them alone.
-#include "proto/trust/statements/unicode_tables.hpp"
+#include "proto/core/unicode_tables.hpp"
 
 #include <array>
 
-namespace culvert::trust::unicode {
+namespace culvert::unicode {
 namespace {
 
 constexpr std::array<Range, 841> kStartersTable = {{
@@ -402,4 +402,4 @@ constinit const std::span<const Range> kMarks{kMarksTable};
 constinit const std::span<const Range> kCombining{kCombiningTable};
 constinit const std::span<const Range> kWide{kWideTable};
 
-}  // namespace culvert::trust::unicode
+}  // namespace culvert::unicode

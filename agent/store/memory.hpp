@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/access/own_store.hpp"
+#include "agent/store/own_store.hpp"
 #include "proto/note/note.hpp"
 #include "proto/trust/floors.hpp"
 #include "proto/trust/register/pins.hpp"

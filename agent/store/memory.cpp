@@ -1,4 +1,4 @@
-#include "agent/access/memory.hpp"
+#include "agent/store/memory.hpp"
 
 #include <charconv>
 

@@ -1,4 +1,4 @@
-#include "agent/access/own_store.hpp"
+#include "agent/store/own_store.hpp"
 
 namespace culvert::agent {
 
