@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "tests/support/memory_state.hpp"
+
 using namespace culvert;
 using namespace culvert::agent;
 
