@@ -148,22 +148,6 @@ TEST_CASE("response heads", "[runtime][http]") {
   CHECK(again->head.headers.one("upgrade") == "DERP");
 }
 
-TEST_CASE("URLs", "[runtime][http]") {
-  const auto url = http::parse_url("https://relay.example:7444/derp?a=b");
-  REQUIRE(url);
-  CHECK((url->tls && url->host == "relay.example" && url->port == 7444));
-  CHECK(url->target == "/derp?a=b");
-  CHECK(http::parse_url("ws://[fd00::1]/x")->host == "fd00::1");
-  CHECK(http::parse_url("ws://[fd00::1]/x")->port == 80);
-  CHECK(http::parse_url("wss://h")->target == "/");
-  CHECK(http::parse_url("http://h?q")->target == "/?q");
-  for (const char* bad : {"", "h:80", "ftp://h", "http://", "http://u@h/", "http://h:x/",
-                          "http://h/a b", "http://h/#f", "http://h\r\n/"}) {
-    CAPTURE(bad);
-    CHECK_FALSE(http::parse_url(bad));
-  }
-}
-
 TEST_CASE("an upgrade hands over what came too early, on both sides", "[runtime][http]") {
   Loop loop;
   TcpPair tcp(loop);
