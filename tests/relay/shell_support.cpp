@@ -18,7 +18,7 @@ namespace culvert::relay {
 
 SocketClient::SocketClient(runtime::Loop& loop, Rng& rng, derp::ClientOptions options,
                            const Endpoint& to, std::shared_ptr<runtime::TlsClientContext> tls,
-                           Way way)
+                           Entry way)
     : loop_(loop), rng_(rng), options_(std::move(options)) {
   const HostPort at{format(to.address), to.port};
   connect_ = std::make_unique<runtime::StreamConnect>(
@@ -31,7 +31,7 @@ SocketClient::SocketClient(runtime::Loop& loop, Rng& rng, derp::ClientOptions op
         }
         http::RequestHead request{
             "GET", "/derp", {{"Host", at.host}, {"Connection", "Upgrade"}, {"Upgrade", "DERP"}}};
-        if (way == Way::kWebSocket) {
+        if (way == Entry::kWebSocket) {
           const http::Url url{false, at.host, at.port, "/derp"};
           request = runtime::websocket_request(url, rng_, "derp");
         }
@@ -46,10 +46,10 @@ SocketClient::SocketClient(runtime::Loop& loop, Rng& rng, derp::ClientOptions op
 
 SocketClient::~SocketClient() = default;
 
-void SocketClient::upgraded(runtime::Upgraded result, Way way) {
+void SocketClient::upgraded(runtime::Upgraded result, Entry way) {
   upgrade = result.head;
   stream_ = std::move(result.stream);
-  if (way == Way::kWebSocket) {
+  if (way == Entry::kWebSocket) {
     stream_ = runtime::websocket_byte_stream(loop_, rng_, runtime::WebSocketRole::kClient,
                                              std::move(stream_));
   }
@@ -135,7 +135,7 @@ std::shared_ptr<runtime::TlsClientContext> ShellBench::client_tls(const crypto::
 }
 
 std::unique_ptr<SocketClient> ShellBench::connect(const derp::RelayKeyPair& key,
-                                                  const std::string& ticket, Way way) {
+                                                  const std::string& ticket, Entry way) {
   return std::make_unique<SocketClient>(
       loop, rng,
       derp::ClientOptions{relay->core().public_key(), key.clone(), [ticket] { return ticket; }},

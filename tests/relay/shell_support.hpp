@@ -14,12 +14,12 @@ namespace culvert::relay {
 
 inline constexpr Duration kPatience = 20s;  // until a test gives up
 
-enum class Way { kUpgrade, kWebSocket };
+enum class Entry { kUpgrade, kWebSocket };
 
 class SocketClient {
  public:
   SocketClient(runtime::Loop& loop, Rng& rng, derp::ClientOptions options, const Endpoint& to,
-               std::shared_ptr<runtime::TlsClientContext> tls, Way way);
+               std::shared_ptr<runtime::TlsClientContext> tls, Entry way);
   ~SocketClient();
 
   void send(const crypto::RelayKey& to, ByteView packet);
@@ -41,7 +41,7 @@ class SocketClient {
   http::ResponseHead upgrade;  // the 101
 
  private:
-  void upgraded(runtime::Upgraded result, Way way);
+  void upgraded(runtime::Upgraded result, Entry way);
   void flush();
 
   runtime::Loop& loop_;
@@ -61,7 +61,7 @@ class ShellBench {
 
   std::string ticket(const crypto::RelayKey& client, std::vector<crypto::RelayKey> peers);
   std::unique_ptr<SocketClient> connect(const derp::RelayKeyPair& key, const std::string& ticket,
-                                        Way way = Way::kUpgrade);
+                                        Entry way = Entry::kUpgrade);
   // GET and its answer; nothing when the connection failed.
   std::optional<runtime::HttpAnswer> get(const Endpoint& at, bool tls, std::string target,
                                          http::HttpHeaders more = {});

@@ -19,7 +19,7 @@ namespace {
 const std::string kProgram = CULVERT_BIN_DIR "/culvert-relay";
 
 struct Two : ShellBench {
-  explicit Two(bool plain = false, Way first = Way::kUpgrade, Way second = Way::kUpgrade)
+  explicit Two(bool plain = false, Entry first = Entry::kUpgrade, Entry second = Entry::kUpgrade)
       : ShellBench(plain) {
     a = connect(ka, ticket(ka.public_key, {kb.public_key}), first);
     b = connect(kb, ticket(kb.public_key, {ka.public_key}), second);
@@ -38,8 +38,8 @@ void write(const std::string& path, const std::string& text) { std::ofstream(pat
 
 TEST_CASE("relay shell: two clients over TLS, WebSocket and plain HTTP") {
   const bool plain = GENERATE(false, true);
-  const auto second = GENERATE(Way::kUpgrade, Way::kWebSocket);
-  Two t(plain, Way::kUpgrade, second);
+  const auto second = GENERATE(Entry::kUpgrade, Entry::kWebSocket);
+  Two t(plain, Entry::kUpgrade, second);
   CHECK(t.a->upgrade.headers.one("Derp-Version") == "2");
   CHECK(t.a->upgrade.headers.one("Derp-Public-Key") == t.relay->core().public_key().hex());
   t.a->send(t.kb.public_key, view("there"));

@@ -1,5 +1,6 @@
 // Which characters a text from another party may have, and how it appears on a screen. An attacker
 // writes reasons that look like other lines; the test checks every row that a terminal draws.
+#include "proto/trust/statements/display.hpp"
 
 #include <catch2/catch.hpp>
 
