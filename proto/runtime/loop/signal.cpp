@@ -29,8 +29,8 @@ SignalWatch::SignalWatch(Loop& loop, int signum, std::function<void()> caught)
 SignalWatch::~SignalWatch() = default;
 
 void hold_stop_signals() {
-  // libuv restores a signal's default action when the last handle for the signal stops. These handles
-  // never stop, and nobody runs their loop.
+  // libuv restores a signal's default action when the last handle for the signal stops. These
+  // handles never stop, and nobody runs their loop.
   struct Holder {
     uv_loop_t loop{};
     std::array<uv_signal_t, 3> handles{};

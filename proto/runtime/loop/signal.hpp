@@ -20,9 +20,9 @@ class SignalWatch {
   std::unique_ptr<Impl> impl_;
 };
 
-// A program that has begun to end calls this before its watches go: from then on SIGTERM, SIGINT and
-// SIGHUP have no effect on the process. (A watch that goes leaves the default action behind, which
-// would end the process in the middle of what it undoes.)
+// A program that has begun to end calls this before its watches go: from then on SIGTERM, SIGINT
+// and SIGHUP have no effect on the process. (A watch that goes leaves the default action behind,
+// which would end the process in the middle of what it undoes.)
 void hold_stop_signals();
 
 }  // namespace culvert::runtime

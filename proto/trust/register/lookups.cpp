@@ -164,20 +164,6 @@ const Node* Register::node(Now now, const IdentityKey& identity) const {
   return state_->node(identity, state_->clock.clock(now));
 }
 
-const Node* Register::node_by_wireguard(Now now, const crypto::WireGuardKey& key) const {
-  const auto* owner = state_->identities.owner(key.bytes);
-  const auto* known = owner == nullptr ? nullptr : node(now, *owner);
-  return known != nullptr && known->wireguard == key ? known : nullptr;
-}
-
-const Node* Register::node_by_name(Now now, const Label& name) const {
-  for (const auto& [identity, held] : state_->nodes) {
-    if (held.statement.name != name) continue;
-    if (const auto* found = node(now, identity)) return found;
-  }
-  return nullptr;
-}
-
 std::vector<Node> Register::nodes(Now now) const {
   std::vector<Node> out;
   for (const auto& [identity, held] : state_->nodes) {

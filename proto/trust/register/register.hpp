@@ -66,8 +66,6 @@ class Register {
   const Places* places() const;                      // also when the list has expired
   const Node* admitted(const IdentityKey& identity) const;       // vouched for, whatever its dates
   const Node* node(Now now, const IdentityKey& identity) const;  // in force now
-  const Node* node_by_wireguard(Now now, const crypto::WireGuardKey& key) const;
-  const Node* node_by_name(Now now, const Label& name) const;
   std::vector<Node> nodes(Now now) const;
   // The agent that has this name at the site; nothing: the name is free.
   std::optional<IdentityKey> holder(const SiteId& site, const Label& name) const;

@@ -112,7 +112,7 @@ TEST_CASE("control messages: every malformed one is refused with its field's nam
       {"{}", "\"type\""},
       {R"({"type":5})", "\"type\""},
       {R"({"type":"nonsense"})", "unknown type"},
-      {R"({"type":"ping","more":1})", "must not have"},
+      {R"({"type":"ping","more":1})", "has an unknown field"},
       {R"({"type":"ping"} x)", "no JSON object"},
       {R"({"type":"put","id":1})", "\"notes\""},
       {R"({"type":"put","id":-1,"notes":[]})", "\"id\""},
