@@ -109,7 +109,7 @@ void Mesh::peer_stopped(Now now, const crypto::WireGuardKey& key) {
   const auto peer = peers_.find(key);
   if (peer == peers_.end()) return;
   const trust::Node& node = peer->second.node;
-  peer->second.memory.stopped = now.steady;
+  stopped_[key] = now.steady;
   silent_[node.identity] = now.steady + kPassedOver;
   for (const Permit& permit : permits_) {
     if (permit.peer != key) continue;

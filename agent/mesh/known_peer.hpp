@@ -1,8 +1,6 @@
 // A peer, and what this node remembers about the peer while the node is a peer.
 #pragma once
 
-#include <optional>
-
 #include "agent/mesh/process_tag.hpp"
 #include "agent/terms/permits.hpp"
 #include "proto/core/rate_limit.hpp"
@@ -13,8 +11,7 @@ inline constexpr Duration kPassedOver = 60s;  // how long a silent publisher is 
 
 struct PeerMemory {
   Processes processes;
-  RateLimit resets{10ms, 64};      // resets that answer packets of no flow
-  std::optional<Instant> stopped;  // when the peer's agent announced its stop
+  RateLimit resets{10ms, 64};  // resets that answer packets of no flow
 };
 
 struct KnownPeer : Peer {

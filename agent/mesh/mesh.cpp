@@ -95,6 +95,9 @@ void Mesh::handle_timeout(Now now) {
   relayed(now, inbox);
   if (sweep_at_ <= now.steady) {
     sweep_at_ = filter_.sweep(now.steady) ? now.steady : now.steady + kSweep;
+    std::erase_if(stopped_, [&](const auto& stop) {
+      return !peers_.contains(stop.first) && stop.second + kPassedOver <= now.steady;
+    });
   }
 }
 
@@ -140,12 +143,13 @@ bool Mesh::is_ready(Now now, const crypto::WireGuardKey& peer,
   return !has_stopped(peer) && (!relays_.home_for(relay).empty() || is_direct(now, peer));
 }
 
+// The stop outlives the peer: a laptop that finds the site's other agents silent comes back to this
+// one, and must still know of the stop.
 bool Mesh::has_stopped(const crypto::WireGuardKey& key) const {
-  const auto peer = peers_.find(key);
-  if (peer == peers_.end() || !peer->second.memory.stopped) return false;
+  const auto stop = stopped_.find(key);
+  if (stop == stopped_.end()) return false;
   const auto info = device_.peer(key);
-  return !info || !info->last_handshake ||
-         info->last_handshake->steady <= *peer->second.memory.stopped;
+  return !info || !info->last_handshake || info->last_handshake->steady <= stop->second;
 }
 
 MeshCounters Mesh::counters(Now now) const {

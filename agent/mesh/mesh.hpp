@@ -52,7 +52,6 @@ class Mesh {
   // The tickets are stale, and STUN servers may have moved.
   void coordinator_connected(Now now, std::optional<RelayPlan> plan);
   std::vector<std::string> tickets_due(Now now) { return relays_.tickets_due(now); }
-
   void stop(Now now);  // resets each connection at both ends; a site agent tells its devices
   void ping(Now now, const crypto::WireGuardKey& peer, Done<PingResult> done);
   // The last step of each call of the owner: sends what the device and the prober have put out.
@@ -110,6 +109,7 @@ class Mesh {
   std::optional<std::string> relay_error_;             // the last one
   Pings pings_;
   Silent silent_;
+  std::map<crypto::WireGuardKey, Instant> stopped_;  // when a peer announced its stop
   std::vector<Datagram> incoming_;
   std::vector<ByteView> passed_;  // used in one call of handle_packets(), kept for its memory
   bool unclaimed_ = false, news_ = false, stopping_ = false;

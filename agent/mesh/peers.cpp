@@ -51,6 +51,8 @@ void Mesh::apply_peers(Now now, const PeerSet& needed) {
     KnownPeer peer{need};
     if (!is_new && had->second.node.identity == need.node.identity) {
       peer.memory = had->second.memory;
+    } else if (!is_new) {
+      stopped_.erase(key);  // the key belongs to another node now
     }
     add_peer(now, peer, is_new ? nullptr : &had->second);
     changed = changed || is_new;
@@ -74,6 +76,7 @@ void Mesh::add_peer(Now now, const KnownPeer& peer, const KnownPeer* before) {
   } else if (before->allowed != peer.allowed) {
     device_.set_allowed_ips(key, allowed);
   }
+  if (before == nullptr && peer.owns_relay) relays_.forget_absence(peer.node.relay);
   path::PeerInfo info{key, peer.node.disco, peer.node.relay, std::nullopt};
   if (peer.owns_relay) info.home = relays_.index_for(peer.node.relay);
   if (auto added = prober_.add_peer(now.steady, info); !added) {

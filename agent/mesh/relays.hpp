@@ -28,7 +28,6 @@ class Relays {
   static constexpr std::size_t kMaxData = 1024 * 1024;  // bytes a relay; the oldest packets go
   static constexpr Duration kMaxRestart = 30s;          // the longest wait that a relay may ask for
   static constexpr Duration kTicketRetry = 3s;  // a ticket without an answer is asked for again
-
   struct Inbox {
     std::vector<Datagram> packets;  // each way is a RelayWay; the bytes: valid until the next call
     std::vector<RelayIndex> ready;  // relays that became usable
@@ -50,6 +49,7 @@ class Relays {
 
   // True: some ready relay may carry the peer's packets, and all such relays say "not here".
   bool says_gone(const crypto::RelayKey& peer) const;
+  void forget_absence(const crypto::RelayKey& peer);
   // Queues the packet for the best relay that is ready, may carry the peer's packets, and has not
   // answered that the peer is not there. False: no such relay, or the packet is too large.
   bool send(Now now, const crypto::RelayKey& to, ByteView packet);

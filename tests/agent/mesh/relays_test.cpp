@@ -101,6 +101,18 @@ TEST_CASE("relays: packets for a site that names its relays take no other one") 
   CHECK(node.relays.send(node.now, node.peer, packet));
 }
 
+TEST_CASE("relays: a notice of absence counts until the peer is a new peer again") {
+  Node node;
+  const Bytes gone(1, static_cast<std::uint8_t>(derp::PeerGoneReason::kDisconnected));
+  const auto notice = frame(derp::FrameType::kPeerGone, {node.peer.view(), gone});
+  node.relays.handle_bytes(node.now, node.connection, notice, node.inbox, node.out);
+  CHECK(node.relays.says_gone(node.peer));
+  node.relays.forget_absence(node.peer);
+  CHECK(!node.relays.says_gone(node.peer));
+  node.relays.handle_bytes(node.now, node.connection, notice, node.inbox, node.out);
+  CHECK(node.relays.says_gone(node.peer));
+}
+
 TEST_CASE("relays: another choice of the same list leaves and takes up relays") {
   Node node;
   auto map = node.relays.map();
