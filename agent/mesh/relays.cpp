@@ -125,8 +125,8 @@ void Relays::wait(Now now, Relay& relay) {
                    std::min(std::exchange(relay.restart, {}), kMaxRestart);
 }
 
-// For a new peer: an old notice may be from long ago. A relay repeats the notice when a packet finds
-// the peer absent.
+// For a new peer: a notice may be from long ago. A relay repeats the notice when a packet finds the
+// peer absent.
 void Relays::forget_absence(const crypto::RelayKey& peer) {
   for (const auto& relay : relays_) relay->not_here.erase(peer);
 }
