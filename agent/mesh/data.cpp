@@ -162,7 +162,7 @@ void Mesh::transmit(Now now) {
   const crypto::RelayKey* relay_key = nullptr;  // of `last`, where it has one
   bool known = false;                           // is `last` a peer?
   auto& sealed = effects_.sealed.datagrams;
-  for (const auto& [to, datagram, is_handshake] : sealed) {
+  for (const auto& [to, datagram] : sealed) {
     if (to.is_zero()) {  // a cookie: it goes back on the way of the handshake
       send(now, datagram);
       continue;

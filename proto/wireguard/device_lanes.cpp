@@ -6,19 +6,47 @@
 
 namespace culvert::wireguard {
 
+namespace {
+
+// Events of the same time are told in the order of kEvents.
+void tell_in_order(Timers& timers, const LaneReport& report) {
+  using Event = std::pair<Instant, std::size_t>;  // when, index in kEvents
+  constexpr std::array kEvents = {&Timers::authenticated_received, &Timers::data_received,
+                                  &Timers::authenticated_sent, &Timers::data_sent};
+  std::array<Event, kEvents.size()> events;
+  auto end = events.begin();
+  std::size_t index = 0;
+  for (const auto& when : {report.received, report.received_data, report.sent, report.sent_data}) {
+    if (when) *end++ = {*when, index};
+    ++index;
+  }
+  std::sort(events.begin(), end);
+  for (auto at = events.begin(); at != end; ++at) (timers.*kEvents.at(at->second))(at->first);
+}
+
+// The timers hear of events in order of time. The two events of one direction concern different
+// timers, so their order does not matter.
+void tell_timers(Timers& timers, const LaneReport& report) {
+  if (report.sent && report.received) return tell_in_order(timers, report);
+  if (report.received) timers.authenticated_received(*report.received);
+  if (report.received_data) timers.data_received(*report.received_data);
+  if (report.sent) timers.authenticated_sent(*report.sent);
+  if (report.sent_data) timers.data_sent(*report.sent_data);
+}
+
+}  // namespace
+
 void Device::apply(Now now, const LaneReports& reports, Output& out) {
   for (const auto& [id, report] : reports.peers) {
-    Peer* peer = find(report.peer);
-    // The serial differs when the peer was removed and added again meanwhile: drop the report.
-    if (peer != nullptr && peer->serial == id.value) hear(now, *peer, report, out);
+    const LanePeer* peer = lane_.find(id);  // null: the peer has been removed meanwhile
+    if (peer != nullptr) hear(now, *peer->owner, report, out);
   }
   settle(now, out);
 }
 
 void Device::update_lanes(Peer& peer, bool given_up) {
-  const LanePeerState state{
-      peer.keys.public_key, peer.way, peer.keypairs.shared_current(), peer.keypairs.shared_next(),
-      peer.keypairs.all(),  given_up};
+  const LanePeerState state{peer.keypairs.shared_current(), peer.keys.public_key, peer.way,
+                            peer.keypairs.shared_next(),    peer.keypairs.all(),  given_up};
   lane_.set(*peer.lane, state);
   lane_feed_.set(peer.lane->id, state);
 }
@@ -36,16 +64,7 @@ void Device::hear(Now now, Peer& peer, const LaneReport& report, Output& out) {
   keep_fresh(now, peer, report.sent.has_value(), report.received.has_value(), out);
   if (report.received) peer.unanswered_since.reset();
 
-  // In order of time, and events of the same time in this order.
-  constexpr std::array kHappened = {&Timers::authenticated_received, &Timers::data_received,
-                                    &Timers::authenticated_sent, &Timers::data_sent};
-  using Event = std::pair<std::optional<Instant>, std::size_t>;  // when, index in kHappened
-  std::array<Event, kHappened.size()> events{
-      {{report.received, 0}, {report.received_data, 1}, {report.sent, 2}, {report.sent_data, 3}}};
-  std::sort(events.begin(), events.end());
-  for (const auto& [when, which] : events) {
-    if (when) (peer.timers.*kHappened.at(which))(*when);
-  }
+  tell_timers(peer.timers, report);
   const Keypair* current = peer.keypairs.current();
   if (report.wants_session && (current == nullptr || !current->may_seal(now.steady))) {
     start_handshake(now, peer, false, out);

@@ -81,7 +81,7 @@ bool Device::admit_handshake(Instant now, const Datagram& incoming, Output& out)
     }
     const auto datagram = out.allocate(kCookieReplySize);
     encode(checker_.reply(now, message, incoming.way), datagram);
-    out.datagrams.push_back({{}, {incoming.way, datagram}, true});
+    out.datagrams.push_back({{}, {incoming.way, datagram}});
     ++counters_.cookies_sent;
     return false;
   }

@@ -62,7 +62,7 @@ void Device::start_handshake(Now now, Peer& peer, bool retry, Output& out) {
 }
 
 void Device::transmit(Now now, Peer& peer, MutableByteView datagram, Output& out) {
-  out.datagrams.push_back({peer.keys.public_key, {peer.way, datagram}, true});
+  out.datagrams.push_back({peer.keys.public_key, {peer.way, datagram}});
   auto& happened = lane_.report(*peer.lane);
   happened.sent = now.steady;
   happened.sent_bytes += datagram.size();

@@ -45,7 +45,7 @@ void Lane::seal(Instant now, LanePeer& peer, ByteView packet, const RoomyPacket*
                 Output& out) {
   const auto datagram = seals_.add(*peer.now.current, packet, place, options_.mtu, out);
   const auto ecn = packet.empty() ? std::uint8_t{0} : ip::ecn_of(packet);
-  out.datagrams.push_back({peer.now.public_key, {peer.now.way, datagram, ecn}, false});
+  out.datagrams.push_back({peer.now.public_key, {peer.now.way, datagram, ecn}});
   ++counters_.packets_sealed;
   auto& happened = report(peer);
   happened.sent = now;
@@ -150,22 +150,22 @@ void Lane::apply(Instant now, const LaneChanges& changes, Output& out) {
   if (changes.mtu) options_.mtu = *changes.mtu;
   for (const auto& [id, state] : changes.peers) {
     if (!state) continue;
-    const auto known = peers_.find(id);
-    LanePeer& peer = known != peers_.end() ? *known->second : add(id);
+    LanePeer* const known = find(id);
+    LanePeer& peer = known != nullptr ? *known : add(id);
     set(peer, *state);
     flush_staged(now, peer, out);
   }
   for (const auto& [prefix, owner] : changes.routes) {
-    const auto at = owner ? peers_.find(*owner) : peers_.end();
-    if (at == peers_.end()) {
+    LanePeer* const peer = owner ? find(*owner) : nullptr;
+    if (peer == nullptr) {
       routes_.remove(prefix);
     } else {
-      routes_.insert(prefix, at->second.get());
+      routes_.insert(prefix, peer);
     }
   }
   for (const auto& [id, state] : changes.peers) {
-    const auto known = peers_.find(id);
-    if (!state && known != peers_.end()) remove(*known->second);
+    LanePeer* const known = find(id);
+    if (!state && known != nullptr) remove(*known);
   }
   seal();
 }
@@ -191,7 +191,11 @@ void Lane::set(LanePeer& peer, const LanePeerState& state) {
 void Lane::remove(LanePeer& peer) {
   forget_indices(peer);
   routes_.remove_all(&peer);
-  if (peer.report) reports_[*peer.report].peer = nullptr;
+  if (peer.report) {  // the last report takes the place
+    std::swap(reports_[*peer.report], reports_.back());
+    reports_[*peer.report].peer->report = peer.report;
+    reports_.pop_back();
+  }
   peers_.erase(PeerId(peer.id));  // a copy: the key may not be part of what is erased
 }
 
@@ -204,18 +208,21 @@ LanePeer* Lane::find(SessionIndex index) const {
   return at == indices_.end() ? nullptr : at->second.peer;
 }
 
+LanePeer* Lane::find(PeerId id) const {
+  const auto at = peers_.find(id);
+  return at == peers_.end() ? nullptr : at->second.get();
+}
+
 LaneReport& Lane::report(LanePeer& peer) {
   if (!peer.report) {
     peer.report = reports_.size();
-    reports_.push_back({&peer, {}});
+    reports_.emplace_back().peer = &peer;
   }
   return reports_[*peer.report].report;
 }
 
 void Lane::take_reports(LaneReports& into) {
-  for (auto& [peer, report] : reports_) {
-    if (peer == nullptr) continue;
-    report.peer = peer->now.public_key;
+  for (const auto& [peer, report] : reports_) {
     into.merge(peer->id, report);
     peer->report.reset();
   }

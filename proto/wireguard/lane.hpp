@@ -1,6 +1,6 @@
-// The fast path of a device: seals and opens transport packets. A Lane has its own tables of peers,
-// sessions and allowed-ips; handshakes, timers and configuration are the Device's. A Device has one
-// Lane of its own, which it calls directly. Further lanes run on threads of their own:
+// The fast path of a device: seals and opens transport packets with tables of its own. Handshakes,
+// timers and configuration are the Device's. A Device has one Lane, which it calls directly.
+// Further lanes, made before the device has peers, run on threads of their own:
 //
 //   Device (control thread)                        Lane (its own thread)
 //     take_changes() ── peers, sessions, routes ──▶  apply()
@@ -11,8 +11,7 @@
 // delivers the changes of a device call before it sends the datagrams of the same call, and a lane
 // calls apply() before its next batch. Packets without a session wait in the lane (kMaxStaged a
 // peer, then the oldest goes), so that the packets of a flow stay in order; the lane's report asks
-// the device for a session. Lanes share keypairs only. A lane refuses expired keys by its own time,
-// too; it erases state only when the device says so.
+// the device for a session. Lanes share keypairs only. A lane erases state when the device says so.
 #pragma once
 
 #include <list>
@@ -30,23 +29,21 @@
 namespace culvert::wireguard {
 
 struct Peer;
-struct LanePeer {
-  PeerId id;
-  Peer* owner = nullptr;  // in a Device's own lane; null in a further lane
-  LanePeerState now;
-  std::list<Bytes> staged;
+struct LanePeer {                     // first what each packet needs, so that it shares cache lines
+  Peer* owner = nullptr;              // in a Device's own lane; null in a further lane
   std::optional<std::size_t> report;  // place in Lane::reports_
+  LanePeerState now;
+  PeerId id;
+  std::list<Bytes> staged;
 };
 
 class Lane {
  public:
-  // `options`: the device's. Make a further lane before the device has peers.
-  explicit Lane(const DeviceOptions& options) : options_(options) {}
+  explicit Lane(const DeviceOptions& options) : options_(options) {}  // the device's options
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
 
-  // send(), receive() and apply() append to `out`. A RoomyPacket with enough room is sealed in its
-  // own memory (Device::send_in_place).
+  // send(), receive() and apply() append to `out`. A packet with enough room is sealed in place.
   void send(Instant now, std::span<const RoomyPacket> packets, Output& out);
   void send(Instant now, std::span<const ByteView> packets, Output& out);
   void receive(Instant now, std::span<Datagram> datagrams, Output& out,
@@ -66,6 +63,7 @@ class Lane {
   void set(LanePeer& peer, const LanePeerState& state);
   void set_mtu(std::size_t mtu) { options_.mtu = mtu; }
   LanePeer* find(SessionIndex index) const;  // null: no session has this index
+  LanePeer* find(PeerId id) const;           // null: no such peer, or removed
   // These lay datagrams out, which seal() then seals.
   bool send_keepalive(Instant now, LanePeer& peer, Output& out);  // false: no session
   void flush_staged(Instant now, LanePeer& peer, Output& out);
@@ -74,13 +72,14 @@ class Lane {
   // Calls `hear(Peer&, const LaneReport&)` for each report, also for those that `hear` causes.
   template <class Hear>
   void hear_reports(Hear hear) {
-    for (std::size_t i = 0; i < reports_.size(); ++i) {
-      const auto [peer, report] = reports_[i];
-      if (peer == nullptr) continue;
-      peer->report.reset();
-      hear(*peer->owner, report);
+    while (!reports_.empty()) {
+      heard_.swap(reports_);
+      for (const auto& [peer, report] : heard_) {
+        peer->report.reset();  // `hear` may report more of this peer, and of no other one
+        hear(*peer->owner, report);
+      }
+      heard_.clear();
     }
-    reports_.clear();
   }
 
  private:
@@ -93,8 +92,8 @@ class Lane {
     const Datagram* incoming = nullptr;
   };
   struct Reported {
-    LanePeer* peer = nullptr;  // null: removed
-    LaneReport report;         // of all calls since the last take_reports() or hear_reports()
+    LanePeer* peer = nullptr;
+    LaneReport report;  // of all calls since the last take_reports() or hear_reports()
   };
 
   void send_one(Instant now, ByteView packet, const RoomyPacket* place, Routes& routes,
@@ -112,7 +111,8 @@ class Lane {
   std::unordered_map<SessionIndex, Entry> indices_;
   AllowedIps routes_;
   std::vector<Reported> reports_;
-  SealBatch seals_;  // this and the next two: used in one call, kept to reuse their memory
+  std::vector<Reported> heard_;
+  SealBatch seals_;  // this, heard_ and the next two: used in one call, kept to reuse their memory
   OpenBatch opens_;
   std::vector<Opening> openings_;
 };

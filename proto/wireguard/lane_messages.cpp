@@ -24,7 +24,6 @@ void LaneChanges::merge(const LaneChanges& later) {
 }
 
 void LaneReport::merge(const LaneReport& later) {
-  peer = later.peer;
   sent = std::max(sent, later.sent);  // an empty optional is less than any time
   sent_data = std::max(sent_data, later.sent_data);
   received = std::max(received, later.received);

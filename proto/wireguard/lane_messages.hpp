@@ -23,9 +23,9 @@ using PeerId = Strong<struct PeerIdTag, std::uint64_t>;  // a device never uses 
 
 // The present state of a peer, as far as a lane needs it.
 struct LanePeerState {
+  std::shared_ptr<Keypair> current;  // null: no session
   crypto::WireGuardKey public_key;
   Way way;
-  std::shared_ptr<Keypair> current;             // null: no session
   std::shared_ptr<Keypair> next;                // not yet proven by a packet of the peer
   std::vector<std::shared_ptr<Keypair>> opens;  // all that open packets: `current`, `next`, older
   bool given_up = false;                        // drop the packets that wait for a session
@@ -45,7 +45,6 @@ struct LaneChanges {
 
 // What a lane did for one peer since its last report.
 struct LaneReport {
-  crypto::WireGuardKey peer;
   std::optional<Instant> sent;  // `sent` to `received_data`: the last time; `sent`: keepalives too
   std::optional<Instant> sent_data;
   std::optional<Instant> received;

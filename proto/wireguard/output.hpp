@@ -25,7 +25,6 @@ struct Received {
 struct Transmit {
   crypto::WireGuardKey peer;  // zero for a cookie reply: the peer is not known yet
   Datagram datagram;
-  bool is_handshake = false;  // types 1 to 3
 };
 
 struct Output {

@@ -18,34 +18,32 @@ struct Peer {
   Peer(PeerKeys with, std::uint64_t number)
       : keys(std::move(with)), jar(keys.public_key), serial(number) {}
 
+  // What each call needs comes first, so that it shares cache lines.
   LanePeer* lane = nullptr;  // the peer in the device's own lane: its session and waiting packets
+  Keypairs keypairs;
+  Timers timers;
+  std::optional<Instant> unanswered_since;  // first initiation since an authentic packet came
+  std::uint64_t received_bytes = 0;         // whole authenticated datagrams
+  std::uint64_t sent_bytes = 0;
+  bool last_minute_handshake = false;  // keep_fresh() rekeyed on reception; once a session
+  Instant queued = Instant::never();   // the time under which Deadlines has queued this peer
 
   PeerKeys keys;
   CookieJar jar;
-  Keypairs keypairs;
-  Timers timers;
-  Way way;  // where the peer was last heard, or the endpoint that was set
+  std::uint64_t serial;  // a number that no other peer of the device ever had
+  Way way;               // where the peer was last heard, or the endpoint that was set
 
   // Our initiation under way, and the index that it was sent with.
   std::optional<PendingInitiation> pending;
   SessionIndex pending_index;
   Instant pending_since;
-  std::optional<Instant> handshake_sent;    // last initiation or response, for REKEY_TIMEOUT
-  std::optional<Instant> unanswered_since;  // first initiation since an authentic packet came
-  bool last_minute_handshake = false;       // keep_fresh() rekeyed on reception; once a session
+  std::optional<Instant> handshake_sent;  // last initiation or response, for REKEY_TIMEOUT
 
   // The greatest label and the time of the peer's own initiations.
   Tai64n last_timestamp;
   std::optional<Instant> initiation_read;
 
   std::optional<Now> last_handshake;
-  std::uint64_t received_bytes = 0;  // whole authenticated datagrams
-  std::uint64_t sent_bytes = 0;
-
-  // For Deadlines: a number that no other peer of the device ever had, and the time under which
-  // Deadlines has queued this peer.
-  std::uint64_t serial;
-  Instant queued = Instant::never();
 };
 
 }  // namespace culvert::wireguard

@@ -81,7 +81,7 @@ struct Ends {
 class Worker {
  public:
   Worker(const Ends& ends, std::size_t first, std::size_t peers, std::size_t size)
-      : a_at_(ends.a_at) {
+      : from_a_(UdpWay{ends.a_at}) {
     Output nothing;
     opener_.apply(kNow.steady, ends.b_changes, nothing);
     for (std::size_t i = 0; i < peers; ++i) {
@@ -100,7 +100,7 @@ class Worker {
     batch_.assign(kBatch, packet);
     sealers_[peer]->send(kNow.steady, batch_, sealed_);
     for (const auto& each : sealed_.datagrams) {
-      incoming_.push_back({UdpWay{a_at_}, each.datagram.bytes});
+      incoming_.push_back({from_a_, each.datagram.bytes});
     }
     opener_.receive(kNow.steady, incoming_, opened_, rest_);
     delivered += opened_.packets.size();
@@ -115,7 +115,7 @@ class Worker {
   std::size_t delivered = 0;
 
  private:
-  Endpoint a_at_;
+  Way from_a_;
   std::vector<std::unique_ptr<Lane>> sealers_;
   Lane opener_{DeviceOptions{.lanes = true}};
   std::vector<Bytes> packets_;

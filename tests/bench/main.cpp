@@ -64,10 +64,9 @@ struct Pair {
   // Everything that `from` wants to send reaches `to`, whose answers are in `answers`.
   static void pass(wireguard::Output& from, const Endpoint& source, wireguard::Device& to, Now at,
                    wireguard::Output& answers) {
+    const Way way = UdpWay{source};
     std::vector<Datagram> incoming;
-    for (const auto& datagram : from.datagrams) {
-      incoming.push_back({UdpWay{source}, datagram.datagram.bytes});
-    }
+    for (const auto& each : from.datagrams) incoming.push_back({way, each.datagram.bytes});
     to.receive(at, incoming, answers);
   }
   void handshake() {

@@ -42,10 +42,9 @@ wireguard::PeerConfig config(const crypto::WireGuardKey& key, const IpAddress& a
 }
 
 std::vector<Datagram> from(const Endpoint& source, const wireguard::Output& out) {
+  const Way way = UdpWay{source};
   std::vector<Datagram> incoming;
-  for (const auto& each : out.datagrams) {
-    incoming.push_back({UdpWay{source}, each.datagram.bytes});
-  }
+  for (const auto& each : out.datagrams) incoming.push_back({way, each.datagram.bytes});
   return incoming;
 }
 
