@@ -108,7 +108,7 @@ void Core::handle_datagrams(Now now, std::span<const Datagram> datagrams) {
   settle(now);
 }
 
-void Core::handle_mesh(Now now, std::span<const ByteView> packets) {
+void Core::handle_mesh(Now now, std::span<const RoomyPacket> packets) {
   mesh_.handle_packets(now, packets);
   settle(now);
 }

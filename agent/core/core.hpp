@@ -26,7 +26,9 @@ class Core {
 
   // Inputs. Spans are read (datagrams: decrypted in place) during the call only.
   void handle_datagrams(Now now, std::span<const Datagram> datagrams);
-  void handle_mesh(Now now, std::span<const ByteView> packets);  // from this node's own stack
+  // From this node's own stack. A packet with room is sealed in its own memory, so its memory must
+  // live until the datagrams of the next drain() are sent.
+  void handle_mesh(Now now, std::span<const RoomyPacket> packets);
   void handle_local_endpoints(Now now, std::vector<Endpoint> endpoints);  // our addresses and port
   void handle_stun_servers(Now now, const std::string& host, std::vector<Endpoint> addresses);
   void handle_send_error(Now now, const Endpoint& to);

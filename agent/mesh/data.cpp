@@ -75,11 +75,14 @@ void Mesh::receive(Now now) {
       peer_stopped(now, received.peer);
       continue;
     }
-    const Verdict verdict = site ? filter_.from_grantee(now.steady, received.packet)
-                                 : filter_.to_grantee(now.steady, received.packet);
-    if (verdict == Verdict::kNotGranted || verdict == Verdict::kNoFlow) refuse_peer(now, received);
+    const auto view = ip::PacketView::parse(received.packet);
+    const Verdict verdict =
+        site ? filter_.from_grantee(now.steady, view) : filter_.to_grantee(now.steady, view);
+    if (verdict == Verdict::kNotGranted || verdict == Verdict::kNoFlow) {
+      refuse_peer(now, received.peer, *view);
+    }
     if (verdict != Verdict::kPass) continue;
-    if (unclaimed_) watch_answer(now, received.packet);
+    if (unclaimed_) watch_answer(now, *view);
     // The maximum segment size of a connection that begins fits the path.
     std::optional<Bytes> changed;
     if (prober_.smallest() < path::kFullSize) {
@@ -99,50 +102,50 @@ void Mesh::receive(Now now) {
   wire.packets.clear();
 }
 
-void Mesh::handle_packets(Now now, std::span<const ByteView> packets) {
+void Mesh::handle_packets(Now now, std::span<const RoomyPacket> packets) {
   passed_.clear();
-  process_.clear();
   Filter::Gate gate;
   if (options_.host_stack) {
     gate = [this, now](const Endpoint& to) { return gate_.may_open(now, to); };
   }
-  for (const ByteView packet : packets) {
+  const bool narrow = prober_.smallest() < path::kFullSize;
+  for (const RoomyPacket& packet : packets) {
+    const auto view = ip::PacketView::parse(packet.packet());
     const Verdict verdict = options_.role == Role::kSite
-                                ? filter_.to_grantee(now.steady, packet)
-                                : filter_.from_grantee(now.steady, packet, gate);
+                                ? filter_.to_grantee(now.steady, view)
+                                : filter_.from_grantee(now.steady, view, gate);
     if (verdict != Verdict::kPass) {
-      refuse(packet);
-    } else {
-      const bool opens = options_.role == Role::kDevice && opens_connection(packet);
-      if (opens && unclaimed_) watch_opening(packet);
-      passed_.push_back(opens ? process_.tagged(packet) : packet);
+      refuse(view);
+      continue;
     }
+    if (options_.role == Role::kDevice && opens_connection(packet.packet())) {
+      if (unclaimed_) watch_opening(*view);
+      set_process_tag(packet.packet(), process_);
+    }
+    if (narrow) tell_too_big(now, *view);
+    passed_.push_back(packet);
   }
-  if (passed_.empty()) return;
-  if (prober_.smallest() < path::kFullSize) tell_too_big(now, passed_);
-  device_.send(now, passed_, effects_.sealed);
+  if (!passed_.empty()) device_.send_in_place(now, passed_, effects_.sealed);
 }
 
 // A packet that a direct path does not carry goes through the relay, and this node's stack is told
 // to send smaller packets. A host's own stack ignores an answer below IPv6's minimum (RFC 8201 §4),
 // so such a stack gets no answer below the minimum.
-void Mesh::tell_too_big(Now now, std::span<const ByteView> packets) {
+void Mesh::tell_too_big(Now now, const ip::PacketView& packet) {
   const std::size_t least = options_.host_stack ? ip::kIpv6MinimumMtu : 0;
-  for (const ByteView packet : packets) {
-    if (packet.size() <= std::max(least, prober_.smallest() - kSealing)) continue;
-    if (now.steady + kTooBigBurst * kTooBigEvery < too_big_full_) return;
-    const auto view = ip::PacketView::parse(packet);
-    const auto peer = std::find_if(peers_.begin(), peers_.end(), [&](const auto& each) {
-      return view && each.second.allowed.contains(Prefix::host(view->destination));
-    });
-    if (peer == peers_.end()) continue;
-    const std::size_t carried =
-        std::max(least, prober_.status(now.steady, peer->first).size - kSealing);
-    if (packet.size() <= carried) continue;
-    too_big_full_ = std::max(too_big_full_, now.steady) + kTooBigEvery;
-    if (const auto answer = ip::icmpv6_too_big(*view, options_.address, carried)) {
-      effects_.mesh.add(*answer);
-    }
+  const std::size_t size = packet.packet.size();
+  if (size <= std::max(least, prober_.smallest() - kSealing)) return;
+  if (now.steady + kTooBigBurst * kTooBigEvery < too_big_full_) return;
+  const auto peer = std::find_if(peers_.begin(), peers_.end(), [&](const auto& each) {
+    return each.second.allowed.contains(Prefix::host(packet.destination));
+  });
+  if (peer == peers_.end()) return;
+  const std::size_t carried =
+      std::max(least, prober_.status(now.steady, peer->first).size - kSealing);
+  if (size <= carried) return;
+  too_big_full_ = std::max(too_big_full_, now.steady) + kTooBigEvery;
+  if (const auto answer = ip::icmpv6_too_big(packet, options_.address, carried)) {
+    effects_.mesh.add(*answer);
   }
 }
 
@@ -198,19 +201,17 @@ void Mesh::transmit(Now now) {
 }
 
 // On a laptop, while some grant waits for its first use: a connection of this node's stack begins.
-void Mesh::watch_opening(ByteView packet) {
-  const auto view = ip::PacketView::parse(packet);
-  const auto flags = view ? view->tcp_flags() : std::nullopt;
+void Mesh::watch_opening(const ip::PacketView& packet) {
+  const auto flags = packet.tcp_flags();
   if (!flags || (*flags & ip::kSyn) == 0) return;
-  gate_.opening({view->source, view->source_port().value_or(0)},
-                {view->destination, view->destination_port().value_or(0)});
+  gate_.opening({packet.source, packet.source_port().value_or(0)},
+                {packet.destination, packet.destination_port().value_or(0)});
 }
 
 // On a laptop: a packet of a service with data, so the site's agent has accepted the connection.
-void Mesh::watch_answer(Now now, ByteView packet) {
-  const auto view = ip::PacketView::parse(packet);
-  if (!view || view->protocol != ip::kTcp || view->payload().empty()) return;
-  gate_.answered(now, {view->destination, view->destination_port().value_or(0)});
+void Mesh::watch_answer(Now now, const ip::PacketView& packet) {
+  if (packet.protocol != ip::kTcp || packet.payload().empty()) return;
+  gate_.answered(now, {packet.destination, packet.destination_port().value_or(0)});
 }
 
 }  // namespace culvert::agent

@@ -33,21 +33,19 @@ std::vector<Bytes> resets(const Endpoint& from, const Endpoint& to, const Filter
 // Answers a packet of this node's own stack. A segment of a connection that was open is answered by
 // a reset; all else of a host's programs by ICMPv6 "prohibited", the same for what exists and what
 // does not. A stack of this process knows TCP alone.
-void Mesh::refuse(ByteView packet) {
-  const auto view = ip::PacketView::parse(packet);
-  if (!view) return;
-  const auto flags = view->tcp_flags();
+void Mesh::refuse(const Filter::Packet& packet) {
+  if (!packet) return;
+  const auto flags = packet->tcp_flags();
   const bool by_reset = !options_.host_stack || (flags && (*flags & ip::kAck) != 0);
   const auto answer =
-      by_reset ? ip::tcp_reset(*view) : ip::icmpv6_prohibited(*view, options_.address);
+      by_reset ? ip::tcp_reset(*packet) : ip::icmpv6_prohibited(*packet, options_.address);
   if (answer) effects_.mesh.add(*answer);
 }
 
 // Answers a packet of a peer: the peer's stack hears that there is no such flow, and does not wait.
-void Mesh::refuse_peer(Now now, const wireguard::Received& packet) {
-  const auto peer = peers_.find(packet.peer);
-  const auto view = ip::PacketView::parse(packet.packet);
-  const auto answer = view ? ip::tcp_reset(*view) : std::nullopt;
+void Mesh::refuse_peer(Now now, const crypto::WireGuardKey& from, const ip::PacketView& packet) {
+  const auto peer = peers_.find(from);
+  const auto answer = ip::tcp_reset(packet);
   if (!answer || peer == peers_.end() || !peer->second.memory.resets.take(now.steady)) return;
   const ByteView one = *answer;
   device_.send(now, {&one, 1}, effects_.sealed);

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "proto/ip/packet.hpp"
-
 namespace culvert::agent {
 
 struct Filter::Segment {
@@ -54,13 +52,13 @@ void Filter::end(Entry& flow, std::vector<Cut>& cut) {
   forget(flow);
 }
 
-Verdict Filter::from_grantee(Instant now, ByteView packet, const Gate& gate) {
+Verdict Filter::from_grantee(Instant now, const Packet& packet, const Gate& gate) {
   const Verdict verdict = pass_from(now, packet, gate);
   ++counts_[static_cast<std::size_t>(verdict)];
   return verdict;
 }
 
-Verdict Filter::to_grantee(Instant now, ByteView packet) {
+Verdict Filter::to_grantee(Instant now, const Packet& packet) {
   const Verdict verdict = pass_to(now, packet);
   ++counts_[static_cast<std::size_t>(verdict)];
   return verdict;
@@ -72,8 +70,7 @@ std::uint64_t Filter::refused() const {
   return sum - count(Verdict::kPass);
 }
 
-Verdict Filter::parse(ByteView packet, bool from_grantee, Segment& out) {
-  const auto view = ip::PacketView::parse(packet);
+Verdict Filter::parse(const Packet& view, bool from_grantee, Segment& out) {
   if (!view) return Verdict::kMalformed;
   if (view->protocol != ip::kTcp || view->later_fragment) return Verdict::kNotTcp;
   const auto flags = view->tcp_flags();
@@ -91,7 +88,7 @@ Verdict Filter::parse(ByteView packet, bool from_grantee, Segment& out) {
   return Verdict::kPass;
 }
 
-Verdict Filter::pass_from(Instant now, ByteView packet, const Gate& gate) {
+Verdict Filter::pass_from(Instant now, const Packet& packet, const Gate& gate) {
   Segment segment;
   if (const Verdict bad = parse(packet, true, segment); bad != Verdict::kPass) return bad;
   const bool opens = (segment.flags & (ip::kSyn | ip::kAck | ip::kRst)) == ip::kSyn;
@@ -112,7 +109,7 @@ Verdict Filter::pass_from(Instant now, ByteView packet, const Gate& gate) {
   return Verdict::kPass;
 }
 
-Verdict Filter::pass_to(Instant now, ByteView packet) {
+Verdict Filter::pass_to(Instant now, const Packet& packet) {
   Segment segment;
   if (const Verdict bad = parse(packet, false, segment); bad != Verdict::kPass) return bad;
   auto* found = find(segment.key);

@@ -3,9 +3,8 @@
 // direction only replies of such flows pass. Both ends use the same filter: a laptop's outgoing
 // packets and a site's incoming ones come from the grantee. All else is refused and counted.
 //
-// Each grantee may have kMaxFlowsOfGrantee flows. Beyond that, a new flow replaces the grantee's
-// flow that has been idle longest. The cost of a packet or a change does not depend on the number
-// of other grantees' flows.
+// Each grantee may have kMaxFlowsOfGrantee flows. A further flow replaces the grantee's flow that
+// has been idle longest. What a packet or a change costs does not depend on others' flows.
 #pragma once
 
 #include <array>
@@ -16,9 +15,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "proto/core/bytes.hpp"
 #include "proto/core/endpoint.hpp"
 #include "proto/core/time.hpp"
+#include "proto/ip/packet.hpp"
 
 namespace culvert::agent {
 
@@ -60,8 +59,9 @@ class Filter {
 
   // The gate is called once for each new flow, after all other checks have passed.
   using Gate = std::function<bool(const Endpoint& service)>;
-  Verdict from_grantee(Instant now, ByteView packet, const Gate& gate = nullptr);
-  Verdict to_grantee(Instant now, ByteView packet);
+  using Packet = std::optional<ip::PacketView>;  // nothing: PacketView::parse() has refused it
+  Verdict from_grantee(Instant now, const Packet& packet, const Gate& gate = nullptr);
+  Verdict to_grantee(Instant now, const Packet& packet);
 
   // Forgets ended flows; call it now and then. True: there are more, so call it again soon.
   bool sweep(Instant now);
@@ -101,9 +101,9 @@ class Filter {
     bool over() const { return reset || (fin_from && fin_to); }
   };
 
-  static Verdict parse(ByteView packet, bool from_grantee, Segment& out);
-  Verdict pass_from(Instant now, ByteView packet, const Gate& gate);
-  Verdict pass_to(Instant now, ByteView packet);
+  static Verdict parse(const Packet& packet, bool from_grantee, Segment& out);
+  Verdict pass_from(Instant now, const Packet& packet, const Gate& gate);
+  Verdict pass_to(Instant now, const Packet& packet);
   Verdict open(Instant now, const Segment& segment, bool opens, const Gate& gate);
   Entry* find(const FlowKey& key);
   static void used(Instant now, Entry& flow, const Segment& segment, End& from, End& to);

@@ -29,7 +29,7 @@ Mesh::Mesh(MeshOptions options, MeshKeys keys, Gate& gate, Rng& rng, Now now)
       device_(keys.wireguard.clone(), rng, {.roaming = false, .label_skew = kLabelSkew}),
       prober_({options.allow_loopback, options.direct}, std::move(keys.disco),
               keys.wireguard.public_key, rng),
-      process_(rng),
+      process_(draw_process_tag(rng)),
       relays_(std::move(keys.relay), rng, last_connection_),
       sweep_at_(now.steady + kSweep) {}
 

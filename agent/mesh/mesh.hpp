@@ -30,9 +30,10 @@ class Mesh {
   // `gate` and `rng` outlive the Mesh.
   Mesh(MeshOptions options, MeshKeys keys, Gate& gate, Rng& rng, Now now);
 
-  // Inputs. Spans are read (datagrams: decrypted in place) during the call only.
+  // Inputs. Datagrams are decrypted in place. Packets are from this node's own stack; a packet with
+  // room is sealed in its memory, which must live until the next drain()'s datagrams are sent.
   void handle_datagrams(Now now, std::span<const Datagram> batch);
-  void handle_packets(Now now, std::span<const ByteView> packets);  // from this node's own stack
+  void handle_packets(Now now, std::span<const RoomyPacket> packets);
   void handle_local_endpoints(Now now, std::vector<Endpoint> endpoints);
   void handle_stun_servers(Now now, const std::string& host, std::vector<Endpoint> addresses);
   void handle_send_error(Now now, const Endpoint& to);
@@ -47,8 +48,7 @@ class Mesh {
   // What Access has decided. `plan`: the relays to use from now on; nothing: the relays stay.
   void apply(Now now, const Permits& permits, std::optional<RelayPlan> plan);
   const Silent& find_silent(Now now);
-  // True once after something that Access should look at: a peer or a relay came or went.
-  bool take_news() { return std::exchange(news_, false); }
+  bool take_news() { return std::exchange(news_, false); }  // true once: a peer or a relay changed
   // The tickets are stale, and STUN servers may have moved.
   void coordinator_connected(Now now, std::optional<RelayPlan> plan);
   std::vector<std::string> tickets_due(Now now) { return relays_.tickets_due(now); }
@@ -72,13 +72,13 @@ class Mesh {
   void receive(Now now);  // the datagrams in `incoming_`
   void relayed(Now now, Relays::Inbox& inbox);
   bool may_come(const Way& from) const;
-  void tell_too_big(Now now, std::span<const ByteView> packets);
+  void tell_too_big(Now now, const ip::PacketView& packet);
   void send(Now now, const Datagram& datagram);
-  void watch_opening(ByteView packet);
-  void watch_answer(Now now, ByteView packet);
+  void watch_opening(const ip::PacketView& packet);
+  void watch_answer(Now now, const ip::PacketView& packet);
   // ends.cpp
-  void refuse(ByteView packet);
-  void refuse_peer(Now now, const wireguard::Received& packet);
+  void refuse(const Filter::Packet& packet);
+  void refuse_peer(Now now, const crypto::WireGuardKey& from, const ip::PacketView& packet);
   void end(Now now, const Permit& permit, const std::string& why);
   void reset(const std::vector<Filter::Cut>& flows);
   void tell_peer(Now now, const std::vector<Filter::Cut>& flows);
@@ -102,7 +102,7 @@ class Mesh {
   wireguard::Device device_;
   path::Prober prober_;
   path::ProberOutput paths_;
-  ProcessTagger process_;
+  ProcessTag process_;  // of this process
   ConnectionId last_connection_ = 0;
   Relays relays_;
   std::map<std::string, std::vector<Endpoint>> stun_;  // relay host → its STUN servers
@@ -111,7 +111,7 @@ class Mesh {
   Silent silent_;
   std::map<crypto::WireGuardKey, Instant> stopped_;  // when a peer announced its stop
   std::vector<Datagram> incoming_;
-  std::vector<ByteView> passed_;  // used in one call of handle_packets(), kept for its memory
+  std::vector<RoomyPacket> passed_;  // used in one call of handle_packets(), kept for its memory
   bool unclaimed_ = false, news_ = false, stopping_ = false;
   Instant too_big_full_;  // the token bucket of "packet too big" answers is full again then
   Instant sweep_at_;

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "proto/core/rng.hpp"
 #include "proto/ip/packet.hpp"
@@ -32,22 +31,10 @@ inline void set_process_tag(MutableByteView packet, ProcessTag tag) {
 }
 inline void clear_process_tag(MutableByteView packet) { set_process_tag(packet, 0); }
 
-// The device's side: tags packets with the number of this process.
-class ProcessTagger {
- public:
-  explicit ProcessTagger(Rng& rng) : tag_(1 + static_cast<ProcessTag>(rng.below(kMaxProcessTag))) {}
-  // A tagged copy of a packet that opens a connection; valid until clear().
-  ByteView tagged(ByteView packet) {
-    Bytes& copy = copies_.emplace_back(to_bytes(packet));
-    set_process_tag(copy, tag_);
-    return copy;
-  }
-  void clear() { copies_.clear(); }
-
- private:
-  ProcessTag tag_;
-  std::vector<Bytes> copies_;
-};
+// For the device's side: the number of this process.
+inline ProcessTag draw_process_tag(Rng& rng) {
+  return 1 + static_cast<ProcessTag>(rng.below(kMaxProcessTag));
+}
 
 // The present process of one device, and its last process. Packets of the last process may arrive
 // late, and two running copies of a device must not end each other's connections in turn.

@@ -37,7 +37,7 @@ Result<std::unique_ptr<Shell>> Shell::open(runtime::Loop& loop, Rng& rng, ShellO
   std::unique_ptr<Shell> shell(new Shell(loop, rng, options));
   auto made = make_stack(
       loop, rng, std::move(stack),
-      [raw = shell.get()](std::span<const ByteView> packets) { raw->from_device(packets); });
+      [raw = shell.get()](std::span<const RoomyPacket> packets) { raw->from_device(packets); });
   if (!made) return fail_with(made.error());
   shell->stack_ = std::move(made->stack);
   shell->why_stack_ = std::move(made->why);
@@ -157,8 +157,16 @@ void Shell::deliver_mesh() {
   }
 }
 
-void Shell::from_device(std::span<const ByteView> packets) {
+// Packets that are sealed in their own memory must leave before this function returns, since the
+// memory is the caller's. Inside pump(), when the stack answers a packet that was just delivered,
+// they leave only later: then the core sees packets without room, and copies them.
+void Shell::from_device(std::span<const RoomyPacket> packets) {
   if (core_ == nullptr) return;
+  if (pumping_) {
+    roomless_.clear();
+    for (const RoomyPacket& each : packets) roomless_.push_back({each.packet(), 0, each.size});
+    packets = roomless_;
+  }
   core_->handle_mesh(now(), packets);
   pump();
 }

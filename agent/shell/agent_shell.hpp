@@ -46,10 +46,10 @@ class Shell {
   stack::Stack& stack() { return *stack_; }
   const std::string& why_stack() const { return why_stack_; }  // why this stack was chosen
   // From now on mesh packets go to the host's own stack (TUN) instead of stack(). The host's
-  // packets come in by from_device().
+  // packets come in by from_device(), which may change their memory and is done with it on return.
   using Device = std::function<void(std::span<const ByteView> packets)>;
   void use_device(Device write) { device_ = std::move(write); }
-  void from_device(std::span<const ByteView> packets);
+  void from_device(std::span<const RoomyPacket> packets);
   // True: all bytes that the core has sent to relays have left this process.
   bool flushed() const { return relays_.flushed(); }
   const runtime::UdpCounters& udp_counters() const { return udp_->counters(); }
@@ -86,6 +86,7 @@ class Shell {
   bool pumping_ = false;
   bool again_ = false;
   Effects effects_;
+  std::vector<RoomyPacket> roomless_;  // used in one call, kept to reuse its memory
 };
 
 }  // namespace culvert::agent

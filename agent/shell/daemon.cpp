@@ -238,7 +238,7 @@ Status Daemon::open_tun() {
   options.address = core_->address();
   options.undo_folder = undo_folder();
   tun::TunHostEvents events;
-  events.packets = [this](std::span<const ByteView> packets) { shell_->from_device(packets); };
+  events.packets = [this](std::span<const RoomyPacket> packets) { shell_->from_device(packets); };
   events.may_know = [finder = std::make_shared<proxy::OwnerFinder>(),
                      rule = proxy::OwnerRule(owner_)](const Endpoint& client, bool tcp) {
     const Endpoint stub{*parse_address(dns::kStubAddress), dns::kDnsPort};

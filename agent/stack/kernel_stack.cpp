@@ -92,7 +92,7 @@ Result<std::unique_ptr<KernelStack>> KernelStack::open(
   options.gone = [raw = stack.get()] { raw->end(); };
   auto tun = runtime::Tun::adopt(
       loop, *device,
-      [raw = stack.get()](std::span<const RoomyPacket> packets) { raw->leave(packets); },
+      [raw = stack.get()](std::span<const RoomyPacket> packets) { raw->output_(packets); },
       std::move(options));
   if (!tun) return fail_with(tun.error());
   stack->tun_ = std::move(*tun);
@@ -115,12 +115,6 @@ KernelStack::~KernelStack() {
     flows_->all.erase(flow);
     flow->close();
   }
-}
-
-void KernelStack::leave(std::span<const RoomyPacket> packets) {
-  packets_.clear();
-  for (const RoomyPacket& each : packets) packets_.push_back(each.packet());
-  output_(packets_);
 }
 
 void KernelStack::input(std::span<const ByteView> packets) { tun_->write(packets); }

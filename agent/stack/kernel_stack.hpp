@@ -63,7 +63,6 @@ class KernelStack final : public Stack {
 
   KernelStack(runtime::Loop& loop, std::unique_ptr<runtime::PrivateNetwork> network, Output output,
               std::function<void()> ended);
-  void leave(std::span<const RoomyPacket> packets);
   Result<int> socket_at(const Endpoint& local);
   bool has_room(const IpAddress& peer) const;  // the peer has less than is still free
   std::unique_ptr<runtime::ByteStream> hand_out(std::unique_ptr<runtime::TcpStream> tcp);
@@ -86,7 +85,6 @@ class KernelStack final : public Stack {
   std::map<std::uint64_t, Connecting> connecting_;
   std::uint64_t last_ = 0;
   std::shared_ptr<Flows> flows_;
-  std::vector<ByteView> packets_;  // kept to reuse its memory
 };
 
 }  // namespace culvert::stack

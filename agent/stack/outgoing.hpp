@@ -13,6 +13,7 @@
 
 #include "proto/core/arena.hpp"
 #include "proto/core/endpoint.hpp"
+#include "proto/core/roomy_packet.hpp"
 
 namespace culvert::stack {
 
@@ -25,7 +26,7 @@ class Outgoing {
     const std::size_t size = packets_.size();
     if (size < kMaxQueuedPackets / 2) return true;
     if (by_peer_.empty()) {
-      for (const auto& packet : packets_) ++by_peer_[destination(packet)];
+      for (const auto& packet : packets_) ++by_peer_[destination(packet.packet())];
     }
     auto& mine = by_peer_[peer];
     if (size >= kMaxQueuedPackets || mine >= kMaxQueuedPackets - size) return false;
@@ -34,9 +35,9 @@ class Outgoing {
   }
 
   MutableByteView add(std::size_t size) {
-    const auto bytes = memory_.allocate(size);
-    packets_.emplace_back(bytes);
-    return bytes;
+    const auto memory = memory_.allocate(kRoomBefore + size + kRoomBehind);
+    packets_.push_back({memory, kRoomBefore, size});
+    return packets_.back().packet();
   }
 
   static IpAddress destination(ByteView packet) {
@@ -45,7 +46,7 @@ class Outgoing {
     return out;
   }
 
-  const std::vector<ByteView>& packets() const { return packets_; }
+  const std::vector<RoomyPacket>& packets() const { return packets_; }
   void swap(Outgoing& other) { std::swap(*this, other); }
   void clear() {
     packets_.clear();
@@ -55,7 +56,7 @@ class Outgoing {
 
  private:
   Arena memory_;
-  std::vector<ByteView> packets_;
+  std::vector<RoomyPacket> packets_;
   std::unordered_map<IpAddress, std::size_t> by_peer_;  // empty until half of the queue is used
 };
 

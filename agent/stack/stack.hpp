@@ -14,6 +14,7 @@
 
 #include "proto/core/endpoint.hpp"
 #include "proto/core/result.hpp"
+#include "proto/core/roomy_packet.hpp"
 #include "proto/core/time.hpp"
 #include "proto/runtime/stream/stream.hpp"
 
@@ -26,8 +27,9 @@ constexpr std::uint16_t kMeshMtu = 1420;
 
 class Stack {
  public:
-  // Packets for the tunnel; the views are valid during the call. The callback may call input().
-  using Output = std::function<void(std::span<const ByteView> packets)>;
+  // Packets for the tunnel, with kRoomBefore and kRoomBehind around each. The memory is valid in
+  // the call. The callback may change the memory, and may call input().
+  using Output = std::function<void(std::span<const RoomyPacket> packets)>;
   using Accepted = std::function<void(std::unique_ptr<runtime::ByteStream>, Endpoint peer)>;
   using Connected = std::function<void(Result<std::unique_ptr<runtime::ByteStream>>)>;
 

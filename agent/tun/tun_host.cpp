@@ -61,13 +61,7 @@ Status TunHost::set_up_device() {
   device.offloads = options_.offloads;
   device.gone = events_.gone;
   auto tun = runtime::Tun::open(
-      loop_,
-      [this](std::span<const RoomyPacket> packets) {
-        packets_.clear();
-        for (const RoomyPacket& each : packets) packets_.push_back(each.packet());
-        events_.packets(packets_);
-      },
-      device);
+      loop_, [this](std::span<const RoomyPacket> packets) { events_.packets(packets); }, device);
   if (!tun) return fail_with(tun.error());
   tun_ = std::move(*tun);
   options_.name = tun_->name();

@@ -34,7 +34,7 @@ struct TunHostOptions {
   std::string undo_folder;
 };
 struct TunHostEvents {
-  std::function<void(std::span<const ByteView>)> packets;          // from the host's programs
+  std::function<void(std::span<const RoomyPacket>)> packets;       // from the host's programs
   std::function<bool(const Endpoint& client, bool tcp)> may_know;  // the owner's program is asking
   std::function<dns::Names(bool granted)> names;  // `granted` false: without the granted services
   std::function<std::vector<std::string>()> sites;
@@ -67,7 +67,6 @@ class TunHost {
   Undo undo_;
   std::unique_ptr<runtime::Tun> tun_;
   std::unique_ptr<Stub> stub_;
-  std::vector<ByteView> packets_;  // the packets of one batch
   runtime::Timer watch_;
   bool rewritten_ = false;         // resolv.conf has our text, as far as is known
   bool resolved_ = false;          // systemd-resolved asks the stub

@@ -45,9 +45,6 @@ struct VirtioHeader {
   void write(std::uint8_t* to) const;
 };
 
-inline constexpr std::size_t kRoomBefore = 16;  // bytes for a tunnel's header
-inline constexpr std::size_t kRoomBehind = 32;  // bytes for a tunnel's padding and tag
-
 // split() appends the packets to `out`. They live until the next clear() and as long as `super`.
 // A packet that needs no split stays in `super` and has its room. Segments lie in the Splitter's
 // memory with kRoomBefore and kRoomBehind around them, and the headers in `super` are overwritten.

@@ -31,7 +31,11 @@ double resident_mib() {
 struct Stack {
   Stack() {
     stack.emplace(loop, rng, stack::NetstackOptions{},
-                  [this](std::span<const ByteView> packets) { stack->input(packets); });
+                  [this](std::span<const RoomyPacket> packets) {
+                    std::vector<ByteView> views;
+                    for (const RoomyPacket& each : packets) views.push_back(each.packet());
+                    stack->input(views);
+                  });
     (void)stack->add_address(here);
     (void)stack->add_address(there);
     (void)stack->listen(service, [this](std::unique_ptr<ByteStream> stream, const Endpoint&) {

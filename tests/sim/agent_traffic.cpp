@@ -23,9 +23,9 @@ void AgentHost::send_mesh(const Endpoint& from, const Endpoint& to, std::uint8_t
   if (full) content.resize(kMeshMtu - ip::kIpv6HeaderSize - ip::kTcpHeaderSize, '.');
   // Two agents may answer for one service: the number names the sender too.
   const auto number = static_cast<std::uint32_t>(id()) << 24U | ++sequence_;
-  const auto packet = ip::tcp_packet(from, to, {flags, number, 1, 65535}, view(content));
-  const ByteView packets[] = {packet};
-  core_->handle_mesh(now(), packets);
+  auto packet = ip::tcp_packet(from, to, {flags, number, 1, 65535}, view(content));
+  const RoomyPacket without_room{packet, 0, packet.size()};
+  core_->handle_mesh(now(), {&without_room, 1});
 }
 
 void AgentHost::receive(ByteView bytes) {

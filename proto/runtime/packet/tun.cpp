@@ -27,8 +27,8 @@
 namespace culvert::runtime {
 namespace {
 
-// Bytes of one place: the packet lies at offset ip::kRoomBefore, behind the virtio_net_hdr, if any.
-constexpr std::size_t kReadMost = ip::kRoomBefore + ip::kMaxSuperPacket + ip::kRoomBehind;
+// Bytes of one place: the packet lies at offset kRoomBefore, behind the virtio_net_hdr, if any.
+constexpr std::size_t kReadMost = kRoomBefore + ip::kMaxSuperPacket + kRoomBehind;
 constexpr std::size_t kMaxReads = 256;  // reads in one turn
 // The most that one turn hands on. It is small, so that datagrams of peers need not wait long.
 constexpr std::size_t kBatchBytes = 128 * 1024;
@@ -200,7 +200,7 @@ bool Tun::Impl::read_waiting() {
   for (std::size_t reads = 0; reads < kMaxReads; ++reads) {
     const MutableByteView place = queue.room(kReadMost);
     if (place.empty()) break;
-    auto* const to = place.data() + ip::kRoomBefore - header;
+    auto* const to = place.data() + kRoomBefore - header;
     const ssize_t size = ::read(descriptor, to, header + ip::kMaxSuperPacket);
     if (size < 0) return errno != EBADFD;  // the descriptor has lost its device
     ++counters.reads;
@@ -210,8 +210,8 @@ bool Tun::Impl::read_waiting() {
     }
     const std::size_t packet = static_cast<std::size_t>(size) - header;
     counters.bytes_in += packet;
-    queue.push(now, ip::kRoomBefore + packet + ip::kRoomBehind,
-               ip::flow_hash(place.subspan(ip::kRoomBefore, packet)));
+    queue.push(now, kRoomBefore + packet + kRoomBehind,
+               ip::flow_hash(place.subspan(kRoomBefore, packet)));
   }
   return true;
 }
@@ -231,17 +231,16 @@ void Tun::Impl::take_batch() {
 }
 
 // Takes over one packet or super-packet. `place` has a virtio_net_hdr, if any, that ends at
-// ip::kRoomBefore, and the packet. `thin`: CoDel wants one packet less. The first packet is marked
+// kRoomBefore, and the packet. `thin`: CoDel wants one packet less. The first packet is marked
 // with CE if its sender supports ECN (RFC 8289, section 3.4), else dropped.
 void Tun::Impl::take(MutableByteView place, bool thin) {
   const std::size_t header = virtio ? ip::kVirtioHeaderSize : 0;
-  const RoomyPacket packet{place, ip::kRoomBefore,
-                           place.size() - ip::kRoomBefore - ip::kRoomBehind};
+  const RoomyPacket packet{place, kRoomBefore, place.size() - kRoomBefore - kRoomBehind};
   const std::size_t first = packets.size();
   if (!virtio) {
     packets.push_back(packet);
-  } else if (!splitter.split(ip::VirtioHeader::read(place.data() + ip::kRoomBefore - header),
-                             packet, packets)) {
+  } else if (!splitter.split(ip::VirtioHeader::read(place.data() + kRoomBefore - header), packet,
+                             packets)) {
     ++counters.dropped_in;
   }
   if (!thin || packets.size() == first) return;

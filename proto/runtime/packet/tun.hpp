@@ -49,7 +49,7 @@ struct TunCounters {
 
 class Tun {
  public:
-  // IP packets of at most the MTU each, with ip::kRoomBefore and ip::kRoomBehind around them; valid
+  // IP packets of at most the MTU each, with kRoomBefore and kRoomBehind around them; valid
   // during the call.
   using Received = std::function<void(std::span<const RoomyPacket> packets)>;
 

@@ -45,10 +45,7 @@ struct Open : World {
     return std::any_of(agent.cuts.begin(), agent.cuts.end(),
                        [&](const CutFlows& cut) { return cut.reason == why; });
   }
-  void say(Agent& from, const Bytes& packet) {
-    const ByteView one = packet;
-    from.core->handle_mesh(now, {&one, 1});
-  }
+  void say(Agent& from, const Bytes& packet) { hand_in(from, packet); }
   std::string grant;
 };
 

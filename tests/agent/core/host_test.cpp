@@ -24,8 +24,7 @@ struct Host : World {
   // What the laptop's stack hears at once when it sends this.
   std::vector<Bytes> answers(const Bytes& packet) {
     laptop.delivered.clear();
-    const ByteView one = packet;
-    laptop.core->handle_mesh(now, {&one, 1});
+    hand_in(laptop, packet);
     run(1ms);
     return laptop.delivered;
   }

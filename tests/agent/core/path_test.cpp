@@ -38,8 +38,7 @@ struct Holed : World {
   // What `agent`'s own stack hears at once when it sends this.
   std::vector<Bytes> answers(Agent& agent, const Bytes& packet, int times = 1) {
     agent.delivered.clear();
-    const ByteView one = packet;
-    for (int i = 0; i < times; ++i) agent.core->handle_mesh(now, {&one, 1});
+    for (int i = 0; i < times; ++i) hand_in(agent, packet);
     run(1ms);
     return agent.delivered;
   }
@@ -105,8 +104,7 @@ TEST_CASE("path: a connection that begins on a path with a hole begins with smal
   Holed world(1272);
   world.site.delivered.clear();
   const auto packet = syn(world.client(40001), world.service(kApi, 443), 1360);
-  const ByteView one = packet;
-  world.laptop.core->handle_mesh(world.now, {&one, 1});
+  world.hand_in(world.laptop, packet);
   REQUIRE(world.run_until([&] { return !world.site.delivered.empty(); }, 1s));
   CHECK(mss_of(world.site.delivered[0]) == 1232 - kHeaders);
 }
@@ -118,8 +116,7 @@ TEST_CASE("path: a good path changes no packet and says nothing") {
   CHECK(world.answers(world.laptop, packet).empty());
   world.site.delivered.clear();
   const auto opening = syn(world.client(40001), world.service(kApi, 443), 1360);
-  const ByteView one = opening;
-  world.laptop.core->handle_mesh(world.now, {&one, 1});
+  world.hand_in(world.laptop, opening);
   REQUIRE(world.run_until([&] { return !world.site.delivered.empty(); }, 1s));
   CHECK(world.site.delivered[0] == opening);
 }

@@ -439,17 +439,23 @@ Endpoint World::service(const std::string& fqdn, std::uint16_t port) const {
   return {trust::service_address(site_ref.id, *trust::Fqdn::parse(fqdn)), port};
 }
 
+void World::hand_in(Agent& agent, const Bytes& packet) {
+  Bytes memory(kRoomBefore + packet.size() + kRoomBehind);
+  std::copy(packet.begin(), packet.end(), memory.begin() + kRoomBefore);
+  const RoomyPacket roomy{memory, kRoomBefore, packet.size()};
+  agent.core->handle_mesh(now, {&roomy, 1});
+  drain(agent);  // while the memory is there: the datagram may lie in it
+}
+
 bool World::passes_out(const Bytes& packet) {
   site.delivered.clear();
-  const ByteView one = packet;
-  laptop.core->handle_mesh(now, {&one, 1});
+  hand_in(laptop, packet);
   return run_until([&] { return !site.delivered.empty(); }, 3s);
 }
 
 bool World::passes_back(const Bytes& packet) {
   laptop.delivered.clear();
-  const ByteView one = packet;
-  site.core->handle_mesh(now, {&one, 1});
+  hand_in(site, packet);
   return run_until([&] { return !laptop.delivered.empty(); }, 3s);
 }
 

@@ -72,7 +72,8 @@ class World {
   void revoke(const std::string& grant);   // the customer's approver
   // True: SYN, SYN-ACK and ACK pass.
   bool flow_opens(const std::string& service, std::uint16_t from);
-  bool passes_out(const Bytes& packet);  // laptop → site
+  void hand_in(Agent& agent, const Bytes& packet);  // as from the agent's own stack
+  bool passes_out(const Bytes& packet);             // laptop → site
   bool passes_back(const Bytes& packet);
   std::string story() const;  // the log lines of both agents, for a failed check
   Endpoint client(std::uint16_t port) const { return {laptop.core->address(), port}; }

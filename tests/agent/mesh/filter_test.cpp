@@ -21,6 +21,9 @@ Bytes tcp(const Endpoint& from, const Endpoint& to, unsigned flags) {
   return ip::tcp_packet(from, to, {static_cast<std::uint8_t>(flags), 1, 0, 1024}, {});
 }
 
+// A packet's bytes, parsed. The bytes live as long as the full expression that makes them.
+std::optional<ip::PacketView> parsed(ByteView packet) { return ip::PacketView::parse(packet); }
+
 struct Case {
   const char* what;
   bool from_grantee;
@@ -54,8 +57,8 @@ TEST_CASE("filter: what is refused before any flow") {
     INFO(c.what);
     Filter filter;
     filter.allow(kGrantee, kServer);
-    const Verdict got =
-        c.from_grantee ? filter.from_grantee({}, c.packet) : filter.to_grantee({}, c.packet);
+    const Verdict got = c.from_grantee ? filter.from_grantee({}, parsed(c.packet))
+                                       : filter.to_grantee({}, parsed(c.packet));
     CHECK(got == c.expected);
     CHECK(filter.count(c.expected) == 1);
     CHECK(filter.refused() == 1);
@@ -66,39 +69,42 @@ TEST_CASE("filter: what is refused before any flow") {
 TEST_CASE("filter: a granted flow passes both ways until the grant goes") {
   Filter filter;
   filter.allow(kGrantee, kServer);
-  CHECK(filter.from_grantee({}, tcp(kClient, kServer, ip::kSyn)) == Verdict::kPass);
-  CHECK(filter.to_grantee({}, tcp(kServer, kClient, ip::kSyn | ip::kAck)) == Verdict::kPass);
-  CHECK(filter.from_grantee({}, tcp(kClient, kServer, ip::kAck)) == Verdict::kPass);
+  CHECK(filter.from_grantee({}, parsed(tcp(kClient, kServer, ip::kSyn))) == Verdict::kPass);
+  CHECK(filter.to_grantee({}, parsed(tcp(kServer, kClient, ip::kSyn | ip::kAck))) ==
+        Verdict::kPass);
+  CHECK(filter.from_grantee({}, parsed(tcp(kClient, kServer, ip::kAck))) == Verdict::kPass);
   // The server may not use the flow's ports to open one of its own, nor reach another port.
-  CHECK(filter.to_grantee({}, tcp(kServer, kClient, ip::kSyn)) == Verdict::kNoFlow);
-  CHECK(filter.to_grantee({}, tcp(kServer, {kGrantee, 22}, ip::kAck)) == Verdict::kNoFlow);
-  CHECK(filter.to_grantee({}, tcp({kOther, 443}, kClient, ip::kAck)) == Verdict::kNoFlow);
+  CHECK(filter.to_grantee({}, parsed(tcp(kServer, kClient, ip::kSyn))) == Verdict::kNoFlow);
+  CHECK(filter.to_grantee({}, parsed(tcp(kServer, {kGrantee, 22}, ip::kAck))) == Verdict::kNoFlow);
+  CHECK(filter.to_grantee({}, parsed(tcp({kOther, 443}, kClient, ip::kAck))) == Verdict::kNoFlow);
 
   filter.forbid(kGrantee, kServer);
   CHECK(filter.flows() == 0);
-  CHECK(filter.from_grantee({}, tcp(kClient, kServer, ip::kAck)) == Verdict::kNotGranted);
-  CHECK(filter.to_grantee({}, tcp(kServer, kClient, ip::kAck)) == Verdict::kNoFlow);
+  CHECK(filter.from_grantee({}, parsed(tcp(kClient, kServer, ip::kAck))) == Verdict::kNotGranted);
+  CHECK(filter.to_grantee({}, parsed(tcp(kServer, kClient, ip::kAck))) == Verdict::kNoFlow);
 }
 
 TEST_CASE("filter: flows end, are forgotten, and their ports serve again") {
   Filter filter;
   filter.allow(kGrantee, kServer);
   const Instant start;
-  CHECK(filter.from_grantee(start, tcp(kClient, kServer, ip::kSyn)) == Verdict::kPass);
+  CHECK(filter.from_grantee(start, parsed(tcp(kClient, kServer, ip::kSyn))) == Verdict::kPass);
   filter.sweep(start + Filter::kOpeningTime - 1ns);
   CHECK(filter.flows() == 1);
   filter.sweep(start + Filter::kOpeningTime);
   CHECK(filter.flows() == 0);
 
-  CHECK(filter.from_grantee(start, tcp(kClient, kServer, ip::kSyn)) == Verdict::kPass);
-  CHECK(filter.to_grantee(start, tcp(kServer, kClient, ip::kFin | ip::kAck)) == Verdict::kPass);
+  CHECK(filter.from_grantee(start, parsed(tcp(kClient, kServer, ip::kSyn))) == Verdict::kPass);
+  CHECK(filter.to_grantee(start, parsed(tcp(kServer, kClient, ip::kFin | ip::kAck))) ==
+        Verdict::kPass);
   filter.sweep(start + Filter::kLinger + Filter::kOpeningTime);
   CHECK(filter.flows() == 1);  // half closed is still open
-  CHECK(filter.from_grantee(start, tcp(kClient, kServer, ip::kFin | ip::kAck)) == Verdict::kPass);
-  CHECK(filter.to_grantee(start, tcp(kServer, kClient, ip::kAck)) == Verdict::kPass);
-  CHECK(filter.from_grantee(start, tcp(kClient, kServer, ip::kSyn)) == Verdict::kPass);
+  CHECK(filter.from_grantee(start, parsed(tcp(kClient, kServer, ip::kFin | ip::kAck))) ==
+        Verdict::kPass);
+  CHECK(filter.to_grantee(start, parsed(tcp(kServer, kClient, ip::kAck))) == Verdict::kPass);
+  CHECK(filter.from_grantee(start, parsed(tcp(kClient, kServer, ip::kSyn))) == Verdict::kPass);
   CHECK(filter.flows() == 1);
-  CHECK(filter.from_grantee(start, tcp(kClient, kServer, ip::kRst)) == Verdict::kPass);
+  CHECK(filter.from_grantee(start, parsed(tcp(kClient, kServer, ip::kRst))) == Verdict::kPass);
   filter.sweep(start + Filter::kLinger);
   CHECK(filter.flows() == 0);
 }
@@ -112,15 +118,15 @@ TEST_CASE("filter: the gate is asked once a flow, and only for what would pass")
     asked.push_back(service);
     return open;
   };
-  CHECK(filter.from_grantee({}, tcp(kClient, {kOther, 443}, ip::kSyn), gate) ==
+  CHECK(filter.from_grantee({}, parsed(tcp(kClient, {kOther, 443}, ip::kSyn)), gate) ==
         Verdict::kNotGranted);
-  CHECK(filter.from_grantee({}, tcp(kClient, kServer, ip::kAck), gate) == Verdict::kNoFlow);
+  CHECK(filter.from_grantee({}, parsed(tcp(kClient, kServer, ip::kAck)), gate) == Verdict::kNoFlow);
   CHECK(asked.empty());
-  CHECK(filter.from_grantee({}, tcp(kClient, kServer, ip::kSyn), gate) == Verdict::kGated);
+  CHECK(filter.from_grantee({}, parsed(tcp(kClient, kServer, ip::kSyn)), gate) == Verdict::kGated);
   CHECK(filter.flows() == 0);
   open = true;
   for (int again = 0; again < 3; ++again) {
-    CHECK(filter.from_grantee({}, tcp(kClient, kServer, ip::kSyn), gate) == Verdict::kPass);
+    CHECK(filter.from_grantee({}, parsed(tcp(kClient, kServer, ip::kSyn)), gate) == Verdict::kPass);
   }
   CHECK(asked == std::vector{kServer, kServer});
 }
@@ -131,19 +137,19 @@ TEST_CASE("filter: ended flows are told with what either end expects") {
   const Endpoint opening{kGrantee, 40001};
   const Endpoint closed{kGrantee, 40002};
   for (const Endpoint& client : {kClient, opening, closed}) {
-    CHECK(filter.from_grantee({}, tcp(client, kServer, ip::kSyn)) == Verdict::kPass);
+    CHECK(filter.from_grantee({}, parsed(tcp(client, kServer, ip::kSyn))) == Verdict::kPass);
   }
   const auto pass = [&](bool from, const ip::TcpFields& fields, std::string_view text) {
     const auto packet = from ? ip::tcp_packet(kClient, kServer, fields, view(text))
                              : ip::tcp_packet(kServer, kClient, fields, view(text));
-    CHECK((from ? filter.from_grantee({}, packet) : filter.to_grantee({}, packet)) ==
-          Verdict::kPass);
+    CHECK((from ? filter.from_grantee({}, parsed(packet))
+                : filter.to_grantee({}, parsed(packet))) == Verdict::kPass);
   };
   pass(false, {ip::kSyn | ip::kAck, 0xFFFFFFFE, 2, 1024}, {});
   pass(true, {ip::kAck, 2, 0xFFFFFFFF, 1024}, "ab");
   pass(false, {ip::kAck, 0xFFFFFFFF, 4, 1024}, "four");  // past the end of the numbers
   pass(false, {ip::kAck, 0xFFFFFFFF, 4, 1024}, "f");     // sent again
-  CHECK(filter.from_grantee({}, tcp(closed, kServer, ip::kRst)) == Verdict::kPass);
+  CHECK(filter.from_grantee({}, parsed(tcp(closed, kServer, ip::kRst))) == Verdict::kPass);
   auto cut = filter.forbid(kGrantee, kServer);
   std::sort(cut.begin(), cut.end(), [](auto& a, auto& b) { return a.grantee < b.grantee; });
   REQUIRE(cut.size() == 2);
@@ -167,28 +173,29 @@ TEST_CASE("filter attack: a grantee that fills its share pushes out its own idle
   filter.allow(kStranger, kServer);
   Instant now{1'000'000'000};
   const Endpoint other{kStranger, 1};
-  REQUIRE(filter.from_grantee(now, tcp(other, kServer, ip::kSyn)) == Verdict::kPass);
-  REQUIRE(filter.to_grantee(now, tcp(kServer, other, ip::kSyn | ip::kAck)) == Verdict::kPass);
+  REQUIRE(filter.from_grantee(now, parsed(tcp(other, kServer, ip::kSyn))) == Verdict::kPass);
+  REQUIRE(filter.to_grantee(now, parsed(tcp(kServer, other, ip::kSyn | ip::kAck))) ==
+          Verdict::kPass);
   for (std::size_t i = 0; i < Filter::kMaxFlowsOfGrantee; ++i) {
     now += 1s;
-    REQUIRE(filter.from_grantee(now, tcp(client(i), kServer, ip::kSyn)) == Verdict::kPass);
+    REQUIRE(filter.from_grantee(now, parsed(tcp(client(i), kServer, ip::kSyn))) == Verdict::kPass);
     const auto answer = tcp(kServer, client(i), ip::kSyn | ip::kAck);
-    REQUIRE(filter.to_grantee(now, answer) == Verdict::kPass);
+    REQUIRE(filter.to_grantee(now, parsed(answer)) == Verdict::kPass);
   }
   now += 1s;  // the first is used again, so the second is idle longest
-  CHECK(filter.from_grantee(now, tcp(client(0), kServer, ip::kAck)) == Verdict::kPass);
+  CHECK(filter.from_grantee(now, parsed(tcp(client(0), kServer, ip::kAck))) == Verdict::kPass);
   for (std::size_t i = 0; i < 10; ++i) {
     now += 1s;
     const auto late = client(Filter::kMaxFlowsOfGrantee + i);
-    CHECK(filter.from_grantee(now, tcp(late, kServer, ip::kSyn)) == Verdict::kPass);
+    CHECK(filter.from_grantee(now, parsed(tcp(late, kServer, ip::kSyn))) == Verdict::kPass);
   }
   CHECK(filter.flows() == Filter::kMaxFlowsOfGrantee + 1);
-  CHECK(filter.from_grantee(now, tcp(client(0), kServer, ip::kAck)) == Verdict::kPass);
+  CHECK(filter.from_grantee(now, parsed(tcp(client(0), kServer, ip::kAck))) == Verdict::kPass);
   for (std::size_t i = 1; i <= 10; ++i) {
-    CHECK(filter.from_grantee(now, tcp(client(i), kServer, ip::kAck)) == Verdict::kNoFlow);
+    CHECK(filter.from_grantee(now, parsed(tcp(client(i), kServer, ip::kAck))) == Verdict::kNoFlow);
   }
-  CHECK(filter.from_grantee(now, tcp(client(11), kServer, ip::kAck)) == Verdict::kPass);
-  CHECK(filter.from_grantee(now, tcp(other, kServer, ip::kAck)) == Verdict::kPass);
+  CHECK(filter.from_grantee(now, parsed(tcp(client(11), kServer, ip::kAck))) == Verdict::kPass);
+  CHECK(filter.from_grantee(now, parsed(tcp(other, kServer, ip::kAck))) == Verdict::kPass);
 }
 
 TEST_CASE(
@@ -197,13 +204,14 @@ TEST_CASE(
   filter.allow(kGrantee, kServer);
   Instant now{1'000'000'000};
   const Endpoint busy{kGrantee, 60000};
-  REQUIRE(filter.from_grantee(now, tcp(busy, kServer, ip::kSyn)) == Verdict::kPass);
-  REQUIRE(filter.to_grantee(now, tcp(kServer, busy, ip::kSyn | ip::kAck)) == Verdict::kPass);
+  REQUIRE(filter.from_grantee(now, parsed(tcp(busy, kServer, ip::kSyn))) == Verdict::kPass);
+  REQUIRE(filter.to_grantee(now, parsed(tcp(kServer, busy, ip::kSyn | ip::kAck))) ==
+          Verdict::kPass);
   for (std::size_t i = 0; i < 3 * Filter::kMaxFlowsOfGrantee; ++i) {
     now += 10ms;
-    REQUIRE(filter.from_grantee(now, tcp(client(i), kServer, ip::kSyn)) == Verdict::kPass);
+    REQUIRE(filter.from_grantee(now, parsed(tcp(client(i), kServer, ip::kSyn))) == Verdict::kPass);
     if (i % 100 == 0) {
-      REQUIRE(filter.from_grantee(now, tcp(busy, kServer, ip::kAck)) == Verdict::kPass);
+      REQUIRE(filter.from_grantee(now, parsed(tcp(busy, kServer, ip::kAck))) == Verdict::kPass);
     }
   }
   CHECK(filter.flows() == Filter::kMaxFlowsOfGrantee);
@@ -214,13 +222,13 @@ TEST_CASE("filter: all flows of a grantee can end, and it may begin again") {
   filter.allow(kGrantee, kServer);
   filter.allow(kGrantee, {kOther, 443});
   filter.allow(kStranger, kServer);
-  CHECK(filter.from_grantee({}, tcp(kClient, kServer, ip::kSyn)) == Verdict::kPass);
-  CHECK(filter.from_grantee({}, tcp(kClient, {kOther, 443}, ip::kSyn)) == Verdict::kPass);
-  CHECK(filter.from_grantee({}, tcp({kStranger, 1}, kServer, ip::kSyn)) == Verdict::kPass);
+  CHECK(filter.from_grantee({}, parsed(tcp(kClient, kServer, ip::kSyn))) == Verdict::kPass);
+  CHECK(filter.from_grantee({}, parsed(tcp(kClient, {kOther, 443}, ip::kSyn))) == Verdict::kPass);
+  CHECK(filter.from_grantee({}, parsed(tcp({kStranger, 1}, kServer, ip::kSyn))) == Verdict::kPass);
   CHECK(filter.end_flows(kGrantee).size() == 2);
   CHECK(filter.flows() == 1);
-  CHECK(filter.from_grantee({}, tcp(kClient, kServer, ip::kAck)) == Verdict::kNoFlow);
-  CHECK(filter.from_grantee({}, tcp(kClient, kServer, ip::kSyn)) == Verdict::kPass);
+  CHECK(filter.from_grantee({}, parsed(tcp(kClient, kServer, ip::kAck))) == Verdict::kNoFlow);
+  CHECK(filter.from_grantee({}, parsed(tcp(kClient, kServer, ip::kSyn))) == Verdict::kPass);
 }
 
 TEST_CASE("filter: a sweep forgets so many, and says that there are more") {
@@ -232,7 +240,7 @@ TEST_CASE("filter: a sweep forgets so many, and says that there are more") {
     filter.allow(address, kServer);
     for (std::size_t i = 0; i < Filter::kMaxSwept; ++i) {
       const Endpoint from{address, static_cast<std::uint16_t>(i + 1)};
-      REQUIRE(filter.from_grantee({}, tcp(from, kServer, ip::kSyn)) == Verdict::kPass);
+      REQUIRE(filter.from_grantee({}, parsed(tcp(from, kServer, ip::kSyn))) == Verdict::kPass);
     }
   }
   const auto later = Instant{} + Filter::kOpeningTime;

@@ -80,8 +80,10 @@ struct World {
     why = stack.error().message;
     return nullptr;
   }
-  void carry(Stack* to, std::span<const ByteView> packets) {
-    if (to != nullptr && !dark) to->input(packets);
+  void carry(Stack* to, std::span<const RoomyPacket> packets) {
+    std::vector<ByteView> views;
+    for (const RoomyPacket& each : packets) views.push_back(each.packet());
+    if (to != nullptr && !dark) to->input(views);
   }
   bool until(const std::function<bool()>& done) { return loop.run_until(done, kPatience); }
 

@@ -47,8 +47,8 @@ Simulation::Simulation(std::uint64_t seed, LinkOptions link_options)
     : rng(seed), options(link_options) {
   stack::NetstackOptions stack_options;
   stack_options.clock = [this] { return now; };
-  stack.emplace(loop, rng, stack_options, [this](std::span<const ByteView> packets) {
-    for (const auto& packet : packets) carry(packet);
+  stack.emplace(loop, rng, stack_options, [this](std::span<const RoomyPacket> packets) {
+    for (const auto& each : packets) carry(each.packet());
   });
   REQUIRE(stack->add_address(a));
   REQUIRE(stack->add_address(b));

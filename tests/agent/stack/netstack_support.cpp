@@ -30,16 +30,17 @@ bool sum_is_right(ByteView packet) {
 World::World(std::uint64_t seed_value, Wire wire_options)
     : seed(seed_value), rng(seed_value), wire(wire_options) {
   stack.emplace(loop, rng, stack::NetstackOptions{},
-                [this](std::span<const ByteView> packets) { carry(packets); });
+                [this](std::span<const RoomyPacket> packets) { carry(packets); });
   REQUIRE(stack->add_address(a));
   REQUIRE(stack->add_address(b));
 }
 
-void World::carry(std::span<const ByteView> packets) {
+void World::carry(std::span<const RoomyPacket> packets) {
   ++wire.batches;
   wire.packets += packets.size();
   std::vector<Bytes> arriving = std::exchange(late, {});
-  for (const auto& packet : packets) {
+  for (const auto& each : packets) {
+    const ByteView packet = each.packet();
     if (on_packet) on_packet(packet);
     if (!sum_is_right(packet)) ++wire.wrong_sums;
     if (!ip::PacketView::parse(packet)->payload().empty()) ++wire.with_data;

@@ -29,7 +29,7 @@ struct Wire {
 struct World {
   explicit World(std::uint64_t seed_value, Wire wire_options = {});
 
-  void carry(std::span<const ByteView> packets);
+  void carry(std::span<const RoomyPacket> packets);
   bool until(const std::function<bool()>& done) { return loop.run_until(done, kPatience); }
 
   std::uint64_t seed;

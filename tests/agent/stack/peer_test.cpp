@@ -40,7 +40,7 @@ struct Site {
     stack::NetstackOptions options;
     options.clock = [this] { return now; };
     stack.emplace(loop, rng, std::move(options), [this](auto packets) {
-      for (const auto& packet : packets) take(packet);
+      for (const auto& each : packets) take(each.packet());
     });
     REQUIRE(stack->add_address(here));
     REQUIRE(stack->listen({here, kService}, [this](auto stream, Endpoint peer) {

@@ -33,7 +33,7 @@ struct World {
   runtime::Loop loop;
   SeededRng rng{1};
   std::unique_ptr<runtime::ByteStream> stream;
-  stack::Netstack stack{loop, rng, {}, [](std::span<const ByteView>) {}};
+  stack::Netstack stack{loop, rng, {}, [](std::span<const RoomyPacket>) {}};
 };
 
 }  // namespace

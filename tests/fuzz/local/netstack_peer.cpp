@@ -50,7 +50,7 @@ Peer::Peer() : here(address(1)), there(address(2)) {
   stack::NetstackOptions options;
   options.clock = [this] { return now_; };
   stack_ = std::make_unique<stack::Netstack>(loop_, rng_, std::move(options), [this](auto packets) {
-    for (const auto& packet : packets) take(packet);
+    for (const RoomyPacket& packet : packets) take(packet.packet());
   });
   const auto on_accept = [this](std::unique_ptr<runtime::ByteStream> stream, Endpoint peer) {
     accepted(std::move(stream), peer.port);
