@@ -26,14 +26,16 @@ inline std::uint8_t byte_at(std::uint32_t offset, bool from_peer) {
 struct Remote {
   std::uint16_t port = 0, stack_port = 443;
   std::uint32_t isn = 0, stack_isn = 0;
-  bool answered = false;           // the stack's SYN came
-  bool reset = false;              // by either side
-  bool fin_sent = false;           // by the peer, anywhere
-  std::uint32_t sent = 0;          // the end of what the peer has sent of its stream
-  std::uint32_t next = 0;          // the peer's acknowledgement number
-  std::uint32_t acknowledged = 0;  // of the peer's stream, by the stack
-  std::uint32_t highest = 0;       // the end of what the stack has sent
-  std::vector<bool> got;           // by offset
+  bool answered = false;  // the stack's SYN came
+  bool reset = false;     // by either side
+  bool fin_sent = false;  // by the peer, anywhere
+  std::int32_t end = 0;   // the end of the peer's segments, as an offset of its stream
+  std::optional<std::int32_t> peer_fin_at;  // the lowest offset of a FIN of the peer
+  std::uint32_t sent = 0;                   // the end of what the peer has sent of its stream
+  std::uint32_t next = 0;                   // the peer's acknowledgement number
+  std::uint32_t acknowledged = 0;           // of the peer's stream, by the stack
+  std::uint32_t highest = 0;                // the end of what the stack has sent
+  std::vector<bool> got;                    // by offset
   std::optional<std::uint32_t> fin_at;
 
   std::unique_ptr<runtime::ByteStream> stream;
@@ -41,6 +43,9 @@ struct Remote {
   bool finished = false, ended = false, closed = false;
 
   bool open() const { return stream && answered && !closed && !reset; }
+  // The peer has sent something beyond its own FIN. RFC 9293 §3.10.7.4 lets the stack take window
+  // updates from such a segment and ignore those of the peer's true sequence number from then on.
+  bool contradicts_itself() const { return peer_fin_at && end > *peer_fin_at + 1; }
   device_test::Segment segment(std::uint8_t flags) const;  // in order, everything acknowledged
 };
 
@@ -50,7 +55,7 @@ class Peer {
 
   Peer();
 
-  void deliver(const Remote& remote, device_test::Segment segment);  // at once, or with its batch
+  void deliver(Remote& remote, device_test::Segment segment);  // at once, or with its batch
   void flush();
   void take(ByteView packet);  // what the stack sent
   void accepted(std::unique_ptr<runtime::ByteStream> stream, std::uint16_t port);
