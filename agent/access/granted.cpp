@@ -129,11 +129,11 @@ RightEnd Granted::end_of(Now now, const Right& right) const {
   switch (state.phase) {
     case trust::RequestPhase::kApproved:
     case trust::RequestPhase::kActive:
-      if (!state.why.empty()) return {EndedBy::kStatements, state.why};
+      if (state.obstacle) return {EndedBy::kStatements, state.obstacle->message};
       return leased ? RightEnd{EndedBy::kPublisher, "publisher changed"} : lapsed;
     case trust::RequestPhase::kInvalid:
     case trust::RequestPhase::kPending:
-      return {EndedBy::kStatements, state.why.empty() ? "no longer borne" : state.why};
+      return {EndedBy::kStatements, state.obstacle ? state.obstacle->message : "no longer borne"};
     case trust::RequestPhase::kCompleted:
     case trust::RequestPhase::kExpired:
     case trust::RequestPhase::kRevoked:

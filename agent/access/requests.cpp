@@ -107,7 +107,9 @@ RequestView Requests::view(Now now, const trust::GrantId& id, const note::Note& 
     view.phase = state.phase;
     const bool pending = state.phase == trust::RequestPhase::kPending;
     if (pending) view.missing = {state.vendor_missing, state.customer_missing};
-    if (state.phase == trust::RequestPhase::kInvalid && !state.why.empty()) view.why = state.why;
+    if (state.phase == trust::RequestPhase::kInvalid && state.obstacle) {
+      view.why = state.obstacle->message;
+    }
     if (state.phase != trust::RequestPhase::kApproved && !pending) view.claim_by.reset();
     if (state.ends) view.ends = state.ends;
   } else if (state.phase == trust::RequestPhase::kRevoked) {

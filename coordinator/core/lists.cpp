@@ -12,7 +12,7 @@ std::string describe(const trust::RequestState& state) {
     out += " needs vendor=" + std::to_string(state.vendor_missing);
     out += " customer=" + std::to_string(state.customer_missing);
   }
-  if (!state.why.empty()) out += " (" + state.why.substr(0, 400) + ")";
+  if (state.obstacle) out += " (" + state.obstacle->message.substr(0, 400) + ")";
   return out;
 }
 

@@ -15,7 +15,7 @@ struct Prober::Peer {
       : paths(context, info, std::move(box)) {}
 
   PeerPaths paths;
-  Instant due = Instant::never();  // the peer's key in due_
+  Instant due = Instant::never();  // the time of the peer's entry in due_
   std::size_t size = kFullSize;    // the peer's key in sizes_
 };
 
@@ -68,16 +68,13 @@ void Prober::forget(Peer& peer) {
   const auto claimed = by_disco_.find(peer.paths.info().disco);
   std::erase(claimed->second, &peer);
   if (claimed->second.empty()) by_disco_.erase(claimed);
-  due_.erase({peer.due, &peer});
+  due_.forget(peer.paths.info().node, peer.due);
   const auto size = sizes_.find(peer.size);
   if (size != sizes_.end() && --size->second == 0) sizes_.erase(size);
 }
 
 void Prober::touched(Instant now, Peer& peer) {
-  if (const Instant due = peer.paths.next_deadline(); due != peer.due) {
-    due_.erase({std::exchange(peer.due, due), &peer});
-    if (due != Instant::never()) due_.emplace(due, &peer);
-  }
+  due_.set(peer.paths.info().node, &peer, peer.due, peer.paths.next_deadline());
   if (const std::size_t size = peer.paths.route(now).size; size != peer.size) {
     const auto before = sizes_.find(std::exchange(peer.size, size));
     if (before != sizes_.end() && --before->second == 0) sizes_.erase(before);
@@ -184,10 +181,11 @@ void Prober::handle_timeout(Instant now) {
   reflexive_->handle_timeout(now, context_->output.datagrams);
   endpoints_changed(now);
   // Handles each due peer once: a peer that is due again at once waits for the next call.
-  for (std::size_t left = due_.size(); left > 0 && due_.begin()->first <= now; --left) {
-    Peer& peer = *due_.begin()->second;
-    peer.paths.handle_timeout(now);
-    touched(now, peer);
+  for (std::size_t left = due_.size(); left > 0; --left) {
+    Peer* peer = due_.first_due(now);
+    if (peer == nullptr) break;
+    peer->paths.handle_timeout(now);
+    touched(now, *peer);
   }
   ask_where_we_are(now);
   reschedule(now);
@@ -261,7 +259,7 @@ void Prober::reschedule(Instant now) {
   if (context_->direct && any_active(now)) {
     deadline_ = std::min(deadline_, reflexive_->next_round());
   }
-  if (!due_.empty()) deadline_ = std::min(deadline_, due_.begin()->first);
+  deadline_ = std::min(deadline_, due_.next());
 }
 
 }  // namespace culvert::path

@@ -20,10 +20,10 @@
 
 #include <map>
 #include <memory>
-#include <set>
 #include <unordered_map>
 #include <vector>
 
+#include "proto/core/deadlines.hpp"
 #include "proto/core/result.hpp"
 #include "proto/core/rng.hpp"
 #include "proto/path/prober_types.hpp"
@@ -92,7 +92,7 @@ class Prober {
   std::unique_ptr<Reflexive> reflexive_;
   std::unordered_map<crypto::WireGuardKey, std::unique_ptr<Peer>> peers_;
   std::unordered_map<crypto::DiscoKey, std::vector<Peer*>> by_disco_;  // in the order of add_peer()
-  std::set<std::pair<Instant, Peer*>> due_;                            // peers with a deadline
+  Deadlines<crypto::WireGuardKey, Peer*> due_;
   std::map<std::size_t, std::size_t> sizes_;  // size below kFullSize → number of paths
   Instant active_until_;                      // the latest active_until() of all peers
   std::vector<Endpoint> local_;

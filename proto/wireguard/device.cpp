@@ -46,7 +46,7 @@ Status Device::add_peer(Now now, PeerConfig config) {
   peer->last_timestamp =
       std::max(tombstones_.take(key).value_or(Tai64n{}), config.last_timestamp.value_or(Tai64n{}));
   peer->timers.set_persistent(now.steady, config.persistent_keepalive);
-  deadlines_.watch(*peer);
+  watch(deadlines_, *peer);
   peer->lane = &lane_.add(PeerId(peer->serial), peer.get());
   update_lanes(*peer);
   peers_.emplace(key, std::move(peer));
@@ -62,7 +62,7 @@ bool Device::remove_peer(const crypto::WireGuardKey& key) {
   set_allowed_ips(key, {});
   lane_feed_.remove(peer->lane->id);
   lane_.remove(*peer->lane);
-  deadlines_.forget(*peer);
+  deadlines_.forget(peer->serial, peer->queued);
   peers_.erase(crypto::WireGuardKey(key));  // a copy: `key` may be the peer's own
   return true;
 }
@@ -113,7 +113,7 @@ bool Device::set_persistent_keepalive(Now now, const crypto::WireGuardKey& key, 
   Peer* peer = find(key);
   if (peer == nullptr) return false;
   peer->timers.set_persistent(now.steady, every);
-  deadlines_.watch(*peer);
+  watch(deadlines_, *peer);
   return true;
 }
 
@@ -132,7 +132,7 @@ void Device::end_sessions(Peer& peer) {
   peer.handshake_sent.reset();
   peer.timers.sessions_ended();
   update_lanes(peer);
-  deadlines_.watch(peer);
+  watch(deadlines_, peer);
 }
 
 void Device::set_mtu(std::size_t mtu) {

@@ -105,7 +105,7 @@ class Device {
   std::uint64_t next_serial_ = 0;
   std::unordered_map<SessionIndex, Peer*> pending_;  // our initiations under way
   Tombstones tombstones_;
-  Deadlines deadlines_;
+  PeerDeadlines deadlines_;
   LaneFeed lane_feed_;
   std::vector<Datagram> handshakes_;  // used in one call, kept to reuse its memory
   Retired retired_;

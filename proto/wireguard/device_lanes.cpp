@@ -69,7 +69,7 @@ void Device::hear(Now now, Peer& peer, const LaneReport& report, Output& out) {
   if (report.wants_session && (current == nullptr || !current->may_seal(now.steady))) {
     start_handshake(now, peer, false, out);
   }
-  deadlines_.watch(peer);
+  watch(deadlines_, peer);
 }
 
 }  // namespace culvert::wireguard

@@ -69,7 +69,10 @@ void Device::transmit(Now now, Peer& peer, MutableByteView datagram, Output& out
 }
 
 void Device::handle_timeout(Now now, Output& out) {
-  while (Peer* peer = deadlines_.pop_due(now.steady)) expire(now, *peer, out);
+  while (Peer* peer = deadlines_.first_due(now.steady)) {
+    deadlines_.forget(peer->serial, peer->queued);
+    expire(now, *peer, out);
+  }
   settle(now, out);
 }
 

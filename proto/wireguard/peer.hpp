@@ -26,7 +26,7 @@ struct Peer {
   std::uint64_t received_bytes = 0;         // whole authenticated datagrams
   std::uint64_t sent_bytes = 0;
   bool last_minute_handshake = false;  // keep_fresh() rekeyed on reception; once a session
-  Instant queued = Instant::never();   // the time under which Deadlines has queued this peer
+  Instant queued = Instant::never();   // the time of the peer's entry in PeerDeadlines
 
   PeerKeys keys;
   CookieJar jar;

@@ -104,29 +104,9 @@ Instant Timers::next() const {
   return std::min({retransmit_, keepalive_, new_handshake_, zero_keys_, persistent_});
 }
 
-void Deadlines::watch(Peer& peer) {
+void watch(PeerDeadlines& deadlines, Peer& peer) {
   const Instant next = peer.timers.next();
-  if (next >= peer.queued) return;
-  auto node = due_.extract({peer.queued, peer.serial});
-  peer.queued = next;
-  if (node.empty()) {
-    due_.emplace(std::pair(next, peer.serial), &peer);
-  } else {
-    node.key() = {next, peer.serial};
-    due_.insert(std::move(node));
-  }
-}
-
-void Deadlines::forget(Peer& peer) {
-  due_.erase({peer.queued, peer.serial});
-  peer.queued = Instant::never();
-}
-
-Peer* Deadlines::pop_due(Instant now) {
-  if (next() > now || due_.empty()) return nullptr;
-  Peer* peer = due_.begin()->second;
-  forget(*peer);
-  return peer;
+  if (next < peer.queued) deadlines.set(peer.serial, &peer, peer.queued, next);
 }
 
 }  // namespace culvert::wireguard

@@ -17,9 +17,8 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <utility>
 
+#include "proto/core/deadlines.hpp"
 #include "proto/core/rng.hpp"
 #include "proto/core/time.hpp"
 #include "proto/wireguard/messages.hpp"
@@ -70,18 +69,11 @@ class Timers {
 
 struct Peer;
 
-// When each peer is due: one entry for each peer with a timer, in order of time, then of the peer's
-// age. watch() moves an entry only when the peer's next deadline is earlier. A later deadline is
-// noticed when the entry comes up, so that a packet seldom changes the map.
-class Deadlines {
- public:
-  void watch(Peer& peer);  // after the peer's timers have changed
-  void forget(Peer& peer);
-  Instant next() const { return due_.empty() ? Instant::never() : due_.begin()->first.first; }
-  Peer* pop_due(Instant now);  // null: none is due
-
- private:
-  std::map<std::pair<Instant, std::uint64_t>, Peer*> due_;
-};
+// When each peer is due; the key is Peer::serial.
+using PeerDeadlines = Deadlines<std::uint64_t, Peer*>;
+// For a peer whose timers have changed. The peer's entry moves only when the next deadline is
+// earlier. A later deadline is noticed when the entry comes up, so that a packet seldom changes the
+// map.
+void watch(PeerDeadlines& deadlines, Peer& peer);
 
 }  // namespace culvert::wireguard

@@ -66,17 +66,14 @@ void Core::closed(ConnectionId id, Now /*now*/) {
 
 void Core::handle_timeout(Now now) {
   auto& p = *parts_;
-  while (!p.timers.empty() && p.timers.begin()->first <= now.steady) {
-    auto* connection = p.find(p.timers.begin()->second);
+  while (Connection* connection = p.timers.first_due(now.steady)) {
     p.handle_due(*connection, now);
     if (!connection->closing) p.arm(*connection);
   }
   p.sweep();
 }
 
-Instant Core::next_deadline() const {
-  return parts_->timers.empty() ? Instant::never() : parts_->timers.begin()->first;
-}
+Instant Core::next_deadline() const { return parts_->timers.next(); }
 
 void Core::drain(Effects& into) {
   into.clear();
@@ -148,11 +145,7 @@ Connection* Core::Parts::find(ConnectionId id) {
 }
 
 void Core::Parts::arm(Connection& connection) {
-  const auto next = connection.next();
-  if (next == connection.timer) return;
-  if (connection.timer != Instant::never()) timers.erase({connection.timer, connection.id});
-  if (next != Instant::never()) timers.emplace(next, connection.id);
-  connection.timer = next;
+  timers.set(connection.id, &connection, connection.timer, connection.next());
 }
 
 void Core::Parts::list(Connection& connection) {
@@ -168,8 +161,7 @@ void Core::Parts::close(Connection& connection, Error reason, std::string_view l
   Close last{connection.id, std::move(reason), {}};
   counters.bytes_sent += connection.own.pull(std::numeric_limits<std::size_t>::max(), last.last);
   effects.closes.push_back(std::move(last));
-  if (connection.timer != Instant::never()) timers.erase({connection.timer, connection.id});
-  connection.timer = Instant::never();
+  timers.forget(connection.id, connection.timer);
   if (connection.logged_in) {
     --logged_in;
     leave(connection);

@@ -3,11 +3,11 @@
 #pragma once
 
 #include <algorithm>
-#include <set>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "proto/core/deadlines.hpp"
 #include "proto/core/rng.hpp"
 #include "proto/core/room.hpp"
 #include "relay/core/connection.hpp"
@@ -30,7 +30,7 @@ struct Core::Parts {
   std::size_t logged_in = 0;                              // number of connections after their login
   // The logged-in connections of each key. The last one is active: the last to log in or to send.
   std::unordered_map<crypto::RelayKey, std::vector<ConnectionId>> clients;
-  std::set<std::pair<Instant, ConnectionId>> timers;
+  Deadlines<ConnectionId, Connection*> timers;
   std::vector<ConnectionId> doomed;
 
   std::size_t max_strangers() const {

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "proto/core/result.hpp"
 #include "proto/core/time.hpp"
 #include "proto/trust/register/publisher.hpp"
 #include "proto/trust/statements/grant.hpp"
@@ -22,7 +23,7 @@ enum class RequestPhase {
   kRevoked,
   kDenied,     // an approver ended the request before it was complete
   kWithdrawn,  // the requester ended the request before it was complete
-  kInvalid,    // the current root, policy or device statement does not bear the request; see why
+  kInvalid,  // the current root, policy or device statement does not bear the request; see obstacle
 };
 std::string_view phase_name(RequestPhase phase);
 
@@ -34,7 +35,7 @@ struct RequestState {
   std::uint32_t customer_missing = 0;
   std::optional<WallTime> ends;  // of a known grant: from its claim, or the latest end
   bool pre_approved = false;
-  std::string why;  // of kInvalid, and why a complete request is not in force: one line for people
+  std::optional<Error> obstacle;  // why the request is invalid, or complete and yet not in force
 };
 
 // A grant (or a line of standing access) that is in force now.

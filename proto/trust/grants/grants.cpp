@@ -96,7 +96,7 @@ RequestState Grants::state(Now now, const GrantId& id) const {
   const auto* record = state_->find(id);
   if (ended != nullptr) out.phase = ended_phase(ended->cause, state_->claims.contains(id));
   if (record == nullptr) {
-    if (ended == nullptr) out.why = "no such grant is known here";
+    if (ended == nullptr) out.obstacle = Error{ErrorCode::kNotFound, "no such grant is known here"};
     return out;
   }
   const auto& approval = record->approval;
@@ -115,13 +115,13 @@ RequestState Grants::state(Now now, const GrantId& id) const {
     out.phase = record->claimed() ? RequestPhase::kCompleted : RequestPhase::kExpired;
   } else if (approval.refusal) {
     out.phase = RequestPhase::kInvalid;
-    out.why = approval.refusal->message;
+    out.obstacle = approval.refusal;
   } else if (!approval.complete()) {
     out.phase = RequestPhase::kPending;
   } else {
     out.phase = record->claimed() ? RequestPhase::kActive : RequestPhase::kApproved;
     const auto in_force = state_->check_in_force(now, *record);
-    if (!in_force) out.why = in_force.error().message;
+    if (!in_force) out.obstacle = in_force.error();
   }
   return out;
 }

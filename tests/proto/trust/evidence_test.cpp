@@ -170,7 +170,7 @@ TEST_CASE("evidence: two texts for one epoch: the current one stays, alarm, no n
   must(evidence.offer(next, w.now));
   CHECK(is_live(evidence, id_of(running), w.now));
   CHECK_FALSE(is_live(evidence, id_of(next), w.now));
-  CHECK_FALSE(evidence.state(id_of(next), w.now).why.empty());
+  CHECK(evidence.state(id_of(next), w.now).obstacle);
   // The alarm outlives a restart.
   auto again = w.agent_evidence(evidence.floors());
   CHECK(again.forked());

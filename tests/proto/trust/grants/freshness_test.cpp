@@ -68,7 +68,9 @@ TEST_CASE("claim: an unused grant ends at claim-by, and the policy says how long
   const auto late = w.approved();  // asks for the default of 4 h
   must(evidence.offer(late, w.now));
   CHECK_FALSE(is_live(evidence, id_of(late), w.now));
-  CHECK(evidence.state(id_of(late), w.now).why.find("1h") != std::string::npos);
+  const auto obstacle = evidence.state(id_of(late), w.now).obstacle;
+  REQUIRE(obstacle);
+  CHECK(obstacle->message.find("1h") != std::string::npos);
   auto request = w.request();
   request.claim = hours{1};
   const auto grant = w.approve(w.approve(w.ask(request), w.bob), w.carol);
