@@ -33,12 +33,12 @@ struct Link {
   derp::ClientOutput out;
 
   void log_in() {
-    core.opened(1, kNow);
+    core.handle_open(kNow, 1);
     for (int i = 0; i < 2; ++i) {
       Bytes bytes;
-      core.pull(1, 1U << 20U, kNow, bytes);
+      core.pull(kNow, 1, 1U << 20U, bytes);
       client.handle_bytes(kNow, bytes, out);
-      core.bytes(1, out.wire, kNow);
+      core.handle_bytes(kNow, 1, out.wire);
       out.clear();
     }
     require(client.ready() && core.client_count() == 1);
@@ -70,11 +70,11 @@ void to_relay(ByteView bytes, std::size_t step, bool logged_in) {
   if (logged_in) {
     link.log_in();
   } else {
-    link.core.opened(1, kNow);
+    link.core.handle_open(kNow, 1);
   }
-  in_pieces(bytes, step, [&](ByteView piece) { link.core.bytes(1, piece, kNow); });
+  in_pieces(bytes, step, [&](ByteView piece) { link.core.handle_bytes(kNow, 1, piece); });
   Bytes out;
-  link.core.pull(1, 1U << 24U, kNow, out);
+  link.core.pull(kNow, 1, 1U << 24U, out);
   relay::Effects effects;
   link.core.drain(effects);
   require(effects.closes.size() <= 1 && link.core.client_count() <= 1);

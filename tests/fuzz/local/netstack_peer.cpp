@@ -82,9 +82,10 @@ void Peer::called(Remote& remote) {
 
 void Peer::deliver(Remote& remote, Segment segment) {
   if (segment.from == 0) segment.from = remote.port;
-  const auto end =
-      static_cast<std::int32_t>(segment.seq - remote.isn - 1 + std::uint32_t(segment.data.size()));
-  remote.end = std::max(remote.end, end);
+  const auto start = static_cast<std::int32_t>(segment.seq - remote.isn - 1);
+  const auto end = start + static_cast<std::int32_t>(segment.data.size());
+  const bool empty = segment.data.empty() && (segment.flags & kFin) == 0;
+  remote.end = std::max(remote.end, empty ? start - 1 : end);
   if ((segment.flags & kFin) != 0) {
     remote.peer_fin_at = std::min(remote.peer_fin_at.value_or(end), end);
   }
@@ -151,7 +152,9 @@ void Peer::accepted(std::unique_ptr<runtime::ByteStream> stream, std::uint16_t p
     if (remote->ended) fail("delivered after the end", *remote);
   };
   events.end = [remote, port] { remote->ended |= remote->port == port; };
-  events.closed = [remote, port](const Error&) { remote->closed |= remote->port == port; };
+  events.closed = [remote, port](const runtime::Closing&) {
+    remote->closed |= remote->port == port;
+  };
   remote->stream->start(std::move(events));
 }
 
@@ -177,16 +180,21 @@ bool Peer::complete(const Remote& remote) {
   return heard && (remote.fin_sent || remote.delivered >= remote.sent);
 }
 
-// All that the peer has sent, once more, and all that it has got; the window is wide open.
+// All that the peer has sent, once more, its FIN too, and all that it has got; the window is wide
+// open. Holes in what the peer has sent are filled.
 void Peer::say_all(Remote& remote) {
   auto ack = remote.segment(kAck);
   ack.seq = remote.isn + 1 + remote.acknowledged;  // further ahead it may be outside the window
   ack.options = {1, 1, 1, 1};
   deliver(remote, ack);
-  for (std::uint32_t at = remote.delivered; at < remote.sent && !remote.fin_sent;) {
+  const auto fin = remote.peer_fin_at;
+  const std::uint32_t last = fin ? static_cast<std::uint32_t>(std::max(*fin, 0)) : remote.sent;
+  for (std::uint32_t at = remote.delivered; at < last;) {
     auto data = remote.segment(kAck);
     data.seq = remote.isn + 1 + at;
-    for (int i = 0; i < 1000 && at < remote.sent; ++i) data.data.push_back(byte_at(at++, true));
+    for (int i = 0; i < 1000 && at < last; ++i) data.data.push_back(byte_at(at++, true));
+    if (fin && at == last) data.flags |= kFin;
+    remote.sent = std::max(remote.sent, at);
     deliver(remote, std::move(data));
   }
 }
