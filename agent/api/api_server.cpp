@@ -72,7 +72,7 @@ void ApiServer::serve(std::unique_ptr<runtime::ByteStream> stream) {
     if (callers_.at(id)->state == Caller::State::kAsking) drop(id);
   };
   events.drained = [this, id] { send_more(id); };
-  events.closed = [this, id](const Error&) { drop(id); };
+  events.closed = [this, id](const runtime::Closing&) { drop(id); };
   caller->stream->start(std::move(events));
 }
 

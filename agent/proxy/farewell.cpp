@@ -26,7 +26,7 @@ void Farewells::begin(std::unique_ptr<runtime::ByteStream> stream, Answer answer
   runtime::StreamEvents events;
   events.data = [this, id](ByteView bytes) { on_data(id, bytes); };
   events.end = [this, id] { end(id); };
-  events.closed = [this, id](const Error&) { end(id); };
+  events.closed = [this, id](const runtime::Closing&) { end(id); };
   one.stream->start(std::move(events));
   one.stream->resume();
 }

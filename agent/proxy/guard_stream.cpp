@@ -48,7 +48,7 @@ void GuardStream::Impl::start() {
   out.drained = [weak] {
     if (const auto self = weak.lock()) self->events.drained();
   };
-  out.closed = [weak](const Error& error) {
+  out.closed = [weak](const runtime::Closing& error) {
     if (const auto self = weak.lock()) self->events.closed(error);
   };
   client->start(std::move(out));
@@ -83,7 +83,7 @@ void GuardStream::Impl::say_goodbye() {
   if (!client) return;
   const auto held = shared_from_this();
   hand_to_farewells();
-  events.closed({ErrorCode::kDenied, why});
+  events.closed(Error{ErrorCode::kDenied, why});
 }
 
 void GuardStream::Impl::hand_to_farewells() {

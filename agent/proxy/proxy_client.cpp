@@ -60,7 +60,7 @@ void ProxyClient::start() {
   events.end = [self = weak_from_this()] {
     if (const auto held = self.lock()) held->end(Ending::kMalformed);
   };
-  events.closed = [self = weak_from_this()](const Error&) {
+  events.closed = [self = weak_from_this()](const runtime::Closing&) {
     if (const auto held = self.lock()) held->end(Ending::kGone);
   };
   stream_->start(std::move(events));

@@ -75,8 +75,8 @@ void ControlLink::connected(Result<std::unique_ptr<runtime::WebSocketStream>> st
   stream_ = std::move(*stream);
   runtime::WebSocketEvents events;
   events.message = [this, id = id_](ByteView message) { events_.bytes(id, message); };
-  events.closed = [this](const Error& why) {
-    fail(why.message.empty() ? "the coordinator closed the connection" : why.message);
+  events.closed = [this](const runtime::Closing& why) {
+    fail(runtime::error_of(why, "the coordinator closed the connection").message);
   };
   stream_->start(std::move(events));
   events_.opened(id_);
@@ -168,8 +168,8 @@ void RelayLinks::upgraded(ConnectionId id, Result<runtime::Upgraded> answer) {
   events.data = [this, id](ByteView bytes) { events_.bytes(id, bytes); };
   events.end = [this, id] { fail(id, "the relay closed the connection"); };
   events.drained = [this, id] { flush(id); };
-  events.closed = [this, id](const Error& why) {
-    fail(id, why.message.empty() ? "the relay closed the connection" : why.message);
+  events.closed = [this, id](const runtime::Closing& why) {
+    fail(id, runtime::error_of(why, "the relay closed the connection").message);
   };
   link->second.stream->start(std::move(events));
   events_.opened(id);

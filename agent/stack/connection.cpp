@@ -33,7 +33,6 @@ class ConnectionStream final : public runtime::ByteStream {
 };
 
 Error reason(err_t error, bool established) {
-  if (error == ERR_CLSD) return {ErrorCode::kUnavailable, ""};
   if (error == ERR_RST) {
     return {ErrorCode::kUnavailable,
             established ? "the other side reset the connection" : "the connection was refused"};
@@ -116,8 +115,9 @@ err_t Connection::on_sent(void* self, tcp_pcb* /*pcb*/, u16_t size) {
 
 void Connection::on_error(void* self, err_t error) {
   auto& connection = *static_cast<Connection*>(self);
-  connection.pcb_ = nullptr;  // lwIP frees the control block
-  if (!connection.error_) connection.error_ = reason(error, connection.established_);
+  connection.pcb_ = nullptr;             // lwIP frees the control block
+  const bool clean = error == ERR_CLSD;  // both sides have finished
+  if (!clean && !connection.error_) connection.error_ = reason(error, connection.established_);
   connection.wake();
 }
 
@@ -203,10 +203,10 @@ bool Connection::may_write() {
 
 void Connection::deliver() {
   if (!events_.is_set()) return;
-  if (error_ && !error_->message.empty()) {
+  if (error_) {
     drop_unread();
     attached_ = false;
-    return events_.closed(*error_);
+    return events_.closed(error_);
   }
   if (peer_finished_ && unread_.empty() && !paused_ && !end_raised_) {
     end_raised_ = true;
@@ -219,7 +219,7 @@ void Connection::deliver() {
   const bool clean = end_raised_ && ((finished_ && chunks_.empty()) || pcb_ == nullptr);
   if (attached_ && clean) {
     attached_ = false;
-    events_.closed({ErrorCode::kUnavailable, ""});
+    events_.closed({});
   }
 }
 
@@ -238,7 +238,7 @@ ByteView Connection::gather() {
 }
 
 void Connection::deliver_data() {
-  if (error_ && !error_->message.empty()) return;
+  if (error_) return;
   std::size_t taken = 0;
   while (!unread_.empty() && !paused_ && events_.is_set()) {
     const ByteView bytes = gather();

@@ -101,7 +101,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::size_t written_ = 0;      // bytes in `chunks_`
   ClosedStreams& closed_;
   ClosedStreams::Place place_;  // used once the stream is closed
-  std::optional<Error> error_;  // why the connection ended; empty message: cleanly
+  std::optional<Error> error_;  // why the connection broke
   std::size_t mss_ = 0xFFFF;    // the largest allowed segment
   bool established_;
   bool awake_ = false;     // a turn is due

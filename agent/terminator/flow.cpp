@@ -41,11 +41,11 @@ void Flow::begin_tls(std::unique_ptr<ByteStream> stream) {
   });
   auto client = std::make_unique<ReplayStream>(host_->loop, std::move(tls));
   StreamEvents events;
-  events.closed = [weak](const Error& why) {  // the handshake failed
+  events.closed = [weak](const runtime::Closing& why) {  // the handshake failed
     const auto self = weak.lock();
     if (!self) return;
     ++self->host_->counters.handshake_failed;
-    self->end("handshake: " + why.message);
+    self->end("handshake: " + error_of(why, "the connection was closed").message);
   };
   client->start(std::move(events));
   std::get<Authorizing>(state_).client = std::move(client);

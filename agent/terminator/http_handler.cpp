@@ -65,9 +65,8 @@ void HttpHandler::begin(std::unique_ptr<ReplayStream> client) {
   events.end = while_there([](HttpHandler& self) { self.session_->handle_client_end(self.now()); });
   events.drained =
       while_there([](HttpHandler& self) { self.session_->handle_progress(self.now()); });
-  events.closed = while_there([](HttpHandler& self, const Error& why) {
-    self.session_->abandon(self.now(),
-                           closed_cleanly(why) ? "the client closed" : "client: " + why.message);
+  events.closed = while_there([](HttpHandler& self, const runtime::Closing& why) {
+    self.session_->abandon(self.now(), why ? "client: " + why->message : "the client closed");
   });
   client_->start(std::move(events));
   timer_.arm_at(session_->next_deadline());
@@ -95,11 +94,11 @@ void HttpHandler::start_upstream(http::UpstreamId id, std::unique_ptr<ByteStream
       while_there([id](HttpHandler& self) { self.session_->handle_upstream_end(self.now(), id); });
   events.drained =
       while_there([](HttpHandler& self) { self.session_->handle_progress(self.now()); });
-  events.closed = while_there([id](HttpHandler& self, const Error& why) {
-    if (closed_cleanly(why)) {
-      self.session_->handle_upstream_end(self.now(), id);
+  events.closed = while_there([id](HttpHandler& self, const runtime::Closing& why) {
+    if (why) {
+      self.session_->handle_upstream_lost(self.now(), id, why->message);
     } else {
-      self.session_->handle_upstream_lost(self.now(), id, why.message);
+      self.session_->handle_upstream_end(self.now(), id);
     }
   });
   Upstream& upstream = upstreams_[id];

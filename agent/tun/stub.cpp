@@ -210,7 +210,7 @@ class Stub::Impl : public std::enable_shared_from_this<Stub::Impl> {
                           },
                           [this, id] { end_if_done(id); },
                           {},
-                          [this, id](const Error&) { drop(id); }});
+                          [this, id](const runtime::Closing&) { drop(id); }});
   }
 
   void drop(ClientId id) { clients_.erase(id); }
@@ -271,7 +271,7 @@ class Stub::Impl : public std::enable_shared_from_this<Stub::Impl> {
     client.server->start({[this, id](ByteView bytes) { from_server(id, bytes); },
                           {},
                           {},
-                          [this, id](const Error&) { try_server(id); }});
+                          [this, id](const runtime::Closing&) { try_server(id); }});
     client.server->write(with_length(*client.asked));
   }
 

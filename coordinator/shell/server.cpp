@@ -134,8 +134,8 @@ void Server::upgrade(ConnectionId id, const http::RequestHead& head, const Endpo
         drain();
       },
       {},
-      [this, id](const Error& why) {
-        if (why.code == ErrorCode::kInvalid) ++malformed_;
+      [this, id](const runtime::Closing& why) {
+        if (why && why->code == ErrorCode::kInvalid) ++malformed_;
         core_.handle_closed(loop_.now(), id);
         peers_.erase(id);
         drain();

@@ -11,7 +11,7 @@ Core::Core(Options options, derp::TicketVerifier verifier, Rng& rng)
     : parts_(std::make_unique<Parts>(std::move(options), std::move(verifier), rng)) {}
 Core::~Core() = default;
 
-void Core::opened(ConnectionId id, Now now) {
+void Core::handle_open(Now now, ConnectionId id) {
   auto& p = *parts_;
   if (p.restarting) {
     ++p.counters.connections_refused;
@@ -36,7 +36,7 @@ void Core::opened(ConnectionId id, Now now) {
   p.list(connection);
 }
 
-void Core::bytes(ConnectionId id, ByteView bytes, Now now) {
+void Core::handle_bytes(Now now, ConnectionId id, ByteView bytes) {
   auto& p = *parts_;
   auto* connection = p.find(id);
   if (connection == nullptr) return;
@@ -55,7 +55,7 @@ void Core::bytes(ConnectionId id, ByteView bytes, Now now) {
   p.sweep();
 }
 
-void Core::closed(ConnectionId id, Now /*now*/) {
+void Core::handle_closed(Now /*now*/, ConnectionId id) {
   auto& p = *parts_;
   auto* connection = p.find(id);
   if (connection == nullptr) return;
@@ -83,7 +83,7 @@ void Core::drain(Effects& into) {
   }
 }
 
-void Core::pull(ConnectionId id, std::size_t room, Now now, Bytes& out) {
+void Core::pull(Now now, ConnectionId id, std::size_t room, Bytes& out) {
   auto& p = *parts_;
   auto* connection = p.find(id);
   if (connection == nullptr) return;

@@ -3,11 +3,11 @@
 // hands in its bytes, and after each call drains Effects: for every id in `writable` it pulls as
 // many frames as its transport takes now, and it closes what `closes` names.
 //
-//   core.bytes(id, bytes, now);
+//   core.handle_bytes(now, id, bytes);
 //   core.drain(effects);
-//   for (id : effects.writable) { Bytes out; core.pull(id, room(id), now, out); write(id, out); }
+//   for (id : effects.writable) { Bytes out; core.pull(now, id, room(id), out); write(id, out); }
 //   for (close : effects.closes) finish(close.id);          // the core has forgotten it already
-//   …when a transport has room again: core.pull(id, room(id), now, out)
+//   …when a transport has room again: core.pull(now, id, room(id), out)
 //
 // Queues stay here, bounded, while a transport is slow: the relay's own frames first, then disco
 // (kMaxDisco packets), then data (queue_bytes; derp::PacketQueue); a full queue drops its oldest
@@ -83,15 +83,15 @@ class Core {
   Core(Options options, derp::TicketVerifier verifier, Rng& rng);
   ~Core();
 
-  void opened(ConnectionId id, Now now);  // after the HTTP upgrade; ids are never used again
-  void bytes(ConnectionId id, ByteView bytes, Now now);
-  void closed(ConnectionId id, Now now);  // the client closed, or the transport failed
+  void handle_open(Now now, ConnectionId id);  // after the HTTP upgrade; ids are never used again
+  void handle_bytes(Now now, ConnectionId id, ByteView bytes);
+  void handle_closed(Now now, ConnectionId id);  // the client closed, or the transport failed
   void handle_timeout(Now now);
   Instant next_deadline() const;
   void drain(Effects& into);  // replaces the content of `into`
   // Appends whole frames while `out` has less than `room` bytes (so at most one frame more). Call
   // it with room 0 too: from the frames that stay the core knows that the transport is stalled.
-  void pull(ConnectionId id, std::size_t room, Now now, Bytes& out);
+  void pull(Now now, ConnectionId id, std::size_t room, Bytes& out);
 
   // After the accepted issuers changed: checks all tickets and closes clients whose ticket fails.
   void recheck_tickets(Now now);

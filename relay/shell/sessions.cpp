@@ -19,25 +19,25 @@ void Sessions::add(std::unique_ptr<runtime::ByteStream> stream) {
   const auto id = next_id_++;
   const std::size_t low_water = stream->hold_little();
   auto& held = *streams_.emplace(id, Held{std::move(stream), low_water}).first->second.stream;
-  core_.opened(id, loop_.now());
+  core_.handle_open(loop_.now(), id);
   settle();
   if (!streams_.contains(id)) return;  // the core refused the connection, and `held` is invalid
   held.start({
       .data =
           [this, id](ByteView bytes) {
-            core_.bytes(id, bytes, loop_.now());
+            core_.handle_bytes(loop_.now(), id, bytes);
             settle();
           },
       .end =
           [this, id] {
-            core_.closed(id, loop_.now());
+            core_.handle_closed(loop_.now(), id);
             streams_.erase(id);
             settle();
           },
       .drained = [this, id] { flush(id); },
       .closed =
-          [this, id](const Error&) {
-            core_.closed(id, loop_.now());
+          [this, id](const runtime::Closing&) {
+            core_.handle_closed(loop_.now(), id);
             streams_.erase(id);
             settle();
           },
@@ -61,7 +61,7 @@ void Sessions::flush(ConnectionId id) {
   const auto found = streams_.find(id);
   if (found == streams_.end()) return;
   runtime::refill(*found->second.stream, found->second.low_water, buffer_,
-                  [&](std::size_t room, Bytes& out) { core_.pull(id, room, loop_.now(), out); });
+                  [&](std::size_t room, Bytes& out) { core_.pull(loop_.now(), id, room, out); });
 }
 
 void Sessions::end(Close close) {

@@ -82,7 +82,7 @@ class Liar {
         loop_, rng_, runtime::WebSocketRole::kServer, std::move(stream));
     peer.socket->start({[this, id](ByteView record) { receive(id, record); },
                         {},
-                        [this, id](const Error&) { peers_.erase(id); }});
+                        [this, id](const runtime::Closing&) { peers_.erase(id); }});
   }
 
   void receive(std::uint64_t id, ByteView record) {

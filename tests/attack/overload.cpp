@@ -65,12 +65,13 @@ class Party {
           if (!stream) return closed(stream.error());
           socket_ = *std::move(stream);
           ++connections;
-          socket_->start({[this](ByteView record) {
-                            if (client_) client_->handle_message(loop_.now().steady, record);
-                            drain();
-                          },
-                          {},
-                          [this](const Error& why) { closed(why); }});
+          socket_->start(
+              {[this](ByteView record) {
+                 if (client_) client_->handle_message(loop_.now().steady, record);
+                 drain();
+               },
+               {},
+               [this](const runtime::Closing& why) { closed(runtime::error_of(why, "closed")); }});
           if (client_) client_->handle_opened(loop_.now().steady);
           if (opened) opened();
           drain();

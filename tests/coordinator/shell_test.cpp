@@ -85,8 +85,9 @@ class Joined {
                             drain();
                           },
                           {},
-                          [this](const Error& why) {
-                            client.handle_closed(loop_.now().steady, why);
+                          [this](const runtime::Closing& why) {
+                            const Error error = runtime::error_of(why, "closed");
+                            client.handle_closed(loop_.now().steady, error);
                             drain();
                           }});
           client.handle_opened(loop_.now().steady);

@@ -27,7 +27,7 @@ TestClient& RelayBench::connect(const derp::RelayKeyPair& key, std::string ticke
       derp::ClientOptions{core.public_key(), key.clone(), [ticket_text] { return ticket_text; }},
       rng, now);
   clients_[client.id] = std::move(entry);
-  core.opened(client.id, now);
+  core.handle_open(now, client.id);
   settle();
   return client;
 }
@@ -40,7 +40,7 @@ void RelayBench::send(TestClient& from, const crypto::RelayKey& to, std::string_
 
 void RelayBench::disconnect(TestClient& client) {
   client.open = false;
-  core.closed(client.id, now);
+  core.handle_closed(now, client.id);
   settle();
 }
 
@@ -55,14 +55,14 @@ bool RelayBench::step() {
     if (!client->open || client->out.wire.empty()) continue;
     Bytes wire;
     wire.swap(client->out.wire);
-    core.bytes(id, wire, now);
+    core.handle_bytes(now, id, wire);
     moved = true;
   }
   Effects effects;
   core.drain(effects);
   for (auto& [id, client] : clients_) {
     Bytes bytes;
-    core.pull(id, client->blocked ? 0 : 1U << 20U, now, bytes);
+    core.pull(now, id, client->blocked ? 0 : 1U << 20U, bytes);
     if (!bytes.empty()) client->client->handle_bytes(now, bytes, client->out);
     moved = moved || !bytes.empty();
   }
@@ -98,13 +98,13 @@ void RelayBench::pass(Duration time) {
 
 ConnectionId RelayBench::raw_open() {
   const auto id = next_id_++;
-  core.opened(id, now);
+  core.handle_open(now, id);
   return id;
 }
 
 Bytes RelayBench::raw_take(ConnectionId id) {
   Bytes out;
-  core.pull(id, 1U << 20U, now, out);
+  core.pull(now, id, 1U << 20U, out);
   return out;
 }
 

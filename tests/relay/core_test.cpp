@@ -33,7 +33,7 @@ ConnectionId log_in_without_pings(RelayBench& bench) {
   derp::write_frame(
       login, derp::FrameType::kClientInfo,
       {derp::seal_client_info(info, bench.make_key(), bench.core.public_key(), bench.rng)});
-  bench.core.bytes(id, login, bench.now);
+  bench.core.handle_bytes(bench.now, id, login);
   bench.raw_take(id);
   REQUIRE(bench.core.client_count() == 1);
   return id;
@@ -77,14 +77,14 @@ TEST_CASE("relay core: without a verifier nobody is admitted") {
   SeededRng rng(1);
   const Now now{{0}, {1'800'000'000}};
   Core core({.key = derp::RelayKeyPair::generate(rng)}, nullptr, rng);
-  core.opened(1, now);
+  core.handle_open(now, 1);
   Bytes greeting;
-  core.pull(1, 1'000, now, greeting);
+  core.pull(now, 1, 1'000, greeting);
   derp::ClientOutput out;
   derp::Client client({core.public_key(), derp::RelayKeyPair::generate(rng), [] { return "t"; }},
                       rng, now);
   client.handle_bytes(now, greeting, out);
-  core.bytes(1, out.wire, now);
+  core.handle_bytes(now, 1, out.wire);
   Effects effects;
   core.drain(effects);
   REQUIRE(effects.closes.size() == 1);
@@ -103,11 +103,11 @@ TEST_CASE("relay core: a recorded login is of no use on another connection, or l
   const auto login = out.wire;
 
   const auto second = bench.raw_open();
-  bench.core.bytes(second, login, bench.now);
+  bench.core.handle_bytes(bench.now, second, login);
   CHECK(bench.core.counters().logins_refused == 1);
   CHECK(bench.core.client_count() == 0);
 
-  bench.core.bytes(first, login, bench.now);
+  bench.core.handle_bytes(bench.now, first, login);
   CHECK(bench.core.client_count() == 1);
 
   const auto third = bench.raw_open();
@@ -116,7 +116,7 @@ TEST_CASE("relay core: a recorded login is of no use on another connection, or l
   out.clear();
   slow.handle_bytes(bench.now, bench.raw_take(third), out);
   bench.now.steady += derp::kLoginTimeout;
-  bench.core.bytes(third, out.wire, bench.now);
+  bench.core.handle_bytes(bench.now, third, out.wire);
   CHECK(bench.core.counters().logins_refused == 2);
 }
 
@@ -266,7 +266,7 @@ TEST_CASE(
   for (int i = 0; i < 20; ++i) {  // one frame every nine seconds
     q.pass(9s);
     Bytes out;
-    q.core.pull(q.b.id, 1, q.now, out);
+    q.core.pull(q.now, q.b.id, 1, out);
     CHECK_FALSE(out.empty());
     q.b.client->handle_bytes(q.now, out, q.b.out);
   }
@@ -394,7 +394,7 @@ TEST_CASE("relay core: before the login every other frame, and a renewal above a
     const auto id = bench.raw_open();
     Bytes frame;
     derp::write_frame(frame, static_cast<derp::FrameType>(type), {Bytes(bounds->least, 1)});
-    bench.core.bytes(id, frame, bench.now);
+    bench.core.handle_bytes(bench.now, id, frame);
     INFO("type " << type);
     CHECK(bench.core.connection_count() == 0);
     CHECK(bench.core.counters().logins_refused == 1);
@@ -474,7 +474,8 @@ TEST_CASE("relay core: a full relay refuses at the login and keeps those that ar
 TEST_CASE("relay core: a frame that is no login is refused before its payload comes") {
   RelayBench bench;
   const auto id = bench.raw_open();
-  bench.core.bytes(id, *from_hex("0400010020"), bench.now);  // SendPacket, 65,568 bytes announced
+  bench.core.handle_bytes(bench.now, id,
+                          *from_hex("0400010020"));  // SendPacket, 65,568 bytes announced
   CHECK(bench.core.connection_count() == 0);
   CHECK(bench.core.counters().logins_refused == 1);
 }

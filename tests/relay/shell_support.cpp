@@ -67,7 +67,7 @@ void SocketClient::upgraded(runtime::Upgraded result, Entry way) {
                         stream_->finish();
                       },
                   .drained = nullptr,
-                  .closed = [this](const Error&) { closed = true; }});
+                  .closed = [this](const runtime::Closing&) { closed = true; }});
 }
 
 void SocketClient::flush() {

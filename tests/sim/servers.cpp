@@ -53,15 +53,15 @@ void RelayHost::start() {
   options.key = key_.clone();
   core_ = std::make_unique<relay::Core>(std::move(options), std::move(verify), context_.rng);
   context_.network.listen(id(), kRelayPort, Framing::kBytes, [this](StreamId stream, HostId) {
-    core_->opened(stream, now());
+    core_->handle_open(now(), stream);
     pump();
     StreamEvents events;
     events.data = [this, stream](ByteView bytes) {
-      core_->bytes(stream, bytes, now());
+      core_->handle_bytes(now(), stream, bytes);
       pump();
     };
     events.closed = [this, stream](const std::string&) {
-      core_->closed(stream, now());
+      core_->handle_closed(now(), stream);
       pump();
     };
     return events;
@@ -88,7 +88,7 @@ void RelayHost::pump() {
   core_->drain(effects);
   for (const auto stream : effects.writable) {
     Bytes out;
-    core_->pull(stream, kRoom, now(), out);
+    core_->pull(now(), stream, kRoom, out);
     context_.network.write(stream, id(), out);
   }
   for (const auto& close : effects.closes) {

@@ -71,8 +71,11 @@ void StreamConnect::Impl::secure(std::unique_ptr<ByteStream> inner,
   });
   stream = std::make_unique<ReplayStream>(loop, std::move(secured));
   StreamEvents events;
-  events.closed = [weak, whose = std::move(whose)](const Error& why) {
-    if (const auto self = weak.lock()) self->finish(fail(why.code, whose + why.message));
+  events.closed = [weak, whose = std::move(whose)](const Closing& why) {
+    const auto self = weak.lock();
+    if (!self) return;
+    const Error error = error_of(why, "the connection was closed");
+    self->finish(fail(error.code, whose + error.message));
   };
   stream->start(std::move(events));
 }

@@ -137,8 +137,9 @@ void HttpGet::Impl::on_head(Result<http::ResponseHead> head) {
   events.end = [weak] {
     if (const auto self = weak.lock()) self->on_end();
   };
-  events.closed = [weak](const Error& why) {
-    if (const auto self = weak.lock()) self->finish(fail_with(why));
+  events.closed = [weak](const Closing& why) {
+    if (const auto self = weak.lock())
+      self->finish(fail_with(error_of(why, "HTTP: closed within the body")));
   };
   reader->stream->start(std::move(events));
   on_body({});

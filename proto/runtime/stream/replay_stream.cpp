@@ -13,9 +13,9 @@ struct ReplayStream::Impl : std::enable_shared_from_this<Impl> {
   Bytes unread;          // delivered first to the next owner
   bool started = false;  // the inner stream is started
   bool paused = false;
-  bool ended = false;           // `end` has come; repeated for the next owner
-  std::optional<Error> closed;  // `closed` has come; repeated for the next owner
-  bool replaying = false;       // a replay() is deferred
+  bool ended = false;             // `end` has come; repeated for the next owner
+  std::optional<Closing> closed;  // `closed` has come; repeated for the next owner
+  bool replaying = false;         // a replay() is deferred
 
   void start_inner();
   void replay_later();
@@ -38,10 +38,10 @@ void ReplayStream::Impl::start_inner() {
   out.drained = [weak] {
     if (const auto self = weak.lock()) self->events.drained();
   };
-  out.closed = [weak](const Error& why) {
+  out.closed = [weak](const Closing& why) {
     const auto self = weak.lock();
     if (!self) return;
-    self->closed = why;
+    self->closed.emplace(why);
     self->events.closed(why);
   };
   inner->start(std::move(out));

@@ -25,7 +25,7 @@ struct Splice::Impl : std::enable_shared_from_this<Impl> {
 
   void start(Side& from, Side& to);
   void on_data(Side& from, Side& to, ByteView bytes);
-  void on_closed(Side& from, Side& to, const Error& why);
+  void on_closed(Side& from, Side& to, const Closing& why);
   void check_idle();
   void end(SpliceEnd how, Error why);
 };
@@ -43,7 +43,7 @@ void Splice::Impl::start(Side& from, Side& to) {
   events.drained = [self, &to] {
     if (std::exchange(to.paused, false)) to.stream->resume();
   };
-  events.closed = [self, &from, &to](const Error& why) { self->on_closed(from, to, why); };
+  events.closed = [self, &from, &to](const Closing& why) { self->on_closed(from, to, why); };
   from.stream->start(std::move(events));
 }
 
@@ -61,11 +61,11 @@ void Splice::Impl::on_data(Side& from, Side& to, ByteView bytes) {
   }
 }
 
-void Splice::Impl::on_closed(Side& from, Side& to, const Error& why) {
+void Splice::Impl::on_closed(Side& from, Side& to, const Closing& why) {
   if (over) return;
   from.closed = true;
-  if (!why.message.empty()) {
-    end(SpliceEnd::kBroken, why);
+  if (why) {
+    end(SpliceEnd::kBroken, *why);
   } else if (to.closed) {
     end(SpliceEnd::kFinished, {});
   } else if (!from.ended) {  // a stream without half-close

@@ -21,7 +21,7 @@ void linger(Loop& loop, std::unique_ptr<ByteStream> stream, Duration limit) {
   raw->timer.arm_in(limit);
   StreamEvents events;
   events.end = [&loop, raw] { loop.release(raw); };
-  events.closed = [&loop, raw](const Error&) { loop.release(raw); };
+  events.closed = [&loop, raw](const Closing&) { loop.release(raw); };
   raw->stream->start(std::move(events));
   raw->stream->finish();
   raw->stream->resume();

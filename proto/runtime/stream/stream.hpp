@@ -28,14 +28,19 @@ inline constexpr std::size_t kLittle = 32U << 10U;      // low water mark after 
 inline constexpr std::size_t kMaxForStranger = 64U << 10U;
 inline constexpr Duration kLingerTime = 2s;
 
-struct StreamEvents {
-  std::function<void(ByteView)> data;        // valid during the call only
-  std::function<void()> end;                 // the peer has half-closed: no more data
-  std::function<void()> drained;             // unsent() has fallen to the low water mark
-  std::function<void(const Error&)> closed;  // clean (both sides finished): empty message
-};
+// Why a stream is closed. Nothing: cleanly, after both sides have finished.
+using Closing = std::optional<Error>;
+// For an owner to whom a clean end comes too early: the error, or `otherwise`.
+inline Error error_of(const Closing& why, const char* otherwise) {
+  return why.value_or(Error{ErrorCode::kUnavailable, otherwise});
+}
 
-inline bool closed_cleanly(const Error& why) { return why.message.empty(); }  // of `closed`
+struct StreamEvents {
+  std::function<void(ByteView)> data;  // valid during the call only
+  std::function<void()> end;           // the peer has half-closed: no more data
+  std::function<void()> drained;       // unsent() has fallen to the low water mark
+  std::function<void(const Closing&)> closed;
+};
 
 class ByteStream {
  public:
@@ -80,7 +85,7 @@ class EventPort {
   void drained() const {
     if (const auto held = events_; held && held->drained) held->drained();
   }
-  void closed(const Error& why) {  // the last event
+  void closed(const Closing& why) {  // the last event
     if (const auto held = std::move(events_); held && held->closed) held->closed(why);
   }
 

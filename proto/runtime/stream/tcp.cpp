@@ -77,7 +77,7 @@ void TcpStream::Impl::on_read(ssize_t count, const uv_buf_t* buffer) {
     events.end();
     maybe_done();
   } else if (count < 0) {
-    fail(uv_error("connection to " + format(peer), static_cast<int>(count)));
+    close_with(uv_error("connection to " + format(peer), static_cast<int>(count)));
   }
 }
 
@@ -117,7 +117,7 @@ void TcpStream::Impl::on_written(int status) {
   writing = false;
   if (!handle) return;
   if (status < 0) {
-    fail(uv_error("connection to " + format(peer), status));
+    close_with(uv_error("connection to " + format(peer), status));
     return;
   }
   flush();
@@ -143,10 +143,10 @@ void TcpStream::Impl::send_fin() {
 
 void TcpStream::Impl::maybe_done() {
   if (!handle || !read_ended || !finished) return;
-  fail({ErrorCode::kUnavailable, ""});
+  close_with({});
 }
 
-void TcpStream::Impl::fail(Error why) {
+void TcpStream::Impl::close_with(Closing why) {
   if (!handle) return;
   failing = true;
   if (!events.is_set()) {  // start() will deliver the failure
@@ -163,7 +163,7 @@ void TcpStream::Impl::fail_later(Error why) {
   if (failing) return;
   failing = true;
   uv_read_stop(as_stream(handle));
-  loop.defer([self = shared_from_this(), why = std::move(why)] { self->fail(why); });
+  loop.defer([self = shared_from_this(), why = std::move(why)] { self->close_with(why); });
 }
 
 void TcpStream::Impl::close() {
@@ -179,7 +179,7 @@ TcpStream::~TcpStream() { impl_->close(); }
 void TcpStream::start(StreamEvents events) {
   impl_->events.set(std::move(events));
   if (impl_->failure) {
-    impl_->loop.defer([impl = impl_] { impl->fail(*impl->failure); });
+    impl_->loop.defer([impl = impl_] { impl->close_with(impl->failure); });
   }
   impl_->set_reading();
 }

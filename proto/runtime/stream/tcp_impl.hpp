@@ -23,9 +23,9 @@ struct TcpStream::Impl : std::enable_shared_from_this<Impl> {
   bool paused = false;
   bool read_ended = false;  // the peer's FIN has come
   bool finish_wanted = false;
-  bool finished = false;         // our FIN is sent
-  bool failing = false;          // `closed` will follow, with an error
-  std::optional<Error> failure;  // an error before start(), which delivers it
+  bool finished = false;  // our FIN is sent
+  bool failing = false;   // `closed` will follow, with an error
+  Closing failure;        // an error before start(), which delivers it
   Endpoint local, peer;
 
   void learn_endpoints();
@@ -36,8 +36,8 @@ struct TcpStream::Impl : std::enable_shared_from_this<Impl> {
   void on_written(int status);
   void send_fin();
   void maybe_done();
-  void fail(Error why);        // call it from the loop: `closed` comes at once
-  void fail_later(Error why);  // call it inside a call of the owner: `closed` is deferred
+  void close_with(Closing why);  // call it from the loop: `closed` comes at once
+  void fail_later(Error why);    // call it inside a call of the owner: `closed` is deferred
   int descriptor() const;
   std::size_t unsent() const;
   void close();

@@ -69,7 +69,7 @@ int TlsStream::Impl::choose_certificate(SSL* ssl, int* alert, void*) {
 TlsStream::Impl::Impl(Loop& l, std::unique_ptr<ByteStream> s)
     : loop(l), inner(std::make_unique<ReplayStream>(l, std::move(s))), timer(l, [this] {
         ++counters().failed;
-        end({ErrorCode::kTimeout, "TLS: the handshake took too long"}, false);
+        end(Error{ErrorCode::kTimeout, "TLS: the handshake took too long"}, false);
       }) {}
 
 void TlsStream::Impl::start_inner() {
@@ -88,11 +88,11 @@ void TlsStream::Impl::start_inner() {
   out.drained = [weak] {
     if (const auto self = weak.lock()) self->events.drained();
   };
-  out.closed = [weak](const Error& why) {
+  out.closed = [weak](const Closing& why) {
     const auto self = weak.lock();
     if (!self) return;
     if (!self->established) ++self->counters().failed;
-    const bool cut = why.message.empty() && !(self->ended && self->finished);
+    const bool cut = !why && !(self->ended && self->finished);
     self->end(cut ? Error{ErrorCode::kUnavailable, "TLS: cut short"} : why, false);
   };
   inner->start(std::move(out));
@@ -143,7 +143,7 @@ bool TlsStream::Impl::handshake() {
     fail_ssl();
   } else if (inner_ended) {
     ++counters().failed;
-    end({ErrorCode::kUnavailable, "TLS: the peer ended within the handshake"}, false);
+    end(Error{ErrorCode::kUnavailable, "TLS: the peer ended within the handshake"}, false);
   }
   return false;
 }
@@ -189,7 +189,7 @@ void TlsStream::Impl::read_records() {
     switch (SSL_get_error(ssl.get(), count)) {
       case SSL_ERROR_WANT_READ:
         if (inner_ended) {
-          end({ErrorCode::kUnavailable, "TLS: the peer ended without close_notify"}, false);
+          end(Error{ErrorCode::kUnavailable, "TLS: the peer ended without close_notify"}, false);
         }
         return;
       case SSL_ERROR_ZERO_RETURN:
@@ -236,7 +236,7 @@ void TlsStream::Impl::send_close_notify() {
 }
 
 void TlsStream::Impl::maybe_done() {
-  if (ended && finished) end({ErrorCode::kUnavailable, ""}, true);
+  if (ended && finished) end({}, true);
 }
 
 void TlsStream::Impl::fail_ssl() {
@@ -249,7 +249,7 @@ void TlsStream::Impl::fail_ssl() {
 }
 
 // Ends the stream with `closed`. `say_goodbye`: lingers, so that an alert or close_notify is sent.
-void TlsStream::Impl::end(const Error& why, bool say_goodbye) {
+void TlsStream::Impl::end(const Closing& why, bool say_goodbye) {
   if (!inner) return;
   const auto self = shared_from_this();
   timer.cancel();

@@ -66,7 +66,7 @@ struct TlsStream::Impl : std::enable_shared_from_this<Impl> {
   void send_close_notify();
   void maybe_done();
   void fail_ssl();
-  void end(const Error& why, bool say_goodbye);
+  void end(const Closing& why, bool say_goodbye);
   void fail_later(Error why);
   void close();
 };

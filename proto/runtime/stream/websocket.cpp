@@ -47,7 +47,7 @@ struct WebSocketStream::Impl : std::enable_shared_from_this<Impl> {
   void flush();
   void deliver_held();
   void check_end();
-  void end(const Error& why, bool say_goodbye);
+  void end(const Closing& why, bool say_goodbye);
   void close();
 };
 
@@ -73,7 +73,7 @@ WebSocketStream::Impl::Impl(Loop& l, Rng& r, WebSocketRole role, std::unique_ptr
       rng(r),
       inner(std::make_unique<ReplayStream>(l, std::move(s))),
       close_timer(l, [this] {
-        end({ErrorCode::kTimeout, "WebSocket: no answer to Close"}, false);
+        end(Error{ErrorCode::kTimeout, "WebSocket: no answer to Close"}, false);
       }) {
   wslay_event_callbacks callbacks{};
   callbacks.recv_callback = [](wslay_event_context* c, std::uint8_t* out, std::size_t size,
@@ -123,18 +123,17 @@ void WebSocketStream::Impl::start_inner() {
   };
   out.end = [weak] {
     const auto self = weak.lock();
-    if (self) self->end({ErrorCode::kUnavailable, "WebSocket: ended without Close"}, false);
+    if (self) self->end(Error{ErrorCode::kUnavailable, "WebSocket: ended without Close"}, false);
   };
   out.drained = [weak] {
     const auto self = weak.lock();
     if (!self) return;
     if (const auto kept = self->events; kept && kept->drained) kept->drained();
   };
-  out.closed = [weak](const Error& why) {
+  out.closed = [weak](const Closing& why) {
     const auto self = weak.lock();
     if (!self) return;
-    self->end(why.message.empty() ? Error{ErrorCode::kUnavailable, "WebSocket: ended"} : why,
-              false);
+    self->end(error_of(why, "WebSocket: ended"), false);
   };
   inner->start(std::move(out));
 }
@@ -208,19 +207,21 @@ void WebSocketStream::Impl::check_end() {
     const auto code = wslay_event_get_status_code_received(context.get());
     if (code == WSLAY_CODE_NORMAL_CLOSURE || code == WSLAY_CODE_GOING_AWAY ||
         code == WSLAY_CODE_NO_STATUS_RCVD) {
-      end({ErrorCode::kUnavailable, ""}, true);
+      end({}, true);
     } else {
-      end({ErrorCode::kUnavailable, "WebSocket: closed with code " + std::to_string(code)}, true);
+      end(Error{ErrorCode::kUnavailable, "WebSocket: closed with code " + std::to_string(code)},
+          true);
     }
   } else if (wslay_event_get_read_enabled(context.get()) == 0) {
     const auto code = wslay_event_get_status_code_sent(context.get());
-    end({ErrorCode::kInvalid, "WebSocket: bad frame, closed with code " + std::to_string(code)},
+    end(Error{ErrorCode::kInvalid,
+              "WebSocket: bad frame, closed with code " + std::to_string(code)},
         true);
   }
 }
 
 // Ends the stream with `closed`. `say_goodbye`: lingers, so that our Close is sent.
-void WebSocketStream::Impl::end(const Error& why, bool say_goodbye) {
+void WebSocketStream::Impl::end(const Closing& why, bool say_goodbye) {
   if (!inner) return;
   const auto self = shared_from_this();
   close_timer.cancel();

@@ -23,9 +23,9 @@ inline constexpr std::size_t kMaxStrangerFragments = 64;
 enum class WebSocketRole { kClient, kServer };
 
 struct WebSocketEvents {
-  std::function<void(ByteView)> message;     // a whole message; valid during the call
-  std::function<void()> drained;             // as in StreamEvents
-  std::function<void(const Error&)> closed;  // the last event, once; clean close: empty text
+  std::function<void(ByteView)> message;       // a whole message; valid during the call
+  std::function<void()> drained;               // as in StreamEvents
+  std::function<void(const Closing&)> closed;  // the last event, once
 };
 
 // The rules of ByteStream on events, close() and destruction apply to WebSocketStream as well.

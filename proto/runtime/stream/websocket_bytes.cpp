@@ -19,8 +19,8 @@ class WebSocketByteStream final : public ByteStream {
       if (events->data && !bytes.empty()) events->data(bytes);
     };
     out.drained = events->drained;
-    out.closed = [events, alive = std::weak_ptr<bool>(alive_)](const Error& why) {
-      if (why.message.empty() && events->end) events->end();
+    out.closed = [events, alive = std::weak_ptr<bool>(alive_)](const Closing& why) {
+      if (!why && events->end) events->end();
       if (!alive.expired() && events->closed) events->closed(why);
     };
     socket_.start(std::move(out));

@@ -158,7 +158,8 @@ void World::stop(Agent& agent) {
   for (const auto& [ours, theirs] : std::exchange(agent.control, {})) {
     if (coordinator) coordinator->handle_closed(now, coordinator::ConnectionId(theirs));
   }
-  for (const auto& [ours, theirs] : std::exchange(agent.relay, {})) relay_->closed(theirs, now);
+  for (const auto& [ours, theirs] : std::exchange(agent.relay, {}))
+    relay_->handle_closed(now, theirs);
   agent.listening.clear();
 }
 
@@ -206,7 +207,7 @@ void World::carry_out(Agent& agent, const OpenRelay& open) {
     if (!agent.core) return;
     if (!relay_up) return agent.core->handle_relay_closed(now, id, "connection refused");
     agent.relay[id] = ++last_connection_;
-    relay_->opened(last_connection_, now);
+    relay_->handle_open(now, last_connection_);
     agent.core->handle_relay_open(now, id);
   });
 }
@@ -216,13 +217,13 @@ void World::carry_out(Agent& agent, const FlushRelay& waits) {
   if (!relay_up || known == agent.relay.end()) return;
   Bytes bytes;
   agent.core->pull_relay(now, waits.id, std::numeric_limits<std::size_t>::max(), bytes);
-  relay_->bytes(known->second, bytes, now);
+  relay_->handle_bytes(now, known->second, bytes);
 }
 
 void World::carry_out(Agent& agent, const CloseRelay& close) {
   const auto known = agent.relay.find(close.id);
   if (known == agent.relay.end()) return;
-  relay_->closed(known->second, now);
+  relay_->handle_closed(now, known->second);
   agent.relay.erase(known);
 }
 
@@ -295,7 +296,7 @@ void World::drain_relay() {
   relay_->drain(effects);
   for (const std::uint64_t id : effects.writable) {
     Bytes out;
-    relay_->pull(id, std::size_t{1} << 24U, now, out);
+    relay_->pull(now, id, std::size_t{1} << 24U, out);
     Agent* agent = owner(id, true);
     if (agent == nullptr || !relay_up || out.empty()) continue;
     for (const auto& [ours, theirs] : agent->relay) {

@@ -55,7 +55,7 @@ Client::Client(runtime::Loop& loop, const Endpoint& to, std::string request, boo
         runtime::StreamEvents events;
         events.data = [this](ByteView bytes) { received += text(bytes); };
         events.end = [this] { stream->finish(); };
-        events.closed = [this](const Error&) { closed = true; };
+        events.closed = [this](const runtime::Closing&) { closed = true; };
         stream->start(std::move(events));
         stream->write(view(request));
         if (fin) stream->finish();

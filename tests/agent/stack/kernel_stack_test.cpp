@@ -104,7 +104,9 @@ struct End {
     runtime::StreamEvents events;
     events.data = [this](ByteView bytes) { append(received, bytes); };
     events.end = [this] { finished = true; };
-    events.closed = [this](const Error& error) { closed = error; };
+    events.closed = [this](const runtime::Closing& error) {
+      closed = error.value_or(Error{ErrorCode::kUnavailable, ""});
+    };
     stream->start(std::move(events));
   }
   std::unique_ptr<ByteStream> stream;

@@ -71,9 +71,9 @@ void End::start() {
   events.drained = [this] {
     if (on_drained) on_drained();
   };
-  events.closed = [this](const Error& why) {
+  events.closed = [this](const runtime::Closing& why) {
     if (closed) ++events_after_closed;
-    closed = why;
+    closed = why.value_or(Error{ErrorCode::kUnavailable, ""});
   };
   stream->start(std::move(events));
 }

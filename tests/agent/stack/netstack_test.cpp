@@ -139,7 +139,7 @@ TEST_CASE("netstack: a stream may be destroyed in each of its events") {
     StreamEvents events;
     if (which == "data") events.data = [&](ByteView) { destroy(); };
     if (which == "end") events.end = destroy;
-    if (which == "closed") events.closed = [&](const Error&) { destroy(); };
+    if (which == "closed") events.closed = [&](const runtime::Closing&) { destroy(); };
     server->stream->start(std::move(events));
     pair->client.start();
     pair->client.stream->write(view("x"));

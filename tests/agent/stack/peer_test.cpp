@@ -48,7 +48,7 @@ struct Site {
       remote.stream = std::move(stream);
       runtime::StreamEvents events;
       events.data = [&remote](ByteView bytes) { append(remote.received, bytes); };
-      events.closed = [&remote](const Error&) { remote.closed = true; };
+      events.closed = [&remote](const runtime::Closing&) { remote.closed = true; };
       remote.stream->start(std::move(events));
     }));
   }

@@ -239,7 +239,7 @@ TEST_CASE("stub: TCP garbage ends its connection, and servers that refuse are sa
   stream->start({[&](ByteView bytes) { append(got, bytes); },
                  [&] { closed = true; },
                  {},
-                 [&](const Error&) { closed = true; }});
+                 [&](const runtime::Closing&) { closed = true; }});
   stream->write(framed(asks("www.example.org", 2)));
   REQUIRE(world.wait([&] { return got.size() > 14; }));
   CHECK(rcode_of(ByteView(got).subspan(2)) == 2);

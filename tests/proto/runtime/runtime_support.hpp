@@ -33,7 +33,9 @@ struct Peer {
     events.data = [this](ByteView bytes) { got += text(bytes); };
     events.end = [this] { ended = true; };
     events.drained = [this] { ++drained; };
-    events.closed = [this](const Error& why) { closed = why; };
+    events.closed = [this](const runtime::Closing& why) {
+      closed = why.value_or(Error{ErrorCode::kUnavailable, ""});
+    };
     stream->start(std::move(events));
   }
   void write(std::string_view what) { stream->write(view(what)); }

@@ -62,7 +62,7 @@ TEST_CASE("a stream may be closed or destroyed inside each of its events", "[run
   StreamEvents events;
   if (where == "data") events.data = [strike](ByteView) { strike(); };
   if (where == "end") events.end = strike;
-  if (where == "closed") events.closed = [strike](const Error&) { strike(); };
+  if (where == "closed") events.closed = [strike](const runtime::Closing&) { strike(); };
   if (where == "drained") events.drained = strike;
   victim->start(std::move(events));
   Peer client;
@@ -108,7 +108,7 @@ TEST_CASE("one stream gets one buffer a turn, however much its peer has sent", "
   };
   events.end = [] {};
   events.drained = [] {};
-  events.closed = [](const Error&) {};
+  events.closed = [](const runtime::Closing&) {};
   Peer sender;
   sender.take(std::move(pair.client));
   sender.stream->write(Bytes(kAll, 'x'));

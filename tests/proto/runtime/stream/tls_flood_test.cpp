@@ -33,7 +33,7 @@ struct RawClient {
     };
     events.end = [] {};
     events.drained = [] {};
-    events.closed = [this](const Error&) { closed = true; };
+    events.closed = [this](const runtime::Closing&) { closed = true; };
     stream->start(std::move(events));
     SSL_do_handshake(ssl.get());
     send();

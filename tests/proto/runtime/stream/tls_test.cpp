@@ -329,7 +329,7 @@ TEST_CASE("a TLS stream may go inside each of its events", "[runtime][tls]") {
   StreamEvents events;
   if (where == "data") events.data = [&](ByteView) { strike(); };
   if (where == "end") events.end = strike;
-  if (where == "closed") events.closed = [&](const Error&) { strike(); };
+  if (where == "closed") events.closed = [&](const runtime::Closing&) { strike(); };
   victim->start(std::move(events));
   Peer client;
   client.take(TlsStream::client(loop, trusting(identity.certificates_pem(), "a.example"),

@@ -21,7 +21,9 @@ struct SocketPeer {
     socket = std::move(given);
     WebSocketEvents events;
     events.message = [this](ByteView bytes) { got.push_back(to_bytes(bytes)); };
-    events.closed = [this](const Error& why) { closed = why; };
+    events.closed = [this](const runtime::Closing& why) {
+      closed = why.value_or(Error{ErrorCode::kUnavailable, ""});
+    };
     socket->start(std::move(events));
   }
 };
@@ -252,7 +254,7 @@ TEST_CASE("a WebSocket may go inside its events", "[runtime][websocket]") {
     happened = true;
     socket.reset();
   };
-  events.closed = [&](const Error&) {
+  events.closed = [&](const runtime::Closing&) {
     happened = true;
     socket.reset();
   };
@@ -287,8 +289,8 @@ TEST_CASE("pause holds messages back, none is lost", "[runtime][websocket]") {
       paused->resume();
     });
   };
-  events.closed = [&](const Error& why) {
-    CHECK(why.message.empty());
+  events.closed = [&](const runtime::Closing& why) {
+    CHECK_FALSE(why);
     closed = true;
   };
   paused->start(std::move(events));
