@@ -85,7 +85,8 @@ void Peer::deliver(Remote& remote, Segment segment) {
   const auto start = static_cast<std::int32_t>(segment.seq - remote.isn - 1);
   const auto end = start + static_cast<std::int32_t>(segment.data.size());
   const bool empty = segment.data.empty() && (segment.flags & kFin) == 0;
-  remote.end = std::max(remote.end, empty ? start - 1 : end);
+  if (!empty) remote.end = std::max(remote.end, end);
+  remote.reach = std::max(remote.reach, end);
   if ((segment.flags & kFin) != 0) {
     remote.peer_fin_at = std::min(remote.peer_fin_at.value_or(end), end);
   }
@@ -188,7 +189,7 @@ void Peer::say_all(Remote& remote) {
   ack.options = {1, 1, 1, 1};
   deliver(remote, ack);
   const auto fin = remote.peer_fin_at;
-  const std::uint32_t last = fin ? static_cast<std::uint32_t>(std::max(*fin, 0)) : remote.sent;
+  const std::uint32_t last = static_cast<std::uint32_t>(fin ? std::max(*fin, 0) : remote.reach);
   for (std::uint32_t at = remote.delivered; at < last;) {
     auto data = remote.segment(kAck);
     data.seq = remote.isn + 1 + at;

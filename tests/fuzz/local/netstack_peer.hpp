@@ -29,9 +29,9 @@ struct Remote {
   bool answered = false;  // the stack's SYN came
   bool reset = false;     // by either side
   bool fin_sent = false;  // by the peer, anywhere
-  // Offsets of the peer's stream: the end of what its segments covered (an empty segment behind the
-  // FIN covers nothing new), and the lowest place of a FIN.
-  std::int32_t end = 0;
+  // Offsets of the peer's stream: the end of the data in its segments, the highest place of any
+  // segment, and the lowest place of a FIN.
+  std::int32_t end = 0, reach = 0;
   std::optional<std::int32_t> peer_fin_at;
   std::uint32_t sent = 0;          // the end of what the peer has sent of its stream
   std::uint32_t next = 0;          // the peer's acknowledgement number
@@ -47,7 +47,9 @@ struct Remote {
   bool open() const { return stream && answered && !closed && !reset; }
   // The peer has sent something beyond its own FIN. RFC 9293 §3.10.7.4 lets the stack take window
   // updates from such a segment and ignore those of the peer's true sequence number from then on.
-  bool contradicts_itself() const { return peer_fin_at && end > *peer_fin_at; }
+  bool contradicts_itself() const {
+    return peer_fin_at && (end > *peer_fin_at || reach > *peer_fin_at + 1);
+  }
   device_test::Segment segment(std::uint8_t flags) const;  // in order, everything acknowledged
 };
 
