@@ -1,6 +1,7 @@
-// The evidence's alarms (proto/trust/alarms.hpp), once each into the audit log and the operator's
-// log. Each kind of alarm at each site has a rate, so that a signer of contradictions pushes
-// nothing out of either log. New nodes have no rate: the customer's tokens bound their number.
+// The evidence's alarms (proto/trust/register/alarms.hpp), once each into the audit log and the
+// operator's log. Each kind of alarm at each site has a rate, so that a signer of contradictions
+// pushes nothing out of either log. New nodes have no rate: the customer's tokens bound their
+// number.
 #pragma once
 
 #include <map>

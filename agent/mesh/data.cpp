@@ -46,8 +46,8 @@ void Mesh::handle_datagrams(Now now, std::span<const Datagram> batch) {
   receive(now);
 }
 
-// WireGuard datagrams come through a relay only from peers. Whoever comes directly proves itself to
-// the device.
+// WireGuard datagrams come through a relay only from peers. A direct sender proves its identity in
+// the WireGuard handshake.
 bool Mesh::may_come(const Way& from) const {
   const auto* relayed = std::get_if<RelayWay>(&from);
   return relayed == nullptr || by_relay_key_.contains(relayed->key);

@@ -95,7 +95,7 @@ void Relays::connect(Now now, Relay& relay, MeshEffects& out) {
   if (relay.retry_at == Instant::never()) relay.backoff.begin(now.steady);
   relay.retry_at = Instant::never();
   if (relay.ticket.empty() || relay.ticket_until <= now.wall) {
-    relay.ticket_stale = true;  // connects when it comes
+    relay.ticket_stale = true;  // the relay is connected when the ticket arrives
     return;
   }
   relay.state = State::kConnecting;
@@ -203,7 +203,7 @@ void Relays::take(Now now, Relay& relay, Inbox& inbox, MeshEffects& out) {
       [&](const derp::Ready&) {
         relay.ready_since = now.steady;
         relay.client->note_preferred(relays_.front().get() == &relay, relay.output);
-        // One that came while the login was under way is not the one that the login sent.
+        // A ticket that arrived during the login differs from the ticket in the login.
         relay.client->renew_ticket(relay.ticket, relay.output);
         inbox.ready.push_back(relay.index);
       },

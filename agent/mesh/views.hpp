@@ -40,7 +40,7 @@ struct PingResult {
 struct MeshCounters {
   wireguard::Counters wireguard;
   path::ProberCounters paths;
-  std::uint64_t filter_refused = 0;  // packets that no right covers
+  std::uint64_t filter_refused = 0;  // packets that the grant filter refused
   std::size_t peers = 0;             // now
   std::size_t direct = 0;            // now: peers that a direct path reaches
 };

@@ -1,5 +1,5 @@
-// The agent's configuration file (docs/operations.md): every key has a default, an unknown one is
-// an error.
+// The agent's configuration file (docs/operations/agent.md): every key has a default, an unknown
+// key is an error.
 //
 //   {
 //     "services": {"api": {"upstream": "10.0.0.7:8080"},

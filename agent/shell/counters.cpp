@@ -48,6 +48,7 @@ void add_wireguard(Sheet& out, const wireguard::Counters& from) {
   out.counter(kDropped, kWhy, from.transport_expired, R"(reason="expired")");
   out.counter(kDropped, kWhy, from.inner_malformed + from.inner_source_denied,
               R"(reason="inner_address")");
+  out.counter(kDropped, kWhy, from.inner_ecn_dropped, R"(reason="ecn")");
   out.counter("culvert_agent_wireguard_sessions_total", "handshakes completed", from.sessions);
   out.counter("culvert_agent_wireguard_handshakes_given_up_total",
               "handshakes that no peer answered", from.handshakes_given_up);
@@ -64,7 +65,7 @@ void add_core(Sheet& out, const CoreCounters& from) {
   out.counter(kPaths, kHelp, from.paths.forged, R"(reason="forged")");
   out.counter(kPaths, kHelp, from.paths.replayed, R"(reason="replayed")");
   out.counter(kPaths, kHelp, from.paths.unexpected, R"(reason="unexpected")");
-  out.counter("culvert_agent_filter_refused_total", "packets that no grant covers",
+  out.counter("culvert_agent_filter_refused_total", "packets that the grant filter refused",
               from.filter_refused);
   out.gauge("culvert_agent_peers", "nodes that a grant connects to this one", from.peers);
   out.gauge("culvert_agent_peers_direct", "peers that a direct path reaches", from.direct);

@@ -1,7 +1,7 @@
-// The last `state` statement of each site agent (proto/trust/site_state.hpp): which documents the
-// agent knows. `culvert site status` shows them. States are in memory only, since agents send them
-// again within minutes. Nobody has to trust this list: each note bears the agent's signature and a
-// time.
+// The last `state` statement of each site agent (proto/trust/statements/site_state.hpp): which
+// documents the agent knows. `culvert site status` shows them. States are in memory only, since
+// agents send them again within minutes. Nobody has to trust this list: each note bears the agent's
+// signature and a time.
 #pragma once
 
 #include <map>

@@ -155,7 +155,8 @@ Result<trust::Change> Ledger::take_further(const note::Note& note, Now now) {
         });
     erase(oldest);
   }
-  change.kind = trust::ChangeKind::kService;  // the nearest kind: views change
+  change.kind =
+      trust::ChangeKind::kService;  // no kind fits; with kService the views are computed again
   return change;
 }
 

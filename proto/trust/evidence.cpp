@@ -62,7 +62,7 @@ std::vector<Result<Change>> Evidence::State::offer_all(Now now, std::span<const 
   const auto settled = [&](std::size_t i) {
     return answers[i] && (*answers[i] || answers[i]->error().code != ErrorCode::kUnverified);
   };
-  // Each pass accepts at least one more, or is the last.
+  // Each pass takes at least one more note; a pass that takes none is the last.
   const auto settle = [&](const std::vector<std::size_t>& which) {
     for (bool moved = true; moved;) {
       moved = false;

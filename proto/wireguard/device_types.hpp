@@ -74,7 +74,7 @@ struct Counters {
   std::uint64_t cookies_limited = 0;  // not sent, because the source has had enough cookies
   std::uint64_t source_limited = 0;
   std::uint64_t initiation_forged = 0;
-  std::uint64_t initiation_unknown_peer = 0;
+  std::uint64_t initiation_unknown_peer = 0;  // the initiator's key is the key of no peer
   std::uint64_t initiation_replayed = 0;  // the label is not greater than the last one
   std::uint64_t initiation_too_soon = 0;  // within kInitiationInterval after the last one
   std::uint64_t response_forged = 0;      // or made with another preshared key

@@ -342,7 +342,7 @@ TEST_CASE("tidy: every fuzz target has a corpus") {
   check_none(offences);
 }
 
-// Each step of docs/tour.md names a file and a function in it: `agent/core/data.cpp` `mesh()`.
+// Each step of docs/tour.md names a file and a function in it: `agent/mesh/data.cpp` `receive()`.
 TEST_CASE("tidy: the tour names files and functions that exist") {
   std::ifstream in(fs::path(CULVERT_SOURCE_DIR) / "docs/tour.md");
   static const std::regex step(R"(`([a-z_/]+\.cpp)` `([a-z_]+)\(\)`)");
@@ -362,5 +362,33 @@ TEST_CASE("tidy: the tour names files and functions that exist") {
     }
   }
   CHECK(steps > 40);
+  check_none(offences);
+}
+
+// A path in a comment or in the tour leads somewhere: `tests/sim/oracle.hpp`, docs/tour.md.
+TEST_CASE("tidy: the tour and the comments name paths that exist") {
+  const fs::path root(CULVERT_SOURCE_DIR);
+  static const std::regex path(
+      R"((?:^|[^a-z/])((?:agent|proto|coordinator|relay|tests|docs)/[a-z0-9_/-]+)"
+      R"((?:\.(?:hpp|cpp|md|py|patch))?))");
+  std::vector<std::string> offences;
+  std::size_t paths = 0;
+  const auto check = [&](const std::string& where, const std::string& words) {
+    for (std::sregex_iterator at(words.begin(), words.end(), path), end; at != end; ++at) {
+      ++paths;
+      const std::string name = (*at)[1];
+      if (!fs::exists(root / name)) offences.push_back(where + ": " + name);
+    }
+  };
+  std::ifstream in(root / "docs/tour.md");
+  for (std::string line; std::getline(in, line);) check("docs/tour.md", line);
+  for (const File& file : sources()) {
+    for (std::size_t i = 0; i < file.lines.size(); ++i) {
+      const auto comment = file.lines[i].find("// ");
+      if (comment == std::string::npos) continue;
+      check(file.path + ":" + std::to_string(i + 1), file.lines[i].substr(comment));
+    }
+  }
+  CHECK(paths > 150);
   check_none(offences);
 }

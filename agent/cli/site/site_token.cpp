@@ -23,7 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct SiteState {
+struct SiteFolder {
   fs::path folder;
   std::vector<note::Note> site_notes;    // root chain and policy
   std::vector<note::Note> vendor_notes;  // the vendor's root chain
@@ -34,7 +34,7 @@ struct SiteState {
   std::set<trust::Label> tags;  // of the policy's services
 };
 
-Result<SiteState> read_site(const fs::path& folder, const crypto::Hash& pin, Now now) {
+Result<SiteFolder> read_site(const fs::path& folder, const crypto::Hash& pin, Now now) {
   auto site_notes = read_bundle(folder / kSiteBundle);
   if (!site_notes) return fail_with(site_notes.error());
   auto vendor_notes = read_bundle(folder / kVendorBundle);
@@ -50,14 +50,14 @@ Result<SiteState> read_site(const fs::path& folder, const crypto::Hash& pin, Now
                                             " lacks a root, a policy or the vendor's "
                                             "root; make the site anew");
   }
-  SiteState state{folder,
-                  std::move(*site_notes),
-                  std::move(*vendor_notes),
-                  {root->name, id},
-                  {},
-                  policy->serial,
-                  {},
-                  {}};
+  SiteFolder state{folder,
+                   std::move(*site_notes),
+                   std::move(*vendor_notes),
+                   {root->name, id},
+                   {},
+                   policy->serial,
+                   {},
+                   {}};
   for (const auto& service : policy->services) state.tags.insert(service.tag);
   for (const auto& note : state.site_notes) {
     if (trust::kind_of(note.text) == trust::Kind::kRoot) state.root = note::hash(note);
@@ -73,7 +73,7 @@ Result<SiteState> read_site(const fs::path& folder, const crypto::Hash& pin, Now
 }
 
 // The tags of a token: those on the command line, else those of all services in the policy.
-Result<std::vector<trust::Label>> token_tags(const SiteState& state,
+Result<std::vector<trust::Label>> token_tags(const SiteFolder& state,
                                              const std::vector<std::string>& named) {
   auto tags = state.tags;
   if (!named.empty()) tags.clear();
@@ -95,7 +95,7 @@ Result<std::vector<trust::Label>> token_tags(const SiteState& state,
 }
 
 // The enrolment without its one-time key and its times.
-Result<trust::Enrolment> plan(const SiteState& state, const SiteToken& options) {
+Result<trust::Enrolment> plan(const SiteFolder& state, const SiteToken& options) {
   trust::Enrolment out;
   const auto name = trust::Label::parse(options.name);
   if (!name) return fail(ErrorCode::kInvalid, "--name: not a label: " + options.name);
@@ -178,9 +178,9 @@ Status remember_enrolment(const fs::path& folder, const note::Note& enrolment) {
   return write_bundle(path, notes);
 }
 
-Status write_agent_token(const Common& common, const SiteState& state, const KeyFile& enrolment_key,
-                         trust::Enrolment enrolment, const Times& times, const fs::path& out,
-                         WallTime now) {
+Status write_agent_token(const Common& common, const SiteFolder& state,
+                         const KeyFile& enrolment_key, trust::Enrolment enrolment,
+                         const Times& times, const fs::path& out, WallTime now) {
   crypto::SystemRng rng;
   const auto one_time = crypto::SigningKey::generate(rng);
   enrolment.key = one_time.public_key();

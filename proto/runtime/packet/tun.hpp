@@ -1,9 +1,9 @@
 // A TUN device (linux/if_tun.h): IP packets between the kernel and this process, in batches. With
 // offloads (IFF_VNET_HDR, TUNSETOFFLOAD; probed) both sides exchange super-packets, which the Tun
-// splits and joins (proto/ip/offload). Packets from the kernel wait in a queue for each flow, and
-// CoDel keeps the wait short (proto/ip/flow_queue). Making a device needs CAP_NET_ADMIN. The device
-// is removed when its descriptor closes, also at a crash. interface.hpp sets addresses, routes and
-// link state.
+// splits and joins (proto/ip/offload.hpp). Packets from the kernel wait in a queue for each flow,
+// and CoDel keeps the wait short (proto/ip/flow_queue.hpp). Making a device needs CAP_NET_ADMIN.
+// The device is removed when its descriptor closes, also at a crash. interface.hpp sets addresses,
+// routes and link state.
 #pragma once
 
 #include <cstdint>

@@ -82,7 +82,8 @@ Result<note::Note> revoke_enrolment(const Hash& enrolment, const VendorId& vendo
                                     const SiteRef& site, std::string_view reason, WallTime now,
                                     const Signer& signer);
 
-// What type of statement a text or note is: its first line, or nothing for unknown ones.
+// The type in the first line of a text or note; nothing: an unknown type. The coordinator sends
+// statements in the order of this enum, so the types that verify a type stand before that type.
 enum class Kind {
   kRoot,
   kSite,

@@ -73,7 +73,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (request->size > size) std::abort();
     check(request->value);
   }
-  if (const auto head = http::parse_request_head(bytes); head && head->size > 0) {
+  if (const auto head = parse_either_version(bytes); head && head->size > 0) {
+    if (head->size > size) std::abort();
     if (const auto asked = proxy_request(head->head)) check(asked->target);
   }
   if (const auto spec = ForwardSpec::parse(text(bytes))) {
