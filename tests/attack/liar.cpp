@@ -1,10 +1,12 @@
-// A coordinator that lies. It has the real coordinator's keys and answers every client.
+// A lying coordinator. It has the real coordinator's keys and answers every client.
 //
 //   culvert_liar STATE ADDRESS:PORT RELAY-HOST:PORT…
 //
-// It names these relays, whatever their addresses. It answers that every statement is taken and
-// sends none to anybody, and it signs every lease that a node asks for. So it withholds every
-// revocation.
+// The program lies in three ways:
+//  - It names the given relays, whatever their addresses are.
+//  - It confirms every statement, and sends no statement to anybody.
+//  - It signs every lease that a node asks for.
+// Every revocation is therefore withheld.
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -184,7 +186,7 @@ int run(int argc, char** argv) {
   if (!at) give_up("where to listen must be ADDRESS:PORT");
   std::vector<control::RelayInfo> relays;
   for (int i = 3; i < argc; ++i) {
-    const std::string to = argv[i];  // whatever the agent makes of it: [::1]:80, localhost:80
+    const std::string to = argv[i];  // passed on unchanged: [::1]:80, localhost:80
     const auto colon = to.rfind(':');
     if (colon == std::string::npos) give_up("a relay must be HOST:PORT");
     control::RelayInfo relay;

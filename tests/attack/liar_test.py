@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A coordinator that lies, with real agents: liar_test.py BIN. It has the real one's keys."""
+"""A lying coordinator with real agents: liar_test.py BIN. It has the real coordinator's keys."""
 import os
 import sys
 import threading
@@ -9,7 +9,7 @@ from mesh import *  # noqa: E402
 
 
 class Canary:
-    """A service inside that nobody may be led to: it counts who comes."""
+    """A service inside the network that no agent may be led to: it counts its visitors."""
 
     def __init__(self):
         self.count = 0
@@ -25,7 +25,7 @@ class Canary:
 
 
 def old_copy(stage, mesh, check, grant):
-    """A coordinator that replays: its store is restored from before a revocation."""
+    """A coordinator that replays: its store is restored from a copy from before a revocation."""
     key = ["--key", stage.path("site/approver.key")]
     store = stage.path("coordinator/coordinator.db")
     stage.end("coordinator")
@@ -42,7 +42,7 @@ def old_copy(stage, mesh, check, grant):
     mesh.start_coordinator()
     stage.run(mesh.cluster, "culvert", "site", "token", "--dir", stage.path("site"), "--name",
               "acme-agent2", "--replaces", "none", "--out", stage.path("agent2.token"))
-    mesh.start_agent(token="agent2.token", agent="agent2")  # new: it knows of no revocation
+    mesh.start_agent(token="agent2.token", agent="agent2")  # a new agent, which knows no revocation
     stage.until(30, "the nodes have handed the revocation in", lambda: grant not in stage.run(
         mesh.operator, "culvert", "requests", *key))
     check("restored from an old copy the coordinator gets the revocation back", True)
@@ -54,7 +54,8 @@ def old_copy(stage, mesh, check, grant):
 
 
 def named_relay(stage, mesh, check, start):
-    """The site's policy names the honest relay: the liar's relays stay untouched, private or not."""
+    """The site's policy names the honest relay: no agent connects to the liar's relays, private or
+    not."""
     line = stage.run(mesh.operator, "culvert-relay", "describe", "--policy-line", "--config",
                      stage.path("relay.json")).splitlines()[-1]
     site = ["--dir", stage.path("site")]
@@ -92,7 +93,7 @@ def play(stage, check):
 
     stage.end("coordinator")
     stage.end("laptop")
-    stage.end("agent")  # it may go inside, as the mesh of the tests is on one machine
+    stage.end("agent")  # this agent may connect inside: the mesh of the tests is on one machine
     canary, allowed = Canary(), Canary()
     stage.env.update(CULVERT_VENDOR_ID=mesh.vendor_hash, CULVERT_SITE=SITE)
     program = os.path.join(os.path.abspath(sys.argv[1]), "culvert_liar")
@@ -107,7 +108,8 @@ def play(stage, check):
                 lambda: "allow_private_relays" in stage.log("laptop"))
     check("no relay of the list leads inside", canary.count == 0)
 
-    # The same liar, where private relays are allowed: it leads there, so the check above is one.
+    # The same liar where private relays are allowed leads the agent there, so the check above is
+    # real.
     stage.end("laptop")
     stage.end("liar")
     start("liar-again", allowed.port)
@@ -117,7 +119,7 @@ def play(stage, check):
     stage.until(60, "the laptop goes where it may", lambda: allowed.count > 0)
     check("where the configuration allows it, it does", True)
 
-    # The liar takes a revocation, says that it is done, and tells nobody.
+    # The liar takes a revocation, confirms it, and tells no node.
     stage.run(here, "culvert", "revoke", grant, "--key", stage.path("site/approver.key"), ok=None)
     stage.until(60, "the liar has it", lambda: "took" in stage.log("liar-again"))
     stage.run(here, "culvert", "--state", stage.path("agent"), "deny", grant)

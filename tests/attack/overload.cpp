@@ -1,13 +1,13 @@
-// A client that asks a coordinator for too much.
+// A client that overloads a coordinator.
 //
-//   culvert_overload PUB idle N                connections that say nothing
-//   culvert_overload PUB storm N               clients that log in, leave and come back without end
+//   culvert_overload PUB idle N                silent connections
+//   culvert_overload PUB storm N               clients that log in and leave, again and again
 //   culvert_overload PUB devices N             made-up devices that ask for admission
 //   culvert_overload PUB questions N           a stranger's questions on one connection
 //   culvert_overload PUB revoke N KEY SITE SITE-ID    made-up revocations by one approver's key
 //
-// PUB is the coordinator's coordinator.pub beside its vendor's VENDOR-ID in the environment
-// (CULVERT_VENDOR_ID). The program prints one line when its connections and requests are made, then
+// PUB is the coordinator's file coordinator.pub. The environment variable CULVERT_VENDOR_ID has the
+// vendor's id. The program prints one line when its connections and requests are made, and then
 // runs until somebody ends it.
 
 #include <csignal>
@@ -49,7 +49,7 @@ struct Target {
   std::shared_ptr<runtime::TlsClientContext> tls;
 };
 
-// One connection; with a client in it once it logs in.
+// One connection. It has a client after the login.
 class Party {
  public:
   Party(runtime::Loop& loop, Rng& rng, const Target& target)
@@ -151,7 +151,7 @@ struct Attack {
   control::ClientOptions stranger() {
     return {control::noise::KeyPair::generate(rng), target.key, {}};
   }
-  // Whoever started this program ends it.
+  // Prints `line` and runs until the program is killed by the caller.
   void stay(const std::string& line, const std::function<void()>& again = {}) {
     std::printf("%s\n", line.c_str());
     std::fflush(stdout);
@@ -275,7 +275,7 @@ int run(int argc, char** argv) {
   attack.target.url = must(http::parse_url(pub.urls.front() + std::string(control::kPath)));
   attack.target.key = pub.control;
   runtime::TlsClientOptions unverified;
-  unverified.verify = runtime::TlsVerify::kNone;  // the channel inside authenticates
+  unverified.verify = runtime::TlsVerify::kNone;  // the Noise channel inside authenticates
   attack.target.tls = must(runtime::TlsClientContext::make(unverified));
   attack.number = std::strtoul(argv[3], nullptr, 10);
   const char* id = std::getenv("CULVERT_VENDOR_ID");

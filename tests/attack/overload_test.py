@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""A client that asks a real coordinator for too much, and a disk that is full: overload_test.py BIN.
-Meanwhile approvers read and revoke, laptops ask, and what runs goes on."""
+"""A client that overloads a real coordinator, and a full disk: overload_test.py BIN.
+In the meantime approvers read and revoke, laptops make requests, and running grants go on."""
 import os
 import re
 import resource
@@ -13,7 +13,7 @@ IDLE = 1500
 
 
 def attack(stage, mesh, name, *words):
-    """Starts one; the line that it prints when it has done what it can."""
+    """Starts one overload client. Returns the line that the client prints when it is ready."""
     program = os.path.join(os.path.abspath(sys.argv[1]), "culvert_overload")
     stage.start(name, mesh.operator, program, stage.path("coordinator/coordinator.pub"), *words)
     return stage.until(120, name + " has done what it can",

@@ -1,4 +1,4 @@
-"""What the attackers on relay and coordinator share: raw connections, TLS in memory, WebSockets."""
+"""Helpers for the attacks on relay and coordinator: raw connections, TLS in memory, WebSockets."""
 import os
 import re
 import socket
@@ -27,12 +27,12 @@ def connect(port, source="127.0.0.1"):
 
 
 def besiege(port, count, sources):
-    """`count` connections that say nothing, from `sources` addresses in turn."""
+    """Opens `count` silent connections, from `sources` addresses in turn."""
     return [connect(port, "127.0.1.%d" % (1 + i % sources)) for i in range(count)]
 
 
 class Tls:
-    """TLS whose records the test makes one by one, and can stop making."""
+    """TLS whose records the test makes one by one, so that the test can stop at any record."""
 
     def __init__(self, raw):
         context = ssl.create_default_context()
@@ -63,7 +63,7 @@ class Tls:
             self.flush()
 
     def send_bytewise(self, content):
-        """One TLS record for each byte."""
+        """Sends each byte in a TLS record of its own."""
         for byte in content:
             self.inside.write(bytes([byte]))
         self.flush()
@@ -76,7 +76,7 @@ class Tls:
                 self.fill()
 
     def say_goodbye(self):
-        """close_notify; the connection stays open below."""
+        """Sends close_notify; the TCP connection stays open."""
         try:
             self.inside.unwrap()
         except ssl.SSLWantReadError:
@@ -101,7 +101,7 @@ def frame(opcode, payload, final=True):
 
 
 def try_to(act):
-    """Attackers are cut now and then."""
+    """Sends, and ignores that an attacker may be cut off."""
     try:
         return act()
     except (OSError, ssl.SSLError):

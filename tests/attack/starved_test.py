@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Programs from which something is taken: the reader of standard error, threads.
+"""Programs that lack something: a reader of standard error, threads.
 starved_test.py BIN-FOLDER, as root.
 
-A log that nobody reads stops no program and loses nothing but lines. Where the system gives no
-thread the agent ends with one line and exit code 1.
+A log that nobody reads stops no program, and only lines of the log are lost. Where the system allows
+no further thread, the agent ends with one line and exit code 1.
 """
 import http.client
 import os
@@ -22,7 +22,7 @@ NOBODY = 54321
 
 
 class FullPipe:
-    """A pipe whose reader does not read, full before the program writes its first line."""
+    """A pipe whose reader does not read; full before the program writes its first line."""
 
     def __init__(self):
         self.reader, self.writer = os.pipe()
@@ -34,7 +34,7 @@ class FullPipe:
             os.set_blocking(self.writer, True)
 
     def read_all(self):
-        """What has come by now."""
+        """Returns the bytes in the pipe."""
         os.set_blocking(self.reader, False)
         out = b""
         try:
@@ -46,7 +46,7 @@ class FullPipe:
 
 
 def start_unread(stage, name, *words):
-    """Standard output and error go to a full pipe."""
+    """Runs the program with standard output and error in a full pipe."""
     pipe = FullPipe()
     process = subprocess.Popen(list(words), stdin=subprocess.DEVNULL, stdout=pipe.writer,
                                stderr=pipe.writer, env=stage.env, cwd=stage.work)
@@ -63,7 +63,7 @@ def answers(port, tls):
 
 
 def check_unread(stage, mesh, check):
-    """Each program again, with a log that nobody reads."""
+    """Runs each program again with a log that nobody reads."""
     for name in ("laptop", "agent", "coordinator", "relay"):
         stage.end(name)
     relay = start_unread(stage, "relay", "culvert-relay", "--config", stage.path("relay.json"))
@@ -84,7 +84,7 @@ def check_unread(stage, mesh, check):
     pid = siege.pid_of(stage, "relay")
     for _ in range(6000):
         os.kill(pid, 1)
-        time.sleep(0)  # lets it run: signals of one kind are merged
+        time.sleep(0)  # lets the relay run: pending signals of one kind are merged
     check("the relay serves after thousands of lines", answers(mesh.relay_port, True))
     pipes = {"agent": agent, "laptop": laptop, "coordinator": coordinator, "relay": relay}
     seen = dict.fromkeys(pipes, "")
@@ -105,7 +105,7 @@ def check_unread(stage, mesh, check):
 
 
 def run_poor(stage, words, limits, user=None):
-    """The program with little of something; its exit code and what it said."""
+    """Runs the program with a limit. Returns its exit code and its output."""
     def become_poor():
         for what, most in limits.items():
             resource.setrlimit(what, (most, most))
@@ -123,7 +123,7 @@ def check_no_threads(stage, check):
     home = stage.path("nobody")
     os.makedirs(home)
     os.chown(home, NOBODY, NOBODY)
-    for most in (1, 2, 3, 4, 5):  # of its own, of those that look names up, of the local API
+    for most in (1, 2, 3, 4, 5):  # threads of the program, of the name look-ups, of the local API
         code, said = run_poor(
             stage, ["culvert", "up", "--state", os.path.join(home, "state%d" % most)],
             {resource.RLIMIT_NPROC: most}, NOBODY)

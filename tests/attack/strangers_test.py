@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Strangers at the relay and the coordinator, before any login. strangers_test.py BIN-FOLDER, as root.
 
-They fill tables, memory and time: idle connections, one-byte fragments, frames that announce more
-than they bring, pings whose pongs are never read, bytes after close_notify, one-byte TLS records.
-Everybody else is served meanwhile, and the memory of both programs stays where it was.
+The strangers fill tables, memory and time: idle connections, one-byte fragments, frames that are
+shorter than announced, pings whose pongs are never read, bytes after close_notify, one-byte TLS
+records. All other clients are served meanwhile, and the memory of both programs stays bounded.
 """
 import http.client
 import ssl
@@ -19,7 +19,7 @@ SPARE = 96  # MiB that a program may grow under all of these attacks
 
 
 def get(port, path, tls):
-    """The status of GET, on a connection of its own."""
+    """The status of a GET on a new connection."""
     if tls:
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -38,7 +38,7 @@ class Target:
         self.stage, self.name, self.port, self.metrics = stage, name, port, metrics
         self.path, self.protocol = path, protocol
         self.pid = siege.pid_of(stage, name)
-        self.before = siege.memory(self.pid)  # any attack
+        self.before = siege.memory(self.pid)  # before the first attack
 
     def grown(self):
         return siege.memory(self.pid) - self.before
@@ -53,7 +53,7 @@ class Target:
 
 
 def check_idle(target, check):
-    """More idle connections than there is room for, from one source and from many."""
+    """More idle connections than the room has places, from one source and from many sources."""
     for sources in (1, 12):
         held = siege.besiege(target.port, ROOM + 76, sources)
         for port, tls in ((target.port, True), (target.metrics, False)):
@@ -78,7 +78,7 @@ def check_memory(target, check, what, attack, times=20):
 
 
 def fragments(target):
-    """7 MB of one-byte fragments, a message that never ends."""
+    """7 MB of one-byte fragments: a message without an end."""
     link = target.socket()
     siege.try_to(lambda: link.send(siege.frame(2, b"A", False) + siege.frame(0, b"A", False) * 1_000_000))
     return link
@@ -91,7 +91,7 @@ def empty_fragments(target):
 
 
 def announcements(target):
-    """A frame of a mebibyte, less its last byte, then nothing."""
+    """A frame of a mebibyte without its last byte, then silence."""
     link = target.socket()
     head = b"\x82\xff" + struct.pack(">Q", 1 << 20) + siege.MASKED_ZERO
     siege.try_to(lambda: link.send(head + bytes((1 << 20) - 1)))
@@ -99,7 +99,7 @@ def announcements(target):
 
 
 def pings(target):
-    """Never reads the pongs."""
+    """Sends pings and never reads the pongs."""
     link = target.socket()
     siege.try_to(lambda: link.send(siege.frame(9, b"p" * 100) * 200_000))
     return link
@@ -115,7 +115,7 @@ def after_close_notify(target):
 
 
 def after_answer(target):
-    """close_notify and a flood after a whole request."""
+    """Sends close_notify and a flood after a complete request."""
     link = siege.Tls(siege.connect(target.port))
     link.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
     link.say_goodbye()
@@ -124,7 +124,7 @@ def after_answer(target):
 
 
 def handshake(target):
-    """A ClientHello that goes on and on."""
+    """A ClientHello without an end."""
     raw = siege.connect(target.port)
     hello = b"\x01" + struct.pack(">I", 131_000)[1:] + b"\x03\x03" + bytes(130_998)
     for at in range(0, len(hello), 16_000):
@@ -134,7 +134,7 @@ def handshake(target):
 
 
 def early_frames(target):
-    """DERP frames before the login: the largest that there are, each less its last byte."""
+    """DERP frames before the login: the largest ones, each without its last byte."""
     link = siege.Tls(siege.connect(target.port))
     link.send(b"GET /derp HTTP/1.1\r\nHost: x\r\nUpgrade: DERP\r\nConnection: Upgrade\r\n\r\n")
     link.receive()
@@ -143,7 +143,7 @@ def early_frames(target):
 
 
 def check_bytewise(target, check):
-    """A head of 15 KiB, one TLS record a byte; some lines long, some short."""
+    """A head of 15 KiB in one-byte TLS records, with long and short lines."""
     head = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
     head += b"".join(b"a%d: b\r\n" % i for i in range(40)) + b"long: " + b"x" * 15_000 + b"\r\n\r\n"
     link = siege.Tls(siege.connect(target.port))
@@ -166,7 +166,7 @@ def check_files(stage, check):
 def play(stage, check):
     metrics = {name: free_port() for name in ("relay", "coordinator")}
     mesh = Mesh(stage, HERE, HERE, HERE, loopback=True)
-    mesh.direct = False  # every packet by the relay
+    mesh.direct = False  # every packet through the relay
     mesh.extra = {name: {"metrics": "127.0.0.1:%d" % port} for name, port in metrics.items()}
     mesh.bring_up()
     mesh.grant(API)
@@ -185,7 +185,7 @@ def play(stage, check):
         check_memory(target, check, "endless handshakes", handshake, times=40)
         check_bytewise(target, check)
     check_memory(relay, check, "frames before the login", early_frames, times=100)
-    # The mesh works through it all, and a program that comes back gets in.
+    # The mesh works during all of the attacks, and a program that comes back can connect.
     held = siege.besiege(mesh.relay_port, ROOM + 76, 12)
     held += siege.besiege(mesh.control_port, ROOM + 76, 12)
     check("a granted service works under siege", "hello" in mesh.curl("https://%s/" % API))

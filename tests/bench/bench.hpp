@@ -12,8 +12,8 @@ inline double seconds(const std::function<void()>& work) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-void lanes();  // how much more two lanes on two threads carry than one
-void peers();  // what a packet and a peer cost where 10,000 peers are configured
+void lanes();  // throughput of two lanes on two threads compared with one lane
+void peers();  // the cost of a packet and of a peer with 10,000 peers configured
 void stack();  // the userspace TCP stack
 
 }  // namespace culvert::bench

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Fetches a newer wireguard-go than Debian 12's, for ./dev bench tunnel --newer-peer: the package of
-# the suite below, unpacked into a folder and not installed. Prints the program's path.
+# the suite below, unpacked into a folder but not installed. Prints the program's path.
 #
 #   tests/bench/fetch_peer.sh [DIRECTORY]     (default: build/deps/wireguard-go)
 set -eu

@@ -1,11 +1,12 @@
-// Sends datagrams to a WireGuard port at a rate, as a stranger may. The datagrams are made
-// beforehand and sent in batches, so that the sender takes little processor time from the measured
+// Sends datagrams to a WireGuard port at a rate, as any stranger may. The datagrams are made in
+// advance and sent in batches, so that the sender takes little processor time from the measured
 // program.
 //
 //   culvert_flood garbage            ADDRESS PORT RATE SECONDS   random bytes of random lengths
-//   culvert_flood initiations:KEY    …   right mac1 for that public key (base64), from unknown
-//   peers culvert_flood replay:FILE        …   the datagram in that file
-// → datagrams sent
+//   culvert_flood initiations:KEY    …   right mac1 for that public key (base64), unknown peers
+//   culvert_flood replay:FILE        …   the datagram in that file
+//
+// Prints the number of sent datagrams.
 #include <arpa/inet.h>
 #include <sodium.h>
 #include <sys/socket.h>
@@ -30,7 +31,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr unsigned kBatch = 64;
-constexpr std::size_t kMade = 2048;  // different datagrams, sent in turn
+constexpr std::size_t kMade = 2048;  // number of different datagrams, sent in turn
 constexpr int kBuffer = 8 << 20;
 
 [[noreturn]] void give_up(const std::string& why) {
@@ -43,7 +44,7 @@ std::vector<Bytes> garbage(Rng& rng) {
   for (std::size_t i = 0; i < kMade; ++i) {
     out.emplace_back(1 + rng.below(1400));
     rng.fill(out.back());
-    // A half passes the first look: right type and size, nothing right after that.
+    // Half of the datagrams have a right type and size; the rest of their content is wrong.
     const auto type = static_cast<std::uint8_t>(1 + i % 8);
     if (type > 4) continue;
     constexpr std::array<std::size_t, 5> kSizes = {
@@ -131,7 +132,7 @@ unsigned long send(int socket, std::vector<Bytes>& datagrams, double rate, doubl
     const std::size_t at = sent % headers.size();
     const auto count = std::min<std::size_t>(kBatch, headers.size() - at);
     const int done = ::sendmmsg(socket, &headers[at], static_cast<unsigned>(count), 0);
-    sent += done > 0 ? static_cast<unsigned long>(done) : count;  // refused ones are sent too
+    sent += done > 0 ? static_cast<unsigned long>(done) : count;  // refused datagrams count as sent
   }
 }
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""What a flood leaves of a session's TCP throughput. flood.py BIN-FOLDER [--rate 100000] [--runs 3]
+"""The TCP throughput of a session under a flood. flood.py BIN-FOLDER [--rate 100000] [--runs 3]
 
 The router between the two ends sends datagrams to the receiver's WireGuard port at a rate, while
 iperf3 runs through the tunnel: garbage, one real initiation again and again, and initiations with a
-right mac1 from peers that nobody knows. The same goes to a port of the same host where nobody
-listens that reads: what the sender and the kernel take for themselves is in both. As root.
+right mac1 from unknown peers. For comparison the same datagrams go to a port of the same host whose
+socket is never read: the cost of the sender and of the kernel is in both figures. As root.
 """
 import argparse
 import json
@@ -28,7 +28,7 @@ class Bench:
         self.rate, self.seconds = rate, seconds
 
     def up(self, program):
-        """A session, and the file with the initiation that began it."""
+        """Starts a session. Returns the file with the initiation that began the session."""
         t = self.tunnels
         self.initiation = up_and_captured(t, program)
         self.s.start("unread", t.place["b"], "/usr/bin/python3", "-c",

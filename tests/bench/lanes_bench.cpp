@@ -77,7 +77,7 @@ struct Ends {
   }
 };
 
-// What one thread does: seals a batch of one peer after the other, and opens it again.
+// The work of one thread: seals a batch for one peer after the other, and opens each batch again.
 class Worker {
  public:
   Worker(const Ends& ends, std::size_t first, std::size_t peers, std::size_t size)
@@ -95,7 +95,8 @@ class Worker {
 
   void batch(std::size_t number) {
     const auto peer = number % sealers_.size();
-    // Without room around it: laid out by a copy, so that the packet can be sent again.
+    // The packet has no room around it, so sealing copies the packet, and the packet can be sent
+    // again.
     const RoomyPacket packet{packets_[peer], 0, packets_[peer].size()};
     batch_.assign(kBatch, packet);
     sealers_[peer]->send(kNow.steady, batch_, sealed_);
@@ -124,7 +125,7 @@ class Worker {
   std::vector<Datagram> incoming_, rest_;
 };
 
-// Packets a second, sealed and opened, by `threads` threads together.
+// Packets per second that `threads` threads together seal and open.
 double rate(const Ends& ends, std::size_t threads, std::size_t size) {
   constexpr std::size_t kBatches = 1500;
   std::vector<std::unique_ptr<Worker>> workers;
@@ -136,7 +137,7 @@ double rate(const Ends& ends, std::size_t threads, std::size_t size) {
   auto begin = std::chrono::steady_clock::now();
   for (auto& worker : workers) {
     running.emplace_back([&, mine = worker.get()] {
-      mine->batch(0);  // memory grown, AEAD set up
+      mine->batch(0);  // first allocations and AEAD set-up
       mine->delivered = 0;
       if (++ready == threads) begin = std::chrono::steady_clock::now();
       while (ready < threads) {
@@ -161,7 +162,7 @@ void compare(const char* name, std::size_t peers, std::size_t size) {
   std::array<double, kRounds> one{};
   std::array<double, kRounds> two{};
   std::array<double, kRounds> ratio{};
-  for (std::size_t i = 0; i < kRounds; ++i) {  // in turn: the machine's speed drifts
+  for (std::size_t i = 0; i < kRounds; ++i) {  // alternating, as the machine's speed drifts
     one.at(i) = rate(ends, 1, size);
     two.at(i) = rate(ends, 2, size);
     ratio.at(i) = two.at(i) / one.at(i);

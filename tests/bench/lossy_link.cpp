@@ -1,9 +1,10 @@
-// A link with delay and loss between two network namespaces, for machines without netem:
+// A link with delay and loss between two network namespaces, for systems without netem:
 //
 //   culvert_lossy_link NETNS-A NETNS-B DELAY-MS LOSS-PERCENT
 //
-// A TUN device `lossy0` in each; what one sends reaches the other after the delay (each way) or, by
-// chance, never. Prints "ready"; runs until it is ended.
+// Each namespace has a TUN device `lossy0`. A packet sent to one device arrives at the other after
+// the delay (each way), or is lost at random. The program prints "ready" and runs until it is
+// killed.
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
@@ -63,7 +64,7 @@ class Direction {
     for (; !queue_.empty() && queue_.front().due <= Clock::now(); queue_.pop_front()) {
       const auto& bytes = queue_.front().bytes;
       if (::write(to_, bytes.data(), bytes.size()) >= 0 || errno == EAGAIN) continue;
-      if (errno != EIO) give_up("write");  // which says: not up yet
+      if (errno != EIO) give_up("write");  // EIO: the device is not up yet
     }
   }
   Clock::time_point due() const {
@@ -79,7 +80,7 @@ class Direction {
   int from_;
   int to_;
   Clock::duration delay_;
-  std::mt19937 random_{1};  // the same losses in each run
+  std::mt19937 random_{1};  // a fixed seed: the same losses in each run
   std::bernoulli_distribution lost_;
   std::deque<Packet> queue_;
 };

@@ -1,5 +1,5 @@
-// In-process benchmarks: what the cores cost without any socket. Each figure is the median of
-// kRounds rounds. Comparisons with other programs: tunnel.py.
+// In-process benchmarks: the cost of the cores without sockets. Each figure is the median of
+// kRounds rounds. tunnel.py compares with other programs.
 #include <algorithm>
 #include <cstdio>
 #include <functional>
@@ -61,7 +61,7 @@ struct Pair {
   Bytes packet(std::size_t size) const {
     return ip::udp_packet({a_inner, 1}, {b_inner, 2}, Bytes(size - 48));
   }
-  // Everything that `from` wants to send reaches `to`, whose answers are in `answers`.
+  // Passes the packets that `from` wants to send to `to`, whose answers go to `answers`.
   static void pass(wireguard::Output& from, const Endpoint& source, wireguard::Device& to, Now at,
                    wireguard::Output& answers) {
     const Way way = UdpWay{source};
@@ -119,7 +119,7 @@ void bench_tunnel(std::size_t size) {
               size, 1e9 / packets, packets * static_cast<double>(size) * 8 / 1e9);
 }
 
-// What a responder does alone: initiations of kPeers peers, made beforehand, each answered.
+// The responder's work alone: the initiations of kPeers peers are made in advance and answered.
 void bench_handshakes() {
   constexpr std::size_t kPeers = 256;
   crypto::SystemRng rng;
@@ -160,7 +160,7 @@ void bench_handshakes() {
 }  // namespace
 
 int main() {
-  bench::stack();  // first: it says how much memory the process takes
+  bench::stack();  // first, as it measures the memory of the process
   for (const std::size_t size : {64U, 576U, 1420U}) bench_aead(size);
   for (const std::size_t size : {64U, 576U, 1420U}) bench_tunnel(size);
   bench_handshakes();

@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """The whole mesh with the real programs: mesh_bench.py BIN-FOLDER [--runs 3] [--json F]
 
-For both stacks of the agents ("stack": "lwip" and "kernel"), one after the other in each run. On
-loopback: access (approve → first byte, revoke → cut), throughput of a raw TCP service directly and by
-the relay, and the memory that each idle program keeps (with the kernel's stack: and its helper
-process). In two namespaces, as root: the same service from a laptop in TUN mode, by veth; a small request
-while four downloads fill a way to the relay of 20 Mbit/s; and by a link of 20 ms and 1 % loss
-(culvert_lossy_link), beside the kernel's TCP with Reno on the same link.
+Each run measures both stacks of the agents ("stack": "lwip" and "kernel"), one after the other.
+On loopback:
+ - access (approve → first byte, revoke → cut);
+ - throughput of a raw TCP service, directly and through the relay;
+ - the memory of each idle program (with the kernel's stack also of the helper process).
+In two namespaces, as root:
+ - the same service from a laptop in TUN mode, over veth;
+ - a small request while four downloads fill a path of 20 Mbit/s to the relay;
+ - a link of 20 ms and 1 % loss (culvert_lossy_link), beside the kernel's TCP with Reno.
 """
 import argparse
 import json
@@ -29,7 +32,7 @@ STACKS = ("lwip", "kernel")
 
 
 def resident(pid):
-    """The process, and what its children have of their own."""
+    """The memory of the process, and the private memory of its children."""
     def field(pid, name):
         with open("/proc/%d/%s" % (pid, "smaps_rollup"), encoding="ascii") as file:
             return sum(int(value) for value in re.findall(name + r":\s+(\d+)", file.read())) / 1024
@@ -47,7 +50,7 @@ def until_closed(held):
 
 
 def cpu_seconds(stage):
-    """Of both ends of the mesh."""
+    """The memory at both ends of the mesh."""
     ticks = 0
     for name in ("agent", "laptop"):
         with open("/proc/%d/stat" % dict(stage.processes)[name].pid, encoding="ascii") as file:
@@ -120,7 +123,7 @@ def seconds_until(test, limit=20):
 
 
 def access(stage, mesh):
-    """From the start of the last approval to the first byte, and of the revocation to the cut."""
+    """The times from the last approval to the first byte, and from the revocation to the cut."""
     port = free_port()
     grant = mesh.request(DB, show=False)
     listed = stage.run(mesh.operator, "culvert", "requests", "--key", stage.path("vendor/approver.key"))
@@ -151,7 +154,7 @@ def access(stage, mesh):
 
 
 def throughput(stage, mesh, seconds=5, address=None):
-    """Downloads through the raw TCP service, one after the other, for `seconds`: Gbit/s."""
+    """Gbit/s of downloads through the raw TCP service, one after the other, for `seconds`."""
     if address is None:
         port = free_port()
         mesh.alice("forward", "%d:%s" % (port, DB))
@@ -184,7 +187,7 @@ def from_tun(binaries, stack, row):
 
 def with_loss(binaries, stack, row, seconds=10):
     with QuietStage(binaries) as stage:
-        net = Net(stage, ("10", "1"))  # ms each way, percent
+        net = Net(stage, ("10", "1"))  # delay in ms each way, loss in percent
         mesh = set_up(stage, True, stack, net.places())
         mesh.grant(DB)
         throughput(stage, mesh, 0.1)
@@ -229,7 +232,7 @@ def one_run(binaries, stack):
     row = {}
     with QuietStage(binaries) as stage:
         mesh = set_up(stage, True, stack)
-        time.sleep(2)  # what starting needed is given back
+        time.sleep(2)  # time to free memory that the start needed
         for name in ("agent", "laptop", "coordinator", "relay"):
             row["idle MB, " + name] = resident(dict(stage.processes)[name].pid)
         row["approve → first byte s"], row["revoke → cut s"] = access(stage, mesh)

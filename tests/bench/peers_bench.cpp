@@ -48,7 +48,7 @@ std::vector<Datagram> from(const Endpoint& source, const wireguard::Output& out)
   return incoming;
 }
 
-// A hub with kPeers peers, the first `active` of them with a device of their own and a session.
+// A hub with kPeers peers. The first `active` peers have a device of their own and a session.
 struct Star {
   explicit Star(std::size_t active) {
     for (std::size_t i = 0; i < active; ++i) {

@@ -17,7 +17,7 @@ namespace {
 
 using runtime::ByteStream;
 
-constexpr std::size_t kMessage = 100;  // bytes, there and back
+constexpr std::size_t kMessage = 100;  // bytes each way
 constexpr Duration kPatience = 60s;
 
 double resident_mib() {
@@ -47,7 +47,8 @@ struct Stack {
     });
   }
 
-  // Until `count` are open, by the dozen: a listener holds so many that are half open.
+  // Opens connections until `count` are open, a dozen at a time: the listener limits half-open
+  // ones.
   void open(std::size_t count) {
     while (clients.size() < count) {
       const std::size_t wanted = std::min(count, clients.size() + 64);
@@ -81,7 +82,7 @@ void bench_idle() {
               (after - before) * (1U << 20U) / kEnds);
 }
 
-// Each connection has one message on its way all the time.
+// Round trips per second while each connection always has one message on its way.
 double round_trips_a_second(std::size_t connections) {
   Stack stack;
   stack.open(connections);
@@ -108,7 +109,7 @@ double round_trips_a_second(std::size_t connections) {
 }  // namespace
 
 void stack() {
-  bench_idle();  // first: nothing is in the heap yet
+  bench_idle();  // first, while the heap is empty
   double few = 0;
   for (const std::size_t connections : {100U, 1000U, 5000U}) {
     const double rate = round_trips_a_second(connections);

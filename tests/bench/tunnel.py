@@ -7,8 +7,9 @@
     cb-a  10.98.0.1 ── veth, MTU 1500 ── 10.98.0.2  cb-b
           tunnel 10.99.0.1 ─────────────── 10.99.0.2
 
-Each run measures every implementation once, one after the other, so that what the machine does
-meanwhile touches all alike; the table has medians and the ratio of ours to each. As root.
+Each run measures every implementation once, one after the other, so that changes of the machine's
+speed affect all implementations alike. The table has the medians, and the ratio of Culvert to each
+other implementation. As root.
 """
 import argparse
 import json
@@ -57,13 +58,13 @@ def make_namespaces():
 
 
 def version_of(path):
-    """As the program names itself: wireguard-go has a date for its version."""
+    """The version as the program prints it: wireguard-go prints a date."""
     found = re.search(r"\bv[\w.]+", run(path, "--version", check=False))
     return "%s %s" % (os.path.basename(path), found.group(0) if found else "")
 
 
 class Tunnel:
-    """Two processes of one implementation, driven through wg(8) as wg-quick would."""
+    """Two processes of one implementation, driven through wg(8) like wg-quick does."""
 
     def __init__(self, path, *words, name=None):
         command = [path, *words]
@@ -120,7 +121,7 @@ class Tunnel:
 
 
 class Direct:
-    """No tunnel: what the veth pair itself carries."""
+    """Without a tunnel: the throughput of the veth pair."""
     name = "no tunnel"
 
     def __enter__(self):
@@ -155,7 +156,7 @@ def address(tunnel):
 
 
 def tcp(tunnel, seconds, streams, reverse=False):
-    """→ Gbit/s, CPU seconds per GB at both ends together."""
+    """Returns Gbit/s, and CPU seconds per GB at both ends together."""
     server = subprocess.Popen(inside(B, "iperf3", "-s", "-1"), stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL)
     try:
@@ -172,7 +173,7 @@ def tcp(tunnel, seconds, streams, reverse=False):
 
 
 def offered(tunnel, tools, size, rate, seconds):
-    """UDP packets of SIZE offered at RATE → the share that arrived."""
+    """Offers UDP packets of SIZE at RATE. Returns the share that arrived."""
     sink = subprocess.Popen(inside(B, tools, "sink", address(tunnel), "6001", str(seconds + 1)),
                             stdout=subprocess.PIPE, universal_newlines=True)
     try:
@@ -188,7 +189,7 @@ def offered(tunnel, tools, size, rate, seconds):
 
 
 def packets_per_second(tunnel, tools, size, seconds=1.5):
-    """The highest rate of which at most 0.5 % is lost, by halving the interval."""
+    """The highest rate with at most 0.5 % loss, found by halving the interval."""
     low, high, best = 2_000, 600_000, 0
     while high - low > max(low * 0.06, 2_000):
         rate = (low * high) ** 0.5
@@ -201,7 +202,7 @@ def packets_per_second(tunnel, tools, size, seconds=1.5):
 
 
 def ping(tunnel, loaded, seconds):
-    """Median round trip in ms; while one TCP stream runs, or idle."""
+    """Median round trip in ms: idle, or while one TCP stream runs."""
     load = None
     if loaded:
         server = subprocess.Popen(inside(B, "iperf3", "-s", "-1"), stdout=subprocess.DEVNULL)

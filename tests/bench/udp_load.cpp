@@ -1,9 +1,10 @@
-// Sends UDP packets at a rate and counts the packets that arrive, at rates above iperf3's limit of
-// about 100,000 a second. Batches of kBatch in one system call; the sender keeps to the clock.
+// Sends UDP packets at a rate, and counts the packets that arrive, also above iperf3's limit of
+// about 100,000 a second. One system call sends kBatch packets; the sender follows the clock.
 //
 //   culvert_udp_load send ADDRESS PORT BYTES PER-SECOND SECONDS   → packets sent
 //   culvert_udp_load sink ADDRESS PORT SECONDS                    → packets received
-// The sink begins to count with the first packet and ends SECONDS after it.
+//
+// The sink begins to count with the first packet and ends SECONDS after the first packet.
 #include <arpa/inet.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -95,7 +96,7 @@ int sink(char** words) {
     if (received > 0 && now >= end) break;
     if (::poll(&waiting, 1, received > 0 ? 10 : 20'000) <= 0) {
       if (received > 0) continue;
-      break;  // nobody ever sent
+      break;  // no packet ever came
     }
     const int count = ::recvmmsg(socket, batch.headers.data(), kBatch, MSG_DONTWAIT, nullptr);
     if (count <= 0) continue;

@@ -1,5 +1,5 @@
-// Audit lines about a site are in that site's share of the audit log, where the site's own keys see
-// them.
+// Audit lines about a site are in that site's share of the audit log, and the site's own keys may
+// read them.
 #include <catch2/catch.hpp>
 
 #include "proto/audit/entry.hpp"
@@ -26,7 +26,7 @@ std::size_t rows_of(World& world, const std::string& site, audit::Kind kind,
   }
 }
 
-// The agent comes in again with its next statement.
+// The agent connects again with its next statement.
 void come_again(World& world, Party& agent) {
   world.cut(agent);
   ++agent.node.serial;
@@ -76,7 +76,7 @@ TEST_CASE("audit attack: an agent that comes with ever new statements is told to
   come_again(world, calm);
   CHECK(rows_of(world, name, audit::Kind::kNodeAdmitted, "enrolled") == rows + 1);
   CHECK(calm.client->connected());
-  world.pass(120s);  // its next try is welcome
+  world.pass(120s);  // the agent's next attempt succeeds
   CHECK(busy.client->connected());
 }
 

@@ -1,5 +1,5 @@
-// Attackers of the coordinator's audit log: a node that bears the coordinator's name, lines about
-// others, bytes that are not UTF-8, floods that hide or push out what others reported.
+// Attackers of the coordinator's audit log: a node with the coordinator's name, lines about other
+// nodes, bytes that are not UTF-8, floods that hide or displace other reporters' lines.
 #include <algorithm>
 #include <catch2/catch.hpp>
 
@@ -107,7 +107,7 @@ TEST_CASE("audit attack: a node speaks of itself, its person and its site alone"
       {"another agent", &world.cluster, Kind::kFlowOpen, &E::who, "cluster-2", false},
       {"the coordinator", &world.cluster, Kind::kFlowOpen, &E::who, "coordinator", false},
   };
-  std::map<const Party*, std::uint64_t> next;  // by reporter
+  std::map<const Party*, std::uint64_t> next;  // the next index of each reporter
   for (const auto& row : rows) {
     INFO(row.what);
     auto& index = next[row.by];
@@ -189,7 +189,7 @@ TEST_CASE("audit attack: a node that uploads without end is refused, and it alon
   REQUIRE(world.upload(world.laptop, 0, world.entry(audit::Kind::kLock)));
   REQUIRE(world.upload(world.cluster, 0, world.entry(audit::Kind::kLock)));
   CHECK_FALSE(world.answer(world.mallory, world.mallory.client->upload_audit(next, rows)));
-  world.pass(Duration(60s));  // 16 KiB a second come back
+  world.pass(Duration(60s));  // 16 KiB of rate come back each second
   CHECK(world.answer(world.mallory, world.mallory.client->upload_audit(next, rows)));
 }
 

@@ -18,7 +18,7 @@ bool mentions(const std::vector<std::string>& lines, std::string_view what) {
   return false;
 }
 
-// One site with an agent that publishes, one admitted laptop, one approver a side.
+// One site with an agent that publishes, one admitted laptop, one approver on each side.
 struct Story : World {
   explicit Story(std::uint64_t seed = 1) : World(seed) {
     site = &add_site("acme.byoc.example.com");
@@ -147,7 +147,7 @@ TEST_CASE("coordinator: a device waits until it is admitted, and hears of nothin
   REQUIRE(listed->entries.size() == 1);
   CHECK(listed->entries[0].state == "WAITING");
   REQUIRE(world.put(admin, world.sign_more(listed->entries[0].note, world.admission)));
-  CHECK(laptop.view.size() == 3);  // its own statement, with the admission
+  CHECK(laptop.view.size() == 3);  // with the laptop's own admitted statement
   CHECK(laptop.hears(listed->entries[0].note));
   const auto after = world.answer(admin, admin.client->list(control::ListWhat::kDevices, {}));
   REQUIRE(after.has_value());
@@ -173,7 +173,7 @@ TEST_CASE("coordinator: a request travels, gathers signatures and reaches exactl
   REQUIRE(listed.has_value());
   REQUIRE(listed->entries.size() == 1);
   CHECK(listed->entries[0].state == "PENDING needs vendor=1 customer=1");
-  // What comes with it is enough to verify it from the site's pin alone.
+  // The notes of the answer are enough to verify the request from the site's pin alone.
   trust::Pins pins;
   pins.site_root = trust::to_hash(world.site->ref.id);
   pins.observer = true;
@@ -185,7 +185,7 @@ TEST_CASE("coordinator: a request travels, gathers signatures and reaches exactl
 
   world.approve(listed->entries[0].note, world.vendor_approver, *world.carol);
   CHECK_FALSE(world.cluster->hears(note));
-  // Bob signs what he saw, without carol's line: the coordinator merges.
+  // Bob signs the note that he saw, without carol's line: the coordinator merges the lines.
   world.approve(listed->entries[0].note, world.site->approver, *world.bob);
   REQUIRE(world.cluster->hears(note));
   CHECK(world.laptop->hears(world.service_note));
@@ -194,7 +194,7 @@ TEST_CASE("coordinator: a request travels, gathers signatures and reaches exactl
   const auto id = note::hash(note::parse(note).value());
   CHECK(note::parse(world.cluster->view.at(id)).value().signatures.size() == 3);
 
-  // Both ends can verify it all from their own pins and what they were told.
+  // Both ends can verify the grant from their own pins and the notes that they received.
   for (const auto* party : {world.cluster, world.laptop}) {
     trust::Pins own;
     if (party == world.cluster) own.site_root = trust::to_hash(world.site->ref.id);
@@ -239,7 +239,7 @@ TEST_CASE("coordinator: leases and tickets follow the grants that are wanted") {
     CHECK_FALSE(party->hears(grant));
     CHECK(party->hears(revocation));
   }
-  CHECK_FALSE(world.laptop->hears(world.service_note));  // dark again
+  CHECK_FALSE(world.laptop->hears(world.service_note));  // the service is hidden again
   CHECK_FALSE(world.laptop->hears(world.site->policy_note));
   CHECK(world.lease(*world.cluster, {id})->grants.empty());
   CHECK(world.ticket(*world.laptop)->peers.empty());
@@ -249,7 +249,7 @@ TEST_CASE("coordinator: leases and tickets follow the grants that are wanted") {
 TEST_CASE("coordinator: a grant ends by time without anyone's doing") {
   Story world;
   const auto grant = world.granted();
-  world.pass(4h);  // past claim-by: whether it was used is not for the coordinator to know
+  world.pass(4h);  // past claim-by: a coordinator does not know whether the grant was used
   CHECK(world.cluster->hears(grant));
   world.pass(31min);
   CHECK_FALSE(world.cluster->hears(grant));
@@ -282,7 +282,7 @@ TEST_CASE("coordinator: nothing of one site is shown to another's people, device
   const auto listed = world.answer(foreign, foreign.client->list(control::ListWhat::kRequests, {}));
   REQUIRE(listed.has_value());
   CHECK(listed->entries.empty());
-  // An existing site and none look the same to who may not see it.
+  // For a party without access, an existing site and a missing site look the same.
   const auto hidden = world.answer(foreign, foreign.client->site_info("api.acme.byoc.example.com"));
   const auto absent = world.answer(foreign, foreign.client->site_info("api.nope.byoc.example.com"));
   CHECK(hidden.error() == absent.error());
@@ -294,14 +294,14 @@ TEST_CASE("coordinator: nothing of one site is shown to another's people, device
   CHECK(mentions(own->lines, " request "));
   CHECK_FALSE(mentions(own->lines, "other.byoc.example.com"));
 
-  // Somebody whose key no root lists.
+  // A person whose key no root lists.
   auto& nobody =
       world.person_with({person("x@x.example"), crypto::SigningKey::generate(world.rng)});
   REQUIRE(nobody.last<control::Answered>() != nullptr);
   CHECK(nobody.last<control::Answered>()->reply.error().code == ErrorCode::kDenied);
   CHECK(world.put(nobody, note).error().code == ErrorCode::kDenied);
   CHECK_FALSE(world.answer(nobody, nobody.client->list(control::ListWhat::kRequests, {})));
-  // A service that does not exist is asked for like any other; approvers see that it is none.
+  // A request for a missing service is accepted like any other; approvers see that it is missing.
   const auto guess = world.request(*world.laptop, *world.site, "guess");
   REQUIRE(world.put(*world.laptop, guess).has_value());
   CHECK(world.laptop->hears(guess));
@@ -357,7 +357,7 @@ TEST_CASE("coordinator: a node that vanished is noticed within 25 s, on both sid
   world.pass(1h);
   const auto nodes = world.core->counters().nodes_connected;
   REQUIRE(world.cluster->client->connected());
-  world.cluster->connection.reset();  // no FIN: what either says disappears
+  world.cluster->connection.reset();  // no FIN: bytes of both ends are lost
   world.cluster->reachable = false;
   world.pass(25s);
   CHECK_FALSE(world.cluster->client->connected());
@@ -402,7 +402,7 @@ TEST_CASE("coordinator: what the store did not take has not happened") {
   CHECK(refused.error().code == ErrorCode::kUnavailable);
   CHECK_FALSE(world.laptop->hears(note));
   world.store.set_failing(false);
-  world.pass(1s);  // the store is tried again
+  world.pass(1s);  // time for a new attempt to write
   REQUIRE(world.put(*world.laptop, note).has_value());
   CHECK(world.laptop->hears(note));
 }
@@ -436,7 +436,7 @@ TEST_CASE("coordinator: rubbish on a connection ends that connection alone") {
   CHECK(std::holds_alternative<CloseIt>(effects[0]));
   CHECK(world.core->counters().malformed == 1);
 
-  // One that never says hello is closed.
+  // A connection without a hello is closed.
   world.core->handle_opened(world.now, id, "stranger");
   const auto before = world.core->counters().connections;
   world.pass(16s);
@@ -513,7 +513,7 @@ TEST_CASE("coordinator: the operator's mistakes are refused with a reason") {
   CHECK(coordinator::add_site(empty, foreign.bundle(), world.now).error().code ==
         ErrorCode::kNotFound);
   auto& site = world.add_site("acme.byoc.example.com");
-  CHECK(coordinator::add_site(world.store, site.bundle(), world.now).has_value());  // again: fine
+  CHECK(coordinator::add_site(world.store, site.bundle(), world.now).has_value());  // a second time
   const auto summary = summarize(
       world.store, {world.control_key.public_key, world.lease_key.public_key(), {}}, world.now);
   REQUIRE(summary.has_value());

@@ -8,7 +8,7 @@
 namespace culvert::coordinator::test {
 namespace {
 
-// A client by hand: it can stop anywhere in its login, and come from anywhere.
+// A client that is driven step by step: it can stop anywhere in its login and use any address.
 class Stranger {
  public:
   Stranger(World& world, std::uint64_t number, const std::string& from)
@@ -20,7 +20,7 @@ class Stranger {
     world.core->handle_opened(world.now, id_, from);
   }
   void begin() { world_.core->handle_message(world_.now, id_, channel_.start().value()); }
-  // Takes what the coordinator has for this connection; false: it was closed.
+  // Takes the coordinator's effects for this connection; false: the connection was closed.
   bool take(const std::vector<Effect>& effects) {
     for (const auto& effect : effects) {
       if (const auto* send = std::get_if<SendTo>(&effect); send && send->connection == id_) {
@@ -76,7 +76,7 @@ std::string address(std::size_t number) {
   return "198.51." + std::to_string(number / 250) + "." + std::to_string(1 + number % 250) + ":7";
 }
 
-// What a stranger's device says of itself.
+// A hello with the statement of a stranger's device.
 control::Hello device_hello(World& world, const Stranger& stranger, NodeKeys& keys) {
   trust::Node node;
   node.kind = trust::NodeKind::kDevice;
@@ -126,7 +126,7 @@ TEST_CASE("sources: only a listed proxy says who is behind it") {
   const std::set<IpAddress> proxies = {at("10.0.0.5"), at("10.0.0.6")};
   CHECK(client_hop(at("203.0.113.9"), "1.2.3.4", proxies) == at("203.0.113.9"));
   CHECK(client_hop(at("10.0.0.5"), "1.2.3.4", proxies) == at("1.2.3.4"));
-  // What the client itself wrote stands before what the proxy saw.
+  // The addresses that the client itself wrote come before the address that the proxy saw.
   CHECK(client_hop(at("10.0.0.5"), "9.9.9.9, 1.2.3.4", proxies) == at("1.2.3.4"));
   CHECK(client_hop(at("10.0.0.5"), "9.9.9.9, 1.2.3.4 ,10.0.0.6", proxies) == at("1.2.3.4"));
   CHECK(client_hop(at("10.0.0.5"), "9.9.9.9, rubbish, 10.0.0.6", proxies) == at("10.0.0.6"));
@@ -149,11 +149,11 @@ TEST_CASE("pool: the fullest owner loses a random one, and nobody else") {
   CHECK(gone.size() == 90);
   CHECK(*gone.rbegin() > 50);
   CHECK(pool.count("office") == 10);
-  // Equally full owners lose by chance, whatever they are called.
+  // Of equally full owners a random one loses, whatever the names are.
   std::set<std::string> hit;
   for (int i = 0; i < 40; ++i) hit.insert(pool.any_of_fullest(rng) < 100 ? "flood" : "office");
   CHECK(hit.size() == 2);
-  pool.add("flood", 105);  // it moves
+  pool.add("flood", 105);  // item 105 changes its owner
   CHECK(pool.count("office") == 9);
   CHECK(pool.size() == 20);
 }
@@ -216,7 +216,7 @@ TEST_CASE("crowd: connected nodes take no room from approvers, and one key not f
   for (std::size_t i = 20; i < nodes; ++i) {
     CHECK_FALSE(rooms.enter(Room::kNodes, "site leaked", ConnectionId{++next}, rng));
   }
-  for (int i = 0; i < 100; ++i) {  // the site that has most of it loses its own
+  for (int i = 0; i < 100; ++i) {  // the fullest site loses its own entries
     const auto leaves = rooms.enter(Room::kNodes, "site small", ConnectionId{++next}, rng);
     REQUIRE(leaves.has_value());
     CHECK(leaves->value > 20);
@@ -224,7 +224,7 @@ TEST_CASE("crowd: connected nodes take no room from approvers, and one key not f
   }
   CHECK_FALSE(rooms.enter(Room::kPersons, "bob", ConnectionId{++next}, rng));
 
-  // Bob opens connections without end: his own go, Carol's stays.
+  // Bob opens connections without end: Bob loses connections, Carol keeps hers.
   auto& carol = world.person_with(world.vendor_approver);
   for (std::size_t i = 0; i < 3 * kMaxConnectionsOfKey; ++i) world.person_with(site.approver);
   std::size_t bobs = 0;
@@ -249,7 +249,7 @@ TEST_CASE("crowd: devices that wait are eight a source, one an identity, and com
   }
   CHECK(waiting(world, admin, "stranger") == kMaxWaitingOfSource);
   CHECK(waiting(world, admin, "alice-laptop") == 1);
-  // Hundreds of sources: a place may be lost, and is had again by offering anew.
+  // Hundreds of sources: a device may lose its place, and gets a place back by a new offer.
   for (std::size_t i = 0; i < 400; ++i) {
     NodeKeys keys(world.rng);
     crowd.emplace_back(world, 1000 + i, address(i));
@@ -260,7 +260,7 @@ TEST_CASE("crowd: devices that wait are eight a source, one an identity, and com
       trust::sign_statement(alice.node, trust::Signer{alice.name, alice.keys->identity}).value());
   REQUIRE(world.put(alice, own));
   CHECK(waiting(world, admin, "alice-laptop") == 1);
-  // One identity, again and again: one place.
+  // One identity, offered again and again, takes one place.
   NodeKeys keys(world.rng);
   Stranger one(world, 5000, "203.0.113.77:5");
   const auto before = waiting(world, admin, "stranger");
@@ -286,7 +286,7 @@ TEST_CASE("crowd: an office of 200 laptops behind one address comes in while str
     if (laptop.client->connected()) ++connected;
   }
   CHECK(connected == 200);
-  world.restart();  // all of them come back at once, from one address
+  world.restart();  // all clients come back at once, from one address
   for (std::size_t i = 0; i < 2000; ++i) crowd.emplace_back(world, 5000 + i, address(i % 9));
   world.pass(9s);
   std::size_t again = 0;
@@ -304,7 +304,7 @@ TEST_CASE(
     storm.emplace_back(world, i, address(i));
     storm.back().begin();
   }
-  // One turn of the loop: few logins, the newest.
+  // One turn of the loop serves few logins, the newest first.
   world.core->handle_timeout(world.now);
   const auto effects = world.core->take_effects();
   CHECK(effects.size() == kLoginsAtOnce);
@@ -312,7 +312,8 @@ TEST_CASE(
     storm[i].take(effects);
     CHECK(storm[i].ready() == (i >= storm.size() - kLoginsAtOnce));
   }
-  // The others' clients have given up by now: none is served any more, and a new one is at once.
+  // The other clients have given up by now: they are not served, and a new client is served at
+  // once.
   world.now = {world.now.steady + kHelloTimeout, world.now.wall + std::chrono::seconds(10)};
   Stranger fresh(world, 9000, "203.0.113.9:5");
   fresh.begin();
@@ -338,7 +339,7 @@ TEST_CASE("crowd: bytes of logins that never end are bounded, for one and for al
   }
   CHECK_FALSE(open);
   std::size_t closed = 0;
-  for (std::uint64_t i = 2; i < 702; ++i) {  // each stays below its own bound
+  for (std::uint64_t i = 2; i < 702; ++i) {  // each connection stays below its own bound
     const ConnectionId id{1'000'000 + i};
     world.core->handle_opened(world.now, id, address(i));
     world.core->handle_message(world.now, id, Bytes(60'000, 7));
@@ -355,7 +356,7 @@ TEST_CASE("crowd: one source's unfinished hellos give way to each other, not to 
     world.core->handle_opened(world.now, ConnectionId{1'000'000 + number}, from);
     world.core->handle_message(world.now, ConnectionId{1'000'000 + number}, Bytes(bytes, 7));
   };
-  open(0, "198.51.100.1:5", 65'000);  // holds more than any other
+  open(0, "198.51.100.1:5", 65'000);  // holds the most bytes
   for (std::uint64_t i = 1; i < 900; ++i) {
     open(i, "203.0.113.9:" + std::to_string(i), 60'000);
   }
@@ -388,11 +389,11 @@ TEST_CASE("crowd: a hello is 64 KiB at most, and an agent comes in without its l
   auto& agent = world.agent(site, "agent");
   CHECK(agent.client->connected());
   CHECK(agent.hears(site.policy_note));
-  // Whoever says more before a proof is cut off.
+  // A connection that sends more than this before its proof is closed.
   Stranger stranger(world, 1, "203.0.113.9:5");
   control::Hello hello;
   hello.node = std::string(60'000, 'x');
-  CHECK_FALSE(stranger.log_in(hello));  // refused for what it says
+  CHECK_FALSE(stranger.log_in(hello));  // refused for its content
   CHECK(stranger.heard<control::ErrorReply>());
   Stranger longer(world, 2, "203.0.113.9:6");
   hello.node = std::string(66'000, 'x');
@@ -405,7 +406,7 @@ TEST_CASE("crowd: until somebody proves who they are, 64 KiB are a message's lim
   Stranger stranger(world, 1, "203.0.113.9:5");
   REQUIRE(stranger.log_in());
   stranger.say(control::Put{1, {std::string(60'000, 'x')}});
-  REQUIRE(stranger.turn());  // refused, on a connection that goes on
+  REQUIRE(stranger.turn());  // refused, but the connection stays
   CHECK(stranger.heard<control::ErrorReply>());
   stranger.say(control::Put{2, {std::string(70'000, 'x')}});
   CHECK_FALSE(stranger.turn());
@@ -424,7 +425,7 @@ TEST_CASE("crowd: a device that asks without end is told to wait, and others go 
   auto& calm = world.device("calm-laptop", "calm@vendor.example");
   std::size_t taken = 0;
   ErrorCode refused = ErrorCode::kInternal;
-  for (int i = 0; i < 200; ++i) {  // five a second, each withdrawn at once so that none is open
+  for (int i = 0; i < 200; ++i) {  // five a second, each withdrawn at once
     const auto note = world.request(busy, site);
     const auto done = world.put(busy, note);
     if (done) ++taken;
@@ -440,7 +441,7 @@ TEST_CASE("crowd: a device that asks without end is told to wait, and others go 
   CHECK(refused == ErrorCode::kExhausted);
   CHECK(taken <= 32 + 200 / 25 + 1);
   CHECK(world.put(calm, world.request(calm, site)).has_value());
-  // The same for questions.
+  // The same bound for questions.
   std::size_t answers = 0;
   for (int i = 0; i < 1000; ++i) {
     if (world.answer(busy, busy.client->site_info("acme.byoc.example.com"))) ++answers;
@@ -457,7 +458,7 @@ TEST_CASE("crowd: one connection is no way around the rate, nor are many") {
   World world;
   world.add_site("acme.byoc.example.com");
   std::size_t answered = 0;
-  for (std::uint64_t i = 0; i < 20; ++i) {  // a stranger's questions are charged to its source
+  for (std::uint64_t i = 0; i < 20; ++i) {  // charged to the stranger's source
     Stranger one(world, i, "203.0.113.9:" + std::to_string(i));
     REQUIRE(one.log_in());
     for (control::RequestId question = 1; question <= 100; ++question) {
@@ -489,7 +490,7 @@ TEST_CASE(
   REQUIRE(approver.log_in());
   CHECK(approver.prove(world.vendor_approver.key));
 
-  // Wrong proofs are as many as one connection may hand in, and then even a right one is refused.
+  // A connection may hand in a number of wrong proofs; after that even a right proof is refused.
   Stranger guesser(world, 3, office + "3");
   REQUIRE(guesser.log_in());
   SeededRng rng(7);
@@ -505,7 +506,7 @@ TEST_CASE("hello: a later client is welcome as long as it speaks this version to
     Stranger one(world, number, "203.0.113.9:5");
     control::Hello hello;
     hello.version = versions;
-    const bool open = one.log_in(hello);  // first: arguments have no order
+    const bool open = one.log_in(hello);  // a statement of its own: arguments have no order
     return std::pair(open, one.heard<control::Welcome>());
   };
   CHECK(said({1, 1}, 1) == std::pair(true, true));

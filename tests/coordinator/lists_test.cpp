@@ -1,4 +1,4 @@
-// Lists over several sites are complete, on whichever page an entry falls.
+// Lists over several sites are complete, wherever the page breaks are.
 #include <catch2/catch.hpp>
 #include <set>
 

@@ -1,4 +1,4 @@
-// Stores of every earlier schema version are migrated to the newest, or stay unchanged.
+// Stores of every earlier schema version are migrated to the newest version, or stay unchanged.
 #include <signal.h>
 #include <sqlite3.h>
 #include <sys/resource.h>
@@ -18,7 +18,7 @@
 namespace culvert::coordinator {
 namespace {
 
-// A folder with a store of some version in it, seen from outside the program.
+// A folder with a store of an earlier version, read without the product's code.
 class OldStore {
  public:
   explicit OldStore(std::uint64_t version) {
@@ -26,7 +26,7 @@ class OldStore {
     REQUIRE(mkdtemp(name.data()) != nullptr);
     folder_ = name;
     if (version == 0) {
-      std::ofstream(file()).flush();  // as left by a program that was killed while it made it
+      std::ofstream(file()).flush();  // as after a program that was killed while creating the store
       return;
     }
     std::ifstream dump(STORES + ("/v" + std::to_string(version) + ".sql"));
@@ -50,7 +50,7 @@ class OldStore {
     sqlite3_close(raw);
     REQUIRE(done == SQLITE_OK);
   }
-  // Every row of the answer as one text; read-only, so that nothing is repaired by looking.
+  // All rows of the answer as one text. Read-only, so that reading repairs nothing.
   static std::string ask(const std::string& path, const std::string& sql) {
     sqlite3* raw = nullptr;
     std::string out;
@@ -98,7 +98,7 @@ TEST_CASE("migration: every earlier version becomes the newest and keeps its row
     INFO("from version " << version);
     const OldStore old(version);
     const auto before = OldStore::content(old.file());
-    for (int again = 0; again < 2; ++again) {  // the second time there is nothing to do
+    for (int again = 0; again < 2; ++again) {  // the second time nothing changes
       auto store = SqliteStore::open(old.file());
       if (!store) FAIL(store.error().message);
       CHECK_FALSE((*store)->notes()->empty());
@@ -116,8 +116,9 @@ TEST_CASE("migration: every earlier version becomes the newest and keeps its row
   }
 }
 
-// Opens the store in a child whose files may not grow beyond `limit` bytes: the write that would is
-// refused (a full disk) or kills the child (a crash at that very write). Whether it succeeded.
+// Opens the store in a child whose files may not grow beyond `limit` bytes. A larger write is
+// refused (a full disk) or kills the child (a crash during the write). Returns whether the store
+// opened.
 bool open_within(const std::string& file, rlim_t limit, bool crash) {
   const pid_t child = fork();
   REQUIRE(child >= 0);
@@ -153,7 +154,7 @@ TEST_CASE("migration: a full disk or a crash at any write leaves the old store u
     CHECK(OldStore::content(old.file()) == before);
     const auto copy = old.file() + ".v1";
     if (std::filesystem::exists(copy)) CHECK(OldStore::content(copy) == before);
-    const auto store = SqliteStore::open(old.file());  // there is room again
+    const auto store = SqliteStore::open(old.file());  // now with room
     if (!store) FAIL(store.error().message);
     CHECK(OldStore::content(old.file()) == before);
     CHECK(OldStore::content(copy) == before);

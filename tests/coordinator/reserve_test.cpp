@@ -1,4 +1,4 @@
-// The room for revocations that is set aside on the disk.
+// The reserve: disk space that is kept free for revocations.
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -58,7 +58,7 @@ TEST_CASE("reserve: what was appended is there after a restart, and nothing afte
   }
   REQUIRE(again->clear());
   CHECK(again->held().empty());
-  REQUIRE(again->append(revocation(99)));  // shorter than what stands behind it
+  REQUIRE(again->append(revocation(99)));  // shorter than the old record behind
   again = Reserve::open(file.path()).value();
   REQUIRE(again->held().size() == 1);
   CHECK(again->held()[0].put == revocation(99).put);
@@ -104,8 +104,8 @@ TEST_CASE("reserve: it is used up, not overrun") {
   CHECK(std::filesystem::file_size(file.path()) == kReserveBytes);
 }
 
-// Runs `play` in a child process, in a folder that is a small disk of the child's own. The answer:
-// what it says, "" when all went well; nothing where this system lets nobody mount.
+// Runs `play` in a child process, in a folder that is a small disk of the child's own. Returns the
+// text of `play` ("" for success); nothing where the system allows no mount.
 std::optional<std::string> on_small_disk(const std::string& folder,
                                          const std::function<std::string()>& play) {
   int ends[2];
@@ -171,7 +171,7 @@ std::string play_full_disk(const std::string& folder) {
   }
   if (!holds(*store, 199)) return "a revocation is not there";
   const auto next = store->next_index("coordinator").value();
-  store.reset();  // as if the process had been killed: nothing is moved
+  store.reset();  // as if killed: nothing is moved out of the reserve
 
   auto opened = SqliteStore::open(path);
   if (!opened) return "cannot start on a full disk: " + opened.error().message;
@@ -190,7 +190,7 @@ std::string play_full_disk(const std::string& folder) {
   if (!store->can_revoke() || store->reserve_left() < whole)
     return "the reserve is not whole again";
   store.reset();
-  store = SqliteStore::open(path).value();  // without the reserve: all is in the store itself
+  store = SqliteStore::open(path).value();  // without the reserve: the store has all
   for (std::uint64_t i = 0; i < 200; ++i) {
     if (!holds(*store, i)) return "a revocation is gone at the end";
   }

@@ -1,4 +1,4 @@
-// A node that resumes by number has the same view as after a full step, whatever deltas were lost.
+// A node that resumes by number gets the same view as by a full step, whatever deltas were lost.
 #include <catch2/catch.hpp>
 #include <set>
 
@@ -9,7 +9,7 @@
 namespace culvert::coordinator::test {
 namespace {
 
-// A node as the protocol describes it, so that Views is not tested by its own logic.
+// A node that follows the protocol's description, so that the test of Views does not use Views.
 struct Receiver {
   std::map<control::NoteId, std::string> notes;
   std::uint64_t seq = 0;
@@ -46,7 +46,7 @@ struct Receiver {
   }
 };
 
-// A ledger with some twenty notes of every kind, and one that gets a further signature line.
+// A ledger with about twenty notes of every kind; one note gets further signature lines.
 struct Notes : World {
   explicit Notes(std::uint64_t seed) : World(seed) {
     auto& site = add_site("acme.byoc.example.com");
@@ -89,16 +89,16 @@ TEST_CASE("views: resumed from any number that was given, a node holds exactly i
       }
       if (rng.below(40) == 0 && signed_so_far < world.grants.size())
         world.sign_one(signed_so_far++);
-      views.update(other, view, world.ledger);  // numbers of other nodes come in between
+      views.update(other, view, world.ledger);  // numbers of other nodes come between
       if (rng.below(3) != 0) {
         const auto deltas = views.update(node, view, world.ledger);
-        if (deltas.empty() || rng.below(3) == 0) continue;  // lost on the way
+        if (deltas.empty() || rng.below(3) == 0) continue;  // the deltas are lost
         if (!deltas.front().full && deltas.front().after != now.seq) {
           now.take(views.resume(node, true, now.seq, view, world.ledger));
         } else {
           now.take(deltas);
         }
-      } else {  // an old state comes back: its number decides
+      } else {  // an old state comes back with its number
         now = past[rng.below(past.size())];
         now.take(views.resume(node, true, now.seq, view, world.ledger));
       }
@@ -106,7 +106,7 @@ TEST_CASE("views: resumed from any number that was given, a node holds exactly i
       past.push_back(now);
     }
     differences += now.differences;
-    Receiver stranger = now;  // another run: everything
+    Receiver stranger = now;  // another run: the whole view
     stranger.take(views.resume(node, false, now.seq, view, world.ledger));
     CHECK(stranger.full_steps == now.full_steps + 1);
     stranger.check_holds(view, world.ledger);
@@ -135,7 +135,8 @@ TEST_CASE("views: what was dropped too long ago cannot be told as a difference")
   old.check_holds(view, world.ledger);
   recent.take(views.resume(node, true, recent.seq, view, world.ledger));
   CHECK(recent.full_steps == 1);
-  recent.take(views.resume(node, true, recent.seq + 1, view, world.ledger));  // never given
+  // A number that was never given.
+  recent.take(views.resume(node, true, recent.seq + 1, view, world.ledger));
   CHECK(recent.full_steps == 2);
 }
 
@@ -158,7 +159,7 @@ TEST_CASE("views: a node whose view was forgotten is told everything") {
   receiver.check_holds(view, world.ledger);
 }
 
-// Everything together: agents and laptops with real clients, connections that break within a step.
+// Random acts with real clients of agents and laptops; connections break within a step.
 void random_act(World& world, TestSite& site, std::vector<std::string>& open, SeededRng& rng) {
   auto& laptop = world.parties[1];
   auto& carol = world.parties[3];
@@ -192,7 +193,7 @@ TEST_CASE("coordinator: after random changes and broken connections all hold the
     World world(seed);
     auto& site = world.add_site("acme.byoc.example.com");
     auto& cluster = world.agent(site, "cluster-1");
-    auto& laptop = world.device("alice-laptop", "alice@vendor.example");  // and who admits it
+    auto& laptop = world.device("alice-laptop", "alice@vendor.example");  // and its admission
     world.publish(cluster, site);
     world.person_with(world.vendor_approver);
     world.person_with(site.approver);
@@ -211,7 +212,7 @@ TEST_CASE("coordinator: after random changes and broken connections all hold the
       world.pass(10s);
       REQUIRE((cluster.client->connected() && laptop.client->connected()));
       const auto resumed = std::pair(cluster.view, laptop.view);
-      world.restart();  // another run: the next step is the whole view
+      world.restart();  // a new run: the next step is the whole view
       world.pass(10s);
       CHECK(resumed == std::pair(cluster.view, laptop.view));
       ++synced;

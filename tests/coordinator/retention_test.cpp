@@ -1,4 +1,4 @@
-// Revocations that nodes still need stay in the store, whatever the wall clock says.
+// Revocations that nodes still need stay in the store, whatever the wall clock shows.
 #include <catch2/catch.hpp>
 
 #include "coordinator/ledger/ledger.hpp"
@@ -49,7 +49,7 @@ struct Revoked : World {
     now.wall = right + by;
     pass(60s);
     device("mallory", "mallory@vendor.example", false);
-    reload();  // as `site add` causes it
+    reload();  // as after `site add`
     pass(60s);
     now.wall = right + std::chrono::seconds(120);
     pass(5s);
@@ -86,7 +86,7 @@ TEST_CASE("retention: a revocation outlives the grant that it ends, and then goe
     ledger.advance(now);
     REQUIRE(ledger.commit());
   };
-  at(hours{24 * 12});  // two days past the grant's end and more, the grant is still there
+  at(hours{24 * 12});  // more than two days after its end the grant is still there
   CHECK(stored(world, trust::Kind::kGrant) == 1);
   CHECK(stored(world, trust::Kind::kRevocation) == 1);
   at(hours{24 * 40});

@@ -90,12 +90,12 @@ TEST_CASE("shares: a site's many keys fill the site's share together, and nobody
   }
   CHECK(taken == trust::kMaxRevocationsAtSite);
   CHECK(why.find("the site's keys have 2048 that are not over at this site") != std::string::npos);
-  // The vendor at that very site, the other customer, and a new request.
+  // Still accepted: the vendor's revocation at the same site, the other customer's, a new request.
   const auto lost = made_up(world, evil.ref, trust::Revokes::kGrant, world.vendor_approver);
   CHECK(ledger.take(lost, world.now));
   CHECK(ledger.take(made_up(world, other.ref, what, other.approver), world.now));
   CHECK(ledger.take(note::parse(world.request(alice, other)).value(), world.now));
-  // A store that holds more than a share, from a time without shares, loses nothing of it.
+  // A store from before the shares holds more than one share, and loses nothing.
   REQUIRE(ledger.commit());
   Batch old;
   for (int i = 0; i < 10; ++i) {

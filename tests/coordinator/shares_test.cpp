@@ -1,5 +1,5 @@
-// No party's statements keep out another party's: shares of the ledger, pages of lists, statements
-// of unknown types.
+// One party's statements never keep out another party's: shares of the ledger, pages of lists,
+// statements of unknown types.
 #include <catch2/catch.hpp>
 
 #include "coordinator/core/pages.hpp"
@@ -21,7 +21,7 @@ struct TwoSites : World {
     alice = &device("alice", "alice@vendor.example");
     REQUIRE(ledger.load(now));
   }
-  // Of a device or a grant that does not exist, by this site's approver.
+  // A revocation of a made-up device or grant by this site's approver.
   note::Note made_up(const TestSite& site, bool grant) {
     trust::Revocation revocation;
     revocation.vendor_id = vendor_id;
@@ -56,13 +56,13 @@ TEST_CASE("shares: one approver's made-up revocations end at his share, others' 
   CHECK(taken == trust::kMaxRevocations);
   REQUIRE_FALSE(last);
   CHECK(last.error().code == ErrorCode::kExhausted);
-  // Another approver, of another site, and the vendor's.
+  // Still accepted: revocations by another site's approver and by the vendor's approver.
   CHECK(world.ledger.take(world.made_up(*world.a, grants), world.now));
   const auto lost =
       trust::revoke_identity(trust::Revokes::kDevice, world.alice->node.identity, world.vendor_id,
                              std::nullopt, "lost", world.now.wall, world.vendor_approver.signer());
   CHECK(world.ledger.take(*lost, world.now));
-  // What he said before may be said again, and what is over makes room.
+  // The approver may repeat earlier revocations, and revocations that are over make room.
   REQUIRE(world.ledger.commit());
   Ledger again(world.store);
   REQUIRE(again.load(world.now));
@@ -104,11 +104,11 @@ TEST_CASE("shares: the agents of a site hear of each new one, and its approvers 
   }
   CHECK(alarms == 3);
   CHECK(world.core->counters().new_agents == 3);
-  // Who may see the site sees its agents, and since when; nobody else does.
+  // A person who may see the site sees its agents and their times; other persons do not.
   auto& bob = world.person_with(site.approver);
   const auto listed = world.answer(bob, bob.client->list(control::ListWhat::kNodes, {}));
   REQUIRE(listed);
-  CHECK(listed->entries.size() == 4);  // two statements, two notes that enrolled them
+  CHECK(listed->entries.size() == 4);  // two statements, two enrolled notes
   CHECK(listed->entries[0].state == "since " + format_time(world.now.wall - 1s));
   auto& foreign = world.person_with(world.sites[1].approver);
   const auto others = world.answer(foreign, foreign.client->list(control::ListWhat::kNodes, {}));
@@ -151,7 +151,7 @@ TEST_CASE("pages: what does not fit alone is left out and named, the rest comes 
   for (int i = 0; i < 300; ++i) {
     const auto number = std::to_string(1000 + i);
     Item item{"1" + number, {unsigned_note("support " + number + std::string(6000, 's') + "\n")}};
-    if (i % 50 == 7) item.notes = fat;  // a site whose epochs fill more than an answer
+    if (i % 50 == 7) item.notes = fat;  // a site with more epochs than one answer holds
     items.push_back(std::move(item));
   }
   std::set<std::string> listed, left_out;
@@ -225,7 +225,7 @@ TEST_CASE(
   CHECK(refused(signed_by(further(mixed), world.b->approver)) == ErrorCode::kUnverified);
   CHECK(refused(signed_by("other/later/v1\n" + of_site, world.b->approver)) == ErrorCode::kInvalid);
 
-  // Sixteen for each signer, his own oldest goes; another signer has his own.
+  // Each signer has sixteen; beyond that the signer's own oldest is dropped, and no other signer's.
   for (int i = 1; i <= 40; ++i) {
     ++world.now.wall.seconds;
     REQUIRE(world.put(bob, note::render(signed_by(further(of_site, i), world.b->approver))));

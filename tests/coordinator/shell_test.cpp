@@ -11,7 +11,7 @@
 namespace culvert::coordinator::test {
 namespace {
 
-constexpr Duration kLimit = 60s;  // of a run that goes wrong; no assertion looks at time
+constexpr Duration kLimit = 60s;  // until a hanging test fails; no assertion uses time
 
 class TempState {
  public:
@@ -29,7 +29,7 @@ class TempState {
   std::string path_;
 };
 
-// Joins a client to a server by a real WebSocket, as an agent's shell does.
+// A client that is connected to a server by a real WebSocket, as in an agent's shell.
 class Joined {
  public:
   Joined(runtime::Loop& loop, Rng& rng, const Endpoint& to, bool tls,
@@ -110,7 +110,7 @@ class Joined {
   std::unique_ptr<runtime::WebSocketStream> socket_;
 };
 
-// What GET answers on a plain listener.
+// The answer to a GET on a plain listener.
 runtime::HttpAnswer get(runtime::Loop& loop, const Endpoint& at, const std::string& target) {
   std::optional<Result<runtime::HttpAnswer>> answer;
   std::unique_ptr<runtime::HttpGet> http;
@@ -139,7 +139,7 @@ TEST_CASE(
   const TempState temp;
   const auto state = temp.folder();
   runtime::Loop loop;
-  World world;  // for its vendor and statements; its own core and clock play no part
+  World world;  // for its vendor and statements; its core and clock are not used
   world.now = loop.now();
   crypto::SystemRng rng;
   REQUIRE(StateFolder(state).init({"https://127.0.0.1:7443"}, rng).has_value());
@@ -161,7 +161,7 @@ TEST_CASE(
                    *store, rng)
           .value();
 
-  // Another process adds the vendor; the running server notices by itself.
+  // Another process adds the vendor; the running server notices the change without a restart.
   auto other = state.store().value();
   REQUIRE(add_vendor(*other, world.vendor_bundle, loop.now()).has_value());
   CHECK(loop.run_until([&] { return server->counters().notes > 0; }, kLimit));
@@ -192,7 +192,7 @@ TEST_CASE(
     CHECK(get(loop, server->listening(), "/control/v1").head.status == 426);
   }
 
-  // The port is taken: said so.
+  // The port is taken, and the error says so.
   auto second = settings;
   second.listen = server->listening();
   auto again = state.keys().value();
@@ -202,7 +202,7 @@ TEST_CASE(
   REQUIRE_FALSE(taken.has_value());
   CHECK(taken.error().message.find(std::to_string(server->listening().port)) != std::string::npos);
 
-  // The server goes and comes back: the client is there again by itself.
+  // The server goes away and comes back: the client connects again without help.
   const auto at = server->listening();
   server.reset();
   REQUIRE(loop.run_until([&] { return !joined.client.connected(); }, kLimit));

@@ -1,4 +1,4 @@
-// The states of agents: the newest of each is kept and shown to the site's own keys.
+// The states of agents: the newest state of each agent is kept and shown to the site's own keys.
 #include <catch2/catch.hpp>
 
 #include "coordinator/core/states.hpp"
@@ -82,7 +82,7 @@ TEST_CASE("states: an agent speaks for itself alone, by its own key, for its own
   CHECK(code(bob, state_of(liar, world, 9, liar.keys->identity)) == ErrorCode::kDenied);
   CHECK(listed(world, bob).empty());
 
-  // An older state does not take the place of a newer one.
+  // An older state does not replace a newer state.
   const auto old = state_of(liar, world, 1, liar.keys->identity);
   world.pass(5s);
   CHECK_FALSE(code(liar, state_of(liar, world, 2, liar.keys->identity)));
@@ -111,7 +111,7 @@ TEST_CASE("states: a site of many agents is listed whole, a page at a time") {
   }
   CHECK(pages > 1);
   CHECK(states == 100);
-  CHECK(names.size() == 100);  // those that have said something
+  CHECK(names.size() == 100);  // only agents that have reported
 }
 
 TEST_CASE("states: a site that fills the table loses its own, whatever identities it makes") {

@@ -1,4 +1,4 @@
-// Both stores behave alike; the one on disk survives being killed.
+// Both stores behave the same; the store on disk survives a kill.
 #include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -63,7 +63,7 @@ void check_equal(Store& a, Store& b) {
     const auto name = "source " + std::to_string(source);
     CHECK(a.next_index(name).value() == b.next_index(name).value());
   }
-  // Numbers may have gaps on disk; order and content count.
+  // Numbers may have gaps on disk: the test compares order and content.
   for (const std::string site : {"", "site 0", "site 1", "site 9"}) {
     AuditFilter filter;
     if (!site.empty()) filter.site = site;
@@ -77,7 +77,7 @@ void check_equal(Store& a, Store& b) {
     const auto page = b.audit(filter).value();
     for (const auto& stored : page) CHECK(stored.number > filter.after);
     filter.limit = kMaxAuditPage;
-    filter.before = 0;  // the same rows backwards
+    filter.before = 0;  // the same rows in reverse
     const auto backwards = b.audit(filter).value();
     REQUIRE(backwards.size() == right.size());
     for (std::size_t i = 0; i < right.size(); ++i) {
@@ -94,7 +94,7 @@ TEST_CASE("store: memory and SQLite agree under random operations and reopening"
     INFO("seed " << seed);
     SeededRng rng(seed);
     const TempFolder folder;
-    const std::uint64_t share = seed % 2 == 0 ? kMaxSiteAudit : 700;  // four lines
+    const std::uint64_t share = seed % 2 == 0 ? kMaxSiteAudit : 700;  // 700: four lines
     auto disk = SqliteStore::open(folder.file(), share).value();
     MemoryStore memory(share);
     for (int step = 0; step < 60; ++step) {
@@ -156,7 +156,7 @@ TEST_CASE("store: a source that floods the audit log pushes out its own lines al
   const auto kept = count("flood", "a");
   CHECK(kept > 5);
   CHECK(kept * (3900 + kAuditRowOverhead) <= kShare);
-  CHECK(disk->next_index("flood").value() == 500);  // its newest line is never gone
+  CHECK(disk->next_index("flood").value() == 500);  // a reporter's newest line is never dropped
   const auto newest = disk->audit({"a", 0, 0}).value();
   CHECK(newest.front().row.index == 499);
 }
@@ -167,7 +167,7 @@ TEST_CASE("store: what a killed process had committed is there") {
   REQUIRE(pipe(pipe_ends) == 0);
   const pid_t child = fork();
   REQUIRE(child >= 0);
-  if (child == 0) {  // commits until it is killed, saying each number after its commit
+  if (child == 0) {  // commits until killed; prints each number after its commit
     auto disk = SqliteStore::open(folder.file());
     for (std::uint8_t number = 0; disk && number < 250; ++number) {
       Batch batch;

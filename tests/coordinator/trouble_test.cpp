@@ -63,7 +63,7 @@ TEST_CASE("full disk: revocations commit from the reserve, and leases go on as l
   CHECK(world.stored(one));
   CHECK(world.cluster->hears(one));
   CHECK(world.laptop->hears(one));
-  // The reserve is used up: whoever revokes now could not be sure, so nothing is leased.
+  // The reserve is used up: a new revocation might be lost, so the coordinator signs no lease.
   CHECK(world.core->counters().leases_stopped);
   CHECK_FALSE(world.lease(*world.cluster, {grant_id(second)}));
   const auto two = world.revocation(second);
@@ -146,7 +146,7 @@ TEST_CASE("old copy: no lease for a site until one of its agents has offered wha
   const auto* welcome = world.cluster->last<control::Connected>();
   CHECK(welcome->offer);
   CHECK(welcome->revocations.empty());
-  CHECK(world.cluster->hears(grant));  // it lives again here, and only here
+  CHECK(world.cluster->hears(grant));  // the old copy has the grant but no revocation
   CHECK_FALSE(world.lease(*world.cluster, {grant_id(grant)}));
   CHECK_FALSE(world.lease(*world.laptop, {grant_id(grant)}));
   CHECK(elsewhere.last<control::Connected>()->offer == false);
@@ -154,7 +154,8 @@ TEST_CASE("old copy: no lease for a site until one of its agents has offered wha
   const auto wanted = world.answer(*world.cluster, offered(*world.cluster, {id, {}}, {}));
   REQUIRE(wanted);
   CHECK(wanted->lines.size() == 2);
-  CHECK_FALSE(world.lease(*world.cluster, {grant_id(grant)}));  // named, not handed in
+  // A revocation is named but not handed in.
+  CHECK_FALSE(world.lease(*world.cluster, {grant_id(grant)}));
   REQUIRE(world.answer(
       *world.cluster, offered(*world.cluster, {}, {"rubbish", world.site->root_note, revocation})));
   CHECK(world.stored(revocation));
@@ -176,7 +177,7 @@ TEST_CASE("old copy: leases wait 30 seconds at most, and not after an ordinary r
 
   MemoryStore copy;
   copy.restore(world.store);
-  world.granted();  // the site's agent is told of it, and so of the store's position
+  world.granted();  // the agent learns of the grant and of the store's position
   world.store.restore(copy);
   world.restart();
   world.pass(5s);
@@ -200,7 +201,7 @@ TEST_CASE(
   REQUIRE(world.answer(*world.cluster, world.cluster->client->upload_audit(2, {line, line, line})));
   world.store.restore(copy);
   world.restart();
-  // One is under way when the coordinator comes back.
+  // One upload is on its way when the coordinator comes back.
   const auto early = world.cluster->client->upload_audit(5, {line});
   world.pass(5s);
   CHECK(world.cluster->last<control::Connected>()->audit_next == 2);

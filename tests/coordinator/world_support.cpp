@@ -107,7 +107,7 @@ Party& World::connect(Party party) {
   return kept;
 }
 
-// The notes that an agent of that name enrols with: policy, enrolment and `enrolled`.
+// The notes for the enrolment of an agent with this name: policy, enrolment and `enrolled`.
 std::vector<std::string> World::enrol(const TestSite& site, const std::string& name,
                                       const crypto::SigningKey& identity) {
   const auto one_time = crypto::SigningKey::generate(rng);
@@ -135,7 +135,8 @@ Party& World::agent(TestSite& site, const std::string& name) {
   party.client = std::make_unique<control::Client>(
       control::ClientOptions{party.keys->control.clone(), control_key.public_key, {}}, rng);
   const auto rests_on = party.enrolment[1] + "\n" + party.enrolment[2];
-  const bool fits = party.enrolment[0].size() + rests_on.size() < (48U << 10U);  // as an agent does
+  // The limit of an agent.
+  const bool fits = party.enrolment[0].size() + rests_on.size() < (48U << 10U);
   party.client->set_node(note, fits ? party.enrolment[0] + "\n" + rests_on : rests_on);
   auto& connected = connect(std::move(party));
   pump();
@@ -315,7 +316,7 @@ bool World::pump_core() {
 void World::pump() {
   for (bool moved = true; moved;) {
     moved = pump_core();
-    while (core->next_deadline() == Instant{}) {  // logins have a turn of their own
+    while (core->next_deadline() == Instant{}) {  // logins are served in later turns
       core->handle_timeout(now);
       moved = true;
     }

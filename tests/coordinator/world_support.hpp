@@ -74,7 +74,7 @@ class World {
 
   std::string request(Party& device, const TestSite& site, const std::string& service = "api");
   void approve(const std::string& grant_note, const Holder& approver, Party& by);
-  // Puts `note`; runs the world until the answer is there.
+  // Puts `note` and runs the world until the answer arrives.
   Result<control::Reply> put(Party& from, std::string note);
   Result<control::Reply> answer(Party& from, Result<control::RequestId> request);
   Result<trust::Lease> lease(Party& agent, const std::vector<std::string>& grants);
@@ -84,7 +84,7 @@ class World {
   void pump();               // runs until no party sends anything more
   void pass(Duration time);  // timers of the core and of every party fire in order
   void restart();            // a new core on the same store
-  void reload();             // as after a write of another process
+  void reload();             // as after a write by another process
   void cut(Party& party);    // breaks the party's connection
   std::vector<std::string> audit_lines();
   std::string sign_more(const std::string& note, const Holder& holder);

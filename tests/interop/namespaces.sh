@@ -1,12 +1,13 @@
-# Two network namespaces with a wire between them, and what is checked there. To be sourced.
+# Two network namespaces with a wire between them, and checks in them. To be sourced.
 #
 #   $ours: veth 192.0.2.1 ── veth 192.0.2.2 :$theirs
 #
-# $tag names the namespaces. At the end every process in $namespaces and every one of $processes is
-# ended, and the namespaces, $work and $leftovers are removed: a script adds what it makes.
+# $tag names the namespaces. At the end the script kills every process in $namespaces and in
+# $processes, and removes the namespaces, $work and $leftovers. A script that makes more adds to
+# these variables.
 #
-# Runs in mounts of its own: the names of namespaces and wg's control sockets stand for the whole
-# machine, and wg removes a socket of anybody's that refuses it.
+# Runs in its own mounts: the names of namespaces and wg's control sockets are shared by the whole
+# machine, and wg removes any socket that refuses a connection.
 set -Eeuo pipefail
 
 if [[ -z ${CULVERT_OWN_MOUNTS:-} ]]; then
@@ -20,7 +21,7 @@ work=$(mktemp -d)
 ours=$tag-o-$$
 theirs=$tag-t-$$
 namespaces=("$ours" "$theirs")
-processes=()  # that may not have entered their namespace yet
+processes=()  # may not have entered their namespace yet
 leftovers=()
 logs=("$work/check.log")  # shown when a check fails
 failed=0

@@ -1,5 +1,5 @@
 // A relay::Core with derp::Clients, in simulated time. Tickets are texts that the bench knows,
-// without signatures. All other parts are the product's own.
+// without signatures. All other parts are the product's.
 #pragma once
 
 #include <catch2/catch.hpp>
@@ -18,8 +18,8 @@ struct TestClient {
   std::unique_ptr<derp::Client> client;
   derp::ClientOutput out;
   bool open = true;
-  bool blocked = false;  // true: its transport takes nothing
-  Error close_reason;    // the relay's, when it closed
+  bool blocked = false;  // true: the transport accepts no bytes
+  Error close_reason;    // the relay's reason for closing
 
   template <class Event>
   std::vector<Event> events() const {
@@ -48,8 +48,8 @@ class RelayBench {
   TestClient& connect(const derp::RelayKeyPair& key, std::string ticket_text);
   void send(TestClient& from, const crypto::RelayKey& to, std::string_view packet);
   void disconnect(TestClient& client);
-  void settle();             // moves bytes until nothing moves
-  void pass(Duration time);  // also runs every deadline on the way
+  void settle();             // moves bytes until nothing is left to move
+  void pass(Duration time);  // also runs every deadline in between
   ConnectionId raw_open();   // a connection without a client behind it
   Bytes raw_take(ConnectionId id);
 

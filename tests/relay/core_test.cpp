@@ -15,7 +15,7 @@ namespace {
 
 const std::string kDisco = "TS\xF0\x9F\x92\xAC";
 
-// Three keys; a and b hold tickets for each other, c holds one for nobody.
+// Three keys: a and b have tickets for each other; c has a ticket without peers.
 struct Pair : RelayBench {
   derp::RelayKeyPair ka = make_key(), kb = make_key(), kc = make_key();
   TestClient& a = connect(ka, ticket(ka.public_key, {kb.public_key}));
@@ -23,7 +23,7 @@ struct Pair : RelayBench {
   TestClient& c = connect(kc, ticket(kc.public_key, {}));
 };
 
-// An old client of others: it says that it answers no pings.
+// An old client of another project, which states that it answers no pings.
 ConnectionId log_in_without_pings(RelayBench& bench) {
   const auto id = bench.raw_open();
   bench.raw_take(id);
@@ -132,7 +132,7 @@ TEST_CASE("relay core: a connection that does not log in is closed after ten sec
 
 TEST_CASE("relay core: who hears whom") {
   RelayBench bench;
-  // Who names whom in their tickets, and what then becomes of a packet from a to b.
+  // The peers in the tickets of a and b, and the fate of a packet from a to b.
   struct Row {
     const char* name;
     bool a_names_b, b_names_a, b_here, delivered, told_not_here;
@@ -161,7 +161,7 @@ TEST_CASE("relay core: who hears whom") {
     bench.send(a, kb.public_key, "hello");
     if (b != nullptr) {
       CHECK(b->received().size() == (row.delivered ? 1U : 0U));
-      // Leaving tells only who was heard.
+      // Only a peer whose packets arrived is reported as gone.
       const auto before = a.events<PeerGone>().size();
       bench.disconnect(*b);
       CHECK(a.events<PeerGone>().size() == before + (row.delivered ? 1U : 0U));
@@ -242,7 +242,7 @@ TEST_CASE(
   }
   CHECK(bytes <= 256 * 1024);
   CHECK(bytes > 250 * 1024);
-  // Everything is accounted for.
+  // The counters add up.
   const auto& c = p.core.counters();
   CHECK(c.packets_queued == 1'040);
   CHECK(c.packets_queued == got.size() + c.dropped_queue);
@@ -298,7 +298,7 @@ TEST_CASE("relay core: a ticket ends, a renewed one goes on") {
   auto& c = bench.connect(kc, bench.ticket(kc.public_key, {ka.public_key}, 3h));
   bench.pass(9min);
   a.client->renew_ticket(bench.ticket(ka.public_key, {kc.public_key}, 2h), a.out);
-  b.client->renew_ticket(bench.ticket(ka.public_key, {}, 2h), b.out);  // another's
+  b.client->renew_ticket(bench.ticket(ka.public_key, {}, 2h), b.out);  // for another node's key
   bench.settle();
   CHECK(bench.core.counters().tickets_renewed == 1);
   CHECK(bench.core.counters().tickets_refused == 1);
@@ -344,7 +344,7 @@ TEST_CASE("relay core: the ticket's rate drops data first; renewing does not ref
   CHECK(a.events<derp::Ready>().at(0).server.burst_bytes == 200'000);
   const std::string kilo(1'000, 'x');
   for (int i = 0; i < 300; ++i) bench.send(a, kb.public_key, kilo);
-  CHECK(b.received().size() == 175);  // an eighth is left to disco
+  CHECK(b.received().size() == 175);  // an eighth of the room is kept for disco
   bench.send(a, kb.public_key, kDisco);
   CHECK(b.received().size() == 176);
   a.client->renew_ticket(limited, a.out);
@@ -361,7 +361,7 @@ TEST_CASE("relay core: a client that vanished is noticed within 25 s, a quiet on
   p.pass(30min);
   CHECK(p.a.open);
   CHECK(p.b.open);
-  p.b.open = false;  // no FIN: its bytes and ours disappear
+  p.b.open = false;  // no FIN: the bytes of both ends are lost
   p.pass(25s);
   CHECK(p.core.counters().silent == 1);
   CHECK(p.core.client_count() == 2);
@@ -446,10 +446,11 @@ TEST_CASE("relay core: a flood of strangers pushes out strangers alone") {
   const auto kb = bench.make_key();
   auto& a = bench.connect(ka, bench.ticket(ka.public_key, {kb.public_key}));
   for (int i = 0; i < 1'000; ++i) bench.raw_open();
-  CHECK(bench.core.connection_count() == 65);  // 64 strangers and one that is logged in
+  CHECK(bench.core.connection_count() == 65);  // 64 strangers and one logged-in client
   CHECK(bench.core.connection_count() - 1 <= kMaxStrangers);
   CHECK(a.open);
-  auto& b = bench.connect(kb, bench.ticket(kb.public_key, {ka.public_key}));  // still gets in
+  // A client with a ticket still gets in.
+  auto& b = bench.connect(kb, bench.ticket(kb.public_key, {ka.public_key}));
   CHECK(b.open);
   bench.send(b, ka.public_key, "hello");
   bench.settle();
@@ -513,8 +514,8 @@ TEST_CASE("relay core: open by configuration only: anyone to anyone, no ticket, 
   CHECK(a.events<PeerGone>().back().reason == PeerGoneReason::kDisconnected);
 }
 
-// Random clients, packets, stalls, departures: queues stay bounded, nobody hears a stranger, and
-// what was queued was delivered, dropped and counted, or lost with its connection.
+// Random clients, packets, stalls and departures. Queues stay bounded, no client hears a stranger,
+// and each queued packet was delivered, dropped and counted, or lost with its connection.
 TEST_CASE("relay core: random traffic keeps the rules") {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     INFO("seed " << seed);

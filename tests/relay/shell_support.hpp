@@ -12,7 +12,7 @@
 
 namespace culvert::relay {
 
-inline constexpr Duration kPatience = 20s;  // until a test gives up
+inline constexpr Duration kPatience = 20s;  // until a hanging test fails
 
 enum class Entry { kUpgrade, kWebSocket };
 
@@ -37,7 +37,7 @@ class SocketClient {
   runtime::ByteStream& stream() { return *stream_; }
 
   bool closed = false;
-  Error failed;                // connecting or upgrading
+  Error failed;                // the error of a connection attempt or upgrade
   http::ResponseHead upgrade;  // the 101
 
  private:
@@ -62,7 +62,7 @@ class ShellBench {
   std::string ticket(const crypto::RelayKey& client, std::vector<crypto::RelayKey> peers);
   std::unique_ptr<SocketClient> connect(const derp::RelayKeyPair& key, const std::string& ticket,
                                         Entry way = Entry::kUpgrade);
-  // GET and its answer; nothing when the connection failed.
+  // The answer to a GET; nothing when the connection failed.
   std::optional<runtime::HttpAnswer> get(const Endpoint& at, bool tls, std::string target,
                                          http::HttpHeaders more = {});
   void until(const std::function<bool()>& done) { REQUIRE(loop.run_until(done, kPatience)); }
@@ -80,14 +80,15 @@ class ShellBench {
   bool plain_;
 };
 
-// A program run to its end (killed after 20 s): exit code, standard output and error together.
+// A program that has run to its end (or was killed after 20 s): exit code, and standard output and
+// error together.
 struct Ran {
   int code = -1;
   std::string output;
 };
 Ran run_program(const std::string& command);
 
-// A program in the background, ended with the object.
+// A program in the background. The destructor ends the program.
 class Background {
  public:
   explicit Background(std::vector<std::string> arguments);

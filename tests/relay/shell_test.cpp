@@ -68,7 +68,7 @@ TEST_CASE("relay shell: tickets that do not hold") {
   std::vector<std::string> bad = {"", "culvert/ticket/v1\n"};
   bad.push_back(bench.ticket(derp::RelayKeyPair::generate(bench.rng).public_key, {}));
   const auto issuer = std::exchange(bench.ticket_key, crypto::SigningKey::generate(bench.rng));
-  bad.push_back(bench.ticket(key.public_key, {}));  // of another issuer
+  bad.push_back(bench.ticket(key.public_key, {}));  // signed by another issuer
   auto forged = good;
   forged[forged.find("rate: 0") + 6] = '9';
   bad.push_back(forged);
@@ -147,7 +147,8 @@ TEST_CASE("relay shell: the HTTP door") {
   CHECK(text(metrics->body).find("culvert_relay_clients 0") != std::string::npos);
   CHECK(text(metrics->body).find("culvert_relay_packets_dropped_total{reason=\"queue\"} 0") !=
         std::string::npos);
-  // A WebSocket without the subprotocol, and garbage instead of TLS: refused, the relay goes on.
+  // A WebSocket without the subprotocol, and garbage instead of TLS, are refused; the relay goes
+  // on.
   const auto socket = bench.get(at, true, "/derp",
                                 {{"Connection", "Upgrade"},
                                  {"Upgrade", "websocket"},
@@ -177,8 +178,8 @@ TEST_CASE("relay shell: idle strangers close no door and push out no client") {
     t.until([&] { return idle.size() == before + count; });
   };
   const auto numbers = *t.relay->metrics_endpoint();
-  besiege(t.relay->listen_endpoint(), 300);  // from one source, whose share is 256
-  besiege(numbers, 80);                      // of 64 places
+  besiege(t.relay->listen_endpoint(), 300);  // one source: its share is 256
+  besiege(numbers, 80);                      // the share is 64 places
   for (const auto* page : {"/healthz", "/readyz"}) {
     CHECK(t.get(t.relay->listen_endpoint(), true, page)->head.status == 200);
     CHECK(t.get(numbers, false, page)->head.status == 200);

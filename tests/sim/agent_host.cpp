@@ -48,14 +48,14 @@ void AgentHost::start() {
   if (has_started_) {
     options.token.reset();
   } else {
-    set_clock({});  // whoever enrols a machine looks at its clock
+    set_clock({});  // a person who enrols a machine checks its clock
     context_.news = now().steady;
   }
   const bool orphaned = disk_->orphaned();
   auto core = agent::Core::start(std::move(options),
                                  {disk_->site, disk_->node, disk_->audit, context_.rng}, now());
   if (!core) {
-    // A log that cannot be written, or a lost site store, may forbid to start; nothing else may.
+    // Only a log that cannot be written, or a lost site store, may keep an agent from starting.
     say("cannot start: " + core.error().message);
     if (core.error().code != ErrorCode::kExhausted && !orphaned) {
       context_.oracle.violation(name() + " cannot start: " + core.error().message);
@@ -75,7 +75,7 @@ void AgentHost::start() {
 void AgentHost::begin_process() {
   if (is_site()) return;
   context_.processes.erase(mesh_address());
-  if (audit_parted_) return;  // there may be two
+  if (audit_parted_) return;  // there may be two clones
   const auto first = static_cast<std::uint16_t>(std::max<int>(last_port_ + 1, kFirstPort));
   context_.processes[mesh_address()] = {first, now().steady};
 }
@@ -92,7 +92,7 @@ void AgentHost::crash() {
   say("crashes");
   core_.reset();
   touched_ = true;
-  context_.oracle.set_audit(now().steady, id(), false);  // the next one has to find out anew
+  context_.oracle.set_audit(now().steady, id(), false);  // the next process has to find out
   controls_.clear();
   relays_.clear();
   listening_.clear();
@@ -183,7 +183,7 @@ void AgentHost::pump() {
     }
     for (const ByteView packet : effects.mesh.items()) receive(packet);
   }
-  // The agent knows that its log fails once a write was refused.
+  // The agent knows that its log fails from the first refused write.
   if (std::exchange(refused_, audit().refused()) != audit().refused()) {
     context_.oracle.set_audit(now().steady, id(), true);
   }
@@ -208,7 +208,7 @@ void AgentHost::act(const agent::Effect& effect) {
           context_.network.close(node.mapped().stream, id());
         }
       },
-      [](const agent::AddAddress&) {},  // a node of the simulation has every address
+      [](const agent::AddAddress&) {},  // every address of a simulated node exists already
       [](const agent::RemoveAddress&) {},
       [this](const agent::ListenService& listen) { listening_[listen.endpoint] = listen.fqdn; },
       [this](const agent::UnlistenService& unlisten) { listening_.erase(unlisten.endpoint); },
@@ -220,7 +220,7 @@ void AgentHost::act(const agent::Effect& effect) {
           pump();
         });
       },
-      [](const agent::AskLease&) {},  // no customer of the simulation has a lease server
+      [](const agent::AskLease&) {},  // no customer has a lease server in the simulation
       [this](const agent::LogLine& line) {
         say(line.event + (line.detail.empty() ? "" : ": " + line.detail));
       },
@@ -295,7 +295,7 @@ void AgentHost::flush_relay(agent::ConnectionId connection) {
   found->second.busy = true;
   context_.network.after(kRelayTime, [this, connection, stream = found->second.stream] {
     const auto again = relays_.find(connection);
-    if (again == relays_.end() || again->second.stream != stream) return;  // of another process
+    if (again == relays_.end() || again->second.stream != stream) return;  // an old stream
     again->second.busy = false;
     flush_relay(connection);
   });

@@ -1,7 +1,7 @@
-// An agent as a host: its core, the role of its shell, and simple TCP-like traffic. A laptop keeps
-// one flow to every existing service, granted or not. If the core refuses a service, the laptop
-// sends packets to the service's address all the same. A site answers, and also sends without a
-// question.
+// An agent as a host: the agent's core, the role of the agent's shell, and simple TCP-like traffic.
+// A laptop keeps one flow to every existing service, granted or not. If the core refuses a service,
+// the laptop sends packets to the service's address anyway. A site answers, and also sends without
+// a question.
 #pragma once
 
 #include <map>
@@ -37,7 +37,7 @@ class AgentHost final : public Host {
  public:
   AgentHost(Context& context, agent::Options options, const Place& place, Endpoint coordinator,
             Endpoint relay);
-  AgentHost(const AgentHost& original, const Place& place);  // a clone of its state folder
+  AgentHost(const AgentHost& original, const Place& place);  // with a copy of its state folder
 
   void start() override;
   void crash() override;
@@ -45,29 +45,29 @@ class AgentHost final : public Host {
   Instant next_deadline() const override;
   void handle_timeout() override;
 
-  // The policy of its site names the relay with kRelayPin. Use of another relay is a violation.
+  // The site's policy names the relay with kRelayPin: use of another relay is a violation.
   void require_pinned_relay() { pinned_relay_ = true; }
   void set_services(std::vector<KnownService> services) { services_ = std::move(services); }
   void move_to(const Place& place);  // moves to another network, which breaks its streams
-  void rest(Duration time);          // without traffic of its own for a time
+  void rest(Duration time);          // stops the agent's own traffic for a time
   void stop();                       // as SIGTERM does; crash() follows some time later
-  // Opens connections and does not use them.
+  // Opens connections that stay unused.
   void open_many(const KnownService& service, int connections);
-  // Faults of its state folder. Only while it does not run.
+  // Faults of the state folder. Only while the agent does not run.
   std::unique_ptr<Disk> backup() const { return disk_->copy(); }
   void restore(const Disk& backup, bool with_audit);
   void lose_site_store();
-  void lose_everything(std::string token);  // then it enrols again
+  void lose_everything(std::string token);  // then the agent enrols again
   void request(const KnownService& service, std::chrono::seconds duration);
   void lock(bool locked);
   void deny(const std::string& grant);
   void set_audit_failing(bool failing);
-  bool reset_clock();  // if the agent reports that its clock went back
+  bool reset_clock();  // only if the agent reports that its clock went back
 
-  // True: a flow to this service has had a small and a full answer since `since`.
+  // Whether a flow to this service has had a small and a full answer since `since`.
   bool heard_since(const std::string& fqdn, Instant since) const;
   bool connected();                   // to the coordinator
-  agent::StatusView status() const {  // only while running(); throws if it could not start
+  agent::StatusView status() const {  // only while running(); throws if the agent could not start
     if (!running()) give_up(name() + " does not run");
     return core_->status(now());
   }
@@ -80,7 +80,7 @@ class AgentHost final : public Host {
   bool is_site() const { return options_.role == agent::Role::kSite; }
 
  private:
-  struct Flow {  // a laptop's
+  struct Flow {  // a flow of a laptop
     Endpoint local;
     Endpoint service;
     Instant heard;
@@ -109,7 +109,7 @@ class AgentHost final : public Host {
   void begin_process();
   void check_process(const Endpoint& from) const;
   Endpoint next_local();
-  // Makes a packet of the mesh's full size or a small one, with text.
+  // Sends a packet of the mesh: small or of the full size, with or without text.
   void send_mesh(const Endpoint& from, const Endpoint& to, std::uint8_t flags, bool with_text,
                  bool full = false);
   void check_opened(const Pair& pair);
@@ -125,10 +125,10 @@ class AgentHost final : public Host {
   std::set<std::string> opened_;  // grants that have been in force
   std::vector<KnownService> services_;
   bool has_started_ = false;
-  bool touched_ = true;  // since connected_ was looked up
+  bool touched_ = true;  // whether connected_ is out of date
   bool connected_ = false;
   bool full_next_ = false;      // a laptop's questions are small and full in turn
-  std::uint64_t refused_ = 0;   // appends, as last seen
+  std::uint64_t refused_ = 0;   // refused appends at the last look
   std::uint32_t sequence_ = 0;  // of mesh packets, so that the oracle sees repeats
 
   // State of the present process.

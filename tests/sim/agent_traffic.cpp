@@ -1,5 +1,5 @@
-// The traffic of an agent as a host: what its flows send, and what is checked when a packet
-// arrives.
+// The traffic of an agent as a host: what the agent's flows send, and the checks on each packet
+// that arrives.
 #include <algorithm>
 
 #include "proto/ip/build.hpp"
@@ -11,7 +11,7 @@
 namespace culvert::sim {
 namespace {
 
-constexpr std::size_t kTcpSequence = 4;  // offset in the header; a whole one is there
+constexpr std::size_t kTcpSequence = 4;  // offset in the header
 constexpr std::size_t kMeshMtu = 1420;
 constexpr std::uint16_t kKnockPort = 999;  // for knocking without a grant
 
@@ -21,7 +21,7 @@ void AgentHost::send_mesh(const Endpoint& from, const Endpoint& to, std::uint8_t
                           bool with_text, bool full) {
   std::string content = with_text || full ? kPlainMark : "";
   if (full) content.resize(kMeshMtu - ip::kIpv6HeaderSize - ip::kTcpHeaderSize, '.');
-  // Two agents may answer for one service: the number names the sender too.
+  // Two agents may publish the same service, so the number names the sender too.
   const auto number = static_cast<std::uint32_t>(id()) << 24U | ++sequence_;
   auto packet = ip::tcp_packet(from, to, {flags, number, 1, 65535}, view(content));
   const RoomyPacket without_room{packet, 0, packet.size()};
@@ -51,8 +51,9 @@ void AgentHost::receive(ByteView bytes) {
   }
 }
 
-// Of a network where nothing is lost but for its length, and that long since, it is true. What bad
-// weather made of a path stays until the next search; it is over 25 s before all is calm.
+// A report of a small packet size must be caused by a hole in the path. The check begins one search
+// interval after the bad weather: lost packets also make a path look small until the next search.
+// Bad weather ends 25 s before `calm`.
 void AgentHost::told_too_big(std::size_t mtu) {
   say("is told that packets may be " + std::to_string(mtu) + " bytes long");
   if (now().steady < context_.calm + path::kSizeInterval - 20s) return;
@@ -85,7 +86,7 @@ void AgentHost::receive_at_site(const Endpoint& from, const Endpoint& to, std::u
   send_mesh(to, from, ip::kAck, true, full);
 }
 
-// Of a laptop that has started anew nothing is open any more that its last process opened.
+// After a restart a laptop must no longer have connections of its earlier process.
 void AgentHost::check_process(const Endpoint& from) const {
   const auto process = context_.processes.find(from.address);
   if (process == context_.processes.end() || from.port < process->second.first) return;
@@ -96,7 +97,7 @@ void AgentHost::check_process(const Endpoint& from) const {
   }
 }
 
-// The log knew of a grant for this pair before its first packet.
+// A grant for the pair must be in the audit log before the pair's first packet.
 void AgentHost::check_opened(const Pair& pair) {
   for (; entries_read_ < audit().entries().size(); ++entries_read_) {
     const auto& entry = audit().entries()[entries_read_];
@@ -143,8 +144,8 @@ void AgentHost::talk() {
     return;
   }
   full_next_ = !full_next_;
-  // The laptop counts from the first answer that it sees, which may be another agent's than the one
-  // that counts longest.
+  // The laptop counts the grant from the first answer that it sees. That answer may be from another
+  // agent than the agent whose count lasts longest.
   for (const auto& service : core_->services(now())) {
     if (!service.claim_by && service.ends) {
       context_.oracle.laptop_ends(service.grant, *service.ends);

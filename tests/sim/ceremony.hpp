@@ -1,5 +1,5 @@
-// The vendor and the sites of one simulated mesh: their keys, and the documents of
-// tests/support/ceremony.hpp that people make before anything runs.
+// The vendor and the sites of one simulated mesh: the keys, and the documents
+// (tests/support/ceremony.hpp) that people make before any program runs.
 #pragma once
 
 #include <map>
@@ -60,6 +60,6 @@ std::string agent_token(const Vendor& vendor, const SiteDocuments& site, const s
                         std::optional<trust::IdentityKey> replaces, Rng& rng, WallTime now);
 std::string device_token(const Vendor& vendor, const std::string& person);
 
-[[noreturn]] void give_up(const std::string& why);  // the simulator itself is wrong
+[[noreturn]] void give_up(const std::string& why);  // for a mistake in the simulator
 
 }  // namespace culvert::sim

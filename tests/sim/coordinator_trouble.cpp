@@ -1,5 +1,5 @@
-// Act four: the coordinator's disk is full, then its reserve is used up, then its store is restored
-// from an old copy, so that the nodes know more than the store. All other hosts work.
+// Act four: the coordinator's disk is full; the reserve of its disk is used up; its store is
+// restored from an old copy, so that the nodes know more than the store. All other hosts work.
 #include <algorithm>
 
 #include "proto/trust/statements/revocation.hpp"
@@ -8,7 +8,7 @@
 namespace culvert::sim {
 namespace {
 
-constexpr std::size_t kReserve = 16;  // revocations
+constexpr std::size_t kReserve = 16;  // number of revocations
 constexpr Duration kLongestLease = 30s;
 
 }  // namespace
@@ -19,13 +19,13 @@ void World::coordinator_trouble() {
   used_up_reserve();
 }
 
-// Revokes a grant that is in force; false: there is none.
+// Revokes a grant that is in force. False: no grant is in force.
 bool World::revoke_one() {
   for (const auto& laptop : laptops_) {
     for (const auto& service : services_) {
       for (const auto& grant : oracle_.grants_of(pair_of(*laptop, service))) {
         if (!oracle_.live(laptop->now().wall + 60s, grant)) continue;
-        // One of them: a second revocation of a grant adds nothing and is not kept.
+        // One person revokes: a second revocation of the same grant is not kept.
         for (const auto& person : people_) {
           if (person->revoke(grant)) return true;
         }
@@ -54,7 +54,8 @@ std::vector<std::string> World::pairs_talking(Instant since) const {
   return out;
 }
 
-// Revocations still end at once (the oracle looks at each packet), and the rest goes on.
+// Revocations still end grants at once (the oracle checks each packet), and everything else goes
+// on.
 void World::full_disk() {
   say("the coordinator's disk is full");
   coordinator_->store().set_failing(true, kReserve);
@@ -68,12 +69,12 @@ void World::full_disk() {
   expect_kept();
   say("the coordinator's disk has room again");
   coordinator_->store().set_failing(false);
-  run_for(12s);  // and what waited to be uploaded is
+  run_for(12s);  // time to upload what had to wait
   expect_audit_uploaded();
 }
 
-// The store goes back to before the revocation. Nobody may see the grant again, the nodes hand the
-// revocation in, and no audit line is missing in the end.
+// Restores the store to a copy from before a revocation. The grant must never be in force again,
+// the nodes send the revocation to the store, and in the end no audit line is missing.
 void World::old_backup() {
   say("the coordinator is backed up");
   coordinator_->back_up();
@@ -97,7 +98,7 @@ void World::old_backup() {
   expect_audit_uploaded();
 }
 
-// Whoever revokes now could not be sure that it lasts: so nothing that needs a lease goes on.
+// A revocation could be lost now, so nothing that needs a lease may go on.
 void World::used_up_reserve() {
   say("the coordinator's reserve is used up");
   coordinator_->store().set_failing(true, 0);

@@ -25,7 +25,7 @@ struct Disk {
     site.restore(from.site.values());
     node.restore(from.node.values());
   }
-  // True: the folder has an identity but has lost the site's state. No agent may start on such a
+  // Whether the folder has an identity but has lost the site's state. No agent may start on such a
   // folder.
   bool orphaned() const { return site.values().empty() && !node.values().empty(); }
 };

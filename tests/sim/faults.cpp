@@ -1,4 +1,4 @@
-// The faults of the network, of nodes and of their state folders, and what people do meanwhile.
+// The faults of the network, of nodes and of state folders, and what people do in the meantime.
 #include <algorithm>
 
 #include "tests/sim/world.hpp"
@@ -73,7 +73,8 @@ void World::nat_fault(AgentHost& any) {
   }
 }
 
-// What the way between the two carries, from now on: all, enough for the mesh, less, or too little.
+// Sets how large a packet may be between two hosts: any size, enough for the mesh, less, or too
+// small.
 void World::set_hole(Host& a, Host& b) {
   constexpr std::size_t kCarried[] = {kNoHole, kNoHole, 1451, 1372, 1272, 1252, 1199};
   const auto carried = kCarried[rng_.below(std::size(kCarried))];
@@ -135,20 +136,21 @@ void World::crash_for(Host& host, Duration time) {
   });
 }
 
-// A laptop that dies with as many connections open as one may have at a site.
+// Crashes a laptop that has as many open connections as a site allows for one laptop.
 void World::crash_with_connections(AgentHost& laptop) {
   laptop.open_many(pick(services_), 256);
   network_.after(300ms, [this, &laptop] { crash_for(laptop, 1s); });
 }
 
-// By its service manager. What it has to say is on its way before it is gone.
+// Stops a host as a service manager does: the host sends its last messages before it ends.
 void World::stop_for(AgentHost& host, Duration time) {
   if (!host.running()) return;
   host.stop();
   network_.after(500ms, [this, &host, time] { crash_for(host, time); });
 }
 
-// Forward or back by up to ten minutes; half of the clocks are set right again after a while.
+// Sets a clock forward or back by up to ten minutes. Half of the clocks are set right after a
+// while.
 void World::wrong_clock(AgentHost& host) {
   const std::chrono::seconds error(static_cast<std::int64_t>(rng_.below(1201)) - 600);
   say("the clock of " + host.name() + " is wrong by " + std::to_string(error.count()) + " s");
@@ -157,7 +159,7 @@ void World::wrong_clock(AgentHost& host) {
   if (chance(50)) network_.after(between(rng_, 1s, 40s), [&host] { host.set_clock({}); });
 }
 
-// A backup is made at one time and restored at another.
+// Makes a backup at one time and restores the backup at another time.
 void World::old_copy(AgentHost& host) {
   if (!host.running()) return;
   auto& backup = backups_[host.id()];
@@ -173,7 +175,8 @@ void World::old_copy(AgentHost& host) {
   });
 }
 
-// All, or the site store alone, which the agent may not go on without. Then it is enrolled anew.
+// Loses the whole state, or only the site store, without which the agent may not go on. Then the
+// agent is enrolled again.
 void World::lose_state(AgentHost& host) {
   if (!host.running()) return;
   host.crash();
@@ -189,8 +192,9 @@ void World::lose_state(AgentHost& host) {
   });
 }
 
-// The same state folder runs on two machines. Where its clock has been ahead a copy's handshakes
-// may come from the future (WireGuard's timestamps), which shuts the original out for as long.
+// Runs the same state folder on two machines. Not for a host whose clock was ahead: the copy's
+// handshakes may then come from the future (WireGuard's timestamps), and the original is refused
+// for that long.
 void World::clone(AgentHost& host) {
   if (!host.running() || clock_was_wrong_.contains(host.id())) return;
   host.part_audit();

@@ -11,7 +11,7 @@
 
 namespace culvert::sim {
 
-inline constexpr std::chrono::seconds kMaxSkew{10};  // of a clock that nobody has set wrong
+inline constexpr std::chrono::seconds kMaxSkew{10};  // of a clock that no fault has set wrong
 
 // Shared by all hosts; lives in the World.
 struct Context {
@@ -22,8 +22,8 @@ struct Context {
   bool verbose = false;
   Instant calm = Instant::never();  // the time from which all faults are over
   Instant news;                     // the last event that may wait for a person
-  // By mesh address, for laptops with one process at a time: the first port of the present process,
-  // and its start.
+  // For laptops with one process at a time, by mesh address: the first port of the present process,
+  // and the time of its start.
   std::map<IpAddress, std::pair<std::uint16_t, Instant>> processes = {};
 };
 
@@ -49,7 +49,8 @@ class Host {
   HostId id() const { return id_; }
   const std::string& name() const { return name_; }
   const Place& place() const { return context_.network.place(id_); }
-  // The error of the host's wall clock: a small natural one, and one that a fault has caused.
+  // The error of the host's wall clock has two parts: a small natural error, and an error from a
+  // fault.
   void set_skew(std::chrono::seconds skew) { skew_ = skew; }
   void set_clock(std::chrono::seconds error) {
     error_ = error;

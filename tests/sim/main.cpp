@@ -1,6 +1,6 @@
-// culvert_sim [--seed N] [--seeds COUNT] [--jobs J] [--verbose]: runs the mesh from COUNT seeds,
-// from N on, in J processes. A failure prints its seed; `culvert_sim --seed N --verbose` plays it
-// again, step by step.
+// culvert_sim [--seed N] [--seeds COUNT] [--jobs J] [--verbose]: runs the mesh with COUNT seeds,
+// starting at N, in J processes. A failure prints its seed; `culvert_sim --seed N --verbose`
+// repeats that run step by step.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,7 +38,7 @@ bool parse(int argc, char** argv, Arguments& out) {
   return out.jobs > 0;
 }
 
-// True: all that must hold held.
+// Runs one seed. True: no violation.
 bool run(std::uint64_t seed, bool verbose, std::uint64_t& deliveries) {
   std::vector<std::string> violations;
   try {
@@ -55,7 +55,7 @@ bool run(std::uint64_t seed, bool verbose, std::uint64_t& deliveries) {
   return violations.empty();
 }
 
-// Every jobs-th seed, beginning with the one of this job.
+// Runs every jobs-th seed, starting with the seed of this job.
 int run_share(const Arguments& arguments, std::uint64_t job) {
   std::uint64_t seeds = 0;
   std::uint64_t failed = 0;

@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::uint16_t kFirstPort = 1024;
 
-// Of the remote endpoint only what a behaviour looks at.
+// The parts of the remote endpoint that a behaviour depends on; the other parts are zero.
 Endpoint part_of(const Endpoint& remote, Dependence dependence) {
   switch (dependence) {
     case Dependence::kNone:
@@ -121,7 +121,7 @@ std::optional<Endpoint> Nats::enter(Instant now, RealmId inside, const Endpoint&
   return std::nullopt;
 }
 
-// --- what the matrix says ---
+// --- which pairs must find a direct path ---
 
 std::vector<RealmId> Nats::outwards(RealmId from) const {
   std::vector<RealmId> out{from};
@@ -129,7 +129,7 @@ std::vector<RealmId> Nats::outwards(RealmId from) const {
   return out;
 }
 
-// The strictest of several NATs in a row decides.
+// Several NATs in a row are as strict as the strictest of them.
 Nats::Way Nats::way(RealmId from, RealmId to) const {
   Way way;
   for (auto realm = from; realm != to; realm = outside(realm)) {
@@ -146,8 +146,9 @@ bool Nats::must_go_direct(RealmId a, RealmId b) const {
   if (a == b) return true;
   const auto from_a = outwards(a);
   const auto from_b = outwards(b);
-  // Where the two ways meet. A host knows its own address and the public one, none between: with
-  // NATs on both sides of a private meeting place, packets go out to the public one and back in.
+  // The realm where the two ways meet. A host knows its own address and its public address, and
+  // none between. With NATs on both sides of a private meeting place, packets must therefore go out
+  // to the public address and back in.
   auto meet = *std::find_first_of(from_a.begin(), from_a.end(), from_b.begin(), from_b.end());
   if (meet != kPublic && meet != a && meet != b) {
     if (!at(from_a[from_a.size() - 2]).behaviour.hairpin) return false;
@@ -156,7 +157,7 @@ bool Nats::must_go_direct(RealmId a, RealmId b) const {
   const auto one = way(a, meet);
   const auto other = way(b, meet);
   if (!one.udp || !other.udp) return false;
-  const auto reachable = [](const Way& way) {  // by a symmetric peer's packets
+  const auto reachable = [](const Way& way) {  // for packets of a symmetric peer
     return way.mapping == Dependence::kNone && way.filtering != Dependence::kAddressAndPort;
   };
   const bool easy = one.mapping == Dependence::kNone && other.mapping == Dependence::kNone;

@@ -1,5 +1,5 @@
-// NATs after RFC 4787, and the realms of addresses that they part. Realm 0 is the public network;
-// every other realm lies behind one NAT, whose external address is in the realm outside it:
+// NATs after RFC 4787, and the realms of addresses between NATs. Realm 0 is the public network.
+// Every other realm lies behind one NAT, whose external address is in the realm outside:
 //
 //   public ── home NAT ── 192.168.1.0/24
 //     └────── carrier NAT ── 100.64.0.0/16 ── home NAT ── 192.168.1.0/24
@@ -30,7 +30,7 @@ struct NatBehaviour {
   Dependence filtering = Dependence::kNone;
   Duration expiry = 120s;   // §4.3; refreshed by outbound datagrams only (REQ-6)
   bool hairpin = false;     // §6
-  bool keeps_port = false;  // §4.2.1, where that port is free
+  bool keeps_port = false;  // §4.2.1, where the port is free
   bool udp = true;          // false: a firewall that lets no datagram out
 };
 
@@ -59,19 +59,19 @@ class Nats {
   std::optional<Endpoint> enter(Instant now, RealmId inside, const Endpoint& source,
                                 std::uint16_t port) const;
 
-  // True: two hosts in these realms must find a direct path.
+  // Whether two hosts in these realms must find a direct path.
   bool must_go_direct(RealmId a, RealmId b) const;
 
  private:
   struct Contact {
     Endpoint remote;
-    Instant last;  // time of the last datagram to it
+    Instant last;  // of the last datagram to `remote`
   };
   struct Mapping {
     Endpoint inside;
     Endpoint toward;  // the parts that the mapping depends on; the rest is zero
     std::uint16_t port = 0;
-    std::vector<Contact> contacts;  // the latest is the mapping's last use
+    std::vector<Contact> contacts;  // the latest contact is the mapping's last use
   };
   struct Nat {
     RealmId outside = kPublic;
@@ -79,7 +79,7 @@ class Nats {
     NatBehaviour behaviour;
     std::vector<Mapping> mappings;
   };
-  struct Way {  // from a host outwards, several NATs taken as one
+  struct Way {  // from a host outwards, several NATs combined
     bool udp = true;
     bool any = false;
     Dependence mapping = Dependence::kNone;

@@ -90,7 +90,7 @@ std::optional<HostId> Network::owner(RealmId realm, const IpAddress& address) co
   return std::nullopt;
 }
 
-// Through one NAT after the other, until a realm knows the destination.
+// Translates a datagram at one NAT after the other, until a realm knows the destination.
 std::optional<Network::Recorded> Network::outwards(HostId from, std::uint16_t source_port,
                                                    const Endpoint& to) {
   const auto& place = hosts_[from].place;
@@ -182,7 +182,7 @@ void Network::accept(StreamId id, const Endpoint& to, int tries) {
   stream->ends[1].host = *host;
   stream->ends[1].open = true;
   stream->ends[0].last_arrival = now_ + delay();
-  // The other end knows that it is open before any byte of this one arrives.
+  // The other end sees the open stream before any byte from this end arrives.
   queue_.emplace(stream->ends[0].last_arrival, [this, id] {
     auto* opened = find(id);
     if (opened == nullptr || !opened->ends[0].open || !opened->ends[0].events.opened) return;
@@ -230,7 +230,7 @@ void Network::close(StreamId id, HostId side) {
   forget_if_done(id);
 }
 
-// One write, or the end, has come to where it is going, unless a cut holds it back.
+// The next write, or the end of the stream, arrives at one end, unless a cut holds it back.
 void Network::arrive(StreamId id, int at) {
   auto* stream = find(id);
   if (stream == nullptr || !stream->ends[at].open) return forget_if_done(id);

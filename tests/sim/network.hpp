@@ -1,11 +1,12 @@
 // The network of the simulator: one queue of events in simulated time, datagrams and streams
-// between hosts, and the faults of both. All random choices come from one Rng.
+// between hosts, and faults of datagrams and streams. All random choices come from one Rng.
 //
-// Datagrams are lost, some only because of their length, delayed, reordered, duplicated, corrupted,
-// and recorded and replayed. They pass the NATs between their hosts (nat.hpp) or are dropped there.
-// Streams are ordered and reliable, as TCP is, and reach public listeners only. Loss delays a
-// stream. A cut between its hosts holds its bytes back and, after kStreamDead, breaks the stream at
-// both ends. A message stream keeps boundaries (WebSocket), a byte stream does not.
+// Datagrams are lost (some only because of their length), delayed, reordered, duplicated,
+// corrupted, and recorded and replayed. Datagrams pass the NATs between their hosts (nat.hpp) or
+// are dropped there. Streams are ordered and reliable, as TCP is, and reach public listeners only.
+// Loss delays a stream. A cut between the hosts of a stream holds the stream's bytes back and,
+// after kStreamDead, breaks the stream at both ends. A message stream keeps boundaries (WebSocket),
+// a byte stream does not.
 #pragma once
 
 #include <deque>
@@ -47,9 +48,9 @@ struct Place {
 
 enum class Framing { kMessages, kBytes };
 
-// One end of a stream. Nothing is called after close() or after `closed`.
+// One end of a stream. No function is called after close() or after `closed`.
 struct StreamEvents {
-  std::function<void()> opened;  // only at the end that connected
+  std::function<void()> opened;  // only at the end that opened the stream
   std::function<void(ByteView)> data;
   std::function<void(const std::string& why)> closed;
 };
@@ -73,17 +74,17 @@ class Network {
   void set_place(HostId host, const Place& place) { hosts_[host].place = place; }
   Nats& nats() { return nats_; }
   void set_up(HostId host, bool up);               // a host that goes down loses its streams
-  void set_cut(HostId a, HostId b, bool cut);      // nothing passes between the two
+  void set_cut(HostId a, HostId b, bool cut);      // nothing passes between both hosts
   void set_udp_cut(HostId a, HostId b, bool cut);  // datagrams only
-  // Longer datagrams between the two vanish, until the next call.
+  // Drops longer datagrams between both hosts, until the next call.
   void set_hole(HostId a, HostId b, std::size_t carried);
   std::size_t carried(HostId a, HostId b) const;  // bytes; kNoHole: all
-  bool has_hole(HostId host) const;               // true: on some path from or to the host
+  bool has_hole(HostId host) const;               // whether a path from or to the host has a hole
   void heal();
   bool reaches(HostId a, HostId b) const;
   void set_weather(const Weather& weather) { weather_ = weather; }
 
-  // --- datagrams: to the host with the address; the host looks at the port ---
+  // --- datagrams: delivered to the host with the address; the host checks the port ---
   using OnDatagram = std::function<void(const Endpoint& from, const Endpoint& to, Bytes bytes)>;
   void on_datagram(HostId host, OnDatagram handler) { hosts_[host].datagram = std::move(handler); }
   void send(HostId from, std::uint16_t source_port, const Endpoint& to, ByteView bytes);
@@ -115,15 +116,15 @@ class Network {
     bool open = false;
     std::deque<Bytes> coming;  // bytes on their way to this end
     Instant last_arrival;
-    bool closing = false;  // the other end has closed: `closed` comes after `coming`
+    bool closing = false;  // the other end has closed; `closed` is called after `coming`
   };
   struct Stream {
     Framing framing = Framing::kMessages;
     End ends[2];
-    std::optional<Instant> held_since;  // by a cut
+    std::optional<Instant> held_since;  // since when a cut holds bytes back
   };
 
-  struct Recorded {  // a datagram on its way inwards, its source as seen there
+  struct Recorded {  // a datagram on its way inwards, with its source as seen outside
     HostId from = 0;
     RealmId realm = kPublic;
     Endpoint source;

@@ -10,9 +10,9 @@ namespace {
 constexpr std::size_t kTransportHeader = 16;
 constexpr std::uint8_t kTransport = 4;
 constexpr std::size_t kMaxViolations = 20;
-constexpr Duration kStepSeen = 5s;     // a wall clock that somebody sets is looked at this often
-constexpr Duration kWallSecond = 1s;   // wall time has whole seconds: what is counted from it, too
-constexpr Duration kWallStep = 100ms;  // how finely a program looks at the last second of a grant
+constexpr Duration kStepSeen = 5s;     // how often a program looks for a wall clock that was set
+constexpr Duration kWallSecond = 1s;   // wall time, and times counted from it, have whole seconds
+constexpr Duration kWallStep = 100ms;  // how often a program wakes in the last second of a grant
 
 }  // namespace
 
@@ -22,7 +22,7 @@ void Oracle::violation(const std::string& what) {
 }
 
 void Oracle::requested(const std::string& grant, const Pair& pair, WallTime begins, WallTime ends) {
-  if (grants_.contains(grant)) return;  // the other approver saw it first
+  if (grants_.contains(grant)) return;  // another approver saw the grant before
   auto& facts = grants_[grant];
   facts.pair = pair;
   facts.begins = begins;
@@ -143,7 +143,7 @@ void Oracle::delivered(Instant now, WallTime wall, HostId host, const std::strin
   if (about.audit_failing && now - *about.audit_failing > kAuditCut) {
     return bad("its audit log has not been writable for 30 s");
   }
-  // All are looked at, so that each one's end is known before the clock is set again.
+  // No early return: the end of every grant must be known before the clock is set again.
   std::string why = "no grant";
   bool allowed = false;
   for (auto& [grant, facts] : grants_) {
@@ -157,7 +157,7 @@ void Oracle::delivered(Instant now, WallTime wall, HostId host, const std::strin
   if (!allowed) bad(why);
 }
 
-// The same packet may go two ways at once; two packets never share a key and a nonce.
+// The same packet may take two paths at once, but two packets never share a key and a nonce.
 void Oracle::sent(HostId host, const std::string& name, ByteView bytes) {
   const std::string_view mark = kPlainMark;
   if (text(bytes).find(mark) != std::string_view::npos) violation(name + " sent readable text");

@@ -1,12 +1,12 @@
-// The oracle knows what must hold at every step, from what people did and not from what the
-// programs think.
+// The oracle knows what must be true at every step. It judges by what people did, not by what the
+// programs believe. Rules:
 //
-//   delivered     an inner packet reached a stack: for the first time, and some grant for exactly
-//                 that pair is in force there: signed by both sides, not over, not cut for longer
-//                 than the bound allows
+//   delivered     an inner packet reached a stack: never twice, and at that host some grant for
+//                 exactly this pair is in force: signed by both sides, not over, and not cut for
+//                 longer than the bound allows
 //   sent          a datagram or relay packet left an agent: no WireGuard (receiver, counter) twice
-//                 with different bytes, and nothing readable inside
-//   acknowledged  a statement that the coordinator has confirmed: in its store for ever after
+//                 with different bytes, and no readable content
+//   acknowledged  a statement that the coordinator has confirmed: stays in the store for ever
 #pragma once
 
 #include <map>
@@ -42,17 +42,17 @@ class Oracle {
   void requested(const std::string& grant, const Pair& pair, WallTime begins, WallTime ends);
   // A site's agent has accepted an opening: the grant ends by that agent's clock at `ends`.
   void claimed(const std::string& grant, HostId host, WallTime ends);
-  // A laptop stops using the grant at `ends`: from then on the grant need not work.
+  // A laptop stops using the grant at `ends`; after that the grant need not work.
   void laptop_ends(const std::string& grant, WallTime ends);
   void approved(Instant now, const std::string& grant, bool customer);
-  void ending(const std::string& grant);                // somebody has asked for the grant's end
+  void ending(const std::string& grant);                // a person has asked for the grant's end
   void revoked(Instant now, const std::string& grant);  // the coordinator has confirmed
   void denied(const std::string& grant, HostId host);   // locally, at once
   void set_locked(HostId host, bool locked);
   void acknowledged(const crypto::Hash& statement, std::string signer);
   void asked(Instant then, const std::string& grant) { asked_[grant] = then; }
-  // From now on earlier grants of this device or service need not work: wrong clocks may have ended
-  // them.
+  // Grants of this device or service from before `now` need no longer work: wrong clocks may have
+  // ended them.
   void void_before(const IpAddress& party, Instant now) { voided_[party] = now; }
 
   // --- what the world does ---
@@ -60,16 +60,16 @@ class Oracle {
   void set_audit(Instant now, HostId host, bool failing);
 
   void clock_set(Instant now, HostId host) { hosts_[host].clock_set = now; }
-  void restarted(HostId host);  // the process's memory is lost
-  void forgets(HostId host);    // the disk's denials and locks are lost
+  void restarted(HostId host);  // the memory of the process is lost
+  void forgets(HostId host);    // the denials and locks on disk are lost
 
   // --- what the programs do ---
-  // `number`: the sender's; never used twice in this direction of `pair`.
+  // `number`: chosen by the sender, never used twice in this direction of `pair`.
   void delivered(Instant now, WallTime wall, HostId host, const std::string& name, const Pair& pair,
                  std::uint32_t number);
   void sent(HostId host, const std::string& name, ByteView bytes);
 
-  // True: everybody must treat the grant as in force.
+  // Whether every program must treat the grant as in force.
   bool in_force(WallTime wall, const Pair& pair) const;
   std::vector<std::string> grants_of(const Pair& pair) const;
   bool live(WallTime wall, const std::string& grant) const;
@@ -85,13 +85,13 @@ class Oracle {
     Pair pair;
     WallTime begins;
     WallTime ends;                      // the latest end that the grant can have
-    WallTime claimed_end;               // the earliest end by any claim; else `ends`
+    WallTime claimed_end;               // the earliest end by any claim; no claim: `ends`
     std::map<HostId, WallTime> claims;  // the end by each agent's own claim
     bool vendor = false;
     bool customer = false;
     bool ending = false;
     std::optional<Instant> revoked;
-    std::set<HostId> connected_then;  // connected at the revocation and ever since
+    std::set<HostId> connected_then;  // connected at the revocation and since
     std::set<HostId> denied;
     // The boot clock of a host's process, measured by the wall clock of its first packet.
     std::map<HostId, Instant> boot_ends;

@@ -5,9 +5,9 @@
 namespace culvert::sim {
 namespace {
 
-constexpr Duration kAskEvery = 2s;  // while there may be news, …
+constexpr Duration kAskEvery = 2s;  // while there may be news
 constexpr Duration kNewsLast = 8s;
-constexpr Duration kAskSeldom = 15s;  // … and else: a list is dear
+constexpr Duration kAskSeldom = 15s;  // otherwise: a list costs much time
 
 }  // namespace
 
@@ -125,8 +125,7 @@ void PersonHost::pump() {
 void PersonHost::decide(const control::Reply& reply) {
   std::vector<note::Note> notes;
   for (const auto& text : reply.notes) {
-    if (!known_.insert(text).second)
-      continue;  // time is dear here, and verifying again adds nothing
+    if (!known_.insert(text).second) continue;  // verifying again costs time and adds nothing
     if (auto parsed = note::parse(text)) notes.push_back(std::move(*parsed));
   }
   evidence_.offer_all(notes, now());
@@ -186,7 +185,7 @@ bool PersonHost::revoke(const std::string& grant) {
       must(trust::revoke_grant(found->second, vendor_.id(), "enough", now().wall, key_.signer()));
   put(note, [this, grant, id = note::hash(note), ends = found->second.not_after] {
     context_.oracle.revoked(now().steady, grant);
-    // A grant that has ended meanwhile needs none, and none is kept.
+    // The coordinator keeps no revocation of a grant that has ended by now.
     if (now().wall + 2 * kMaxSkew < ends) context_.oracle.acknowledged(id, key_.who.str());
   });
   pump();

@@ -1,5 +1,6 @@
 // A person with a key file, who works as `culvert approve`, `device admit` and `revoke` do: with a
-// control client, with evidence from the person's own pin, and never signing an unverified text.
+// control client, with evidence that starts from the person's own pin, and without ever signing an
+// unverified text.
 #pragma once
 
 #include <functional>

@@ -1,6 +1,6 @@
-// The networks of one world, drawn from its seed: the public one, homes behind a NAT each, a
-// carrier with phones and homes behind it (double NAT), an office that lets no UDP out. Hosts that
-// draw the same network share its LAN. Private addresses are the same in every LAN.
+// The networks of one world, drawn from its seed: the public network, homes behind one NAT each, a
+// carrier with phones and with homes behind a second NAT, and an office that lets no UDP out. Hosts
+// that draw the same network share its LAN. Every LAN has the same private addresses.
 #pragma once
 
 #include <vector>
@@ -29,7 +29,7 @@ class Places {
   std::vector<Range> ranges_;        // by realm
   std::vector<std::uint16_t> next_;  // by realm: the next host number
   std::uint16_t next_nat_ = 0;       // of public NAT addresses
-  std::vector<RealmId> choices_;     // each as often as its weight
+  std::vector<RealmId> choices_;     // each network as often as its weight
 };
 
 }  // namespace culvert::sim

@@ -7,8 +7,8 @@
 namespace culvert::sim {
 namespace {
 
-constexpr auto kEndMargin = 2 * kMaxSkew;  // a grant may end this much earlier by another's clock
-constexpr Duration kAnswered = 3s;         // a flow that works has heard something in the last …
+constexpr auto kEndMargin = 2 * kMaxSkew;  // a grant may end this much earlier at another host
+constexpr Duration kAnswered = 3s;         // how recently a flow that works must have had an answer
 
 }  // namespace
 
@@ -40,7 +40,7 @@ void World::set_up() {
   }
   for (const auto& host : laptops_) {
     if (!host->status().admitted) oracle_.violation(host->name() + " is not admitted after 10 s");
-    const auto& service = pick(services_);  // each draw a statement: arguments have no order
+    const auto& service = pick(services_);  // not as an argument: no fixed order
     host->request(service, std::chrono::seconds(60 + rng_.below(300)));
   }
   laptops_[0]->request(services_[0], std::chrono::seconds(600));
@@ -98,7 +98,8 @@ void World::calm_down() {
   coordinator_trouble();
 }
 
-// Every laptop that talks to an agent hears at once that it stops, and finds it when it is back.
+// Every laptop that talks to an agent learns at once that the agent stops, and finds the agent when
+// the agent is back.
 void World::stop_an_agent() {
   auto& agent = *pick(agents_);
   const auto identity = agent.status().identity;
@@ -125,7 +126,7 @@ void World::stop_an_agent() {
   expect_talking(network_.now() - kAnswered, "after an agent was stopped");
 }
 
-// Where a wrong clock has been, grants may be over already: they are asked for again.
+// Grants of parties with a wrong clock may be over already, so people request them again.
 void World::set_clocks_right() {
   for (auto* host : nodes()) {
     const bool reset = host->reset_clock();
@@ -153,7 +154,8 @@ void World::expect_talking(Instant since, const std::string& when) {
   if (pairs == 0 && when != "after the faults") oracle_.violation(when + " nothing is granted");
 }
 
-// Where nat.md's table says direct; every other pair talks through the relay.
+// Expects a direct path where the table in nat.md says so; every other pair talks through the
+// relay.
 void World::expect_direct() {
   for (const auto& laptop : laptops_) {
     for (const auto& peer : laptop->status().peers) {
@@ -177,12 +179,12 @@ bool World::must_go_direct(const AgentHost& laptop, const AgentHost& agent) cons
   });
 }
 
-// Every agent's log is at the coordinator: whole, in order, once. What is written last takes a
-// moment to get there.
+// Every agent's log must be at the coordinator: complete, in order, each line once. The latest
+// lines need a moment to arrive.
 void World::expect_audit_uploaded() {
   auto missing = not_uploaded();
   for (int i = 0; i < 20 && !missing.empty(); ++i) {
-    run_for(300ms);  // not in step with what the laptops do
+    run_for(300ms);  // not a multiple of the laptops' periods
     missing = not_uploaded();
   }
   for (const auto& what : missing) oracle_.violation(what);
@@ -219,7 +221,8 @@ std::vector<std::string> World::not_uploaded() {
   return missing;
 }
 
-// What the coordinator has confirmed to somebody is in its store, with their signature.
+// Whatever the coordinator has confirmed to a person must be in the store, with the person's
+// signature.
 void World::expect_kept() {
   std::map<crypto::Hash, std::string> stored;
   for (const auto& row : must(coordinator_->store().notes())) stored[row.id] = row.note;

@@ -7,7 +7,7 @@
 namespace culvert::sim {
 namespace {
 
-constexpr std::size_t kRoom = std::size_t{1} << 20U;  // streams here take what they are given
+constexpr std::size_t kRoom = std::size_t{1} << 20U;  // streams accept any number of bytes
 
 }  // namespace
 
@@ -34,7 +34,7 @@ void RelayHost::serve_stun() {
   context_.network.on_datagram(id(), [this](const Endpoint& from, const Endpoint& to, Bytes bytes) {
     if (!running() || to.port != kStunServerPort) return;
     const auto request = path::parse_stun_request(bytes);
-    if (!request) return;  // corrupted on its way
+    if (!request) return;  // the request was corrupted on its way
     context_.network.send(id(), kStunServerPort, from, path::stun_answer(*request, from));
   });
 }

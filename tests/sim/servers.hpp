@@ -1,4 +1,4 @@
-// The coordinator and the relay as hosts: their cores, and the role of their shells.
+// The coordinator and the relay as hosts: the core of each, and the role of its shell.
 #pragma once
 
 #include <map>
@@ -50,7 +50,7 @@ class CoordinatorHost final : public Host {
   void handle_timeout() override;
 
   coordinator::MemoryStore& store() { return store_; }
-  // Copies the store. restore() puts the copy back, between a crash and a start.
+  // Copies the store. restore() brings the copy back, between a crash and a start.
   void back_up() { backup_.restore(store_); }
   void restore() { store_.restore(backup_); }
   std::uint64_t malformed() const { return malformed_; }

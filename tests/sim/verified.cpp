@@ -1,6 +1,6 @@
 // Every host verifies the same notes, which would be a third of the simulator's work. This
-// definition takes the place of libsodium's function for the whole process. It remembers good
-// signatures and verifies others by libsodium's other name for the function.
+// definition replaces libsodium's function in the whole process. It remembers good signatures, and
+// verifies all others with libsodium's function under its other name.
 #include <sodium.h>
 
 #include <unordered_set>
@@ -9,7 +9,7 @@
 
 namespace {
 
-constexpr std::size_t kMaxRemembered = 1U << 16U;  // then all are forgotten
+constexpr std::size_t kMaxRemembered = 1U << 16U;  // at this number all are forgotten
 
 struct First8 {
   std::size_t operator()(const culvert::crypto::Hash& hash) const {

@@ -10,7 +10,7 @@
 namespace culvert::sim {
 namespace {
 
-constexpr std::size_t kMaxSteps = 5'000'000;  // a deadline that never moves on
+constexpr std::size_t kMaxSteps = 5'000'000;  // more steps: some deadline never moves on
 constexpr WallTime kBase{1795000000};         // November 2026
 
 Place public_place(std::uint8_t host) { return {kPublic, IpAddress::v4(198, 51, 100, host)}; }
@@ -51,7 +51,8 @@ World::World(std::uint64_t seed, bool verbose)
   std::uint8_t address = 1;
   relay_ = std::make_unique<RelayHost>(context_, vendor_, public_place(address++));
   const auto relay_info = relay_->info();
-  // The coordinator offers a relay that no policy names, before the one that the first site names.
+  // The coordinator offers a relay that no policy names, before the relay that the first site
+  // names.
   const control::RelayInfo rival{"rival", "rival.sim", kRelayPort, 0, relay_info.key, {}};
   const trust::PolicyRelay named{relay_info.host, relay_info.port, relay_info.key, kRelayPin};
   sites_.push_back(
@@ -158,7 +159,7 @@ WallTime World::right_time() const {
 std::string World::new_token(const AgentHost& host) {
   if (!host.is_site()) return device_token(vendor_, users_.at(host.id()));
   const auto& site = host.serves(sites_[0].policy.services[0].name.str()) ? sites_[0] : sites_[1];
-  // As `culvert site token` does: whoever the coordinator knows under the name is replaced.
+  // Like `culvert site token`: a node that the coordinator knows under the name is replaced.
   coordinator::Ledger known(coordinator_->store());
   const Now now{network_.now(), right_time()};
   if (!known.load(now)) throw std::runtime_error("the coordinator's store cannot be read");

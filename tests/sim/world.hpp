@@ -1,7 +1,7 @@
-// One mesh and one story, drawn from one seed: two customers' sites (one with two agents), three
-// laptops, each somewhere behind NATs or not, the people who admit and approve, a coordinator and a
-// relay. First the mesh is set up without faults. Then there are faults of all kinds for a while.
-// Then the faults stop, and all granted services must work again within a bound.
+// One mesh and one story, drawn from one seed. The mesh: two customers' sites (one with two
+// agents), three laptops, each behind NATs or not, the people who admit and approve, a coordinator
+// and a relay. The story: the mesh is set up without faults; then there are faults of all kinds for
+// a while; then the faults stop, and all granted services must work again within a bound.
 #pragma once
 
 #include <functional>
@@ -17,9 +17,9 @@
 namespace culvert::sim {
 
 inline constexpr Duration kSetUp = 20s;     // until the first flows must work
-inline constexpr Duration kTrouble = 90s;   // of faults
-inline constexpr Duration kRecovery = 25s;  // after the faults, until every granted pair talks
-inline constexpr Duration kDirect = 15s;    // more time, until the paths are direct
+inline constexpr Duration kTrouble = 90s;   // length of the faults
+inline constexpr Duration kRecovery = 25s;  // from then until every granted pair talks
+inline constexpr Duration kDirect = 15s;    // more time until the paths are direct
 
 struct Outcome {
   std::vector<std::string> violations;

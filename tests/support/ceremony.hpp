@@ -1,6 +1,6 @@
-// The documents that people make before anything runs, in the order of docs/getting-started.md: a
-// vendor's root and list of coordinators, a customer's root and policy, enrolments, tokens.
-// Each function gives the common form of one document; a test edits the document, then signs it.
+// The documents that people make before any program runs, in the order of docs/getting-started.md:
+// a vendor's root and list of coordinators, a customer's root and policy, enrolments, tokens. Each
+// function gives the common form of one document; a test edits the document and then signs it.
 #pragma once
 
 #include <chrono>
@@ -24,7 +24,7 @@
 
 namespace culvert::ceremony {
 
-// For what cannot fail unless the test itself is wrong: throws the error's message.
+// For calls that fail only when the test itself is wrong: throws the error's message.
 template <class T>
 T must(Result<T> result) {
   if (!result) throw std::runtime_error(result.error().message);
@@ -66,30 +66,31 @@ struct NodeKeys {
   crypto::KeyPair<crypto::RelayKey> relay;
   crypto::KeyPair<crypto::DiscoKey> disco;
 };
-// A node of that name with these keys; kind, owner, expiry and tags are the caller's.
+// A node with this name and these keys. The caller sets kind, owner, expiry and tags.
 trust::Node make_node(const NodeKeys& keys, std::string_view name, WallTime issued);
 
-// Epoch 1 for a year, without keys. The persons of `domain` may be listed.
+// A root of epoch 1, valid for a year, without keys. Persons of `domain` may be listed.
 trust::Root vendor_root(std::string_view name, WallTime issued);
 trust::Root site_root(std::string_view name, std::string_view domain, const trust::VendorId& vendor,
                       WallTime issued);
 // The epoch after `from`, valid for a year from `issued`, with the same keys.
 trust::Root next_root(const trust::Root& from, const crypto::Hash& from_hash, WallTime issued);
 
-// The vendor's one coordinator, for a year.
+// A list with the vendor's one coordinator, valid for a year.
 trust::Places places(const trust::VendorId& vendor, std::string_view url,
                      const crypto::ControlKey& key, WallTime issued);
 
-// Serial 1 for a year. Each service may be reached by `group` for an hour at a time, with one
-// approval of the vendor and one of the customer.
+// A policy with serial 1, valid for a year. `group` may use each service for an hour at a time,
+// with one approval of the vendor and one of the customer.
 trust::Policy first_policy(const trust::SiteRef& site, std::vector<trust::PolicyService> services,
                            std::string_view group, WallTime issued);
 
-// An enrolment of one agent under the policy's serial 1: a token for an hour, renewals for a year.
+// An enrolment of one agent under policy serial 1: the token is valid for an hour, renewal for a
+// year.
 trust::Enrolment enrolment(const trust::SiteRef& site, std::string_view name, std::string_view tag,
                            const crypto::VerifyKey& one_time, WallTime issued);
 
-// Tokens for `culvert up`: an agent's, with the enrolment's one-time key; a device's.
+// Tokens for `culvert up`: for an agent, with the enrolment's one-time key; for a device.
 trust::Token agent_token(const trust::SiteRef& site, std::string_view coordinator,
                          const crypto::SigningKey& one_time, std::vector<note::Note> notes);
 trust::Token device_token(const trust::VendorId& vendor, std::string_view coordinator,

@@ -1,5 +1,5 @@
-// An audit log in memory. The log lives as long as its owner keeps the object, so a test restarts a
-// node by making a new core on the same log.
+// An audit log in memory. The log lives as long as this object, so a test restarts a node with a
+// new core on the same log.
 #pragma once
 
 #include "proto/audit/sink.hpp"

@@ -1,5 +1,5 @@
-// A state store in memory. The store outlives a core, so a test restarts a node by making a new
-// core on the same store.
+// A state store in memory. The store outlives a core, so a test restarts a node with a new core on
+// the same store.
 #pragma once
 
 #include <map>
@@ -17,17 +17,17 @@ class MemoryStore final : public StateStore {
 
   using Values = std::map<std::string, StoredValue, std::less<>>;
   const Values& values() const { return values_; }
-  void restore(Values values);  // as putting back a backup does
+  void restore(Values values);  // as if a backup was put back
 
   void break_with(std::optional<Error> error) {
     error_ = std::move(error);
-  }  // of every call, until the next break_with()
+  }  // for every call until the next break_with()
 
  private:
   Status check(std::string_view name) const;
 
   Values values_;
-  std::uint64_t last_version_ = 0;  // never used twice, also not after a removal
+  std::uint64_t last_version_ = 0;  // never reused, even after a removal
   std::optional<Error> error_;
 };
 

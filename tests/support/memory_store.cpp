@@ -41,7 +41,7 @@ void MemoryStore::apply(const Batch& batch) {
       notes_.push_back(row);
       ++position_;
     } else {
-      known->note = row.note;  // the time of the first arrival stays
+      known->note = row.note;  // keeps the time of the first arrival
     }
   }
   for (const auto& id : batch.erase) {
@@ -50,7 +50,7 @@ void MemoryStore::apply(const Batch& batch) {
   std::set<std::string> touched;
   for (const auto& row : batch.audit) {
     auto& next = next_index_[row.source];
-    if (row.index < next) continue;  // a repeat
+    if (row.index < next) continue;  // a repeated line
     next = row.index + 1;
     ++position_;
     audit_.push_back({++audit_number_, row});
@@ -60,7 +60,7 @@ void MemoryStore::apply(const Batch& batch) {
   for (const auto& site : touched) keep_share(site);
 }
 
-// Until the site is within its share, erases the oldest line of the source with the most bytes.
+// Erases the oldest line of the source with the most bytes until the site is within its share.
 void MemoryStore::keep_share(const std::string& site) {
   auto& sources = audit_bytes_[site];
   std::uint64_t total = 0;

@@ -1,5 +1,5 @@
-// A coordinator's store in memory. The store outlives a core, so a test restarts the coordinator by
-// making a new core on the same store.
+// A coordinator's store in memory. The store outlives a core, so a test restarts the coordinator
+// with a new core on the same store.
 #pragma once
 
 #include <map>
@@ -26,12 +26,13 @@ class MemoryStore final : public Store {
   Status probe() override;
   bool can_revoke() const override { return !failing_ || reserve_ > 0; }
 
-  // From now on commits fail as on a full disk, except the next `reserve` batches that revoke.
+  // From now on commits fail as on a full disk, except for the next `reserve` batches with
+  // revocations.
   void set_failing(bool failing, std::size_t reserve = 0) {
     failing_ = failing;
     reserve_ = reserve;
   }
-  // Takes over what `copy` holds, as when an operator puts an old backup in the store's place.
+  // Replaces the content by that of `copy`, like an operator who restores an old backup.
   void restore(const MemoryStore& copy);
   void commit_elsewhere(const Batch& batch);  // a write of another process
 

@@ -76,7 +76,7 @@ struct World {
   note::Note approved(std::chrono::seconds length = std::chrono::seconds{900});  // carol and bob
 
   std::vector<note::Note> vendor_notes() const { return {vendor1_note, vendor2_note}; }
-  std::vector<note::Note> everything() const;  // all but grants, in an order that works
+  std::vector<note::Note> everything() const;  // all but grants, in an order that verifies
 
   Evidence agent_evidence(Floors floors = {});     // pins the site root; knows everything()
   Evidence laptop_evidence(Floors floors = {});    // pins the vendor genesis

@@ -1,4 +1,4 @@
-// Whole UDP packets for tests of what reads packets.
+// Whole UDP packets for tests of code that reads packets.
 #pragma once
 
 #include <algorithm>
@@ -11,8 +11,8 @@
 
 namespace culvert::ip {
 
-// An IP packet with one UDP datagram and correct checksums. Both addresses are of one family, which
-// is the packet's.
+// An IP packet with one UDP datagram and correct checksums. Both addresses must be of one family,
+// which decides the IP version.
 inline Bytes udp_packet(const Endpoint& from, const Endpoint& to, ByteView payload) {
   constexpr std::uint8_t kHopLimit = 64;
   const bool v4 = from.address.is_v4();

@@ -15,20 +15,20 @@ bool lists_approver(const Root& root, const Person& person) {
   });
 }
 
-// For `allow` and `pre-approved` lines.
+// Whether an `allow` or `pre-approved` line fits the grant.
 template <class Line>
 bool fits(const Line& line, const Grant& grant, const Node& device) {
   return line.service == grant.service && device.in_group(line.group) &&
          grant.duration <= line.max && scope_fits(grant.scope, line.scope);
 }
 
-// A pre-approved line opens until its own end, also where the grant's claim comes late.
+// A pre-approved line opens a grant only until the line's own end, even if the claim comes late.
 bool pre_approves(const PreApproved& line, const Grant& grant, const Node& device) {
   return fits(line, grant, device) && grant.not_after <= line.until;
 }
 
-// Of the policy's lines that fit the grant, the line that is nearest to complete; `base` says who
-// has signed.
+// The approval under the policy's line that fits the grant and needs the fewest further signatures.
+// `base` holds the signers.
 Approval nearest(const Approval& base, const Policy& policy, const Root& root, const Grant& grant,
                  const Node& device) {
   Approval out = base;
@@ -61,7 +61,7 @@ Approval nearest(const Approval& base, const Policy& policy, const Root& root, c
   return out;
 }
 
-// What the documents under a grant say against it, whoever has signed.
+// Why the documents do not allow the grant, whoever has signed the grant.
 Status borne(const Root* root, const Policy* rules, const Node* device, const Grant& grant) {
   const auto denied = [](std::string why) { return fail(ErrorCode::kDenied, std::move(why)); };
   if (root == nullptr || rules == nullptr) {
@@ -102,11 +102,11 @@ Approval assess(const Register& who, const Grant& grant, const note::Note& note)
     out.refusal = Error{ErrorCode::kDenied, by.error().message};
     return out;
   }
-  const auto& vendor = *who.roots().vendor();  // a site is vouched for under a vendor's root only
+  const auto& vendor = *who.roots().vendor();  // a site is vouched for only under a vendor's root
   out.customer = persons(*root, Group::kApprovers, *by, grant.requester);
   out.vendor = persons(vendor, Group::kApprovers, *by, grant.requester);
-  // One person, one side: a person whom the customer lists, or whose domain is the customer's,
-  // never counts as the vendor's.
+  // A person counts on one side only: a person whom the customer lists, or whose domain is the
+  // customer's, never counts for the vendor.
   std::erase_if(out.vendor, [&](const Person& person) {
     return lists_approver(*root, person) || root->customers_person(person);
   });

@@ -1,5 +1,5 @@
-// Who has approved a grant, and what the site's policy asks for. Recomputed when a document under
-// the grant changes (Register::take_touched).
+// Who has approved a grant, and which approvals the site's policy requires. Computed again when a
+// document that the grant rests on changes (Register::take_touched).
 #pragma once
 
 #include <optional>
@@ -28,7 +28,7 @@ struct Approval {
   }
 };
 
-// `note`: the grant's, with all its lines. Errors of the approval have the code kDenied.
+// `note`: the grant's note with all lines. Errors of the approval have the code kDenied.
 Approval assess(const Register& who, const Grant& grant, const note::Note& note);
 
 }  // namespace culvert::trust

@@ -1,4 +1,4 @@
-// The tombstones of ended grants, and how many each device is charged for.
+// The tombstones of ended grants, and the number that each device is charged for.
 #pragma once
 
 #include <map>
@@ -20,8 +20,8 @@ class EndedGrants {
 
   void add(const GrantId& id,
            const Tombstone& ended);  // a grant ends once: a second end is nothing
-  // Forgets the tombstones whose time is over at this age (in a full table also what the wall clock
-  // calls long over), and returns whose they were.
+  // Forgets the tombstones whose time has ended at this age of the store (in a full table also
+  // those that the wall clock calls over for kLongOver), and returns the ids of their grants.
   std::vector<GrantId> forget(WallTime now, StoreAge age);
 
   const std::map<GrantId, Tombstone>& all() const { return tombstones_; }

@@ -1,5 +1,5 @@
-// What the grants must still know after a restart so that no ended grant comes back: tombstones,
-// first uses, the lock. The grants' half of trust::Floors.
+// What the grants must remember across restarts so that no ended grant comes back: tombstones,
+// first uses, the lock. One half of trust::Floors; register_floors.hpp has the other half.
 #pragma once
 
 #include <map>
@@ -11,8 +11,8 @@ namespace culvert::trust {
 
 enum class EndCause { kExpired, kUnclaimed, kRevoked, kDenied, kWithdrawn };
 
-// An ended grant. Forgotten at an age of the store; `until` only serves a full table, which may
-// drop what the wall clock too calls over for kLongOver.
+// An ended grant. Forgotten at an age of the store. `until` matters only in a full table, which may
+// drop a tombstone that the wall clock calls over for kLongOver.
 struct Tombstone {
   WallTime until;  // the latest end that the grant could have had
   StoreAge forget;
@@ -29,7 +29,7 @@ struct Claim {
 };
 
 struct GrantFloors {
-  WallTime grants_from;  // a grant with an earlier not-before is over (set when the clock is reset)
+  WallTime grants_from;  // earlier not-before: the grant is over (set by a reset of the clock)
   bool locked = false;
   std::map<GrantId, Tombstone> tombstones;
   std::map<GrantId, Claim> claims;

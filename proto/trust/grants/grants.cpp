@@ -108,7 +108,7 @@ RequestState Grants::state(Now now, const GrantId& id) const {
   out.pre_approved = approval.pre_approved;
   if (ended != nullptr) return out;
   const auto time = state_->clock(now);
-  // An observer does not know whether a complete request was used; an incomplete one was not.
+  // An observer does not know whether a complete request was used; an incomplete one was not used.
   const bool unclaimed = !record->claimed() && time >= record->grant.claim_by &&
                          (!state_->observer || !approval.complete());
   if (time >= record->ends() || unclaimed) {

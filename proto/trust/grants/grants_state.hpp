@@ -1,4 +1,4 @@
-// The grants' inside: what is held of each grant, and one function for each rule. Only for the
+// The grants' inside: the records of the grants, and one function for each rule. Only for the
 // sources of Grants.
 #pragma once
 
@@ -19,7 +19,7 @@ struct GrantRecord {
   Grant grant;
   note::Note note;
   Approval approval;
-  std::optional<Instant> steady_end;   // set when the grant came into force here; a claim nears it
+  std::optional<Instant> steady_end;   // set when the grant comes into force; a claim shortens it
   std::optional<WallTime> claimed_at;  // the first use
 
   bool claimed() const { return claimed_at.has_value(); }
@@ -35,17 +35,17 @@ struct Grants::State {
   const GrantRecord* find(const GrantId& id) const;  // null: not held
 
   // offer.cpp
-  // The device has signed the request, its statement is in force, its person is the requester; and
-  // no other text is held under the same id.
+  // The device has signed the request, the device's statement is in force, its person is the
+  // requester, and no other text is held under the same id.
   Status check_text(Now now, const Grant& grant, const note::Note& note) const;
   Status check_bearer(Now now, const Grant& grant, const note::Note& note) const;
   Status room_for(const Grant& grant) const;  // the shares of its device and of its site
   bool over(WallTime clock, const Grant& grant) const;
 
   // time.cpp
-  // Why the grant is not in force; an error is for people alone and has the code kDenied.
+  // Why the grant is not in force; errors are for people only and have the code kDenied.
   Status check_in_force(Now now, const GrantRecord& record) const;
-  Status check_may_begin(Now now, const GrantRecord& record) const;  // what has begun goes on
+  Status check_may_begin(Now now, const GrantRecord& record) const;  // not for a begun grant
   bool in_window(Now now, const GrantRecord& record) const;
   void end(Now now, const GrantId& id, WallTime not_after, EndCause cause);
   WallTime end_of(Now now, const GrantId& id) const;  // of an unknown grant: the latest possible

@@ -1,7 +1,7 @@
-// One agent's leases at one site (rule 4): asked every length/3 while there is something to cover,
-// valid for an outstanding nonce only, counted from *sending* on the steady clock. Nothing is
-// stored. The lease bounds an absent coordinator: when it lapses, what it covered is cut.
-//
+// One agent's leases at one site (rule 4). The agent asks every length/3 while a grant needs a
+// lease. A lease is valid only for an outstanding nonce, and counts from the *sending* of the
+// question on the steady clock. Nothing is stored. When a lease lapses, its grants are cut: a
+// coordinator that is absent cannot keep grants open.
 // A round asks for every grant, in as many questions as needed. The grants that have waited longest
 // are in the first question, so that a slow answerer gets to every grant in turn.
 #pragma once
@@ -26,17 +26,17 @@ struct LeaseRequest {
 
 class LeaseTracker {
  public:
-  // `length` as the site's policy says (at most kMaxLease). `rng` outlives the tracker.
+  // `length` as in the site's policy (at most kMaxLease). `rng` must outlive the tracker.
   LeaseTracker(SiteRef site, IdentityKey agent, std::chrono::seconds length, Rng& rng);
 
   void set_length(std::chrono::seconds length);
-  // The live grants that need a lease: all are asked for, a new one at once.
+  // Sets the live grants that need a lease. Every grant is asked for, a new grant at once.
   void set_wanted(std::vector<GrantId> grants, Instant now);
-  // The connection to the coordinator came back: ask now, not at the next third.
+  // To call when the connection to the coordinator is back: asks now, not after the next third.
   void ask_now(Instant now);
 
-  // A request when one is due: send it at once, its time runs from `now`. There may be more: ask
-  // until there is none. The first one of a round replaces whatever is outstanding.
+  // A due request; the caller sends the request at once, as its time runs from `now`. Call again
+  // until nothing is returned. The first request of a round replaces all outstanding requests.
   std::optional<LeaseRequest> request(Instant now);
   bool begins_round(Instant now) const { return now >= next_ask_; }
   // An answer whose signature Evidence::verify_lease has checked. kStale: not for an outstanding
@@ -45,7 +45,7 @@ class LeaseTracker {
 
   bool covers(const GrantId& grant, Instant now) const;
   Instant covered_until(const GrantId& grant) const;  // the distant past: not covered
-  // When request() is due or a cover lapses next; never() with nothing wanted and nothing covered.
+  // When request() is due or a grant's cover lapses next; never(): nothing wanted, nothing covered.
   Instant next_deadline(Instant now) const;
 
  private:
@@ -54,8 +54,8 @@ class LeaseTracker {
   Duration length_;
   Rng& rng_;
   struct Wanted {
-    std::uint64_t round = 0;              // in which it was asked for last; 0: never
-    std::optional<Instant> covered_from;  // when the question was sent whose answer covers it
+    std::uint64_t round = 0;              // the round that asked last; 0: never
+    std::optional<Instant> covered_from;  // when the answered question was sent
   };
   struct Question {
     LeaseNonce nonce;
@@ -63,7 +63,7 @@ class LeaseTracker {
     std::vector<GrantId> grants;
   };
   std::map<GrantId, Wanted> wanted_;
-  std::size_t waiting_ = 0;  // of wanted_: not asked for in this round
+  std::size_t waiting_ = 0;  // grants of wanted_ not asked for in this round
   std::uint64_t round_ = 0;
   std::deque<Question> outstanding_;     // of this round
   Instant next_ask_ = Instant::never();  // the next round

@@ -3,7 +3,8 @@
 namespace culvert::trust {
 namespace {
 
-// `by` names `named`, and `held` is what is known here.
+// Compares a document that the note `by` names with the document that is held here. kDenied: the
+// held document is older or has another text.
 Status compare(std::string_view by, std::string_view what, const DocumentMark& named,
                const DocumentMark& held) {
   if (!named.differs_from(held)) return {};

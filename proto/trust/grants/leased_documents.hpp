@@ -1,5 +1,6 @@
-// How fresh the documents of a site are: what leases and `fresh` notes name, compared with what is
-// held here. A document that is held back by its carrier stops new grants; what runs goes on.
+// Whether the documents of a site are the newest: compares the marks in leases and `fresh` notes
+// with the held documents. A carrier that holds a document back stops new grants; running grants go
+// on.
 #pragma once
 
 #include <map>
@@ -10,16 +11,16 @@
 
 namespace culvert::trust {
 
-// Whether a lease key of the vendor or of the site signed the lease, for the right vendor and a
+// Checks that a lease key of the vendor or of the site signed the lease, for the right vendor and a
 // known site. Errors: kInvalid, kUnverified.
 Result<VerifiedLease> verify_lease(const Register& who, const note::Note& note);
 
 class LeasedDocuments {
  public:
-  // The newest lease of a site by one side, once verified. Forgotten with that side's next lease,
-  // never stored.
+  // Takes the newest verified lease of a site by one side. Kept until that side's next lease, never
+  // stored.
   void heed(const Lease& verified, RootKind by);
-  // kDenied: the documents that are held for the site may not be the newest; says which document.
+  // kDenied: a document held for the site may not be the newest; the error names the document.
   Status check(Now now, const Register& who, const SiteId& site) const;
 
  private:

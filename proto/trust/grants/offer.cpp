@@ -14,11 +14,11 @@ std::vector<note::KnownKey> keys_of(const Node& device) {
 
 }  // namespace
 
-// Needs the site, its policy and the vendor's root.
+// The check needs the site, the site's policy and the vendor's root.
 Status Grants::State::check_bearer(Now now, const Grant& grant, const note::Note& note) const {
   const auto* root = who.site_root(grant.site);
   if (root == nullptr) return unverified("grant: its site is not known here");
-  // No policy can bear either; refused here, such a grant does not stand in the tables for years.
+  // No policy allows these values; a refusal here keeps such a grant out of the tables for years.
   if (grant.not_before > clock(now) + kMaxAhead || grant.claim_by - grant.not_before > kMaxClaim) {
     return fail(ErrorCode::kInvalid,
                 "grant: begins more than a day ahead, or waits more than 168 h for its first use");
@@ -41,7 +41,7 @@ Status Grants::State::check_bearer(Now now, const Grant& grant, const note::Note
   return {};
 }
 
-// Only what its device has signed contradicts; anybody may write down another text.
+// Only a text that the grant's device has signed can be a contradiction: anybody may write a text.
 Status Grants::State::check_text(Now now, const Grant& grant, const note::Note& note) const {
   if (auto status = check_bearer(now, grant, note); !status) return status;
   const auto* held = find(grant.id);
@@ -76,7 +76,7 @@ Result<Change> Grants::offer(Now now, const note::Note& note, Origin origin) {
   if (kept && known) kept = note::merge(held->second.note, *kept);
   if (!kept) return fail_with(kept.error());
   if (known) {
-    // A key that signs one text in two ways must not spoil what is held.
+    // A key that signs one text in two ways must not spoil the held note.
     if (auto by = roots.signers(*kept, root, own); !by) return fail_with(by.error());
     if (kept->signatures == held->second.note.signatures) {
       change.kind = ChangeKind::kNone;
@@ -99,10 +99,9 @@ Result<Change> Grants::offer(Now now, const note::Note& note, Origin origin) {
   return change;
 }
 
-// What a device has pending or in force is bounded, and so is what must be remembered of its ended
-// grants: a full share refuses the next request of that device, or of that site, alone. Grants that
-// only a revocation speaks of are in the share of the revocation's signer, and count for nobody
-// here.
+// Limits the pending and running grants of a device, and the tombstones of its ended grants. A full
+// share refuses only the next request of that device or site. A grant that is known only from a
+// revocation counts in the share of the revocation's signer, not here.
 Status Grants::State::room_for(const Grant& grant) const {
   if (running_of_device.of(grant.device) >= kMaxGrantsPerDevice) {
     return fail(ErrorCode::kExhausted,

@@ -4,7 +4,7 @@
 namespace culvert::trust {
 namespace {
 
-// A grant may also be revoked by its device.
+// The device's key, which may also revoke the grant.
 std::vector<note::KnownKey> requester_of(const GrantRecord* held) {
   if (held == nullptr) return {};
   return {{"device", held->grant.device}};
@@ -51,7 +51,7 @@ Result<Change> Grants::revoke(Now now, const note::Note& note, Origin origin) {
   auto kept = roots.keep_known(note, root, own);
   if (!kept) return fail_with(kept.error());
   const auto signer = approver ? *approver : own.front().key;
-  // What ends a grant leaves a tombstone, and stays in its signer's share for as long.
+  // The revocation stays in its signer's share for as long as the grant's tombstone is kept.
   auto charged =
       state.who.charge(now, *revocation, signer, std::move(*kept), kTombstoneKeep, origin);
   if (!charged) return fail_with(charged.error());

@@ -14,9 +14,9 @@ namespace culvert::trust {
 
 class StandingAccess {
  public:
-  // Takes up the lines of the policies that are in force now. A line also ends at a moment of
-  // CLOCK_BOOTTIME, set when the line is first seen, so that a wall clock that goes back prolongs
-  // nothing.
+  // Adds the lines of the policies that are in force now. A line also ends at a moment of
+  // CLOCK_BOOTTIME, set when the line is first seen, so that a wall clock that goes back extends no
+  // line.
   void advance(Now now, const Register& who);
   // The lines that are open now and that nobody has denied.
   std::vector<LiveGrant> live(Now now, const Register& who, const EndedGrants& ended) const;

@@ -84,7 +84,7 @@ void Grants::advance(Now now) {
   state.prune(now);
 }
 
-// What must be remembered goes at its age.
+// Forgets tombstones and claims at their age.
 void Grants::State::prune(Now now) {
   const auto age = who.clock().stored().age;
   if (age.seconds < pruned.seconds + kPruneEvery) return;
@@ -125,7 +125,7 @@ void Grants::claim(Now now, const GrantId& id) {
   ++state_->revision;
 }
 
-// A denial lasts as long as what it denies could.
+// A denial lasts until the latest end of the denied grant.
 WallTime Grants::State::end_of(Now now, const GrantId& id) const {
   if (const auto* held = find(id)) return held->grant.not_after;
   const auto latest = clock(now) + kMaxAhead + kMaxClaim + kMaxGrantTime;
@@ -144,8 +144,8 @@ void Grants::set_lock(bool locked) {
 
 bool Grants::locked() const { return state_->locked; }
 
-// What was granted by a wrong clock cannot be told from a replay: people ask again. What must be
-// remembered stays: it goes by age.
+// A grant of a wrong clock cannot be told from a replay, so people must ask again. Tombstones and
+// claims stay: they are forgotten by age.
 void Grants::end_all(Now now) {
   for (const auto& [id, record] : state_->grants) {
     if (state_->ended.contains(id)) continue;

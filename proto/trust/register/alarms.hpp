@@ -1,6 +1,6 @@
-// What somebody should look at: new nodes of a site, claims and statements that contradict what is
-// known. The list is this party's and is kept in memory. Each site (and, for devices, the vendor)
-// has one share for each kind of alarm; in a full share the oldest alarm makes room.
+// Alarms for people: new nodes of a site, and claims and statements that contradict known ones.
+// Each party has its own list, in memory only. Each site (and, for devices, the vendor) has one
+// share for each kind of alarm; in a full share the oldest alarm is dropped.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ namespace culvert::trust {
 constexpr std::size_t kMaxAlarms = 16;  // of one kind, at one site
 
 enum class AlarmKind {
-  kNewNode,    // an identity of a site that was not known here
+  kNewNode,    // an identity of a site that was not known to this party
   kName,       // a second identity with the name of a known node
   kKey,        // a second identity with a key of a known node
   kEnrolment,  // more identities than an enrolment or a site may have
@@ -27,19 +27,19 @@ enum class AlarmKind {
 struct Alarm {
   std::uint64_t number = 0;  // rises by one with each alarm; 1 is the first
   AlarmKind kind = AlarmKind::kNewNode;
-  SiteId site;  // zero: it is about a device
+  SiteId site;  // zero: the alarm is about a device
   IdentityKey identity;
-  std::string what;  // one line
+  std::string what;  // the text for people, one line
   WallTime at;
 };
 
 class Alarms {
  public:
-  // The same alarm, while it is still in the list, is not raised again.
+  // Does nothing while the same alarm is in the list.
   void raise(AlarmKind kind, const SiteId& site, const IdentityKey& identity, std::string what,
              WallTime at);
   std::vector<Alarm> all() const;                   // by number
-  std::uint64_t raised() const { return raised_; }  // the number of the last one
+  std::uint64_t raised() const { return raised_; }  // the number of the latest alarm
 
  private:
   std::map<std::pair<SiteId, AlarmKind>, std::deque<Alarm>> shares_;

@@ -25,7 +25,7 @@ Result<ChainMove> RootChain::offer(const note::Note& note, const Suspensions& su
   return fail_with(root.error());
 }
 
-// A verified next epoch.
+// Adds a verified next epoch.
 Result<ChainMove> RootChain::walk(const note::Note& note, Root root) {
   const auto hash = note::hash(note);
   auto kept = note::keep_known(note, keys_of(roots_.size(), root));
@@ -38,7 +38,8 @@ Result<ChainMove> RootChain::walk(const note::Note& note, Root root) {
   return ChainMove::kEpoch;
 }
 
-// A step that holds only if nothing is suspended: it waits for the root that a suspension names.
+// Keeps a root whose step is valid only if no key is suspended. The root waits until the chain
+// knows the root that a suspension names.
 Result<ChainMove> RootChain::wait(const note::Note& note, const Root& root,
                                   const Suspensions& suspensions) {
   const Root* before = root.previous == hashes_.back() ? &roots_.back() : nullptr;
@@ -57,7 +58,7 @@ Result<ChainMove> RootChain::wait(const note::Note& note, const Root& root,
   return fail(ErrorCode::kUnverified, "root: waits for the root that a suspension names");
 }
 
-// Walks from the current root to a waiting one.
+// Walks from the current root to a waiting root.
 Result<ChainMove> RootChain::adopt(const Hash& last) {
   std::vector<Ahead> path;
   for (auto hash = last; hash != hashes_.back();) {
@@ -84,8 +85,8 @@ std::vector<note::KnownKey> RootChain::keys_of(std::size_t index, const Root& ro
   return out;
 }
 
-// A text for an epoch that is held already: the same, junk, or a rival. No suspended key makes one,
-// of however old an epoch.
+// A text for an epoch that is held already: the same text, junk, or a rival. A suspended key makes
+// no rival of any epoch.
 Result<ChainMove> RootChain::known_epoch(const note::Note& note, const Root& root,
                                          Suspended suspended) {
   const std::size_t index = root.epoch - 1;

@@ -1,5 +1,5 @@
-// The chain of one root, walked epoch by epoch from its pinned first epoch. Holds the note of every
-// epoch: agents that were offline need all epochs.
+// The chain of one root, verified epoch by epoch from the pinned first epoch. Holds the note of
+// every epoch: agents that were offline need all epochs.
 #pragma once
 
 #include <deque>
@@ -18,24 +18,24 @@ namespace culvert::trust {
 
 constexpr std::size_t kMaxEpochs = 256;
 constexpr std::size_t kMaxRivals = 8;    // texts of other roots that are held; the oldest goes
-constexpr std::size_t kMaxWaiting = 64;  // roots that wait for a named one; the oldest goes
+constexpr std::size_t kMaxWaiting = 64;  // roots that wait for a named root; the oldest goes
 
-// What suspended keys mean for one chain. `named`: roots that a suspension names and that are not
-// known here yet; the way to such a root is walked as if nothing were suspended.
+// The effect of suspended keys on one chain. `named`: roots that a suspension names and that are
+// not known yet; the steps to such a root are verified as if no key were suspended.
 struct Suspensions {
   Suspended until;
   std::set<Hash> named;
 };
 
-enum class ChainMove { kNone, kLines, kEpoch };  // known; more signature lines; a new epoch
+enum class ChainMove { kNone, kLines, kEpoch };  // already known; more signature lines; a new epoch
 
 class RootChain {
  public:
   RootChain(RootKind kind, Hash pin, ChainFloor floor);
 
-  // Errors: kUnverified (no valid step, or an epoch is missing), kConflict (a validly signed other
-  // text for a known epoch: a rival; the current text stays; of the newest epoch: forked()),
-  // kExhausted.
+  // Errors: kUnverified (no valid step, or an epoch is missing), kConflict (a rival: another
+  // validly signed text for a known epoch; the current text stays; for the newest epoch see
+  // forked()), kExhausted.
   Result<ChainMove> offer(const note::Note& note, const Suspensions& suspensions = {});
 
   const Root* current() const;  // null before the first epoch and below the floor
@@ -43,8 +43,8 @@ class RootChain {
   const Hash& current_hash() const { return hashes_.back(); }  // only while current() is not null
   std::uint64_t epoch_of(const Hash& hash) const;              // 0: not walked
   bool knows(const Hash& hash) const { return epoch_of(hash) != 0; }
-  bool ever_listed(const crypto::PublicKey& key) const;  // in any epoch walked
-  // The newest root becomes this one, unsigned: to see what it would end. For copies only.
+  bool ever_listed(const crypto::PublicKey& key) const;  // in any verified epoch
+  // Makes this unsigned root the newest root, to see what the root would end. For copies only.
   void suppose(Root root);
   const ChainFloor& floor() const { return floor_; }
   const Hash& pin() const { return pin_; }
@@ -53,7 +53,7 @@ class RootChain {
   // The newest epoch has two texts: no new grants until the next epoch, or until choose().
   bool forked() const { return floor_.fork == Fork::kStopped; }
   std::optional<RootFork> fork() const;
-  const std::deque<note::Note>& rivals() const { return rivals_; }  // of any epoch: alarm
+  const std::deque<note::Note>& rivals() const { return rivals_; }  // of any epoch
   // The operator keeps this text of the newest epoch: the current text or a rival. kNotFound: no
   // text of the newest epoch has this hash.
   Status choose(const Hash& hash);

@@ -1,4 +1,4 @@
-// What an accepted note changed, which grants that touches, and where an offered note comes from.
+// What an accepted note changed, which grants the change touches, and who offered the note.
 #pragma once
 
 #include <optional>
@@ -9,7 +9,7 @@
 namespace culvert::trust {
 
 enum class ChangeKind {
-  kNone,  // already known
+  kNone,  // the note was already known
   kVendorRoot,
   kSite,
   kSiteRoot,
@@ -39,7 +39,7 @@ struct Touched {
   std::set<IdentityKey> devices;  // grants of these devices
 };
 
-// Notes from the own store were accepted once, so no share refuses them.
+// Where an offered note comes from. Notes from the own store are never refused for a full share.
 enum class Origin { kCarrier, kStore };
 
 }  // namespace culvert::trust

@@ -1,4 +1,4 @@
-// The earliest of some moments that lie ahead, of wall time and of CLOCK_BOOTTIME.
+// The earliest of several moments in the future, given as wall time or CLOCK_BOOTTIME.
 #pragma once
 
 #include <algorithm>
@@ -9,11 +9,11 @@ namespace culvert::trust {
 
 class Earliest {
  public:
-  // `clock`: the wall time that is believed at `now`.
+  // `clock`: the wall time that the party believes at `now`.
   Earliest(Now now, WallTime clock) : now_(now), clock_(clock) {}
 
-  // The clock is known in whole seconds only: during the last second before `when` the moment is
-  // looked at in small steps, so that nothing ends late by what the clock does not say.
+  // The wall clock has whole seconds only. In the last second before `when` the caller therefore
+  // wakes in small steps, so that nothing ends late.
   void at(WallTime when) {
     if (when <= clock_) return;
     at(now_.steady + std::max<Duration>(when - clock_ - std::chrono::seconds(1), kLastSecondStep));
@@ -21,7 +21,7 @@ class Earliest {
   void at(Instant when) {
     if (when > now_.steady) first_ = std::min(first_, when);
   }
-  Instant first() const { return first_; }  // never(): no moment lies ahead
+  Instant first() const { return first_; }  // never(): no moment is in the future
 
  private:
   static constexpr Duration kLastSecondStep = std::chrono::milliseconds(50);

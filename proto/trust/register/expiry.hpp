@@ -1,6 +1,5 @@
-// What a party has that ends, and when to warn somebody: 90, 30, 7 and 1 days before the end.
-// Pure: nothing here ends anything. While break-glass does not exist, a policy that is over only
-// warns.
+// What ends at a party, and when to warn people: 90, 30, 7 and 1 days before the end. These
+// functions end nothing. While break-glass does not exist, an expired policy only causes a warning.
 #pragma once
 
 #include <optional>
@@ -20,19 +19,19 @@ std::string_view ending_name(Ending what);  // vendor-root, site-root, policy, r
 
 struct Expiry {
   Ending what = Ending::kVendorRoot;
-  std::string of;  // the vendor, the site or the node, by name
-  WallTime from;   // when it was issued
+  std::string of;  // the name of the vendor, the site or the node
+  WallTime from;   // when the thing was issued
   WallTime when;   // its end
   friend bool operator==(const Expiry&, const Expiry&) = default;
 };
 
-// The vendor root, and of each site in `sites` its root and its policy.
+// The ends of the vendor root and, for each site in `sites`, of the site's root and policy.
 std::vector<Expiry> expiries(const Register& who, const std::vector<SiteId>& sites);
 
-// The threshold that has passed: 90, 30, 7 or 1 (days, rounded up: what is left is at most that),
-// 0 where the end itself has passed; nothing: no warning is due. A threshold counts only where it
-// is at most half of the whole life, so that nothing is warned of from its first day; what lives
-// shorter than two days is warned of in its last quarter (as 1).
+// The warning that is due: 90, 30, 7 or 1 (at most that many days are left), 0 after the end;
+// nothing: no warning is due. A threshold counts only where it is at most half of the whole life,
+// so that no warning is due on the first day. A life of less than two days has one warning (1), in
+// the last quarter.
 std::optional<int> due_warning(const Expiry& expiry, WallTime now);
 
 std::string describe(const Expiry& expiry, WallTime now);  // one line: what, when, the next step

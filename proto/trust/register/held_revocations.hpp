@@ -1,4 +1,4 @@
-// The signed notes of revocations, found by what they end or by site and text.
+// The signed notes of revocations, found by the revoked subject, or by site and text.
 #pragma once
 
 #include <map>
@@ -13,15 +13,15 @@ class HeldRevocations {
  public:
   bool contains(const RevokedId& id) const { return notes_.contains(id); }
   const note::Note* find(const RevokedId& id) const;
-  // By the hash of the note's text; `site` is zero for revocations that name no site.
+  // Finds a note by the hash of its text; `site` is zero for revocations that name no site.
   const note::Note* find(const SiteId& site, const Hash& text) const;
-  // In place of what was held for the same subject.
+  // Replaces the note that was held for the same subject.
   void keep(const RevokedId& id, note::Note note);
   void remove(const RevokedId& id);
-  // Of this site and of no site, in the order of what they end.
+  // The notes of this site and of no site, in the order of their subjects.
   std::vector<note::Note> of(const SiteId& site) const;
-  // How many there are of this site and of no site, and a digest: SHA-256 over the sorted hashes of
-  // their texts.
+  // The number of notes of this site and of no site, and a digest: SHA-256 over the sorted hashes
+  // of the texts.
   DocumentMark mark(const SiteId& site) const;
   const std::map<RevokedId, note::Note>& all() const { return notes_; }
 

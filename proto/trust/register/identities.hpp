@@ -1,6 +1,6 @@
-// Who has which identity: what is remembered of each node that was ever known here (its floor), and
-// to which identity each key and each name belongs. Grows by enrolment (agents) and by admission
-// (devices); an identity is forgotten at an age of the store.
+// Which identities exist: what is remembered of each node that was ever known (the node's floor),
+// and which identity owns each key and each name. Agents are added by enrolment, devices by
+// admission. An identity is forgotten at an age of the store.
 #pragma once
 
 #include <array>
@@ -23,19 +23,19 @@ class Identities {
   bool contains(const IdentityKey& identity) const { return floors_.contains(identity); }
   bool replaced(const IdentityKey& identity) const;
   std::size_t count(const SiteId& site) const;  // identities of the site; zero site: devices
-  // The identity that one of the four X25519 keys of a node belongs to; null: to nobody.
+  // The identity that owns one of the four X25519 keys of a node; null: nobody owns the key.
   const IdentityKey* owner(const std::array<std::uint8_t, 32>& key) const;
   // kConflict: one of the node's four X25519 keys belongs to another identity.
   Status check_keys(const Node& node) const;
 
-  // An agent was enrolled: the identity fills a place of that enrolment and has the name.
+  // Adds an enrolled agent: the identity takes a place of the enrolment, and the name.
   void enrol(const Enrolled& enrolled, StoreAge forget);
   void replace(const IdentityKey& identity);  // another identity took over the name
-  // The node's statement was accepted: its serial is the lowest to believe, its keys are its own.
+  // A node's statement was accepted: lower serials are refused from now on, and the keys are owned.
   void accept(const Node& node, const Hash& statement, StoreAge forget);
-  // The same for a service statement; the identity must be known.
+  // A service statement was accepted; the identity must be known.
   void accept(const Service& service, const Hash& statement, StoreAge forget);
-  // Forgets the identities whose time is over at this age, and returns them.
+  // Forgets the identities whose time has ended at this age of the store, and returns them.
   std::vector<IdentityKey> forget(StoreAge age);
 
   const std::map<IdentityKey, NodeFloor>& floors() const { return floors_; }

@@ -1,4 +1,4 @@
-// What the register looks up, without changing what is believed.
+// Look-ups in the register, which change nothing.
 #include <algorithm>
 
 #include "proto/trust/register/register_state.hpp"
@@ -20,7 +20,7 @@ const SiteRecord* Register::State::usable(const SiteId& id) const {
   const bool listed = site.entry && site.entry->vouched;
   if (root == nullptr || roots.vendor() == nullptr || !(site.pinned || listed)) return nullptr;
   if (root->vendor_id != roots.vendor_id()) return nullptr;
-  // A pin says which root, whatever a directory says of the site.
+  // A pinned site counts under its root's own name, whatever the vendor's directory says.
   if (!site.pinned && site.entry->statement.site.name != root->name) return nullptr;
   return &site;
 }
@@ -48,8 +48,8 @@ bool Register::State::device_revoked(const IdentityKey& device, const SiteId& si
          (!site.is_zero() && revoked(Revokes::kDevice, device.bytes, site));
 }
 
-// A device's revocation acts on device statements only, a node's revocation on agents only,
-// whichever of statement and revocation was known first.
+// A device's revocation ends device statements only; a node's revocation ends agents only. The
+// order in which statement and revocation arrived does not matter.
 bool Register::State::revoked(const Node& node) const {
   if (node.kind == NodeKind::kDevice) return device_revoked(node.identity, {});
   return revoked(Revokes::kNode, node.identity.bytes, node.site.id);
@@ -67,7 +67,7 @@ const Node* Register::State::node(const IdentityKey& identity, WallTime now) con
   return in_force(node, now) ? &node : nullptr;
 }
 
-// A revoked or replaced identity has no name any more.
+// A revoked or replaced identity no longer holds its name.
 std::optional<IdentityKey> Register::State::holder(const SiteId& site, const Label& name) const {
   for (const auto& [identity, floor] : identities.floors()) {
     if (floor.site != site || floor.name != name) continue;
@@ -85,8 +85,9 @@ bool Register::State::entitled(const Held<Service>& held, const PolicyService& s
          publisher->second.statement.has_tag(service.tag);
 }
 
-// A statement that contradicts has valid signatures, so its site is not made up. A directory entry
-// may name any site, and the list of addresses names none: both are the vendor's.
+// The site that a contradicting statement names. The statement has valid signatures, so the site
+// exists. A directory entry may name any site and the list of addresses names no site: both belong
+// to the vendor.
 SiteId Register::State::named_site(std::string_view text, Kind kind) const {
   constexpr std::string_view kField = "\nsite-id: ";
   const auto at = text.find(kField);

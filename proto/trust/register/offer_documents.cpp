@@ -30,7 +30,7 @@ Result<Change> Register::State::offer_root(const note::Note& note) {
   return change;
 }
 
-// One name is one site for ever, also across restarts: the first binding that was verified stands.
+// A name belongs to one site for ever, also across restarts: the first verified binding stays.
 Status Register::State::check_site_name(const SiteRef& site) const {
   const auto taken = [&] {
     return fail(ErrorCode::kConflict, "site: " + site.name.str() + " is another site already");

@@ -19,8 +19,8 @@ AlarmKind alarm_of(ErrorCode code) {
 
 }  // namespace
 
-// A place that was taken once is not free again: else one token would enrol one node after the
-// other.
+// A place that was once taken never becomes free: otherwise one token could enrol nodes one after
+// the other.
 Status Register::State::check_places(const SiteRecord& site, const Enrolled& enrolled,
                                      const Enrolment& enrolment) const {
   std::set<IdentityKey> taken;
@@ -138,7 +138,7 @@ Result<Change> Register::State::offer_enrolled(Now now, const note::Note& note) 
                                            {"one-time key", enrolment.key}};
   auto kept = roots.stripped(note, &root_of(site), own);
   site.enrolled.insert_or_assign(hash, Held<Enrolled>{std::move(*enrolled), std::move(kept), true});
-  if (again) revouch(site.id);  // what rests on the enrolled note may count again
+  if (again) revouch(site.id);  // statements under the enrolled note may count again
   return Change{ChangeKind::kEnrolled, hash, site.id, {}, identity};
 }
 

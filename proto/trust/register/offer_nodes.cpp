@@ -1,4 +1,4 @@
-// Enrolments, the statements of nodes, and what the nodes serve, as they arrive.
+// Enrolments, the statements of nodes, and service statements, as they arrive.
 #include <algorithm>
 
 #include "proto/trust/register/register_state.hpp"
@@ -25,7 +25,7 @@ Result<Change> Register::State::offer_enrolment(WallTime now, const note::Note& 
   if (held != site.enrolments.end()) {
     const auto more = roots.more_lines(held->second.note, note, &root_of(site));
     if (!more) return fail_with(more.error());
-    if (*more) revouch(site.id);  // what rests on the enrolment may count again
+    if (*more) revouch(site.id);  // statements under the enrolment may count again
     return Change{*more ? ChangeKind::kEnrolment : ChangeKind::kNone, hash, site.id, {}, {}};
   }
   if (auto status = vouch(site, *enrolment, note); !status) return fail_with(status.error());
@@ -43,7 +43,7 @@ Result<Change> Register::State::offer_enrolment(WallTime now, const note::Note& 
   return Change{ChangeKind::kEnrolment, hash, site.id, {}, {}};
 }
 
-// What a node that is vouched for must still not be.
+// The further rules for a node statement whose signatures are sufficient.
 Status Register::State::admit(WallTime now, const Node& node, const Hash& hash) const {
   const auto* floor = identities.find(node.identity);
   const bool agent = node.kind == NodeKind::kAgent;
@@ -111,7 +111,7 @@ Result<Change> Register::State::offer_service(Now now, const note::Note& note) {
   const auto hash = note::hash(note);
   Change change{ChangeKind::kService, hash, service->site.id, {}, identity};
   if (auto status = vouch(*service, note); !status) return fail_with(status.error());
-  const auto& floor = *identities.find(identity);  // its node is vouched for, so it has one
+  const auto& floor = *identities.find(identity);  // a node that is vouched for has a floor
   if (auto status =
           check_serial(service->serial, hash, {floor.service_serial, floor.service}, "service");
       !status) {
@@ -136,8 +136,8 @@ StoreAge Register::State::forget_node(Now now, WallTime end) const {
   return clock.forget_at(end, now, kNodeFloorKeep);
 }
 
-// Floors of nodes are forgotten at their age; enrolments by the kept time, which no jump of the
-// wall clock moves.
+// Floors of nodes are forgotten at an age of the store. Enrolments are forgotten by the kept time,
+// which no jump of the wall clock moves.
 void Register::State::prune_nodes() {
   const auto forgotten = identities.forget(clock.stored().age);
   for (const auto& identity : forgotten) {

@@ -18,7 +18,7 @@ RevokingSide side_of(const Roots& roots, const crypto::PublicKey& signer, const 
 
 }  // namespace
 
-// As long as anything that was revoked could come again.
+// A revocation is remembered for as long as the revoked thing could come back.
 WallTime Register::State::remembered_until(const Revocation& revocation) const {
   const auto enrolment_end = [&](const Hash& hash) -> std::optional<WallTime> {
     const auto site = sites.find(revocation.site->id);

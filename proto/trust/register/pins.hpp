@@ -12,7 +12,8 @@ namespace culvert::trust {
 struct Pins {
   std::optional<Hash> site_root;
   std::optional<Hash> vendor_genesis;
-  // Coordinators and approvers do not see a grant being used: claim-by ends nothing for them.
+  // Coordinators and approvers are observers. Observers do not see first uses, so claim-by ends no
+  // grant for an observer.
   bool observer = false;
 };
 

@@ -77,7 +77,7 @@ Result<Change> Register::offer(Now now, Kind kind, const note::Note& note, Origi
   return fail(ErrorCode::kInternal, "note: unknown kind");
 }
 
-// Nodes raise alarms of their own, which name the identity.
+// Conflicts about nodes have raised their own alarms already, which name the identity.
 void Register::report_conflict(Now now, Kind kind, const note::Note& note, std::string message) {
   if (kind == Kind::kNode || kind == Kind::kEnrolled) return;
   state_->alarms.raise(AlarmKind::kConflict, state_->named_site(note.text, kind), {},

@@ -3,9 +3,9 @@
 // read the register.
 //
 // Notes come from Evidence, which tells their kinds apart. docs/protocols/statements.md says what
-// each note needs. What is valid is never displaced by what is not. After a change take_touched()
-// says which grants must be judged again. One owner, one thread; returned pointers live until the
-// next call that is not const.
+// each note needs. An invalid note never displaces a valid note. After a change take_touched() says
+// which grants must be judged again. One owner, one thread; returned pointers live until the next
+// call that is not const.
 #pragma once
 
 #include <functional>
@@ -43,7 +43,7 @@ class Register {
   Status choose_fork(const Hash& text);  // as Roots::choose_fork
   Touched take_touched();                // since the last call
   void advance(Now now);                 // time passed: keeps the time, forgets what is over
-  void reset_clock(Now now);             // the wall clock is right now, whatever it was
+  void reset_clock(Now now);             // the wall clock is right now, even if it was wrong before
   Instant next_change(Now now) const;    // when a held statement is over by time alone
   // Sorts indices of `enrolled` notes: of two with one name, the earlier enrolment's comes first.
   void sort_by_enrolment(std::span<const note::Note> notes, std::vector<std::size_t>& which) const;
@@ -51,7 +51,7 @@ class Register {
   // `enrolled` note first, refuses a new one whose enrolment is over.
   Status check_enrolment_open(Now now, const note::Note& enrolled) const;
 
-  // --- what is known; null or nothing: not known, or not (any longer) vouched for ---
+  // --- what is known; null or nothing: not known, or not vouched for (any longer) ---
   const Roots& roots() const;
   const StoreClock& clock() const;
   const Root* site_root(const SiteId& id) const;
@@ -67,9 +67,9 @@ class Register {
   const Node* admitted(const IdentityKey& identity) const;       // vouched for, whatever its dates
   const Node* node(Now now, const IdentityKey& identity) const;  // in force now
   std::vector<Node> nodes(Now now) const;
-  // The agent that has this name at the site; nothing: the name is free.
+  // The agent that has this name at the site; nothing: no agent has the name.
   std::optional<IdentityKey> holder(const SiteId& site, const Label& name) const;
-  // The agents that serve the service now and are entitled to.
+  // The agents that publish the service now and are allowed to.
   std::vector<Publisher> publishers(Now now, const SiteId& site, const PolicyService& of) const;
   bool device_ended(const IdentityKey& device, const SiteId& site) const;  // by a revocation
   bool node_ended(const IdentityKey& node, const SiteId& site) const;      // by a revocation
@@ -77,37 +77,37 @@ class Register {
 
   // --- revocations; those of grants are judged by Grants and charged here ---
   const Revocations& revocations() const;
-  // What holds for every revocation: vendor and site are known, and it is not from the future.
+  // Checks for every revocation: vendor and site are known, the issue time is not in the future.
   Result<Revocation> check_revocation(Now now, const note::Note& note) const;
-  // A grant was revoked: takes a place in the signer's share, keeps the note. `keep`: how long the
-  // revocation counts past its end. kStale: what it ends is over; kExhausted: the share is full.
+  // Charges a grant's revocation to the signer and keeps the note. `keep`: how long the revocation
+  // counts past the grant's end. kStale: the grant is over; kExhausted: the share is full.
   Status charge(Now now, const Revocation& of_grant, const crypto::PublicKey& signer,
                 note::Note note, std::chrono::seconds keep, Origin origin);
 
   // --- notes, for carriers and for the store ---
   const note::Note* held(const Change& change) const;  // what a change was about; of grants: null
   const note::Note* node_note(const IdentityKey& identity) const;
-  // An agent's enrolment, enrolled note and statement; first those of earlier holders of its name.
+  // An agent's enrolment, enrolled note and statement, after those of earlier holders of the name.
   std::vector<note::Note> agent_notes(const IdentityKey& identity) const;
   std::vector<note::Note> enrolled_notes(const SiteId& id) const;  // all enrolments, then enrolled
   std::vector<note::Note> chain_notes() const;  // the vendor's root chain and list of addresses
   // Of a site: site statement, root chain, policy, fresh note.
   std::vector<note::Note> chain_notes(const SiteId& id) const;
-  // All that it takes to verify a grant of this device for this service, in an order that works.
+  // All notes that a verifier of a grant of this device for this service needs, in order.
   std::vector<note::Note> supporting_notes(const SiteId& id, const IdentityKey& device,
                                            const Fqdn& service) const;
   // A revocation (not of a grant) without the lines that no key known here made.
   note::Note known_lines(const Revocation& revocation, const note::Note& note) const;
-  std::vector<note::Note> notes() const;  // all but revocations, in an order that works
+  std::vector<note::Note> notes() const;  // without revocations, in an order that verifies
 
-  // The register as it would be if its chain of roots stepped to `next`, which nobody has signed
-  // yet. Nothing: the chain of `next` is not known here.
+  // The register as it would be if its chain of roots stepped to the unsigned root `next`. Nothing:
+  // the chain of `next` is not known here.
   std::optional<Register> under(const Root& next) const;
   // One line for each statement that is vouched for here and is not in `after`.
   std::vector<std::string> lost_in(const Register& after) const;
 
   RegisterFloors floors() const;
-  std::uint64_t revision() const;  // changes when floors() does, its clock alone aside
+  std::uint64_t revision() const;  // changes when floors() does, except for the clock
 
  private:
   struct State;

@@ -1,6 +1,6 @@
-// What the register must still know after a restart so that nothing goes back: the lowest epochs
-// and serials to believe, the owner of each key and name, revocations, suspended keys, and the
-// store's clock. The register's half of trust::Floors.
+// What the register must remember across restarts so that nothing goes back: the lowest epochs and
+// serials to believe, the owner of each key and name, revocations, suspended keys, and the store's
+// clock. One half of trust::Floors; grant_floors.hpp has the other half.
 #pragma once
 
 #include <array>
@@ -39,7 +39,7 @@ struct SiteFloor {
   friend bool operator==(const SiteFloor&, const SiteFloor&) = default;
 };
 
-// What a known identity may not go back behind, and what belongs to the identity.
+// What an identity may not go back behind, and what belongs to the identity.
 struct NodeFloor {
   std::uint64_t serial = 0;  // 0: enrolled, no node statement of this identity seen yet
   Hash statement;
@@ -69,7 +69,7 @@ RevokedId revoked_grant(const GrantId& grant, const SiteId& site);
 RevokedId revoked_key(const crypto::PublicKey& key);
 
 struct Revoked {
-  WallTime until;  // as long as anything that was revoked could come again
+  WallTime until;  // as long as the revoked thing could come back
   StoreAge forget;
   crypto::PublicKey signer;  // the revocation counts in the share of this signer
   friend bool operator==(const Revoked&, const Revoked&) = default;
@@ -83,10 +83,10 @@ struct RegisterFloors {
   std::map<VendorId, ChainFloor> vendors;
   std::map<SiteId, SiteFloor> sites;
   std::map<IdentityKey, NodeFloor> nodes;
-  // A revoked grant is here for the share of the signer alone: a tombstone ends the grant.
+  // A revoked grant is here only to count in the signer's share: a tombstone ends the grant.
   std::map<RevokedId, Revoked> revoked;
-  // A suspended key, and a chain that listed the key, by the chain's first root → the newest epoch
-  // at that time.
+  // From a suspended key and the first root of a chain that listed the key to the newest epoch of
+  // the chain at the time of the suspension.
   std::map<KeyAndRoot, std::uint64_t> suspended;
   // A suspended key, and a root that the key's holder named and that is not known here yet.
   std::set<KeyAndRoot> suspended_at;

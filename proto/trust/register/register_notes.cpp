@@ -117,7 +117,8 @@ std::vector<note::Note> Register::chain_notes(const SiteId& id) const {
   return out;
 }
 
-// A party that knows a node of long ago under this name needs every step that replaced the node.
+// The notes include every step that replaced the node: a party may know only an old node under this
+// name.
 std::vector<note::Note> Register::agent_notes(const IdentityKey& identity) const {
   constexpr std::size_t kMaxSteps = 64;
   std::vector<note::Note> out;

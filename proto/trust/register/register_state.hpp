@@ -1,5 +1,5 @@
-// The register's inside: what it holds of each statement, and one function for each rule. Only for
-// the sources of Register.
+// The register's inside: the held statements, and one function for each rule. Only for the sources
+// of Register.
 #pragma once
 
 #include <map>
@@ -26,14 +26,14 @@ inline bool any_in(const Root& root, Group group, std::span<const note::KnownKey
 // text. `what` names the statement in the error.
 Status check_serial(std::uint64_t serial, const Hash& hash, const DocumentMark& floor,
                     const char* what);
-// kStale: issued in the future.
+// kStale: the statement is issued in the future.
 Status check_issued(WallTime issued, WallTime now, const char* what);
 
 struct Register::State {
   State(const Pins& pins, RegisterFloors from, BootId boot);
 
   // lookups.cpp
-  SiteRecord& site_record(const SiteId& id);            // made where it is missing
+  SiteRecord& site_record(const SiteId& id);            // creates a missing record
   const SiteRecord* usable(const SiteId& id) const;     // vouched for, right name, right vendor
   const SiteRecord* usable(const SiteRef& site) const;  // and the name of this reference
   const Root& root_of(const SiteRecord& site) const { return *roots.site(site.id); }
@@ -48,7 +48,7 @@ struct Register::State {
                 const SiteRecord& site) const;
   SiteId named_site(std::string_view text, Kind kind) const;  // zero: no site that is known
 
-  // vouch_documents.cpp, vouch_nodes.cpp: whether a statement stands under the current documents
+  // vouch_documents.cpp, vouch_nodes.cpp: whether a statement is valid under the current documents
   Status vouch(const Site& site, const note::Note& note) const;
   Status vouch(const Places& list, const note::Note& note) const;
   Status vouch(const SiteRecord& site, const Policy& policy, const note::Note& note) const;
@@ -58,7 +58,8 @@ struct Register::State {
   Status vouch(const Node& node, const note::Note& note) const;
   Status vouch(const Service& service, const note::Note& note) const;
   Result<const Held<Enrolment>*> known_enrolment(const SiteRecord& site, const Hash& hash) const;
-  // A root, a directory entry or a suspension changed, of one site or everywhere.
+  // Judges the statements of one site or of all sites again, after a change of a root, a directory
+  // entry or a suspension.
   void revouch(const std::optional<SiteId>& only);
   void revouch_node(const IdentityKey& identity);
   const Root* root_beside(const Node& node) const;  // the root of an agent's site; null: a device
@@ -100,7 +101,7 @@ struct Register::State {
   std::map<SiteId, SiteRecord> sites;
   std::map<IdentityKey, Held<Node>> nodes;
   std::map<IdentityKey, Held<Service>> services;
-  std::optional<Held<Places>> places;            // the newest one
+  std::optional<Held<Places>> places;            // the newest list
   std::map<SiteId, DocumentMark> policy_floors;  // highest serial and hash seen
   std::map<VendorId, DocumentMark> places_floors;
   Touched touched;

@@ -9,7 +9,7 @@
 namespace culvert::trust {
 namespace {
 
-// Notes that are over or replaced stay in the log until they outnumber the others by this much.
+// Notes that are over or replaced stay in the log until they outnumber the current notes by this.
 constexpr std::size_t kMaxOver = 256;
 
 struct ToTell {

@@ -1,9 +1,9 @@
-// What a lease server tells its site's agents before it signs a lease for them: the revocations of
-// devices, nodes, keys and enrolments, and of standing lines that need no lease. A grant's own
-// revocation need not be told: the lease leaves the grant out.
+// The revocations that a lease server tells its site's agents before the server signs a lease for
+// them: those of devices, nodes, keys and enrolments, and of standing lines that need no lease.
+// Grants' revocations are not told: the lease leaves revoked grants out.
 //
-// The revocations stand in the order of their arrival, so that an agent's mark (the number of
-// revocations that the agent knows, and their digest) says where to go on.
+// The log is in order of arrival. An agent's mark (the number of revocations that the agent knows,
+// and their digest) therefore says where to continue.
 #pragma once
 
 #include <optional>
@@ -19,18 +19,18 @@ namespace culvert::trust {
 
 class RevocationLog {
  public:
-  // Takes what `who` holds for the site and is not in the log yet, the newest first.
+  // Adds the revocations of `who` for the site that the log does not have yet, the newest first.
   void update(const Register& who, const SiteId& site);
 
-  // The notes after the mark; nothing: the mark names no beginning of this log.
+  // The notes after the mark `told`; nothing: the mark names no beginning of this log.
   std::optional<std::span<const note::Note>> after(const DocumentMark& told) const;
-  // The mark of an agent with the mark `told` that is now told `note` as well. An agent that was
-  // told nothing has DocumentMark{}.
+  // The mark of an agent that had the mark `told` and now knows `note` as well. An agent that knows
+  // no revocation has DocumentMark{}.
   static DocumentMark next(const DocumentMark& told, const note::Note& note);
 
  private:
   std::vector<note::Note> notes_;
-  std::vector<Hash> digests_;  // after each note
+  std::vector<Hash> digests_;  // [i]: the digest after notes_[i]
   std::set<Hash> known_;
 };
 

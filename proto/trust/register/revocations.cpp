@@ -8,7 +8,7 @@
 namespace culvert::trust {
 namespace {
 
-// The first key of the group, in the order of the root, that has signed.
+// The first key of the group, in the order of the root, among the signers.
 std::optional<crypto::PublicKey> first_of(const Root* root, Group group,
                                           std::span<const note::KnownKey> by) {
   if (root == nullptr) return std::nullopt;
@@ -106,8 +106,8 @@ void Revocations::count(const RevokedId& id, const crypto::PublicKey& signer) {
   at_site_[id.site].add(signer);
 }
 
-// The site's share is each side's own, so that no customer can keep the vendor from revoking at the
-// site, nor the vendor or its devices the customer.
+// Each side has a share of its own at the site: no customer can keep the vendor from revoking at
+// the site, and neither the vendor nor its devices can keep the customer from revoking.
 Status Revocations::room_for(const RevokedId& id, const Revoked& entry,
                              const SideOf& side_of) const {
   if (contains(id)) return {};

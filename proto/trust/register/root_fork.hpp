@@ -1,4 +1,4 @@
-// Two texts of the newest epoch of one root, while nobody has chosen between them.
+// Two texts of the newest epoch of one root, until an operator chooses between them.
 #pragma once
 
 #include <vector>
@@ -11,7 +11,7 @@ namespace culvert::trust {
 struct RootFork {
   struct Text {
     note::Note note;    // with the lines that count
-    bool kept = false;  // in force here until somebody chooses
+    bool kept = false;  // in force here until an operator chooses
   };
   Root root;  // of the first text
   // The kept text first; after a restart only the texts that were offered since.

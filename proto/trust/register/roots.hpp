@@ -1,5 +1,5 @@
-// Which keys speak: the vendor's chain of roots, the chain of each site, and the suspended keys.
-// Signatures of all other statements are verified against the current roots.
+// The keys that may sign: the vendor's chain of roots, the chain of each site, and the suspended
+// keys. Signatures of all other statements are verified against the current roots.
 //
 // Roots arrive as notes (offer()) from an untrusted carrier; a chain begins at a pinned first root.
 // Whether anybody vouches for a site is not decided here: Register::site_root() answers that.
@@ -34,46 +34,47 @@ class Roots {
   // Calls `visit` with the vendor's chain, then with the chain of each site.
   void each(const std::function<void(const RootChain&)>& visit) const;
 
-  // --- signatures. `site`: the root whose keys count beside the vendor's, or null; `more`: further
-  // keys that count. Errors as note::verify. ---
-  // The verified signers, without the suspended ones.
+  // --- signatures. `site`: the root whose keys count beside the vendor's, or null; `more`, `own`:
+  // further keys that count. Errors as note::verify. ---
+  // The verified signers that are not suspended.
   Result<std::vector<note::KnownKey>> signers(const note::Note& note, const Root* site,
                                               std::span<const note::KnownKey> more = {}) const;
-  // The same without the keys that both current roots list: such a key speaks for neither side.
+  // The signers without the keys that both current roots list: such a key counts for neither side.
   Result<std::vector<note::KnownKey>> one_sided_signers(
       const note::Note& note, const Root& site, std::span<const note::KnownKey> more = {}) const;
   Result<note::Note> keep_known(const note::Note& note, const Root* site,
                                 std::span<const note::KnownKey> more) const;
-  // The note without the lines that no known key made.
+  // The note without the lines that no known key has signed.
   note::Note stripped(const note::Note& note, const Root* site,
                       std::span<const note::KnownKey> more = {}) const;
-  // A known text came again: `held` takes the new lines of known keys. False: there are none.
+  // For a known text that arrives again: adds new lines of known keys to `held`. False: nothing
+  // new.
   Result<bool> more_lines(note::Note& held, const note::Note& more, const Root* site,
                           std::span<const note::KnownKey> own = {}) const;
 
   // --- what arrives ---
-  void add_site(const SiteId& id);  // its chain may grow from now on
+  void add_site(const SiteId& id);  // from now on the chain is known
   // The chain must be known: the vendor's, or one of add_site(). Errors as RootChain::offer.
   Result<ChainMove> offer(const note::Note& note, const Hash& genesis);
   // An operator keeps this text of a forked epoch. kNotFound: no fork known here has that text.
   Status choose_fork(const Hash& text);
-  // The chain of `next` steps to this unsigned root, to see what would end. False: no such chain.
+  // Steps the chain of `next` to this unsigned root, to see what would end. False: no such chain.
   bool suppose(const Root& next);
 
   const SuspendedKeys& suspended() const { return suspended_; }
-  // kExhausted: every chain that lists the key has ended its share of keys.
+  // kExhausted: every chain that lists the key has as many suspended keys as allowed.
   Status room_to_suspend(const crypto::PublicKey& key) const;
   // `named`: the newest roots that the key's holder knows.
   void suspend(const crypto::PublicKey& key, std::span<const Hash> named);
 
-  // The part of the floors that is about roots, names of sites included.
+  // The floors of roots, with the names of sites.
   struct NamedFloor {
     Fqdn name;
     ChainFloor root;
   };
   const std::map<VendorId, ChainFloor>& vendor_floors() const { return vendor_floors_; }
   const std::map<SiteId, NamedFloor>& site_floors() const { return site_floors_; }
-  std::uint64_t revision() const { return revision_; }  // changes when these floors do
+  std::uint64_t revision() const { return revision_; }  // changes when the floors of roots do
 
  private:
   RootChain* chain_of(const Hash& genesis);  // null: not known
@@ -82,7 +83,7 @@ class Roots {
   bool choose(RootChain& chain, const Hash& text);
 
   Pins pins_;
-  std::optional<RootChain> vendor_;  // once it is known which vendor
+  std::optional<RootChain> vendor_;  // empty until the vendor is known
   std::map<SiteId, RootChain> sites_;
   std::map<VendorId, ChainFloor> vendor_floors_;
   std::map<SiteId, NamedFloor> site_floors_;

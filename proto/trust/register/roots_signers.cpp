@@ -1,4 +1,4 @@
-// Which known keys have signed a note.
+// Finds which known keys have signed a note.
 #include <algorithm>
 
 #include "proto/trust/register/roots.hpp"
@@ -57,7 +57,7 @@ Result<bool> Roots::more_lines(note::Note& held, const note::Note& more, const R
   const auto base = note::keep_known(held, known);
   if (!base) return fail_with(base.error());
   auto merged = note::merge(*base, *kept);
-  if (merged) merged = note::keep_known(*merged, known);  // no two lines of one key
+  if (merged) merged = note::keep_known(*merged, known);  // at most one line of each key
   if (!merged) return fail_with(merged.error());
   if (merged->signatures == base->signatures) return false;
   held = std::move(*merged);

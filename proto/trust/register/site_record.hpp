@@ -25,9 +25,9 @@ struct Held {
 struct SiteRecord {
   SiteId id;
   bool pinned = false;              // by the pins or by an operator
-  std::optional<Held<Site>> entry;  // the vendor directory's statement
+  std::optional<Held<Site>> entry;  // the statement in the vendor's directory
   std::optional<Held<Policy>> policy;
-  std::optional<Held<Fresh>> fresh;  // the newest one
+  std::optional<Held<Fresh>> fresh;  // the newest fresh note
   std::map<Hash, Held<Enrolment>> enrolments;
   std::map<Hash, Held<Enrolled>> enrolled;  // by the hash of the note
 };

@@ -1,14 +1,15 @@
-// The clock of one store, which only goes forward whatever the wall clock does.
+// The clock of one store. The clock never goes back, even when the wall clock does.
 //
 // Age       seconds of CLOCK_BOOTTIME that the store has lived through. Within one boot the time
-//           between two runs counts as well; of another boot only the runs themselves. What must be
-//           remembered is forgotten at an age, never at a wall time: a wall clock that jumps ahead
-//           makes nothing be forgotten early.
-// Kept time the lowest time that is still believed. A wall clock behind the kept time (more than
-//           kClockStep) lets nothing new begin. Within one boot the kept time rises at most as fast
-//           as CLOCK_BOOTTIME, so a wall clock that is ahead for a few seconds moves it by those
-//           few seconds alone. After another boot the kept time takes the wall time once both
-//           clocks have agreed within kAgreement for kAgreeFor. A new store takes it at once.
+//           between two runs counts too; across boots only the time of the runs counts. Entries are
+//           forgotten at an age, never at a wall time, so a wall clock that jumps ahead makes
+//           nothing be forgotten early.
+// Kept time the lowest time that is still believed. While the wall clock is behind the kept time
+//           (by more than kClockStep), nothing new begins. Within one boot the kept time rises at
+//           most as fast as CLOCK_BOOTTIME, so a wall clock that is ahead for a few seconds moves
+//           the kept time by those few seconds only. After another boot the kept time takes the
+//           wall time once both clocks have agreed within kAgreement for kAgreeFor. A new store
+//           takes the wall time at once.
 #pragma once
 
 #include <algorithm>
@@ -22,23 +23,23 @@
 
 namespace culvert::trust {
 
-// Names one boot of the machine (/proc/sys/kernel/random/boot_id). Zero: unknown, never the same
-// boot as another run's.
+// Identifies one boot of the machine (/proc/sys/kernel/random/boot_id). Zero: unknown, never equal
+// to another run's boot.
 using BootId = FixedBytes<struct BootIdRole, 16>;
 
 constexpr std::chrono::seconds kClockStep{5};
 constexpr std::chrono::seconds kAgreement{2};
 constexpr std::chrono::seconds kAgreeFor{600};
-// How often what is over is forgotten, in seconds of the store's age.
+// How often expired entries are forgotten, in seconds of the store's age.
 constexpr std::uint64_t kPruneEvery = 60;
 
-// Seconds of age; an own type so that an age and a wall time are never mixed.
+// Seconds of age: a separate type, so that an age and a wall time cannot be mixed up.
 struct StoreAge {
   std::uint64_t seconds = 0;
   friend auto operator<=>(const StoreAge&, const StoreAge&) = default;
 };
 
-// What is stored of the clock.
+// The stored part of the clock.
 struct StoredClock {
   WallTime kept;
   StoreAge age;
@@ -48,7 +49,7 @@ struct StoredClock {
   friend bool operator==(const StoredClock&, const StoredClock&) = default;
 };
 
-// `<kept time> <age> <boot id> <CLOCK_BOOTTIME> <anchored>`, as it is stored.
+// The stored form: `<kept time> <age> <boot id> <CLOCK_BOOTTIME> <anchored>`.
 std::string render(const StoredClock& clock);
 std::optional<StoredClock> parse_stored_clock(std::string_view text);
 
@@ -59,11 +60,11 @@ class StoreClock {
   void advance(Now now);
   const StoredClock& stored() const { return stored_; }
 
-  // The time to judge by: never earlier than the kept time.
+  // The time that decides whether something has ended: never earlier than the kept time.
   WallTime clock(Now now) const { return std::max(now.wall, stored_.kept); }
   bool went_back(Now now) const { return now.wall + kClockStep < stored_.kept; }
-  // The age at which to forget an entry that matters until `end`, counted from the earlier of wall
-  // clock and kept time, so that a clock that is ahead shortens nothing; `margin` comes on top.
+  // The age at which to forget an entry that matters until `end`, plus `margin`. Counted from the
+  // earlier of wall clock and kept time, so that a clock that is ahead shortens nothing.
   StoreAge forget_at(WallTime end, Now now, std::chrono::seconds margin) const;
   void reset(WallTime now) { stored_.kept = now; }  // `culvert clock-reset`
 
@@ -73,8 +74,8 @@ class StoreClock {
 
   StoredClock stored_;
   BootId boot_;
-  bool begun_ = false;         // advance() has been called in this run
-  std::optional<Now> agreed_;  // since when the two clocks have agreed
+  bool begun_ = false;         // whether advance() was called in this run
+  std::optional<Now> agreed_;  // since when both clocks have agreed
 };
 
 }  // namespace culvert::trust

@@ -1,5 +1,5 @@
-// Suspended keys. A suspended key never counts again, in any group of any chain of roots; the steps
-// that the key signed before it was suspended can still be walked.
+// Suspended keys. A suspended key never counts again, in any group of any chain of roots. Steps
+// that the key signed before its suspension can still be verified.
 #pragma once
 
 #include <map>
@@ -16,17 +16,17 @@ class SuspendedKeys {
   SuspendedKeys(std::map<KeyAndRoot, std::uint64_t> epochs, std::set<KeyAndRoot> named);
 
   bool contains(const crypto::PublicKey& key) const;
-  // What the suspensions mean for the chain that begins with the root `chain`. A chain that did not
-  // list a key when the key was suspended counts the key in no step at all.
+  // The effect of the suspensions on the chain that begins with the root `chain`. In a chain that
+  // did not list the key at the time of its suspension, the key counts in no step.
   Suspensions in_chain(const Hash& chain) const;
-  bool has_room(const Hash& chain) const;  // for one more key of this chain
+  bool has_room(const Hash& chain) const;  // for one more suspended key of the chain
 
-  // The key counts in steps of this chain up to `epoch` and in none after it.
+  // The key counts in steps of the chain up to `epoch` and in no later step.
   void mark(const crypto::PublicKey& key, const Hash& chain, std::uint64_t epoch);
-  // The key's holder named a root that is not known here yet.
+  // The key's holder named a root that this party does not know yet.
   void await(const crypto::PublicKey& key, const Hash& root);
-  // The chain has moved: marks the keys whose named root the chain knows by now. True: there were
-  // such keys.
+  // To call when a chain has grown: marks the keys whose named root the chain knows now. True: at
+  // least one key was marked.
   bool settle(const RootChain& chain);
 
   const std::map<KeyAndRoot, std::uint64_t>& epochs() const { return epochs_; }
@@ -35,7 +35,7 @@ class SuspendedKeys {
  private:
   std::map<KeyAndRoot, std::uint64_t> epochs_;  // RegisterFloors::suspended
   std::set<KeyAndRoot> named_;                  // RegisterFloors::suspended_at
-  Tally<Hash> in_chain_;                        // how many of epochs_ each chain has
+  Tally<Hash> in_chain_;                        // the number of epochs_ of each chain
 };
 
 }  // namespace culvert::trust

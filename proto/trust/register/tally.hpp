@@ -1,4 +1,4 @@
-// How many of something each owner has, counted as they come and go.
+// Counts of something per owner.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@ class Tally {
     ++counts_[owner];
     ++total_;
   }
-  // The owner must have one.
+  // The owner's count must not be zero.
   void remove(const Owner& owner) {
     const auto found = counts_.find(owner);
     if (--found->second == 0) counts_.erase(found);

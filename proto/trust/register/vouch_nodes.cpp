@@ -17,7 +17,7 @@ bool within(const std::vector<Label>& tags, const std::vector<Label>& allowed) {
   return std::includes(allowed.begin(), allowed.end(), tags.begin(), tags.end());
 }
 
-// Whether an agent's own statement stands under the note that enrolled the agent.
+// Whether an agent's statement agrees with the note that enrolled the agent.
 Status rests_on(const Node& node, const Enrolled& enrolled, const Enrolment& enrolment) {
   if (enrolled.identity != node.identity || enrolled.name != node.name) {
     return unverified("node: it was enrolled under another identity or name");

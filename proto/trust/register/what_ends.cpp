@@ -1,4 +1,4 @@
-// What a next root would end, before anybody has signed it.
+// What a next root would end: computed before anybody has signed the root.
 #include "proto/trust/register/register_state.hpp"
 
 namespace culvert::trust {

@@ -13,8 +13,8 @@ constexpr std::size_t kReasonColumns = 60;
 constexpr std::string_view kReasonField = "reason: ";
 constexpr std::string_view kPrefix = "  | ";
 
-// One character with the combining ones after it, taken off the front; nothing where the text is
-// not UTF-8. `columns` is the most that it takes.
+// Removes one character, with the combining characters after it, from the front of `text`. Sets
+// `columns` to the most columns that the character takes. Empty where the text is not UTF-8.
 std::string_view take_cluster(std::string_view& text, std::size_t& columns) {
   const auto whole = text;
   const auto first = take_code_point(text);

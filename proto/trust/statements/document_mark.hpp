@@ -15,8 +15,8 @@ struct DocumentMark {
   std::uint64_t number = 0;
   Hash hash;
 
-  // Whether a party that holds `known` holds something older, or something else, than this mark
-  // names: this mark has a higher number, or the same number with another hash.
+  // Whether this mark names a version that a party with the mark `known` does not hold: a higher
+  // number, or the same number with another hash.
   bool differs_from(const DocumentMark& known) const {
     return number > known.number || (number == known.number && hash != known.hash);
   }

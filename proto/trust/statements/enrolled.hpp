@@ -1,5 +1,5 @@
-// "This identity was enrolled by that one-time key, under this name": made once, at enrolment.
-// Signed by the identity key and by the one-time key, which the node then erases. The node's own
+// States that an identity was enrolled by a one-time key under a name. Made once, at enrolment;
+// signed by the identity key and by the one-time key, which the node then erases. The node's later
 // statements name this note and are signed by the identity key alone.
 //
 //   culvert/enrolled/v1

@@ -1,5 +1,5 @@
-// This one-time key may enrol nodes with these tags until the enrolment's time is over. Signed by
-// an enrolment key of the site root; the private half of `key` travels in the agent's token.
+// Allows a one-time key to enrol nodes with these tags until `not-after`. Signed by an enrolment
+// key of the site root. The private half of `key` is in the agent's token.
 //
 //   culvert/enrolment/v1
 //   site: <fqdn>
@@ -7,7 +7,7 @@
 //   key: ed25519:…
 //   nodes: <n>                       1 to 64: how many identities may enrol with this key
 //   name: <label>                    of the node; with several nodes: NAME-0, NAME-1, …
-//   replaces: ed25519:…              0 or 1, for one node: whose name the new one takes over
+//   replaces: ed25519:…              0 or 1, for one node: the identity whose name the node takes
 //   tag: <tag>                       1 to 8, sorted
 //   root: sha256:…                   the site root at the time: a verifier must know it (floor)
 //   policy-serial: <n>               the lowest policy that may be believed
@@ -15,7 +15,7 @@
 //   not-after: <time>                at most 24 h later
 //   renew-until: <time>              not before not-after, at most 400 d after not-before
 //
-// The nodes that it enrolled issue their own statements until renew-until (see enrolled.hpp).
+// The enrolled nodes issue their own statements until renew-until (see enrolled.hpp).
 #pragma once
 
 #include <optional>
@@ -49,7 +49,8 @@ struct Enrolment {
   static Result<Enrolment> parse(std::string_view text);
   std::string render() const;
 
-  // `name` itself for one node; name-0 to name-(nodes - 1) for several.
+  // Whether `node` is a name that this enrolment gives: `name` for one node, name-0 to name-(nodes
+  // - 1) for several nodes.
   bool names(const Label& node) const;
 };
 

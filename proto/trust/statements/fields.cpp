@@ -49,7 +49,7 @@ std::optional<std::chrono::hours> parse_hours(std::string_view text) {
 bool valid_reason(std::string_view text) {
   if (text.empty() || text.front() == ' ' || text.back() == ' ') return false;
   std::size_t count = 0;
-  std::size_t combining = unicode::kMaxCombining;  // the first character is no combining one
+  std::size_t combining = unicode::kMaxCombining;  // so the first is not combining
   bool after_starter = false;
   while (!text.empty()) {
     const auto point = take_code_point(text);

@@ -1,5 +1,5 @@
-// The `field: value` lines of a statement. The reader remembers the first thing that is wrong and
-// answers defaults from then on: a parse reads like the format's description, finish() tells.
+// The `field: value` lines of a statement. After the first error the reader returns default values,
+// so a parse reads like the description of the format; finish() returns the error.
 #pragma once
 
 #include <charconv>
@@ -21,7 +21,7 @@ std::optional<std::chrono::seconds> parse_seconds(std::string_view text);  // 90
 // NFC UTF-8 of 1 to 200 code points, none of Cc Cf Zl Zp Co Cn, no space at either end.
 bool valid_reason(std::string_view text);
 std::optional<std::chrono::hours> parse_hours(std::string_view text);  // 24h
-// "a b c" at single spaces into exactly `count` words; the last takes the rest. Empty: too few.
+// Splits "a b c" at single spaces into `count` words; the last takes the rest. Empty: too few.
 std::vector<std::string_view> split_words(std::string_view text, std::size_t count);
 
 constexpr std::size_t kMaxStatementSize = 16 * 1024;  // of a text; a policy may be larger
@@ -30,8 +30,8 @@ class FieldReader {
  public:
   FieldReader(std::string_view text, std::string_view type, std::size_t most = kMaxStatementSize);
 
-  bool next_is(std::string_view name) const;  // the next line is this field, and all is well so far
-  std::string_view raw(std::string_view name);  // its value; it must be the next line
+  bool next_is(std::string_view name) const;    // false after an error
+  std::string_view raw(std::string_view name);  // the value; the field must be the next line
   void fail(std::string_view name, std::string_view why);
 
   // A typed field: parse is text → optional<T>.
@@ -43,7 +43,7 @@ class FieldReader {
     if (!error_ && !value) fail(name, "has a wrong form");
     return value ? std::move(*value) : T{};
   }
-  // As often as the field stands there, at most `most` times, strictly ascending by operator<.
+  // A field that stands `least` to `most` times, values strictly ascending by operator<.
   template <class Parse>
   auto sorted(std::string_view name, std::size_t least, std::size_t most, Parse parse) {
     std::vector<typename decltype(parse(std::string_view{}))::value_type> out;
@@ -58,7 +58,7 @@ class FieldReader {
 
   std::uint64_t number(std::string_view name, std::uint64_t least, std::uint64_t most);
   Hash hash(std::string_view name) { return field(name, parse_hash); }
-  std::optional<Hash> hash_or(std::string_view name, std::string_view none);  // `none`: nothing
+  std::optional<Hash> hash_or(std::string_view name, std::string_view none);  // nothing: `none`
   WallTime time(std::string_view name) { return field(name, parse_time); }
   Fqdn fqdn(std::string_view name) { return field(name, Fqdn::parse); }
   Label label(std::string_view name) { return field(name, Label::parse); }
@@ -75,7 +75,7 @@ class FieldReader {
     if (!ok) fail(name, why);
   }
 
-  // Nothing may be left over, and the statement must render to the very text that was read.
+  // All lines must be read, and the statement must render to the same text.
   template <class Statement>
   Result<Statement> finish(Statement statement) {
     if (!error_ && !rest_.empty()) error_ = unexpected_line();

@@ -1,5 +1,6 @@
-// "These are the newest documents of the site, now": what an agent needs for new grants where the
-// policy has a `fresh:` line, so that whoever carries the documents cannot hold newer ones back.
+// States which documents of a site are the newest at a moment. Where the policy has a `fresh:`
+// line, an agent needs this note for new grants, so that a carrier of documents cannot hold back
+// newer documents.
 // Signed by a lease key of the site root, or by the site's approvers at their threshold.
 //
 //   culvert/fresh/v1

@@ -1,13 +1,13 @@
-// A grant: this device may use that service from then to then. The requesting device signs first,
-// then approvers; with all of their signatures the grant opens.
+// A grant: one device may use one service from one time to another. The requesting device signs
+// first, then the approvers. A grant with all of the signatures that it needs opens the service.
 //
 //   culvert/grant/v1
 //   site: <fqdn>
 //   site-id: sha256:…
 //   grant: <ULID>
-//   extends: <ULID>                  0 or 1: the running grant that this one prolongs
+//   extends: <ULID>                  0 or 1: the running grant that this grant prolongs
 //   requester: <person>
-//   device: ed25519:…                identity key of the device that may use it
+//   device: ed25519:…                identity key of the device that may use the service
 //   service: <fqdn>
 //   scope: <scope>                   scope.hpp, without `*`
 //   reason: <NFC UTF-8, 1 to 200 code points>

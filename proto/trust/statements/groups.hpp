@@ -1,4 +1,4 @@
-// Who stands in a root: the groups, their keys, and the domains of their persons.
+// The content of a root: the groups, their keys, and the domains of their persons.
 #pragma once
 
 #include <optional>
@@ -27,7 +27,7 @@ std::string_view group_name(Group group);
 std::optional<Group> parse_group(std::string_view text);
 bool group_fits(Group group, RootKind kind);
 
-// A passkey stands in the groups root and approvers only.
+// Only the groups root and approvers may have passkeys.
 struct RootKey {
   Group group = Group::kRoot;
   Person person;
@@ -37,7 +37,7 @@ struct RootKey {
 std::optional<RootKey> parse_root_key(std::string_view text);  // <group> <person> <key>
 std::string format_root_key(const RootKey& key);
 
-// A domain of this root's persons. `shared`: persons of others have addresses there as well.
+// A domain of this root's persons. `shared`: persons of other parties have addresses there as well.
 struct Domain {
   Fqdn name;
   bool shared = false;
@@ -45,6 +45,6 @@ struct Domain {
 };
 std::optional<Domain> parse_domain(std::string_view text);  // <fqdn>[ shared]
 std::string format_domain(const Domain& domain);
-Domain domain_of(const Person& person);  // not shared
+Domain domain_of(const Person& person);  // the domain of the person's address, not shared
 
 }  // namespace culvert::trust

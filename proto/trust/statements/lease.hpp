@@ -1,7 +1,8 @@
-// The answer to one agent's question: these grants are still wanted, and these are the newest
-// documents that the signer knows. Signed by a lease key of the vendor root (by=vendor), of the
-// site root (by=customer), or one of each (by=both), as the site's policy says. Valid for the
-// outstanding nonce only; holds no time (see LeaseTracker).
+// The answer to a question of one agent: the grants that are still wanted, and the newest documents
+// that the signer knows. Signed, as the site's policy says, by a lease key of the vendor root
+// (by=vendor), by a lease key of the site root (by=customer), or by one key of each root (by=both).
+// A lease is valid only for the nonce that the agent is waiting for. A lease contains no time (see
+// LeaseTracker).
 //
 //   culvert/lease/v1
 //   vendor-id: sha256:…
@@ -49,7 +50,7 @@ struct Lease {
   std::string render() const;
 };
 
-// A lease, and whose lease keys signed it. The site's policy says whose must.
+// A lease, and the roots whose lease keys signed the lease. The site's policy says which must sign.
 struct VerifiedLease {
   Lease lease;
   bool by_vendor = false;

@@ -1,5 +1,5 @@
-// What an agent asks the customer's own lease server (`culvert site lease serve`), as the body of
-// one HTTP POST. It is not signed: the answer opens nothing for anybody but the agent that is
+// The question of an agent to the customer's own lease server (`culvert site lease serve`): the
+// body of one HTTP POST. The question is not signed: the answer is of use only to the agent that is
 // waiting for this nonce.
 //
 //   culvert/lease-question/v1
@@ -11,9 +11,10 @@
 //                                    RevocationLog
 //   grant: <ULID> ed25519:…          0 to 256, sorted: a grant, and the device that uses it
 //
-// The answer (lease_answer.hpp) is a bundle: first the revocations that the agent does not know,
-// then the lease, then the revocations of grants that were asked for. The lease is there only once
-// all revocations before it fit: until then the agent asks again with its new mark.
+// The answer (lease_answer.hpp) is a bundle, in this order: the revocations that the agent does not
+// know, the lease, the revocations of grants in the question. The lease is included only when all
+// revocations before the lease fit into the answer; until then the agent asks again with its new
+// mark.
 #pragma once
 
 #include <vector>
@@ -30,7 +31,7 @@ inline constexpr std::size_t kMaxQuestionSize = std::size_t{32} << 10U;
 
 struct AskedGrant {
   GrantId id;
-  IdentityKey device;  // as the agent says; a wrong one costs that agent alone
+  IdentityKey device;  // as the agent says; a wrong key harms only that agent
   friend auto operator<=>(const AskedGrant&, const AskedGrant&) = default;
 };
 

@@ -1,5 +1,5 @@
-// The names that statements use, each with one spelling. A default-constructed name is empty and
-// stands for "none"; every other value has passed its parse().
+// The names that statements use. Each name has exactly one spelling. A default-constructed name is
+// empty and means "none"; every other value has passed its parse().
 #pragma once
 
 #include <compare>
@@ -59,14 +59,14 @@ class Fqdn {
   std::string text_;
 };
 
-// user@domain; user of a-z 0-9 . _ - ; at most 128 bytes. Machines have one too
+// An address user@domain of at most 128 bytes; user: a-z 0-9 . _ - . Machines have addresses too
 // (lease@vendor.example).
 class Person {
  public:
   Person() = default;
   static std::optional<Person> parse(std::string_view text);
   const std::string& str() const { return text_; }
-  std::string_view domain() const;  // what follows the '@'
+  std::string_view domain() const;  // the part after the '@'
   bool empty() const { return text_.empty(); }
   friend auto operator<=>(const Person&, const Person&) = default;
 
@@ -84,14 +84,14 @@ struct GrantId {
   friend auto operator<=>(const GrantId&, const GrantId&) = default;
 };
 
-// Name and id of a site: the first two fields of each of its statements, checked before any other.
+// Name and id of a site: the first two fields of each statement of a site, checked first.
 struct SiteRef {
   Fqdn name;
   SiteId id;
   friend auto operator<=>(const SiteRef&, const SiteRef&) = default;
 };
 
-// A mesh address is fd63:756c:7665::/48 and the first 80 bits of a SHA-256:
+// A mesh address is the prefix fd63:756c:7665::/48 and the first 80 bits of a SHA-256:
 //   of a node      SHA-256("culvert node address v1\n" ‖ identity key)
 //   of a service   SHA-256("culvert service address v1\n" ‖ site-id ‖ FQDN)
 IpAddress node_address(const IdentityKey& identity);

@@ -1,6 +1,7 @@
-// A node: an agent in a site, or a person's device. Signed by itself; a device also by a
-// device-admission key of the vendor root. An agent names the note that enrolled it (enrolled.hpp)
-// and issues its next statement by itself until the enrolment's renew-until.
+// A node: an agent in a site, or a person's device. Signed by the node's identity key; a device
+// also by a device-admission key of the vendor root. An agent's statement names the note that
+// enrolled the agent (enrolled.hpp). The agent issues its next statements without help until the
+// enrolment's renew-until.
 //
 //   culvert/node/v1                       culvert/node/v1
 //   kind: agent                           kind: device
@@ -18,8 +19,8 @@
 //   issued: <time>                        expires: <time>     at most 720 h later
 //   expires: <time>    at most 30 d later
 //
-// Highest serial wins. All keys of a node differ. Each of its five keys belongs to the first
-// identity that had it.
+// The statement with the highest serial counts. All keys of a node differ. Each of the five keys
+// belongs to the first identity that had the key.
 #pragma once
 
 #include <vector>
@@ -52,7 +53,7 @@ struct Node {
   crypto::ControlKey control;
   crypto::RelayKey relay;
   crypto::DiscoKey disco;
-  Hash enrolled;              // agent: hash of the note that enrolled it
+  Hash enrolled;              // agent: hash of the note that enrolled the agent
   std::vector<Label> tags;    // agent
   Person person;              // device
   std::vector<Label> groups;  // device
@@ -68,11 +69,11 @@ struct Node {
   friend bool operator==(const Node&, const Node&) = default;
 };
 
-// How long a device's statement may live under this vendor root; null: none is known yet.
+// How long a device's statement may live under this vendor root; null: no vendor root is known yet.
 std::chrono::seconds device_life(const Root* vendor);
 
-// A node statement that the node's identity key has signed. The key that admits the node may be yet
-// to sign.
+// Verifies the signature by the node's own identity key. The key that admits the node need not have
+// signed yet.
 Result<Node> verify_self_signed(const note::Note& note);
 
 }  // namespace culvert::trust

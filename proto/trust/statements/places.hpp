@@ -1,12 +1,12 @@
-// Where the vendor's coordinators and relays are: the one source of their addresses and keys.
+// Where the vendor's coordinators and relays are: the only source of their addresses and keys.
 //
 //   culvert/places/v1
 //   vendor-id: sha256:…
 //   serial: <n>                                          from 1
 //   issued: <time>
 //   expires: <time>
-//   coordinator: <url> x25519:…                          1 to 8, each URL once; the first is
-//   preferred relay: <host> <port> x25519:… sha256:<certificate>   0 to 64, sorted
+//   coordinator: <url> x25519:…                          1 to 8, each URL once, preferred first
+//   relay: <host> <port> x25519:… sha256:<certificate>   0 to 64, sorted
 //
 // Signed by a directory key of the vendor root. The highest serial counts; after `expires` it still
 // counts, and programs warn.
@@ -31,7 +31,7 @@ struct RelayEntry {
   std::string host;  // a DNS name, or an IP address
   std::uint16_t port = 0;
   crypto::RelayKey key;
-  Hash certificate;  // SHA-256 of its DER
+  Hash certificate;  // SHA-256 of the certificate in DER
   friend auto operator<=>(const RelayEntry&, const RelayEntry&) = default;
 };
 

@@ -62,8 +62,8 @@ void require_listed(FieldReader& in, const Policy& policy, const std::vector<Lin
   }
 }
 
-// Every service belongs to this site and stands once; every rule speaks of a service that stands
-// here.
+// Checks that every service belongs to this site and is listed once, and that every rule names a
+// listed service.
 void check(FieldReader& in, const Policy& policy) {
   for (std::size_t i = 0; i < policy.services.size(); ++i) {
     const auto& name = policy.services[i].name;
@@ -141,7 +141,7 @@ void Policy::sort() {
   sort_all(exports);
 }
 
-// Services are sorted by name: the text says so, and parse() checks it.
+// The services are sorted by name; parse() has checked the order.
 const PolicyService* Policy::service(const Fqdn& name) const {
   const auto found =
       std::lower_bound(services.begin(), services.end(), name,

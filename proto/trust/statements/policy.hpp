@@ -1,5 +1,5 @@
-// A site's policy: the services that exist there, who may ask for them and for how long, who must
-// sign, how fresh an agent's knowledge must be.
+// A site's policy: the services of the site, who may request a service and for how long, who must
+// sign, and how recent an agent's documents must be.
 //
 //   culvert/policy/v1                            at most 256 KiB
 //   site: <fqdn>
@@ -12,8 +12,9 @@
 //   lease: <1 to 30>s by=vendor|customer|both    whose lease keys must answer
 //   device-age: <1 to 720>h                      0 or 1: a device statement is no older when a
 //                                                grant begins
-//   fresh: <1 to 720>h                           0 or 1: new grants need a `fresh` note that young
-//   relay: <host> <port> x25519:… sha256:…       0 to 8: the only relays; hash of its certificate
+//   fresh: <1 to 720>h                           0 or 1: the age limit of the `fresh` note for new
+//                                                grants
+//   relay: <host> <port> x25519:… sha256:…       0 to 8: the only relays; hash: of the certificate
 //   private: <prefix>                            0 to 16: relays may be at such private addresses
 //   service: <fqdn> <protocol> <port>[,<port>] <tag>             0 to 1000, by FQDN; the tag says
 //                                                                who may publish the service
@@ -22,9 +23,9 @@
 //   standing: <fqdn> ed25519:… until=<time> lease=required|waived scope=<scope>         0 to 64
 //   export: <label> <fqdn> rate=<bytes/s> cap=<bytes/day>                               0 to 16
 //
-// Lines of one field are sorted. `vendor` and `customer` are how many approvers must sign: never
-// fewer than the site root says, except that customer=0 needs no customer at all; both 0 is
-// refused. Scope: scope.hpp, the rest of the line. A protocol may be any label: one that this
+// The lines of one field are sorted. `vendor` and `customer` are how many approvers must sign:
+// never fewer than the site root says, except that customer=0 needs no customer; both 0 is refused.
+// The scope (scope.hpp) is the rest of the line. A protocol may be any label: a protocol that this
 // version does not know opens nothing. Signed as the site root's policy-by says.
 #pragma once
 
@@ -76,7 +77,7 @@ struct Policy {
   std::vector<Export> exports;
 
   static Result<Policy> parse(std::string_view text);
-  std::string render() const;  // sorts nothing: sort() first where the lines were added by hand
+  std::string render() const;  // does not sort: call sort() first where lines were added by hand
   void sort();
 
   const PolicyService* service(const Fqdn& name) const;  // null: not listed
@@ -85,7 +86,7 @@ struct Policy {
   }
 };
 
-// A standing line has no grant; what names it instead, for leases and revocations.
+// The id that stands for a standing line, which has no grant, in leases and revocations.
 GrantId standing_id(const SiteId& site, const Standing& line);
 
 }  // namespace culvert::trust

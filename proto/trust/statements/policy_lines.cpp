@@ -8,7 +8,7 @@
 namespace culvert::trust {
 namespace {
 
-// "group=engineers" → "engineers"; nothing where the word is another.
+// "group=engineers" → "engineers"; empty where the word has another key.
 std::string_view value_of(std::string_view word, std::string_view key) {
   return word.starts_with(key) ? word.substr(key.size()) : std::string_view{};
 }

@@ -14,7 +14,7 @@
 
 namespace culvert::trust {
 
-// The protocols that this version carries. A policy may name others: those open nothing here.
+// The protocols that this version carries. A policy may name other protocols; they open nothing.
 enum class Protocol { kTls, kTcp };
 Label protocol_label(Protocol protocol);
 std::optional<Protocol> known_protocol(const Label& label);
@@ -24,7 +24,7 @@ constexpr std::size_t kMaxServicePorts = 2;
 struct PolicyService {
   Fqdn name;
   Label protocol;
-  std::vector<std::uint16_t> ports;  // 1 or 2, different; of clickhouse: HTTPS, native
+  std::vector<std::uint16_t> ports;  // 1 or 2, different; for clickhouse: HTTPS, native
   Label tag;                         // nodes with this tag may publish the service
 
   static PolicyService of(Fqdn name, Protocol protocol, std::uint16_t port, Label tag) {
@@ -45,7 +45,8 @@ struct Allow {
   friend auto operator<=>(const Allow&, const Allow&) = default;
 };
 
-// Opens with the device's signature alone, where the site root says `pre-approvals: yes`.
+// A grant under this line needs the device's signature alone, where the site root says
+// `pre-approvals: yes`.
 struct PreApproved {
   Fqdn service;
   Label group;
@@ -55,7 +56,7 @@ struct PreApproved {
   friend auto operator<=>(const PreApproved&, const PreApproved&) = default;
 };
 
-// Opens without a request, for one identity key.
+// Access for one identity key without a request.
 struct Standing {
   Fqdn service;
   IdentityKey identity;
@@ -73,7 +74,8 @@ struct PolicyRelay {
   friend auto operator<=>(const PolicyRelay&, const PolicyRelay&) = default;
 };
 
-// What the site sends out on its own, to a service of the vendor. Reserved: carried, opens nothing.
+// Data that the site sends to a service of the vendor. Reserved: parsed and kept, but opens
+// nothing.
 struct Export {
   Label listener;
   Fqdn service;

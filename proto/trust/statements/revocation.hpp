@@ -1,4 +1,4 @@
-// The end of something, at once.
+// Ends a grant, device, node, key or enrolment at once.
 //
 //   culvert/revocation/v1
 //   vendor-id: sha256:…
@@ -11,13 +11,17 @@
 //   reason: <as in a grant>
 //   issued: <time>
 //
-// The revocation of a grant, node or enrolment always names the site; that of a device names the
-// site where a customer ends the device for this site alone; that of a key never does.
-// <key> is ed25519:… or passkey:…. Signed: of a grant, by any one approver of either root or the
-// requester's device; of a device, by any vendor approver or device-admission key (everywhere), or
-// a customer approver (with site lines: at that site); of a node, by customer approvers at their
-// threshold; of an enrolment, by any enrolment key of the site; of a key, by that key itself: it
-// never counts again.
+// Whether the site is named: always in the revocation of a grant, node or enrolment; in the
+// revocation of a device only where a customer ends the device for this site; never in that of a
+// key.
+//
+// <key> is ed25519:… or passkey:…. Who signs the revocation:
+//   of a grant       any one approver of either root, or the requester's device
+//   of a device      any vendor approver or device-admission key (everywhere), or a customer
+//                    approver (with site lines: at that site)
+//   of a node        customer approvers at their threshold
+//   of an enrolment  any enrolment key of the site
+//   of a key         the key itself, which never counts again
 #pragma once
 
 #include <limits>
@@ -46,7 +50,7 @@ struct Revocation {
   crypto::PublicKey key;  // kDevice, kNode: an identity key; kKey
   std::string reason;
   WallTime issued;
-  Hash enrolment;           // kEnrolment: of its text
+  Hash enrolment;           // kEnrolment: hash of the enrolment's text
   std::vector<Hash> roots;  // kKey
 
   IdentityKey identity() const;  // of kDevice and kNode; otherwise zero
@@ -55,12 +59,12 @@ struct Revocation {
   std::string render() const;
 };
 
-constexpr std::chrono::seconds kRevocationKeep{31 * 24 * 3600};  // past the end of what was revoked
-// A moment that never comes; durations can be added to it.
+constexpr std::chrono::seconds kRevocationKeep{31 * 24 * 3600};  // past the end of what is revoked
+// A moment that never comes. Durations can be added without overflow.
 constexpr WallTime kNeverOver{std::numeric_limits<std::int64_t>::max() / 2};
 
-// The latest moment at which what the revocation ends could come again, for a party that knows the
-// revocation alone. A revoked key never counts again: kNeverOver.
+// The latest moment at which the revoked thing could come back, judged from the revocation alone. A
+// revoked key never counts again: kNeverOver.
 WallTime matters_until(const Revocation& revocation);
 
 }  // namespace culvert::trust

@@ -53,7 +53,8 @@ std::size_t count_persons(const Root& root, Group group) {
   return out.size();
 }
 
-// A key stands once, the root group aside (and there once, too).
+// Whether a key is in one group only; a key of the root group may be in another group too. In the
+// root group each key is listed once.
 bool keys_are_single(const Root& root) {
   std::set<crypto::PublicKey> in_root;
   std::set<crypto::PublicKey> elsewhere;

@@ -1,4 +1,5 @@
-// A root: which keys speak for a site (the customer's) or for the vendor, and how many must agree.
+// A root: the keys that speak for a site (the customer's) or for the vendor, and how many must
+// sign.
 //
 //   culvert/root/v1                                culvert/root/v1
 //   kind: site                                     kind: vendor
@@ -17,11 +18,12 @@
 //   threshold: approvers <n>
 //   key: <group> <person> ed25519:…   1 to 64      (root and approvers: or passkey:<66 hex>)
 //
-// `self` and `none` at epoch 1 and only there. Domains are sorted, each once; a person of the
-// groups root and approvers has one of them. Keys stand in the order of the groups (groups.hpp),
-// within a group by person, then key. A key stands once, the root group aside. Every threshold is
-// at most the number of persons in its group. Signed by the root threshold of the previous epoch
-// and of its own (step.hpp).
+// `self` and `none` stand at epoch 1 and nowhere else. Domains are sorted and listed once. Each
+// person of the groups root and approvers has an address in one of the domains. Keys are sorted by
+// group (in the order of groups.hpp), then by person, then by key. A key is in one group only,
+// except that a key of the root group may also be in another group. Every threshold is at most the
+// number of persons in its group. Signed by the root threshold of the previous epoch and of this
+// epoch (step.hpp).
 #pragma once
 
 #include <chrono>
@@ -46,20 +48,20 @@ struct Root {
   static constexpr std::string_view kType = "culvert/root/v1";
 
   RootKind kind = RootKind::kSite;
-  Fqdn name;                    // of the site, or the vendor's
+  Fqdn name;                    // of the site or of the vendor
   std::optional<Hash> genesis;  // hash of epoch 1; nothing at epoch 1 itself
   std::uint64_t epoch = 1;
   std::optional<Hash> previous;  // nothing at epoch 1
   WallTime issued;
   WallTime expires;
   std::vector<Domain> domains;
-  VendorId vendor_id;                  // site: the vendor that it deals with
-  std::uint32_t vendor_approvals = 0;  // site: least number of vendor approvers of any grant
-  Group policy_by = Group::kRoot;      // site: kRoot or kApprovers, at its threshold
+  VendorId vendor_id;                  // site: the vendor that serves the site
+  std::uint32_t vendor_approvals = 0;  // site: how many vendor approvers every grant needs at least
+  Group policy_by = Group::kRoot;      // site: kRoot or kApprovers, at the group's threshold
   bool pre_approvals = false;          // site: whether the policy's pre-approved lines count
   std::chrono::hours device_life{24};  // vendor: the longest life of a device statement
   std::uint32_t root_threshold = 1;
-  std::uint32_t approver_threshold = 1;  // site: approvers that every grant needs
+  std::uint32_t approver_threshold = 1;  // site: how many approvers every grant needs
   std::vector<RootKey> keys;
 
   static Result<Root> parse(std::string_view text);
@@ -68,8 +70,9 @@ struct Root {
 
   const RootKey* find(const crypto::PublicKey& key, Group group) const;  // null: not in that group
   bool lists(const crypto::PublicKey& key) const;                        // in any group
-  // Whoever has a domain that a site root lists without `shared` is the customer's: at that site
-  // the person counts for nothing as requester, device or vendor approver.
+  // Whether the person has an address in a domain that a site root lists without `shared`. Such a
+  // person belongs to the customer: at that site the person never counts as requester, owner of a
+  // device, or vendor approver.
   bool customers_person(const Person& person) const;
   std::vector<note::KnownKey> known_keys() const;  // of every group
   std::vector<note::KnownKey> known_keys(Group group) const;
@@ -79,7 +82,7 @@ struct Root {
 std::vector<Person> persons(const Root& root, Group group, std::span<const note::KnownKey> signers,
                             const Person& except = {});
 
-// Keys that stand in both roots, the root groups aside: they count for nothing in either.
+// The keys that both roots list outside of the root groups. Such a key counts in neither root.
 std::vector<crypto::PublicKey> doubled_keys(const Root& site, const Root& vendor);
 
 }  // namespace culvert::trust

@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::size_t kMaxValue = 100;
 
-// Takes the part of `rest` before the next `separator`, and the separator with it.
+// Removes and returns the part of `rest` before the next `separator`; removes the separator too.
 std::string_view take_until(std::string_view& rest, char separator) {
   const auto end = rest.find(separator);
   const auto out = rest.substr(0, end);

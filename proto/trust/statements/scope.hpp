@@ -33,15 +33,15 @@ struct Scope {
   std::vector<ScopeList> lists;  // sorted by key
 
   static std::optional<Scope> parse(std::string_view text);
-  bool open() const;  // some list is `*`: fit for a policy, not for a grant
+  bool open() const;  // a list is `*`: allowed in a policy, not in a grant
 };
 
 bool valid_policy_scope(std::string_view text);
-bool valid_grant_scope(std::string_view text);  // the same without `*`
+bool valid_grant_scope(std::string_view text);  // a scope without `*`
 
 // Whether a grant with the scope `wanted` fits a policy line with the scope `allowed`: the same
-// word, the same set of keys, and each value of `wanted` in the line's list, or that list is `*`.
-// False where either does not parse.
+// word, the same set of keys, and each value of `wanted` is in the line's list or that list is `*`.
+// False where either scope does not parse.
 bool scope_fits(std::string_view wanted, std::string_view allowed);
 
 }  // namespace culvert::trust

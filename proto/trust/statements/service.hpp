@@ -1,14 +1,14 @@
-// "I serve this now": what one agent publishes, and the issuer of its server certificates. Signed
-// by the node. It cannot widen what the policy lists: a service counts only where the policy lists
-// it and the node has its tag.
+// States which services one agent publishes, and the issuer of the agent's server certificates.
+// Signed by the node. A service counts only where the policy lists the service and the node has the
+// service's tag.
 //
 //   culvert/service/v1
 //   site: <fqdn>
 //   site-id: sha256:…
 //   node: ed25519:…
-//   serial: <n>                      highest wins
+//   serial: <n>                      the highest counts
 //   issuer: none | <base64 of the server issuer's certificate, DER>
-//   service: <fqdn>                  0 to 128, sorted
+//   service: <fqdn>                  0 to 120, sorted
 //   issued: <time>
 //   expires: <time>                  at most 30 d later
 #pragma once

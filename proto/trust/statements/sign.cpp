@@ -13,7 +13,7 @@ Result<note::Note> add_signature(note::Note note, const Signer& signer) {
   auto line = note::sign(note.text, signer.name, signer.key);
   const bool held = std::any_of(note.signatures.begin(), note.signatures.end(),
                                 [&](const auto& x) { return x.signature == line.signature; });
-  if (!held) note.signatures.push_back(std::move(line));  // signing twice changes nothing
+  if (!held) note.signatures.push_back(std::move(line));  // signing twice adds one line
   return note;
 }
 

@@ -1,5 +1,6 @@
-// Building and signing statements, so that no program needs to know their text. Each function
-// renders the statement, checks that it parses, and signs; kInvalid names the field that is wrong.
+// Builds and signs statements, so that programs need not know the text of a statement. Each
+// function renders the statement, checks that the text parses, and signs. kInvalid names the wrong
+// field.
 #pragma once
 
 #include <string>
@@ -28,10 +29,10 @@ namespace culvert::trust {
 // Who signs: the name on the line (a person's, or a node's label) and the key.
 struct Signer {
   std::string name;
-  const crypto::SigningKey& key;  // the caller keeps it alive
+  const crypto::SigningKey& key;  // must outlive the Signer
 };
 
-// Any statement type X with parse() and render().
+// Signs a statement of any type that has parse() and render().
 template <class Statement>
 Result<note::Note> sign_statement(const Statement& statement, std::span<const Signer> signers) {
   note::Note note{statement.render(), {}};
@@ -46,11 +47,11 @@ template <class Statement>
 Result<note::Note> sign_statement(const Statement& statement, const Signer& signer) {
   return sign_statement(statement, std::span<const Signer>(&signer, 1));
 }
-// One more line, at the end: an approval, an admission, a co-signature.
+// Adds a signature line at the end: an approval, an admission, or a co-signature.
 Result<note::Note> add_signature(note::Note note, const Signer& signer);
 
-// A new request. The policy is the one that the approvers will see. Checks nothing against the
-// policy: Evidence::check_request does.
+// A new request under the policy that the approvers will see. Not checked against the policy:
+// Evidence::check_request does so.
 struct GrantRequest {
   SiteRef site;
   Fqdn service;
@@ -65,12 +66,12 @@ struct GrantRequest {
 Result<note::Note> make_grant_request(const GrantRequest& request, const Node& device,
                                       const crypto::SigningKey& device_key, WallTime now, Rng& rng);
 
-// The next epoch of a root: epoch + 1, previous and genesis filled in; the caller then edits keys
-// and times and signs with enough root keys of both.
+// A root with the next epoch number, `previous` and `genesis` filled in. The caller then edits keys
+// and times, and signs with enough root keys of both epochs.
 Root next_epoch(const Root& current, const Hash& current_hash);
 
-// The revocation of a grant, a device, a node or of one's own key. `roots`: hashes of the newest
-// root of each chain that the key's holder knows, 1 to 16.
+// The revocations of a grant, of a device, of a node, and of the signer's own key. `roots`: hashes
+// of the newest root of each chain that the key's holder knows, 1 to 16.
 Result<note::Note> revoke_grant(const Grant& grant, const VendorId& vendor, std::string_view reason,
                                 WallTime now, const Signer& signer);
 Result<note::Note> revoke_identity(Revokes what, const IdentityKey& key, const VendorId& vendor,

@@ -1,5 +1,5 @@
-// The vendor's directory: this FQDN suffix is the site with this id. Signed by a directory key of
-// the vendor root, after the hash was compared out of band.
+// An entry of the vendor's directory: the site with this FQDN has this id. Signed by a directory
+// key of the vendor root, after people have compared the hash over another channel.
 //
 //   culvert/site/v1
 //   vendor-id: sha256:…

@@ -1,4 +1,4 @@
-// What an agent of a site says that it knows, for `culvert site status`. It opens nothing.
+// What an agent of a site knows, for `culvert site status`. Grants no access.
 //
 //   culvert/state/v1
 //   site: <fqdn>

@@ -1,5 +1,5 @@
-// Admission to a relay: this relay key may use that relay and talk to these keys until then. Signed
-// by a ticket key of the vendor root. It opens no door of a site.
+// Admission to a relay: a node's relay key may use one relay, and talk to the listed keys, until
+// `expires`. Signed by a ticket key of the vendor root. A ticket gives no access to a site.
 //
 //   culvert/ticket/v1
 //   vendor-id: sha256:…
@@ -35,8 +35,8 @@ struct Ticket {
   std::string render() const;
 };
 
-// What a relay checks: a ticket key signed it, for this relay, and it has not expired. Whether the
-// client holds the secret half of `node` is the login's business.
+// What a relay checks: a ticket key has signed the ticket, the ticket names this relay, and the
+// ticket has not expired. The login checks that the client holds the secret half of `node`.
 Result<Ticket> verify_ticket(std::string_view note, std::span<const note::KnownKey> ticket_keys,
                              const crypto::RelayKey& relay, WallTime now);
 

@@ -19,7 +19,7 @@ std::optional<NodeKind> parse_kind(std::string_view text) {
   return std::nullopt;
 }
 
-// The part before the bundle, as a value that parse and render share.
+// The fields before the bundle; parse and render share this type.
 struct Head {
   NodeKind kind = NodeKind::kDevice;
   std::vector<std::string> coordinators;

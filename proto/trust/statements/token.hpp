@@ -1,8 +1,8 @@
-// The file that is handed over, never through a coordinator: what a new agent or laptop needs to
-// begin. It is no note: nobody signs it, and an agent's holds a secret. After its text and one
-// empty line follows a bundle of public notes (the vendor's root chain; for agents also the site's
-// root chain, policy and enrolment), so that nothing has to be fetched before anything can be
-// verified.
+// A file that people hand over, never through a coordinator: what a new agent or laptop needs to
+// begin. A token is not a note: nobody signs a token, and an agent's token contains a secret. After
+// the text and one empty line follows a bundle of public notes (the vendor's root chain; for agents
+// also the site's root chain, policy and enrolment), so that a node can verify notes before it
+// fetches any.
 //
 //   culvert/token/v1                      culvert/token/v1
 //   kind: agent                           kind: device
@@ -34,7 +34,7 @@ struct Token {
   std::vector<note::Note> notes;
 
   static Result<Token> parse(std::string_view file);  // errors never quote the secret
-  std::string render() const;                         // wipe it after writing
+  std::string render() const;                         // wipe the text after writing
 };
 
 }  // namespace culvert::trust

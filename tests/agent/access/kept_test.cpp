@@ -61,7 +61,7 @@ TEST_CASE("kept revocations: what differs from the coordinator's is offered, by 
   fewer.pop_back();
   CHECK(kept.unlike({set_of(a, of_a), set_of(b, fewer)}).size() == 5);
   auto other = of_b;
-  other.back() = of_a.back();  // as many, but another one
+  other.back() = of_a.back();  // the same number of revocations, but a different one
   CHECK(kept.unlike({set_of(a, of_a), set_of(b, other)}).size() == 5);
   CHECK(kept.notes().size() == 10);
 }
@@ -85,7 +85,7 @@ TEST_CASE("kept revocations: bounded, and a site's many cost another's few nothi
   std::size_t bytes = 0;
   for (const auto& note : kept.notes()) bytes += note::render(note).size();
   CHECK(bytes <= KeptRevocations::kMaxBytes);
-  // What is over is forgotten a day later, and is not taken again.
+  // A revocation that is over is forgotten a day later, and is not accepted again.
   const Now later{now.steady + std::chrono::hours(27), now.wall + std::chrono::hours(27)};
   evidence.advance(later);
   CHECK(kept.forget(evidence.age()));
@@ -104,7 +104,7 @@ TEST_CASE("kept revocations: a wall clock that jumps ahead forgets nothing") {
   Now ahead{now.steady + 1s, now.wall + std::chrono::hours(72)};
   evidence.advance(ahead);
   CHECK_FALSE(kept.forget(evidence.age()));
-  KeptRevocations restarted;  // while the clock is ahead
+  KeptRevocations restarted;  // the restart is while the clock is ahead
   CHECK(restarted.add(note, evidence, ahead));
 }
 

@@ -1,4 +1,4 @@
-// What an agent keeps over restarts.
+// What an agent remembers across restarts.
 #include "agent/store/memory.hpp"
 
 #include <catch2/catch.hpp>
@@ -37,9 +37,9 @@ TEST_CASE("memory: what another agent has written to the same store is not overw
   REQUIRE(other.floors());
   REQUIRE(one.save(floors));
   floors.locked = true;
-  REQUIRE(one.save(floors));  // its own last version
+  REQUIRE(one.save(floors));  // the first agent's last version
   floors.locked = false;
-  for (int tries = 0; tries < 2; ++tries) {  // also when it tries again
+  for (int tries = 0; tries < 2; ++tries) {  // a second try fails too
     const auto refused = other.save(floors);
     REQUIRE_FALSE(refused);
     CHECK(refused.error().code == ErrorCode::kConflict);
@@ -54,7 +54,7 @@ TEST_CASE("memory: what another agent has written to the same store is not overw
 
 namespace {
 
-// Writes the value and says all the same that the write has failed, as a disk may.
+// Writes the value but reports a failed write, as a disk may.
 class Doubtful final : public trust::StateStore {
  public:
   Result<std::optional<trust::StoredValue>> load(std::string_view name) override {

@@ -1,5 +1,5 @@
-// A grantee that opens connections without end: how many it may open, and which entries the audit
-// log gets.
+// A grantee that opens connections without end: how many connections may be open, and which entries
+// the audit log gets.
 #include "agent/access/openings.hpp"
 
 #include <catch2/catch.hpp>
@@ -73,7 +73,7 @@ TEST_CASE("openings: many are announced before they go on, and counted after") {
   for (std::uint64_t i = 0; i < kMany; ++i) {
     const auto opened = w.openings.open(w.now, w.entry("a"));
     REQUIRE(opened);
-    // Its own line is durable, or one that announced it.
+    // The opening's own line is durable, or the line that announced the opening.
     REQUIRE(opened->audit < w.sink.entries().size());
     const auto& line = w.sink.entries()[opened->audit];
     CHECK(line.kind == Kind::kFlowOpen);
@@ -149,7 +149,7 @@ TEST_CASE("openings: nothing goes on while the log takes nothing, announced or n
   World w;
   for (std::uint64_t i = 0; i < 100; ++i) REQUIRE(w.openings.open(w.now, w.entry("a")));
   w.sink.set_failing(true);
-  CHECK_FALSE(w.openings.open(w.now, w.entry("b")));  // finds out
+  CHECK_FALSE(w.openings.open(w.now, w.entry("b")));  // this write shows that the log fails
   CHECK_FALSE(w.openings.open(w.now, w.entry("a")));
   w.sink.set_failing(false);
   CHECK(w.openings.open(w.now, w.entry("b")));
@@ -178,7 +178,7 @@ TEST_CASE("journal: what is not UTF-8 is made so, and a line that is never taken
   REQUIRE(w.journal.opening(w.now, entry));
   CHECK(audit::is_utf8(w.sink.entries().back()));
   for (int i = 0; i < 20; ++i) REQUIRE(w.journal.opening(w.now, w.entry("a", std::to_string(i))));
-  // The coordinator takes everything but the line of grant 13.
+  // The coordinator accepts every line except that of grant 13.
   std::vector<std::string> taken;
   for (int rounds = 0; w.journal.has_batch(); ++rounds) {
     REQUIRE(rounds < 50);

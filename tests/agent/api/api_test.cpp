@@ -1,4 +1,4 @@
-// The local API over its real socket. The caller blocks in a thread of its own.
+// The local API over its real socket. The caller blocks in its own thread.
 #include "agent/api/api.hpp"
 
 #include <sys/socket.h>
@@ -44,7 +44,7 @@ class Folder {
 
 using Called = Result<json, CallError>;
 
-// The call from another thread while the loop runs here.
+// Makes the call in another thread while the loop runs in this thread.
 Called call_while_running(runtime::Loop& loop, const fs::path& state, const std::string& command,
                           const json& arguments) {
   std::optional<Called> result;
@@ -52,7 +52,7 @@ Called call_while_running(runtime::Loop& loop, const fs::path& state, const std:
   std::thread caller([&] {
     result.emplace(call(state, command, arguments));
     done = true;
-    loop.post([] {});  // so that it looks
+    loop.post([] {});  // wakes the loop
   });
   const bool in_time = loop.run_until([&] { return done.load(); }, proxy::kPatience);
   caller.join();
@@ -60,7 +60,7 @@ Called call_while_running(runtime::Loop& loop, const fs::path& state, const std:
   return std::move(*result);
 }
 
-// A caller with a plain socket, which sends what it is given and reads only when it is asked to.
+// A caller with a plain socket, which sends the given bytes and reads only when the test asks.
 class Caller {
  public:
   Caller(const fs::path& socket, const std::string& request)
@@ -78,7 +78,7 @@ class Caller {
   Caller(const Caller&) = delete;
   Caller& operator=(const Caller&) = delete;
 
-  std::string answer() const {  // what has come so far
+  std::string answer() const {  // the bytes received until now
     std::string out(4096, 0);
     const auto size = ::recv(descriptor_, out.data(), out.size(), MSG_DONTWAIT);
     out.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
@@ -96,7 +96,7 @@ Handler echo() {
   };
 }
 
-// Many calls at once, each caller in a thread of its own.
+// Many calls at once, each caller in its own thread.
 class Crowd {
  public:
   Crowd(runtime::Loop& loop, const fs::path& state, std::size_t callers, int calls) {
@@ -108,7 +108,7 @@ class Crowd {
           if (answer && (*answer)["given"] == given) ++right_;
         }
         ++ended_;
-        loop.post([] {});  // so that it looks
+        loop.post([] {});  // wakes the loop
       });
     }
   }
@@ -118,7 +118,7 @@ class Crowd {
   Crowd(const Crowd&) = delete;
   Crowd& operator=(const Crowd&) = delete;
   bool done() const { return ended_ == threads_.size(); }
-  std::size_t right() const { return right_; }  // calls that got their own answer
+  std::size_t right() const { return right_; }  // calls with the right answer
 
  private:
   std::atomic<std::size_t> right_ = 0;
@@ -181,7 +181,8 @@ TEST_CASE("api: one agent a state directory") {
   REQUIRE_FALSE(second);
   CHECK(second.error().code == ErrorCode::kConflict);
   CHECK(second.error().message.find(folder.state().string()) != std::string::npos);
-  CHECK(call_while_running(loop, folder.state(), "status", json::object()));  // the first goes on
+  // The first API still works.
+  CHECK(call_while_running(loop, folder.state(), "status", json::object()));
   CHECK(is_in_use(folder.state()));
   first->reset();
   CHECK_FALSE(is_in_use(folder.state()));
@@ -235,7 +236,7 @@ TEST_CASE("api: what is not a command gets an error, and the server goes on") {
   CHECK(curl({"-d", "[]", "http://x/v1/status"}) == "400");
   CHECK(curl({"-d", "{", "http://x/v1/status"}) == "400");
   CHECK(curl({"-d", "{\"a\":\"\xFF\"}", "http://x/v1/status"}) == "400");
-  CHECK(curl({"http://x/v1/status"}) == "404");  // GET
+  CHECK(curl({"http://x/v1/status"}) == "404");  // GET, not POST
   CHECK(curl({"-d", "{}", "http://x/v2/status"}) == "404");
   CHECK(curl({"-d", "{}", "http://x/v1/STATUS"}) == "404");
   const std::string json_type = "Content-Type: application/json";
@@ -290,19 +291,20 @@ TEST_CASE("api attack: commands that wait, silent callers and slow heads do not 
   }
   REQUIRE(loop.run_until([&] { return kept.size() == callers.size(); }, proxy::kPatience));
   CHECK(call_while_running(loop, folder.state(), "status", json::object()));
-  CHECK(callers.front()->answer().starts_with("HTTP/1.1 429 "));  // the oldest made room
+  // The oldest caller had to make room for the status call.
+  CHECK(callers.front()->answer().starts_with("HTTP/1.1 429 "));
   for (std::size_t i = 0; i < 2 * kMaxApiCallers; ++i) {
     const std::string begin = i % 2 == 0 ? "" : "POST /v1/status HTTP/1.1\r\nConte";
     callers.push_back(std::make_unique<Caller>(socket_path(folder.state()), begin));
   }
   CHECK(call_while_running(loop, folder.state(), "status", json::object()));
-  for (const auto& answer : kept) answer(Reply::ok(json::object()));  // some are gone meanwhile
+  for (const auto& answer : kept) answer(Reply::ok(json::object()));  // some callers are gone
 }
 
 TEST_CASE("api: a long answer to a caller that reads late is whole, and holds up nobody") {
   Folder folder;
   runtime::Loop loop;
-  const std::string text(8U << 20U, 'x');  // more than a stream takes at once
+  const std::string text(8U << 20U, 'x');  // more than a stream takes in one write
   const auto api = LocalApi::open(
       loop, folder.state(), [&](const std::string& command, const json&, const Answer& answer) {
         answer(Reply::ok({{"text", command == "audit" ? text : "short"}}));
@@ -329,7 +331,8 @@ TEST_CASE("api: stopping leaves no caller behind") {
   const bool in_time = loop.run_until([&] { return kept.size() == kCallers; }, proxy::kPatience);
   api->reset();
   CHECK(loop.run_until([&] { return crowd.done(); }, proxy::kPatience));
-  for (const auto& answer : kept) answer(Reply::ok(json::object()));  // too late: nobody listens
+  // No caller is left to hear the answer.
+  for (const auto& answer : kept) answer(Reply::ok(json::object()));
   REQUIRE(in_time);
   CHECK(crowd.right() == 0);
 }

@@ -1,4 +1,4 @@
-// Which texts the admission ledger allows to be signed again, whatever a coordinator claims.
+// Which texts the admission ledger allows to sign again, whatever a coordinator claims.
 #include "agent/cli/approvals/admission.hpp"
 
 #include <catch2/catch.hpp>
@@ -43,7 +43,7 @@ trust::Node next_of(trust::Node node, WallTime now) {
   return node;
 }
 
-// A folder of its own, gone at the end.
+// A temporary folder, removed by the destructor.
 struct Folder {
   std::filesystem::path path;
   Folder() {
@@ -86,7 +86,7 @@ TEST_CASE("admission ledger: one strict text, durable, read back") {
     const auto parsed = Admitted::parse(bad);
     CHECK((!parsed || parsed->render() == bad));
   }
-  // A damaged file is an error: a revocation must not be forgotten with it.
+  // A damaged file is an error: the revocation in the file must not be forgotten.
   const auto file = folder.path / "ledger" / admitted.last.identity.hex();
   REQUIRE(runtime::write_secret_file(file.string(), view("until: never\n")));
   CHECK_FALSE(AdmissionLedger::open(folder.path));
@@ -97,7 +97,7 @@ TEST_CASE("device renew: what is as it was last signed, and nothing else") {
   auto ledger = folder.open();
   const auto first = laptop();
   const auto later = kNow + hours{12};
-  CHECK_FALSE(may_renew(ledger, first, kNow));  // never admitted by hand
+  CHECK_FALSE(may_renew(ledger, first, kNow));  // no person has admitted this node
   CHECK(may_admit(ledger, first, kNow));
   REQUIRE(ledger.record({first, kNow + kDefaultAdmission, false}));
   const auto next = next_of(first, later);
@@ -122,7 +122,7 @@ TEST_CASE("device renew: what is as it was last signed, and nothing else") {
     INFO(what);
     CHECK(renewal(ledger, node, later) == ErrorCode::kDenied);
     CHECK_FALSE(differences(ledger, node).empty());
-    CHECK(may_admit(ledger, node, later));  // a person who reads it may sign it
+    CHECK(may_admit(ledger, node, later));  // a person who has read the differences may sign
   }
   auto other = laptop(2);
   CHECK(renewal(ledger, other, later) == ErrorCode::kDenied);
@@ -165,7 +165,7 @@ TEST_CASE("renewal after a revocation was pruned: the ledger still knows it") {
     CHECK(renewal(ledger, next, at) == ErrorCode::kDenied);
     CHECK_FALSE(may_admit(ledger, next, at));
   }
-  CHECK_FALSE(may_admit(ledger, laptop(), kNow));  // nor the very text that was signed
+  CHECK_FALSE(may_admit(ledger, laptop(), kNow));  // not even the text that was signed
 }
 
 TEST_CASE("a person who has ended gets no laptop admitted, not even a new one") {

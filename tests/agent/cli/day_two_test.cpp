@@ -1,5 +1,5 @@
-// Day two through the commands' own functions, on folders: policies and roots that several persons
-// sign in turn, added, removed and suspended keys, ended nodes and tokens.
+// Day two with the commands' own functions, on folders: policies and roots that several persons
+// sign in turn; keys that are added, removed and suspended; nodes and tokens that are ended.
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -29,7 +29,7 @@ using trust::RootKind;
 
 namespace {
 
-// What the commands print, kept for the test.
+// Captures what the commands print.
 class Captured {
  public:
   Captured() : out_(std::cout.rdbuf(text_.rdbuf())), err_(std::cerr.rdbuf(said_.rdbuf())) {}
@@ -114,7 +114,7 @@ struct Place {
 
   std::string key(const char* name) const { return (site / name).string(); }
 
-  // One more person with a folder and a key of their own; the public line for add-key.
+  // Adds a person with a folder and a key. Returns the public line for add-key.
   std::string person(const std::string& name, const std::string& group,
                      const std::string& kind = "site") {
     const auto home = base / name;
@@ -149,7 +149,7 @@ struct Place {
     work.key = key_file;
     return json::parse(done([&] { return sign_file(common, work); }));
   }
-  // The statements of a file, into another person's folder.
+  // Copies the statements of a file into another person's folder.
   void hand(const std::string& file, const std::string& name) {
     Work work;
     work.folder = (base / name).string();
@@ -184,26 +184,26 @@ TEST_CASE("policy: edit, check, diff and sign by the root") {
   const auto draft = place.site / "policy.draft";
   replace_in(draft, "max=3600s", "max=7200s");
   const auto diff = json::parse(done([&] { return policy_diff(place.common, work); }));
-  std::size_t rules = 0;  // beside serial, previous and the times
+  std::size_t rules = 0;  // without serial, previous and the times
   for (const auto& change : diff["changes"]) {
     if (change["text"].get<std::string>().starts_with("allow: ")) ++rules;
   }
   CHECK(rules == 2);  // the old line and the new one
   CHECK(json::parse(done([&] { return policy_check(place.common, work); }))["errors"].empty());
-  PolicyWork beside;  // the draft's own folder needs no --dir
+  PolicyWork beside;  // a draft in its own folder needs no --dir
   beside.file = draft.string();
   CHECK(json::parse(done([&] { return policy_check(place.common, beside); }))["errors"].empty());
-  // A second edit works on: it loses nothing.
+  // A second edit continues with the same draft and loses nothing.
   done([&] { return policy_edit(place.common, work); });
   CHECK(read(draft).find("max=7200s") != std::string::npos);
   const auto signed_one = place.sign(draft.string(), place.key("root.key"));
   CHECK(signed_one["complete"] == true);
   CHECK(place.open().policy()->serial == 2);
   CHECK(place.open().policy()->allows.front().max == std::chrono::hours{2});
-  // 365 days, as the root signs policies here.
+  // 365 days, for which this root signs policies.
   const auto policy = *place.open().policy();
   CHECK(policy.expires - policy.issued == std::chrono::hours{365 * 24});
-  // The draft is in force now, so the next edit begins from it, without --new.
+  // The draft is in force, so the next edit starts from the draft, without --new.
   done([&] { return policy_edit(place.common, work); });
   CHECK(read(draft).find("serial: 3\n") != std::string::npos);
 }
@@ -251,8 +251,8 @@ TEST_CASE("policy: two approvers sign through a file; a text that was changed is
   two.what = "approvers";
   two.count = 2;
   done([&] { return root_threshold(place.common, two); });
-  // Policies of one root signature count no longer where two approvers must sign: the next one is
-  // made under the epoch that changes it, so the change is a cut, and says so.
+  // The policy has one root signature, which no longer counts where two approvers must sign. The
+  // next policy is made under the new epoch, so the change is a cut, and the command says so.
   auto by = place.root();
   by.what = "approvers";
   const auto cut = refused([&] { return root_policy_by(place.common, by); });
@@ -269,7 +269,7 @@ TEST_CASE("policy: two approvers sign through a file; a text that was changed is
   CHECK(first["missing"].get<std::string>().find("needs 2 signatures of approvers, has 1") !=
         std::string::npos);
   const auto draft = place.site / "policy.draft";
-  // Erin gets the file and the newest roots; what she signs is the text that Bob signed.
+  // Erin gets the file and the newest roots. She signs the same text that Bob signed.
   const auto hers = place.base / "erin" / "policy.draft";
   fs::copy_file(draft, hers);
   place.hand((place.site / kSiteBundle).string(), "erin");
@@ -285,7 +285,7 @@ TEST_CASE("policy: two approvers sign through a file; a text that was changed is
   const auto second = place.sign(hers.string(), sign.key);
   CHECK(second["complete"] == true);
   CHECK(second["signed_by"].size() == 2);
-  // Bob takes what came back.
+  // Bob takes Erin's file.
   done([&] {
     Work take;
     take.folder = place.site.string();
@@ -305,7 +305,7 @@ TEST_CASE("two-epoch rotation without an outage, through the commands") {
   CHECK(added["complete"] == true);
   CHECK(place.open().policy_vouched());
   place.hand((place.site / kSiteBundle).string(), "frank");
-  // Taking the old one away now would end the policy: refused, and nothing is written.
+  // Removing the old key now would end the policy: the command refuses and writes nothing.
   RootWork remove;
   remove.key = place.key_of("frank", "root");
   remove.folder = place.site.string();
@@ -315,7 +315,7 @@ TEST_CASE("two-epoch rotation without an outage, through the commands") {
   CHECK(early.code == ErrorCode::kDenied);
   CHECK(early.message.find("would end the policy") != std::string::npos);
   CHECK(early.message.find("--cut") != std::string::npos);
-  // The new key signs the policy, and then epoch 3 goes without the old one.
+  // The new key signs the policy; then epoch 3 works without the old key.
   PolicyWork renew;
   renew.folder = place.site.string();
   renew.key = place.key_of("frank", "root");
@@ -345,7 +345,7 @@ TEST_CASE("root: thresholds of the old and of the new epoch, collected by file")
   CHECK(bob["missing"].get<std::string>().find("needs 2 root signatures, has 1") !=
         std::string::npos);
   CHECK(place.open().root().epoch == 1);
-  // A change would end Bob's signature.
+  // A change to the draft would invalidate Bob's signature.
   work.what = "approvers";
   work.count = 1;
   CHECK(refused([&] { return root_threshold(place.common, work); }).code == ErrorCode::kConflict);
@@ -464,7 +464,7 @@ TEST_CASE("vendor collect: two root persons sign the epoch that lists a new coor
   const auto both = json::parse(done([&] { return sign_file(place.common, second); }));
   CHECK(both["complete"] == true);
 
-  place.collect();  // another coordinator: its epoch waits for Dave
+  place.collect();  // another coordinator, whose epoch waits for Dave
   CHECK(place.open(RootKind::kVendor).root().epoch == 3);
   const auto pub = (place.base / "coordinator.pub").string();
   CHECK(json::parse(done([&] { return sign_file(place.common, second); }))["complete"] == true);
@@ -482,7 +482,7 @@ TEST_CASE("root add-key: a refused signing leaves no draft; a draft that lists t
   work.kind = RootKind::kVendor;
   work.folder = place.vendor.string();
   work.subject = dave;
-  work.key = (place.vendor / "approver.key").string();  // signs no root
+  work.key = (place.vendor / "approver.key").string();  // an approver's key, which signs no root
   CHECK(refused([&] { return root_add_key(place.common, work); }).code == ErrorCode::kDenied);
   CHECK_FALSE(fs::exists(place.vendor / "root.draft"));
   work.key.clear();
@@ -535,7 +535,7 @@ TEST_CASE("revoke-node: at the approvers' threshold, through a file") {
   CHECK(json::parse(done([&] { return revoke_node(place.common, ending); }))["complete"] == true);
   place.hand(ending.file, "site");
   CHECK(place.open().evidence().revocation_notes(place.open().site().id).size() == 1);
-  // A name needs the coordinator, and says so.
+  // A name needs a coordinator; the error says so.
   ending.subject = "agent";
   ending.file.clear();
   CHECK(refused([&] { return revoke_node(place.common, ending); }).message.find("--publish") !=
@@ -645,7 +645,7 @@ TEST_CASE("key suspend: the last root key wants --freeze; a suspended key signs 
   place.hand((place.site / kSiteBundle).string(), "frank");
   const auto out = json::parse(done([&] { return suspend_own_key(place.common, ending); }));
   CHECK(out["frozen"].empty());
-  CHECK(out["policy_ended"] == true);  // the suspended key had signed it
+  CHECK(out["policy_ended"] == true);  // the suspended key had signed the policy
   PolicyWork renew;
   renew.folder = place.site.string();
   renew.key = place.key("root.key");
@@ -654,7 +654,7 @@ TEST_CASE("key suspend: the last root key wants --freeze; a suspended key signs 
   renew.anew = true;
   renew.key = place.key_of("frank", "root");
   CHECK(json::parse(done([&] { return policy_renew(place.common, renew); }))["complete"] == true);
-  // The others take the key out of the root; it cannot come back.
+  // The other persons take the key out of the root; the key cannot come back.
   RootWork remove;
   remove.folder = place.site.string();
   remove.key = renew.key;
@@ -672,13 +672,13 @@ TEST_CASE("key suspend: the last root key wants --freeze; a suspended key signs 
 
 TEST_CASE("take: what others hand over is verified, and nothing else is kept") {
   Place place;
-  Place other;  // another customer of another vendor
+  Place other;  // another customer, of another vendor
   Work take;
   take.folder = place.site.string();
   const auto before = read(place.site / kSiteBundle);
   const auto foreign = (other.site / kSiteBundle).string();
   CHECK_FALSE(refused([&] { return take_files(place.common, take, {foreign}); }).message.empty());
-  // A policy that somebody else has signed with a key of their own.
+  // A policy that somebody else has signed with another key.
   crypto::SystemRng rng;
   auto policy = *place.open().policy();
   policy.serial = 2;
@@ -690,7 +690,7 @@ TEST_CASE("take: what others hand over is verified, and nothing else is kept") {
   REQUIRE(write_draft(file, *forged));
   CHECK(refused([&] { return take_files(place.common, take, {file.string()}); }).code ==
         ErrorCode::kUnverified);
-  // The vendor's own statements of other kinds have no place here.
+  // The vendor's own statements of other kinds are refused.
   done([&] {
     return vendor_site({place.vendor.string(), (place.site / kSiteBundle).string(),
                         hash_in(place.site / kSiteBundle), (place.base / "x.site").string()});
@@ -699,7 +699,7 @@ TEST_CASE("take: what others hand over is verified, and nothing else is kept") {
       refused([&] { return take_files(place.common, take, {(place.base / "x.site").string()}); });
   CHECK(kind.code == ErrorCode::kInvalid);
   CHECK(read(place.site / kSiteBundle) == before);
-  // An older policy brings nothing back, and there is nothing of it to hand in.
+  // An older policy changes nothing, and no part of the old policy is handed in.
   const auto old = place.base / "old.note";
   REQUIRE(write_draft(old, place.open().policy_note()));
   PolicyWork renew;
@@ -797,7 +797,7 @@ TEST_CASE("policy: 1,000 services in 256 KiB are edited, checked, signed and rea
   CHECK(place.sign(draft.string(), place.key("root.key"))["complete"] == true);
   CHECK(place.open().policy()->services.size() == 1000);
   CHECK(json::parse(done([&] { return policy_show(place.common, work); }))["services"] == 1000);
-  // One service more is an error that names the bound.
+  // One more service is an error that names the bound.
   done([&] { return policy_edit(place.common, work); });
   auto text = read(draft);
   text.insert(text.find("allow: "), "service: zzz.acme.example tls 443 z\n");

@@ -1,4 +1,4 @@
-// What a command prints of others' words, on a real terminal.
+// How a command prints texts of other parties on a real terminal.
 #include "agent/cli/show/output.hpp"
 
 #include <pty.h>
@@ -14,7 +14,7 @@ using namespace culvert::cli;
 
 namespace {
 
-// The rows that finish() prints on a terminal of 80 columns, which is standard error alone.
+// The rows that finish() prints on a terminal of 80 columns; only standard error is a terminal.
 std::string rows_of_failure(const std::string& message) {
   winsize size{};
   size.ws_row = 24;
@@ -41,7 +41,7 @@ std::string rows_of_failure(const std::string& message) {
 }  // namespace
 
 TEST_CASE("a refusal's text imitates no row of the screen", "[cli][output]") {
-  // A coordinator pads its words so that the terminal would break them where a row begins.
+  // A coordinator pads its text so that the terminal would begin a row in the middle of the text.
   std::string message = "1 request";
   const std::string hash = "sha256:" + std::string(64, 'e');
   for (const auto* row : {hash.c_str(), "requester: alice"}) {

@@ -1,5 +1,5 @@
-// The manual page and completions of `culvert`: they have every command and option, and man and the
-// shells accept them, where these are installed.
+// The manual page and the completions of `culvert`: they contain every command and option, and man
+// and the shells accept them where man and the shells are installed.
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <filesystem>
@@ -28,7 +28,7 @@ std::string in_roff(const std::string& text) {
   return out;
 }
 
-// Is `text` accepted by "COMMAND FILE"? True where the command is not installed.
+// Whether "PROGRAM ARGUMENTS FILE" accepts `text`. True where the program is not installed.
 bool accepted(const std::string& program, const std::string& arguments, const std::string& text) {
   if (std::system(("command -v " + program + " >/dev/null").c_str()) != 0) return true;
   const auto path = std::filesystem::temp_directory_path() /

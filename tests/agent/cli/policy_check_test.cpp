@@ -17,7 +17,7 @@ const WallTime kNow = *parse_time("2026-11-22T09:00:00Z");
 const std::string kHash = "sha256:" + std::string(64, 'a');
 const std::string kKey = "ed25519:" + std::string(64, 'b');
 
-// Line numbers as the tests below name them.
+// The tests below use these line numbers.
 const std::vector<std::string> kLines = {
     "culvert/policy/v1",                                                                 // 1
     "site: acme.example",                                                                // 2
@@ -110,7 +110,7 @@ TEST_CASE("policy check: --sort puts a line among those of its field") {
 TEST_CASE("policy check: what has expired is said with the next command") {
   Surroundings around;
   around.context.now = kNow + std::chrono::hours{100 * 24};
-  around.context.current_text = text_of(kLines);  // the policy in force itself: no draft of it
+  around.context.current_text = text_of(kLines);  // the policy in force, not a draft
   const auto found = check_policy(text_of(kLines), around.context);
   CHECK(all_of(found.errors).empty());
   const auto said = all_of(found.warnings);
@@ -215,7 +215,7 @@ TEST_CASE("policy check: each error names its line and its cause") {
 }
 
 TEST_CASE("policy check: whatever Policy::parse refuses has an error, whatever it takes has none") {
-  // Every line of a good policy, with each byte changed in turn.
+  // Changes each byte of every line of a good policy in turn.
   const auto good = text_of(kLines);
   for (std::size_t at = 0; at < good.size(); ++at) {
     for (const char to : {'0', 'z', ' ', '\n', '=', '\x01'}) {
@@ -233,7 +233,8 @@ TEST_CASE("policy check: the serial and the hash of the policy in force") {
   const auto current = trust::Policy::parse(current_text).value();
   around.context.current = &current;
   around.context.current_text = current_text;
-  CHECK(check_policy(current_text, around.context).errors.empty());  // itself is no error
+  // The current text has no error.
+  CHECK(check_policy(current_text, around.context).errors.empty());
   auto next = current;
   next.serial = 2;
   next.previous = note::hash(current_text);

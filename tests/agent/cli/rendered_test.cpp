@@ -17,7 +17,7 @@ using nlohmann::json;
 
 namespace {
 
-// The most columns that any terminal gives a line without colour sequences.
+// The most columns that a terminal gives a line without colour sequences.
 std::size_t widest(std::string_view line) {
   std::size_t out = 0;
   while (!line.empty()) {
@@ -77,7 +77,7 @@ TEST_CASE("screen attack: nothing invisible and nothing that moves its neighbour
   CHECK(printable("a\nb\tc\x7f") == "a\\u{a}b\\u{9}c\\u{7f}");
   CHECK(printable("\u2800\u00a0\u3164") == "\\u{2800}\\u{a0}\\u{3164}");
   CHECK(printable("\xff\xc0\xae") == "\\xff\\xc0\\xae");
-  CHECK(printable("\u0e31x") == "\\u{e31}x");  // would be drawn over what stands before the text
+  CHECK(printable("\u0e31x") == "\\u{e31}x");  // would be drawn over the text before
   CHECK(printable("x\u0e31\u0e31\u0e31\u0e31\u0e31") == "x\u0e31\u0e31\u0e31\u0e31\\u{e31}");
   CHECK(printable("\U000e0041") == "\\u{e0041}");
   for (const auto& payload : kPayloads) CHECK(is_safe(printable(payload)));
@@ -131,7 +131,7 @@ TEST_CASE("screen attack: tables of hostile cells keep their rows on every scree
       }
     }
   }
-  // Wide letters keep the columns below each other.
+  // Columns stay aligned below wide letters.
   const auto lines = table({"A", "B"}, {{"日本", "x"}, {"abcd", "y"}}, 0);
   CHECK(plain(lines[1]) == "日本  x");
   CHECK(plain(lines[2]) == "abcd  y");

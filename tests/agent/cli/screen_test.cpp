@@ -15,7 +15,7 @@ namespace {
 
 const WallTime kNow = *parse_time("2026-11-22T09:00:00Z");
 
-// Without colour sequences: a test run on a terminal prints them.
+// Removes colour sequences, which a test run on a terminal prints.
 std::string plain(const std::vector<std::string>& lines) {
   std::string out;
   for (const auto& line : lines) {
@@ -77,7 +77,7 @@ json requests(const std::string& state) {
              {"ends", "2026-11-22T10:00:00Z"}}}}};
 }
 
-// Rows that were broken between words read as one.
+// Joins rows that were broken between words.
 std::string in_one_line(const std::vector<std::string>& lines) {
   std::string out;
   for (const char c : plain(lines)) {

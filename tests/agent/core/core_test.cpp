@@ -78,7 +78,7 @@ TEST_CASE("core: a grant opens its service and no other") {
   CHECK(world.site.has(audit::Kind::kFlowOpen));
   CHECK_FALSE(world.site.core->authorize_flow(world.now, world.laptop.core->address(), kDb));
   CHECK(world.site.has(audit::Kind::kFlowDenied));
-  // The site may not begin anything.
+  // The site may not open a flow.
   CHECK_FALSE(world.passes_back(tcp(world.service(kApi, 443), world.client(22), ip::kSyn)));
 }
 
@@ -150,7 +150,7 @@ TEST_CASE("core: a revocation cuts both sides within two seconds") {
   REQUIRE(world.flow_opens(kApi, 40000));
   world.revoke(world.grant);
   CHECK(world.run_until([&] { return world.dark(); }, 2s));
-  world.run(1ms);  // carries its effects out
+  world.run(1ms);  // carries out the last effects
   CHECK(world.site.cuts.size() == 1);
   CHECK(world.laptop.cuts.size() == 1);
   CHECK(world.site.cuts[0].peer == world.laptop.core->address());
@@ -182,7 +182,7 @@ TEST_CASE("core: the end of its time ends it") {
   REQUIRE(world.laptop.core->dial(world.now, kApi));
   std::uint16_t port = 40000;
   REQUIRE(world.run_until([&] { return world.flow_opens(kApi, ++port); }, 60s));
-  // The laptop's own first packet claims nothing: its view waits for the site's answer.
+  // The laptop's own first packet claims nothing: the laptop's claim waits for the site's answer.
   CHECK(world.laptop.core->services(world.now)[0].claim_by);
   REQUIRE(world.site.core->authorize_flow(world.now, world.laptop.core->address(), kApi));
   CHECK(world.laptop.core->services(world.now)[0].claim_by);
@@ -204,7 +204,7 @@ TEST_CASE("core: without the coordinator the lease lapses and cuts; with it back
   Granted world;
   REQUIRE(world.flow_opens(kApi, 40000));
   world.run(30s);
-  CHECK(world.in_force());  // renewed all the while
+  CHECK(world.in_force());  // leases were renewed the whole time
   world.stop_coordinator();
   CHECK(world.run_until([&] { return world.dark(); }, 7s));
   CHECK(world.site.has(audit::Kind::kLeaseLapsed));
@@ -222,7 +222,7 @@ TEST_CASE("core: the customer's lock and denial need nobody") {
   CHECK(world.site.core->status(world.now).live_grants == 0);
   CHECK(world.site.has(audit::Kind::kLock));
   CHECK_FALSE(world.flow_opens(kApi, 40000));
-  REQUIRE(world.start(world.site));  // a restart does not unlock
+  REQUIRE(world.start(world.site));  // a restart keeps the lock
   world.run(3s);
   CHECK(world.site.core->status(world.now).locked);
   CHECK(world.site.core->status(world.now).live_grants == 0);
@@ -262,7 +262,7 @@ TEST_CASE("core: an audit log that cannot be written opens nothing and cuts with
   world.site.audit.set_failing(true);
   CHECK_FALSE(world.site.core->authorize_flow(world.now, world.laptop.core->address(), kApi));
   CHECK(world.run_until([&] { return world.site.core->status(world.now).live_grants == 0; }, 30s));
-  world.run(1ms);  // carries its effects out
+  world.run(1ms);  // carries out the last effects
   CHECK(world.site.cuts.size() == 1);
   world.site.audit.set_failing(false);
   CHECK(world.run_until([&] { return world.in_force(); }, 10s));
@@ -294,7 +294,7 @@ TEST_CASE("core: two agents on one state folder: the one that writes second admi
   REQUIRE(twin);
   bool locked = false;
   (*twin)->lock(world.now, [&](const Result<void>& done) { locked = done.has_value(); });
-  REQUIRE(locked);  // this write is the store's newest
+  REQUIRE(locked);  // the twin's write is the newest in the store
   world.approve(world.request(kApi));
   CHECK_FALSE(world.run_until(
       [&] {
@@ -405,14 +405,17 @@ TEST_CASE("core: a site's agent renews itself for a year, also after months off"
   World world;
   REQUIRE(world.start(world.site));
   const auto identity = world.site.core->status(world.now).identity;
-  world.now.wall = world.now.wall + std::chrono::hours(24 * 16);  // over half of its life
+  // Over half of the statement's life.
+  world.now.wall = world.now.wall + std::chrono::hours(24 * 16);
   world.now.steady += std::chrono::hours(24 * 16);
   world.site.core->handle_timeout(world.now);
   REQUIRE(world.site.core->status(world.now).admitted);
-  world.now.wall = world.now.wall + std::chrono::hours(24 * 20);  // day 36: the first is over
+  // Day 36: the first statement is over.
+  world.now.wall = world.now.wall + std::chrono::hours(24 * 20);
   world.now.steady += std::chrono::hours(24 * 20);
   CHECK(world.site.core->status(world.now).admitted);
-  world.now.wall = world.now.wall + std::chrono::hours(24 * 90);  // off, with the old token there
+  // A long time off; the old token is still there.
+  world.now.wall = world.now.wall + std::chrono::hours(24 * 90);
   REQUIRE(world.start(world.site));
   world.site.core->handle_timeout(world.now);
   CHECK(world.site.core->status(world.now).admitted);
@@ -421,7 +424,7 @@ TEST_CASE("core: a site's agent renews itself for a year, also after months off"
 
 TEST_CASE("core: a start that was cut short goes on with the same identity") {
   World world;
-  world.site.audit.set_failing(true);  // everything else is stored by then
+  world.site.audit.set_failing(true);  // everything else has been stored by then
   REQUIRE_FALSE(world.start(world.site));
   const auto cut = world.site.node_store.values();
   world.site.audit.set_failing(false);
@@ -429,7 +432,7 @@ TEST_CASE("core: a start that was cut short goes on with the same identity") {
   const auto identity = world.site.core->status(world.now).identity;
   World other;
   other.site.node_store.break_with(Error{ErrorCode::kUnavailable, "full"});
-  REQUIRE_FALSE(other.start(other.site));  // no identity is used that is not stored
+  REQUIRE_FALSE(other.start(other.site));  // an identity that is not stored is not used
   CHECK(other.site.site_store.values().empty());
   CHECK(cut.count("keys") == 1);
   CHECK(world.site.node_store.values().count("keys-new") == 0);

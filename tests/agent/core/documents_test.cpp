@@ -1,4 +1,4 @@
-// Documents in files and leases by the customer reach a site's agent while the coordinator
+// Documents in files, and leases by the customer, reach a site's agent while the coordinator
 // withholds them. Also the agent's warnings about documents that expire soon.
 #include <algorithm>
 #include <catch2/catch.hpp>
@@ -56,7 +56,7 @@ TEST_CASE("documents: a policy that the coordinator withholds takes effect by a 
   CHECK(shown->files == 1);
   CHECK(shown->notes == 1);
   CHECK(shown->bad.empty());
-  // A file that vanishes takes nothing back, and a restart knows it still.
+  // A vanished file takes no document back, and the agent still knows the document after a restart.
   w.site.core->learn_documents(w.now, {});
   CHECK(w.site.core->status(w.now).policy_serial == 2);
   REQUIRE(w.start(w.site));
@@ -77,7 +77,7 @@ TEST_CASE("documents: two texts of one epoch of a root stop new grants until som
   CHECK(w.site.core->status(w.now).forked);
   w.run(1ms);
   CHECK(w.logged("a root has two texts for its newest epoch: no new grants") == 1);
-  CHECK(w.site_serves());  // what is in force goes on
+  CHECK(w.site_serves());  // running grants go on
   w.approved(kDb);
   w.run(5s);
   CHECK(w.site.core->services(w.now).size() == 1);
@@ -103,7 +103,7 @@ TEST_CASE("documents: two texts of one epoch of a root stop new grants until som
   CHECK(w.site.core->forks().empty());
   CHECK_FALSE(w.site.core->status(w.now).forked);
   CHECK(w.run_until([&] { return w.site.core->services(w.now).size() == 2; }, 5s));
-  REQUIRE(w.start(w.site));  // the choice is durable
+  REQUIRE(w.start(w.site));  // the choice is stored
   w.site.core->learn_documents(w.now, {file("root.note", {first}), file("other.note", {second})});
   CHECK_FALSE(w.site.core->status(w.now).forked);
 }
@@ -121,8 +121,8 @@ TEST_CASE("documents: a fresh note in a file is what new grants need, and nothin
   const auto policy = w.next_policy([](trust::Policy& p) { p.fresh = hours{1}; });
   w.site.core->learn_documents(w.now, {file("policy.note", {policy})});
   w.approved(kApi);
-  CHECK_FALSE(w.serves_within(10s));  // the coordinator's leases go on all the while
-  // The fresh note stands before the policy that it names: files are taken roots first.
+  CHECK_FALSE(w.serves_within(10s));  // the coordinator's leases go on meanwhile
+  // The fresh note is listed before the policy that it names: the agent reads all files by kind.
   w.site.core->learn_documents(w.now,
                                {file("a.note", {w.fresh_note()}), file("policy.note", {policy})});
   CHECK(w.serves_within(5s));
@@ -143,7 +143,7 @@ TEST_CASE("documents: each fault of a file is one log line, and the good files c
                                         trust::LeaseQuestion{w.site_ref, {}, {}, {}, {}}.render())},
   };
   for (int again = 0; again < 3; ++again) w.site.core->learn_documents(w.now, files);
-  w.run(150s);  // what does not verify is tried again
+  w.run(150s);  // files that do not verify are tried again
   CHECK(w.site.core->status(w.now).policy_serial == 2);
   INFO(w.story());
   CHECK(w.logged("a document is not taken") == 4);
@@ -163,12 +163,13 @@ TEST_CASE("documents: a full folder is verified in slices, and what is good is f
   for (int i = 0; i < 200; ++i) files.push_back(file("a" + std::to_string(i) + ".note", {forged}));
   files.push_back(file("z.note", {second}));
   w.site.core->learn_documents(w.now, files);
-  CHECK(w.site.core->status(w.now).policy_serial == 1);  // one slice of forged ones so far
+  // One slice, with forged notes only, so far.
+  CHECK(w.site.core->status(w.now).policy_serial == 1);
   CHECK(w.site.core->next_deadline() <= w.now.steady);
   w.run(1s);
   CHECK(w.site.core->status(w.now).policy_serial == 3);
   CHECK(w.site.core->status(w.now).documents->bad.size() == 200);
-  // What is refused is no fault any more once it is known by other means, or gone.
+  // A refused note is no longer reported when it is known from elsewhere, or when the file is gone.
   w.site.core->learn_documents(w.now, {files.back()});
   CHECK(w.site.core->status(w.now).documents->bad.empty());
 }
@@ -183,7 +184,7 @@ TEST_CASE("customer's lease: without the lease server nothing begins, whatever t
   CHECK(w.site.core->status(w.now).lease_error.value_or("").find("refused") != std::string::npos);
   CHECK(w.logged("no lease from the customer's lease server, trying again") == 1);
 
-  // The vendor's lease key in the customer's place counts for nothing.
+  // The vendor's lease key does not count in the customer's place.
   auto known = w.customers_evidence();
   w.lease_server = [&](const AskLease& ask) { return w.customers_answer(known, ask.body, true); };
   CHECK_FALSE(w.serves_within(20s));
@@ -201,7 +202,7 @@ TEST_CASE("customer's lease: without the lease server nothing begins, whatever t
   CHECK(w.flow_opens(kApi, 40000));
   CHECK_FALSE(w.site.core->status(w.now).lease_error);
 
-  // An old answer again and again does not hold anything open: the lease server is gone.
+  // An old answer, sent repeatedly, keeps no grant open: the lease server is gone.
   w.lease_server = [&](const AskLease&) { return Result<std::string>(last); };
   CHECK(w.dark_within(w.policy.lease));
   CHECK_FALSE(w.flow_opens(kApi, 40001));
@@ -251,7 +252,8 @@ TEST_CASE("customer's lease: a revocation that was put to the lease server cuts 
   REQUIRE(w.serves_within(5s));
   REQUIRE(known.offer(w.revocation_of(grant), w.now));
   CHECK(w.dark_within(w.policy.lease));
-  w.lease_server = nullptr;  // it is remembered here, not only left out of the lease
+  // The agent remembers the revocation; a lease without the grant is not needed.
+  w.lease_server = nullptr;
   w.run(1s);
   const auto requests = w.site.core->requests(w.now);
   REQUIRE(requests.size() == 1);
@@ -274,7 +276,7 @@ TEST_CASE("customer's lease: what somebody on the way puts into answers counts f
     const auto lease = *note::parse_bundle(*w.customers_answer(known, ask.body));
     std::vector<note::Note> all{lease.front()};
     for (int i = 0; i < 100; ++i) all.push_back(forged);
-    all.push_back(policy);  // signed, and yet nothing that belongs here
+    all.push_back(policy);  // signed, but no part of an answer
     return note::render_bundle(all);
   };
   REQUIRE(w.serves_within(5s));
@@ -303,7 +305,7 @@ TEST_CASE("ends: a policy that ends soon is logged once for each threshold, and 
   CHECK(w.logged("ends soon", "has expired") == 1);
   ends = w.site.core->status(w.now).ends;
   CHECK(ends.front().warning == 0);
-  // It warns and alarms, and ends nothing while there is no break-glass.
+  // The agent warns and alarms, but ends nothing while break-glass does not exist.
   CHECK(w.site.has(audit::Kind::kAlarm));
 }
 
@@ -315,7 +317,7 @@ TEST_CASE("documents: contradictions flood neither the audit log nor the agent's
     auto end = *trust::Revocation::parse(w.revocation_of(grant).text);
     end.not_after = end.not_after + std::chrono::seconds(60);
     wrong.push_back(end);
-    w.run(6s);  // the coordinator's rate of requests
+    w.run(6s);  // within the coordinator's rate of requests
   }
   const auto alarms = [&] {
     std::size_t out = 0;
@@ -371,8 +373,8 @@ TEST_CASE("customer's lease: a stolen device is told of among hundreds that an a
     REQUIRE(known.offer(w.signed_by_carol(end), w.now));
   }
   w.run(w.policy.lease + 1s);
-  CHECK(w.site_serves());             // what is made up ends nothing
-  CHECK(questions <= asked + 4 + 4);  // three pages, once; then one question a third
+  CHECK(w.site_serves());             // made-up revocations end nothing
+  CHECK(questions <= asked + 4 + 4);  // three pages once, then one question per third
   end.key = *crypto::parse_ed25519(w.laptop.core->status(w.now).identity);
   end.site = w.site_ref;
   REQUIRE(known.offer(w.signed_by_bob(end), w.now));

@@ -26,10 +26,10 @@ struct Open : World {
     agent.options.token.reset();
     agent.options.pinned_root.reset();
     agent.cuts.clear();
-    run(1s);  // a process needs longer to start than the labels of handshakes are coarse
+    run(1s);  // a process needs longer to start than the resolution of handshake timestamps
     REQUIRE(start(agent));
   }
-  // Has the agent's stack got a reset of this connection, with this number?
+  // Whether the agent's stack got a reset of this connection with this sequence number.
   static bool was_reset(const Agent& agent, const Endpoint& to,
                         std::optional<std::uint32_t> number) {
     return std::any_of(agent.delivered.begin(), agent.delivered.end(), [&](const Bytes& bytes) {
@@ -53,7 +53,7 @@ TEST_CASE("ends: a laptop that has started anew ends what its last process left 
   Open world;
   for (std::uint16_t port = 40001; port < 40256; ++port) REQUIRE(world.flow_opens(kApi, port));
   const Endpoint service = world.service(kApi, 443);
-  // A rekey is not a new process.
+  // A rekey does not mean a new process.
   world.run(150s);
   REQUIRE(world.flow_opens(kApi, 41000));
   world.run(150s);
@@ -68,7 +68,7 @@ TEST_CASE("ends: a laptop that has started anew ends what its last process left 
   CHECK(std::count_if(world.site.cuts.begin(), world.site.cuts.end(), [&](const CutFlows& cut) {
           return cut.peer == world.laptop.core->address() && !cut.service;
         }) == 1);
-  // What is left of the old ones at the site gets a reset; the new one goes on.
+  // The site resets packets of the old connections; the new connection goes on.
   world.site.delivered.clear();
   world.say(world.site, ip::tcp_packet(service, world.client(40000), {ip::kAck, 9, 77, 1}, {}));
   world.run(1ms);
@@ -90,17 +90,17 @@ TEST_CASE("ends: a site's agent that stops resets its connections and says that 
   world.laptop.delivered.clear();
   world.laptop.cuts.clear();
   world.site.core->stop(world.now);
-  world.run(100ms);  // the way takes no time here
+  world.run(100ms);  // the path has no delay here
   CHECK(world.now.steady - before <= 100ms);
-  CHECK(Open::was_reset(world.laptop, client, 11));  // were the last bytes lost
-  CHECK(Open::was_reset(world.laptop, client, 16));  // they have come
+  CHECK(Open::was_reset(world.laptop, client, 11));  // if the last bytes were lost
+  CHECK(Open::was_reset(world.laptop, client, 16));  // if the last bytes arrived
   CHECK(world.cut_for(world.site, "the agent stops"));
   CHECK(world.cut_for(world.laptop, "the site's agent has stopped"));
   auto status = world.laptop.core->status(world.now);
   REQUIRE(status.peers.size() == 1);
   CHECK(status.peers[0].stopped);
   CHECK_FALSE(world.usable(kApi));
-  // Nothing opens there while it stops, and nobody waits for that.
+  // While the site stops, no new flow opens and no client waits for one.
   CHECK_FALSE(world.site.core->authorize_flow(world.now, world.laptop.core->address(), kApi));
   world.run(10s);
   CHECK(world.laptop.core->status(world.now).peers[0].stopped);
@@ -175,7 +175,7 @@ TEST_CASE(
     world.run(1s);
   }
   CHECK(Open::was_reset(world.site, service, 77));
-  // Not each packet of a flood is answered.
+  // A flood of packets does not get an answer to each packet.
   world.site.delivered.clear();
   for (int i = 0; i < 1000; ++i) world.say(world.site, packet);
   world.run(10ms);
@@ -204,7 +204,7 @@ TEST_CASE("ends attack: a key that two nodes claim belongs to the first") {
     rights.emplace(*second, right_of(1, 7, 1));
     PeerSet peers = peers_of(rights, Role::kSite, {});
     REQUIRE(peers.size() == 1);
-    // The thief's grant is the older one, but it came later.
+    // The thief's grant is older, but was learned later.
     rights.emplace(*first, right_of(2, 7, 2));
     CHECK(is_disputed(rights.at(*first).other, rights, peers));
     CHECK_FALSE(is_disputed(rights.at(*second).other, rights, peers));

@@ -1,5 +1,5 @@
-// A laptop in TUN mode, whose mesh packets come from the host's own stack: the answers that the TUN
-// device gets.
+// A laptop in TUN mode, whose mesh packets come from the host's own stack: the packets that the TUN
+// device gets back.
 #include <catch2/catch.hpp>
 
 #include "proto/ip/build.hpp"
@@ -21,7 +21,7 @@ struct Host : World {
     const auto view = laptop.core->resolve(now, kApi);
     return view && view->ready && site.core->status(now).live_grants == 1;
   }
-  // What the laptop's stack hears at once when it sends this.
+  // The packets that the laptop's stack gets at once when it sends `packet`.
   std::vector<Bytes> answers(const Bytes& packet) {
     laptop.delivered.clear();
     hand_in(laptop, packet);
@@ -85,7 +85,7 @@ TEST_CASE("host: whatever is not granted is prohibited, existing or not, in one 
     CHECK(prohibited(world.answers(ip::udp_packet(client, to, {}))));
   }
   CHECK(prohibited(world.answers(ip::udp_packet(client, world.service(kApi, 443), {}))));
-  // Another's address as its source is refused as well, and garbage is not answered.
+  // A packet with another node's source address is refused as well; garbage gets no answer.
   const Endpoint forged{*parse_address("fd63:756c:7665::99"), 1};
   CHECK(prohibited(world.answers(tcp(forged, world.service(kApi, 443), ip::kSyn))));
   CHECK(world.answers({0x60, 1, 2}).empty());
@@ -108,7 +108,7 @@ TEST_CASE("host: a revocation resets open flows with the number that the stack e
   CHECK(load_be<std::uint32_t>(reset->transport.data() + 4) == 4711);
   CHECK(reset->source == service.address);
   CHECK(reset->destination_port() == client.port);
-  // What the connection still says is answered by the exact reset; a new one is prohibited.
+  // A late packet of the connection gets the exact reset; a new connection is prohibited.
   const auto late = world.answers(ip::tcp_packet(client, service, {ip::kAck, 2, 5000, 1024}, {}));
   REQUIRE(late.size() == 1);
   const auto exact = ip::PacketView::parse(late[0]);

@@ -1,4 +1,4 @@
-// What a node gives back to a coordinator that has lost it.
+// What a node gives back to a coordinator that has lost its data.
 #include <catch2/catch.hpp>
 
 #include "agent/access/offers.hpp"
@@ -37,12 +37,12 @@ TEST_CASE("kept revocations: a coordinator restored from an old copy gets them b
   copy.restore(world.store);
   world.revoke(world.grant);
   REQUIRE(world.run_until([&] { return !world.live(); }, 5s));
-  world.run(3s);  // both have uploaded what happened
+  world.run(3s);  // both nodes have uploaded their audit lines
   REQUIRE(world.stored_revocations() == 1);
   const bool restarted = GENERATE(false, true);
   world.go_back_to(copy);
   CHECK(world.stored_revocations() == 0);
-  if (restarted) {  // they are in the state folder as well
+  if (restarted) {  // the revocations are in the state folder as well
     REQUIRE(world.start(world.site));
     REQUIRE(world.start(world.laptop));
   }
@@ -50,7 +50,7 @@ TEST_CASE("kept revocations: a coordinator restored from an old copy gets them b
   CHECK_FALSE(world.live());
   world.run(5s);
   CHECK_FALSE(world.live());
-  // The audit log went on from where the copy ends, without a gap.
+  // The upload of the audit log continued where the copy ends, without a gap.
   const auto identity = world.site.core->status(world.now).identity;
   CHECK(world.store.next_index(identity).value() == world.site.audit.entries().size());
   std::size_t lines = 0;

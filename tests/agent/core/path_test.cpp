@@ -35,7 +35,7 @@ struct Holed : World {
     const auto to = out ? service(kApi, 443) : client(40000);
     return ip::tcp_packet(from, to, {ip::kAck, 2, 2, 1024}, Bytes(size - kHeaders));
   }
-  // What `agent`'s own stack hears at once when it sends this.
+  // The packets that `agent`'s own stack gets at once when it sends `packet`.
   std::vector<Bytes> answers(Agent& agent, const Bytes& packet, int times = 1) {
     agent.delivered.clear();
     for (int i = 0; i < times; ++i) hand_in(agent, packet);
@@ -128,7 +128,7 @@ TEST_CASE("path: without a relay what is too large is tried all the same") {
     world.laptop.core->handle_relay_closed(world.now, id, "gone");
   }
   CHECK(world.passes_out(world.segment(true, 1232)));
-  world.carried = 65'507;  // larger than proven, and it would pass
+  world.carried = 65'507;  // larger than the proven size; such a packet would pass
   CHECK(world.passes_out(world.segment(true, 1420)));
 }
 

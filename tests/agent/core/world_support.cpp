@@ -262,7 +262,7 @@ void World::drain(Agent& agent) {
       if (!other.core) return;
       const Datagram datagram{from, bytes, congested && ecn != 0 ? std::uint8_t{3} : ecn};
       other.core->handle_datagrams(now, {&datagram, 1});
-      drain(other);  // while the bytes that its packets lie in are there
+      drain(other);  // while the bytes of the packets exist
     });
   }
   for (const ByteView packet : agent.effects.mesh.items()) {
@@ -335,7 +335,7 @@ bool World::run_until(const std::function<bool()>& done, Duration limit) {
   constexpr int kMaxSteps = 200'000;
   const Instant end = now.steady + limit;
   for (int steps = 0; !done(); ++steps) {
-    REQUIRE(steps < kMaxSteps);  // a deadline that never moves
+    REQUIRE(steps < kMaxSteps);  // more steps: some deadline never moves on
     if (step()) continue;
     Instant next = relay_->next_deadline();
     if (coordinator) next = std::min(next, coordinator->next_deadline());
@@ -374,7 +374,8 @@ void World::set_up() {
   REQUIRE(site.core->status(now).admitted);
 }
 
-// What the device waits with is in its own store: the coordinator holds it in memory only.
+// The node statement that waits for admission is in the laptop's store; the coordinator keeps it in
+// memory only.
 void World::admit_laptop() {
   const auto own = Memory(laptop.site_store, laptop.node_store).own("node");
   REQUIRE(own);
@@ -445,7 +446,7 @@ void World::hand_in(Agent& agent, const Bytes& packet) {
   std::copy(packet.begin(), packet.end(), memory.begin() + kRoomBefore);
   const RoomyPacket roomy{memory, kRoomBefore, packet.size()};
   agent.core->handle_mesh(now, {&roomy, 1});
-  drain(agent);  // while the memory is there: the datagram may lie in it
+  drain(agent);  // while the memory of the datagram exists
 }
 
 bool World::passes_out(const Bytes& packet) {

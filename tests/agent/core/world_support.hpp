@@ -1,6 +1,6 @@
 // A small mesh in one thread: the documents of tests/support/ceremony.hpp, a real coordinator core,
-// a real relay core, a site's agent and a laptop. The queues between these lose nothing; tests/sim
-// has networks that do.
+// a real relay core, a site's agent and a laptop. The queues between them lose nothing; tests/sim
+// has networks with losses.
 #pragma once
 
 #include <deque>
@@ -70,7 +70,7 @@ class World {
   std::string request(const std::string& service, std::chrono::seconds length = 900s);
   void approve(const std::string& grant);  // both approvers
   void revoke(const std::string& grant);   // the customer's approver
-  // True: SYN, SYN-ACK and ACK pass.
+  // Whether SYN, SYN-ACK and ACK pass.
   bool flow_opens(const std::string& service, std::uint16_t from);
   void hand_in(Agent& agent, const Bytes& packet);  // as from the agent's own stack
   bool passes_out(const Bytes& packet);             // laptop → site
@@ -81,7 +81,7 @@ class World {
   std::string agent_token() const { return agent_token_; }
   // The next policy, signed. The coordinator does not get it.
   note::Note next_policy(const std::function<void(trust::Policy&)>& edit);
-  // The second epoch of the site's root, signed; each edit makes another text.
+  // The second epoch of the site's root, signed. Each `edit` makes another text.
   note::Note second_site_root(const std::function<void(trust::Root&)>& edit) const;
   note::Note fresh_note() const;  // signed by the site's lease key: the present policy and root
   note::Note revocation_of(const std::string& grant);  // signed by the customer's approver
@@ -98,14 +98,13 @@ class World {
   bool relay_up = true;
   bool direct_up = true;
   bool congested = false;        // direct datagrams that are ECN-capable are marked CE on the way
-  std::size_t carried = 65'507;  // bytes of a direct datagram; longer ones vanish
+  std::size_t carried = 65'507;  // bytes of a direct datagram; longer datagrams are lost
   Agent site;
   Agent laptop;
   trust::SiteRef site_ref;
   trust::VendorId vendor_id;
-  trust::Policy policy;  // the newest signed policy
-  std::function<Result<std::string>(const AskLease&)>
-      lease_server;  // empty: the lease server is down
+  trust::Policy policy;                                              // the newest signed policy
+  std::function<Result<std::string>(const AskLease&)> lease_server;  // empty: the server is down
   coordinator::MemoryStore store;
   std::unique_ptr<coordinator::Core> coordinator;
 
@@ -114,7 +113,7 @@ class World {
   void make_site();
   void make_tokens();
   void put(const note::Note& note);  // into the coordinator's store, not over a connection
-  bool step();                       // runs the queue's oldest entry; false: none is left
+  bool step();                       // runs the queue's oldest entry; false: the queue is empty
   std::vector<coordinator::NoteRow> rows();
   void drain(Agent& agent);
   void carry(Agent& agent, const Effect& effect);

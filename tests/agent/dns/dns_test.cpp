@@ -1,4 +1,4 @@
-// The stub resolver's messages: what is answered, what is forwarded, every malformed form.
+// The stub resolver's messages: which are answered, which are forwarded, and every malformed form.
 #include <catch2/catch.hpp>
 #include <functional>
 
@@ -152,7 +152,7 @@ TEST_CASE("dns: EDNS is tolerated, and answered in kind") {
   CHECK(rcode(version) == 0);
   CHECK(to_hex(ByteView(version).last(11)) == "00002904d0010000000000");  // BADVERS: 1 ‖ 0
   CHECK(count(version, 6) == 0);
-  // Others' records are skipped, their names may point to the question.
+  // Records of other types are skipped; their names may point to the question.
   parts.additional = 2;
   parts.rest = opt();
   append(parts.rest, *from_hex("c00c00fa00ff000000000003010203"));

@@ -24,7 +24,7 @@ TEST_CASE("resolv.conf: its servers, in their order") {
       servers("nameserver 1.1.1.1\nnameserver 1.1.1.2\nnameserver 1.1.1.3\nnameserver 1.1.1.4\n") ==
       "1.1.1.1:53 1.1.1.2:53 1.1.1.3:53 ");
   CHECK(servers("nameserver fe80::1%eth0\nnameserver nonsense\n").empty());
-  CHECK(servers("search example.com\n") == "127.0.0.1:53 ");  // what the C library does
+  CHECK(servers("search example.com\n") == "127.0.0.1:53 ");  // as the C library does
   CHECK(servers("") == "127.0.0.1:53 ");
 }
 
@@ -51,7 +51,7 @@ TEST_CASE("resolv.conf: what may be put back, and what is somebody else's") {
   const std::string ours = ResolvConf::read(before).with_stub;
   CHECK(compare(before, before, ours) == Found::kUntouched);
   CHECK(compare(ours, before, ours) == Found::kOurs);
-  CHECK(compare("", before, ours) == Found::kOurs);  // a crash while writing
+  CHECK(compare("", before, ours) == Found::kOurs);  // as after a crash while writing
   CHECK(compare(ours.substr(0, 40), before, ours) == Found::kOurs);
   CHECK(compare(before.substr(0, 5), before, ours) == Found::kOurs);
   CHECK(compare("nameserver 10.0.0.2\n", before, ours) == Found::kForeign);

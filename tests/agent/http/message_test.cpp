@@ -16,7 +16,7 @@ namespace {
 constexpr const char* kApi = "api.acme.example.com";
 const std::string kHost = "Host: api.acme.example.com\r\n";
 
-// The status with which a whole head is refused; 0 when it is taken.
+// The status with which a whole head is refused; 0: the head is accepted.
 int judged(const std::string& raw) {
   const auto parsed = http::parse_request_head(view(raw), kRequestLimits);
   if (!parsed) return parsed.error().code == ErrorCode::kExhausted ? 431 : 400;
@@ -186,12 +186,12 @@ TEST_CASE("http attack: paths that mean something else further on", "[http]") {
 
 TEST_CASE("http attack: dots, slashes and controls in other spellings", "[http]") {
   const std::string segment = GENERATE(
-      // longer dots, and dots with what a server trims or cuts off
+      // dots with characters that a server trims or cuts off
       "...", "....", "..%20", "%20..", "..%20%20", ".%20", "%20.", ".%20.", "%20", "..%C2%A0",
       "..%E3%80%80", "..%E2%80%8B", "%E2%80%8B..", ".%E2%80%8B.", "..%EF%BB%BF", "..%C2%AD",
       "..%CD%8F", "..%E2%80%AE", "..%F3%A0%80%81", "..;", "..%3B", "..%3Bx", "..:", "..::$DATA",
       "..,", "..%22", "..!", "..*", "..%23", "..%3F", "..%00", "..%09", "..%0A", "..%1F",
-      // a dot of another spelling
+      // other spellings of a dot
       "%EF%BC%8E%EF%BC%8E", "%E2%80%A4%E2%80%A4", "%E2%80%A5", "%E2%80%A6", ".%EF%BC%8E",
       "%E3%80%82%E3%80%82", "%EF%B9%92%EF%B9%92",
       // overlong UTF-8 of '.', '/', '\\' and NUL, in two to six bytes
@@ -199,10 +199,10 @@ TEST_CASE("http attack: dots, slashes and controls in other spellings", "[http]"
       "a%E0%80%AFb", "%F0%80%80%AE", "a%F0%80%80%AFb", "%F8%80%80%80%AE", "%FC%80%80%80%80%AE",
       // not UTF-8 at all
       "%FF", "%80", "%C3", "%ED%A0%80", "%F4%90%80%80", "%F5%80%80%80", "a%E2%82",
-      // slashes, backslashes, percent signs and semicolons of another spelling
+      // other spellings of slash, backslash, percent sign and semicolon
       "a%EF%BC%8Fb", "..%EF%BC%8Fb", "a%EF%BC%BCb", "a%E2%88%95b", "a%E2%81%84b", "a%E2%88%96b",
       "a%EF%B9%A8b", "%EF%BC%852e", "%EF%B9%AA2e", "a%EF%BC%9Bb",
-      // encoded twice or three times, and the spellings that only some servers know
+      // encoded two or three times, and spellings that only some servers know
       "%252e%252e", "%25252e", "%252f", "%255c", "%2500", "%25%32%65", "%u002e%u002e", "%%32%65",
       "%5C..", "..%5C", "..%5c..", "%2F", "%2f..",
       // controls
@@ -246,7 +246,8 @@ TEST_CASE("http attack: an upgrade with a body, or to h2c", "[http]") {
     CHECK(request.upgrade.empty());
     CHECK(request.headers.list().empty());
   }
-  CHECK(request_of(with("Upgrade: websocket\r\n")).upgrade.empty());  // Connection must say so
+  // The Connection header is missing.
+  CHECK(request_of(with("Upgrade: websocket\r\n")).upgrade.empty());
 }
 
 TEST_CASE("http: foreign identity and hop-by-hop headers are dropped in any spelling", "[http]") {
@@ -264,7 +265,7 @@ TEST_CASE("http: foreign identity and hop-by-hop headers are dropped in any spel
 
 TEST_CASE("http attack: what another proxy would say of the client", "[http]") {
   const std::string name = GENERATE(
-      // who asks
+      // the user
       "Remote-User", "Remote-Groups", "Remote-Email", "Remote-Name", "X-Remote-Extra-Scopes",
       "X-WebAuth-User", "X-WebAuth-Name", "X-WebAuth-Role", "X-Auth-Request-User",
       "X-Auth-Request-Email", "X-Auth-Request-Groups", "X-Auth-Request-Access-Token",
@@ -287,7 +288,7 @@ TEST_CASE("http attack: what another proxy would say of the client", "[http]") {
       "Shib-Identity-Provider", "Eppn", "Mellon-Name", "iv-user", "iv-creds", "SM_USER", "SMUSER",
       "OAM_REMOTE_USER", "AJP_REMOTE_USER", "es-security-runas-user", "X-Trino-User",
       "Impersonate-Uid", "X-Impersonate-Anyone", "X-Saml-Name", "X-Sso-Id", "Sec-Remote-User",
-      // by which certificate
+      // the client certificate
       "SSL-Client-Cert", "SSL_CLIENT_CERT", "ssl-client-verify", "ssl-client-subject-dn",
       "ssl-client-issuer-dn", "SSL_CLIENT_S_DN", "SSL_CLIENT_S_DN_CN", "X-SSL-Client-Cert",
       "X-SSL-Client-DN", "X-SSL-Cert", "X-Client-Cert", "X-ClientCert", "X-Client-Verify",
@@ -296,12 +297,12 @@ TEST_CASE("http attack: what another proxy would say of the client", "[http]") {
       "X-Amzn-Mtls-Clientcert-Subject", "X-ARR-ClientCert", "X-TLS-Client-Subject",
       "Tls-Client-Cert", "X-Subject-DN", "X-Cert-Dn", "X-Spiffe-Id", "X-Envoy-Peer-Metadata",
       "X-Istio-Attributes", "l5d-client-id",
-      // from where
+      // the client's address
       "True-Client-IP", "X-Client-IP", "CF-Connecting-IP", "Fastly-Client-IP",
       "X-Cluster-Client-IP", "X-Azure-ClientIP", "X-Azure-SocketIP", "X-Originating-IP",
       "X-Remote-IP", "X-Remote-Addr", "Remote-Addr", "X-Source-IP", "X-ProxyUser-Ip",
       "X-Envoy-External-Address", "Proxy",
-      // which host, path or method is meant
+      // the host, path or method
       "X-Original-URI", "X-Original-Method", "X-Original-Host", "X-Original-Forwarded-For",
       "X-Rewrite-URI", "X-Envoy-Original-Path", "X-Envoy-Internal", "X-Forwarded-Prefix",
       "X-Forwarded-Uri", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Method",
@@ -366,7 +367,8 @@ TEST_CASE("http: what is written is read the same again", "[http]") {
   CHECK(again.path + again.query == first.path + first.query);
   CHECK(again.body == first.body);
   CHECK(again.upgrade == first.upgrade);
-  CHECK(again.headers.list() == first.headers.list());  // ours are foreign to the next one
+  // The second hop removes the headers of the first hop and adds the same again.
+  CHECK(again.headers.list() == first.headers.list());
 }
 
 TEST_CASE("http attack: responses", "[http]") {
@@ -461,7 +463,7 @@ TEST_CASE("http: routes by host and longest prefix, on a segment's boundary", "[
 TEST_CASE("http: routes that are not plain are refused", "[http]") {
   Routes routes;
   REQUIRE(routes.add("", "/v1", 0));
-  CHECK_FALSE(routes.add("", "/v1/", 1));  // the same again
+  CHECK_FALSE(routes.add("", "/v1/", 1));  // the same prefix again
   for (const char* path : {"", "v1", "//", "/a//b", "/../a", "/a;b", "/%61", "/a?b", "/a b"}) {
     CHECK_FALSE(routes.add("", path, 1));
   }

@@ -1,4 +1,4 @@
-// A session with the client and the upstream played by the test.
+// A session whose client and upstream are played by the test.
 #include "agent/http/session.hpp"
 
 #include <catch2/catch.hpp>
@@ -97,7 +97,7 @@ struct Play {
     session->handle_client_end(now);
     settle();
   }
-  void wait() {  // until the next deadline
+  void wait() {  // until the session's next deadline
     REQUIRE(session->next_deadline() != Instant::never());
     now.steady = session->next_deadline();
     session->handle_timeout(now);
@@ -118,7 +118,7 @@ struct Play {
   std::vector<std::size_t> connects;
   int closes = 0;
   bool upstream_finished = false, client_finished = false;
-  bool connecting = false;   // connections are not made at once
+  bool connecting = false;   // true: connections are not made at once
   UpstreamId upstream_id{};  // the newest connection
   std::optional<End> end;
 };
@@ -154,7 +154,7 @@ TEST_CASE("http session: pipelined requests are answered in order, each by its r
   Play play;
   play.client(get("/a") + get("/v1/b") + get("/c"));
   CHECK(play.connects == std::vector<std::size_t>{0});
-  CHECK(count(play.to_upstream, "GET ") == 1);  // one at a time
+  CHECK(count(play.to_upstream, "GET ") == 1);  // one request at a time
   play.upstream("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nA");
   CHECK(play.connects == std::vector<std::size_t>{0, 1});
   CHECK(play.closes == 1);
@@ -246,7 +246,7 @@ TEST_CASE("http session: 100-continue is passed on, other interim answers too", 
         "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + kOk);
   play.client(get("/"));
   play.to_client.clear();
-  play.upstream("HTTP/1.1 100 Continue\r\n\r\n" + kOk);  // nobody asked
+  play.upstream("HTTP/1.1 100 Continue\r\n\r\n" + kOk);  // no request expected 100 Continue
   CHECK(play.to_client == kOk);
 }
 
@@ -279,7 +279,7 @@ TEST_CASE("http session: an upgrade becomes a pipe, with half-closes", "[http]")
       play.to_client ==
       "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nfirst");
   play.to_upstream.clear();
-  play.client("GET / HTTP/1.1\r\nanything\0");  // no request any more: bytes for the upstream
+  play.client("GET / HTTP/1.1\r\nanything\0");  // no HTTP: bytes for the upstream
   CHECK(play.to_upstream == "GET / HTTP/1.1\r\nanything");
   play.upstream("more");
   play.client_ends();
@@ -383,7 +383,7 @@ TEST_CASE("http session: no access log, no request", "[http]") {
   Play play;
   play.client(get("/"));
   play.log->full = true;
-  play.upstream(kOk);  // under way already
+  play.upstream(kOk);  // the exchange had begun before
   CHECK(play.to_client == kOk);
   play.to_client.clear();
   play.client(get("/"));
@@ -432,7 +432,7 @@ TEST_CASE("http session: an upstream that cannot be reached is a bad gateway", "
   Play play;
   play.connecting = true;
   play.client(get("/"));
-  CHECK(play.session->next_deadline() == Instant::never());  // the connect's own
+  CHECK(play.session->next_deadline() == Instant::never());  // only the connect has a timeout
   play.upstream_lost();
   CHECK(play.refused(502));
   CHECK(play.logged(0, R"("error":"upstream: reset")"));
@@ -516,7 +516,7 @@ TEST_CASE("http session: trailers pass in both directions", "[http]") {
   CHECK(play.to_client == kChunked + "1\r\nb\r\n0\r\nGrpc-Status: 0\r\nGrpc-Message: fine\r\n\r\n");
   CHECK(play.open());
   CHECK(play.closes == 0);
-  play.client(get("/"));  // both connections are used again
+  play.client(get("/"));  // both connections are reused
   CHECK(play.connects.size() == 1);
 }
 

@@ -1,5 +1,5 @@
-// Streams side by side: a session with codecs of this test, which speak no HTTP at all. What holds
-// here holds for every codec that keeps to codec.hpp, such as one of HTTP/2.
+// Parallel streams: a session with codecs of this test, which do not speak HTTP. What the tests
+// show is true for every codec that follows codec.hpp, for example a future codec of HTTP/2.
 #include <catch2/catch.hpp>
 #include <deque>
 
@@ -21,7 +21,7 @@ Request request_for(const std::string& path, Framing body = {}) {
   return out;
 }
 
-// A client whose requests and bodies are put here by the test, and which notes what it is told.
+// A client whose requests and bodies come from the test. Records what the session tells it.
 struct FakeClient final : ClientCodec {
   struct Body {
     std::deque<std::string> pieces;
@@ -195,7 +195,7 @@ struct Play {
   Now now{{1000}, {1790000000}};
   std::shared_ptr<MemoryLog> log = std::make_shared<MemoryLog>();
   FakeClient* client = nullptr;          // owned by the session
-  std::vector<FakeUpstream*> upstreams;  // in the order of their making; owned by the session
+  std::vector<FakeUpstream*> upstreams;  // in order of creation; owned by the session
   std::optional<Session> session;
   int closes = 0;
   bool ended = false;
@@ -231,7 +231,7 @@ TEST_CASE("http streams: a full connection gets a companion, another route its o
   CHECK(play.asked(0, 1) == "/a p ");
   CHECK(play.asked(1, 1) == "/b p ");
   CHECK(play.asked(2, 1) == "/v1/c p ");
-  CHECK(play.closes == 0);  // each serves a stream
+  CHECK(play.closes == 0);  // each connection serves a stream
 }
 
 TEST_CASE("http streams: the end of one stream leaves the others alone", "[http]") {

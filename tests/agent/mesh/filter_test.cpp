@@ -73,7 +73,8 @@ TEST_CASE("filter: a granted flow passes both ways until the grant goes") {
   CHECK(filter.to_grantee({}, parsed(tcp(kServer, kClient, ip::kSyn | ip::kAck))) ==
         Verdict::kPass);
   CHECK(filter.from_grantee({}, parsed(tcp(kClient, kServer, ip::kAck))) == Verdict::kPass);
-  // The server may not use the flow's ports to open one of its own, nor reach another port.
+  // The server may not use the flow's ports to open a flow of its own, and may not reach another
+  // port.
   CHECK(filter.to_grantee({}, parsed(tcp(kServer, kClient, ip::kSyn))) == Verdict::kNoFlow);
   CHECK(filter.to_grantee({}, parsed(tcp(kServer, {kGrantee, 22}, ip::kAck))) == Verdict::kNoFlow);
   CHECK(filter.to_grantee({}, parsed(tcp({kOther, 443}, kClient, ip::kAck))) == Verdict::kNoFlow);
@@ -98,7 +99,7 @@ TEST_CASE("filter: flows end, are forgotten, and their ports serve again") {
   CHECK(filter.to_grantee(start, parsed(tcp(kServer, kClient, ip::kFin | ip::kAck))) ==
         Verdict::kPass);
   filter.sweep(start + Filter::kLinger + Filter::kOpeningTime);
-  CHECK(filter.flows() == 1);  // half closed is still open
+  CHECK(filter.flows() == 1);  // a half-closed flow is still open
   CHECK(filter.from_grantee(start, parsed(tcp(kClient, kServer, ip::kFin | ip::kAck))) ==
         Verdict::kPass);
   CHECK(filter.to_grantee(start, parsed(tcp(kServer, kClient, ip::kAck))) == Verdict::kPass);
@@ -147,8 +148,8 @@ TEST_CASE("filter: ended flows are told with what either end expects") {
   };
   pass(false, {ip::kSyn | ip::kAck, 0xFFFFFFFE, 2, 1024}, {});
   pass(true, {ip::kAck, 2, 0xFFFFFFFF, 1024}, "ab");
-  pass(false, {ip::kAck, 0xFFFFFFFF, 4, 1024}, "four");  // past the end of the numbers
-  pass(false, {ip::kAck, 0xFFFFFFFF, 4, 1024}, "f");     // sent again
+  pass(false, {ip::kAck, 0xFFFFFFFF, 4, 1024}, "four");  // the sequence numbers wrap
+  pass(false, {ip::kAck, 0xFFFFFFFF, 4, 1024}, "f");     // a retransmission
   CHECK(filter.from_grantee({}, parsed(tcp(closed, kServer, ip::kRst))) == Verdict::kPass);
   auto cut = filter.forbid(kGrantee, kServer);
   std::sort(cut.begin(), cut.end(), [](auto& a, auto& b) { return a.grantee < b.grantee; });
@@ -182,7 +183,7 @@ TEST_CASE("filter attack: a grantee that fills its share pushes out its own idle
     const auto answer = tcp(kServer, client(i), ip::kSyn | ip::kAck);
     REQUIRE(filter.to_grantee(now, parsed(answer)) == Verdict::kPass);
   }
-  now += 1s;  // the first is used again, so the second is idle longest
+  now += 1s;  // the second flow is now idle longest
   CHECK(filter.from_grantee(now, parsed(tcp(client(0), kServer, ip::kAck))) == Verdict::kPass);
   for (std::size_t i = 0; i < 10; ++i) {
     now += 1s;

@@ -42,9 +42,10 @@ TEST_CASE("relay rules: a site without relay lines keeps the first relays of the
 TEST_CASE("relay rules: a site's agent uses the relays of the policy and no other") {
   const auto uses = relays_of_site(kOffered, policy({kOffered[3], kOffered[1], relay("x", 8)}));
   CHECK(kept(uses) == "bd");
-  CHECK(uses.front().info.certificate == crypto::Hash{{9}});  // the policy's, not the coordinator's
+  // From the policy, not from the coordinator.
+  CHECK(uses.front().info.certificate == crypto::Hash{{9}});
   CHECK(met_at(kOffered, policy({kOffered[3]})) == RelayIds{"d"});
-  // The coordinator offers none of them: no relay, rather than any.
+  // The coordinator offers no relay of the policy: the node uses no relay.
   CHECK(relays_of_site(kOffered, policy({relay("x", 8)})).empty());
   CHECK(met_at(kOffered, policy({relay("x", 8)})) == RelayIds{});
 }
@@ -79,7 +80,7 @@ TEST_CASE("relay rules: private addresses are the policy's to permit") {
   rules.relays = policy({kOffered[1]}).relays;  // a relay that a line names may stand anywhere
   CHECK(may_stand_at(relays_of_site(kOffered, rules)[0], "10.2.2.3"));
   CHECK(may_stand_at(relays_of_site(kOffered, rules)[0], "fd00::7"));
-  // What sites permit is no matter of a laptop: the laptop stands in another network.
+  // A site's permission does not apply to a laptop, which is in another network.
   CHECK(!may_stand_at(relays_of_laptop(kOffered, {RelayIds{"b"}})[1], "10.1.2.3"));
 }
 

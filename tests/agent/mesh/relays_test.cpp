@@ -18,7 +18,7 @@ Bytes frame(derp::FrameType type, std::initializer_list<ByteView> parts) {
   return out;
 }
 
-// Logged in to one relay.
+// A node that is logged in to one relay.
 struct Node {
   Node() {
     relays.set_map({{{"one", "relay.example.com", 7444, 0, relay.public_key, {}}, {}, true}}, out);
@@ -95,7 +95,7 @@ TEST_CASE("relays: packets for a site that names its relays take no other one") 
   CHECK(node.relays.ready_since(node.peer) == Instant{});
   CHECK(!node.relays.says_gone(node.peer));
   CHECK(!node.relays.send(node.now, node.peer, packet));
-  CHECK(node.relays.home() == "one");  // for everybody else
+  CHECK(node.relays.home() == "one");  // still the home for other peers
   node.relays.set_met_at({{node.peer, {"one", "two"}}});
   CHECK(node.relays.home_for(node.peer) == "one");
   CHECK(node.relays.send(node.now, node.peer, packet));
@@ -118,7 +118,7 @@ TEST_CASE("relays: another choice of the same list leaves and takes up relays") 
   auto map = node.relays.map();
   map.push_back({{"two", "two.example.com", 7444, 0, node.relay.public_key, {}}, {}, true});
   node.relays.set_map(map, node.out);
-  CHECK(node.relays.home() == "one");  // its connection goes on
+  CHECK(node.relays.home() == "one");  // the connection to the home relay stays
   CHECK(node.out.events.empty());
   map.front().kept = false;
   node.relays.set_map(map, node.out);
@@ -141,7 +141,7 @@ TEST_CASE("relays: what a slow relay does not take is bounded, and disco goes fi
   CHECK(std::get<FlushRelay>(node.out.events[0]).id == node.connection);
 
   std::vector<std::size_t> sizes;
-  for (bool more = true; more;) {  // it takes little at a time
+  for (bool more = true; more;) {  // pulls little at a time
     wire.clear();
     node.relays.pull(node.now, node.connection, 5000, wire);
     more = !wire.empty();
@@ -169,5 +169,5 @@ TEST_CASE("relays: one that asks and takes no answer is left") {
     node.relays.handle_bytes(node.now, node.connection, ping, node.inbox, node.out);
   }
   CHECK(node.relays.home().empty());
-  CHECK(node.relays.next_deadline() < node.now.steady + 60s);  // and tried again
+  CHECK(node.relays.next_deadline() < node.now.steady + 60s);  // a new attempt follows
 }

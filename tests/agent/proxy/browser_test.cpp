@@ -1,5 +1,5 @@
-// Web pages of other sites against a forward: what the user's browser sends for them is refused,
-// what the user's programs and the service's own pages send goes on.
+// Web pages of other sites against a forward. Requests that the user's browser sends for such pages
+// are refused; requests of the user's programs and of the service's own pages pass.
 #include "agent/proxy/browser.hpp"
 
 #include <catch2/catch.hpp>
@@ -16,7 +16,7 @@ namespace {
 const OwnNames kTcp{"db.acme.example", 8443, false, false};
 const OwnNames kHttp{"db.acme.example", 8443, true, false};
 
-// Bytes that went on, and the status of the refusal (0: none).
+// The bytes that passed, and the status of the refusal (0: not refused).
 struct Seen {
   std::string passed;
   int status = 0;
@@ -26,7 +26,7 @@ std::ostream& operator<<(std::ostream& out, const Seen& seen) {
   return out << seen.status << " after [" << seen.passed << "]";
 }
 
-// Gives `text` to a guard in pieces of `piece` bytes, then the end.
+// Gives `text` to a guard in pieces of `piece` bytes, then (with `end`) the end.
 Seen feed(const OwnNames& names, std::string_view text, std::size_t piece, bool end = true) {
   RequestGuard guard(names);
   Seen seen;
@@ -82,7 +82,7 @@ TEST_CASE("browser: the forward's own names") {
     INFO(c.authority);
     CHECK(is_own(c.authority, kTcp, 0) == c.own);
   }
-  CHECK_FALSE(is_own("127.0.0.1", kTcp, 80));  // an origin without a port is another site's
+  CHECK_FALSE(is_own("127.0.0.1", kTcp, 80));  // an origin without a port is another site
   CHECK(is_own("127.0.0.1", OwnNames{"", 80, false, false}, 80));
 }
 
@@ -91,7 +91,7 @@ TEST_CASE("browser: requests of programs and of the service's own pages go on") 
       get(kOwnHost), get(kOwnHost + "User-Agent: curl/7.88.1\r\nAccept: */*\r\n"),
       get("Host: localhost:8443\r\n"), get("Host: [::1]:8443\r\n"),
       get("Host: db.acme.example\r\n"), get(""),
-      // typed into the browser, or a page of the service itself
+      // an address that was typed into the browser, or a page of the service
       get(kOwnHost +
           "Sec-Fetch-Site: none\r\nSec-Fetch-Mode: navigate\r\nUser-Agent: Mozilla/5.0\r\n"),
       get(kOwnHost + "Sec-Fetch-Site: same-origin\r\nAccept-Language: en\r\n"),
@@ -130,7 +130,8 @@ TEST_CASE("browser attack: what a page of another site makes the browser send is
           "Origin: https://evil.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"),
       "GET / HTTP/1.0\r\n" + kOwnHost + "Origin: https://evil.example\r\n\r\n",
       "FROBNICATE / HTTP/1.1\r\n" + kOwnHost + "Origin: https://evil.example\r\n\r\n",
-      // DNS rebinding: the page's own name leads here, so the request is of the same origin
+      // DNS rebinding: the page's own name resolves to the forward, so the request is of the same
+      // origin
       get("Host: evil.example:8443\r\nUser-Agent: Mozilla/5.0\r\n"),
       get("Host: evil.example:8443\r\nAccept-Language: en\r\n"),
       get("Host: evil.example:8443\r\nUpgrade-Insecure-Requests: 1\r\n"),
@@ -153,7 +154,8 @@ TEST_CASE("browser attack: a foreign Host alone is refused where the service spe
     const auto request = get("Host: " + host + "\r\n");
     INFO(request);
     CHECK(feed(kHttp, request, request.size()) == Seen{"", 403});
-    CHECK(feed(kTcp, request, request.size()) == Seen{request, 0});  // a program's virtual host
+    // To a virtual host, by a program.
+    CHECK(feed(kTcp, request, request.size()) == Seen{request, 0});
   }
   const auto two = get("Host: 127.0.0.1:8443\r\nHost: evil.example\r\n");
   CHECK(feed(kTcp, two, two.size()) == Seen{"", 400});
@@ -197,11 +199,13 @@ TEST_CASE("guard: other protocols pass unchanged, and nothing of them is held ba
       if (bytes != "\r") CHECK(feed(kTcp, bytes, piece, false) == Seen{bytes, 0});
     }
   }
-  // A word that may become a method waits for its line, and passes when the client ends.
+  // A word that may become a method waits for the rest of its line, and passes when the client
+  // ends.
   CHECK(feed(kTcp, "GE", 1, false) == Seen{"", 0});
   CHECK(feed(kTcp, "GE", 1) == Seen{"GE", 0});
   CHECK(feed(kTcp, "\r", 1) == Seen{"\r", 0});
-  CHECK(feed(kTcp, "GET / HTTP/1.1\r\nOrigin: x\r\n", 1) == Seen{"", 400});  // ends within the head
+  // The end is inside the head.
+  CHECK(feed(kTcp, "GET / HTTP/1.1\r\nOrigin: x\r\n", 1) == Seen{"", 400});
   CHECK(feed(kHttp, "SSH-2.0-x\r\n", 100).status == 400);
 }
 
@@ -211,7 +215,7 @@ TEST_CASE("guard attack: each request of a connection is judged, pipelined or af
   const std::string post = "POST / HTTP/1.1\r\n" + kOwnHost;
   const std::vector<std::string> before = {
       good, good + good + "\r\n" + good, post + "Content-Length: 5\r\n\r\nhello",
-      // a body that looks like a request is a body
+      // a body that looks like a request is still a body
       post + "Content-Length: " + std::to_string(good.size()) + "\r\n\r\n" + good,
       post + "Content-Length: 0\r\n\r\n",
       post + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nA;x=y\r\n0123456789\r\n0\r\n\r\n",

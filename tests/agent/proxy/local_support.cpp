@@ -36,7 +36,7 @@ Child::Child(runtime::Loop& loop, std::vector<std::string> command) {
     ::waitpid(process_, &status, 0);
     output_.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
     done_ = true;
-    loop.post([] {});  // so that it looks
+    loop.post([] {});  // wakes the loop
   });
 }
 

@@ -57,7 +57,7 @@ struct Client {
 struct World {
   World();
   Dialer dialer();
-  DoorContext everybody() {  // without a check of the owner
+  DoorContext everybody() {  // no check of the owner
     return DoorContext::make(loop, [this](const Endpoint&, const Endpoint&, OwnerAnswer answer) {
       loop.defer([answer = std::move(answer)] { answer(true); });
     });

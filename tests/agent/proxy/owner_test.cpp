@@ -1,5 +1,5 @@
-// Who owns the other end of a loopback connection: the kernel's answers and tables, as bytes and as
-// the real kernel gives them.
+// Who owns the other end of a loopback connection: made-up answers and tables of the kernel, and
+// those of the real kernel.
 #include "agent/proxy/owner.hpp"
 
 #include <linux/inet_diag.h>
@@ -23,7 +23,7 @@ using namespace culvert::proxy;
 
 namespace {
 
-// As the kernel prints them (proc(5)); 1F90 is 8080.
+// In the format of the kernel (proc(5)); 1F90 is 8080.
 constexpr std::string_view kTable4 =
     "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout "
     "inode\n"
@@ -66,7 +66,7 @@ std::optional<std::uint32_t> uid_of_datagram(std::string_view table, const Endpo
   return uids.front();
 }
 
-// The kernel's answer about a connection from `client` to `server`.
+// A kernel's answer about a connection from `client` to `server`.
 struct Kernel {
   nlmsghdr header{};
   inet_diag_msg found{};
@@ -175,7 +175,7 @@ class Pair {
   int listener_ = -1, client_ = -1, accepted_ = -1;
 };
 
-// The kernel's answers, and the tables where the kernel refuses.
+// Two kinds of sources: the kernel's answers, and the tables for a kernel that refuses to answer.
 std::vector<OwnerSources> both_sources() {
   return {OwnerSources{}, OwnerSources{false, "/proc/net"}};
 }
@@ -222,7 +222,7 @@ TEST_CASE("owner: a datagram's sender is found by its port, connected or not") {
   CHECK(uid_of_datagram(table, at("127.0.0.1:8080")) == 1001U);
   CHECK(uid_of_datagram(table, at("127.0.0.1:8081")) == 1002U);
   CHECK_FALSE(uid_of_datagram(table, at("127.0.0.1:8082")));  // bound to another address
-  CHECK_FALSE(uid_of_datagram(table, at("127.0.0.1:8083")));  // nobody's any more
+  CHECK_FALSE(uid_of_datagram(table, at("127.0.0.1:8083")));  // without an owner
   CHECK_FALSE(uid_of_datagram(table, at("127.0.0.1:9999")));
 }
 
@@ -255,7 +255,8 @@ TEST_CASE("owner: the kernel's answer counts for the very socket alone") {
   const auto outcome = [&](const Bytes& bytes) {
     return parse_diag_answer(bytes, question).outcome;
   };
-  CHECK(outcome(Kernel(server, client, 1001).bytes()) == DiagOutcome::kNobody);  // our own end
+  // The agent's own end.
+  CHECK(outcome(Kernel(server, client, 1001).bytes()) == DiagOutcome::kNobody);
   CHECK(outcome(Kernel(client, at("127.0.0.1:1081"), 1).bytes()) == DiagOutcome::kNobody);
   CHECK(outcome(Kernel(at("[::1]:8080"), at("[::1]:1080"), 1).bytes()) == DiagOutcome::kNobody);
   for (const int state :
@@ -272,7 +273,7 @@ TEST_CASE("owner: the kernel's answer counts for the very socket alone") {
     other.found.idiag_state = static_cast<std::uint8_t>(state);
     CHECK(outcome(other.bytes()) == DiagOutcome::kNobody);
   }
-  // An IPv6 socket that is connected to an IPv4 address shows both as ::ffff:….
+  // An IPv6 socket that is connected to an IPv4 address shows both addresses as ::ffff:….
   auto mapped = Kernel(at("[::1]:8080"), at("[::1]:1080"), 1002);
   std::memcpy(mapped.found.id.idiag_src, client.address.bytes.data(), 16);
   std::memcpy(mapped.found.id.idiag_dst, server.address.bytes.data(), 16);
@@ -300,7 +301,7 @@ TEST_CASE("owner: the real kernel names the owner of each kind of connection") {
       other.client.port = static_cast<std::uint16_t>(other.client.port ^ 1U);
       CHECK_FALSE(find_one(finder, other));
       const auto turned = SocketQuestion{Transport::kTcp, pair.server, at("127.0.0.1:1")};
-      CHECK_FALSE(find_one(finder, turned));  // a listener is nobody's client
+      CHECK_FALSE(find_one(finder, turned));  // a listener is no client
       pair.send_fin();                        // FIN_WAIT
       CHECK(find_one(finder, pair.question()) == ::geteuid());
       pair.server_sends_fin();
@@ -330,7 +331,7 @@ TEST_CASE("owner: the kernel's no counts once it has named somebody; no table is
   auto unknown = pair.question();
   unknown.client.port = static_cast<std::uint16_t>(unknown.client.port ^ 1U);
   CHECK_FALSE(find_one(finder, unknown));
-  CHECK(finder.counters().tables == 2);  // the module might be missing: the tables decide
+  CHECK(finder.counters().tables == 2);  // the kernel module may be missing, so the tables decide
   CHECK(find_one(finder, pair.question()) == ::geteuid());
   CHECK_FALSE(find_one(finder, unknown));
   CHECK(finder.counters().tables == 2);
@@ -359,7 +360,7 @@ TEST_CASE("owner: root and the owner are served, nobody else") {
   CHECK(rule.serves(1001U));
   CHECK_FALSE(rule.serves(1002U));
   CHECK_FALSE(rule.serves(std::nullopt));
-  // In a user namespace 65534 stands for everybody outside, whoever the agent runs as.
+  // In a user namespace 65534 stands for all users outside, whoever runs the agent.
   const OwnerRule contained(65534, 65534U);
   CHECK_FALSE(contained.serves(65534U));
   CHECK(contained.serves(0U));
@@ -379,7 +380,7 @@ TEST_CASE("owners: answers come from the loop, also for a burst, and end with th
       (*owners)->ask(pair.question(), [&](bool yes) { ++(yes ? served : refused); });
       (*owners)->ask(stranger, [&](bool yes) { ++(yes ? served : refused); });
     }
-    CHECK(served + refused == 0);  // not from inside the call
+    CHECK(served + refused == 0);  // no answer from inside the call
     REQUIRE(loop.run_until([&] { return served + refused == 2 * kBurst; }, kPatience));
     CHECK(served == kBurst);
     (*owners)->ask(pair.question(), [&](bool) { FAIL("answered after its end"); });

@@ -45,7 +45,7 @@ std::vector<std::string> curl(const std::string& kind, const Proxy& proxy, const
   return {"curl", "-sS", "--max-time", "20", kind, format(proxy.local_endpoint()), url};
 }
 
-// A whole exchange: what came back until the proxy closed.
+// Sends `request` and returns the bytes received until the proxy closed the connection.
 std::string exchange(World& world, const Endpoint& to, const std::string& request) {
   Client client(world.loop, to, request);
   REQUIRE(world.until([&] { return client.closed; }));
@@ -179,7 +179,7 @@ TEST_CASE("proxy: its end ends its tunnels") {
 TEST_CASE("proxy: above its limit a client gets its protocol's error, and the others go on") {
   World world;
   auto doors = world.everybody();
-  constexpr std::size_t kSmall = 8;  // one party may have half
+  constexpr std::size_t kSmall = 8;  // one party may use half
   doors.room = std::make_shared<Room>(kSmall);
   const auto proxy = open_proxy(world, doors);
   std::vector<std::unique_ptr<Client>> open;
@@ -196,7 +196,7 @@ TEST_CASE("proxy: above its limit a client gets its protocol's error, and the ot
   open.front()->received.clear();
   open.front()->stream->write(view("still there"));
   CHECK(world.until([&] { return open.front()->received == "still there"; }));
-  const auto forward = open_forward(world, doors);  // another party's room
+  const auto forward = open_forward(world, doors);  // another party has room of its own
   Client other(world.loop, forward->local_endpoint(), "hello");
   CHECK(world.until([&] { return other.received == "hello"; }));
   open.pop_back();
@@ -263,7 +263,7 @@ TEST_CASE("proxy: CONNECT as old programs send it, and http:// URLs") {
       "POST /p?q HTTP/1.0\r\nHost: echo.acme.example\r\nContent-Length: 2\r\nConnection: "
       "close\r\n\r\nok";
   CHECK(world.until([&] { return post.received.size() >= sent.size(); }));
-  CHECK(post.received == sent);  // and nothing of the request for another service
+  CHECK(post.received == sent);  // no byte of the request for the other service
   CHECK(world.dialed.back() == "echo.acme.example:80");
 }
 
@@ -319,7 +319,7 @@ TEST_CASE("door attack: connections whose check is slow wait in the backlog, wit
     flood.push_back(std::make_unique<Client>(world.loop, forward->local_endpoint(), "hi"));
   }
   std::size_t answered = 0, most = 0;
-  REQUIRE(world.until([&] {  // half of them are strangers'
+  REQUIRE(world.until([&] {  // half of the clients are strangers'
     most = std::max(most, asked.size());
     if (asked.size() == kMaxUnchecked || answered + asked.size() == flood.size()) {
       for (const auto& answer : std::exchange(asked, {})) answer(answered++ % 2 == 0);
@@ -396,7 +396,7 @@ TEST_CASE("forward attack: a cross-site request gets 403 and the service gets no
   split.stream->write(view("mple\r\n\r\n"));
   REQUIRE(world.until([&] { return split.closed; }));
   CHECK(split.received.starts_with("HTTP/1.1 403 "));
-  REQUIRE(world.until([&] { return forward->clients() == 1; }));  // `plain` alone
+  REQUIRE(world.until([&] { return forward->clients() == 1; }));  // only `plain` is left
 }
 
 TEST_CASE("forward attack: a foreign Host is refused where the service speaks HTTP") {
@@ -420,14 +420,14 @@ TEST_CASE("forward: a client that waits for the service to speak first waits for
 TEST_CASE("forward: above its limit HTTP clients are answered, others closed") {
   World world;
   auto doors = world.everybody();
-  doors.room = std::make_shared<Room>(2);  // one party may have half
+  doors.room = std::make_shared<Room>(2);  // one party may use half
   const auto forward = open_forward(world, doors);
   Client first(world.loop, forward->local_endpoint(), "first");
   REQUIRE(world.until([&] { return first.received == "first"; }));
   const auto at = forward->local_endpoint();
   CHECK(exchange(world, at, "GET / HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 503 "));
   CHECK(exchange(world, at, "SSH-2.0-x\r\n").empty());
-  CHECK(exchange(world, at, "").empty());  // silent: closed after a while
+  CHECK(exchange(world, at, "").empty());  // silence: closed after a time
   CHECK(forward->counters().full == 3);
   first.stream->close();
   REQUIRE(world.until([&] { return forward->clients() == 0; }));

@@ -90,7 +90,7 @@ TEST_CASE("request: SOCKS5 targets") {
       {socks({5, 1, 0, 4, 0xFD, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7}, "", 1),
        {"fd00::7", 1}}};
   for (const auto& c : good) {
-    for (std::size_t cut = 0; cut < c.bytes.size(); ++cut) {  // every prefix: not yet
+    for (std::size_t cut = 0; cut < c.bytes.size(); ++cut) {  // every prefix is incomplete
       const auto part = parse_socks_request(ByteView(c.bytes).first(cut));
       REQUIRE(part);
       CHECK(part->size == 0);
@@ -188,7 +188,7 @@ TEST_CASE("request: a request for an http:// URL is sent on in origin form") {
   REQUIRE(old);
   CHECK(old->target == Target{"api.example", 80});
   CHECK(old->head == "GET / HTTP/1.0\r\nHost: api.example\r\nConnection: close\r\n\r\n");
-  // A Connection header cannot take away what says how long the body is.
+  // A Connection header cannot remove the header that states the length of the body.
   const auto body = proxy_request(head_of(
       "POST", "http://api.example/", {{"Connection", "Content-Length"}, {"Content-Length", "5"}}));
   REQUIRE(body);

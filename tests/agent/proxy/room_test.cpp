@@ -37,7 +37,7 @@ TEST_CASE("room: with any number of greedy parties the next one still finds a pl
   }
   RoomParty next(room, 512);
   CHECK(next.enter());
-  parties.clear();  // whoever goes gives everything back
+  parties.clear();  // a party that leaves gives all of its room back
   CHECK(room->used() == 1);
   CHECK(fill(next) == 512);
 }

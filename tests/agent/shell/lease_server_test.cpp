@@ -1,4 +1,4 @@
-// The customer's lease server over real sockets, and strangers who hold its connections.
+// The customer's lease server over real sockets, and strangers who occupy its connections.
 #include "agent/shell/lease_server.hpp"
 
 #include <catch2/catch.hpp>
@@ -105,7 +105,7 @@ TEST_CASE("lease server: a folder that cannot be written refuses aloud, and trie
   const auto refused = w.post(trust::kRevocationPath, note);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().message.find("503") != std::string::npos);
-  CHECK_FALSE(w.post(trust::kRevocationPath, note));  // known by now, and still not kept
+  CHECK_FALSE(w.post(trust::kRevocationPath, note));  // known by now, but still not kept
   fs::rename(gone, w.folder);
   CHECK(w.post(trust::kRevocationPath, note));
   CHECK_FALSE(fs::is_empty(w.folder));
@@ -130,7 +130,7 @@ TEST_CASE("lease server: strangers who hold every connection do not keep an agen
 
 namespace {
 
-// A made-up revocation by the vendor's approver, and what strangers may add to it.
+// A made-up revocation by the vendor's approver, with the junk that strangers may add.
 note::Note made_up(Served& w, std::size_t junk = 0, std::size_t bytes = 5900) {
   trust::Revocation out;
   out.vendor_id = w.vendor_id;
@@ -162,7 +162,7 @@ TEST_CASE("lease server: strangers' signature lines fill no file, and no restart
     REQUIRE(w.post(trust::kRevocationPath, note::render(made_up(w, 7))));
   }
   REQUIRE(w.post(trust::kRevocationPath, note::render(w.end_of(one))));
-  CHECK(bytes_in(w.folder) < 21 * 1024);  // 1.2 MB with the lines
+  CHECK(bytes_in(w.folder) < 21 * 1024);  // with the junk lines 1.2 MB
   w.open();
   CHECK(must(trust::Lease::parse(must(w.ask({id_of(one)})).front().text)).grants.empty());
 }
@@ -176,13 +176,13 @@ TEST_CASE("lease server: one bad file of put revocations does not end the server
   std::ofstream(bad) << junk;
   w.open();
   REQUIRE(w.post(trust::kRevocationPath, note::render(w.end_of(other))));
-  CHECK(fs::file_size(bad) == junk.size());  // a person repairs it
+  CHECK(fs::file_size(bad) == junk.size());  // left as it is, for a person to repair
   CHECK(fs::exists(w.folder / "put-revocations-4.note"));
   w.open();
   CHECK(must(trust::Lease::parse(must(w.ask({id_of(one), id_of(other)})).front().text))
             .grants.empty());
   fs::remove(bad);
-  fs::rename(w.folder, w.folder.string() + "-away");  // what is kept cannot be told: no server
+  fs::rename(w.folder, w.folder.string() + "-away");  // missing folder: no server
   CHECK_THROWS(w.open());
   fs::rename(w.folder.string() + "-away", w.folder);
 }
@@ -197,7 +197,7 @@ TEST_CASE("lease server: a signer with a full share of the folder keeps no other
   CHECK(kept < 50);
   const auto one = w.approved();
   REQUIRE(w.post(trust::kRevocationPath, note::render(w.end_of(one))));
-  w.pass(std::chrono::hours(36));  // what fills the share is over: there is room again
+  w.pass(std::chrono::hours(36));  // the revocations that fill the share are over now
   CHECK(w.post(trust::kRevocationPath, note::render(made_up(w))));
   CHECK(bytes_in(w.folder) < 1024);
 }

@@ -1,5 +1,5 @@
-// Two stacks back to back, where this system allows a user namespace: what one sends goes into the
-// other. Address a is the first one's, b the second one's.
+// Two stacks back to back, where the system allows a user namespace: packets that one stack sends
+// go into the other. Address a belongs to the first stack, address b to the second.
 #include "agent/stack/kernel_stack.hpp"
 
 #include <netinet/in.h>
@@ -24,7 +24,7 @@ using stack::Stack;
 
 namespace {
 
-constexpr Duration kPatience = 60s;  // of a test that hangs; none waits for it
+constexpr Duration kPatience = 60s;  // until a hanging test fails
 
 const IpAddress a = *parse_address("fd63:756c:7665::a");
 const IpAddress b = *parse_address("fd63:756c:7665::b");
@@ -35,7 +35,7 @@ struct Helper {
   pid_t child = 0;
 };
 
-// As PrivateNetwork::fork() does, but the process is the test's to end.
+// Like PrivateNetwork::fork(), but the test may end the process.
 Helper start_helper() {
   std::array<int, 2> ends{};
   REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) == 0);
@@ -138,7 +138,7 @@ ErrorCode failure_of(World& world, const IpAddress& from, const Endpoint& to) {
     REQUIRE_FALSE(stream);
     code = stream.error().code;
   });
-  CHECK_FALSE(code);  // never from inside the call
+  CHECK_FALSE(code);  // no callback from inside the call
   REQUIRE(world.until([&] { return code.has_value(); }));
   return *code;
 }
@@ -170,7 +170,7 @@ TEST_CASE("kernel stack: what is refused", "[kernel_stack]") {
   World world;
   if (!world.possible()) return;
   const auto ignore = [](std::unique_ptr<ByteStream>, Endpoint) {};
-  CHECK(failure_of(world, a, service) == ErrorCode::kUnavailable);  // nobody listens
+  CHECK(failure_of(world, a, service) == ErrorCode::kUnavailable);  // no listener
   CHECK(failure_of(world, b, service) == ErrorCode::kInvalid);      // not its address
   CHECK(failure_of(world, a, {*parse_address("127.0.0.1"), 1}) == ErrorCode::kInvalid);
   CHECK(world.client->listen(service, ignore).error().code == ErrorCode::kInvalid);

@@ -67,7 +67,8 @@ void Simulation::step() {
     if (!way->packets.empty()) now = std::min(now, way->packets.front().due);
   }
   for (auto& flow : flows) {
-    if (flow.reno && flow.pcb != nullptr) flow.pcb->min_rtt = 1;  // as if the rest were queue
+    // The rest of the RTT counts as queueing.
+    if (flow.reno && flow.pcb != nullptr) flow.pcb->min_rtt = 1;
   }
   for (auto* way : {&forth, &back}) {
     std::vector<Bytes> arriving;
@@ -75,7 +76,7 @@ void Simulation::step() {
       arriving.push_back(std::move(way->packets.front().bytes));
     }
     const std::vector<ByteView> views(arriving.begin(), arriving.end());
-    stack->input(views);  // and what follows from it, as a turn of the loop
+    stack->input(views);  // with the events that follow, as in one turn of the loop
   }
   if (now < tick_at) return;
   tick_at += kTick;

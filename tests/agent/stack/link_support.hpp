@@ -19,7 +19,7 @@ namespace culvert::device_test {
 struct LinkOptions {
   Duration delay = 10ms;  // each way
   std::uint64_t loss_percent = 0;
-  double bytes_per_second = 0;  // from a to b; 0: any
+  double bytes_per_second = 0;  // from a to b; 0: no limit
   std::size_t queue = 0;        // bytes that wait for the link
 };
 
@@ -36,7 +36,7 @@ struct Direction {
   Instant free;               // when all waiting packets have left
 };
 
-// From a to b.
+// A flow from a to b.
 struct Flow {
   void write();
 

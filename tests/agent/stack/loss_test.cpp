@@ -10,7 +10,7 @@ using namespace culvert::device_test;
 
 namespace {
 
-// The next segment with data is lost so often; how long until it is sent for the last time.
+// Drops the next segment with data `times` times. Returns the time until its last transmission.
 Duration repaired_after(Simulation& world, int times) {
   std::optional<std::uint32_t> lost;
   std::optional<Instant> begun, done;
@@ -27,7 +27,7 @@ Duration repaired_after(Simulation& world, int times) {
   world.run(1s);
   world.lose = nullptr;
   REQUIRE(done);
-  CHECK(sent == times + 1);  // and no more
+  CHECK(sent == times + 1);  // no further retransmission
   return *done - *begun;
 }
 
@@ -65,7 +65,7 @@ TEST_CASE("loss: so is what is lost twice where the window lets nothing follow i
   CHECK(flow.pcb->cwnd > 100 * TCP_MSS);
 }
 
-// The last flight, or the one ACK that answers it.
+// Loses the last flight, or the one ACK for the last flight.
 TEST_CASE("loss: the end of what was sent is probed for before a timeout") {
   for (const bool ack : {false, true}) {
     INFO((ack ? "the ACK" : "the last three segments"));
@@ -98,7 +98,7 @@ TEST_CASE("loss: a connection that was silent for long goes on as before") {
   auto& flow = world.open(1000 * TCP_MSS);
   world.run(2s);
   REQUIRE(flow.pcb->unacked == nullptr);
-  for (const Duration silence : {40min, 60min, 71min}) {  // half of the clock is 36
+  for (const Duration silence : {40min, 60min, 71min}) {  // half of the 32-bit clock is 36 min
     world.now += silence;
     world.tick_at = world.now;
     world.step();
@@ -115,13 +115,13 @@ TEST_CASE("loss: a connection that was silent for long goes on as before") {
   }
 }
 
-// 10 Mbit/s, of which 25 kB are on their way.
+// A link of 10 Mbit/s; 25 kB fit on the way.
 TEST_CASE("loss: behind a queue a flow is as polite as Reno") {
   for (const std::size_t queue : {25'000U, 50'000U, 100'000U}) {
     INFO("queue of " << queue);
     const LinkOptions options{.bytes_per_second = 1.25e6, .queue = queue};
     std::array<std::uint64_t, 2> dropped{};
-    for (const bool reno : {false, true}) {  // alone
+    for (const bool reno : {false, true}) {  // first each flow alone
       Simulation world(queue, options);
       auto& flow = world.open();
       flow.reno = reno;
@@ -141,7 +141,7 @@ TEST_CASE("loss: behind a queue a flow is as polite as Reno") {
   }
 }
 
-// Where the queue is too short for Reno to fill the link alone.
+// The queue is too short for Reno alone to fill the link.
 TEST_CASE("loss: behind a short queue Reno keeps a share") {
   Simulation world(9, {.bytes_per_second = 1.25e6, .queue = 10'000});
   auto& other = world.open();

@@ -1,6 +1,6 @@
-// lwIP has one stack a process, so the stack in these tests talks to itself: packets that it sends
-// come back in through a wire that loses and reorders packets from a seed. Addresses a and b are
-// the two ends.
+// lwIP has one stack per process, so the stack in these tests talks to itself: its packets go
+// through a wire, which loses and reorders packets from a seed, and come back in. Addresses a and b
+// are the two ends.
 #pragma once
 
 #include <functional>

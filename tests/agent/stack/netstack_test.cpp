@@ -32,7 +32,7 @@ TEST_CASE("netstack: what arrives together is read together") {
   pair->client.stream->write(bytes);
   REQUIRE(world.until([&] { return pair->server.received.size() == bytes.size(); }));
   CHECK(pair->server.received == bytes);
-  CHECK(pair->server.pieces < bytes.size() / 1360 / 4);  // packets by the dozen, not one by one
+  CHECK(pair->server.pieces < bytes.size() / 1360 / 4);  // many packets in one event
 }
 
 TEST_CASE("netstack: loss and reordering cost time, not bytes") {
@@ -48,7 +48,7 @@ TEST_CASE("netstack: told that its packets are too big, it makes smaller ones") 
   for (const std::uint64_t loss : {0U, 2U}) {
     INFO("loss " << loss);
     World world(5, {.loss_percent = loss});
-    std::size_t late = 0;  // too big although it was told
+    std::size_t late = 0;  // too large packets after the report
     bool told = false;
     world.on_packet = [&](ByteView packet) {
       if (packet.size() <= 1232) return;
@@ -63,7 +63,7 @@ TEST_CASE("netstack: told that its packets are too big, it makes smaller ones") 
     Pump pump(pair->client, bytes);
     if (loss == 0) {
       REQUIRE(world.until([&] { return pair->server.received.size() > 3'000'000; }));
-      told = true;  // long ago: what lwIP had built by then has left
+      told = true;  // long ago: packets that lwIP had built before have left
     }
     REQUIRE(world.until([&] { return pair->server.ended; }));
     CHECK(pair->server.received == bytes);
@@ -81,7 +81,7 @@ TEST_CASE("netstack: the peer's address and port are what it connects from") {
 TEST_CASE("netstack: a port is used again as late as possible") {
   World world(4);
   std::uint16_t last = 0;
-  for (int i = 0; i < 3; ++i) {  // each ends, and leaves its port in TIME_WAIT on the other side
+  for (int i = 0; i < 3; ++i) {  // each connection leaves its port in TIME_WAIT at the other end
     const auto pair = connected(world);
     if (i > 0) CHECK(pair->peer.port == (last == 65535 ? 32768 : last + 1));
     last = pair->peer.port;
@@ -155,7 +155,7 @@ TEST_CASE("netstack: a slow reader stops its writer, and memory stays bounded") 
   pair->server.stream->pause();
   const auto bytes = pattern(6'000'000, 7);
   Pump pump(pair->client, bytes);
-  // The wire falls silent but for probes when both windows are full.
+  // When both windows are full, the wire carries only probes.
   REQUIRE(world.until([&] {
     return pair->client.stream->unsent() > runtime::kHighWater &&
            world.stack->counters().held_bytes > 400'000;
@@ -358,7 +358,7 @@ TEST_CASE("netstack: packets that are not plain TCP over IPv6 never reach lwIP")
     world.stack->input({&one, 1});
   }
   CHECK(world.stack->counters().dropped_in == bad.size());
-  for (int i = 0; i < 5000; ++i) {  // plain, to one of our addresses, otherwise noise
+  for (int i = 0; i < 5000; ++i) {  // valid address and next header, otherwise noise
     auto packet = Bytes(60 + rng.below(40));
     rng.fill(packet);
     packet[0] = 0x60;
@@ -382,7 +382,7 @@ TEST_CASE("netstack: addresses have a stated maximum") {
   const auto full = world.stack->add_address(address(200));
   REQUIRE_FALSE(full);
   CHECK(full.error().code == ErrorCode::kExhausted);
-  CHECK(world.stack->add_address(world.a));  // again: no effect
+  CHECK(world.stack->add_address(world.a));  // a second time: no effect
   world.stack->remove_address(world.a);
   CHECK(world.stack->add_address(address(200)));
 }

@@ -9,7 +9,7 @@ using namespace culvert::device_test;
 
 namespace {
 
-void tick(int times) {  // lwIP's own clock; nobody waits
+void tick(int times) {  // advances lwIP's own clock without waiting
   for (int i = 0; i < times; ++i) tcp_tmr();
 }
 
@@ -27,7 +27,8 @@ TEST_CASE("lwip: what is lost is sent again, and little else") {
                             << " lost");
   CHECK(world.wire.lost > 10);
   CHECK(world.wire.with_data >= needed);
-  CHECK(world.wire.with_data < needed + 5 * world.wire.lost);  // a window, not a loss, is 380
+  // The retransmission of a whole window would be 380.
+  CHECK(world.wire.with_data < needed + 5 * world.wire.lost);
 }
 
 TEST_CASE("lwip: one ACK answers a batch") {

@@ -1,4 +1,4 @@
-// An attacker: a granted peer that sends any segments on connections that it has opened.
+// The attacker is a granted peer that sends any segments on connections that it has opened.
 #include <catch2/catch.hpp>
 #include <map>
 #include <memory>
@@ -102,7 +102,7 @@ struct Site {
     }
   }
 
-  // An honest peer: what it sends arrives, and what is written for it comes.
+  // Whether an honest peer's data arrives and the stack's data comes back.
   bool serves(std::uint8_t peer) {
     const Key key{peer, static_cast<std::uint16_t>(60000 + served++)};
     auto& remote = open(key);
@@ -268,7 +268,7 @@ TEST_CASE("peer: a hundred connections with holes take nobody else's segments") 
   CHECK(tcp_all.ooseq <= TCP_SHARE_OOSEQ / 2 + 1);
   CHECK(tcp_all.ooseq > 1000);
   CHECK(site.serves(3));
-  for (std::uint8_t peer = 4; peer < 12; ++peer) {  // and so do the next ones
+  for (std::uint8_t peer = 4; peer < 12; ++peer) {  // the same for the next peers
     const Key key{peer, 10000};
     site.open(key, 65535, kScaled);
     site.send(key, 10, 0, with_data(10));
@@ -288,7 +288,7 @@ TEST_CASE("peer: streams that nobody reads take half of what may be held, in seq
   CHECK(site.stack->counters().held_bytes <= stack::kMaxHeldBytes / 4 * 3 + 2000);
   CHECK(site.stack->counters().held_bytes > stack::kMaxHeldBytes / 3);
   CHECK(site.serves(3));
-  CHECK(site.serves(2));  // its readers that keep up are not stopped by those that do not
+  CHECK(site.serves(2));  // its readers that keep up are not stopped by slow readers
 }
 
 TEST_CASE("peer: what it does not acknowledge leaves room for others") {
@@ -304,7 +304,7 @@ TEST_CASE("peer: what it does not acknowledge leaves room for others") {
   other.stream->write(Bytes(13'600, 'x'));
   site.stack->input({});
   CHECK(other.next == 13'600);
-  // Its own connections still work, a little at a time.
+  // The peer's own connections still work, a little at a time.
   CHECK(site.serves(2));
 }
 
@@ -332,7 +332,7 @@ TEST_CASE("peer: connections leave room for those of others") {
   CHECK(site.serves(4));
   CHECK_FALSE(site.serves(2));
   site.stack->end_peer(address(2));
-  CHECK(site.serves(3));  // although thousands of resets wait to leave
+  CHECK(site.serves(3));  // although thousands of resets wait to be sent
   site.stack->input({});
   CHECK(site.serves(2));
   CHECK(site.stack->counters().connections < 10);
@@ -354,7 +354,7 @@ TEST_CASE("peer: what waits in closed streams is bounded, oldest first, and give
   CHECK(site.remotes[{2, 10000}].reset);
   CHECK_FALSE(site.remotes[{2, 10199}].reset);
   CHECK_FALSE(site.remotes[{3, 10000}].reset);
-  site.tick(20 * 40);  // kDetachedTime, and more
+  site.tick(20 * 40);  // longer than kDetachedTime
   CHECK(site.stack->counters().closed_bytes == 0);
   CHECK(site.stack->counters().connections == 0);
 }
@@ -373,7 +373,7 @@ TEST_CASE("peer: an accepted connection of a silent peer is over after two minut
     site.tick(20);
     if (site.remotes[alive].packets > before) site.send(alive, 0, 0, with_window(65535));
     if (second == 50) CHECK_FALSE(site.remotes[idle].closed);
-    if (second == 40) CHECK(tcp_watched_pcbs != nullptr);  // at rest
+    if (second == 40) CHECK(tcp_watched_pcbs != nullptr);  // while idle
   }
   CHECK(site.remotes[idle].packets > 4);  // probes
   site.tick(20 * 15);

@@ -17,11 +17,11 @@ struct Segment {
   std::uint32_t seq = 0, ack = 0;
   std::uint8_t flags = 0;
   std::uint16_t window = 65535;
-  Bytes options;  // padded with no-operations by packet()
+  Bytes options;  // packet() pads with no-operations
   Bytes data;
 };
 
-// An IPv6 packet with one TCP segment, without a checksum, which the stack does not check.
+// An IPv6 packet with one TCP segment and without a checksum; the stack checks no checksums.
 inline Bytes packet(const IpAddress& source, const IpAddress& destination, const Segment& segment) {
   Bytes options = segment.options;
   while (options.size() % 4 != 0) options.push_back(1);

@@ -1,4 +1,4 @@
-// HTTP mode on real streams: what the pure session (tests/agent/http) cannot show.
+// HTTP mode on real streams: what the tests of the pure session (tests/agent/http) cannot check.
 #include <sys/stat.h>
 
 #include <catch2/catch.hpp>
@@ -40,7 +40,7 @@ std::string content(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-// Accepts one connection after the other; answers nothing by itself.
+// Accepts connections one after the other; sends no answer by itself.
 struct UpstreamServer {
   explicit UpstreamServer(Loop& loop, std::string greeting = "") {
     auto opened = TcpListener::open(loop, loopback(), [this, greeting](auto stream, auto) {
@@ -193,7 +193,7 @@ TEST_CASE("http mode: a slow reader slows the upstream down", "[terminator]") {
   client.stream->pause();
   Peer& server = *upstream.peers[0];
   constexpr std::size_t kChunk = 128U << 10U;
-  constexpr std::size_t kSize = 512 * kChunk;  // far more than all buffers on the way
+  constexpr std::size_t kSize = 512 * kChunk;  // far more than all buffers on the path
   server.write("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(kSize) + "\r\n\r\n");
   std::size_t written = 0;
   const Bytes chunk(kChunk, 'x');
@@ -203,7 +203,7 @@ TEST_CASE("http mode: a slow reader slows the upstream down", "[terminator]") {
       written += kChunk;
     }
   };
-  int still = 0;  // turns in which nothing moved
+  int still = 0;  // turns without progress
   std::size_t before = 0;
   RUN_UNTIL(loop, (fill(), loop.defer([] {}), still = written == before ? still + 1 : 0,
                    before = written, still > 200));
@@ -255,7 +255,7 @@ TEST_CASE("access log: what cannot be written waits, and nothing is lost", "[ter
   const auto log = *AccessLogFile::open(path);
   log->write("one\n");
   fs::remove(path);
-  fs::create_directory(path);  // as good as a disk that takes nothing, for root too
+  fs::create_directory(path);  // like a disk that refuses writes, also for root
   CHECK_FALSE(log->ready());
   CHECK_FALSE(log->ready());
   log->write("two\n");

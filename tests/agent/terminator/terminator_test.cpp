@@ -18,7 +18,7 @@ constexpr const char* kApi = "api.acme.example.com";
 const IpAddress kLaptop = *parse_address("fd63:756c:7665::1");
 const Endpoint kFrom{kLaptop, 40000};
 
-// An upstream server on loopback; answers nothing by itself.
+// An upstream server on loopback; sends no answer by itself.
 struct UpstreamServer {
   explicit UpstreamServer(Loop& loop, std::shared_ptr<TlsServerContext> tls = nullptr) {
     auto opened = TcpListener::open(loop, loopback(), [this, &loop, tls](auto tcp, auto) {
@@ -66,7 +66,7 @@ struct House {
     const auto set = terminator.set_service(pipe_to(kApi, mode, upstream, std::move(tls)));
     REQUIRE(set);
   }
-  // A raw client of the service; TLS is put on top where wanted.
+  // A raw client of the service; a test adds TLS where it needs TLS.
   std::unique_ptr<ByteStream> connect(const std::string& fqdn = kApi) {
     TcpPair pair(loop);
     terminator.accept(fqdn, std::move(pair.server), kFrom);
@@ -84,7 +84,7 @@ struct House {
   Terminator terminator;
 };
 
-// A client that says nothing, without a socket.
+// A client that sends nothing, without a socket.
 struct Silent final : ByteStream {
   void start(StreamEvents) override {}
   void write(ByteView) override {}
@@ -176,7 +176,7 @@ TEST_CASE("whoever is refused cannot tell why, and no upstream is reached", "[te
   house.refusal = Error{code, "some reason"};
   SECTION("tls: access_denied, in the clear, before any certificate") {
     house.serve_api(Mode::kTls, upstream.at());
-    TcpPair wire(loop);  // client ⇄ wire ⇄ back, so that the bytes are seen
+    TcpPair wire(loop);  // client ⇄ wire ⇄ back: the test sees the bytes
     Peer back;
     back.take(house.connect());
     std::unique_ptr<ByteStream> middle = std::move(wire.server);
@@ -197,7 +197,7 @@ TEST_CASE("whoever is refused cannot tell why, and no upstream is reached", "[te
     CHECK(client.got.empty());
   }
   CHECK(upstream.accepted == 0);
-  CHECK(house.ends.empty());  // it never opened
+  CHECK(house.ends.empty());  // the connection never opened
   CHECK(house.terminator.counters().denied == 1);
   CHECK(house.terminator.connections() == 0);
 }
@@ -274,7 +274,7 @@ TEST_CASE("a cut ends running flows at once, on both sides, and only those meant
   client.take(mode == Mode::kTls ? house.connect_tls() : house.connect());
   other.take(house.connect("db.acme.example.com"));
   other.write("stays");
-  // In the middle of a transfer that the client does not read.
+  // The cut comes in the middle of a transfer that the client does not read.
   client.write("more");
   RUN_UNTIL(loop, upstream.peer.got == "more" && other_upstream.peer.got == "stays");
   client.stream->pause();
@@ -288,7 +288,7 @@ TEST_CASE("a cut ends running flows at once, on both sides, and only those meant
       },
       "revoked");
   CHECK(cut == 1);
-  REQUIRE(house.ends.size() == 1);  // told before cut_if returns
+  REQUIRE(house.ends.size() == 1);  // the end is reported before cut_if returns
   CHECK(house.ends[0].reason == "revoked");
   CHECK(house.ends[0].from_client == 4);
   CHECK(house.ends[0].to_client > 0);
@@ -322,7 +322,7 @@ TEST_CASE("terminator attack: connections that nobody ends keep no peer out", "[
   Peer theirs;
   theirs.take(std::move(pair.client));
   CHECK(house.terminator.connections() == kMaxConnectionsOfPeer + 1);
-  // The oldest of the peer's own make room, one for each new one; nobody else's.
+  // Each new connection of a peer replaces the peer's own oldest connection, and no other peer's.
   Peer late;
   late.take(house.connect_tls());
   late.write("hello");

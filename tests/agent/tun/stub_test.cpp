@@ -1,4 +1,4 @@
-// The stub resolver between a client's sockets and servers of the test's own.
+// The stub resolver between a client's sockets and the test's own servers.
 #include "agent/tun/stub.hpp"
 
 #include <algorithm>
@@ -45,7 +45,8 @@ Bytes framed(ByteView message) {
   return out;
 }
 
-// A server on UDP and TCP of one port: answers everything with rcode 0, its last byte marked.
+// A server on one port of UDP and TCP: answers every question with rcode 0, and marks the last
+// byte.
 struct Server {
   Server(Loop& loop, std::uint8_t last) {
     auto tcp_listener = TcpListener::open(
@@ -67,7 +68,7 @@ struct Server {
                                     for (const auto& d : batch) {
                                       if (silent) continue;
                                       Bytes answer = answer_to(d.bytes);
-                                      if (forged) {  // a wrong id first: it must not be taken
+                                      if (forged) {  // first a wrong id, which must be ignored
                                         Bytes wrong = answer;
                                         wrong[0] ^= 1U;
                                         const Datagram bad{d.way, wrong};
@@ -104,7 +105,7 @@ struct World {
   explicit World(std::vector<Endpoint> servers = {}) { open(std::move(servers)); }
   void open(std::vector<Endpoint> servers) {
     stub.reset();
-    // Some free port: both of its kinds are bound.
+    // A free port: the port is bound for UDP and for TCP.
     auto probe = TcpListener::open(loop, loopback(1), [](auto, auto) {});
     REQUIRE(probe);
     at = loopback(1, (*probe)->local_endpoint().port);
@@ -193,7 +194,7 @@ TEST_CASE("stub: a silent server is passed over; when none answers the client is
   world.ask(asks("www.example.org", 8));
   REQUIRE(world.wait([&] { return world.answers.size() == 2; }));
   CHECK(rcode_of(world.answers[1]) == 2);
-  world.open({});  // no server at all
+  world.open({});  // no server
   world.answers.clear();
   world.ask(asks("www.example.org", 9));
   REQUIRE(world.wait([&] { return world.answers.size() == 1; }));
@@ -228,7 +229,7 @@ TEST_CASE("stub: by TCP the same, several questions on one connection") {
 
 TEST_CASE("stub: TCP garbage ends its connection, and servers that refuse are said so") {
   World world;
-  world.open({loopback(1, 1)});  // nobody listens there
+  world.open({loopback(1, 1)});  // no listener
   std::unique_ptr<TcpStream> stream;
   Bytes got;
   bool closed = false;

@@ -1,5 +1,5 @@
-// Undo records: what they hold, what is put back, and what stays. Temporary files take the place of
-// resolv.conf.
+// Undo records: their content, what undo restores, and what stays. Temporary files take the place
+// of resolv.conf.
 #include "agent/tun/undo.hpp"
 
 #include <catch2/catch.hpp>
@@ -43,7 +43,7 @@ TEST_CASE("undo: the resolver's text is changed in place and put back") {
   REQUIRE(undo.rewrite_resolver(kBefore, kOurs));
   CHECK(folder.get() == kOurs);
   CHECK(undo.resolver_is_ours());
-  CHECK(fs::hard_link_count(folder.conf()) == 2);  // the same file still
+  CHECK(fs::hard_link_count(folder.conf()) == 2);  // still the same file
   CHECK(undo.everything());
   CHECK(folder.get() == kBefore);
   CHECK_FALSE(fs::exists(folder.undo()));
@@ -54,7 +54,7 @@ TEST_CASE("undo: the next start does what a killed one could not") {
   const Folder folder;
   REQUIRE(Undo(folder.undo(), folder.conf()).rewrite_resolver(kBefore, kOurs));
   for (const auto& left : {kOurs, kOurs.substr(0, 9), std::string()}) {
-    folder.put(left);  // it was killed while it wrote
+    folder.put(left);  // as if the agent was killed while writing
     REQUIRE(runtime::make_private_folder(folder.undo()));
     REQUIRE(runtime::write_file_atomic(folder.undo() + "/resolv.conf", view(kBefore)));
     REQUIRE(runtime::write_file_atomic(folder.undo() + "/resolv.conf.ours", view(kOurs)));

@@ -1,5 +1,5 @@
 // Records to a responder, before and inside the channel, and to a client. The input is a list of
-// records: one byte of direction and kind, two bytes of length, the bytes.
+// records: one byte of direction and kind, two bytes of length, the record's bytes.
 #include <cstdint>
 
 #include "proto/control/client.hpp"
@@ -40,7 +40,7 @@ struct Ends {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Ends ends;
   Reader reader(ByteView(data, size));
-  const bool raw = reader.be<std::uint8_t>() % 2 == 0;  // without a handshake first
+  const bool raw = reader.be<std::uint8_t>() % 2 == 0;  // whether the handshake is left out
   if (!raw) ends.handshake();
   while (!reader.rest().empty()) {
     const auto kind = reader.be<std::uint8_t>() % 3;
@@ -50,7 +50,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (kind == 0) {
       (void)ends.server.receive(bytes);  // garbage from a stranger
     } else if (kind == 1) {
-      // A message that the coordinator really seals: the client's parser and its state.
+      // A message that the coordinator seals correctly: reaches the client's parser and state.
       if (auto records = ends.server.seal(text(bytes))) {
         for (const auto& record : *records) ends.client.handle_message(ends.now, record);
       }

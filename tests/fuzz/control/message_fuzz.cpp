@@ -1,4 +1,4 @@
-// Any bytes: refused, or a message that is written and read back as itself.
+// Any bytes are refused, or are a message that is the same after writing and reading.
 #include <cstdint>
 #include <cstdlib>
 

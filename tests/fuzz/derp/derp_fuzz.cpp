@@ -1,7 +1,8 @@
-// Bytes from a stranger into each DERP reader. The first byte chooses which:
-//   0 client before the login   1 client after it   2 relay before the login   3 relay after it
+// Bytes from a stranger for each DERP reader. The first byte chooses the reader:
+//   0 client before the login   1 client after the login
+//   2 relay before the login    3 relay after the login
 //   4 the JSON of a ClientInfo  5 the JSON of a ServerInfo   (sealed here, as nobody forges boxes)
-// The second byte says how the rest is cut into reads.
+// The second byte chooses the cuts between reads.
 #include <algorithm>
 #include <cstdlib>
 

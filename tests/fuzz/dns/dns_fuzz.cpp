@@ -17,7 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (outcome.reply && outcome.forward) std::abort();
   if (outcome.forward && names.ours(outcome.forward->name)) std::abort();
   if (outcome.reply) {
-    // What we send is an answer to what came, and no answer is answered.
+    // A reply answers a query; a reply itself is never answered.
     if (outcome.reply->size() < dns::kHeaderSize || outcome.reply->size() > 512) std::abort();
     if (dns::handle(*outcome.reply, names).reply) std::abort();
     const auto query = dns::parse_query(message);

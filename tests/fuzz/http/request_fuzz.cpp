@@ -1,7 +1,9 @@
-// The bytes of a client. Required: no crash; the bytes for the upstream do not depend on how the
-// client's bytes were cut; the first head for the upstream is taken by the same parser, is for this
-// service, and has the sender's identity exactly once; the trailers have no name that is forbidden
-// in trailers or reserved.
+// The bytes of a client. Required:
+//  - no crash;
+//  - the bytes for the upstream do not depend on the cuts between the client's bytes;
+//  - the same parser accepts the first head for the upstream; the head is for this service and has
+//    the sender's identity exactly once;
+//  - no trailer has a reserved name or a name that is forbidden in trailers.
 #include "agent/http/h1_head.hpp"
 #include "agent/http/names.hpp"
 #include "proto/http/path.hpp"
@@ -18,7 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   parts.client(bytes, 1);
   require(whole.over == parts.over && whole.to_client == parts.to_client);
   if (whole.to_upstream.empty()) return 0;
-  const http::HeadLimits wider{200, 64U << 10U};  // ours are added
+  const http::HeadLimits wider{200, 64U << 10U};  // room for the agent's own headers
   const auto head = http::parse_request_head(whole.to_upstream, wider);
   require(head && head->size > 0);
   const auto request = http::read_request(head->head);
@@ -26,7 +28,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(head->head.headers.one("Culvert-User") == "p");
   require(head->head.headers.one("Culvert-Grant") == "g");
   require(head->head.headers.count("Host") == 1);
-  // Reserved names are only those of the agent itself: seven lines.
+  // Reserved names come only from the agent: seven lines.
   std::size_t reserved = 0;
   for (const auto& [name, value] : head->head.headers.list()) {
     reserved += http::is_reserved(http::fold(name)) ? 1U : 0U;

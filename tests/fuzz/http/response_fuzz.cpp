@@ -1,7 +1,9 @@
-// The bytes of an upstream, in response to a GET, a HEAD or an upgrade (the first byte says which).
-// Required: no crash; the bytes for the client do not depend on how the upstream's bytes were cut;
-// they begin with a head that the same parser takes; the trailers of the final response have no
-// name that is forbidden in trailers.
+// The bytes of an upstream, in response to a GET, a HEAD or an upgrade (chosen by the first byte).
+// Required:
+//  - no crash;
+//  - the bytes for the client do not depend on the cuts between the upstream's bytes;
+//  - the bytes for the client begin with a head that the same parser accepts;
+//  - no trailer of the final response has a name that is forbidden in trailers.
 #include "agent/http/names.hpp"
 #include "tests/fuzz/http/session_support.hpp"
 

@@ -13,7 +13,7 @@ inline void require(bool held) {
   if (!held) std::abort();
 }
 
-// The trailers of a body that the agent has written; none while the body is incomplete.
+// The trailers of a body that the agent has written; empty while the body is incomplete.
 inline http::HttpHeaders trailers_of(ByteView bytes, const http::Framing& framing) {
   http::BodyReader body(framing);
   while (!body.done()) {

@@ -1,7 +1,7 @@
 // Bytes that any local process may send to the proxy or through a forward, and the kernel's answers
-// and tables that name the process's owner. Accepted values must be in their one spelling. The
-// guard of forwards must decide alike however the bytes are cut, and must add or drop no byte
-// before its refusal.
+// and tables that name the owner of a process. Accepted values must be in their only spelling. The
+// guard of forwards must decide the same for all cuts of the bytes, and must pass all bytes before
+// its refusal unchanged.
 #include <algorithm>
 #include <cstdlib>
 #include <utility>
@@ -20,7 +20,7 @@ void check(const Target& target) {
   if (target.port == 0 || normal_host(target.host) != target.host) std::abort();
 }
 
-// What went on, and the status of the refusal, if any.
+// The bytes that passed, and the status of the refusal, if any.
 std::pair<Bytes, int> guard(ByteView bytes, std::size_t piece, bool strict) {
   RequestGuard guard(OwnNames{"db.acme.example", 8443, strict, false});
   std::pair<Bytes, int> out{{}, 0};
@@ -43,7 +43,7 @@ void check_guard(ByteView bytes, bool strict) {
     std::abort();
   }
   if (whole.second == 0 && passed.size() != bytes.size()) std::abort();
-  // A first line with a method of its own is known only when it comes in one piece.
+  // A first line with an unknown method is recognised only when it comes in one piece.
   if (RequestGuard::begins_like_request(bytes.first(std::min<std::size_t>(bytes.size(), 8)))) {
     const std::size_t piece = bytes.empty() ? 1 : 1 + bytes[bytes.size() - 1] % 64U;
     if (guard(bytes, piece, strict) != whole) std::abort();

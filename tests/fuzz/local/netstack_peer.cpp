@@ -15,7 +15,7 @@ using device_test::Segment;
 namespace {
 
 constexpr std::uint16_t kService = 443;
-constexpr int kHonestTicks = 1000;         // one round of the honest end
+constexpr int kHonestTicks = 1000;         // one round of the honest peer
 constexpr int kHonestRounds = 4 * 60 * 2;  // of a minute: longer than any timer of lwIP
 
 [[noreturn]] void fail(const char* what, const Remote& remote) {
@@ -107,7 +107,7 @@ void Peer::take(ByteView packet) {
   if ((segment.flags & kRst) != 0) {
     remote->reset = true;
   } else if ((segment.flags & kSyn) != 0 && (remote->stream || remote->closed)) {
-    remote->reset = true;  // another connection from the same port: nothing is known about it
+    remote->reset = true;  // a new connection from the same port, with unknown data
   } else if ((segment.flags & kSyn) != 0) {
     remote->stack_isn = segment.seq;
     remote->stack_port = segment.from;
@@ -181,8 +181,8 @@ bool Peer::complete(const Remote& remote) {
   return heard && (remote.fin_sent || remote.delivered >= remote.sent);
 }
 
-// All that the peer has sent, once more, its FIN too, and all that it has got; the window is wide
-// open. Holes in what the peer has sent are filled.
+// Sends all of the peer's data again, with its FIN, and acknowledges all received data, with a wide
+// open window. Holes in the peer's data are filled.
 void Peer::say_all(Remote& remote) {
   auto ack = remote.segment(kAck);
   ack.seq = remote.isn + 1 + remote.acknowledged;  // further ahead it may be outside the window
@@ -200,8 +200,8 @@ void Peer::say_all(Remote& remote) {
   }
 }
 
-// From here on the peer is an honest one that is never lost: every byte must come through on what
-// is still open. The rounds are counted in which nothing came through.
+// From here on the peer is honest and its packets are never lost: every byte must arrive on the
+// open connections. Counts the rounds without progress.
 void Peer::finish_honestly() {
   batching = false;
   flush();

@@ -1,6 +1,6 @@
-// The peer of the connections fuzzer. For each connection it knows the stack's sequence numbers, so
-// that its segments fall into the window, and the bytes of both sides, so that the fuzzer can
-// compare them.
+// The peer in the connections fuzzer. For each connection the peer knows the stack's sequence
+// numbers, so that its segments are within the window, and the bytes of both sides, so that the
+// fuzzer can compare them.
 #pragma once
 
 #include <cstdint>
@@ -26,18 +26,18 @@ inline std::uint8_t byte_at(std::uint32_t offset, bool from_peer) {
 struct Remote {
   std::uint16_t port = 0, stack_port = 443;
   std::uint32_t isn = 0, stack_isn = 0;
-  bool answered = false;  // the stack's SYN came
-  bool reset = false;     // by either side
-  bool fin_sent = false;  // by the peer, anywhere
+  bool answered = false;  // whether the stack's SYN came
+  bool reset = false;     // by the peer or the stack
+  bool fin_sent = false;  // by the peer, at any sequence number
   // Offsets of the peer's stream: the end of the data in its segments, the highest place of any
   // segment, and the lowest place of a FIN.
   std::int32_t end = 0, reach = 0;
   std::optional<std::int32_t> peer_fin_at;
-  std::uint32_t sent = 0;          // the end of what the peer has sent of its stream
+  std::uint32_t sent = 0;          // the end of the bytes that the peer has sent
   std::uint32_t next = 0;          // the peer's acknowledgement number
-  std::uint32_t acknowledged = 0;  // of the peer's stream, by the stack
-  std::uint32_t highest = 0;       // the end of what the stack has sent
-  std::vector<bool> got;           // by offset
+  std::uint32_t acknowledged = 0;  // bytes of the peer that the stack has acknowledged
+  std::uint32_t highest = 0;       // the end of the bytes that the stack has sent
+  std::vector<bool> got;           // whether each offset has arrived
   std::optional<std::uint32_t> fin_at;
 
   std::unique_ptr<runtime::ByteStream> stream;
@@ -50,7 +50,7 @@ struct Remote {
   bool contradicts_itself() const {
     return peer_fin_at && (end > *peer_fin_at || reach > *peer_fin_at + 1);
   }
-  device_test::Segment segment(std::uint8_t flags) const;  // in order, everything acknowledged
+  device_test::Segment segment(std::uint8_t flags) const;  // in order, acknowledges everything
 };
 
 class Peer {
@@ -61,7 +61,7 @@ class Peer {
 
   void deliver(Remote& remote, device_test::Segment segment);  // at once, or with its batch
   void flush();
-  void take(ByteView packet);  // what the stack sent
+  void take(ByteView packet);  // a packet that the stack sent
   void accepted(std::unique_ptr<runtime::ByteStream> stream, std::uint16_t port);
   void write(Remote& remote, std::uint32_t size);
   void tick(int times);

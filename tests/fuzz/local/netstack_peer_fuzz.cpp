@@ -4,7 +4,7 @@
 // received bytes must be the sent bytes, and connections that are open at the end must still make
 // progress.
 //
-// The input is a list of records of six bytes: what and on which connection, a byte, two numbers.
+// The input is a list of records of six bytes: action and connection, one byte, two numbers.
 #include "tests/fuzz/local/netstack_peer.hpp"
 
 using namespace culvert;
@@ -22,7 +22,7 @@ struct Record {
   std::uint16_t x, y;
 };
 
-// Near the edges that matter, and anywhere.
+// An acknowledgement number near an edge of the window, or anywhere.
 std::uint32_t acknowledged(const Remote& remote, std::uint8_t how, std::uint16_t x) {
   switch (how % 6U) {
     case 0:
@@ -40,7 +40,7 @@ std::uint32_t acknowledged(const Remote& remote, std::uint8_t how, std::uint16_t
   }
 }
 
-// The peer takes as received what the stack has sent and it has acknowledged.
+// Sends an acknowledgement. A valid one also moves the peer's own acknowledgement number.
 void acknowledge(Peer& peer, Remote& remote, Segment segment, std::uint32_t offset) {
   segment.ack = remote.stack_isn + 1 + offset;
   const bool valid = offset <= remote.highest && offset > remote.next;
@@ -101,7 +101,7 @@ void send_data(Peer& peer, Remote& remote, Record record) {
 void send_any(Peer& peer, Remote& remote, Record record) {
   auto segment = remote.segment(record.byte & 0x3FU);
   segment.seq += record.x % 64 == 0 ? record.x : record.x % 5 - 2U;
-  if ((segment.flags & kSyn) != 0 && !remote.open()) segment.seq = remote.isn;  // the one it has
+  if ((segment.flags & kSyn) != 0 && !remote.open()) segment.seq = remote.isn;  // its old number
   segment.ack = remote.stack_isn + 1 + acknowledged(remote, record.byte >> 6U, record.y);
   segment.window = record.y;
   const std::array<Bytes, 4> options{mss_option(record.x), Bytes{3, 3, 14}, Bytes{4, 2}, Bytes{}};
@@ -150,7 +150,7 @@ void application(Remote& remote, Record record) {
 
 void play(Peer& peer, Record record) {
   auto& remote = peer.remote(record.what >> 4U);
-  if (remote.port == 0 && (record.what & 15U) != 0) return;  // nothing was opened here
+  if (remote.port == 0 && (record.what & 15U) != 0) return;  // the connection is not open
   auto ack = remote.segment(kAck);
   ack.window = record.y;
   switch (record.what & 15U) {

@@ -20,7 +20,7 @@ void as_plain(ByteView input) {
   if (!again || *again != *message) std::abort();
 }
 
-// Seals the input itself, so that it reaches the state behind the box.
+// Seals the input, so that the input reaches the state behind the box.
 void as_genuine(ByteView input) {
   SeededRng rng(1);
   const auto theirs = crypto::KeyPair<crypto::DiscoKey>::generate(rng);
@@ -46,14 +46,14 @@ void as_genuine(ByteView input) {
   const auto direct =
       std::count_if(output.datagrams.begin(), output.datagrams.end(),
                     [](const auto& each) { return endpoint_of(each.way) != nullptr; });
-  if (direct > 2 * std::ptrdiff_t{kMaxCandidates}) std::abort();  // no amplification without end
+  if (direct > 2 * std::ptrdiff_t{kMaxCandidates}) std::abort();  // the amplification is bounded
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const ByteView input(data, size);
-  if (size > kMaxDiscoMessage) return 0;  // open_disco() lets no such message in
+  if (size > kMaxDiscoMessage) return 0;  // open_disco() refuses such messages
   as_plain(input);
   as_genuine(input);
   return 0;

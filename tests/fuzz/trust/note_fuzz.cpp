@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (note::render(*note) != input) std::abort();
     const note::KnownKey known{"someone", {}};
     if (const auto signers = note::verify(*note, std::span(&known, 1))) {
-      if (!signers->empty()) std::abort();  // the zero key signs nothing
+      if (!signers->empty()) std::abort();  // the zero key cannot sign
     }
     if (const auto merged = note::merge(*note, *note); merged && merged->text != note->text) {
       std::abort();

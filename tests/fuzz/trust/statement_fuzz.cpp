@@ -1,5 +1,5 @@
-// Statements: a text that parses is of exactly one type and renders to the same text; Evidence
-// takes any note without a crash.
+// Statements: a text that parses has exactly one type and renders to the same text; Evidence
+// accepts or refuses any note without a crash.
 #include <cstdlib>
 
 #include "proto/trust/evidence.hpp"
@@ -38,7 +38,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Now now{Instant{1}, WallTime{1'795'273'200}};
   const note::Note note{std::string(input), {}};
   Evidence evidence({note::hash(note), note::hash(note), false}, {});
-  if (evidence.offer(note, now)) std::abort();  // nobody has signed it
+  if (evidence.offer(note, now)) std::abort();  // nobody has signed the note
   if (const auto change = evidence.offer(input, now); change && evidence.live(now).size() > 64) {
     std::abort();
   }

@@ -24,8 +24,8 @@ void check_split(ByteView input) {
   require(parts.size() <= bytes.size());
 }
 
-// Without what may differ and mean the same: the id of an IPv4 packet that is never fragmented, and
-// checksums of 0 and 0xFFFF.
+// The packet without fields that may differ with the same meaning: the id of an IPv4 packet that is
+// never fragmented, and checksums of 0 and 0xFFFF.
 Bytes bare(ByteView packet) {
   Bytes out = to_bytes(packet);
   const auto clear = [&out](std::size_t at) {
@@ -44,7 +44,7 @@ Bytes bare(ByteView packet) {
   return out;
 }
 
-// Two bytes of length before each packet.
+// The input has two bytes of length before each packet.
 void check_join(ByteView input) {
   std::vector<ByteView> packets;
   while (input.size() > 2) {

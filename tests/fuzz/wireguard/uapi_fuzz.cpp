@@ -1,4 +1,4 @@
-// The control socket's bytes come from local programs, who may be confused: read in two pieces,
+// Bytes of local programs, which may be faulty, for the control socket: read in two pieces,
 // applied, and rendered again.
 #include <cstdlib>
 

@@ -1,6 +1,9 @@
-// A stranger's datagrams to a Device that has a peer with a session. The first byte says how the
-// rest is used: 0 as a datagram, 1 as a datagram with a correct mac1 (anybody can make it), 2 as a
-// datagram for the session's index, 3 as an inner packet to send.
+// A stranger's datagrams to a Device that has a peer with a session. The first byte chooses the use
+// of the rest:
+//   0 a datagram
+//   1 a datagram with a correct mac1 (which anybody can compute)
+//   2 a datagram for the session's index
+//   3 an inner packet to send
 #include <cstdlib>
 
 #include "proto/wireguard/device.hpp"
@@ -53,7 +56,7 @@ struct Pair {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  // Time stands still: a device answers its burst of handshakes and is under load from then on.
+  // The clock does not advance: a device answers one burst of handshakes and is then under load.
   static std::unique_ptr<Pair> kept;
   static int uses = 0;
   if (uses++ % 200 == 0) kept = std::make_unique<Pair>();

@@ -1,11 +1,11 @@
-// A WireGuard peer for interop tests: Device between a TUN interface and a UDP socket, one peer.
+// A WireGuard peer for interop tests: one Device with one peer, a TUN interface and a UDP socket.
 //
 //   wireguard_test_peer tun=NAME listen=PORT key=FILE peer=BASE64 [endpoint=ADDRESS:PORT]
 //       [preshared=FILE] [allowed=PREFIX,…] [keepalive=SECONDS] [rekey-after=SECONDS]
 //       [handshakes-per-second=N]
 //
-// Key files hold base64. Prints "ready", then a line a counter that changed. SIGUSR1 moves to a
-// socket on another port. Ends on SIGTERM.
+// Key files contain base64. The program prints "ready", then a line for each counter that changed.
+// SIGUSR1 moves to a socket on another port. SIGTERM ends the program.
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
@@ -33,7 +33,8 @@ using namespace culvert::wireguard;
 
 namespace {
 
-constexpr std::size_t kBatch = 64;  // packets taken from a descriptor before the other's turn
+// Packets from one descriptor before the other descriptor's turn.
+constexpr std::size_t kBatch = 64;
 constexpr std::size_t kBufferSize = 65'536;
 
 [[noreturn]] void die(const std::string& what) {
@@ -93,7 +94,7 @@ int open_tun(const std::string& name) {
   return fd;
 }
 
-// Both families on one socket: IPv4 shows as ::ffff:a.b.c.d, which is how IpAddress keeps it.
+// One socket for both families: IPv4 appears as ::ffff:a.b.c.d, the form of IpAddress too.
 sockaddr_in6 to_socket_address(const Endpoint& endpoint) {
   sockaddr_in6 out{};
   out.sin6_family = AF_INET6;
@@ -213,7 +214,7 @@ class TestPeer {
 
   void flush() {
     for (const auto& each : out_.packets) {
-      // A full or downed TUN drops, as a network may.
+      // A full TUN, or one that is down, drops packets, as a network may.
       if (write(tun_, each.packet.data(), each.packet.size()) < 0) ++unwritten_;
     }
     for (const auto& each : out_.datagrams) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Our Device against Debian's wireguard-go.
+# Culvert's Device against Debian's wireguard-go.
 #
 #   namespace ours                                      namespace theirs
 #   ┌─────────────────────────────┐                     ┌─────────────────────────────┐
@@ -9,7 +9,8 @@
 #   │ veth 192.0.2.1:51001 ───────┼─────────────────────┼─ veth 192.0.2.2:51002       │
 #   └─────────────────────────────┘                     └─────────────────────────────┘
 #
-# Usage: run.sh PATH-OF-wireguard_test_peer. Needs root. One line a check; not 0 if one fails.
+# Usage: run.sh PATH-OF-wireguard_test_peer. Needs root. Prints one line per check; fails if a check
+# fails.
 set -Eeuo pipefail
 
 peer_program=$(readlink -f "${1:?usage: run.sh PATH-OF-wireguard_test_peer}")
@@ -18,14 +19,15 @@ for needed in "$peer_program" wireguard-go wg socat nft ping; do
 done
 tag=cv
 . "$(dirname "$0")/../namespaces.sh"
-tun=cvt$$  # wireguard-go's control socket is named after it, in one folder for all namespaces
+# Wireguard-go names its control socket after the interface, in one folder for all namespaces.
+tun=cvt$$
 leftovers+=("/var/run/wireguard/$tun.sock")
 logs+=("$work/peer.log")
 peer_pid=
 their_pid=
 note_processes() { processes=($peer_pid $their_pid); }
 
-# Follows a log while its writer lives; at most SECONDS.
+# Follows a log while the writing process lives, for at most SECONDS.
 follow() { timeout "$3" tail -n +1 -f --pid="$2" "$1" 2>/dev/null || true; }  # FILE PID SECONDS
 # Waits until the peer's log has a line "NAME n" with n ≥ LEAST.
 until_peer() {  # NAME LEAST SECONDS
@@ -40,7 +42,7 @@ peer_count() { awk -v name="$1" '$1 == name {n = $2} END {print n + 0}' "$work/p
 start_peer() {  # extra arguments
   stop_peer
   : >"$work/peer.log"
-  # Not by in_ours: its process would be a shell's, with the peer below it.
+  # Not with in_ours, which starts a shell with the peer as a child.
   ip netns exec "$ours" "$peer_program" tun=cvo listen=51001 key="$work/our.key" peer="$their_public" \
     preshared="$work/preshared.key" allowed=10.77.0.2/32,fd77::2/128 "$@" >>"$work/peer.log" 2>&1 &
   peer_pid=$!
@@ -60,7 +62,7 @@ stop_peer() {
 
 their_config() { in_theirs wg set "$tun" "$@"; }
 their_peer() { their_config peer "$our_public" "$@"; }
-# Forgets their session and what they know of us.
+# Makes wireguard-go forget its session and the peer's endpoint.
 reset_theirs() {
   their_peer remove
   their_peer preshared-key "$work/preshared.key" allowed-ips 10.77.0.1/32,fd77::1/128 "$@"
@@ -71,7 +73,7 @@ their_endpoint_is() { [[ $(their_endpoint) == "$1" ]] || { their_endpoint; retur
 ping_ours() { in_theirs ping -n -q -i 0.2 -c "${1:-3}" -w 20 10.77.0.1; }
 ping_theirs() { in_ours ping -n -q -i 0.2 -c "${1:-3}" -w 20 10.77.0.2; }
 
-# One answer is enough.
+# Succeeds with the first answer.
 some_answer() { in_ours ping -n -q -i 0.2 -c 1 -w 30 10.77.0.2; }
 
 # Sends BYTES random bytes over TCP from one namespace to ADDRESS in the other, and compares.
@@ -94,7 +96,7 @@ wg genpsk >"$work/preshared.key"
 our_public=$(wg pubkey <"$work/our.key")
 their_public=$(wg pubkey <"$work/their.key")
 
-: >"$work/their.log"  # there before anybody follows it
+: >"$work/their.log"  # exists before follow() reads the file
 WG_PROCESS_FOREGROUND=1 LOG_LEVEL=verbose ip netns exec "$theirs" wireguard-go "$tun" >"$work/their.log" 2>&1 &
 their_pid=$!
 note_processes
@@ -132,7 +134,7 @@ check "rekey: ping says so" grep -q ' 0% packet loss' "$work/ping.log"
 reset_theirs
 start_peer endpoint=192.0.2.2:51002
 ping_theirs >/dev/null
-in_theirs sysctl -q -w net.ipv4.icmp_echo_ignore_all=1  # data that nothing answers
+in_theirs sysctl -q -w net.ipv4.icmp_echo_ignore_all=1  # so that no answer comes to the data
 before=$(peer_count keepalives)
 in_ours ping -n -q -c 1 -W 1 10.77.0.2 >/dev/null || true
 check "keepalive: theirs, ten seconds after data" until_peer keepalives $((before + 1)) 20
@@ -175,7 +177,7 @@ check "5 % loss: TCP, 2 MB from them" transfer "$theirs" "$ours" 10.77.0.1 20000
 in_ours ping -n -q -i 0.2 -c 300 10.77.0.2 >/dev/null 2>&1 &
 check "5 % loss: sessions are renewed" until_peer sessions 3 60
 dropped() { ip netns exec "$1" nft list table inet faults | grep -q 'counter packets [1-9]'; }
-lossy() {  # a draw of one packet in twenty: more packets until both sides have dropped one
+lossy() {  # each packet is lost at random: sends until both sides have lost one
   for _ in $(seq 20); do
     dropped "$ours" && dropped "$theirs" && return 0
     in_ours ping -n -q -i 0.01 -c 50 10.77.0.2 >/dev/null 2>&1 || true

@@ -12,10 +12,11 @@
 #   │ rekey 198.51.100.1 :51011 ──┼─────────────────────┼─ rekey 198.51.100.2 :51012  │
 #   └─────────────────────────────┘                     └─────────────────────────────┘
 #
-# A second tunnel (cwro 10.78.0.1, cwrt 10.78.0.2, over `rekey`) is only pinged: for longer than
-# WireGuard keeps a session's keys in use.
+# A second tunnel (cwro 10.78.0.1, cwrt 10.78.0.2, over `rekey`) only carries pings, for longer than
+# WireGuard uses the keys of a session.
 #
-# Usage: run.sh PATH-OF-culvert-wireguard. Needs root. One line a check; not 0 if one fails.
+# Usage: run.sh PATH-OF-culvert-wireguard. Needs root. Prints one line per check; fails if a check
+# fails.
 set -Eeuo pipefail
 
 program=$(cd "$(dirname "${1:?usage: run.sh PATH-OF-culvert-wireguard}")" && pwd)/$(basename "$1")
@@ -26,7 +27,7 @@ tag=cw
 . "$(dirname "$0")/../namespaces.sh"
 inner=cw-i-$$
 namespaces+=("$inner")
-# Control sockets are named after interfaces, in one folder for all namespaces.
+# Control sockets are named after interfaces and are in one folder for all namespaces.
 sockets=/var/run/wireguard
 cwo=cwo$$
 cwt=cwt$$
@@ -41,11 +42,11 @@ until_true() {  # SECONDS COMMAND…
   shift
   until "$@"; do
     ((SECONDS < end)) || return 1
-    read -r -t 0.1 <> <(:) || true  # a tenth of a second without another process
+    read -r -t 0.1 <> <(:) || true  # waits a tenth of a second without a process
   done
 }
 
-our_pids() {  # IFNAME: those of our program that have it as their last word
+our_pids() {  # IFNAME: processes of culvert-wireguard with IFNAME as their last word
   local pid
   for pid in $(ip netns pids "$ours"); do
     if [[ $(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline") == "$program "*"$1 " ]]; then echo "$pid"; fi
@@ -55,7 +56,7 @@ gone() {  # IFNAME: process, socket and interface
   [[ -z $(our_pids "$1") && ! -e $sockets/$1.sock ]] && ! in_ours ip link show "$1" >/dev/null 2>&1
 }
 
-serves() {  # IFNAME; wg is not asked before the socket listens: it removes one that refuses
+serves() {  # IFNAME; wg must not ask before the socket listens: wg removes a refusing socket
   [[ $(in_ours ss -Hlx) == *"/$1.sock"* ]] && in_ours wg show "$1"
 }
 
@@ -68,7 +69,7 @@ their_endpoint_of_us() { of_peer "$cwt" endpoints "$our_public"; }
 our_handshake() { of_peer "$cwo" latest-handshakes "$their_public"; }
 peers_of() { wg show "$1" peers | sort; }
 
-# Both forget sessions and endpoints; extra arguments go to our side.
+# Both ends forget sessions and endpoints; extra arguments go to the side of Culvert.
 fresh_peers() {
   wg_theirs peer "$our_public" remove
   wg_ours peer "$their_public" remove
@@ -252,7 +253,7 @@ in_ours ip link set "$cwo" up
 check "moved back" ping_theirs
 
 # ── many peers ──────────────────────────────────────────────────────────────────────────────────
-strangers() {  # FROM TO: peers that are not there
+strangers() {  # FROM TO: adds peers that do not exist
   local number
   for number in $(seq "$1" "$2"); do
     printf '[Peer]\nPublicKey = %s\nAllowedIPs = 10.80.%d.%d/32, fd80::%x/128\nEndpoint = 203.0.113.%d:%d\n' \
@@ -290,7 +291,7 @@ fresh_peers endpoint 192.0.2.2:51002
 check "a session again" ping_theirs
 
 # ── malformed requests: wireguard-go's errno ────────────────────────────────────────────────────
-# The first line of the answer; one that hangs up without any has none.
+# The first line of the answer; empty where the program closes the connection without a line.
 raw() { printf '%b' "$2" | timeout 5 socat -t 1 - "UNIX-CONNECT:$sockets/$1.sock" 2>/dev/null | grep -m1 errno || true; }
 zeros=$(printf '0%.0s' $(seq 64))
 key=$(printf 'a%.0s' $(seq 64))
@@ -380,7 +381,8 @@ done
 # ── throughput ──────────────────────────────────────────────────────────────────────────────────
 port=5200
 listening() { [[ -n $(in_theirs ss -Hlnt "sport = :$port") ]]; }
-iperf() {  # each with a server of its own: one that has just served may not take the next yet
+# Each run has its own server: a server that has just served may not accept the next run yet.
+iperf() {
   port=$((port + 1))
   in_theirs iperf3 -s -1 -p "$port" >/dev/null &
   until_true 10 listening || return 1

@@ -55,8 +55,8 @@ std::string content(const fs::path& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-// Runs `check` in a child that has a file system of its own (1 MiB) at `folder`; the child's
-// outcome is the text that it returns, empty when all is well. "skip" where that is not permitted.
+// Runs `check` in a child that has its own file system (1 MiB) at `folder`. Returns the text from
+// `check`, empty for success; "skip" where such a file system is not permitted.
 std::string on_small_disk(const fs::path& folder, const std::function<std::string()>& check) {
   int ends[2];
   REQUIRE(::pipe(ends) == 0);
@@ -97,7 +97,7 @@ TEST_CASE("audit file: what was appended is there after opening again, with the 
     REQUIRE(file->append(batch, Purpose::kOpening));
     REQUIRE(file->append(entry(3), Purpose::kEnding));
     head = file->head();
-    CHECK(AuditFile::read_file(folder.log(), {})->size() == 4);  // while it is open
+    CHECK(AuditFile::read_file(folder.log(), {})->size() == 4);  // while the log is open
     CHECK(AuditFile::open(folder.log()).error().code == ErrorCode::kConflict);
   }
   const auto file = open_log(folder.log());

@@ -1,5 +1,5 @@
-// The audit log over many files: one tree, proofs over files that are gone, a bound on the disk,
-// and a crash between any two steps of closing a file.
+// An audit log of many files: one tree, proofs over deleted files, a bound on the disk space, and a
+// crash between any two steps of closing a file.
 #include <sys/stat.h>
 
 #include <catch2/catch.hpp>
@@ -56,7 +56,7 @@ std::unique_ptr<AuditFile> open_log(const Folder& folder, std::uint64_t total = 
   return std::move(*file);
 }
 
-// Entries from the log's size on, one append each.
+// Appends entries, starting at the log's size, one at a time.
 std::vector<TreeHead> fill(AuditFile& file, std::uint64_t until) {
   std::vector<TreeHead> heads;
   while (file.head().size < until) {
@@ -101,7 +101,7 @@ TEST_CASE("audit rotation: the log is bounded, and what is left can be proved") 
   const Folder folder;
   const auto file = open_log(folder);
   const auto heads = fill(*file, 2000);
-  CHECK(folder.bytes() < kTotal + 2 * kFile + (64U << 10U));  // the last: the list of hashes
+  CHECK(folder.bytes() < kTotal + 2 * kFile + (64U << 10U));  // 64 KiB: the list of hashes
   CHECK(folder.files() < 12);
   std::uint64_t oldest = 0;
   for (const auto& segment : file->closed()) {
@@ -118,7 +118,8 @@ TEST_CASE("audit rotation: the log is bounded, and what is left can be proved") 
     CHECK(verify_inclusion(leaf(i), i, *proof, file->head()));
   }
   CHECK(file->prove_inclusion(2000).error().code == ErrorCode::kNotFound);
-  // From each head at which a file was closed, gone or not, and from each head in what is left.
+  // Proofs from each head at which a file was closed (also deleted files), and from each later
+  // head.
   for (const auto& segment : file->closed()) {
     const auto size = segment.entries.end();
     const auto proof = file->prove_consistency(size);
@@ -153,7 +154,7 @@ TEST_CASE("audit rotation: a crash between any two steps loses nothing") {
     before = open_log(folder)->closed().front().entries.end();
   }
   SECTION("after the full file was renamed") {
-    fs::rename(log, next);  // its entries were not written yet
+    fs::rename(log, next);  // before its entries were written
     before = 0;
     const auto file = open_log(folder);
     before = file->closed().front().entries.end();
@@ -164,7 +165,8 @@ TEST_CASE("audit rotation: a crash between any two steps loses nothing") {
   CHECK_FALSE(fs::exists(next));
   fill(*file, before + 100);
   CHECK(file->head() == expected(before + 100));
-  CHECK(AuditFile::open(folder.log()).error().code == ErrorCode::kConflict);  // locked as ever
+  // The log is still locked.
+  CHECK(AuditFile::open(folder.log()).error().code == ErrorCode::kConflict);
 }
 
 TEST_CASE(

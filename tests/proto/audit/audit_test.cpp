@@ -14,7 +14,7 @@ using namespace std::string_literals;
 
 namespace {
 
-// The leaves and roots that the certificate transparency code is tested with
+// The leaves and roots in the tests of the certificate transparency code
 // (google/certificate-transparency, cpp/merkletree/merkle_tree_test.cc).
 const std::vector<std::string> kLeaves = {"",
                                           "00",

@@ -23,7 +23,7 @@ struct Pair {
   }
 };
 
-// Carries a message over; returns what arrived.
+// Sends a message from one channel to the other and returns the received message.
 std::string carry(Channel& from, Channel& to, std::string_view message) {
   std::optional<std::string> arrived;
   const auto records = from.seal(message).value();
@@ -98,7 +98,7 @@ TEST_CASE("channel: changed, repeated, reordered, missing and replayed records e
 }
 
 TEST_CASE("channel: lengths that lie are refused") {
-  // A peer that holds the keys but frames badly: seal chunks by hand.
+  // A peer with the right keys but wrong frames; the test seals the chunks by hand.
   struct Case {
     const char* name;
     std::vector<Bytes> chunks;

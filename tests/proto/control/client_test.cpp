@@ -1,4 +1,4 @@
-// The client with a coordinator that the test plays, in simulated time.
+// The client with a coordinator that is played by the test, in simulated time.
 #include "proto/control/client.hpp"
 
 #include <catch2/catch.hpp>
@@ -21,7 +21,7 @@ struct Bench {
         server_key(noise::KeyPair::generate(rng)),
         client({noise::KeyPair::generate(rng), server_key.public_key, std::move(proofs)}, rng) {}
 
-  // Drains the outputs: counts, and gives records to the server while it is up.
+  // Drains the outputs: counts them, and passes records to the server while the server is up.
   void pump() {
     while (auto output = client.poll_output()) {
       if (std::holds_alternative<OpenConnection>(*output)) {
@@ -61,7 +61,7 @@ struct Bench {
     accept();
     say(Welcome{1, "run", 0, {}});
   }
-  void until(Instant when) {  // lets timers fire on their own
+  void until(Instant when) {  // lets timers expire
     while (client.next_deadline() <= when) {
       now = std::max(now, client.next_deadline());
       client.handle_timeout(now);
@@ -169,7 +169,7 @@ TEST_CASE("control client: pings when idle and notices silence within 25 s") {
   bench.until(heard + 25s);
   CHECK_FALSE(bench.client.connected());
   CHECK(bench.closed == 1);
-  CHECK(bench.opened == 2);  // and tries again
+  CHECK(bench.opened == 2);  // and a new attempt
 }
 
 TEST_CASE("control client: puts are sent again until they are answered, in order") {
@@ -214,7 +214,7 @@ TEST_CASE("control client: deltas are applied as steps and resumed by number") {
   Bench bench;
   bench.connect();
   bench.say(Delta{1, true, true, {make_note("a")}, {}});
-  CHECK(bench.all<Learned>().empty());  // half a step
+  CHECK(bench.all<Learned>().empty());  // an incomplete step
   bench.say(Delta{1, true, false, {make_note("b")}, {}});
   REQUIRE(bench.all<Learned>().size() == 2);
   CHECK(bench.all<Learned>()[0].id == id_of("a"));
@@ -235,7 +235,7 @@ TEST_CASE("control client: deltas are applied as steps and resumed by number") {
   CHECK(bench.said<Hello>()[0].run == "run");
   CHECK(bench.said<Hello>()[0].since == 2);
   bench.say(Welcome{1, "other", 0, {}});
-  // Numbers start anew: everything comes again, only what differs is news.
+  // The numbers start again: all notes come again, and only differences are news.
   bench.say(Delta{1, true, false, {make_note("c"), make_note("d")}, {}});
   REQUIRE(bench.all<Learned>().size() == 1);
   CHECK(bench.all<Learned>()[0].id == id_of("d"));
@@ -286,7 +286,7 @@ TEST_CASE("control client: a step that does not follow what it has ends the conn
     CHECK(bench.all<Learned>().empty());
     CHECK(bench.all<Dropped>().empty());
   }
-  Bench fresh;  // a difference to nothing
+  Bench fresh;  // a difference without a known base
   fresh.connect();
   fresh.say(Delta{1, false, false, {make_note("a")}, {}, 0});
   CHECK_FALSE(fresh.client.connected());

@@ -79,7 +79,7 @@ TEST_CASE("control messages: hello and welcome alone may have fields of a later 
     CHECK(decoded.has_value() == open);
     if (decoded) CHECK(*decoded == message);
   }
-  // Also inside a welcome, and never inside another message.
+  // Accepted inside a welcome too, and never inside another message.
   CHECK(decode(R"({"type":"welcome","version":1,"run":"r","seq":0,"stored":0,"audit_next":0,)"
                R"("offer":false,"revocations":[{"site":")" +
                std::string(64, '0') + R"(","count":0,"more":1,"digest":")" + std::string(64, '0') +

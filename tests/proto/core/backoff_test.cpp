@@ -13,7 +13,7 @@ namespace {
 
 constexpr Instant kStart{1'000'000'000'000};
 
-// One of a fleet: connected until the server stops, then it tries until the server is back.
+// One client of a fleet: connected until the server stops, then trying until the server is back.
 struct Client {
   explicit Client(std::uint64_t seed) : rng(seed) {
     backoff.begin(kStart - 1h);
@@ -24,7 +24,7 @@ struct Client {
 
   SeededRng rng;
   Backoff backoff;
-  Instant at;  // of its next attempt
+  Instant at;  // of the next attempt
 };
 
 }  // namespace
@@ -78,11 +78,11 @@ TEST_CASE("backoff: a thousand that a restart has thrown out come back spread") 
       instants.insert((client.at - kStart).count());
       last = std::max(last, client.at);
     }
-    // At once would be 1,000 in one tenth. Evenly over the spread would be 100, and while the
-    // server is away each tries again twice or thrice in the first second.
+    // Without a spread there would be 1,000 attempts in one tenth. An even spread gives 100, and
+    // each client tries two or three times in the first second while the server is away.
     for (const auto& [tenth, count] : attempts) CHECK(count <= 400);
     for (const auto& [tenth, count] : returns) CHECK(count <= 200);
-    CHECK(instants.size() > 990);  // no two in step
+    CHECK(instants.size() > 990);  // almost all at different times
     CHECK(last <= kStart + down + Backoff::kSteady);
   }
 }

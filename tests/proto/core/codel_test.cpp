@@ -8,7 +8,8 @@ using namespace culvert;
 
 namespace {
 
-// A packet each millisecond, each of which has waited so long: when some were dropped, in ms.
+// Sends a packet each millisecond, each after a wait of `waited`. Returns when packets were dropped
+// (ms).
 std::vector<int> drops(Codel& codel, int from, int to, Duration waited) {
   std::vector<int> out;
   for (int ms = from; ms < to; ++ms) {
@@ -22,7 +23,7 @@ std::vector<int> drops(Codel& codel, int from, int to, Duration waited) {
 TEST_CASE("CoDel: a burst of less than an interval passes whole", "[codel]") {
   Codel codel;
   CHECK(drops(codel, 0, 100, 50ms).empty());
-  CHECK(drops(codel, 100, 101, 4ms).empty());  // it was short once
+  CHECK(drops(codel, 100, 101, 4ms).empty());  // one short wait
   CHECK(drops(codel, 101, 201, 50ms).empty());
 }
 
@@ -31,12 +32,12 @@ TEST_CASE("CoDel: of a queue that stays, more and more; none once it is short", 
   // 100 ms after the first look, then 100/√1, 100/√2, 100/√3, … ms.
   CHECK(drops(codel, 0, 450, 6ms) == std::vector<int>{100, 200, 271, 329, 379, 424});
   CHECK(drops(codel, 450, 460, 4ms).empty());
-  // Not long after, it goes on from the rate that it had.
+  // After a short pause the drops continue at the earlier rate.
   const auto again = drops(codel, 460, 660, 6ms);
   REQUIRE(again.size() > 2);
   CHECK(again[0] == 560);
   CHECK(again[1] - again[0] < 50);
-  // Long after, it begins anew.
+  // After a long pause the drops begin at the first rate again.
   CHECK(drops(codel, 660, 661, 1ms).empty());
   CHECK(drops(codel, 10'000, 10'250, 6ms) == std::vector<int>{10'100, 10'200});
 }

@@ -50,7 +50,7 @@ TEST_CASE("rate limit: a cost each, and a reserve that only some may use") {
   CHECK(limit.take(kStart, 125ms));
   CHECK_FALSE(limit.take(kStart, 1ns));
   CHECK(limit.take(kStart + 225ms, 100ms, 125ms));
-  CHECK_FALSE(limit.take(kStart + 1h, 1s + 1ns));  // more than there ever is
+  CHECK_FALSE(limit.take(kStart + 1h, 1s + 1ns));  // more tokens than the limit ever has
 }
 
 TEST_CASE("rate limit: property: as tokens that are counted one by one") {
@@ -60,7 +60,7 @@ TEST_CASE("rate limit: property: as tokens that are counted one by one") {
     const auto burst = static_cast<std::int64_t>(1 + rng.below(6));
     const Duration interval(static_cast<std::int64_t>(1 + rng.below(1000)));
     RateLimit limit(interval, burst);
-    std::deque<Instant> away;  // when each token that was taken is back: one after the other
+    std::deque<Instant> away;  // when each taken token comes back, one after the other
     Instant now = kStart;
     for (int i = 0; i < 300; ++i) {
       now += Duration(static_cast<std::int64_t>(rng.below(1500)));

@@ -59,7 +59,7 @@ TEST_CASE("room: a source that floods replaces its own guests alone") {
   CHECK(room.held_by(flood) == 10);
   CHECK(room.size() == 60);
   CHECK(replaced.size() == 4990);
-  CHECK(*replaced.begin() >= 1000);  // none of the fifty others
+  CHECK(*replaced.begin() >= 1000);  // no guest of the fifty other sources
 }
 
 TEST_CASE("room: in a full room the sources that hold much lose their places") {
@@ -74,7 +74,7 @@ TEST_CASE("room: in a full room the sources that hold much lose their places") {
   const auto gone = room.enter(first, at("192.0.2.1"));
   REQUIRE(gone);
   CHECK(*gone <= 100);
-  // The four go on. The new guest goes only when both draws hit it.
+  // The guests of the four sources stay. The new guest is replaced only when both draws hit it.
   bool alive = true;
   for (std::uint32_t i = 0; i < 1000; ++i)
     alive = alive && room.enter(++id, stranger(i % 4)) != first;
@@ -83,8 +83,7 @@ TEST_CASE("room: in a full room the sources that hold much lose their places") {
 }
 
 TEST_CASE("room: against ever new sources a guest keeps its place for a while") {
-  // Each new guest takes one of a hundred places: after twenty of them four of five are still
-  // there.
+  // Each new guest replaces one of a hundred: after twenty new guests four of five remain.
   int kept = 0;
   for (std::uint64_t seed = 0; seed < 200; ++seed) {
     culvert::SeededRng rng(seed);
@@ -106,7 +105,7 @@ TEST_CASE("room: a guest that has left cannot be replaced") {
   culvert::SeededRng rng(5);
   Room room(4, 4, rng);
   room.enter(1, at("192.0.2.1"));
-  room.leave(1);  // it has proven itself
+  room.leave(1);  // the guest has proven itself
   for (Room::GuestId id = 2; id < 500; ++id) {
     const auto gone = room.enter(id, stranger(static_cast<std::uint32_t>(id)));
     CHECK(gone != 1U);

@@ -15,7 +15,7 @@ namespace {
 constexpr const char* kSite = "acme.us-east-1.aws.byoc.example.com";
 const WallTime kNow = read_clocks().wall;
 
-// What `openssl verify` does: the leaf, under this one authority, for this name.
+// Like `openssl verify`: checks the leaf under this one authority for this name.
 int verify(const crypto::TlsIdentity& leaf, const crypto::ServerIssuer& issuer,
            const std::string& name) {
   std::unique_ptr<X509_STORE, void (*)(X509_STORE*)> store(X509_STORE_new(), X509_STORE_free);
@@ -44,7 +44,7 @@ TEST_CASE("a leaf inside the site verifies, outside it does not", "[runtime][x50
   }
   CHECK(verify(issuer.issue(inside, 1h, kNow), issuer, std::string("db.") + kSite) ==
         X509_V_ERR_HOSTNAME_MISMATCH);
-  // pathlen 0: an issuer under the issuer is worth nothing (here: the leaf is no CA either).
+  // pathlen 0: an issuer under the issuer is not valid (here the leaf is not even a CA).
   const auto other = crypto::ServerIssuer::make(kSite, 24h, kNow);
   CHECK(verify(issuer.issue(inside, 1h, kNow), other, inside) != X509_V_OK);
 }
@@ -76,7 +76,7 @@ TEST_CASE("lifetimes and serials are as stated", "[runtime][x509]") {
         issuer.identity().not_after());
   const ASN1_INTEGER* serial = X509_get0_serialNumber(leaf.chain().front().get());
   CHECK(ASN1_STRING_length(serial) <= 16);
-  CHECK(ASN1_STRING_length(serial) >= 12);  // random: shorter once in 2^32
+  CHECK(ASN1_STRING_length(serial) >= 12);  // random: shorter serials occur once in 2^32
   tm from{};
   REQUIRE(ASN1_TIME_to_tm(X509_get0_notBefore(leaf.chain().front().get()), &from) == 1);
   CHECK(timegm(&from) == kNow.seconds - 60);

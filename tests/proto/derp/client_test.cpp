@@ -158,7 +158,7 @@ TEST_CASE("derp client: pings when nothing is heard, and notices silence within 
   CHECK(to_hex(b.out.wire) == "1200000008" + std::string(16, '0'));
   b.pass(kKeepalive);
   CHECK(b.out.wire.size() == 26);
-  b.frame(FrameType::kPong, Bytes(8, 0));  // no event: nobody asked
+  b.frame(FrameType::kPong, Bytes(8, 0));  // no event: the client did not ping
   b.pass(kKeepalive);
   b.pass(kKeepalive);
   b.pass(kDeadAfter - 2 * kKeepalive - 1ns);
@@ -186,7 +186,7 @@ TEST_CASE("derp client: ping, pong, preferred, renewal") {
   REQUIRE(b.last<PongEvent>());
   CHECK(b.last<PongEvent>()->round_trip == 30ms);
   b.out.clear();
-  b.frame(FrameType::kPong, data);  // once only
+  b.frame(FrameType::kPong, data);  // a second pong: no event
   CHECK(b.out.events.empty());
 
   b.frame(FrameType::kPing, Bytes(8, 5));

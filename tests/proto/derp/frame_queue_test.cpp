@@ -35,7 +35,7 @@ std::size_t push(PacketQueue& queue, Instant now, std::size_t limit, std::uint32
 }  // namespace
 
 TEST_CASE("packet queue: everything once, in order, or counted as dropped", "[derp]") {
-  const auto least = GENERATE(4U, 300U);  // the second: no short ones
+  const auto least = GENERATE(4U, 300U);  // 300: no short packets
   SeededRng rng(GENERATE(range(0U, 10U)));
   PacketQueue queue;
   Instant now = kStart;
@@ -69,7 +69,7 @@ TEST_CASE("packet queue: one that stays is thinned, one that gets empty is not",
   std::size_t dropped = 0;
   const std::size_t standing = GENERATE(1U, 30U);
   for (std::size_t i = 1; i < standing; ++i) push(queue, now, kNoLimit, next++);
-  for (int ms = 0; ms < 2000; ++ms) {  // one comes and one leaves each ms
+  for (int ms = 0; ms < 2000; ++ms) {  // each ms one packet comes and one leaves
     now += 1ms;
     push(queue, now, kNoLimit, next++);
     Bytes out;
@@ -77,7 +77,7 @@ TEST_CASE("packet queue: one that stays is thinned, one that gets empty is not",
   }
   if (standing == 1) {
     CHECK(dropped == 0);
-  } else {  // 25 packets too many: as many drops as it takes, and no more
+  } else {  // 25 packets too many: as few drops as possible
     CHECK(dropped >= 20);
     CHECK(dropped < standing);
     CHECK(queue.count() <= 6);
@@ -96,7 +96,7 @@ TEST_CASE("packet queue: short ones do not wait for long ones, nor long ones for
   const auto got = numbers(out);
   const auto longs =
       std::count_if(got.begin(), got.end(), [](auto number) { return number < 100; });
-  CHECK(longs >= 11);  // no less than half of the bytes, but for what short ones had saved
+  CHECK(longs >= 11);  // at least half of the bytes, except for the short packets' credit
 }
 
 TEST_CASE("packet queue: a full one drops its oldest long packets first", "[derp]") {

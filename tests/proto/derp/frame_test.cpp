@@ -199,9 +199,9 @@ TEST_CASE("derp frame: only one type is taken when the owner says so") {
     int frames = 0;
     const auto count = [&](const Frame&) { return ++frames > 0; };
     CHECK(reader.feed(login, count));
-    CHECK(reader.feed(unknown, count));  // skipped, never held
+    CHECK(reader.feed(unknown, count));  // skipped, never stored
     INFO("type " << type);
-    CHECK_FALSE(reader.feed(header, count));  // its payload has not come yet
+    CHECK_FALSE(reader.feed(header, count));  // refused before its payload comes
     CHECK(frames == 1);
   }
   FrameReader reader;

@@ -10,7 +10,7 @@ using namespace culvert::derp;
 
 namespace {
 
-// A ClientInfo payload with any JSON inside.
+// A sealed ClientInfo payload with the given JSON.
 Bytes sealed_json(const RelayKeyPair& from, const crypto::RelayKey& to, std::string_view json) {
   Bytes out = to_bytes(from.public_key.view());
   const Bytes nonce(24, 9);
@@ -37,7 +37,7 @@ TEST_CASE("derp login: ClientInfo and ServerInfo survive the box") {
   const ServerInfo server{2, 1'000'000, 2'000'000};
   const auto sealed = seal_server_info(server, relay, client.public_key, rng);
   CHECK(open_server_info(sealed, client, relay.public_key).value() == server);
-  // Made by another key than the relay's.
+  // A box made with another key than the relay's.
   const auto other = RelayKeyPair::generate(rng);
   const auto forged = open_server_info(sealed, client, other.public_key);
   REQUIRE_FALSE(forged);

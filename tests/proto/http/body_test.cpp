@@ -15,7 +15,7 @@ struct Read {
   std::size_t used = 0;
 };
 
-// In pieces of `step` bytes.
+// Reads `raw` in pieces of `step` bytes.
 Read read(const std::string& raw, std::size_t step, Framing framing = {Kind::kChunked, 0}) {
   BodyReader reader(framing);
   Read out;
@@ -45,7 +45,8 @@ TEST_CASE("http body: chunks, split at every byte", "[http]") {
     CHECK(got.data == "hello, chunks: \r\n");
     CHECK(got.used == raw.size());
   }
-  for (std::size_t size = 0; size < raw.size(); ++size) {  // a prefix is never refused, nor whole
+  // A prefix is neither refused nor complete.
+  for (std::size_t size = 0; size < raw.size(); ++size) {
     const auto got = read(raw.substr(0, size), 7);
     CHECK(got.good);
     CHECK_FALSE(got.done);
@@ -55,7 +56,7 @@ TEST_CASE("http body: chunks, split at every byte", "[http]") {
 TEST_CASE("http body: what is written is read the same again", "[http]") {
   Bytes out;
   append_body(out, view("hello"), true);
-  append_body(out, {}, true);  // would be the last chunk
+  append_body(out, {}, true);  // an empty piece must not become the last chunk
   append_body(out, view(std::string(300, 'x')), true);
   append_last_chunk(out, {});
   const auto got = read(std::string(text(out)), 3);

@@ -29,7 +29,8 @@ bool header_is_right(const Bytes& bytes) { return checksum(ByteView(bytes).first
 
 TEST_CASE("ECN: every field of RFC 6040 figure 4", "[ip][ecn]") {
   constexpr int kDrop = -1;
-  constexpr std::uint8_t kOrder[] = {kNotEct, kEct0, kEct1, kCe};  // the figure's, both ways
+  // The order of rows and columns in the figure.
+  constexpr std::uint8_t kOrder[] = {kNotEct, kEct0, kEct1, kCe};
   constexpr int kFigure[4][4] = {
       {kNotEct, kNotEct, kNotEct, kDrop},
       {kEct0, kEct0, kEct1, kCe},
@@ -60,7 +61,7 @@ TEST_CASE("ECN: two bits change and nothing beside them", "[ip][ecn]") {
   SeededRng rng{3};
   for (int round = 0; round < 20'000; ++round) {
     Bytes bytes = packet(v4);
-    // All of version, DSCP, flow label, length, id at random: the checksum meets every carry.
+    // Random version, DSCP, flow label, length and id: the checksum meets every carry.
     const auto version = static_cast<std::uint8_t>(bytes[0] & 0xF0U);
     rng.fill(MutableByteView(bytes).first(v4 ? 20 : 4));
     bytes[0] = static_cast<std::uint8_t>(v4 ? version | 5U : version | (bytes[0] & 15U));

@@ -70,7 +70,7 @@ TEST_CASE("flow queue: one that sends little does not wait for those that send m
     REQUIRE(push(queue, kStart, 1, Bytes(60'000, 1)));
     REQUIRE(push(queue, kStart, 2, Bytes(60'000, 2)));
   }
-  for (int i = 0; i < 4; ++i) REQUIRE(queue.pop(kStart));  // both are old flows now
+  for (int i = 0; i < 4; ++i) REQUIRE(queue.pop(kStart));  // now both flows are old flows
   REQUIRE(push(queue, kStart, 3, Bytes(84, 3)));
   CHECK(queue.pop(kStart)->bytes.size() == 84);
 }
@@ -95,7 +95,7 @@ TEST_CASE("flow queue: a full one has no room before a block of it has left", "[
   std::size_t count = 0;
   while (push(queue, kStart, 1, Bytes(60'000, 1))) ++count;
   CHECK(count == 8);
-  CHECK(queue.room(1000).size() == 1000);  // behind them
+  CHECK(queue.room(1000).size() == 1000);  // behind the eight packets
   for (int i = 0; i < 4; ++i) {
     CHECK(queue.room(60'000).empty());
     REQUIRE(queue.pop(kStart));
@@ -116,7 +116,7 @@ TEST_CASE("flow queue: one flow that stays long is thinned, one beside it that d
   std::size_t thinned = 0;
   Instant now = kStart;
   for (int i = 0; i < 20; ++i) REQUIRE(push(queue, now, 1, Bytes(30'000, 1)));
-  for (int ms = 0; ms < 1000; ++ms) {  // one in, one out: it has waited 20 ms
+  for (int ms = 0; ms < 1000; ++ms) {  // one in, one out: each packet waits 20 ms
     now += 1ms;
     REQUIRE(push(queue, now, 1, Bytes(30'000, 1)));
     if (ms % 10 == 0) REQUIRE(push(queue, now, 2, Bytes(100, 2)));

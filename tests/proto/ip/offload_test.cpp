@@ -46,7 +46,7 @@ std::vector<ByteView> views(const std::vector<Bytes>& packets) {
   return {packets.begin(), packets.end()};
 }
 
-// As the device gets it in one write, virtio header and all.
+// The bytes of one write to the device, with the virtio header.
 Bytes written(const Coalescer& joiner, const CoalescedPacket& packet) {
   Bytes out(packet.virtio.begin(), packet.virtio.end());
   out.insert(out.end(), packet.head.begin(),
@@ -79,7 +79,7 @@ TEST_CASE("offload: a run of one flow is joined, and split again into the same b
   const Endpoint from = four ? kV4A : v6(1, 4000);
   const Endpoint to = four ? kV4B : v6(2, 5001);
   std::vector<Bytes> packets;
-  std::uint32_t sequence = 0xFFFFFF00;  // wraps on the way
+  std::uint32_t sequence = 0xFFFFFF00;  // wraps during the test
   for (int i = 0; i < 20; ++i) {
     const bool last = i == 19;
     const auto data = payload(rng, last ? 77 : 1000);
@@ -130,7 +130,7 @@ TEST_CASE("offload: what is not one flow's next segment is not joined") {
   CHECK(pieces_of(segment(v6(3, 4000), to, 1100, data)) == 2);
   auto wrong = segment(from, to, 1100, data);
   wrong.back() ^= 1U;
-  CHECK(pieces_of(wrong) == 2);  // its checksum does not hold, and nothing may hide that
+  CHECK(pieces_of(wrong) == 2);  // a wrong checksum must not be hidden
   auto marked = segment(from, to, 1100, data);
   marked[1] |= 0x30U;  // congestion experienced (RFC 3168): part of the traffic class
   CHECK(pieces_of(marked) == 2);
@@ -152,7 +152,7 @@ TEST_CASE("offload: any mix comes out whole, each flow in its order") {
     std::vector<Bytes> sent;
   };
   std::vector<Flow> flows;
-  for (std::uint8_t i = 0; i < 24; ++i) {  // more than are joined at a time
+  for (std::uint8_t i = 0; i < 24; ++i) {  // more flows than are joined at a time
     const bool four = i % 3 == 0;
     flows.push_back({four ? Endpoint{kV4A.address, i} : v6(i, 1),
                      four ? kV4B : v6(99, 2),

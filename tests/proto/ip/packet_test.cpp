@@ -20,7 +20,7 @@ IpAddress address(std::string_view text) { return *parse_address(text); }
 const Endpoint kFrom{*parse_address("fd00::1"), 1234};
 const Endpoint kTo{*parse_address("fd00::2"), 443};
 
-// An IPv6 packet whose headers are given one after the other, first type first.
+// An IPv6 packet with the given headers in `rest`; `next` is the type of the first header.
 Bytes ipv6(std::uint8_t next, ByteView rest) {
   Bytes out(kIpv6HeaderSize + rest.size());
   out[0] = 0x60;
@@ -98,7 +98,7 @@ TEST_CASE("packets: UDP over IPv4, with padding behind it") {
 }
 
 TEST_CASE("packets: extension headers are walked within bounds") {
-  Bytes raw;  // what the view of `parse` lies in
+  Bytes raw;  // holds the bytes of the view that `parse` returns
   const auto parse = [&raw](Bytes packet) {
     raw = std::move(packet);
     return PacketView::parse(raw);
@@ -121,7 +121,7 @@ TEST_CASE("packets: extension headers are walked within bounds") {
                                "110100000000000000000000")));
   REQUIRE(packet);
   CHECK(packet->destination_port() == 54);
-  // first fragment, then a later one
+  // a first fragment, then a later fragment
   packet = parse(ipv6(44, with("1100000100000001")));
   REQUIRE(packet);
   CHECK(packet->source_port() == 53);
@@ -137,8 +137,8 @@ TEST_CASE("packets: extension headers are walked within bounds") {
   CHECK(packet->protocol == kNoNext);
 
   CHECK_FALSE(parse(ipv6(0, hex("11000000000000"))));     // cut short
-  CHECK_FALSE(parse(ipv6(0, with("1102000000000000"))));  // longer than it is
-  CHECK_FALSE(parse(ipv6(0, {})));                        // not there at all
+  CHECK_FALSE(parse(ipv6(0, with("1102000000000000"))));  // a length beyond the packet
+  CHECK_FALSE(parse(ipv6(0, {})));                        // header missing
   CHECK_FALSE(parse(ipv6(44, hex("11000001000000"))));
   std::string chain;
   for (int i = 0; i < kMaxExtensionHeaders; ++i) chain += "3c00000000000000";
@@ -172,7 +172,7 @@ TEST_CASE("packets: what is none") {
   bad[3] = 19;  // total length below the header
   CHECK_FALSE(PacketView::parse(bad));
   bad = v4;
-  bad[3] = 30;  // beyond the bytes
+  bad[3] = 30;  // total length beyond the packet
   CHECK_FALSE(PacketView::parse(bad));
 }
 
@@ -226,7 +226,7 @@ TEST_CASE("answers: administratively prohibited quotes the packet, within 1280 b
   CHECK(transport_checksum(icmp->source, icmp->destination, kIcmpV6, icmp->transport) == 0);
   CHECK(equal(icmp->transport.subspan(8), ByteView(raw).first(1280 - 48)));
 
-  CHECK_FALSE(icmpv6_prohibited(*icmp, refuser));  // no error about an error
+  CHECK_FALSE(icmpv6_prohibited(*icmp, refuser));  // no error is sent about an error
   const auto multicast = udp_packet(kFrom, {address("ff02::1"), 5}, {});
   CHECK_FALSE(icmpv6_prohibited(*PacketView::parse(multicast), refuser));
   const auto nobody = udp_packet({address("::"), 1}, kTo, {});
@@ -236,7 +236,8 @@ TEST_CASE("answers: administratively prohibited quotes the packet, within 1280 b
 }
 
 TEST_CASE("answers: resets as a closed port sends them") {
-  // RFC 9293 section 3.10.7.1: no ACK → sequence 0 and an ACK of what came; ACK → its sequence.
+  // RFC 9293 section 3.10.7.1: without ACK → sequence 0 and an ACK of the segment; with ACK → the
+  // sequence of the ACK.
   const auto syn = tcp_packet(kFrom, kTo, {.flags = kSyn, .sequence = 100}, view("abc"));
   auto reset = tcp_reset(*PacketView::parse(syn));
   REQUIRE(reset);

@@ -16,7 +16,7 @@ namespace {
 const Endpoint kFrom{*parse_address("fd00::1"), 1234};
 const Endpoint kTo{*parse_address("fd00::2"), 443};
 
-// A segment with these options, whole words of four bytes.
+// A segment with the given options, which are whole words of four bytes.
 Bytes with_options(const Endpoint& from, const Endpoint& to, std::uint8_t flags,
                    const Bytes& options) {
   auto out = tcp_packet(from, to, {.flags = flags}, options);
@@ -50,7 +50,7 @@ TEST_CASE("path MTU: the maximum segment size of a SYN is made to fit") {
   const Endpoint b{IpAddress::v4(10, 0, 0, 2), 2};
   CHECK(clamped(with_options(a, b, kSyn, mss), 1232, 22) == 1192);
 
-  CHECK_FALSE(clamp_mss(with_options(kFrom, kTo, kSyn, mss), 1420));  // fits
+  CHECK_FALSE(clamp_mss(with_options(kFrom, kTo, kSyn, mss), 1420));  // fits already
   CHECK_FALSE(clamp_mss(with_options(kFrom, kTo, kAck, mss), 1232));
   CHECK_FALSE(clamp_mss(with_options(kFrom, kTo, kSyn, {}), 1232));
   CHECK_FALSE(clamp_mss(with_options(kFrom, kTo, kSyn, {0, 4, 0x05, 0x50, 2, 4, 5, 5}), 1232));

@@ -10,7 +10,7 @@ using note::Note;
 
 namespace {
 
-// golang.org/x/mod/sumdb/note, note_test.go: the key and note that C2SP's description uses, too.
+// golang.org/x/mod/sumdb/note, note_test.go: the key and note that C2SP's description uses as well.
 constexpr std::string_view kPeterText =
     "If you think cryptography is the answer to your problem,\n"
     "then you don't know what your problem is.\n";
@@ -160,7 +160,7 @@ TEST_CASE("note: unknown signers are ignored, a bad one by a known key spoils th
   bad.signatures[2].signature[0] ^= 1U;
   CHECK(note::verify(bad, f.known).error().code == ErrorCode::kUnverified);
   bad = both;
-  bad.signatures[1].signature[0] ^= 1U;  // eve is unknown: nobody cares
+  bad.signatures[1].signature[0] ^= 1U;  // eve's key is unknown, so her line does not matter
   CHECK(note::verify(bad, f.known)->size() == 2);
   bad = both;
   bad.signatures[0].signature.resize(63);
@@ -182,7 +182,8 @@ TEST_CASE("note: names are hints, the configured key decides") {
   Fixture f;
   Note posing{f.text, {note::sign(f.text, "bob", f.eve)}};
   CHECK(note::verify(posing, f.known)->empty());
-  posing.signatures[0].id = note::key_id("bob", f.bob.public_key());  // claims bob's key, too
+  // With the id of bob's key, too.
+  posing.signatures[0].id = note::key_id("bob", f.bob.public_key());
   CHECK_FALSE(note::verify(posing, f.known));
   const Note renamed{f.text, {note::sign(f.text, "anything", f.bob)}};
   CHECK(note::verify(renamed, f.known)->at(0).name == "bob");
@@ -205,7 +206,7 @@ TEST_CASE("note: merging unites the lines of one text") {
   const auto ab = note::merge(f.signed_by({&f.alice}), f.signed_by({&f.bob, &f.alice}));
   REQUIRE(ab);
   CHECK(*ab == f.signed_by({&f.alice, &f.bob}));
-  // One key's line under a second name adds nothing: verify() would refuse the two together.
+  // A line of one key under a second name is not added: verify() would refuse both lines together.
   auto renamed = f.signed_by({&f.alice});
   renamed.signatures[0].name = "alicia";
   renamed.signatures[0].id = note::key_id("alicia", f.alice.public_key());
@@ -249,7 +250,7 @@ TEST_CASE("note: any flipped bit is refused, or leaves the text and fewer signer
     bytes[i / 8] = static_cast<char>(static_cast<unsigned char>(bytes[i / 8]) ^ (1U << (i % 8)));
     const auto note = note::parse(bytes);
     if (!note) continue;
-    CHECK(note::render(*note) == bytes);  // strict both ways
+    CHECK(note::render(*note) == bytes);  // a parsed note renders to the same bytes
     const auto signers = note::verify(*note, f.known);
     if (!signers) continue;
     INFO("bit " << i);

@@ -1,4 +1,4 @@
-// Signature lines by passkeys, made here with libcrypto as an authenticator would make them.
+// Signature lines by passkeys. The test makes them with libcrypto, in the way of an authenticator.
 #include "proto/note/passkey.hpp"
 
 #include <openssl/core_names.h>
@@ -33,7 +33,7 @@ class Authenticator {
   }
   const crypto::P256Point& point() const { return point_; }
 
-  // DER with the lower or the upper s.
+  // A DER signature with the lower or the upper s.
   Bytes sign(ByteView message, bool low) const {
     const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
                                                                           EVP_MD_CTX_free);
@@ -72,12 +72,12 @@ class Authenticator {
   crypto::P256Point point_;
 };
 
-// What an authenticator is told and says; each test changes one thing.
+// The input and output of an authenticator; each test changes one member.
 struct Assertion {
   std::string party = "localhost";
   std::uint8_t flags = 0x05;
   std::string challenge = note::passkey_challenge(kText);
-  std::string client_data;  // empty: the usual one
+  std::string client_data;  // empty: the usual client data
   bool low = true;
   std::size_t more = 0;  // bytes of extensions after the counter
 
@@ -133,7 +133,7 @@ TEST_CASE("passkey: what counts, and what an authenticator must have said") {
   bad.party = "evil.example";
   CHECK_FALSE(counts(by, bad));
   bad = {};
-  bad.low = false;  // the other s: another spelling of one signature
+  bad.low = false;  // the upper s: a second form of the same signature
   CHECK_FALSE(counts(by, bad));
   bad = {};
   bad.more = 2000;
@@ -153,7 +153,7 @@ TEST_CASE("passkey: client data that say something else") {
   };
   CHECK(with(",\"crossOrigin\":false", ""));
   CHECK(with("false}", "false,\"other\":{\"a\":[1,2.5e3,null,\"\\u00e9\"]}}"));
-  CHECK(with("{\"type\"", " {\n\"\\u0074ype\""));  // another spelling of the same name
+  CHECK(with("{\"type\"", " {\n\"\\u0074ype\""));  // the same name with an escape
   CHECK_FALSE(with("webauthn.get", "webauthn.create"));
   CHECK_FALSE(with("false", "true"));
   CHECK_FALSE(with("false", "\"false\""));
@@ -214,7 +214,7 @@ TEST_CASE("passkey: several good lines count once, a bad one spoils the note, me
   auto bad = note;
   bad.signatures[2].signature.back() ^= 1U;
   CHECK(note::verify(bad, known).error().code == ErrorCode::kUnverified);
-  // An Ed25519 key whose bytes are those of the point is another key with another id.
+  // An Ed25519 key with the same bytes as the point is a different key with a different id.
   CHECK(note::key_id("bob", alice.public_key()) !=
         note::key_id("bob", crypto::PublicKey(by.point())));
 }

@@ -1,4 +1,4 @@
-// disco: name → struct → hex as its origin tests it, then boxes and wrong messages.
+// disco: name → struct → hex as in Tailscale's tests, then boxes and wrong messages.
 #include <catch2/catch.hpp>
 
 #include "proto/path/disco.hpp"

@@ -6,7 +6,7 @@
 namespace culvert::path {
 namespace {
 
-// The owner's traffic: a mark that is neither STUN nor disco, a number, and nothing more to say.
+// The owner's traffic: a mark that is neither STUN nor disco, a number, and padding.
 Bytes data(std::uint64_t number, std::size_t size) {
   Bytes out = {0xDA};
   Writer(out).be(number);
@@ -52,7 +52,7 @@ bool Network::run_until(const std::function<bool()>& done, Duration limit) {
   const auto end = now + limit;
   std::size_t steps = 0;
   for (auto next = next_event(); next <= end && !done(); next = next_event()) {
-    REQUIRE(++steps < 1'000'000);  // a deadline that never moves on
+    REQUIRE(++steps < 1'000'000);  // more steps: some deadline never moves on
     now = std::max(now, next);
     for (const auto& node : nodes_) {
       if (node->prober->next_deadline() > now) continue;

@@ -13,7 +13,7 @@ namespace culvert::path {
 
 inline Endpoint at(const char* text) { return *parse_endpoint(text); }
 
-// One prober with its keys and the effects that it has had.
+// One prober with its keys and the effects of the prober.
 struct Node {
   Node(std::uint64_t seed, ProberOptions options);
   PeerInfo info(RelayIndex home) const { return {wireguard, disco_key, relay, home}; }
@@ -23,10 +23,10 @@ struct Node {
   crypto::RelayKey relay;
   crypto::DiscoKey disco_key;
   std::unique_ptr<Prober> prober;
-  std::set<Endpoint> sockets;  // its sockets; it sends from the first
+  std::set<Endpoint> sockets;  // the prober sends from the first
   std::vector<PathChanged> changes;
   std::vector<PingAnswer> answers;
-  std::uint64_t datagrams = 0;  // sent by it
+  std::uint64_t datagrams = 0;  // sent by the prober
   std::uint64_t relayed = 0;
 };
 
@@ -41,7 +41,7 @@ class Network {
   void run_for(Duration time);
   bool run_until(const std::function<bool()>& done, Duration limit);
   bool direct(Node& from, Node& to);
-  // Sends one piece of data as an agent would; `received` counts distinct ones that arrived.
+  // Sends one piece of data as an agent would; `received` counts different pieces that arrived.
   void send_data(Node& from, Node& to, std::size_t size = 9);
   // Delivers bytes as if a third party had sent them.
   void inject(Node& to, const Endpoint& from, Bytes bytes);
@@ -53,8 +53,8 @@ class Network {
   Duration relay_delay = 40ms;
   unsigned loss_percent = 0;  // of datagrams; the relay loses nothing
   unsigned duplicate_percent = 0;
-  std::set<Endpoint> blocked;    // datagrams to these vanish
-  std::size_t carried = 65'507;  // bytes of a datagram; longer ones vanish
+  std::set<Endpoint> blocked;    // datagrams to these are lost
+  std::size_t carried = 65'507;  // bytes of a datagram; longer datagrams are lost
   bool mapping_varies = false;   // each destination sees another address (RFC 4787 §4.1)
   bool relay_up = true;
   std::vector<Endpoint> stun_servers;

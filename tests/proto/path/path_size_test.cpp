@@ -1,5 +1,5 @@
-// What a path carries: the rules alone, then two probers on a network with a hole for large
-// datagrams.
+// The packet size of a path: first the rules alone, then two probers on a network with a hole for
+// large datagrams.
 #include <catch2/catch.hpp>
 
 #include "proto/path/disco.hpp"
@@ -60,10 +60,10 @@ TEST_CASE("path size: three losses in a row lower it to what was answered meanwh
   PathSize size;
   size.answered(1200);
   size.answered(kFullSize);
-  CHECK_FALSE(size.lost(1264));  // below what is proven: no news
+  CHECK_FALSE(size.lost(1264));  // below the proven size: no change
   CHECK(size.lost(kFullSize));
   CHECK(size.floor() == 0);
-  size.answered(kFullSize);  // one datagram was lost, no more
+  size.answered(kFullSize);  // only one datagram was lost
   CHECK(size.floor() == kFullSize);
   for (int i = 1; i < kSizeTries; ++i) CHECK(size.lost(kFullSize));
   size.answered(1264);
@@ -96,7 +96,7 @@ TEST_CASE("prober: a good path carries full datagrams from its first moment") {
     CHECK(net.route() == Route{at(kB), false, kFullSize});
     CHECK(net.a().changes.size() == 2);  // relayed, direct
     net.talk(30s);
-    CHECK(net.lost() <= 4);  // what is on its way
+    CHECK(net.lost() <= 4);  // the data on its way
     CHECK(net.a().prober->smallest() == kFullSize);
   }
 }

@@ -1,4 +1,4 @@
-// The prober on a seeded network: upgrade, fall back, roaming, silence, and an attacker.
+// The prober on a seeded network: upgrade, fallback, roaming, silence, and an attacker.
 #include <catch2/catch.hpp>
 
 #include "proto/path/disco.hpp"
@@ -87,7 +87,7 @@ TEST_CASE("prober: falls back within the trust time when the path dies, and come
     const auto arrived = net.received.size();
     net.talk(10s);
     net.run_for(1s);
-    CHECK(net.received.size() - arrived >= net.sent - before);  // the relay carries all of it
+    CHECK(net.received.size() - arrived >= net.sent - before);  // the relay carries all data
     CHECK(net.now - died > kTrustPath);
     net.blocked.clear();
     net.talk(6s);
@@ -130,7 +130,7 @@ TEST_CASE("prober: learns its address by STUN, tells it, and asks again while ac
   Pair net(8);
   net.attach(net.a(), {at("10.0.0.9:1000")});
   net.a().sockets = {at("203.0.113.77:4321"), at("10.0.0.9:1000")};
-  net.a().sockets.erase(at("10.0.0.9:1000"));  // its NAT's outer address is where it can be reached
+  net.a().sockets.erase(at("10.0.0.9:1000"));  // NAT's outer address
   net.stun_servers = {at("203.0.113.5:3478"), at("203.0.113.6:3478")};
   net.a().prober->set_stun_servers(net.now, net.stun_servers);
   net.send_data(net.a(), net.b());
@@ -238,7 +238,7 @@ TEST_CASE("prober: forged and foreign messages move nothing and get no answer") 
   auto& a = net.a();
   const auto sent = a.datagrams + a.relayed;
 
-  // Under her own key: unknown. Under the peer's name: the box does not open.
+  // With eve's own key the sender is unknown; under the peer's name the box does not open.
   Pong pong{{}, at(kA)};
   const auto own = seal_disco(box(eve, a), eve.public_key, rng, pong);
   net.inject(a, evil, own);
@@ -279,12 +279,12 @@ TEST_CASE("prober: a genuine pong that was not asked for, or from elsewhere, is 
   Pair net(16);
   SeededRng rng(5);
   net.send_data(net.a(), net.b());
-  net.blocked = {at(kA)};  // the true pongs do not come
+  net.blocked = {at(kA)};  // the true pongs are lost
   net.run_for(100ms);
   REQUIRE(net.a().datagrams > 0);
   const auto unexpected = net.a().prober->counters().unexpected;
   const auto heard = net.heard;
-  for (const auto& [to, bytes] : heard) {  // b's answers, delivered from another address
+  for (const auto& [to, bytes] : heard) {  // b's answers, from another address
     if (to == at(kA)) net.inject(net.a(), at("203.0.113.66:6666"), bytes);
   }
   CHECK_FALSE(net.direct(net.a(), net.b()));
@@ -306,7 +306,7 @@ TEST_CASE("prober: CallMeMaybe counts only through the relay, from the peer's ow
   const auto call = net.relayed_heard[0];
   auto& b = net.b();
   const auto before = b.datagrams;
-  net.inject(b, at(kA), call);  // on UDP
+  net.inject(b, at(kA), call);  // over UDP
   net.inject_relayed(b, {crypto::RelayKey{}, net.relay}, call);
   CHECK(b.prober->counters().unexpected == 2);
   CHECK(b.datagrams == before);
@@ -346,7 +346,7 @@ TEST_CASE("prober: peers are admitted by their keys") {
   CHECK(a.datagrams == 0);
 }
 
-// A statement names keys; it does not prove that its node has them.
+// A statement names keys, but does not prove that its node has them.
 TEST_CASE("prober attack: peers that claim another's disco key take nothing from it") {
   const bool first = GENERATE(true, false);
   const auto thieves = GENERATE(1, 20);
@@ -361,7 +361,7 @@ TEST_CASE("prober attack: peers that claim another's disco key take nothing from
       rng.fill(thief.node.bytes);
       rng.fill(thief.relay_key.bytes);
       REQUIRE(a.prober->add_peer(net.now, thief));
-      (void)a.prober->route(net.now, thief.node);  // in use
+      (void)a.prober->route(net.now, thief.node);  // now the peer is in use
     }
   };
   if (first) {
@@ -372,7 +372,7 @@ TEST_CASE("prober attack: peers that claim another's disco key take nothing from
   if (!first) add_thieves();
   net.send_data(a, b);
   CHECK(net.run_until([&] { return net.both_direct(); }, 2s));
-  for (int i = 0; i < 60; ++i) {  // and it stays so
+  for (int i = 0; i < 60; ++i) {  // the paths stay direct
     net.talk(1s);
     CHECK(net.both_direct());
   }

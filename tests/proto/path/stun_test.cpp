@@ -102,7 +102,7 @@ TEST_CASE("stun: question and answer") {
 }
 
 TEST_CASE("stun: a client without fingerprint gets an answer without one") {
-  // What stunclient and turnutils_stunclient send: the bare header.
+  // The request of stunclient and turnutils_stunclient: a header without attributes.
   const auto request = parse_stun_request(hex("000100002112a442b7e7a701bc34d686fa87dfae"));
   REQUIRE(request);
   CHECK_FALSE(request->fingerprint);

@@ -21,7 +21,7 @@ note::Note signed_grant(const Grant& grant, std::initializer_list<const crypto::
 
 }  // namespace
 
-// The coordinator's own keys: lease, ticket. It also sees and reorders every note.
+// The coordinator's own keys are lease and ticket keys. It also sees and reorders every note.
 TEST_CASE("attack: coordinator taken over: adds no node, forges no request") {
   World w;
   auto agent = w.agent_evidence();
@@ -60,7 +60,7 @@ TEST_CASE("attack: coordinator taken over: widens no grant") {
     forged.text = wider;
     CHECK(refusal(agent, forged, w.now) == ErrorCode::kUnverified);
   }
-  // Signatures of one grant under another.
+  // Signatures of one grant under the text of another grant.
   auto swapped = w.ask();
   const auto id = id_of(swapped);
   swapped.signatures.push_back(good.signatures[1]);
@@ -88,7 +88,7 @@ TEST_CASE("attack: coordinator taken over: replays no old root, policy or node")
   CHECK(refusal(agent, old_policy, w.now) == ErrorCode::kStale);
   CHECK(refusal(agent, old_laptop, w.now) == ErrorCode::kStale);
 
-  // After a restart only the floors remember. Everything old is offered first, and alone.
+  // After a restart only the floors are left. All old notes are offered first, without new notes.
   Evidence again({note::hash(w.site1_note), {}, false}, agent.floors());
   (void)again.offer_all(w.everything(), w.now);
   CHECK(again.site_root(w.site.id) == nullptr);
@@ -106,7 +106,7 @@ TEST_CASE("attack: coordinator taken over: replays no old root, policy or node")
 TEST_CASE("attack: coordinator taken over: substitutes no key") {
   World w;
   auto laptop = w.laptop_evidence();
-  // Its own agent with the real one's name and tags; its own keys in the real one's statement.
+  // A fake agent with the real agent's name and tags; then fake keys in the real agent's statement.
   auto fake = w.agent;
   fake.wireguard = x25519<crypto::WireGuardKey>(w.rng);
   fake.serial = 9;
@@ -126,7 +126,7 @@ TEST_CASE("attack: coordinator taken over: substitutes no key") {
 
 TEST_CASE("attack: coordinator taken over: two sites of one name are not confused") {
   World real(1);
-  World fake(2);  // the same names, other keys; its root says the real vendor's id
+  World fake(2);  // same names, other keys; the fake root names the real vendor's id
   auto root = fake.site1;
   root.vendor_id = real.vendor_id;
   const auto root_note = must(sign_statement(root, Signer{"x", fake.site_root}));
@@ -145,7 +145,7 @@ TEST_CASE("attack: coordinator taken over: two sites of one name are not confuse
         must(sign_statement(Site{real.vendor_id, site, kStart}, Signer{"x", real.lease}));
     CHECK(refusal(laptop, listed, real.now) == ErrorCode::kUnverified);
   }
-  // Even the directory key cannot move a name that is known, also after a restart.
+  // Even the directory key cannot give a known name to another site, also after a restart.
   auto laptop = real.laptop_evidence();
   const auto moved =
       must(sign_statement(Site{real.vendor_id, site, kStart}, Signer{"x", real.directory}));
@@ -154,7 +154,7 @@ TEST_CASE("attack: coordinator taken over: two sites of one name are not confuse
   must(again.offer(real.vendor1_note, real.now));
   must(again.offer(real.vendor2_note, real.now));
   CHECK(refusal(again, moved, real.now) == ErrorCode::kConflict);
-  // An agent believes its pin alone.
+  // An agent believes only its pin.
   auto agent = real.agent_evidence();
   CHECK(refusal(agent, root_note, real.now) == ErrorCode::kUnverified);
   CHECK(refusal(agent, policy_note, real.now) == ErrorCode::kUnverified);
@@ -189,7 +189,7 @@ TEST_CASE("attack: a site's statement counts for no other site") {
                     w.now));
   must(laptop.offer(root_note, w.now));
   CHECK(laptop.sites().size() == 2);
-  // The other customer's keys speak for their own site only.
+  // The other customer's keys count only for the other customer's site.
   auto policy = w.policy;
   policy.serial = 2;
   policy.previous = note::hash(w.policy_note);
@@ -260,7 +260,7 @@ TEST_CASE("attack: rogue approver: no threshold alone") {
   World w;
   const auto second = crypto::SigningKey::generate(w.rng);
   const auto third = crypto::SigningKey::generate(w.rng);
-  // bob holds two approver keys, and carol sits on both sides.
+  // bob has two approver keys, and carol is listed on both sides.
   w.site1.approver_threshold = 2;
   w.site1.domains = {{fqdn("acme.example"), false}, {fqdn("vendor.example"), true}};
   w.site1.keys.push_back({Group::kApprovers, person("bob@acme.example"), second.public_key()});
@@ -300,7 +300,7 @@ TEST_CASE("attack: rogue approver: no threshold alone") {
 
 TEST_CASE("attack: rogue approver: the requester never counts, by any key") {
   World w;
-  w.laptop.person = person("carol@vendor.example");  // she asks, and is an approver
+  w.laptop.person = person("carol@vendor.example");  // carol requests, and is also an approver
   w.laptop_note = w.sign_laptop(w.laptop);
   auto agent = w.agent_evidence();
   const auto grant = w.approve(w.approve(w.ask(), w.carol), w.bob);
@@ -376,7 +376,7 @@ TEST_CASE("attack: a text that nobody has signed contradicts nothing") {
   CHECK(refusal(evidence, {end.text, {}}, w.now) == ErrorCode::kUnverified);
   CHECK(evidence.alarms_raised() == before);
 
-  // What is signed is a conflict: one alarm, however often it comes.
+  // A second signed text is a conflict: one alarm, however often the text comes.
   auto second = grant;
   second.reason = "another";
   const auto rival = must(sign_statement(second, Signer{"laptop", w.laptop_key}));

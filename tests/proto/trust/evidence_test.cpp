@@ -27,7 +27,7 @@ TEST_CASE("evidence: the main story, seen by the agent and by the laptop") {
     REQUIRE(live[0].publishers.size() == 1);
     CHECK(live[0].publishers[0].node == w.agent);
     CHECK(live[0].publishers[0].service == w.service);
-    // Unclaimed: the latest end. From its claim the grant has its duration.
+    // Before the claim the end is the latest end. From its claim the grant has its duration.
     CHECK(live[0].ends == w.now.wall + kDefaultClaim + minutes{15});
     CHECK(live[0].ends_steady == w.now.steady + kDefaultClaim + minutes{15});
     CHECK(live[0].lease == seconds{30});
@@ -38,7 +38,7 @@ TEST_CASE("evidence: the main story, seen by the agent and by the laptop") {
     CHECK(side->live(w.now)[0].ends == w.now.wall + minutes{15});
     CHECK(side->live(w.now)[0].ends_steady == w.now.steady + minutes{15});
     CHECK(must(side->offer(grant, w.now)).kind == ChangeKind::kNone);
-    // Ends by time alone, at the moment that was announced, and stays ended.
+    // The grant ends by time alone, at the announced moment, and stays ended.
     const auto wake = side->next_change(w.now);
     CHECK(wake == w.now.steady + minutes{15} - seconds{1});
     const auto before = w.now;
@@ -126,7 +126,7 @@ TEST_CASE("evidence: a root is walked epoch by epoch, with the thresholds of bot
     std::erase_if(root.keys, [](const RootKey& k) { return k.group == Group::kRoot; });
     root.keys.push_back({Group::kRoot, person("new@vendor.example"), other.public_key()});
   };
-  // Only the old, only the new, both.
+  // Signed by the old key only, by the new key only, then by both.
   CHECK(refusal(evidence, w.step(w.vendor1, w.vendor1_note, swap_root_key, {&w.vendor_root}),
                 w.now) == ErrorCode::kUnverified);
   CHECK(refusal(evidence, w.step(w.vendor1, w.vendor1_note, swap_root_key, {&other}), w.now) ==
@@ -158,7 +158,7 @@ TEST_CASE("evidence: two texts for one epoch: the current one stays, alarm, no n
   const auto junk = w.step(w.vendor1, w.vendor1_note,
                            [](Root& r) { r.issued = kStart + seconds{9}; }, {&w.carol});
   CHECK(refusal(evidence, junk, w.now) == ErrorCode::kUnverified);
-  CHECK_FALSE(evidence.forked());  // anyone can write text; only the root's own signers can fork it
+  CHECK_FALSE(evidence.forked());  // only the root's own signers can fork the root
   const auto rival = w.step(w.vendor1, w.vendor1_note,
                             [](Root& r) { r.issued = kStart + seconds{9}; }, {&w.vendor_root});
   const auto revision = evidence.floors_revision();
@@ -171,7 +171,7 @@ TEST_CASE("evidence: two texts for one epoch: the current one stays, alarm, no n
   CHECK(is_live(evidence, id_of(running), w.now));
   CHECK_FALSE(is_live(evidence, id_of(next), w.now));
   CHECK(evidence.state(id_of(next), w.now).obstacle);
-  // The alarm outlives a restart.
+  // The alarm remains after a restart.
   auto again = w.agent_evidence(evidence.floors());
   CHECK(again.forked());
 }
@@ -208,7 +208,7 @@ TEST_CASE("evidence: who may sign a policy, and serials only rise") {
   CHECK(refusal(evidence, by_approver, w.now) == ErrorCode::kUnverified);
   CHECK(must(evidence.offer(w.policy_note, w.now)).kind == ChangeKind::kPolicy);
   CHECK(refusal(evidence, first, w.now) == ErrorCode::kStale);
-  // The same serial with another text; a successor that does not follow.
+  // The same serial with another text, and a successor with a wrong `previous`.
   auto rival = w.policy;
   rival.lease = seconds{5};
   const auto rival_note = must(sign_statement(rival, Signer{"root", w.site_root}));
@@ -217,7 +217,7 @@ TEST_CASE("evidence: who may sign a policy, and serials only rise") {
   rival.previous = to_hash(w.site.id);
   CHECK(refusal(evidence, must(sign_statement(rival, Signer{"root", w.site_root})), w.now) ==
         ErrorCode::kConflict);
-  rival.serial = 7;  // who was offline may skip serials: each stands by its own signatures
+  rival.serial = 7;  // an offline party may skip serials: each policy has its own signatures
   CHECK_FALSE(refusal(evidence, must(sign_statement(rival, Signer{"root", w.site_root})), w.now));
   CHECK(evidence.policy(w.site.id)->serial == 7);
 }
@@ -228,7 +228,7 @@ TEST_CASE("evidence: a new policy re-evaluates every live grant") {
   const auto grant = w.approved();
   must(evidence.offer(grant, w.now));
   CHECK(is_live(evidence, id_of(grant), w.now));
-  // One more customer must sign: no longer complete. With her signature it is again.
+  // One more customer must sign, so the grant is incomplete until her signature comes.
   must(evidence.offer(w.next_policy([](Policy& p) { p.allows[0].customer = 2; }), w.now));
   CHECK_FALSE(is_live(evidence, id_of(grant), w.now));
   CHECK(evidence.state(id_of(grant), w.now).phase == RequestPhase::kPending);
@@ -343,7 +343,7 @@ TEST_CASE("evidence: nodes") {
   CHECK(third([](Node& n) {
           n.issued = kStart + kYear + seconds{1};
           n.expires = n.issued + hours{1};
-        }) == ErrorCode::kUnverified);  // after its time to renew
+        }) == ErrorCode::kUnverified);  // after the end of the time to renew
   CHECK(third([](Node& n) {
           n.issued = kStart - seconds{1};
           n.expires = kStart + hours{1};
@@ -370,7 +370,7 @@ TEST_CASE("evidence: nodes") {
   const auto later = Now{w.now.steady + hours{1}, w.now.wall + hours{1}};
   CHECK(without.check_enrolment_open(w.enrolled_note, later).error().code == ErrorCode::kStale);
   CHECK_FALSE(refusal(without, w.enrolled_note, w.now));
-  CHECK(without.check_enrolment_open(w.enrolled_note, later));  // known here: no matter of time
+  CHECK(without.check_enrolment_open(w.enrolled_note, later));  // a known note has no time limit
   CHECK(refusal(without, unsigned_by_itself, w.now) == ErrorCode::kUnverified);
   CHECK(verify_self_signed(w.agent_note));
   CHECK_FALSE(verify_self_signed(unsigned_by_itself));
@@ -396,7 +396,7 @@ TEST_CASE("evidence: devices") {
   admitted_only.signatures.erase(admitted_only.signatures.begin());
   CHECK(refusal(evidence, admitted_only, w.now) == ErrorCode::kUnverified);
   CHECK_FALSE(refusal(evidence, w.approve(self_only, w.admission), w.now));
-  // A device statement lasts a day, its grants no longer than it does.
+  // A device statement lasts a day; its grants end with it at the latest.
   const auto grant = w.approved(hours{1});
   must(evidence.offer(grant, w.now));
   evidence.claim(id_of(grant), w.now);
@@ -445,7 +445,7 @@ TEST_CASE("evidence: services count only where the policy and the tag say so") {
   must(evidence.offer(w.sign_service(w.service), w.now));
   CHECK(evidence.publishers(api, w.now).empty());
   CHECK(refusal(evidence, first, w.now) == ErrorCode::kStale);
-  w.service.services = {fqdn("zzz." + w.site.name.str())};  // not in the policy: no widening
+  w.service.services = {fqdn("zzz." + w.site.name.str())};  // not in the policy: ignored
   w.service.serial = 3;
   must(evidence.offer(w.sign_service(w.service), w.now));
   CHECK(evidence.publishers(w.service.services[0], w.now).empty());

@@ -61,7 +61,7 @@ TEST_CASE("floors: the revision tells when to store them, not on every tick") {
   CHECK(evidence.floors().clock.kept == w.now.wall);
   const auto grant = w.approved();
   must(evidence.offer(grant, w.now));
-  CHECK_FALSE(changed());  // a grant is no floor until it is used or ends
+  CHECK_FALSE(changed());  // a grant is no floor before it is used or ends
   evidence.claim(id_of(grant), w.now);
   CHECK(changed());
   evidence.claim(id_of(grant), w.now);
@@ -91,7 +91,7 @@ TEST_CASE("store: in memory, replaced only by who saw the last version") {
   CHECK(must(store.get("floors")) == one);
   CHECK(store.remove("floors"));
   CHECK(store.remove("floors"));
-  CHECK(must(store.replace("floors", one, 0)) != version);  // a version never comes back
+  CHECK(must(store.replace("floors", one, 0)) != version);  // a version is never used again
   for (const char* bad : {"", ".lock", "a/b", "A", "a b", "..", "é"}) {
     CHECK(store.put(bad, one).error().code == ErrorCode::kInvalid);
   }

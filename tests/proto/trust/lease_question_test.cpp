@@ -29,7 +29,7 @@ struct Asking : World {
   }
 };
 
-// What an agent does: it asks until there is a lease. → what it was told on the way, and the lease.
+// Asks as an agent does, until there is a lease. Returns the notes on the way and the lease.
 struct Told {
   std::vector<note::Note> notes;
   std::optional<Lease> lease;
@@ -83,7 +83,7 @@ TEST_CASE("lease question: answered with what the signer knows, less what is rev
   asked.grants = {{id_of(grant), w.laptop.identity}, w.made_up()};
   std::sort(asked.grants.begin(), asked.grants.end());
   const auto first = must(w.answer(asked, evidence));
-  REQUIRE(first.size() == 1);  // there is nothing to tell
+  REQUIRE(first.size() == 1);  // no revocation to tell
   const auto lease = must(Lease::parse(first[0].text));
   CHECK(lease.nonce == asked.nonce);
   CHECK(lease.grants == std::vector{asked.grants[0].id, asked.grants[1].id});
@@ -93,7 +93,7 @@ TEST_CASE("lease question: answered with what the signer knows, less what is rev
                                        w.now.wall, {"bob@acme.example", w.bob}));
   must(evidence.offer(ended, w.now));
   const auto second = must(w.answer(asked, evidence));
-  REQUIRE(second.size() == 2);  // the revocation comes with it
+  REQUIRE(second.size() == 2);  // the revocation and the lease
   CHECK(second[1].text == ended.text);
   CHECK(must(Lease::parse(second[0].text)).grants.size() == 1);
 }
@@ -116,7 +116,7 @@ TEST_CASE("lease question: a revoked device's grants are left out, and its revoc
         (asked.grants[0].device == w.laptop.identity ? asked.grants[0].id : asked.grants[1].id));
   asked.revocations = RevocationLog::next({}, end);
   CHECK(must(w.answer(asked, evidence)).size() == 1);
-  asked.revocations.hash.bytes[0] ^= 1U;  // told by another server: from the beginning
+  asked.revocations.hash.bytes[0] ^= 1U;  // mark of another server: from the beginning
   CHECK(w.answer(asked, evidence).error().code == ErrorCode::kStale);
   asked.revocations = {9, {}};
   CHECK(w.answer(asked, evidence).error().code == ErrorCode::kStale);
@@ -140,11 +140,11 @@ TEST_CASE("lease question: a vendor approver's made-up revocations hide no devic
   auto asked = w.question();
   asked.grants = {w.made_up()};
   const auto told = ask_through(w, evidence, asked);
-  CHECK(told.answers == 1);  // no grant's revocation needs to be told
+  CHECK(told.answers == 1);  // no revocation of a grant needs to be told
   CHECK(std::count(told.notes.begin(), told.notes.end(), stolen) == 1);
   CHECK(told.lease->grants.empty());
 
-  // And of devices: no lease until all are told, the customer's among them.
+  // Revocations of devices: no lease until all are told, the customer's revocations included.
   for (int i = 0; i < 700; ++i) {
     const auto device = crypto::SigningKey::generate(w.rng).public_key();
     must(evidence.offer(w.device_end(IdentityKey{device.bytes}, w.carol, std::nullopt), w.now));
@@ -156,7 +156,7 @@ TEST_CASE("lease question: a vendor approver's made-up revocations hide no devic
   CHECK(all.answers == 3);
   CHECK(all.notes.size() == 701);
   CHECK(std::count(all.notes.begin(), all.notes.end(), stolen) == 1);
-  // One more costs one more note.
+  // One more revocation costs one more note.
   for (const auto& note : all.notes) {
     asked.revocations = RevocationLog::next(asked.revocations, note);
   }

@@ -42,7 +42,7 @@ DirectoryStore opened(const std::string& path) {
   return std::move(*store);
 }
 
-// Lets no file of this process grow past `bytes`: a write fails half-way, as on a full disk.
+// Limits files of this process to `bytes`: a write fails half-way, as on a full disk.
 class SmallDisk {
  public:
   explicit SmallDisk(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
@@ -105,7 +105,7 @@ TEST_CASE("directory store: two writers, one wins") {
   CHECK(second != first);
   CHECK(a.replace("floors", view("a"), first).error().code == ErrorCode::kConflict);
   CHECK(a.get("floors").value() == to_bytes("b"));
-  // A version that was removed does not come back.
+  // The version of a removed value is never used again.
   CHECK(a.remove("floors"));
   CHECK(b.replace("floors", view("b"), second).error().code == ErrorCode::kConflict);
 }
@@ -136,7 +136,7 @@ TEST_CASE("directory store: what is wrong is said, and nothing is lost") {
       REQUIRE_FALSE(loaded);
       CHECK(loaded.error().code == ErrorCode::kInvalid);
       CHECK(loaded.error().message.find("floors") != std::string::npos);
-      CHECK_FALSE(store.replace("floors", view("new"), 0));  // not silently written over
+      CHECK_FALSE(store.replace("floors", view("new"), 0));  // not overwritten silently
     }
   }
   SECTION("a bad name stays inside the directory") {
@@ -164,7 +164,8 @@ TEST_CASE("directory store: what is wrong is said, and nothing is lost") {
     }
     CHECK(store.get("floors").value() == Bytes(1000, 1));
     CHECK(store.replace("floors", Bytes(9000, 2), version));
-    for (const auto& entry : fs::directory_iterator(path)) {  // no half-written file is left behind
+    // No partly written file is left behind.
+    for (const auto& entry : fs::directory_iterator(path)) {
       const auto name = entry.path().filename().string();
       CHECK((name == "floors" || name == ".lock"));
     }

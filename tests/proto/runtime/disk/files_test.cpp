@@ -16,7 +16,7 @@ using namespace culvert::runtime;
 
 namespace {
 
-// A folder of its own, gone with the test.
+// A temporary folder, removed by the destructor.
 struct Folder {
   Folder() {
     std::string name = (std::filesystem::temp_directory_path() / "culvert-files-XXXXXX").string();
@@ -75,8 +75,8 @@ TEST_CASE("each way a write can fail has one clear line", "[runtime][files]") {
         "cannot write /x: permission denied (run as its owner, or use --state DIR)");
   const Folder folder;
   CHECK(write_file_atomic(folder.file("no/where"), {}).error().code == ErrorCode::kNotFound);
-  // A real full disk: the file size limit of a child would signal; /dev/full cannot be renamed to.
-  // RLIMIT_FSIZE with SIGXFSZ ignored gives EFBIG: nothing may be left behind and the old stays.
+  // RLIMIT_FSIZE with SIGXFSZ ignored gives EFBIG, like a full disk (/dev/full is no target for a
+  // rename). No file may be left behind, and the old file stays.
   const auto path = folder.file("kept");
   REQUIRE(write_file_atomic(path, view("old")));
   const pid_t child = ::fork();

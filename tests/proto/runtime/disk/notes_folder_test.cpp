@@ -51,7 +51,7 @@ TEST_CASE("notes folder: regular *.note files by name, nothing else") {
   CHECK(files[0] == NotesFile{"a.note", std::string("one")});
   CHECK(files[1] == NotesFile{"b.note", std::string("two")});
   CHECK_FALSE(find(files, "folder.note")->text);
-  CHECK_FALSE(find(files, "pipe.note")->text);  // and it did not wait for a writer
+  CHECK_FALSE(find(files, "pipe.note")->text);  // without waiting for a writer
 }
 
 TEST_CASE("notes folder: links inside are followed, as a ConfigMap is mounted, others refused") {
@@ -64,7 +64,7 @@ TEST_CASE("notes folder: links inside are followed, as a ConfigMap is mounted, o
   fs::create_symlink("../secret.note", folder.root / "dir" / "up.note");
   fs::create_symlink("/etc/passwd", folder.root / "dir" / "passwd.note");
   fs::create_symlink("nowhere", folder.root / "dir" / "dangling.note");
-  fs::create_directory(folder.root / "dir2");  // a name that begins like the folder's
+  fs::create_directory(folder.root / "dir2");  // the name begins with the other folder's name
   std::ofstream(folder.root / "dir2" / "x") << "secret";
   fs::create_symlink("../dir2/x", folder.root / "dir" / "sibling.note");
   const auto files = folder.read();

@@ -1,5 +1,5 @@
 // LineWriter with a reader that does not read: no writer waits, and lines without room are counted
-// and announced.
+// and reported.
 #include "proto/runtime/loop/line_writer.hpp"
 
 #include <fcntl.h>

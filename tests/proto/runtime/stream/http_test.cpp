@@ -30,7 +30,7 @@ TEST_CASE("request heads are parsed, and say where they end", "[runtime][http]")
   CHECK(parsed->head.headers.one("UPGRADE") == "DERP");
   CHECK(parsed->head.headers.has_token("connection", "upgrade"));
   CHECK_FALSE(parsed->head.headers.has_token("connection", "upgra"));
-  for (std::size_t i = 0; i < raw.size(); ++i) {  // every prefix asks for more
+  for (std::size_t i = 0; i < raw.size(); ++i) {  // every prefix is incomplete
     const auto part = http::parse_request_head(view(raw).first(i));
     REQUIRE(part);
     CHECK(part->size == 0);
@@ -55,7 +55,7 @@ TEST_CASE("whatever is not plainly right is refused", "[runtime][http]") {
       "GET  / HTTP/1.1\r\n\r\n",                 // two spaces
       "GET / HTTP/1.1 \r\n\r\n",                 // trailing space
       "GET /a b HTTP/1.1\r\n\r\n",               // space in the target
-      "GET / HTTP/1.0\r\n\r\n",                  // another version
+      "GET / HTTP/1.0\r\n\r\n",                  // not 1.1
       "GET / HTTP/2\r\n\r\n",
       "GET /\r\n\r\n",  // HTTP/0.9
       " GET / HTTP/1.1\r\n\r\n",
@@ -103,7 +103,7 @@ TEST_CASE("a head in pieces is the same head, refused at the same place", "[runt
   const auto head = parser.take();
   CHECK(head.target == whole->head.target);
   CHECK(head.headers.list() == whole->head.headers.list());
-  const std::string next = "PUT /next HTTP/1.1\r\n\r\n";  // the parser has begun anew
+  const std::string next = "PUT /next HTTP/1.1\r\n\r\n";  // for the parser's next request
   CHECK(*parser.parse(view(next)) == next.size());
   CHECK(parser.take().target == "/next");
 }
@@ -115,8 +115,8 @@ TEST_CASE("no byte of a head is searched twice, whatever its pieces", "[runtime]
   }));
   http::HeadParser<http::RequestHead> parser;
   for (std::size_t size = 1; size < raw.size(); ++size) {
-    // Where the parser has been stands what it would refuse. It may read a line as a whole once
-    // the line has ended.
+    // Overwrites the bytes that the parser has read before with bytes that it would refuse. A line
+    // that has ended stays: the parser may read a whole line again.
     std::string so_far = raw.substr(0, size);
     const bool line_ends = so_far.ends_with("\r\n");
     const std::size_t line = line_ends ? so_far.rfind('\n', size - 2) + 1 : size - 1;
@@ -157,7 +157,7 @@ TEST_CASE("an upgrade hands over what came too early, on both sides", "[runtime]
     REQUIRE(request);
     CHECK(request->headers.has_token("Upgrade", "DERP"));
     auto stream = acceptor->upgrade({{"Upgrade", "DERP"}, {"Derp-Version", "2"}});
-    stream->write(view("server first"));  // leaves together with the 101
+    stream->write(view("server first"));  // sent together with the 101
     server.take(std::move(stream));
     acceptor.reset();
   });
@@ -225,7 +225,7 @@ TEST_CASE("bad requests get 400 and the caller hears why", "[runtime][http]") {
   const auto bad = GENERATE(values<std::string>({
       "nonsense\r\n\r\n",
       "GET / HTTP/1.1\r\n\r\n",                        // no Host
-      "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",  // two
+      "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",  // two Hosts
       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nabcde",
       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n",
       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
@@ -251,7 +251,7 @@ TEST_CASE("an upgrade refused is an error that names the status", "[runtime][htt
                         [&](auto) { acceptor.answer(200, {}, "a proxy's page"); });
   std::optional<Error> why;
   HttpUpgrade upgrade(loop, std::move(tcp.client), {"GET", "/", {{"Host", "a"}}}, [&](auto answer) {
-    REQUIRE_FALSE(answer);  // a 200 is never taken for an upgrade
+    REQUIRE_FALSE(answer);  // a 200 is no upgrade
     why = answer.error();
   });
   RUN_UNTIL(loop, why.has_value());

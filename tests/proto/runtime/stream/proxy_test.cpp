@@ -1,5 +1,5 @@
-// Connections through an HTTP proxy: which ones use it, what they send, and the message of each
-// refusal.
+// Connections through an HTTP proxy: which connections use the proxy, what they send, and the
+// message of each refusal.
 #include "proto/runtime/stream/proxy.hpp"
 #include "proto/core/host_port.hpp"
 
@@ -19,7 +19,7 @@ using test::Peer;
 
 constexpr WallTime kNow{1'800'000'000};
 
-// Answers every connection with one text once the head of a request is there, and keeps the head.
+// Answers every connection with one text when the head of the request is complete. Keeps the head.
 struct FakeProxy {
   FakeProxy(Loop& loop, std::string reply) : answer(std::move(reply)) {
     auto opened = TcpListener::open(loop, loopback(),
@@ -219,7 +219,7 @@ TEST_CASE("proxy: what is asked of it, and what comes after its head") {
   RUN_UNTIL(loop, peer.got == "hello");
 }
 
-// A proxy that really forwards, over TLS too.
+// A proxy that forwards, over TLS too.
 struct RealProxy {
   RealProxy(Loop& l, std::shared_ptr<TlsServerContext> tls) : loop(l) {
     auto opened = TcpListener::open(
@@ -234,7 +234,7 @@ struct RealProxy {
     REQUIRE(opened);
     listener = std::move(*opened);
   }
-  ~RealProxy() {  // each is held by the other's events
+  ~RealProxy() {  // each stream is held by the other stream's events
     if (a) a->close();
     if (b) b->close();
   }

@@ -69,7 +69,7 @@ TEST_CASE("a slow reader holds the writer back, with bounded memory", "[runtime]
     }
     most = std::max(most, b->unsent());
   };
-  // Until nothing moves any more: the whole path is full.
+  // Runs until no byte moves: the whole path is full.
   std::size_t last = 0;
   int still = 0;
   RUN_UNTIL(loop, (pump(), loop.defer([] {}), still = written == last ? still + 1 : 0,

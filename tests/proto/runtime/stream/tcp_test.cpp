@@ -57,7 +57,7 @@ TEST_CASE("a stream may be closed or destroyed inside each of its events", "[run
       victim->write(view("after close"));
       victim->resume();
     }
-    CHECK(*owned == "captured state");  // the closure must outlive the stream's end
+    CHECK(*owned == "captured state");  // the closure must live until the stream has ended
   };
   StreamEvents events;
   if (where == "data") events.data = [strike](ByteView) { strike(); };
@@ -272,7 +272,7 @@ TEST_CASE("a listener leaves each turn of the loop to others, and waits while it
   (*listener)->pause();
   constexpr int kFlood = 10 * kMaxAcceptsATurn;
   std::vector<int> clients;
-  for (int i = 0; i < kFlood; ++i) {  // they wait in the backlog
+  for (int i = 0; i < kFlood; ++i) {  // these connections wait in the backlog
     const int made = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     clients.push_back(made);
     sockaddr_in to{};

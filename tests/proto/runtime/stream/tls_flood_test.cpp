@@ -18,7 +18,7 @@ crypto::TlsIdentity identity() {
   return crypto::self_signed({"relay.example", 1h, {}}, read_clocks().wall);
 }
 
-// A TLS 1.3 client whose SSL object the test holds, over one end of a TCP connection.
+// A TLS 1.3 client over one end of a TCP connection. The test holds the client's SSL object.
 struct RawClient {
   explicit RawClient(std::unique_ptr<TcpStream> to) : stream(std::move(to)) {
     context.reset(SSL_CTX_new(TLS_client_method()));

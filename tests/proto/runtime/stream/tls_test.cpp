@@ -133,7 +133,7 @@ TEST_CASE("random bytes at any point end a TLS stream cleanly", "[runtime][tls]"
     TcpPair second(loop);
     Peer server;
     server.take(TlsStream::server(loop, context, std::move(tcp.server)));
-    // A client whose bytes pass through a hand that flips one of them.
+    // A client whose bytes pass a middle, which flips one byte.
     Peer relay_out;
     relay_out.take(std::move(tcp.client));
     auto client =
@@ -153,7 +153,7 @@ TEST_CASE("random bytes at any point end a TLS stream cleanly", "[runtime][tls]"
     middle->start(std::move(events));
     sender.take(std::move(client));
     sender.write("payload");
-    // The way back is closed: every handshake fails in the end, none may do harm.
+    // The way back is closed: every handshake fails in the end, and must do no harm.
     middle->finish();
     RUN_UNTIL(loop, sender.closed.has_value());
     middle->close();
@@ -178,7 +178,7 @@ TEST_CASE("the choice of a certificate can refuse, each with its alert", "[runti
                           asked = name;
                           return fail(c, "no");
                         }));
-  // The raw answer is looked at: one fatal alert record.
+  // The test checks the raw answer: one fatal alert record.
   TcpPair spy(loop);
   Peer back;
   back.take(std::move(tcp.client));
@@ -213,14 +213,14 @@ TEST_CASE("bytes after close_notify are discarded", "[runtime][tls]") {
   Loop loop;
   const auto identity = identity_for("relay.example");
   TcpPair tcp(loop);
-  const auto closing = GENERATE(false, true);  // the server has sent its close_notify as well
-  // The client's TLS is over a stream that the test keeps: it writes below TLS later.
+  const auto closing = GENERATE(false, true);  // true: the server has sent close_notify too
+  // The client's TLS is over a stream that the test keeps, in order to write below TLS later.
   struct Tap final : ByteStream {
     explicit Tap(std::shared_ptr<ByteStream> to) : below(std::move(to)) {}
     void start(StreamEvents events) override { below->start(std::move(events)); }
     void write(ByteView bytes) override { below->write(bytes); }
     std::size_t unsent() const override { return below->unsent(); }
-    void finish() override {}  // the connection stays open for what follows
+    void finish() override {}  // the connection stays open for later bytes
     void close() override {}
     void pause() override { below->pause(); }
     void resume() override { below->resume(); }
@@ -279,7 +279,7 @@ TEST_CASE("a handshake that never ends is cut", "[runtime][tls]") {
   Peer server;
   raw.take(std::move(tcp.client));
   server.take(TlsStream::server(loop, context, std::move(tcp.server)));
-  // One ClientHello of 120,000 bytes (OpenSSL takes them up to 131,396), a record at a time.
+  // One ClientHello of 120,000 bytes (OpenSSL accepts up to 131,396), one record at a time.
   std::size_t left = 120'000;
   bool first = true;
   while (left > 0) {

@@ -18,7 +18,7 @@ using namespace culvert::test;
 
 namespace {
 
-// A folder of its own, gone at the end.
+// A temporary folder, removed by the destructor.
 struct Folder {
   std::string path;
   Folder() {
@@ -60,7 +60,7 @@ struct Client {
       if (size <= 0) return;
     }
   }
-  // For RUN_UNTIL.
+  // The condition for RUN_UNTIL.
   bool has(std::size_t size) {
     read();
     return got.size() >= size;
@@ -71,10 +71,10 @@ struct Client {
   }
 };
 
-// A line is a request: "big" has a large answer, "bye" ends the connection, others come back.
+// Each line is a request: "big" has a large answer, "bye" ends the connection, others are echoed.
 UnixAnswer echo(ByteView received) {
   const auto end = std::find(received.begin(), received.end(), '\n');
-  if (end == received.end()) return {received.size(), {}, false};  // half a line: forgotten
+  if (end == received.end()) return {received.size(), {}, false};  // an incomplete line is dropped
   const auto size = static_cast<std::size_t>(end - received.begin()) + 1;
   const auto line = text(received.first(size));
   if (line == "big\n") return {size, Bytes(3'000'000, 'b'), false};
@@ -139,7 +139,7 @@ TEST_CASE("Unix socket: what a dead process left is replaced, a live one is not"
   }
   auto socket = listen(loop, path);
   const std::filesystem::directory_iterator files(folder.path);
-  CHECK(std::distance(begin(files), end(files)) == 1);  // not the one that it had before its name
+  CHECK(std::distance(begin(files), end(files)) == 1);  // no file with the socket's temporary name
   const auto second = UnixSocket::listen(loop, path, {[] { return echo; }, {}});
   REQUIRE_FALSE(second);
   CHECK(second.error().code == ErrorCode::kConflict);

@@ -1,4 +1,4 @@
-// WaitingRoom on real sockets: which connections are reset, and what takes and frees a place.
+// WaitingRoom on real sockets: which connections are reset, what takes a place, and what frees one.
 #include "proto/runtime/stream/waiting_room.hpp"
 
 #include <catch2/catch.hpp>
@@ -13,7 +13,7 @@ using namespace culvert::test;
 
 namespace {
 
-// A listener whose connections go through a room of three.
+// A listener whose connections go through a room with three places.
 struct Door {
   explicit Door(Loop& on) : loop(on) {
     auto opened = TcpListener::open(loop, loopback(), [this](auto stream, const Endpoint& peer) {
@@ -57,7 +57,7 @@ TEST_CASE("waiting room: a newer connection replaces one, nobody is refused", "[
   Door door(loop);
   for (int i = 0; i < 20; ++i) {
     auto& client = door.connect();
-    client.write("I am here");  // the newest is always served
+    client.write("I am here");  // the newest client is always served
     RUN_UNTIL(loop, door.servers.back()->got == "I am here");
   }
   RUN_UNTIL(loop, door.open() == 3);
@@ -114,7 +114,7 @@ TEST_CASE("waiting room: an answered request keeps its place while it lingers", 
   });
   REQUIRE(listener);
   std::vector<std::unique_ptr<Peer>> clients;
-  for (int i = 0; i < 9; ++i) {  // each gets its answer; none closes its end
+  for (int i = 0; i < 9; ++i) {  // each client gets its answer; no client closes its end
     clients.push_back(std::make_unique<Peer>());
     const TcpConnect connecting(loop, (*listener)->local_endpoint(), {}, [&](auto stream) {
       REQUIRE(stream);

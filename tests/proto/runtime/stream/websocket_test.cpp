@@ -43,7 +43,7 @@ std::string frame(unsigned first, std::string_view payload, bool masked = true) 
   return out + std::string(payload);
 }
 
-// A raw client against our server, to which it may be a stranger.
+// A raw client of the server; the server may treat the client as a stranger.
 struct RawClient {
   explicit RawClient(Loop& loop, bool stranger = false) {
     TcpPair tcp(loop);
@@ -139,7 +139,7 @@ TEST_CASE("fragments with a ping between make one message", "[runtime][websocket
 TEST_CASE("a message has a bound of frames, a stranger's a lower one", "[runtime][websocket]") {
   Loop loop;
   const bool stranger = GENERATE(true, false);
-  const bool empty = GENERATE(true, false);  // frames without any payload count as well
+  const bool empty = GENERATE(true, false);  // frames without payload count as well
   const std::size_t most = stranger ? kMaxStrangerFragments : kMaxFragments;
   const std::string piece = empty ? "" : "A";
   const auto message = [&](std::size_t frames) {
@@ -148,7 +148,7 @@ TEST_CASE("a message has a bound of frames, a stranger's a lower one", "[runtime
     return out + frame(0x80, piece);
   };
   RawClient pair(loop, stranger);
-  pair.raw.write(message(most) + message(most));  // counted for each message
+  pair.raw.write(message(most) + message(most));  // each message is counted by itself
   RUN_UNTIL(loop, pair.server.got.size() == 2);
   CHECK(pair.server.got[1].size() == (empty ? 0 : most));
   pair.raw.write(message(most + 1));
@@ -210,7 +210,7 @@ TEST_CASE("what breaks the protocol is closed with its code", "[runtime][websock
       {frame(0xF2, "reserved bits"), 1002},
       {frame(0x80, "continues nothing"), 1002},
       {frame(0x02, "starts") + frame(0x82, "again"), 1002},
-      {frame(0x09, "fragmented ping"), 0},  // wslay closes without a code here
+      {frame(0x09, "fragmented ping"), 0},  // wslay closes without a code in this case
       {frame(0x81, "text"), 1003},
       {std::string("\x82\xFF\x00\x00\x00\x00\x00\x10\x00\x01\x00\x00\x00\x00x", 15), 1009},
   }));
@@ -270,7 +270,7 @@ TEST_CASE("pause holds messages back, none is lost", "[runtime][websocket]") {
   RawClient pair(loop);
   auto& socket = *pair.server.socket;
   std::string got;
-  // Pauses inside each message; goes on later.
+  // Pauses inside each message, and continues later.
   TcpPair tcp(loop);
   Peer raw;
   raw.take(std::move(tcp.client));

@@ -65,7 +65,7 @@ TEST_CASE("claim: an unused grant ends at claim-by, and the policy says how long
   World w;
   auto evidence = w.agent_evidence();
   must(evidence.offer(w.next_policy([](Policy& p) { p.claim = hours{1}; }), w.now));
-  const auto late = w.approved();  // asks for the default of 4 h
+  const auto late = w.approved();  // requests the default of 4 h
   must(evidence.offer(late, w.now));
   CHECK_FALSE(is_live(evidence, id_of(late), w.now));
   const auto obstacle = evidence.state(id_of(late), w.now).obstacle;
@@ -112,7 +112,7 @@ TEST_CASE("lease: documents that it names and that are held back stop new grants
     CHECK_FALSE(opens(w, evidence));
     CHECK(evidence.check_request(w.ask(), w.now).error().code == ErrorCode::kDenied);
     CHECK(is_live(evidence, id_of(running), w.now));
-    evidence.heed(lease_naming(w, held));  // the next lease counts, nothing was stored
+    evidence.heed(lease_naming(w, held));  // the next lease counts: nothing was stored
     CHECK(opens(w, evidence));
   };
   const Hash other{{9}};
@@ -123,7 +123,7 @@ TEST_CASE("lease: documents that it names and that are held back stop new grants
   stops("another text of the site root", [&](auto& d) { d.site_root.hash = other; });
   stops("another text of the vendor root", [&](auto& d) { d.vendor_root.hash = other; });
   stops("a lease that names 2^63", [](auto& d) { d.policy.number = std::uint64_t{1} << 63; });
-  // A signer that is behind stops nothing, and floors hold none of this.
+  // A signer with older documents stops nothing, and the floors contain none of this.
   auto older = held;
   older.policy = {};
   evidence.heed(lease_naming(w, older));
@@ -176,7 +176,7 @@ TEST_CASE("fresh: without a young note that names what is held here, nothing beg
   CHECK(must(evidence.offer(note, w.now)).kind == ChangeKind::kFresh);
   CHECK(must(evidence.offer(note, w.now)).kind == ChangeKind::kNone);
   CHECK(opens(w, evidence));
-  // It is carried on and survives a restart.
+  // The fresh note is passed on and is kept across a restart.
   const auto carried = evidence.notes();
   CHECK(std::any_of(carried.begin(), carried.end(),
                     [&](const auto& each) { return each.text == note.text; }));
@@ -186,7 +186,7 @@ TEST_CASE("fresh: without a young note that names what is held here, nothing beg
   evidence.advance(w.now);
   CHECK_FALSE(opens(w, evidence));
   CHECK(is_live(evidence, id_of(running), w.now));
-  // An older one is not taken again; a newer one that names what is not held here opens nothing.
+  // An older fresh note has no effect. A newer note that names an unknown document opens nothing.
   CHECK_FALSE(refusal(evidence, note, w.now));
   auto ahead = Fresh{w.site, evidence.documents(w.site.id).site_root, {9, {}}, w.now.wall};
   must(evidence.offer(must(sign_statement(ahead, Signer{"x", w.bob})), w.now));
@@ -244,8 +244,8 @@ TEST_CASE("standing: closed while the clock is behind, and over at its moment of
   w.now.wall = w.now.wall + minutes{30};
   evidence.advance(w.now);
   CHECK(evidence.live(w.now).size() == 1);
-  // The clock creeps back by less than the step that is noticed, again and again: boot time ends
-  // it.
+  // The clock goes back repeatedly by less than the step that is noticed: CLOCK_BOOTTIME ends the
+  // grant.
   for (int i = 0; i < 60; ++i) {
     w.now.steady += minutes{1};
     w.now.wall = w.now.wall + seconds{56};
@@ -321,7 +321,7 @@ TEST_CASE(
     CHECK(again.stored().kept == kStart + minutes{10});
     for (int i = 0; i < 9; ++i) again.advance(now = later(now, minutes{1}));
     CHECK(again.stored().kept == kStart + minutes{19});
-    now.wall = now.wall + seconds{3};  // the two clocks disagree: ten minutes from here
+    now.wall = now.wall + seconds{3};  // the clocks disagree: ten minutes start again here
     again.advance(now);
     for (int i = 0; i < 9; ++i) again.advance(now = later(now, minutes{1}));
     CHECK(again.stored().kept < kStart + hours{1});

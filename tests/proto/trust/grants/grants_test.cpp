@@ -1,4 +1,4 @@
-// Requests, approvals, revocations, time: what opens and what ends a grant.
+// Requests, approvals, revocations and time: what opens a grant and what ends a grant.
 #include <catch2/catch.hpp>
 
 #include "proto/trust/grants/limits.hpp"
@@ -101,14 +101,14 @@ TEST_CASE("grants: what opens one") {
   CHECK_FALSE(opens(w.ask()));
   CHECK_FALSE(opens(w.approve(w.ask(), w.carol)));
   CHECK_FALSE(opens(w.approve(w.ask(), w.bob)));
-  CHECK_FALSE(opens(w.approve(w.approve(w.ask(), w.carol), w.dave)));  // two of the vendor's
-  CHECK_FALSE(opens(w.approve(w.approve(w.ask(), w.bob), w.erin)));    // two of the customer's
+  CHECK_FALSE(opens(w.approve(w.approve(w.ask(), w.carol), w.dave)));  // both of the vendor
+  CHECK_FALSE(opens(w.approve(w.approve(w.ask(), w.bob), w.erin)));    // both of the customer
   for (const auto* wrong : {&w.vendor_root, &w.admission, &w.directory, &w.lease, &w.ticket,
                             &w.site_root, &w.enroller, &w.agent_key, &w.one_time}) {
     CHECK_FALSE(opens(w.approve(w.approve(w.ask(), w.bob), *wrong)));
     CHECK_FALSE(opens(w.approve(w.approve(w.ask(), w.carol), *wrong)));
   }
-  // Two of the vendor's must sign for the other service.
+  // Two persons of the vendor must sign for the other service.
   auto request = w.request();
   request.service = w.policy.services[1].name;
   const auto db = w.approve(w.approve(w.ask(request), w.bob), w.carol);
@@ -230,11 +230,11 @@ TEST_CASE("grants: revoking devices and nodes") {
     for (std::size_t i = 1; i < by.size(); ++i) note = w.approve(note, *by[i]);
     const bool accepted = evidence.offer(note, w.now).has_value();
     const auto live = evidence.live(w.now);
-    // Ended: the device's grants are gone; of a node: it publishes nothing any longer.
+    // Ended device: its grants are gone. Ended node: the node publishes nothing.
     const bool ended = live.empty() || live[0].publishers.empty();
     CHECK((accepted || !ended));
     if (ended && !with_site) CHECK(refusal(evidence, w.laptop_note, w.now) != std::nullopt);
-    if (ended) {  // it outlives a restart
+    if (ended) {  // also after a restart
       Evidence again({note::hash(w.site1_note), {}, false}, evidence.floors());
       (void)again.offer_all(w.everything(), w.now);
       (void)again.offer(grant, w.now);
@@ -248,13 +248,13 @@ TEST_CASE("grants: revoking devices and nodes") {
   CHECK(after(Revokes::kDevice, laptop, true, {&w.carol}));
   CHECK(after(Revokes::kDevice, laptop, true, {&w.bob}));
   CHECK_FALSE(
-      after(Revokes::kDevice, laptop, false, {&w.bob}));  // a customer: only at the own site
+      after(Revokes::kDevice, laptop, false, {&w.bob}));  // a customer: only at its own site
   CHECK_FALSE(after(Revokes::kDevice, laptop, true, {&w.lease}));
   CHECK_FALSE(after(Revokes::kDevice, laptop, true, {&w.enroller}));
   CHECK(after(Revokes::kNode, agent, true, {&w.bob}));
   CHECK_FALSE(after(Revokes::kNode, agent, true, {&w.carol}));
   CHECK_FALSE(after(Revokes::kNode, agent, true, {&w.enroller}));
-  // An agent is no device: the customer's threshold is not gone round by the other word.
+  // An agent is no device: revoking an agent as a device must not avoid the customer's threshold.
   CHECK_FALSE(after(Revokes::kDevice, agent, false, {&w.carol}));
   CHECK_FALSE(after(Revokes::kDevice, agent, false, {&w.admission}));
   CHECK_FALSE(after(Revokes::kDevice, agent, true, {&w.bob}));
@@ -266,7 +266,7 @@ TEST_CASE("grants: a line under another name does not spoil what is complete") {
   const auto grant = w.approved();
   const auto id = id_of(grant);
   must(evidence.offer(grant, w.now));
-  auto carried = grant;  // whoever carries it may write another name before bob's signature
+  auto carried = grant;  // a carrier may write another name before bob's signature
   for (auto& line : carried.signatures) {
     line.name += "-again";
     for (const auto* key : {&w.laptop_key, &w.carol, &w.bob}) {
@@ -301,7 +301,7 @@ TEST_CASE(
     CHECK(refusal(evidence, revoked_by(w, moved(hours{24 * 400}, hours{1}, hours{1}), w.bob),
                   w.now) == ErrorCode::kInvalid);
   }
-  // Denied before it is known, it stays denied for as long as it could begin.
+  // A grant that is denied before it is known stays denied for as long as it could begin.
   const auto latest = moved(kMaxAhead, kMaxClaim, kMaxGrantTime);
   evidence.deny(id_of(latest), w.now);
   w.pass(kMaxAhead + kMaxClaim + kMaxGrantTime);
@@ -424,7 +424,7 @@ TEST_CASE("grants: a clock that went back denies new grants until it is right or
     CHECK_FALSE(is_live(evidence, id_of(next), w.now));
     CHECK(refusal(evidence, next, w.now) == ErrorCode::kStale);
     Floors floors = evidence.floors();
-    floors.tombstones.clear();  // pruned by the wrong clock
+    floors.tombstones.clear();  // as if pruned by the wrong clock
     auto again = Evidence({note::hash(w.site1_note), {}, false}, floors);
     for (const auto& note : w.everything()) (void)again.offer(note, w.now);
     w.now.wall = w.now.wall + hours{23};
@@ -441,12 +441,12 @@ TEST_CASE("grants: an older store or clock revives nothing") {
   w.pass(minutes{15});
   evidence.advance(w.now);
   const auto floors = evidence.floors();
-  // Restart with the clock set back into the grant's time.
+  // A restart with the clock set back into the grant's time.
   w.now.wall = kStart + minutes{1};
   auto again = Evidence({note::hash(w.site1_note), {}, false}, floors);
   (void)again.offer_all(w.everything(), w.now);
   CHECK(refusal(again, grant, w.now) == ErrorCode::kStale);
-  // The same with a store whose ended ids are lost, but not its highest time.
+  // The same with a store that has lost the ended ids but not its highest time.
   auto old = floors;
   old.tombstones.clear();
   auto poor = Evidence({note::hash(w.site1_note), {}, false}, old);
@@ -481,7 +481,7 @@ TEST_CASE("grants: a device fills its own share alone, and ended requests do not
   CHECK(refusal(evidence, w.ask(), w.now) == ErrorCode::kExhausted);
   must(evidence.offer(revoked_by(w, requests[0], w.laptop_key), w.now));
   CHECK_FALSE(refusal(evidence, w.ask(), w.now));
-  // Another device is not hurt by the full share.
+  // Another device is not affected by the full share.
   const auto bobs = crypto::SigningKey::generate(w.rng);
   auto other = w.laptop;
   other.name = label("other-laptop");

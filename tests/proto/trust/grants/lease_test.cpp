@@ -83,7 +83,7 @@ TEST_CASE("lease: what the answer leaves out is cut at once, the absent coordina
   CHECK(f.tracker.accept(partial, f.now));
   CHECK(f.tracker.covers(f.a, f.now));
   CHECK_FALSE(f.tracker.covers(f.b, f.now));
-  // Nobody answers any more: two more questions, then the cover lapses when it was announced to.
+  // Without answers: two more questions, then the cover lapses at the announced time.
   std::vector<Instant> asked;
   while (f.tracker.covers(f.a, f.now)) {
     f.now = f.tracker.next_deadline(f.now);
@@ -97,11 +97,11 @@ TEST_CASE("lease: wanted changes") {
   Fixture f;
   f.tracker.set_wanted({f.a}, f.now);
   CHECK(f.tracker.accept(f.answer(f.tracker.request(f.now).value()), f.now));
-  f.tracker.set_wanted({f.a}, f.now + seconds{1});  // nothing new: no hurry
+  f.tracker.set_wanted({f.a}, f.now + seconds{1});  // no new grant: no early question
   CHECK_FALSE(f.tracker.request(f.now + seconds{1}));
   f.tracker.set_wanted({f.a, f.b}, f.now + seconds{1});
-  CHECK(f.tracker.request(f.now + seconds{1})->grants == std::vector{f.b});  // the new one alone
-  CHECK(f.tracker.covers(f.a, f.now + seconds{1}));  // the last answer goes on covering meanwhile
+  CHECK(f.tracker.request(f.now + seconds{1})->grants == std::vector{f.b});  // only the new grant
+  CHECK(f.tracker.covers(f.a, f.now + seconds{1}));  // the last answer still covers
   f.tracker.ask_now(f.now + seconds{2});
   CHECK(f.tracker.request(f.now + seconds{2}));
   f.tracker.set_wanted({}, f.now + seconds{3});
@@ -149,7 +149,7 @@ TEST_CASE("lease: a slow answerer of one question a round gets to every grant in
     asked.insert(request->grants.begin(), request->grants.end());
   }
   CHECK(asked.size() == all.size());
-  // Grants that come and go one by one leave no more questions open than are kept.
+  // Grants that come and go one by one leave no more open questions than the limit.
   for (int i = 0; i < 500; ++i) {
     all.push_back(GrantId::generate(kStart, f.rng));
     f.tracker.set_wanted(all, f.now);
@@ -165,6 +165,6 @@ TEST_CASE("lease: the policy's length, 30 s at most") {
   f.tracker.set_wanted({f.a}, f.now);
   CHECK(f.tracker.accept(f.answer(f.tracker.request(f.now).value()), f.now));
   CHECK(f.tracker.covered_until(f.a) == f.now + seconds{30});
-  f.tracker.set_length(seconds{6});  // also shortens what runs
+  f.tracker.set_length(seconds{6});  // shortens running leases too
   CHECK(f.tracker.covered_until(f.a) == f.now + seconds{6});
 }

@@ -44,7 +44,7 @@ TEST_CASE("expiry: nothing is warned of from its first day") {
     CHECK(due_warning(ends, ends.when - hours(1) / 4));
   }
   CHECK(due_warning(lasting(90 * kDay), kStart + 60 * kDay) == 30);
-  CHECK(due_warning(lasting(kDay), kStart + hours(18)) == 1);  // the admission of a laptop
+  CHECK(due_warning(lasting(kDay), kStart + hours(18)) == 1);  // as for the admission of a laptop
   CHECK_FALSE(due_warning(lasting(kDay), kStart + hours(17)));
 }
 

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::chrono::hours kDay{24};
 
-// An agent made from a token: its enrolment, the note that enrolled it, its own statement.
+// An agent made from a token: its enrolment, its enrolled note, and its own statement.
 struct Made {
   crypto::SigningKey identity, one_time;
   Enrolment enrolment;
@@ -31,7 +31,7 @@ note::Note enrol(const Made& made, const Label& name, const crypto::SigningKey& 
   return must(sign_statement(enrolled, by));
 }
 
-// The node statement of an identity that this note enrolled.
+// A node statement of the identity that `enrolled_note` enrolled.
 Node state_of(World& w, const note::Note& enrolled_note, const std::vector<Label>& tags) {
   const auto enrolled = must(Enrolled::parse(enrolled_note.text));
   Node node = w.agent;
@@ -120,7 +120,7 @@ TEST_CASE("attack: a copied agent token enrols nobody after its agent") {
   CHECK(refusal(evidence, own(w.agent.name), w.now) == ErrorCode::kExhausted);
   CHECK(refusal(evidence, own(label("thief")), w.now) == ErrorCode::kUnverified);
   CHECK(count(evidence, AlarmKind::kEnrolment) == 1);
-  // Also where only the floors are left, and when the agent's own place is long over.
+  // The same when only the floors are left, and when the agent's own place has long ended.
   auto again = w.agent_evidence(evidence.floors());
   CHECK(refusal(again, own(w.agent.name), w.now) == ErrorCode::kExhausted);
   CHECK(again.node(w.agent.identity, w.now) != nullptr);
@@ -132,7 +132,7 @@ TEST_CASE("attack: whoever used a copied token first is seen, and replaced by na
   auto thief = make(w, [](Enrolment& e) { e.name = label("cluster-2"); });
   const auto before = evidence.alarms_raised();
   take(evidence, thief, w.now);
-  CHECK(evidence.alarms_raised() == before + 1);  // a new node is an alarm
+  CHECK(evidence.alarms_raised() == before + 1);  // a new node raises an alarm
   CHECK(evidence.alarms().back().kind == AlarmKind::kNewNode);
   CHECK(evidence.holder(w.site.id, label("cluster-2")) == thief.identity.public_key());
 
@@ -149,13 +149,14 @@ TEST_CASE("attack: whoever used a copied token first is seen, and replaced by na
     e.replaces = thief.identity.public_key();
   });
   must(evidence.offer(honest.enrolment_note, w.now));
-  CHECK(evidence.node(thief.identity.public_key(), w.now) != nullptr);  // nobody has used it yet
+  // The token was not used before.
+  CHECK(evidence.node(thief.identity.public_key(), w.now) != nullptr);
   must(evidence.offer(honest.enrolled_note, w.now));
   CHECK(evidence.node(thief.identity.public_key(), w.now) == nullptr);
   must(evidence.offer(honest.node_note, w.now));
   CHECK(evidence.holder(w.site.id, label("cluster-2")) == honest.identity.public_key());
 
-  // For ever: a newer statement, the old notes again, a restart.
+  // The end is final: against a newer statement, the old notes again, and a restart.
   auto next = thief.node;
   next.serial = 9;
   CHECK(refusal(evidence, sign_node(next, thief.identity), w.now) == ErrorCode::kDenied);
@@ -177,7 +178,7 @@ TEST_CASE("a pod that lost its disk comes back under its name") {
   const auto third = crypto::SigningKey::generate(w.rng);
   const auto fourth = crypto::SigningKey::generate(w.rng);
   CHECK(refusal(evidence, enrol(set, label("pod-0"), second, w.now.wall), w.now) ==
-        ErrorCode::kConflict);  // the name is another replica's
+        ErrorCode::kConflict);  // another replica has the name
   CHECK_FALSE(refusal(evidence, enrol(set, label("pod-1"), second, w.now.wall), w.now));
   CHECK_FALSE(refusal(evidence, enrol(set, label("pod-2"), third, w.now.wall), w.now));
   CHECK(refusal(evidence, enrol(set, label("pod-1"), fourth, w.now.wall), w.now) ==
@@ -189,7 +190,7 @@ TEST_CASE("a pod that lost its disk comes back under its name") {
   });
   take(evidence, back, w.now);
   CHECK(evidence.holder(w.site.id, label("pod-1")) == back.identity.public_key());
-  // The place that it had in the first token is not free again.
+  // The identity's place under the first token does not become free.
   CHECK(refusal(evidence, enrol(set, label("pod-1"), fourth, w.now.wall), w.now) ==
         ErrorCode::kExhausted);
 }
@@ -253,7 +254,7 @@ TEST_CASE("attack: each of a node's five keys stays with the first identity that
       CHECK(refusal(restarted, sign_node(node, copycat.identity), w.now) == ErrorCode::kConflict);
     }
   }
-  CHECK(count(evidence, AlarmKind::kKey) == 8);  // of each victim, four keys of the copycat's
+  CHECK(count(evidence, AlarmKind::kKey) == 8);  // four keys for each victim
   must(evidence.offer(copycat.node_note, w.now));
 }
 
@@ -267,7 +268,7 @@ TEST_CASE("attack: alarms are bounded, each kind and each site by itself") {
     const std::vector<Signer> by = {{"thief", thief}, {"one-time", w.one_time}};
     const auto note = must(sign_statement(enrolled, by));
     CHECK(refusal(evidence, note, w.now) == ErrorCode::kExhausted);
-    CHECK(refusal(evidence, note, w.now) == ErrorCode::kExhausted);  // again: no second alarm
+    CHECK(refusal(evidence, note, w.now) == ErrorCode::kExhausted);  // no second alarm
   }
   CHECK(count(evidence, AlarmKind::kEnrolment) == kMaxAlarms);
   CHECK(count(evidence, AlarmKind::kNewNode) == 1);
@@ -284,12 +285,12 @@ TEST_CASE("a held-back newer device statement: what was seen once is not undone"
   const auto grant = w.approved();
   must(site.offer(grant, w.now));
   CHECK(is_live(site, id_of(grant), w.now));
-  // Withheld: the older one counts until it is over, and no longer.
+  // Newer statement withheld: the older statement counts until its end.
   auto kept_dark = w.agent_evidence();
   w.pass(kDefaultDeviceLife);
   CHECK(kept_dark.node(w.laptop.identity, w.now) == nullptr);
   w.now = World().now;
-  // Seen: the older one never counts again, also after a restart.
+  // Newer statement seen: the older statement never counts again, also after a restart.
   must(site.offer(newer, w.now));
   CHECK_FALSE(is_live(site, id_of(grant), w.now));
   CHECK(refusal(site, w.laptop_note, w.now) == ErrorCode::kStale);

@@ -34,22 +34,22 @@ TEST_CASE("revocations: one signer fills the own share alone, and nothing is for
     CHECK(refusal(evidence, end_device(w, IdentityKey{w.rng.array<32>()}, w.carol), w.now) ==
           ErrorCode::kExhausted);
   }
-  // A grant that nobody knows is in the same share.
+  // The revocation of an unknown grant is in the same share.
   auto unknown = must(Grant::parse(w.ask().text));
   const auto made_up =
       must(revoke_grant(unknown, w.vendor_id, "x", w.now.wall, Signer{"x", w.carol}));
   CHECK(refusal(evidence, made_up, w.now) == ErrorCode::kExhausted);
-  // Others go on, and what was revoked before stays revoked.
+  // Other signers may still revoke, and earlier revocations remain.
   must(evidence.offer(end_device(w, IdentityKey{w.rng.array<32>()}, w.dave), w.now));
   const auto grant = w.approved();
   CHECK(refusal(evidence, grant, w.now) == ErrorCode::kUnverified);
   must(evidence.offer(end_node(w, w.bob), w.now));
   CHECK(evidence.publishers(w.policy.services[0].name, w.now).empty());
   CHECK(evidence.floors().revoked.size() == kMaxRevocations + 3);
-  // Over, they make room.
+  // Revocations that are over make room.
   w.pass(hours{24 * 32});
   evidence.advance(w.now);
-  CHECK(evidence.floors().revoked.size() == 1);  // the node's
+  CHECK(evidence.floors().revoked.size() == 1);  // only the node's revocation
   must(evidence.offer(end_device(w, IdentityKey{w.rng.array<32>()}, w.carol), w.now));
 }
 
@@ -109,7 +109,7 @@ TEST_CASE("revocations: of an enrolment end the token and all that it enrolled")
   must(evidence.offer(note, w.now));
   CHECK(evidence.node(w.agent.identity, w.now) == nullptr);
   CHECK(evidence.publishers(w.policy.services[0].name, w.now).empty());
-  // Known first, or after a restart, it ends them just as well.
+  // The revocation also ends statements that come after it or after a restart.
   Evidence again({{}, to_hash(w.vendor_id), false}, evidence.floors());
   (void)again.offer_all(w.everything(), w.now);
   CHECK(again.node(w.agent.identity, w.now) == nullptr);
@@ -138,15 +138,16 @@ TEST_CASE("revocations: a carrier that lost them gets them back from any node") 
   const auto mark = evidence.revocations(w.site.id);
   CHECK(mark.number == 3);
   CHECK(mark.hash != none.hash);
-  CHECK(evidence.revocations(SiteId{}).number == 2);  // a site's own stay with that site
+  // A site's own revocations stay with that site.
+  CHECK(evidence.revocations(SiteId{}).number == 2);
 
-  auto restored = w.observer_evidence();  // from an old copy
+  auto restored = w.observer_evidence();  // restored from an old copy
   CHECK(restored.revocations(w.site.id) == none);
   for (const auto& note : evidence.revocation_notes(w.site.id)) must(restored.offer(note, w.now));
   CHECK(restored.revocations(w.site.id) == mark);
   CHECK(refusal(restored, grant, w.now) == ErrorCode::kStale);
 
-  // The notes outlive a restart with the others.
+  // The notes of revocations are restored with the other notes.
   Evidence again({note::hash(w.site1_note), {}, false}, evidence.floors());
   (void)again.offer_all(evidence.notes(), w.now);
   CHECK(again.revocations(w.site.id) == mark);
@@ -173,7 +174,7 @@ TEST_CASE("places: the highest serial of a directory key counts, also after a re
   Evidence again({note::hash(w.site1_note), {}, false}, evidence.floors());
   (void)again.offer_all(w.everything(), w.now);
   CHECK(again.places() == nullptr);
-  // Expired, it still counts.
+  // The list of addresses counts after its expiry.
   w.pass(hours{24 * 400});
   CHECK(evidence.places() != nullptr);
 }
@@ -186,7 +187,7 @@ TEST_CASE("domains: whoever has a domain of the site that is not shared is the c
   CHECK_FALSE(root.customers_person(person("alice@vendor.example")));
   root.domains.push_back({fqdn("mail.example"), true});
   CHECK_FALSE(root.customers_person(person("anybody@mail.example")));
-  CHECK_FALSE(w.vendor1.customers_person(person("alice@vendor.example")));  // no site
+  CHECK_FALSE(w.vendor1.customers_person(person("alice@vendor.example")));  // not a site's root
 }
 
 TEST_CASE(
@@ -203,14 +204,14 @@ TEST_CASE(
     must(evidence.offer(made_up(w.erin), w.now));
   }
   CHECK(refusal(evidence, made_up(w.bob), w.now) == ErrorCode::kExhausted);
-  // Every one of them has a tombstone, and a request is taken all the same.
+  // Every revoked grant has a tombstone, and a new request is still accepted.
   CHECK(evidence.floors().tombstones.size() == kMaxRevocationsAtSite);
   must(evidence.offer(w.ask(), w.now));
   must(evidence.offer(made_up(w.carol), w.now));
   // After a restart the share is as full as before.
   Evidence again({note::hash(w.site1_note), {}, false}, evidence.floors());
   CHECK(again.floors().revoked.size() == kMaxRevocationsAtSite + 1);
-  // The tombstone of a grant that is over stays for a day, and so does its place in the share.
+  // The tombstone of an expired grant stays for a day, and so does the place in the share.
   const auto ends = must(Grant::parse(w.ask().text)).not_after;
   w.pass(ends - w.now.wall + hours{23});
   evidence.advance(w.now);

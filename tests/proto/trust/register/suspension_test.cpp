@@ -31,7 +31,7 @@ void add_root_person(Root& root, const char* who, const crypto::SigningKey& key)
   root.keys.push_back({Group::kRoot, person(who), key.public_key()});
 }
 
-// A vendor whose root is one of two persons, or both, from epoch 3 on.
+// A vendor whose root needs one of two persons, or both, from epoch 3 on.
 struct TwoPersons {
   World w;
   crypto::SigningKey second = crypto::SigningKey::generate(w.rng);
@@ -97,7 +97,7 @@ TEST_CASE("suspension: a key counts in no group of no chain again, whatever come
   }
   evidence.advance(w.now);
   CHECK_FALSE(is_live(evidence, id_of(grant), w.now));
-  // The person returns with a new key.
+  // The same person returns with a new key.
   must(evidence.offer(w.approve(grant, w.erin), w.now));
   CHECK(is_live(evidence, id_of(grant), w.now));
 }
@@ -125,7 +125,7 @@ TEST_CASE("suspension: an older epoch delivered after a suspension revives nothi
 TEST_CASE("suspension: history is walked with a suspended key, however it arrives") {
   World w;
   const auto fresh = crypto::SigningKey::generate(w.rng);
-  // Epochs 2, 3 and 4 were signed by the key that is suspended now; 4 lists another one.
+  // Epochs 2, 3 and 4 were signed by the key that is suspended now. Epoch 4 lists another key.
   const auto root3 =
       w.step(w.vendor2, w.vendor2_note, [](Root& r) { r.issued = kStart; }, {&w.vendor_root});
   const auto root4 =
@@ -192,12 +192,12 @@ TEST_CASE("suspension: a suspended root key alone signs no next root") {
   CHECK(refusal(evidence, two.step(take_over, {&two.second, &thief}), w.now) ==
         ErrorCode::kUnverified);
   CHECK(refusal(evidence, two.step([](Root&) {}, {&two.second}), w.now) == ErrorCode::kUnverified);
-  // Nor does it make a rival of any epoch: of the newest, or of one that was walked before.
+  // A suspended key makes no rival: of the newest epoch or of an earlier epoch.
   const auto rival = w.step(w.vendor2, w.vendor2_note,
                             [](Root& r) { r.issued = r.issued + seconds{5}; }, {&two.second});
   CHECK(refusal(evidence, rival, w.now) == ErrorCode::kUnverified);
   CHECK_FALSE(evidence.forked());
-  // The other person takes it out.
+  // The other person removes the suspended key.
   const auto next = two.step(
       [&](Root& r) {
         std::erase_if(r.keys, [&](const RootKey& k) { return k.key == two.second.public_key(); });
@@ -213,7 +213,8 @@ TEST_CASE("suspension: of two of two, the one that is left needs the suspended k
   auto evidence = two.evidence();
   must(evidence.offer(suspension(w, two.second, {note::hash(two.root3)}), w.now));
   const auto fresh = crypto::SigningKey::generate(w.rng);
-  // Not while the next root still lists it, nor without the person that is left.
+  // Refused while the next root still lists the key, or without the signature of the remaining
+  // person.
   CHECK(refusal(evidence, two.step([](Root&) {}, {&w.vendor_root, &two.second}), w.now) ==
         ErrorCode::kUnverified);
   const auto replaced_key = [&](Root& r) { swap_key(r, two.second, fresh); };
@@ -223,7 +224,7 @@ TEST_CASE("suspension: of two of two, the one that is left needs the suspended k
         ErrorCode::kUnverified);
   must(evidence.offer(two.step(replaced_key, {&w.vendor_root, &two.second, &fresh}), w.now));
   CHECK(evidence.vendor_root()->epoch == 4);
-  // Both suspended: the chain is frozen.
+  // Both keys are suspended: the chain is frozen.
   TwoPersons frozen(2);
   auto stuck = frozen.evidence();
   for (const auto* key : {&frozen.second, &frozen.w.vendor_root}) {
@@ -249,7 +250,7 @@ TEST_CASE("fork: the next epoch on the kept text clears it; a rival of an old ep
   must(evidence.offer(next, w.now));
   CHECK_FALSE(evidence.forked());
   CHECK(is_live(evidence, id_of(grant), w.now));
-  // The removed key of an old epoch makes rivals for ever: they stop nobody.
+  // The removed key of an old epoch can always make rivals, but these stop nothing.
   for (int i = 10; i < 30; ++i) {
     const auto old = w.step(w.vendor1, w.vendor1_note,
                             [&](Root& r) { r.issued = kStart + seconds{i}; }, {&w.vendor_root});
@@ -346,7 +347,7 @@ TEST_CASE("rotation: a key leaves in two epochs without an outage") {
     CHECK(held->signatures.size() == note.signatures.size() + 1);
   };
   SECTION("what only the old key vouches for gets one more line") {
-    // The list, the entry, the agent behind it, the laptop, the grant.
+    // These end: the list, the entry, the agent behind the entry, the laptop, the grant.
     CHECK(evidence.what_ends(without).size() == 5);
     vouch_again(w.site_note, directory);
     vouch_again(w.places_note, directory);
@@ -354,7 +355,7 @@ TEST_CASE("rotation: a key leaves in two epochs without an outage") {
     CHECK(evidence.what_ends(without).empty());
     must(evidence.offer(drop, w.now));
     CHECK(works());
-    // And the carrier's notes convince one that was not there.
+    // The carrier's notes convince a party that did not see the events.
     Evidence again({{}, to_hash(w.vendor_id), false}, {});
     (void)again.offer_all(evidence.notes(), w.now);
     CHECK(is_live(again, id_of(grant), w.now));
@@ -400,7 +401,7 @@ TEST_CASE("lines: nobody fills a known note or spoils it") {
   CHECK(must(evidence.offer(good, w.now)).kind == ChangeKind::kNone);
   CHECK(must(evidence.offer(w.policy_note, w.now)).kind == ChangeKind::kNone);
   CHECK(evidence.policy(w.site.id) != nullptr);
-  // What was accepted with a stranger's lines is held without them.
+  // A note that was accepted with strangers' lines is held without these lines.
   Evidence other({note::hash(w.site1_note), {}, false}, {});
   auto all = w.everything();
   for (auto& note : all) note.signatures.push_back({"other", {1, 2, 3, 4}, Bytes(3000, 1)});

@@ -41,7 +41,7 @@ std::string repeated(const std::string& text, std::size_t count) {
   return out;
 }
 
-// Terminals differ in how wide they draw what is not ASCII.
+// Terminals differ in the width of characters that are not ASCII.
 enum class Terminal { kUsual, kEverythingWide, kMarksApart, kNarrow };
 std::size_t drawn(Terminal terminal, char32_t point) {
   if (point < 0x80) return 1;
@@ -59,7 +59,7 @@ std::size_t drawn(Terminal terminal, char32_t point) {
   return 1;
 }
 
-// The rows that a terminal of that width draws of a text: it wraps wherever a row is full.
+// The rows that a terminal of this width draws of a text; a full row wraps.
 std::vector<std::string> rows_of(const std::string& text, std::size_t width, Terminal terminal) {
   std::vector<std::string> rows(1);
   std::size_t column = 0;
@@ -84,7 +84,7 @@ std::vector<std::string> rows_of(const std::string& text, std::size_t width, Ter
   return rows;
 }
 
-// Each row is the reason's or begins a field of the signed text.
+// Each row belongs to the reason or begins a field of the signed text.
 void check_screen(const std::string& text, std::size_t width) {
   const auto shown = display_text(text, width);
   for (const auto terminal :
@@ -190,7 +190,7 @@ TEST_CASE("reason: everything that shows nothing is refused, wherever it stands"
       {0x180B, 0x180F},   {0x200B, 0x200F},  {0x202A, 0x202E}, {0x2060, 0x206F}, {0x3164, 0x3164},
       {0xFE00, 0xFE0F},   {0xFEFF, 0xFEFF},  {0xFFA0, 0xFFA0}, {0xFFF0, 0xFFF8}, {0x1BCA0, 0x1BCA3},
       {0x1D173, 0x1D17A}, {0xE0000, 0xE0FFF}};
-  // PropList.txt, White_Space but U+0020.
+  // PropList.txt, White_Space without U+0020.
   for (const Range space : {Range{0x9, 0xD},
                             {0x85, 0x85},
                             {0xA0, 0xA0},
@@ -202,7 +202,7 @@ TEST_CASE("reason: everything that shows nothing is refused, wherever it stands"
                             {0x3000, 0x3000}}) {
     hidden.push_back(space);
   }
-  // Blank glyphs; C0, DEL and C1.
+  // Blank glyphs, and the control characters C0, DEL and C1.
   for (const Range more :
        {Range{0x2800, 0x2800}, {0x1D159, 0x1D159}, {0x16FE4, 0x16FE4}, {0x0, 0x1F}, {0x7F, 0x9F}}) {
     hidden.push_back(more);
