@@ -109,7 +109,7 @@ TEST_CASE("line writer: a full pipe stops nobody; what is dropped is said", "[ru
   CHECK(seen.ends_with("\nafter\n"));
 }
 
-TEST_CASE("line writer: it goes although nobody reads", "[runtime][log]") {
+TEST_CASE("line writer: the destructor returns although nobody reads", "[runtime][log]") {
   Pipe pipe;
   {
     LineWriter writer(pipe.ends[1]);

@@ -25,7 +25,7 @@ TEST_CASE("loop thread: tasks run on it, in order, and run() waits", "[runtime]"
   CHECK(std::is_sorted(order.begin(), order.end()));
 }
 
-TEST_CASE("loop thread: timers of its own, and posts back", "[runtime]") {
+TEST_CASE("loop thread: has its own timers, and posts to the other loop", "[runtime]") {
   Loop loop;
   int fired = 0;
   LoopThread thread;

@@ -77,7 +77,7 @@ TEST_CASE("interface: link, address, route and rules come and go") {
   CHECK(addresses == std::vector<IpAddress>{prefix("fd63:756c:7665::1").address});
 }
 
-TEST_CASE("interface: what is not there is said so") {
+TEST_CASE("interface: a missing interface is an error that says so") {
   CHECK(code(bring_link_up("none-such0")) == code(ErrorCode::kNotFound));
   if (::geteuid() == 0) {
     CHECK(code(add_address("none-such0", prefix("fd00::1"))) == code(ErrorCode::kNotFound));

@@ -124,7 +124,8 @@ TEST_CASE("private network: answers", "[runtime][private_network]") {
   }
 }
 
-TEST_CASE("private network: without a free descriptor it goes on", "[runtime][private_network]") {
+TEST_CASE("private network: a socket fails without a free descriptor, the next one works",
+          "[runtime][private_network]") {
   const Helper helper;
   helper.answer(Bytes{0}, 1);
   rlimit before{};
@@ -141,7 +142,8 @@ TEST_CASE("private network: without a free descriptor it goes on", "[runtime][pr
   ::close(*again);
 }
 
-TEST_CASE("private network: its end is told once, from the loop", "[runtime][private_network]") {
+TEST_CASE("private network: the end of its process is reported once, from the loop",
+          "[runtime][private_network]") {
   Loop loop;
   Helper helper;
   int told = 0;

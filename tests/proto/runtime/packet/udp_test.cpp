@@ -124,7 +124,8 @@ TEST_CASE("a refused destination is named and does not stop the batch", "[runtim
   CHECK(socket->counters().errors > 0);
 }
 
-TEST_CASE("what the interface does not take whole is dropped, not fragmented", "[runtime][udp]") {
+TEST_CASE("a packet that the interface does not take whole is dropped, not fragmented",
+          "[runtime][udp]") {
   Loop loop;
   Got got;
   const auto six = GENERATE(false, true);
