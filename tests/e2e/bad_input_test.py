@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Bad input, with the real binaries. bad_input_test.py BIN-FOLDER, as root.
 
-Each case expects one clear line, the right exit code, and no loss: afterwards the right input works.
+Each case expects one clear line, the right exit code, and no loss: afterwards the right input
+works.
 """
 import json
 import os

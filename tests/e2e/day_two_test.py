@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Day two with the real programs: roots and policies change while an access goes on; then a node ends.
-day_two_test.py BIN-FOLDER, as root.
+"""Day two with the real programs: roots and policies change while an access goes on; then a node
+ends. day_two_test.py BIN-FOLDER, as root.
 
-One machine, loopback: coordinator, relay, the site's agent, a laptop with a grant. Every change uses
-the commands of docs/operations/policy.md and roots.md, and is handed in with --publish.
+One machine, loopback: coordinator, relay, the site's agent, a laptop with a grant. Every change
+uses the commands of docs/operations/policy.md and roots.md, and is handed in with --publish.
 """
 import json
 import re

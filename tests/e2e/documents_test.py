@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """What a customer can do without the vendor, with the real programs. documents_test.py BIN-FOLDER.
 
-The coordinator withholds: it never gets the newer policies. The policies reach the site's agent in a
-folder of documents; leases come from the customer's own server.
+The coordinator withholds: it never gets the newer policies. The policies reach the site's agent in
+a folder of documents; leases come from the customer's own server.
 """
 import base64
 import hashlib

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""No client waits for a connection that is gone: a laptop crashes with all its connections open, and
-an agent of a site is stopped. ends_test.py BIN-FOLDER [STACK], as root.
+"""No client waits for a connection that is gone: a laptop crashes with all its connections open,
+and an agent of a site is stopped. ends_test.py BIN-FOLDER [STACK], as root.
 """
 import signal
 import socket

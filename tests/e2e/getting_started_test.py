@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """docs/getting-started.md, typed word for word. getting_started_test.py BIN-FOLDER, as root.
 
-The first line of each block in the document names the terminal: "```sh operator", "```sh laptop other"
-(a second terminal), "```sh laptop root". This test opens these terminals and types the blocks in order
-(except the last block, which makes the namespaces and comes first). The test copies what the text says
-to copy, and inserts what the text says to insert. The operator's machine is a NAT router between the
-other two machines, which drop every new packet from outside.
+The first line of each block in the document names the terminal: "```sh operator", "```sh laptop
+other" (a second terminal), "```sh laptop root". This test opens these terminals and types the
+blocks in order (except the last block, which makes the namespaces and comes first). The test copies
+what the text says to copy, and inserts what the text says to insert. The operator's machine is a
+NAT router between the other two machines, which drop every new packet from outside.
 """
 import json
 import os

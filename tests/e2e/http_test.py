@@ -2,7 +2,8 @@
 """HTTP mode of the terminator with real clients and upstreams. http_test.py BIN-FOLDER.
 
 Upstreams: Debian's nginx, whose log shows which connection served which request, and this file with
---upstream PORT, which answers with the head that it received, with the hash of a body, or by WebSocket.
+--upstream PORT, which answers with the head that it received, with the hash of a body, or by
+WebSocket.
 """
 import base64
 import hashlib

@@ -6,8 +6,9 @@
                            nothing longer than 1,300 bytes
                            coordinator, relay on 10.91.3.1
 
-Played with lwIP at both ends, with the kernel's stack, and with a TUN device on the laptop. Each time
-the hole appears in the middle of a download; then transfers in both directions begin behind the hole.
+Played with lwIP at both ends, with the kernel's stack, and with a TUN device on the laptop. Each
+time the hole appears in the middle of a download; then transfers in both directions begin behind
+the hole.
 """
 import os
 import re

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The story in three network namespaces with the real binaries. netns_test.py BIN-FOLDER [STACK], as root.
 
-The cluster and the laptop (netns.py) drop every new inbound packet. The hub routes between them, and
-runs the coordinator and the relay.
+The cluster and the laptop (netns.py) drop every new inbound packet. The hub routes between them,
+and runs the coordinator and the relay.
 """
 import json
 import os

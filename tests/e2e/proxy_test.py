@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The story with an HTTP proxy as the only way out. proxy_test.py BIN-FOLDER, as root.
 
-From the cluster and the laptop (netns.py) only TCP to the proxy gets out: the hub does not forward. The
-hub runs the coordinator and the relay, and tinyproxy (Basic authentication) on 10.91.4.1:3128
+From the cluster and the laptop (netns.py) only TCP to the proxy gets out: the hub does not forward.
+The hub runs the coordinator and the relay, and tinyproxy (Basic authentication) on 10.91.4.1:3128
 """
 import base64
 import os

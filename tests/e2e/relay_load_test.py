@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""A slow path to the relay with more data than the path carries. relay_load_test.py BIN-FOLDER, as root.
+"""A slow path to the relay with more data than the path carries. relay_load_test.py BIN-FOLDER, as
+root.
 
 The laptop (netns.py) has 20 Mbit/s in each direction, and all data goes through the relay. A dozen
-uploads fill the agent's queue for the relay; then a dozen downloads fill the relay's queue. No connection
-to the relay ends, and small requests get through in the meantime.
+uploads fill the agent's queue for the relay; then a dozen downloads fill the relay's queue. No
+connection to the relay ends, and small requests get through in the meantime.
 """
 import re
 import subprocess

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """TUN mode and names on the laptop, with the real binaries. tun_test.py BIN-FOLDER, as root.
 
-The cluster (netns.py) drops every new inbound packet. The hub masquerades in both directions, and runs
-the coordinator, the relay and a DNS server. The laptop has culvert0 and 127.0.0.153:53.
+The cluster (netns.py) drops every new inbound packet. The hub masquerades in both directions, and
+runs the coordinator, the relay and a DNS server. The laptop has culvert0 and 127.0.0.153:53.
 
 The laptop's /etc/resolv.conf is /etc/netns/laptop/resolv.conf (ip-netns(8)).
 """

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """ECN through `culvert wireguard` (RFC 6040). wireguard_ecn_test.py BIN-FOLDER, as root.
 
-The router between the two ends marks packets "congestion experienced". The receiver inside the tunnel
-must see the mark, and a packet that cannot be marked must not be marked.
+The router between the two ends marks packets "congestion experienced". The receiver inside the
+tunnel must see the mark, and a packet that cannot be marked must not be marked.
 """
 import sys
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""A session under a flood, and a session that begins in the flood. wireguard_flood_test.py BIN-FOLDER, as
-root.
+"""A session under a flood, and a session that begins in the flood. wireguard_flood_test.py
+BIN-FOLDER, as root.
 
-The router sends what a stranger can send to b's WireGuard port: garbage, one real initiation again and
-again, and initiations from unknown peers. ./dev bench flood measures the throughput that is left.
+The router sends what a stranger can send to b's WireGuard port: garbage, one real initiation again
+and again, and initiations from unknown peers. ./dev bench flood measures the throughput that is
+left.
 """
 import os
 import subprocess

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """`culvert wireguard --lanes`. wireguard_lanes_test.py BIN-FOLDER, as root.
 
-Every byte arrives while ports, marks, MTU, peers and the link change during the traffic: between two
-ends of Culvert with lanes, and with wireguard-go. The traffic of many peers is spread over the lanes.
+Every byte arrives while ports, marks, MTU, peers and the link change during the traffic: between
+two ends of Culvert with lanes, and with wireguard-go. The traffic of many peers is spread over the
+lanes.
 """
 import os
 import sys

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """`culvert wireguard` over links smaller than the tunnel. wireguard_mtu_test.py BIN-FOLDER, as root.
 
-The router's link towards b carries 1300 bytes; the tunnel's packets are up to 1420 + 60 or 80. Large
-datagrams are fragmented, as with the kernel's WireGuard: over IPv4 by the router, without any ICMP
-message; over IPv6 by the sender, after a "packet too big" message.
+The router's link towards b carries 1300 bytes; the tunnel's packets are up to 1420 + 60 or 80.
+Large datagrams are fragmented, as with the kernel's WireGuard: over IPv4 by the router, without any
+ICMP message; over IPv6 by the sender, after a "packet too big" message.
 """
 import sys
 

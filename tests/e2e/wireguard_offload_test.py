@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Each offload switched off, at one end and at both ends. wireguard_offload_test.py BIN-FOLDER, as root.
+"""Each offload switched off, at one end and at both ends. wireguard_offload_test.py BIN-FOLDER, as
+root.
 
-TCP, UDP and packets larger than the underlay go through the tunnel in both directions and are compared
-byte for byte: between two ends of Culvert, and with wireguard-go.
+TCP, UDP and packets larger than the underlay go through the tunnel in both directions and are
+compared byte for byte: between two ends of Culvert, and with wireguard-go.
 """
 import re
 import sys

@@ -60,8 +60,8 @@ class World {
     for (auto& host : hosts_) host->steer = queue % host->width();
   }
   // Moves a host, which then sends to all peers from the new port. Otherwise a peer could learn the
-  // port from a keepalive in one world only: a device with lanes confirms a session before its lanes
-  // send waiting packets, so its peer may owe one keepalive more.
+  // port from a keepalive in one world only: a device with lanes confirms a session before the
+  // lanes send waiting packets, so its peer may owe one keepalive more.
   void roam(std::size_t which, std::uint16_t port) {
     host(which).endpoint.port = port;
     for (std::size_t i = 0; i < kHosts; ++i) {
