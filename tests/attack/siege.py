@@ -101,7 +101,8 @@ def frame(opcode, payload, final=True):
 
 
 def try_to(act):
-    """Sends, and ignores that an attacker may be cut off."""
+    """Runs `act`. Returns nothing where the connection was closed: the servers cut attackers
+    off."""
     try:
         return act()
     except (OSError, ssl.SSLError):

@@ -2,8 +2,8 @@
 """Programs that lack something: a reader of standard error, threads.
 starved_test.py BIN-FOLDER, as root.
 
-A log that nobody reads stops no program, and only lines of the log are lost. Where the system allows
-no further thread, the agent ends with one line and exit code 1.
+A log that nobody reads stops no program, and only lines of the log are lost. Where the system
+allows no further thread, the agent ends with one line and exit code 1.
 """
 import http.client
 import os

@@ -126,7 +126,7 @@ TEST_CASE("audit attack: a node speaks of itself, its person and its site alone"
   }
 }
 
-TEST_CASE("audit attack: a line that is not UTF-8 is refused, with all that came with it") {
+TEST_CASE("audit attack: a line that is not UTF-8 is refused, with all lines of its upload") {
   Attack world;
   const std::string bad =
       GENERATE(as<std::string>{}, "bad\xFFutf8", "\xC0\xAE", "\xED\xA0\x80", "\xC2");
@@ -141,7 +141,7 @@ TEST_CASE("audit attack: a line that is not UTF-8 is refused, with all that came
   CHECK(world.audit_lines().size() == before);
 }
 
-TEST_CASE("audit attack: many lines hide nothing that is newer") {
+TEST_CASE("audit attack: many lines do not hide newer lines") {
   Attack world;
   auto entry = world.entry(audit::Kind::kFlowOpen);
   std::vector<std::string> many(256, audit::render(entry));
@@ -168,7 +168,7 @@ TEST_CASE("audit attack: many lines hide nothing that is newer") {
   CHECK(seen > 20 * 256);
 }
 
-TEST_CASE("audit attack: a node that uploads without end is refused, and it alone") {
+TEST_CASE("audit attack: a node that uploads without end is refused, and no other node") {
   Attack world;
   auto entry = world.entry(audit::Kind::kAlarm);
   entry.detail = std::string(3800, 'x');

@@ -89,7 +89,7 @@ TEST_CASE("coordinator: a second node of one name is refused aloud") {
   CHECK(second.last<control::Disconnected>()->why.code == ErrorCode::kConflict);
 }
 
-TEST_CASE("coordinator: who may not come in is told why and closed") {
+TEST_CASE("coordinator: a refused client is told why, and its connection is closed") {
   World world;
   auto& site = world.add_site("acme.byoc.example.com");
   SECTION("a site that the operator has not added") {
@@ -393,7 +393,7 @@ TEST_CASE("coordinator: a restart loses nothing and everyone is back within 5 s"
   CHECK(world.lease(*world.cluster, {grant_id(grant)})->grants.empty());
 }
 
-TEST_CASE("coordinator: what the store did not take has not happened") {
+TEST_CASE("coordinator: a statement that the store refused has no effect") {
   Story world;
   const auto note = world.request(*world.laptop, *world.site);
   world.store.set_failing(true);

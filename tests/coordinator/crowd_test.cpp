@@ -134,7 +134,7 @@ TEST_CASE("sources: only a listed proxy says who is behind it") {
   CHECK(client_hop(at("10.0.0.5"), "2001:db8::1", proxies) == at("2001:db8::1"));
 }
 
-TEST_CASE("pool: the fullest owner loses a random one, and nobody else") {
+TEST_CASE("pool: the fullest owner loses a random entry, and no other owner loses any") {
   SeededRng rng(5);
   Pool<int> pool;
   for (int i = 0; i < 100; ++i) pool.add("flood", i);

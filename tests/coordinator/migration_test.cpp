@@ -163,7 +163,7 @@ TEST_CASE("migration: a full disk or a crash at any write leaves the old store u
   CHECK(failed > 10);
 }
 
-TEST_CASE("migration: two processes at once migrate it once") {
+TEST_CASE("migration: two processes at the same time migrate a store once") {
   const OldStore old(1);
   const auto before = OldStore::content(old.file());
   std::vector<pid_t> children;
@@ -182,7 +182,7 @@ TEST_CASE("migration: two processes at once migrate it once") {
   CHECK(OldStore::content(old.file() + ".v1") == before);
 }
 
-TEST_CASE("migration: what is newer or not ours is refused in one line and not touched") {
+TEST_CASE("migration: a newer or foreign store is refused in one line and not changed") {
   struct Case {
     const char* what;
     std::uint64_t version;

@@ -43,7 +43,7 @@ Batch revocation(std::uint64_t number, std::size_t length = 300) {
   return batch;
 }
 
-TEST_CASE("reserve: what was appended is there after a restart, and nothing after a clear") {
+TEST_CASE("reserve: appended records are there after a restart, and none after a clear") {
   const TempFile file;
   {
     auto reserve = Reserve::open(file.path()).value();
@@ -65,7 +65,7 @@ TEST_CASE("reserve: what was appended is there after a restart, and nothing afte
   CHECK(std::filesystem::file_size(file.path()) == kReserveBytes);
 }
 
-TEST_CASE("reserve: cut or changed anywhere, it keeps what came before") {
+TEST_CASE("reserve: a file that is cut or changed keeps the records before the damage") {
   const TempFile file;
   std::size_t first = 0;
   {
@@ -92,7 +92,7 @@ TEST_CASE("reserve: cut or changed anywhere, it keeps what came before") {
   }
 }
 
-TEST_CASE("reserve: it is used up, not overrun") {
+TEST_CASE("reserve: a full reserve refuses records and does not grow") {
   const TempFile file;
   auto reserve = Reserve::open(file.path()).value();
   std::size_t taken = 0;

@@ -114,7 +114,7 @@ TEST_CASE("views: resumed from any number that was given, a node holds exactly i
   CHECK(differences > 50);
 }
 
-TEST_CASE("views: what was dropped too long ago cannot be told as a difference") {
+TEST_CASE("views: a node from before the remembered drops gets the whole view") {
   Notes world(1);
   Views views;
   const trust::IdentityKey node{};

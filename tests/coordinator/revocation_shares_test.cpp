@@ -109,7 +109,7 @@ TEST_CASE("shares: a site's many keys fill the site's share together, and nobody
   CHECK_FALSE(again.take(made_up(world, evil.ref, what, evil.approvers[3]), world.now));
 }
 
-TEST_CASE("shares: a revocation that says more takes the place of the one before it") {
+TEST_CASE("shares: a later revocation of the same device replaces its predecessor") {
   World world;
   const auto& site = world.add_site("a.byoc.example.com");
   Ledger ledger(world.store);

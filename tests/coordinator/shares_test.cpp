@@ -138,7 +138,8 @@ TEST_CASE("shares: ended grants do not count for their device") {
 
 note::Note unsigned_note(std::string text) { return {std::move(text), {}}; }
 
-TEST_CASE("pages: what does not fit alone is left out and named, the rest comes page by page") {
+TEST_CASE(
+    "pages: an entry too large for any page is left out and named, the others come page by page") {
   std::vector<note::Note> fat;
   for (int i = 0; i < 80; ++i) {
     fat.push_back(unsigned_note("fat " + std::to_string(i) + std::string(16'000, 'f') + "\n"));

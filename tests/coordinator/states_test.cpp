@@ -114,7 +114,8 @@ TEST_CASE("states: a site of many agents is listed whole, a page at a time") {
   CHECK(names.size() == 100);  // only agents that have reported
 }
 
-TEST_CASE("states: a site that fills the table loses its own, whatever identities it makes") {
+TEST_CASE(
+    "states: a site that fills the table loses its own states, with any number of identities") {
   World world;
   auto& small = world.add_site("acme.byoc.example.com");
   auto& large = world.add_site("bolt.byoc.example.com");

@@ -161,7 +161,7 @@ TEST_CASE("store: a source that floods the audit log pushes out its own lines al
   CHECK(newest.front().row.index == 499);
 }
 
-TEST_CASE("store: what a killed process had committed is there") {
+TEST_CASE("store: a killed process's commits are there") {
   const TempFolder folder;
   int pipe_ends[2];
   REQUIRE(pipe(pipe_ends) == 0);
@@ -203,7 +203,7 @@ TEST_CASE("store: another process's commit changes the version, one's own does n
   CHECK(mine->version().value() != before);
 }
 
-TEST_CASE("store: a newer schema, a foreign file, a folder that is none: one clear line each") {
+TEST_CASE("store: a newer schema, a foreign file, a path that is no folder: one clear line each") {
   const TempFolder folder;
   { auto made = SqliteStore::open(folder.file()).value(); }
   struct stat info {};

@@ -111,7 +111,7 @@ TEST_CASE("full disk: of a put with a revocation among others the revocation is 
   CHECK_FALSE(world.stored(more));
 }
 
-TEST_CASE("full disk: what fails again and again is refused without reading the store each time") {
+TEST_CASE("full disk: repeated failures are refused without a read of the store each time") {
   Running world;
   world.store.set_failing(true);
   audit::Entry entry;
@@ -129,7 +129,7 @@ control::RequestId offered(Party& party, std::vector<control::NoteId> ids,
   return party.client->offer(std::move(ids), std::move(notes)).value();
 }
 
-TEST_CASE("old copy: no lease for a site until one of its agents has offered what it keeps") {
+TEST_CASE("old copy: no lease for a site until one of its agents has offered its revocations") {
   Running world;
   auto& other = world.add_site("other.byoc.example.com");
   auto& elsewhere = world.agent(other, "elsewhere");

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Bad input, with the real binaries. bad_input_test.py BIN-FOLDER, as root.
 
-Each case wants one clear line, the right exit code, and nothing lost: the right input works after
-it.
+Each case expects one clear line, the right exit code, and no loss: afterwards the right input
+works.
 """
 import json
 import os
@@ -24,7 +24,8 @@ OK, FAILED, USAGE, NO_AGENT, DENIED, TIMEOUT = range(6)
 
 class LineChecks(Checks):
     def line(self, what, code, pattern, words, place=HERE, timeout=30):
-        """The command ends with `code`, and its stderr is one line that matches `pattern`."""
+        """Checks that the command ends with `code` and prints one line on stderr that matches
+        `pattern`."""
         done = subprocess.run(place.prefix + list(words), stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.stage.env,
                               cwd=self.stage.work, timeout=timeout, check=False)
@@ -42,7 +43,7 @@ def culvert(*words, state=None):
 
 
 def tmpfs(stage, name, size):
-    """A small disk of its own as the folder `name`."""
+    """A small disk mounted as the folder `name`."""
     path = stage.path(name)
     os.makedirs(path, exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%s,mode=0755" % size, "tmpfs", path],
@@ -51,7 +52,8 @@ def tmpfs(stage, name, size):
 
 
 def fill(folder, leave=0):
-    """Takes all the space of the disk under `folder`, less `leave` bytes. The file to remove."""
+    """Fills the disk under `folder`, except for `leave` bytes. Returns the file to remove
+    afterwards."""
     name = os.path.join(folder, "filler")
     facts = os.statvfs(folder)
     with open(name, "wb", buffering=0) as file:
@@ -67,7 +69,7 @@ def fill(folder, leave=0):
 
 
 def changed(path, out, change):
-    """A damaged copy of a file."""
+    """Writes a damaged copy of a file."""
     with open(path, "rb") as file:
         content = file.read()
     with open(out, "wb") as file:
@@ -76,7 +78,7 @@ def changed(path, out, change):
 
 
 def damages(content):
-    """Ways in which a signed text file can be broken."""
+    """Ways to damage a signed text file."""
     middle = content.rindex(b" ") + 20
     flipped = b"A" if content[middle:middle + 1] != b"A" else b"B"
     return {"one signature character changed": content[:middle] + flipped + content[middle + 1:],
@@ -84,7 +86,7 @@ def damages(content):
             "random bytes": random.Random(7).randbytes(500), "CRLF": content.replace(b"\n", b"\r\n")}
 
 
-# --- without anything running ---
+# --- without a running program ---
 def check_usage(stage, check):
     for words in ([], ["frobnicate"], ["up", "--nonsense"], ["request", API], ["approve", "X"],
                   ["ping", "x", "-c", "0"], ["site"], ["vendor", "init", "--dir", "x"]):
@@ -181,7 +183,7 @@ def check_configs(stage, check):
     check("none of it made a state folder", not os.path.exists(stage.path("c0")))
 
 
-# --- starts that must fail ---
+# --- failing starts ---
 def check_tokens(stage, mesh, check):
     state, token = stage.path("agent"), stage.path("site/agent.token")
 
@@ -296,7 +298,7 @@ def check_full_at_start(stage, mesh, check):
             check("space freed: the %s starts" % name, True)
     check.line("too little space for the audit log", FAILED, "audit log.*disk is full",
                starts(stage, mesh, tmpfs(stage, "small", "8m"))["agent"])
-    # The coordinator's store on a disk that is full only later.
+    # The coordinator's store is on a disk that becomes full later.
     folder = stage.path("small-coordinator")
     filler = fill(folder)
     add = ["culvert-coordinator", "vendor", "add", "--state", folder, stage.path("vendor/vendor.bundle")]
@@ -321,7 +323,7 @@ int clock_gettime(clockid_t id, struct timespec* at) {
 
 
 def clock(stage, days):
-    """A place whose wall clock is off; its other clocks, and so its timers, are not."""
+    """A place with a wrong wall clock; its other clocks, and therefore its timers, are right."""
     library = stage.path("wall_clock.so")
     if not os.path.exists(library):
         source = stage.write("wall_clock.c", WALL_CLOCK)
@@ -329,7 +331,7 @@ def clock(stage, days):
     return Place("off", ["env", "LD_PRELOAD=" + library, "WALL_CLOCK_SHIFT=%d" % (days * 86400)])
 
 
-# --- the mesh at work ---
+# --- a running mesh ---
 class BadMesh(Mesh):
     def agent_config(self):
         config = {"services": {"api": {"upstream": "127.0.0.1:%d" % self.api_port},
@@ -350,7 +352,8 @@ def check_late_coordinator(stage, mesh, check):
     check("coordinator unreachable: culvert status says so", "not connected: " in status, status)
     check("and why", re.search("not connected: .*(refused|no answer)", status), status)
     port = mesh.control_port
-    listener = socket.create_server(("127.0.0.1", port))  # it must have tried again by itself
+    # The program must have tried again without help.
+    listener = socket.create_server(("127.0.0.1", port))
     listener.settimeout(20)
     listener.accept()[0].close()
     listener.close()
@@ -365,7 +368,8 @@ def check_late_coordinator(stage, mesh, check):
 def check_requests(stage, mesh, check):
     laptop = stage.path("laptop")
     key = ["--key", stage.path("site/approver.key")]
-    # A laptop is not told which services there are: such requests wait like any, for an approver.
+    # A laptop does not know which services exist: such a request waits for an approver, like any
+    # other.
     for name, length, why in (("nothing." + SITE, "15m", "lists no such service"),
                               (API, "9h", "not for so long")):
         check.line("approve a request for %s, %s" % (name, length), DENIED, "not approved.*" + why,
@@ -449,7 +453,8 @@ def check_own_request(stage, mesh, check):
 
 
 def check_reused_token(stage, mesh, check):
-    """trust.md: "once" is advisory. The bound is the time and the tags: it is another node."""
+    """trust.md: "once" is advisory; time and tags are the bound. The second use makes another
+    node."""
     state = stage.path("agent2")
     stage.start("agent2", HERE, *culvert(
         "up", "--token-file", stage.path("site/agent.token"), "--root-hash", mesh.root_hash, "--name",
@@ -464,9 +469,9 @@ def check_reused_token(stage, mesh, check):
     stage.end("agent2")
 
 
-# --- garbage on the wire ---
+# --- garbage on the network ---
 def heads(rng):
-    """Bytes for a TCP port."""
+    """The first bytes of several protocols for a TCP port."""
     yield "random bytes", rng.randbytes(2000)
     yield "zeros", bytes(4096)
     yield "a TLS hello cut short", bytes.fromhex("1603010200010001fc0303") + rng.randbytes(60)
@@ -486,7 +491,7 @@ def upgrade(path):
 
 
 def frame(content):
-    """A WebSocket frame of a client, unmasked by a mask of zeros."""
+    """A WebSocket frame of a client, with a mask of zeros."""
     size = len(content)
     if size < 126:
         length = struct.pack(">B", 0x80 | size)
@@ -498,7 +503,8 @@ def frame(content):
 
 
 def speak(port, content, tls):
-    """Sends, half-closes, reads to the end: the port must close, whatever it answers."""
+    """Sends, half-closes and reads to the end: the port must close the connection, whatever it
+    answers."""
     raw = socket.create_connection(("127.0.0.1", port), timeout=20)
     try:
         if tls:
@@ -530,7 +536,7 @@ def metrics(port):
 
 
 def flood(port, rng):
-    """Datagrams: random, and the beginnings of every protocol that shares the port."""
+    """Random datagrams, and the first bytes of every protocol that shares the port."""
     stun = bytes.fromhex("000100002112a442") + rng.randbytes(12)
     heads_ = [b"", b"\x00", stun[:7], stun[:19], stun + b"\x00\x08\xff\xff",
               bytes.fromhex("0101ffff2112a442") + rng.randbytes(12)]
@@ -584,7 +590,7 @@ def check_garbage(stage, mesh, check):
         check("%s: counted: %s" % (name, rise), rise, after[name])
     for name in ("agent", "laptop"):
         flood(udp_port(stage, processes[name]), rng)
-        stage.run(HERE, *culvert("status", state=stage.path(name)))  # it answers
+        stage.run(HERE, *culvert("status", state=stage.path(name)))  # the agent still answers
         check("%s: garbage on its UDP port: unharmed" % name, processes[name].poll() is None)
     flood(mesh.stun_port, rng)
     malformed = 'culvert_relay_stun_total{result="malformed"}'
@@ -610,14 +616,14 @@ def udp_port(stage, process):
     return int(mine[0].split()[3].rsplit(":", 1)[1])
 
 
-# --- a disk that fills up under a running agent ---
+# --- a disk that becomes full under a running agent ---
 def check_full_store(stage, mesh, check):
     agent = dict(stage.processes)["agent"]
     check("the database answers", "rows" in db(mesh))
-    mesh.alice("request", API, "--reason", "x")  # known to nobody but its requester
+    mesh.alice("request", API, "--reason", "x")  # known only to the laptop
     filler = fill(stage.path("agent/site"))
     grant = mesh.request(DB, show=False)
-    mesh.approve(grant, show=False)  # a grant that has to be stored before it may begin
+    mesh.approve(grant, show=False)  # the agent must store the grant before the grant may begin
     stage.until(30, "the agent says so", lambda: "disk is full" in stage.log("agent"))
     said = [l for l in stage.log("agent").splitlines() if "disk is full" in l]
     check("store on a full disk: it says so: " + said[0][24:].replace(stage.work, ""),
@@ -633,7 +639,7 @@ def check_full_audit_log(stage, mesh, check):
     log = stage.path("agent/audit.log")
     with open(log, "rb") as file:
         before = file.read()
-    # Gives back what the agent has reserved, as a file system without reservations would.
+    # Frees the space that the agent has reserved, as on a file system without reservations.
     subprocess.run(["fallocate", "--punch-hole", "--offset", str((len(before) | 4095) + 1), "--length",
                     "64MiB", log], check=True)
     filler = fill(stage.path("agent"))
@@ -686,12 +692,12 @@ def check_clocks(stage, mesh, check):
     status = mesh.alice("status")
     check("clock right again: a clock that was ahead for a while locks nobody out",
           "culvert clock-reset" not in status, status)
-    mesh.grant()  # what was over by the wrong clock stays over
+    mesh.grant()  # grants that ended by the wrong clock stay ended
     check("and a new grant works", mesh.works())
     mesh.alice("clock-reset")
     # The reset opens a new connection to the coordinator.
     stage.until(20, "the laptop is connected again", lambda: mesh.status()["coordinator_connected"])
-    mesh.grant()  # what was granted by the clock before is over
+    mesh.grant()  # grants from before the reset are over
     check("after culvert clock-reset: a new grant works", mesh.works())
     stage.end("coordinator")
     check.line("coordinator's clock a day behind", FAILED, "clock.*behind.*set the clock", [
@@ -742,7 +748,7 @@ def play(stage, check):
 def unmount(stage):
     with open("/proc/mounts") as file:
         mounted = [line.split()[1] for line in file if line.split()[1].startswith(stage.work + "/")]
-    for path in reversed(mounted):  # those inside others first
+    for path in reversed(mounted):  # inner mounts first
         subprocess.run(["umount", path], check=False)
 
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Day two on the real programs: roots and policies change while an access goes on; then a node ends.
-day_two_test.py BIN-FOLDER, as root.
+"""Day two with the real programs: roots and policies change while an access goes on; then a node
+ends. day_two_test.py BIN-FOLDER, as root.
 
-One machine, loopback: coordinator, relay, the site's agent, a laptop with a grant. Every change is
-made by the commands of docs/operations/policy.md and roots.md, and handed in with --publish.
+One machine, loopback: coordinator, relay, the site's agent, a laptop with a grant. Every change
+uses the commands of docs/operations/policy.md and roots.md, and is handed in with --publish.
 """
 import json
 import re
@@ -22,19 +22,20 @@ class DayTwo:
         return self.stage.run(HERE, "culvert", *words, **options)
 
     def signed(self, *words):
-        """A command that signs with --json: complete, and handed in."""
+        """Runs a command that signs, with --json. Checks that the statement is complete and handed
+        in."""
         out = json.loads(self.culvert("--json", *words).splitlines()[-1])
         self.check("%s: complete and handed in" % " ".join(words[:3]), out["complete"] and out["published"], out)
 
     def refused(self, what, pattern, *words):
-        """A command that must fail: its message, and with --json the same as an object."""
+        """Runs a command that must fail. Checks the message, and the same message with --json."""
         said = self.culvert(*words, ok=False)
         self.check(what + ": " + said.strip()[:120], re.search(pattern, said), said)
         as_json = json.loads(self.culvert("--json", *words, ok=False).splitlines()[0])
         self.check(what + ": as JSON", as_json["error"] and re.search(pattern, as_json["message"]), as_json)
 
     def person(self, name, group):
-        """A key of that person in a folder of their own; the file with its public line."""
+        """Makes a key for a new person, in a folder of the person's own. Returns the key's path."""
         path = self.stage.path(name)
         self.stage.run(HERE, "mkdir", path)
         key = "%s/%s.key" % (path, group)
@@ -50,7 +51,7 @@ class DayTwo:
 
 
 def requests_as_json(day):
-    """An approver's commands with --json: what is read, what is approved, what is denied."""
+    """An approver's commands with --json: requests, show, approve, deny."""
     key = ["--key", day.stage.path("site/approver.key")]
     grant = day.mesh.request(DB, show=False)
     rows = json.loads(day.culvert("--json", "requests", *key))["requests"]
@@ -66,7 +67,8 @@ def requests_as_json(day):
 
 
 def rotate(day):
-    """Two epochs: the root key is another person's afterwards, and nothing has stopped."""
+    """Two epochs of the root: afterwards the root key is another person's, and the access still
+    works."""
     site = ["--dir", day.stage.path("site")]
     bob, frank = day.stage.path("site/root.key"), day.person("frank", "root")
     day.signed("site", "root", "add-key", frank + ".pub", "--key", bob, "--publish")
@@ -85,7 +87,7 @@ def rotate(day):
 
 
 def change_policy(day, frank):
-    """A rule less: what rests on it ends, and what does not goes on."""
+    """A policy with one rule less: grants under that rule end, and other grants go on."""
     site = ["--dir", day.stage.path("site")]
     day.culvert("policy", "edit", *site)
     draft = day.stage.path("site/policy.draft")
@@ -108,7 +110,7 @@ def status_of(day, name):
 
 
 def expire(day, frank):
-    """A policy and then its root are over: everybody who looks is told so, with the next command."""
+    """A policy and then its root expire: the next command tells everybody who looks."""
     site = ["--dir", day.stage.path("site")]
     day.signed("policy", "renew", *site, "--key", frank, "--publish", "--expires", "1s", "--new")
     day.stage.until(20, "the policy is over", lambda: json.loads(
@@ -134,7 +136,7 @@ def expire(day, frank):
 
 
 def revoke_alone(day):
-    """The coordinator is down: the end of a grant goes into a file, and is handed in later."""
+    """While the coordinator is down a revocation goes into a file, and is handed in later."""
     grant = [row for row in day.mesh_requests("agent") if row["state"] == "ACTIVE" and row["service"] == API][0]
     text, out = day.stage.write("grant.txt", grant["note"]), day.stage.path("end.note")
     key = day.stage.path("site/approver.key")
@@ -160,7 +162,8 @@ def revoke_alone(day):
 
 
 def end_token(day):
-    """A revoked token ends its node, which says so; with a new token the same node goes on."""
+    """A revoked token ends its node, which reports its end. With a new token the same node works
+    again."""
     day.signed("site", "revoke-token", day.stage.path("site/agent.token"), "--key",
                day.stage.path("site/enrolment.key"), "--publish", "--reason", "leaked")
     day.mesh.until_dark(API)
@@ -204,7 +207,7 @@ def end_node(day):
 
 
 def end_token_and_key(day):
-    """The coordinator takes both; the key is of no use afterwards."""
+    """The coordinator accepts both statements; afterwards the key is of no use."""
     enrolment = ["--key", day.stage.path("site/enrolment.key")]
     for more in ([], ["--publish"]):
         day.refused("revoke-token of no enrolment", "no token of the site.*acme-agent.*--unknown",
@@ -221,7 +224,8 @@ def end_token_and_key(day):
     day.check("root show marks it", re.search("approvers bob@acme.example .*suspended", day.culvert(
         "site", "root", "show", "--dir", day.stage.path("site"))))
     day.refused("requests with a suspended key", "approver.key.*suspended.*root show", "requests", "--key", key)
-    day.stage.run(HERE, "cp", key, day.stage.path("frank"))  # whose folder has not heard of it
+    # Frank's folder does not know of the change.
+    day.stage.run(HERE, "cp", key, day.stage.path("frank"))
     day.refused("requests with a suspended key, from another folder", "suspended.*root show", "requests", "--key",
                 day.stage.path("frank/approver.key"))
     gone = day.stage.path("site/root.key")
@@ -230,7 +234,7 @@ def end_token_and_key(day):
 
 
 def read_audit(day):
-    """The customer's key needs no --site; rows of what ended say what it was; the newest first."""
+    """The customer's key needs no --site. Ended rows name their cause; the newest row is first."""
     key = ["--key", day.stage.path("site/enrolment.key")]
     entries = json.loads(day.culvert("--json", "audit", *key))["entries"]
     times = [one["at"] for one in entries]
@@ -243,7 +247,7 @@ def read_audit(day):
 
 
 def end_laptop(day):
-    """Names that nobody has are refused; a person's laptop ends only where its admission verifies."""
+    """Unknown names are refused; a person's laptop is ended only where its admission verifies."""
     key = ["--key", day.stage.path("vendor/admission.key")]
     alice = day.mesh.status()["identity"]
     listed = json.loads(day.culvert("--json", "device", "list", *key))["devices"]

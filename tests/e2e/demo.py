@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The whole story as a short film, on this machine: no TUN, no namespaces, no privileges.
+"""The whole story as a short film on this machine: no TUN, no namespaces, no privileges.
 
-demo.py BIN-FOLDER. Started as root it first becomes nobody. Ends by itself and leaves nothing.
+demo.py BIN-FOLDER. Started as root, it first becomes nobody. Ends by itself and removes its files.
 """
 import os
 import shutil
@@ -14,7 +14,7 @@ from mesh import API, DB, SITE, Failed, Mesh, Place, Stage, indent
 
 
 def become_nobody(binaries):
-    """As root: copy what is needed to where nobody can read it, and go on as nobody."""
+    """As root: copies the needed files to where nobody can read them, and continues as nobody."""
     home = tempfile.mkdtemp(prefix="culvert-demo.")
     try:
         os.chmod(home, 0o755)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""What a customer has without the vendor, on the real programs. documents_test.py BIN-FOLDER.
+"""What a customer can do without the vendor, with the real programs. documents_test.py BIN-FOLDER.
 
-The coordinator withholds: it never hears of the newer policies. They reach the site's agent by a
-folder of documents; leases come from the customer's own server.
+The coordinator withholds: it never gets the newer policies. The policies reach the site's agent in
+a folder of documents; leases come from the customer's own server.
 """
 import base64
 import hashlib
@@ -18,7 +18,7 @@ from mesh import API, DB, Mesh, Place, free_port, play_and_count
 HERE = Place("here")
 
 
-# --- signing, as the customer's tools will: notes are texts with Ed25519 lines ---
+# --- signing, like the customer's tools: notes are texts with Ed25519 lines ---
 def key_of(path):
     with open(path) as file:
         fields = dict(line.rstrip("\n").split(": ", 1) for line in file if ": " in line)
@@ -52,7 +52,7 @@ def policy_text(stage, bundle="site/site.bundle"):
 
 
 def next_policy(stage, text, edit):
-    """Serial + 1, edited, signed by the site's root."""
+    """The next policy: serial + 1, edited, signed by the site's root."""
     serial = int(re.search(r"^serial: (\d+)$", text, re.M).group(1))
     previous = hashlib.sha256(text.encode()).hexdigest()
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -86,7 +86,7 @@ def check_documents(stage, mesh, check):
     check("with the first policy the service answers", hello(mesh))
     check("and the site serves the database", serves(stage, DB))
     folder = stage.path("documents")
-    # As Kubernetes mounts a ConfigMap: the file is a link to a link.
+    # Like a ConfigMap that Kubernetes mounts: the file is a link to a link.
     os.makedirs(os.path.join(folder, "..2026"))
     first, note = next_policy(stage, policy_text(stage), lambda text: re.sub(
         r"^allow: db\..*\n", "", text, flags=re.M))
@@ -164,7 +164,7 @@ def check_status(stage, check):
 
     def listed():
         text = stage.run(HERE, "culvert", "--json", "site", "status", *key, ok=None)
-        if '"error"' in text:  # asked too often: again later
+        if '"error"' in text:  # too many requests: try again later
             return None
         out = json.loads(text)
         return next((a for a in out["agents"] if a.get("policy", {}).get("number") == 3), None)
@@ -196,7 +196,7 @@ def check_leases(stage, mesh, check):
     os.makedirs(folder)
     grant = mesh.request(API, show=False)
     mesh.approve(grant, show=False)
-    mesh.until_usable(API)  # the laptop has the vendor's lease
+    mesh.until_usable(API)  # the laptop has a lease by the vendor
     stage.until(15, "the site's agent misses its lease", lambda:
                 "no lease from the customer's lease server" in stage.log("agent"))
     check("with the coordinator alone nothing begins", not serves(stage) and not hello(mesh))
@@ -212,7 +212,7 @@ def check_leases(stage, mesh, check):
     rows = agent_json(stage, "requests")["requests"]
     note = stage.write("grant.txt", next(r["note"] for r in rows if r["grant"] == grant))
     stage.end("coordinator")
-    time_is_up = time.monotonic() + 12  # twice the length of a lease and more
+    time_is_up = time.monotonic() + 12  # more than twice the length of a lease
     stage.until(20, "leases have been asked for without the coordinator",
                 lambda: time.monotonic() > time_is_up)
     check("the site goes on without the vendor's coordinator", serves(stage))

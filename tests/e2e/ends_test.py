@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Nobody waits for what is gone: a laptop that crashed with all its connections open, an agent of a
-site that is stopped. ends_test.py BIN-FOLDER [STACK], as root.
+"""No client waits for a connection that is gone: a laptop crashes with all its connections open,
+and an agent of a site is stopped. ends_test.py BIN-FOLDER [STACK], as root.
 """
 import signal
 import socket
@@ -10,7 +10,7 @@ import time
 from mesh import DB, SITE, Mesh, Place, free_port, play_and_count
 
 ECHO = "echo." + SITE
-CONNECTIONS = 256  # what one device may have at a site
+CONNECTIONS = 256  # the limit for one device at a site
 
 
 def connect(port):
@@ -22,7 +22,7 @@ def connect(port):
 
 
 def ended(client, seconds=10):
-    """The connection is over: a reset, or an end."""
+    """The connection has ended: with a reset or an end of stream."""
     client.settimeout(seconds)
     try:
         return client.recv(1) == b""
@@ -73,7 +73,7 @@ def check_stop(stage, mesh, check, number):
     check("it ends with 0", agent.wait(20) == 0, stage.log("agent"))
     with open(stage.path("agent/audit.log"), encoding="utf-8") as file:
         audit = file.read()
-    # Its own line, or one among many openings of a few seconds, which are counted together.
+    # The end has its own line, or is counted in one line with other openings of a few seconds.
     check("its audit log has the connection's end",
           "outcome=the%20agent%20stops" in audit or "1%20ended" in audit, audit[-2000:])
     mesh.start_agent(token=None)
@@ -115,7 +115,7 @@ def check_hangup(stage, mesh, check):
 
 
 def check_impatient(stage, check):
-    """Whoever asks again and again does not cut short what a program does at its end."""
+    """A client that asks again and again does not cut off what a program sends at its end."""
     for name in ("laptop", "agent", "coordinator", "relay"):
         process = stage.release(name)
         for _ in range(20000):

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """docs/getting-started.md, typed word for word. getting_started_test.py BIN-FOLDER, as root.
 
-Each block of the document says in its first line where it is typed: "```sh operator", "```sh laptop
-other" (a second terminal), "```sh laptop root". This test opens those terminals, types the blocks in
-their order (the last, which makes the namespaces, first), copies what the text says to copy, and puts
-in what the text says to put in. The operator's machine is a NAT router between the other two, which
-drop whatever is new from outside.
+The first line of each block in the document names the terminal: "```sh operator", "```sh laptop
+other" (a second terminal), "```sh laptop root". This test opens these terminals and types the
+blocks in order (except the last block, which makes the namespaces and comes first). The test copies
+what the text says to copy, and inserts what the text says to insert. The operator's machine is a
+NAT router between the other two machines, which drop every new packet from outside.
 """
 import json
 import os
@@ -28,7 +28,8 @@ COPY = re.compile(r"[Cc]opy\s+`([^`]+)`\s+to\s+the\s+(\w+)(?:'s\s+machine)?(?:,\
 
 
 class Terminal:
-    """A shell that is typed into. What runs in the foreground keeps it until it ends."""
+    """A shell that the test types into. A program in the foreground blocks the shell until it
+    ends."""
 
     def __init__(self, stage, name):
         self.stage, self.name, self.typed = stage, name, 0
@@ -43,7 +44,8 @@ class Terminal:
         stage.processes.append((name, self.shell))
 
     def type(self, text, stays=False):
-        """The output. `stays`: until the agent in the foreground is up."""
+        """Types `text` and returns the output. `stays`: waits until the agent in the foreground is
+        up."""
         self.wait_for_prompt()
         before = len(self.stage.log(self.name))
         self.typed += 1
@@ -72,7 +74,7 @@ def user_of(terminal):
 
 
 class Reader:
-    """Who follows the document, and remembers what was printed."""
+    """A person who follows the document and remembers the printed values."""
 
     def __init__(self, stage, check):
         self.stage, self.check, self.terminals, self.printed = stage, check, {}, {}
@@ -98,7 +100,8 @@ class Reader:
         if where not in self.terminals:
             self.terminals[where] = Terminal(self.stage, where)
         output = ""
-        for part in re.split(r"^(?=culvert (?:approve|device admit))", block, flags=re.MULTILINE):  # of what was read
+        # One command at a time.
+        for part in re.split(r"^(?=culvert (?:approve|device admit))", block, flags=re.MULTILINE):
             part = self.put_in(part)
             last = part.replace("\\\n", " ").strip().split("\n")[-1]
             printed = self.terminals[where].type(part, stays=re.search(r"^culvert.* up\b", last))
@@ -139,7 +142,7 @@ class Reader:
                                          "--json", what))
 
     def wait(self, block):
-        """What a person would see before she types on."""
+        """Waits for what a person would see before the next block."""
         if "culvert-relay describe" in block:
             self.stage.until(20, "the relay is ready", lambda: "relay ready" in self.stage.log("operator"))
         if "culvert vendor site" in block:
@@ -158,7 +161,7 @@ class Reader:
             self.check("revoked: the name does not exist", gone == "", gone)
 
 
-# Words of a block, and what it must print.
+# Words of a block, and the output that the block must print.
 EXPECTED = [
     ("laptop request", "no service is in reach"),
     ("laptop run -- curl", "hello from the cluster"),
@@ -171,7 +174,7 @@ EXPECTED = [
 
 
 def running():
-    """Programs on the three machines, the terminals themselves aside."""
+    """The programs on the three machines, without the terminals."""
     found = []
     for machine in ("operator", "customer", "laptop"):
         for pid in subprocess.run(["ip", "netns", "pids", machine], stdout=subprocess.PIPE,

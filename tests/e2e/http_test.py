@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """HTTP mode of the terminator with real clients and upstreams. http_test.py BIN-FOLDER.
 
-Upstreams: Debian's nginx (its log tells which connection served what), and this file itself with
---upstream PORT: it answers with the head that it got, with the hash of a body, or by WebSocket.
+Upstreams: Debian's nginx, whose log shows which connection served which request, and this file with
+--upstream PORT, which answers with the head that it received, with the hash of a body, or by
+WebSocket.
 """
 import base64
 import hashlib
@@ -112,7 +113,7 @@ def start_upstreams(stage, mesh):
 
 
 class Raw:
-    """One TLS connection to the service, through the laptop's proxy."""
+    """One TLS connection to the service through the laptop's proxy."""
 
     def __init__(self, mesh, name=API):
         plain = socket.create_connection(("127.0.0.1", mesh.proxy_port), timeout=20)
@@ -129,7 +130,7 @@ class Raw:
         self.tls.sendall(data if isinstance(data, bytes) else data.encode("latin-1"))
 
     def rest(self):
-        """What comes until the other side ends."""
+        """Returns the bytes received until the other side ends."""
         out = b""
         try:
             while True:
@@ -209,7 +210,7 @@ def check_ways_in(stage, mesh, check):
 
 
 def check_dark(stage, mesh, when, check):
-    """Without a grant a host that has routes is what one that does not exist is."""
+    """Without a grant, a host with routes looks the same as a host that does not exist."""
     answers = []
     for name in (ADMIN, "admin.none." + SITE):
         out = mesh.curl("https://%s/only" % name, ok=False)
@@ -293,7 +294,7 @@ def check_websocket(mesh, check):
 
 
 def attacks():
-    """Raw requests that must not go on; each ends with one that would be smuggled."""
+    """Raw requests that must not pass; each ends with a request that could be smuggled."""
     behind = get("/smuggled")
     post = "POST /attack HTTP/1.1\r\nHost: %s\r\n" % API
     heads = ["Content-Length: 4\r\nTransfer-Encoding: chunked",
@@ -361,7 +362,7 @@ def check_access_log(stage, mesh, check):
         entry = file.read().splitlines()[line["audit"]]
     check("its audit number is that of the flow's opening in the audit log, of the same grant",
           " flow-open " in entry and line["grant"] in entry and API in entry, entry)
-    # Unwritable: a folder in its place stands for a disk that takes nothing.
+    # A folder in place of the file makes writes fail, as a disk that refuses writes does.
     os.rename(path, path + ".aside")
     os.mkdir(path)
     for _ in range(2):
@@ -402,7 +403,7 @@ def check_config(stage, check):
 
 
 def play(stage, check):
-    mesh = Mesh(stage, HERE, HERE, HERE, loopback=True, lease="30s")  # leases are not the subject
+    mesh = Mesh(stage, HERE, HERE, HERE, loopback=True, lease="30s")  # leases are not tested here
     check_config(stage, check)
     mesh.vendor_keys()
     mesh.site_keys()

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Local attackers of a laptop's agent, on the real programs. local_test.py BIN-FOLDER, as root.
+"""Local attackers of a laptop's agent, with the real programs. local_test.py BIN-FOLDER, as root.
 
-Another user, the owner's own greedy programs and web pages in the owner's browser against the proxy,
-a forward and the local API: none takes the agent from the others.
+Another user, greedy programs of the owner, and web pages in the owner's browser attack the proxy, a
+forward and the local API: none of them keeps other programs from the agent.
 """
 import re
 import socket
@@ -16,7 +16,7 @@ STATUS_CALLS = 20
 
 
 class Reconnecting:
-    """Threads that connect and close, over and over."""
+    """Threads that connect and close again and again."""
 
     def __init__(self, ports, threads=8):
         self.stopping, self.count = False, 0
@@ -43,7 +43,7 @@ class Reconnecting:
 
 
 def ask(port, request, host="127.0.0.1", fin=False):
-    """What comes back until the other side closes."""
+    """Returns the bytes received until the other side closes."""
     with socket.create_connection((host, port), timeout=30) as stream:
         stream.sendall(request.encode())
         if fin:
@@ -52,7 +52,7 @@ def ask(port, request, host="127.0.0.1", fin=False):
         while True:
             try:
                 piece = stream.recv(65536)
-            except ConnectionResetError:  # the answer to what was not read to its end
+            except ConnectionResetError:  # answer to a request that was not read to its end
                 piece = b""
             if not piece:
                 return out.decode()
@@ -122,7 +122,7 @@ def check_proxy(mesh, check):
 
 
 def check_other_user(stage, mesh, port, check):
-    """The agent runs as root here, so another user is anybody else."""
+    """The agent runs as root here, so every other user is a stranger."""
     nobody = Place("nobody", ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"])
     for words in (["curl", "-sS", "--max-time", "20", "http://127.0.0.1:%d/" % port],
                   ["curl", "-sS", "--max-time", "20", "--socks5-hostname",
@@ -147,7 +147,7 @@ def check_reconnecting(mesh, port, check):
 
 
 def check_half_open(mesh, port, check):
-    """More connections than either port has places for, in silence or with half a request."""
+    """More connections than either port has places for, silent or with half a request."""
     kept = []
     for i in range(1200):
         try:
@@ -160,7 +160,7 @@ def check_half_open(mesh, port, check):
     check("status answers beside 1,200 half-open connections", mesh.status()["admitted"])
     out = mesh.curl("https://%s/" % API)
     check("the proxy serves who sends its request", "hello from the cluster" in out, out)
-    # Silent connections hold the places from which answers are given, for some seconds.
+    # For some seconds silent connections hold the places that are needed for answers.
     mesh.s.until(30, "the full forward says so", lambda: ask(
         port, get("x", "Connection: close")).startswith("HTTP/1.1 503"))
     check("the full forward says so", True)
@@ -177,7 +177,7 @@ def check_api(stage, mesh, check):
         stream.connect(stage.path("laptop/agent.sock"))
         try:
             stream.sendall([b"", b"POST /v1/status HTTP/1.1\r\nCont"][i % 2])
-        except OSError:  # made room already
+        except OSError:  # closed already to make room
             pass
         kept.append(stream)
     check("status answers beside 300 silent callers of the local API", mesh.status()["admitted"])

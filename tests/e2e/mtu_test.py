@@ -7,7 +7,8 @@
                            coordinator, relay on 10.91.3.1
 
 Played with lwIP at both ends, with the kernel's stack, and with a TUN device on the laptop. Each
-time the hole appears in the middle of a download; then transfers both ways begin behind it.
+time the hole appears in the middle of a download; then transfers in both directions begin behind
+the hole.
 """
 import os
 import re
@@ -17,12 +18,12 @@ from mesh import API, Mesh, play_and_count
 from netns import HUB, NETS, ip, lay_out, nft, place
 
 LIMITED = r"path is direct.*packets up to 1232 bytes"
-SIZE = 8 << 20  # of a transfer
+SIZE = 8 << 20  # bytes of a transfer
 
 
 def make_way():
     lay_out()
-    for name in NETS:  # one packet on the wire is one datagram, as the router's rule counts them
+    for name in NETS:  # one packet on the wire is one datagram, as counted by the router's rule
         ip("-n", name, "link", "set", "up0", "gso_max_segs", "1")
     nft(HUB, """table inet way {
       counter direct { }
@@ -41,7 +42,7 @@ def set_hole(present):
 
 
 class Way:
-    """Bytes that the router has forwarded: what went through the relay is not among them."""
+    """Bytes that the router has forwarded; traffic through the relay does not count."""
 
     def __init__(self, stage, hub):
         self.stage, self.hub, self.before = stage, hub, 0
@@ -60,7 +61,7 @@ def play(stage, check):
     mesh.extra = {"agent": {"stack": "lwip"}, "laptop": {"stack": "lwip"}}
     mesh.bring_up()
     mesh.grant(length="1h")
-    stage.write("upload", "x" * 900_000)  # nginx takes a megabyte
+    stage.write("upload", "x" * 900_000)  # nginx accepts up to a megabyte
     way = Way(stage, hub)
     check_hole(stage, mesh, way, "lwip", check)
     for mode, laptop in (("auto", {}), ("TUN", {"tun": {"dns": False}})):
@@ -109,7 +110,7 @@ def check_hole(stage, mesh, way, mode, check):
           slow.returncode == 0 and os.path.getsize(stage.path("slow.got")) == 2 << 20, stage.log("slow"))
     os.remove(stage.path("slow.got"))
     forwarded = way.bytes()
-    if mode == "lwip":  # the kernel makes no packets of less than 1,280 bytes: the relay has them
+    if mode == "lwip":  # the kernel sends no packets below 1,280 bytes, so it uses the relay
         check("%s: … directly, in smaller packets (%d bytes)" % (mode, forwarded), forwarded > 500_000)
 
     good, out = download(stage, mesh, "large.bin", SIZE)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The story in three network namespaces with the real binaries. netns_test.py BIN-FOLDER [STACK], as root.
 
-The cluster and the laptop (netns.py) each drop every new inbound packet; the hub routes between
-them, and has the coordinator and the relay.
+The cluster and the laptop (netns.py) drop every new inbound packet. The hub routes between them,
+and runs the coordinator and the relay.
 """
 import json
 import os
@@ -15,7 +15,7 @@ from netns import GUARD, HUB, HUB_ADDRESS, NETS, lay_out, nft, place
 
 
 def sockets_of(stage, place, process, *flags):
-    """Lines of ss that belong to this process (its children included: ip netns exec execs)."""
+    """The lines of ss of this process; `ip netns exec` keeps the process id."""
     out = stage.run(place, "ss", "-Hnp", *flags)
     return [line for line in out.splitlines() if "pid=%d," % process.pid in line]
 
@@ -167,7 +167,7 @@ def check_restarts(stage, mesh, check):
 
 
 def check_second_publisher(stage, mesh, check):
-    """Two agents of one site publish the same service; the one in use is killed."""
+    """Two agents of one site publish the same service; the test kills the agent that is in use."""
     stage.run(mesh.cluster, "culvert", "site", "token", "--dir", stage.path("site"), "--name",
               "second", "--replaces", "none", "--out", stage.path("second.token"))
     mesh.start_agent(token="second.token", agent="second")

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""The story where an HTTP proxy is the only way out. proxy_test.py BIN-FOLDER, as root.
+"""The story with an HTTP proxy as the only way out. proxy_test.py BIN-FOLDER, as root.
 
-From the cluster and the laptop (netns.py) nothing but TCP to the proxy gets out: the hub does not
-forward. It has the coordinator and the relay, and tinyproxy (Basic authentication) on 10.91.4.1:3128
+From the cluster and the laptop (netns.py) only TCP to the proxy gets out: the hub does not forward.
+The hub runs the coordinator and the relay, and tinyproxy (Basic authentication) on 10.91.4.1:3128
 """
 import base64
 import os
@@ -14,12 +14,12 @@ from mesh import API, Mesh, free_port, play_and_count
 from netns import HUB, HUB_ADDRESS, NETS, lay_out, nft, place
 
 PROXY = "10.91.4.1:3128"
-USER, PASSWORD = "site", "pa-ss.word"  # tinyproxy takes no others; encoded all the same
+USER, PASSWORD = "site", "pa-ss.word"  # characters that tinyproxy accepts; encoded anyway
 URL = "http://%s:%s@%s" % (USER, "pa%2Dss%2eword", PROXY)
 
 
 def shut_off():
-    """Nothing but TCP to the proxy gets out of the cluster and the laptop."""
+    """Only TCP to the proxy gets out of the cluster and the laptop."""
     host, port = PROXY.split(":")
     for name, net in NETS.items():
         nft(HUB, """table inet only_%s {
@@ -47,7 +47,7 @@ BasicAuth %s %s
 
 
 def by_proxy(name, url):
-    """A place whose programs find the proxy in their environment."""
+    """A place with the proxy in the environment of its programs."""
     return place(name, "env", "HTTPS_PROXY=" + url)
 
 
@@ -55,7 +55,7 @@ def play(stage, check):
     lay_out(PROXY.split(":", maxsplit=1)[0], forward=False)
     shut_off()
     hub = place(HUB)
-    # The laptop's environment is wrong, its configuration wins.
+    # The laptop's environment is wrong; the configuration has priority.
     mesh = Mesh(stage, hub, by_proxy("cluster", URL), by_proxy("laptop", "http://127.0.0.1:9"),
                 loopback=False)
     metrics = {"coordinator": free_port(), "relay": free_port()}
@@ -69,7 +69,7 @@ def play(stage, check):
 
     start_proxy(stage, hub, [mesh.control_port, mesh.relay_port])
     mesh.bring_up()
-    mesh.grant(show=True)  # the customer's approver goes through the proxy too
+    mesh.grant(show=True)  # the customer's approver also uses the proxy
     check("through the proxy alone: curl reaches the API",
           "hello from the cluster" in mesh.curl("https://%s/" % API))
     peers = mesh.status()["peers"]
@@ -91,7 +91,7 @@ def check_only_the_proxy(stage, mesh, check):
 
 
 def check_refusals(stage, check):
-    """One command each, at the same time: each tries until its patience ends."""
+    """Runs one command for each case, all at the same time: each tries until its patience ends."""
     words = ["culvert", "requests", "--key", stage.path("site/approver.key")]
     elsewhere = ["--coordinator", "https://%s:%d" % (HUB_ADDRESS, 4)]
     cases = {
@@ -123,7 +123,7 @@ def check_no_secret(stage, mesh, check):
 
 
 def check_vanished(stage, mesh, metric, check):
-    """The laptop's packets disappear: nobody sends a FIN."""
+    """The laptop's packets are lost: no FIN arrives."""
     nodes = metric("coordinator", "culvert_coordinator_nodes")
     silent = metric("relay", "culvert_relay_silent_total")
     nft(HUB, """table inet gone {

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""A slow way to the relay, and more to carry than it takes. relay_load_test.py BIN-FOLDER, as root.
+"""A slow path to the relay with more data than the path carries. relay_load_test.py BIN-FOLDER, as
+root.
 
-The laptop (netns.py) has 20 Mbit/s each way, everything goes by the relay. A dozen uploads fill what
-the agent may hold for it, then a dozen downloads what the relay may. None of that ends a connection to
-the relay, and what is small gets through meanwhile.
+The laptop (netns.py) has 20 Mbit/s in each direction, and all data goes through the relay. A dozen
+uploads fill the agent's queue for the relay; then a dozen downloads fill the relay's queue. No
+connection to the relay ends, and small requests get through in the meantime.
 """
 import re
 import subprocess
@@ -13,7 +14,7 @@ from mesh import API, DB, Mesh, free_port, play_and_count
 from netns import HUB, lay_out, place
 
 RATE = ("root", "tbf", "rate", "20mbit", "burst", "16kb", "latency", "30ms")
-COUNT, SIZE = 12, 3 << 20  # a window of each connection is 512 KiB
+COUNT, SIZE = 12, 3 << 20  # each connection has a window of 512 KiB
 
 
 def slow_down():
@@ -22,7 +23,7 @@ def slow_down():
 
 
 class Relay:
-    """What the relay says of itself."""
+    """The relay's metrics."""
 
     def __init__(self, mesh):
         self.mesh, self.port = mesh, free_port()
@@ -34,7 +35,7 @@ class Relay:
 
 
 def all_at_once(stage, mesh, words, done):
-    """A dozen transfers; while they run, what is small: its answer, and that of a ping."""
+    """Runs a dozen transfers; in the meantime measures a small request and a ping."""
     running = [stage.start("transfer%d" % i, mesh.laptop, *words(i), show=False) for i in range(COUNT)]
     for i in range(COUNT):
         stage.release("transfer%d" % i)

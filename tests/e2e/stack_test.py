@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Which TCP stack an agent takes, what its helper process may do, and what its end means.
-stack_test.py BIN-FOLDER, as root; where this machine allows root no user namespace little is tried.
+"""The choice of an agent's TCP stack, the rights of the helper process, and the effects of its end.
+stack_test.py BIN-FOLDER, as root. Little is tested where root may not make a user namespace.
 """
 import json
 import os
@@ -16,7 +16,8 @@ NO_NAMESPACES = ["unshare", "-Ur", "sh", "-c",
 
 
 def laptop(stage, mesh, name, stack, prefix):
-    """Another laptop's agent, run by `prefix`: (its process, its log, its stack, if it came up)."""
+    """Starts another laptop's agent with `prefix`. Returns its process, log, stack, and whether it
+    came up."""
     state, token = stage.path(name), stage.path(name + ".token")
     stage.run(mesh.operator, "culvert", "device", "token", "--dir", stage.path("vendor"), "--person",
               ALICE, "--group", "oncall", "--out", token)

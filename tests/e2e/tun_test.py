@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """TUN mode and names on the laptop, with the real binaries. tun_test.py BIN-FOLDER, as root.
 
-The cluster (netns.py) drops every new inbound packet; the hub masquerades either way, and has the
-coordinator, the relay and a DNS server. The laptop has culvert0 and 127.0.0.153:53.
+The cluster (netns.py) drops every new inbound packet. The hub masquerades in both directions, and
+runs the coordinator, the relay and a DNS server. The laptop has culvert0 and 127.0.0.153:53.
 
 The laptop's /etc/resolv.conf is /etc/netns/laptop/resolv.conf (ip-netns(8)).
 """
@@ -23,7 +23,8 @@ SSH = "ssh." + SITE
 WEB = "web." + SITE
 NOWHERE = "fd63:756c:7665::1234"
 
-# A DNS server that writes down what it is asked: one name by UDP, one only by TCP, else NXDOMAIN.
+# A DNS server that prints its questions. It knows one name by UDP and one only by TCP; else
+# NXDOMAIN.
 SERVER = r"""
 import socket, struct, sys, threading
 def answer(message, tcp):
@@ -55,7 +56,7 @@ while True:
     udp.sendto(answer(message, False), peer)
 """
 
-# The stub's answer to one question: NXDOMAIN (3), an empty one, or the addresses.
+# The stub's answer to one question: NXDOMAIN (3), an empty answer, or the addresses.
 ASK = r"""
 import ipaddress, random, socket, struct, sys
 name, kind = sys.argv[1], int(sys.argv[2])
@@ -75,7 +76,7 @@ print(errno.errorcode.get(s.connect_ex((sys.argv[1], int(sys.argv[2]))), "connec
 
 
 def set_conf(text):
-    with open(CONF, "w") as file:  # in place: the namespaces have it by a bind mount
+    with open(CONF, "w") as file:  # in place: the namespaces have this file by a bind mount
         file.write(text)
 
 
@@ -84,7 +85,7 @@ def get_conf():
         return file.read()
 
 
-# systemd-resolved's command: what it is told stands in a file.
+# In place of systemd-resolved's command: writes its arguments to a file.
 RESOLVECTL = """#!/bin/sh
 echo "$@" >>%s
 exit %d
@@ -92,7 +93,7 @@ exit %d
 
 
 class Laptop:
-    """What is typed on the laptop."""
+    """The commands typed on the laptop."""
 
     def __init__(self, stage, mesh, place):
         self.s, self.mesh, self.place = stage, mesh, place
@@ -118,7 +119,7 @@ class Laptop:
         return self.run(*user, "/usr/bin/python3", "-c", CONNECT, address, str(port)).strip()
 
     def left(self):
-        """What an agent may have left on this machine."""
+        """The traces that an agent may have left on this machine."""
         links = self.run("ip", "-br", "link")
         rest = [line for line in self.run("ip", "-6", "rule").splitlines() if "fd63" in line]
         if "culvert0" in links:
@@ -133,7 +134,8 @@ class Laptop:
 
 
 def start_sshd(stage, mesh):
-    """Debian's sshd as the upstream of the service `ssh`; root logs in by a key made here."""
+    """Debian's sshd as the upstream of the service `ssh`; root logs in with a key that is made
+    here."""
     for name in ("host", "login"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", stage.path(name)], check=True)
     with open(stage.path("host.pub")) as file:
@@ -395,7 +397,8 @@ def check_foreign_change(stage, laptop, check):
 
 
 def check_resolved(stage, mesh, laptop, check):
-    """Where systemd-resolved answers for the machine, its command is told, and resolv.conf is left."""
+    """Where systemd-resolved answers for the machine, the agent calls its command and keeps
+    resolv.conf."""
     told = stage.path("resolvectl.said")
     command = os.path.join(stage.bin, "resolvectl")
     set_conf("nameserver 127.0.0.53\noptions edns0\n")
@@ -441,7 +444,8 @@ def check_bad_input(stage, mesh, laptop, check):
     bad = stage.write("bad.json", '{"tun": {"nam": "culvert0"}}')
     long = stage.write("long.json", '{"tun": {"name": "a-name-of-sixteen"}}')
     up = [*laptop.up, "--tun"]
-    # A file system of its own: not every one knows the attribute, and it goes with the case.
+    # A separate file system: not every file system has the attribute, and the test removes this
+    # one.
     os.mkdir(stage.path("mnt"))
     subprocess.run(["truncate", "-s", "1M", stage.path("immutable.img")], check=True)
     subprocess.run(["/sbin/mke2fs", "-q", "-F", stage.path("immutable.img")], check=True)

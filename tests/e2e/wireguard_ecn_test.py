@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """ECN through `culvert wireguard` (RFC 6040). wireguard_ecn_test.py BIN-FOLDER, as root.
 
-The router between the two marks what crosses it "congestion experienced"; who receives inside the
-tunnel must see it, and what cannot be marked must not be.
+The router between the two ends marks packets "congestion experienced". The receiver inside the
+tunnel must see the mark, and a packet that cannot be marked must not be marked.
 """
 import sys
 
@@ -60,7 +60,7 @@ def ours(tunnels, check):
                   seen(tunnels, "a", inner, "0", "1", "2", "3", "ba")
                   == ["0", "3", "3", "3", "bb"])
             router(tunnels, MARK_ALL)
-            # 0 goes, its answer is dropped or it is itself: nobody could be told.
+            # A datagram with TOS 0, or its answer, is dropped: the mark could not be passed on.
             check("%s: what cannot be told is dropped, what can arrives" % what,
                   seen(tunnels, "a", inner, "0") == ["-"])
 

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""A session under a flood, and one that begins under it. wireguard_flood_test.py BIN-FOLDER, as root.
+"""A session under a flood, and a session that begins in the flood. wireguard_flood_test.py
+BIN-FOLDER, as root.
 
-The router sends to b's WireGuard port what strangers can: garbage, a real initiation again and again,
-initiations from peers that nobody knows. How much throughput is left: ./dev bench flood.
+The router sends what a stranger can send to b's WireGuard port: garbage, one real initiation again
+and again, and initiations from unknown peers. ./dev bench flood measures the throughput that is
+left.
 """
 import os
 import subprocess
@@ -26,7 +28,7 @@ while True:
 
 
 def up_and_captured(tunnels, program):
-    """A session; the file with the initiation that began it."""
+    """Starts a session. Returns the file with the initiation that began the session."""
     path = tunnels.s.path("initiation")
     capture = subprocess.Popen([*tunnels.place["r"].prefix, "/usr/bin/python3", "-c", CAPTURE, path],
                                stdout=subprocess.PIPE)

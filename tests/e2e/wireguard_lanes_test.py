@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """`culvert wireguard --lanes`. wireguard_lanes_test.py BIN-FOLDER, as root.
 
-Every byte arrives while ports, marks, MTU, peers and the link change under the traffic, between two
-of ours with lanes and beside wireguard-go; many peers' traffic is spread over the lanes.
+Every byte arrives while ports, marks, MTU, peers and the link change during the traffic: between
+two ends of Culvert with lanes, and with wireguard-go. The traffic of many peers is spread over the
+lanes.
 """
 import os
 import sys
@@ -16,7 +17,7 @@ PEERS = 8
 
 
 def background(work):
-    """Runs `work` meanwhile; wait() raises what it raised."""
+    """Runs `work` in the background; wait() raises the error of `work`."""
     raised = []
 
     def run():
@@ -37,7 +38,7 @@ def background(work):
 
 
 def change_everything(tunnels):
-    """What wg and ip can change while the tunnel goes on; each ends as it began."""
+    """Changes that wg and ip can make while the tunnel works; each change is undone."""
     ours, peer = tunnels.interface["a"], tunnels.public["b"]
     under = "%s:%d" % (UNDER["b"][0], PORT["b"])
     allowed = "%s/32,%s/128" % INNER["b"]
@@ -59,13 +60,14 @@ def change_everything(tunnels):
     tunnels.ip("a", "link", "set", "dev", ours, "down")
     tunnels.ip("a", "link", "set", "dev", ours, "up")
     tunnels.ip("a", "address", "replace", INNER["a"][1] + "/64", "dev", ours, "nodad")
-    # A peer made anew has no session until it sends, which a receiver alone does not; b would take
-    # 15 s to begin one (KEEPALIVE_TIMEOUT + REKEY_TIMEOUT), its TCP by then half a minute.
+    # A newly added peer has no session until the peer sends, and a receiver does not send. Without
+    # this traffic b would begin a session only after 15 s (KEEPALIVE_TIMEOUT + REKEY_TIMEOUT), when
+    # its TCP waits for half a minute.
     answers()
 
 
 def start_streams(tunnels, name):
-    """Two from each end; all are connected."""
+    """Two connections from each end; all are connected."""
     names = ["%s, from %s, %d" % (name, end, i) for end in "ab" for i in range(2)]
     for stream, end in zip(names, "aabb"):
         tunnels.s.start(stream, tunnels.place[end], "/usr/bin/python3", "-B", TRAFFIC, "tcp",
@@ -98,7 +100,8 @@ def busy_threads(pid):
 
 
 def add_peer(tunnels, number):
-    """A further interface at `a` with its own port, to `b`, which has 10.78.N.2 for it."""
+    """A further interface at `a` with its own port. Its peer is `b`, which has 10.78.N.2 for the
+    interface."""
     name = "cp%d" % number
     tunnels.s.start(name, tunnels.place["a"], *OURS, name, show=False)
     tunnels.running.append(name)
@@ -135,7 +138,7 @@ def refused(tunnels, check):
 
 def play(stage, check):
     tunnels = Tunnels(stage)
-    for end in "ab":  # BBR, some systems' default, may take an outage for a slow link and pause long
+    for end in "ab":  # BBR, the default of some systems, may take an outage for a slow link
         tunnels.run(end, "sysctl", "-qw", "net.ipv4.tcp_congestion_control=reno")
     changes(tunnels, check, LANES, "lanes at both ends")
     changes(tunnels, check, GO, "beside wireguard-go")

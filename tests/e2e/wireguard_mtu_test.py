@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """`culvert wireguard` over links smaller than the tunnel. wireguard_mtu_test.py BIN-FOLDER, as root.
 
-The router's link towards b carries 1300 bytes, the tunnel's packets are up to 1420 + 60 or 80. Its
-datagrams are fragmented, as those of the kernel's WireGuard are: by the router where that is IPv4,
-which needs no ICMP message to come back; by the sender, told by "packet too big", where it is IPv6.
+The router's link towards b carries 1300 bytes; the tunnel's packets are up to 1420 + 60 or 80.
+Large datagrams are fragmented, as with the kernel's WireGuard: over IPv4 by the router, without any
+ICMP message; over IPv6 by the sender, after a "packet too big" message.
 """
 import sys
 
@@ -26,7 +26,7 @@ def narrow(tunnels):
 
 
 def learn(tunnels):
-    """Each end's first large datagram over IPv6 is lost and told of; TCP sends it again."""
+    """The first large IPv6 datagram of each end is lost and reported; TCP sends the data again."""
     for end in "ab":
         tunnels.traffic("tcp", end, 4, "100000")
 
@@ -42,7 +42,7 @@ def play(stage, check):
             for end in "ab":
                 tunnels.all_traffic(end, "1400", "9000")
             check("%s over IPv%d: all bytes arrive" % (what, family), True)
-    for end in "ab":  # an MTU that a path has taught is forgotten
+    for end in "ab":  # forgets a learned path MTU
         tunnels.run(end, "ip", "route", "flush", "cache")
         tunnels.run(end, "ip", "-6", "route", "flush", "cache")
     tunnels.nft("r", NO_ICMP)

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Each offload switched off, at one end and at both. wireguard_offload_test.py BIN-FOLDER, as root.
+"""Each offload switched off, at one end and at both ends. wireguard_offload_test.py BIN-FOLDER, as
+root.
 
-TCP, UDP and packets larger than the underlay go through the tunnel both ways and are compared byte
-for byte: between two of ours, and beside wireguard-go.
+TCP, UDP and packets larger than the underlay go through the tunnel in both directions and are
+compared byte for byte: between two ends of Culvert, and with wireguard-go.
 """
 import re
 import sys
@@ -11,7 +12,7 @@ from mesh import play_and_count
 from tunnels import GO, OURS, Tunnels
 
 SWITCHES = ("-vnet", "-tso", "-uso", "-gro", "-gso", "-tso,-uso", "-all")
-BIG = ("1400", "4000", "9000", "40000")  # bytes of a datagram, larger than the tunnel's MTU
+BIG = ("1400", "4000", "9000", "40000")  # sizes of datagrams, larger than the tunnel's MTU
 
 
 def carries(tunnels, big=BIG):
@@ -53,7 +54,8 @@ def veth(tunnels, check):
 
 
 def large_mtu(tunnels, check):
-    """Datagrams larger than the underlay: no segmented send can carry them, fragments do."""
+    """Datagrams larger than the underlay: they need fragments, as no segmented send can carry
+    them."""
     tunnels.up({"a": OURS, "b": OURS}, mtu=9000)
     check("a tunnel's MTU of 9000 over 1500: all bytes arrive", carries(tunnels, ("8900", "40000")))
 

@@ -7,7 +7,7 @@
 //   vendor-root: <n> sha256:…      epoch of its newest vendor root
 //   site-root: <n> sha256:…
 //   policy: <n> sha256:…
-//   revocations: <n> sha256:…      how many it remembers for this site, and their digest
+//   revocations: <n> sha256:…      how many the agent knows for this site, and their digest
 //   issued: <time>
 //
 // Signed by the agent.

@@ -28,7 +28,7 @@ TEST_CASE("resolv.conf: its servers, in their order") {
   CHECK(servers("") == "127.0.0.1:53 ");
 }
 
-TEST_CASE("resolv.conf: ours stands in their place, all else stays") {
+TEST_CASE("resolv.conf: the stub replaces the name servers, all other lines stay") {
   const auto conf =
       ResolvConf::read("# mine\nnameserver 10.0.0.1\nsearch a.example\noptions ndots:2 edns0\n");
   CHECK_FALSE(conf.names_stub);
@@ -46,7 +46,7 @@ TEST_CASE("resolv.conf: systemd-resolved is known by its stub") {
   CHECK_FALSE(ResolvConf::read("nameserver 10.0.0.1\nnameserver 127.0.0.53\n").names_resolved);
 }
 
-TEST_CASE("resolv.conf: what may be put back, and what is somebody else's") {
+TEST_CASE("resolv.conf: when the file may be put back, and when it is somebody else's") {
   const std::string before = "nameserver 10.0.0.1\n";
   const std::string ours = ResolvConf::read(before).with_stub;
   CHECK(compare(before, before, ours) == Found::kUntouched);

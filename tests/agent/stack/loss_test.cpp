@@ -66,7 +66,7 @@ TEST_CASE("loss: so is what is lost twice where the window lets nothing follow i
 }
 
 // Loses the last flight, or the one ACK for the last flight.
-TEST_CASE("loss: the end of what was sent is probed for before a timeout") {
+TEST_CASE("loss: a lost end of a transfer is probed for before a timeout") {
   for (const bool ack : {false, true}) {
     INFO((ack ? "the ACK" : "the last three segments"));
     constexpr std::uint64_t kSize = 9 * TCP_MSS;

@@ -53,7 +53,7 @@ TEST_CASE("http body: chunks, split at every byte", "[http]") {
   }
 }
 
-TEST_CASE("http body: what is written is read the same again", "[http]") {
+TEST_CASE("http body: a written body reads back the same", "[http]") {
   Bytes out;
   append_body(out, view("hello"), true);
   append_body(out, {}, true);  // an empty piece must not become the last chunk

@@ -27,7 +27,7 @@ bool push(FlowQueue& queue, Instant now, std::uint32_t flow, const Bytes& bytes)
 
 }  // namespace
 
-TEST_CASE("flow queue: what leaves is what came, in order within a flow", "[ip][flow_queue]") {
+TEST_CASE("flow queue: all packets leave, in order within a flow", "[ip][flow_queue]") {
   SeededRng rng(GENERATE(range(0U, 20U)));
   FlowQueue queue(2, 200);
   std::map<std::uint32_t, std::deque<Bytes>> model;
@@ -90,7 +90,8 @@ TEST_CASE("flow queue: flows get the same bytes, whatever the size of their pack
   CHECK(bytes[2] > 240'000);
 }
 
-TEST_CASE("flow queue: a full one has no room before a block of it has left", "[ip][flow_queue]") {
+TEST_CASE("flow queue: a full queue has no room before a block of packets has left",
+          "[ip][flow_queue]") {
   FlowQueue queue(2, 1000);
   std::size_t count = 0;
   while (push(queue, kStart, 1, Bytes(60'000, 1))) ++count;
@@ -110,7 +111,7 @@ TEST_CASE("flow queue: a full one has no room before a block of it has left", "[
   CHECK(few.room(100).size() == 100);
 }
 
-TEST_CASE("flow queue: one flow that stays long is thinned, one beside it that does not is not",
+TEST_CASE("flow queue: a flow with a standing queue loses packets, a flow without one does not",
           "[ip][flow_queue]") {
   FlowQueue queue(16, 4096);
   std::size_t thinned = 0;

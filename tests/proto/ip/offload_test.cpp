@@ -108,7 +108,7 @@ TEST_CASE("offload: datagrams of equal size are joined, the last may be shorter"
   CHECK(joined.size() == 10);
 }
 
-TEST_CASE("offload: what is not one flow's next segment is not joined") {
+TEST_CASE("offload: only the next segment of the same flow is joined") {
   SeededRng rng{3};
   const auto from = v6(1, 4000);
   const auto to = v6(2, 5001);

@@ -147,7 +147,7 @@ TEST_CASE("packets: extension headers are walked within bounds") {
   CHECK_FALSE(parse(ipv6(60, with(chain + last))));
 }
 
-TEST_CASE("packets: what is none") {
+TEST_CASE("packets: bytes that are no packet") {
   const auto good = tcp_packet(kFrom, kTo, {}, view("x"));
   for (std::size_t size = 0; size < good.size(); ++size) {
     CHECK_FALSE(PacketView::parse(ByteView(good).first(size)));

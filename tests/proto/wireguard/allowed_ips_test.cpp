@@ -12,7 +12,7 @@ using namespace culvert::wireguard;
 
 namespace {
 
-// The table never looks into a peer.
+// The table never reads a peer, so any bytes may stand for peers.
 struct Peers {
   std::array<char, 8> storage{};
   LanePeer* operator[](std::size_t i) { return reinterpret_cast<LanePeer*>(&storage.at(i)); }
@@ -42,7 +42,7 @@ TEST_CASE("allowed-ips: the longest prefix wins, families are apart") {
   CHECK(table.lookup(address("fe80::1")) == peers[5]);
   CHECK(table.lookup(address("11.1.2.4")) == peers[0]);
 
-  table.insert(prefix("10.1.2.3"), peers[6]);  // the last claim
+  table.insert(prefix("10.1.2.3"), peers[6]);  // the latest claim
   CHECK(table.lookup(address("10.1.2.3")) == peers[6]);
   CHECK(table.prefixes(peers[2]).empty());
   table.remove_all(peers[6]);
@@ -71,7 +71,7 @@ TEST_CASE("allowed-ips: as a linear search would say") {
     Peers peers;
     AllowedIps table;
     std::vector<std::pair<Prefix, LanePeer*>> all;
-    // Few distinct bytes, so that prefixes nest and addresses hit.
+    // Few different bytes, so that prefixes are nested and addresses match.
     const auto random_address = [&rng] {
       const auto byte = [&rng] { return static_cast<std::uint8_t>(rng.below(3) * 127); };
       if (rng.below(2) == 0) return IpAddress::v4(byte(), byte(), byte(), byte());

@@ -1,4 +1,4 @@
-// Under load: cookies, and the limit for each source.
+// A device under load: cookies, and the limit for each source.
 #include <catch2/catch.hpp>
 
 #include "tests/proto/wireguard/wireguard_support.hpp"
@@ -10,7 +10,7 @@ using namespace culvert::wireguard::test;
 
 namespace {
 
-// Initiations that cost their sender only a mac1, from many forged addresses.
+// Initiations with a right mac1 only, from many forged addresses.
 void flood(Host& target, Now now, int messages) {
   CookieJar anybody(target.device.public_key());
   for (int i = 0; i < messages; ++i) {
@@ -39,7 +39,7 @@ TEST_CASE("under load a handshake takes a cookie and one more attempt") {
   REQUIRE(cookie.size() == 1);
   CHECK(cookie[0].bytes.size() == kCookieReplySize);
   CHECK(cookie[0].to == a.endpoint);
-  // Not an answer to be answered: the paper lets the timer send the next initiation.
+  // A cookie reply gets no answer: in the paper the timer sends the next initiation.
   CHECK(a.receive(at(0s), cookie).empty());
   CHECK(a.device.counters().cookie_forged == 0);
 
@@ -99,8 +99,8 @@ TEST_CASE("under load an address is sent a few cookies a second, whoever claims 
   for (int i = 0; i < 1000; ++i) cookies += ask(loud, at(1s));
   CHECK(cookies == SourceLimiter::kSourceBurst);
   CHECK(b.device.counters().cookies_limited == 1000 - SourceLimiter::kSourceBurst);
-  CHECK(ask({IpAddress::v4(198, 51, 100, 2), 1}, at(1s)) == 1);  // another is not concerned
-  CHECK(ask(loud, at(2s)) == 1);                                 // nor is this one for long
+  CHECK(ask({IpAddress::v4(198, 51, 100, 2), 1}, at(1s)) == 1);  // another source has its own rate
+  CHECK(ask(loud, at(2s)) == 1);  // the loud source's rate comes back
 }
 
 TEST_CASE("under load attack: sources without number keep nobody from a cookie and a session") {
@@ -109,7 +109,7 @@ TEST_CASE("under load attack: sources without number keep nobody from a cookie a
   introduce(at(0s), a, b);
   CookieJar anybody(b.device.public_key());
   SeededRng rng(9);
-  const auto forge = [&](Now now) {  // each place of the table is taken, and busy
+  const auto forge = [&](Now now) {  // every place of the table is taken and busy
     Bytes datagram(kInitiationSize);
     encode(Initiation{}, datagram);
     anybody.add_macs(now.steady, datagram);

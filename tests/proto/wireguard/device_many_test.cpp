@@ -1,4 +1,4 @@
-// Silent peers cost nothing but their memory.
+// A silent peer costs only memory.
 #include <catch2/catch.hpp>
 
 #include "tests/proto/wireguard/wireguard_support.hpp"

@@ -1,4 +1,4 @@
-// Sessions over time: rekeying, keepalives, erasure, and both sides beginning at once.
+// Sessions over time: rekeying, keepalives, erasure, and handshakes that both sides begin at once.
 #include <algorithm>
 #include <catch2/catch.hpp>
 
@@ -16,7 +16,7 @@ std::size_t count(const std::vector<InFlight>& datagrams, MessageType type) {
                     [type](const auto& each) { return message_type(each.bytes) == type; }));
 }
 
-// Lets all timers up to `until` run, without a fault or delay.
+// Fires all timers up to `until`, on a network without faults or delay.
 void idle(Host& a, Host& b, Duration until) {
   for (;;) {
     const Instant next = std::min(a.device.next_deadline(), b.device.next_deadline());
@@ -37,11 +37,11 @@ TEST_CASE("session: the initiator renews after 120 s of use, the responder does 
   CHECK(count(a.send(at(119s), a.packet_to(b, {})), MessageType::kInitiation) == 0);
   const auto renewed = a.send(at(121s), a.packet_to(b, view("x")));
   CHECK(count(renewed, MessageType::kInitiation) == 1);
-  CHECK(count(renewed, MessageType::kTransport) == 1);  // the old keys still serve
+  CHECK(count(renewed, MessageType::kTransport) == 1);  // the old keys are still in use
   exchange(at(121s), a, b, renewed);
   CHECK(b.inbox.size() == 1);
   CHECK(a.device.counters().sessions == 2);
-  // Packets that were sealed with the previous keys still open.
+  // Packets that were sealed with the previous keys can still be opened.
   const auto old = b.send(at(122s), b.packet_to(a, view("y")));
   exchange(at(122s), a, b, old);
   CHECK(a.inbox.size() == 1);
@@ -89,7 +89,7 @@ TEST_CASE("session: a receiver that only listens renews in the last 15 s") {
   CHECK(a.device.counters().initiations_sent == before);
   const auto asked = a.receive(at(166s), b.send(at(166s), b.packet_to(a, view("x"))));
   CHECK(count(asked, MessageType::kInitiation) == 1);
-  // Once a session, though data keeps coming.
+  // Only once per session, although data keeps coming.
   const auto again = a.receive(at(172s), b.send(at(172s), b.packet_to(a, view("x"))));
   CHECK(count(again, MessageType::kInitiation) == 0);
 }
@@ -175,8 +175,8 @@ TEST_CASE("session: a lost confirmation does not stop the responder") {
   Host b(2);
   introduce(at(0s), a, b);
   const auto response = b.receive(at(0s), a.send(at(0s), a.packet_to(b, view("x"))));
-  a.receive(at(0s), response);  // its data is lost
-  // b may not send yet, and tries a handshake of its own when the five seconds are over.
+  a.receive(at(0s), response);  // a's data is lost
+  // b may not send yet, and begins a handshake of its own after five seconds.
   CHECK(b.send(at(1s), b.packet_to(a, view("y"))).empty());
   idle(a, b, 12s);
   CHECK(a.inbox.size() == 1);

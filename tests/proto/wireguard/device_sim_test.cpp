@@ -18,7 +18,7 @@ namespace {
 struct Faults {
   std::uint64_t loss_percent = 0;
   std::uint64_t duplicate_percent = 0;
-  Duration longest_delay = 50ms;  // drawn for each datagram, so that they overtake each other
+  Duration longest_delay = 50ms;  // drawn for each datagram, which reorders datagrams
 };
 
 class World {
@@ -35,7 +35,7 @@ class World {
     for (;;) {
       Duration next = std::min({next_send, deadline(a_), deadline(b_)});
       if (!underway_.empty()) next = std::min(next, underway_.begin()->first);
-      if (next > until) break;  // also: nothing is left
+      if (next > until) break;  // or nothing is left to do
       now_ = std::max(now_, next);
       step(next_send);
     }
@@ -97,7 +97,7 @@ class World {
   void post(int side, std::vector<InFlight> datagrams) {
     for (auto& each : datagrams) {
       if (message_type(each.bytes) == MessageType::kTransport) {
-        // The receiver's index names the key; with the counter it must be new.
+        // The receiver's index names the key; index and counter together must be new.
         const auto header = decode_transport(each.bytes);
         sound_ = sound_ && nonces_.emplace(side, header.receiver, header.counter).second;
       }
@@ -138,7 +138,7 @@ TEST_CASE("device: hours under faults: no nonce twice, nothing twice, all arrive
     world.run(95min, {.loss_percent = 100});
     world.run(100min, {.loss_percent = 5, .duplicate_percent = 50, .longest_delay = 20s});
     CHECK(world.sound());
-    // What the faults have left behind is gone within the time of one more handshake.
+    // The effects of the faults are over within the time of one more handshake.
     world.run(110min, {});
     world.forget_open();
     const auto before = world.sessions();

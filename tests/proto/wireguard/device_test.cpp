@@ -28,9 +28,9 @@ TEST_CASE("device: the first packet starts a handshake and arrives by it") {
   CHECK(data[0].bytes.size() == (packet.size() + 15) / 16 * 16 + kTransportOverhead);
   CHECK(b.receive(at(0s), data).empty());
   REQUIRE(b.inbox.size() == 1);
-  CHECK(b.inbox[0] == packet);  // without the padding
+  CHECK(b.inbox[0] == packet);  // the padding is removed
 
-  // The other way needs no handshake.
+  // The other direction needs no handshake.
   const auto back = b.packet_to(a, view("and you"));
   exchange(at(1s), a, b, b.send(at(1s), back));
   CHECK(a.inbox == std::vector<Bytes>{back});
@@ -70,7 +70,7 @@ TEST_CASE("device: batches, several peers in one, what has no route is counted")
   for (std::size_t i = 0, from_one = 0, from_two = 0; i < 50; ++i) {
     CHECK((i % 3 == 0 ? one.inbox[from_one++] : two.inbox[from_two++]) == packets[i]);
   }
-  // All of them again: every one is a replay.
+  // All datagrams again: each one is a replay.
   one.inbox.clear();
   one.receive(at(1s), for_one);
   CHECK(one.inbox.empty());
@@ -122,7 +122,7 @@ TEST_CASE("device: bad datagrams are counted, each by its cause, and change noth
   for (std::size_t i = kTransportHeaderSize - 8; i < good[0].bytes.size(); i += 7) {
     auto forged = good[0].bytes;
     forged[i] ^= 1U;
-    if (i < kTransportHeaderSize) continue;  // the counter is below
+    if (i < kTransportHeaderSize) continue;  // changes of the counter are tested below
     feed(forged);
   }
   CHECK(counters.transport_forged > 5);
@@ -138,7 +138,7 @@ TEST_CASE("device: bad datagrams are counted, each by its cause, and change noth
   response[0] = 2;
   feed(response);
   CHECK(counters.mac1_wrong == 2);
-  // mac1 needs only the public key, so anybody can come this far.
+  // mac1 needs only the public key, so anybody can get past mac1.
   CookieJar stranger(b.device.public_key());
   stranger.add_macs(at(1s).steady, initiation);
   feed(initiation);
@@ -156,7 +156,7 @@ TEST_CASE("device: bad datagrams are counted, each by its cause, and change noth
 
   CHECK(b.inbox.empty());
   b.receive(at(1s), good);
-  CHECK(b.inbox.size() == 1);  // the genuine one still counts
+  CHECK(b.inbox.size() == 1);  // the genuine datagram still counts
 }
 
 TEST_CASE("device: a peer that we do not know gets no answer") {
@@ -215,7 +215,7 @@ TEST_CASE("device: nobody there: 90 s of attempts, then silence and a clean stat
   CHECK(a.device.counters().handshakes_given_up == 1);
   CHECK(a.device.peer(b.device.public_key())->staged_packets == 0);
   CHECK(a.device.counters().packet_staged_out == 1);
-  // Something new to send starts anew.
+  // New data to send starts the attempts again.
   CHECK(a.send(at(200s), a.packet_to(b, view("y"))).size() == 1);
 }
 
@@ -271,7 +271,7 @@ TEST_CASE("device: a peer whose clock was ahead comes back, where the owner allo
     Host a(1, {}, 7);  // restarted, its clock set right
     REQUIRE(a.device.add_peer(at(10s), b.as_peer()));
     const auto old = a.send(at(10s), a.packet_to(b, view("y")));
-    CHECK(b.receive(at(60s), old).empty());  // too old to be believed
+    CHECK(b.receive(at(60s), old).empty());  // too old
     Host again(1, {}, 8);
     REQUIRE(again.device.add_peer(at(70s), b.as_peer()));
     const auto fresh = again.send(at(70s), again.packet_to(b, view("z")));
@@ -301,7 +301,7 @@ TEST_CASE("device: an old initiation is useless, also after the peer was removed
   CHECK(b.receive(at(3s), old).empty());
   CHECK(b.device.counters().initiation_replayed == 2);
 
-  // A floor from the caller's own store counts alike.
+  // A floor from the caller's own store has the same effect.
   Host restarted(2);
   auto config = a.as_peer();
   config.last_timestamp = label;
@@ -314,7 +314,7 @@ TEST_CASE("device: an old initiation is useless, also after the peer was removed
 
 TEST_CASE("device: initiations of one peer are at least 20 ms apart") {
   Host b(2);
-  std::vector<std::unique_ptr<Host>> clones;  // one key, as many initiations as it likes
+  std::vector<std::unique_ptr<Host>> clones;  // clones with one key: no limit on initiations
   for (int i = 0; i < 3; ++i) {
     clones.push_back(std::make_unique<Host>(std::uint8_t{1}));
     REQUIRE(clones.back()->device.add_peer(at(0s), b.as_peer()));
@@ -366,7 +366,7 @@ TEST_CASE("device: ECN goes out with the datagram and comes back into the packet
   for (std::uint8_t ecn = 0; ecn < 4; ++ecn) {
     packets.push_back(a.packet_to(b, view("x")));
     ip::set_ecn(packets.back(), ecn);
-    packets.back()[0] = 0x6F;  // of the traffic class only ECN goes out
+    packets.back()[0] = 0x6F;  // traffic class with more than ECN: only ECN is sent outside
   }
   const auto sent = a.send(at(1s), packets);
   REQUIRE(sent.size() == 4);

@@ -8,7 +8,7 @@ using namespace culvert::wireguard;
 
 namespace {
 
-// Both sides with fixed keys; each test plays the messages itself.
+// Both sides with fixed keys; each test passes the messages by hand.
 struct Pair {
   SeededRng rng{1};
   Identity initiator = Identity::generate(rng);
@@ -79,7 +79,7 @@ TEST_CASE("handshake: no bit of a message may change") {
   encode(response, second);
   int accepted = 0;
   for (std::size_t i = 8; i < kInitiationSize - kMacsSize; ++i) {
-    // The ephemeral's last bit is ignored by X25519 but hashed, so that it counts too.
+    // X25519 ignores the last bit of the ephemeral, but the hash covers the bit.
     auto changed = first;
     changed[i] ^= 0x80U;
     Response ignored;
@@ -116,7 +116,7 @@ TEST_CASE("handshake: an initiation for somebody else does not open") {
   CHECK_FALSE(open_initiation(other, initiation));
   auto opened = open_initiation(pair.responder, initiation);
   REQUIRE(opened);
-  // The static key is a claim until the timestamp opens: another peer's keys do not fit.
+  // The static key is only a claim until the timestamp opens: another peer's keys do not open it.
   const auto wrong = PeerKeys::make(pair.responder, other.public_key);
   CHECK_FALSE(open_timestamp(*opened, *wrong));
 }

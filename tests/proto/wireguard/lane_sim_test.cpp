@@ -1,4 +1,4 @@
-// The same script for devices with lanes and for devices alone, from one seed, in one thread.
+// The same script for devices with lanes and for devices without, from one seed, in one thread.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <utility>
@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::size_t kHosts = 3;
 
-// Three hosts in a full mesh. What the network does is a function of the script alone, so that both
-// worlds see the same faults.
+// Three hosts in a full mesh. The network's faults depend on the script alone, so that both worlds
+// have the same faults.
 class World {
  public:
   World(std::uint64_t seed, const std::array<std::size_t, kHosts>& lanes) {
@@ -45,7 +45,7 @@ class World {
     now_ = until;
   }
 
-  // `queue` picks a lane where there are any.
+  // `queue` chooses a lane in the world with lanes.
   void send(std::size_t from, std::size_t to, std::size_t queue, std::size_t count) {
     std::vector<Bytes> packets;
     for (std::size_t i = 0; i < count; ++i) {
@@ -59,9 +59,9 @@ class World {
   void steer(std::size_t queue) {
     for (auto& host : hosts_) host->steer = queue % host->width();
   }
-  // And says so to all: whether a peer hears of it by a keepalive is not the same in both worlds.
-  // A device with lanes confirms a session before they send what has waited there, so that its peer
-  // may owe a keepalive more.
+  // Moves a host, which then sends to all peers from the new port. Otherwise a peer could learn the
+  // port from a keepalive in one world only: a device with lanes confirms a session before the
+  // lanes send waiting packets, so its peer may owe one keepalive more.
   void roam(std::size_t which, std::uint16_t port) {
     host(which).endpoint.port = port;
     for (std::size_t i = 0; i < kHosts; ++i) {
@@ -103,7 +103,7 @@ class World {
   bool cut_ = false;
 };
 
-// Sorted: a packet that waited in a lane may come after one that waited in the device.
+// Sorted, as a packet that waited in a lane may arrive after a packet that waited in the device.
 std::vector<Bytes> arrived(LanedHost& host) {
   auto out = std::exchange(host.inbox, {});
   std::sort(out.begin(), out.end());

@@ -1,4 +1,4 @@
-// Lanes beside their device, in one thread: messages are carried by hand.
+// Lanes and their device in one thread: the test passes the messages.
 #include "proto/wireguard/lane.hpp"
 
 #include <algorithm>
@@ -12,7 +12,7 @@ using namespace culvert::wireguard::test;
 
 namespace {
 
-// `a` has two lanes beside its device, `b` none; a session is there.
+// `a` has two lanes, `b` has none; a session exists.
 struct Two {
   LanedHost a{1, 2};
   LanedHost b{2, 0};

@@ -1,4 +1,4 @@
-// Lanes in threads of their own, as in a program: what tsan looks at.
+// Lanes in their own threads, as in a program: the test for tsan.
 #include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
@@ -13,7 +13,7 @@ using namespace culvert::wireguard::test;
 
 namespace {
 
-// Two lanes of `a` seal on their threads, two of `b` open on theirs, through session changes.
+// Two lanes of `a` seal in their threads, two lanes of `b` open in theirs, during session changes.
 struct Pipe {
   Mailbox<LaneChanges> to_sealer, to_opener;
   Mailbox<LaneReports> from_sealer, from_opener;
@@ -61,7 +61,7 @@ struct Pipe {
   }
 };
 
-// How many bytes they report.
+// Applies the reports. Returns the number of bytes in them.
 std::uint64_t apply_reports(Now now, Device& device, Mailbox<LaneReports>& box) {
   LaneReports reports;
   if (!box.take(reports)) return 0;
@@ -76,7 +76,7 @@ std::uint64_t apply_reports(Now now, Device& device, Mailbox<LaneReports>& box) 
 
 TEST_CASE("lane: threads with one session carry each packet once, through new sessions") {
   constexpr std::uint64_t kPackets = 8'000;
-  // Each packet that the device itself sends asks for a new session.
+  // Every packet that the device itself sends starts a new session.
   const DeviceOptions options{.rekey_after_time = 0s, .lanes = true};
   Host a(1, options);
   Host b(2, options);
@@ -85,14 +85,15 @@ TEST_CASE("lane: threads with one session carry each packet once, through new se
   const auto publish = [&] {
     const auto to_a = a.device.take_changes();
     const auto to_b = b.device.take_changes();
-    for (auto& pipe : pipes) {  // those that open first: a session is known before it is used
+    // The opening lanes first: a session must be known before its first packet.
+    for (auto& pipe : pipes) {
       pipe.to_opener.put([&](LaneChanges& changes) { changes.merge(to_b); });
     }
     for (auto& pipe : pipes) {
       pipe.to_sealer.put([&](LaneChanges& changes) { changes.merge(to_a); });
     }
   };
-  // On this thread: a handshake, in which each side tells its lanes before it answers.
+  // Makes a handshake in this thread; each side informs its lanes before its answer.
   const auto handshake = [&](Now now) {
     auto underway = a.send(now, a.packet_to(b, view("12345678")));
     for (int round = 0; round < 4 && !underway.empty(); ++round) {
@@ -123,7 +124,7 @@ TEST_CASE("lane: threads with one session carry each packet once, through new se
     auto& pipe = pipes.at(i);
     CHECK(std::is_sorted(pipe.received.begin(), pipe.received.end()));
     CHECK(std::adjacent_find(pipe.received.begin(), pipe.received.end()) == pipe.received.end());
-    // All but what an ended session's keys had sealed, or the window had left behind.
+    // All packets except those of an ended session's keys and those behind the replay window.
     const auto lost = pipe.opener.counters().index_unknown +
                       pipe.opener.counters().transport_expired +
                       pipe.opener.counters().transport_replayed;

@@ -19,7 +19,7 @@ std::vector<RoomyPacket> roomless(std::span<Bytes> packets) {
   return out;
 }
 
-// What one call put out.
+// Takes the output of one call.
 void LanedHost::take(std::vector<InFlight>& into) {
   for (const auto& each : out_.datagrams) {
     const Endpoint* to = endpoint_of(each.datagram.way);
@@ -29,7 +29,7 @@ void LanedHost::take(std::vector<InFlight>& into) {
   out_.clear();
 }
 
-// Before what the device put out is sent.
+// To call before the device's output is sent.
 void LanedHost::carry_changes(Now now, std::vector<InFlight>& into) {
   const auto changes = device.take_changes();
   if (changes.empty()) return;

@@ -1,5 +1,5 @@
-// A device with lanes in one thread. The test carries the messages between device and lanes, in
-// place of threads.
+// A device with lanes in one thread. The test passes the messages between device and lanes, as the
+// threads of a program do.
 #pragma once
 
 #include <memory>
@@ -13,7 +13,7 @@ namespace culvert::wireguard::test {
 // Plain packets without room for sealing in place.
 std::vector<RoomyPacket> roomless(std::span<Bytes> packets);
 
-// Queue 0 is the device's own; queue n the n-th lane's.
+// Queue 0 belongs to the device, queue n to the n-th lane.
 struct LanedHost : Host {
   LanedHost(std::uint8_t number, std::size_t lanes, std::uint64_t seed = 0);
 
@@ -37,7 +37,7 @@ struct LanedHost : Host {
   Output out_;
 };
 
-// Carries datagrams between the hosts without a fault until there are none.
+// Carries datagrams between the hosts without faults until no datagram is left.
 void carry(Now now, const std::vector<LanedHost*>& hosts, std::vector<InFlight> underway);
 
 }  // namespace culvert::wireguard::test

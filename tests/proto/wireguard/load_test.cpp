@@ -55,7 +55,8 @@ TEST_CASE("cookies: mac1 always, mac2 once a cookie came, for its address and ti
   auto forged = reply;
   forged.sealed_cookie[0] ^= 1U;
   CHECK_FALSE(macs.jar.accept(start, forged));
-  CHECK_FALSE(CookieJar(macs.receiver.public_key).accept(start, reply));  // asked for nothing
+  // A cookie jar that asked for nothing.
+  CHECK_FALSE(CookieJar(macs.receiver.public_key).accept(start, reply));
   REQUIRE(macs.jar.accept(start, reply));
 
   const auto second = macs.message(start);
@@ -70,7 +71,7 @@ TEST_CASE("cookies: mac1 always, mac2 once a cookie came, for its address and ti
   changed.back() ^= 1U;
   CHECK_FALSE(macs.checker.mac2_is_right(start, changed, macs.from));
 
-  // Through a relay the cookie is for the sender's key there, whichever relay it takes.
+  // Through a relay the cookie is for the sender's relay key, whichever relay the sender uses.
   Macs relayed;
   const auto asked = relayed.message(start);
   REQUIRE(relayed.jar.accept(start, relayed.checker.reply(start, asked, through_relay(1, 1))));
@@ -79,11 +80,11 @@ TEST_CASE("cookies: mac1 always, mac2 once a cookie came, for its address and ti
   CHECK_FALSE(relayed.checker.mac2_is_right(start, proven, through_relay(2, 1)));
   CHECK_FALSE(relayed.checker.mac2_is_right(start, proven, relayed.from));
 
-  // Both sides let it go after 120 s.
+  // Both sides drop the cookie after 120 s.
   CHECK(macs.checker.mac2_is_right(start + 119s, second, macs.from));
   CHECK_FALSE(macs.checker.mac2_is_right(start + 120s, second, macs.from));
   CHECK(equal(ByteView(macs.message(start + 120s)).last(16), Bytes(16, 0)));
-  // A reply to an earlier message is not an answer to the last one.
+  // A reply to an earlier message is no answer to the latest message.
   const auto third = macs.message(start + 121s);
   const auto late = macs.checker.reply(start + 121s, third, macs.from);
   Initiation different;
@@ -100,7 +101,8 @@ TEST_CASE("load: a burst and a rate, and a second until the load is forgotten") 
   CHECK(load.under_load(now));
   CHECK(load.under_load(now + 999ms));
   CHECK_FALSE(load.under_load(now + 1001ms));
-  // Twice the rate for ten seconds: loaded from the time that the burst is used up to the end.
+  // Twice the rate for ten seconds: under load from the end of the burst to the end of the ten
+  // seconds.
   now += 100s;
   int loaded = 0;
   for (int i = 0; i < 2000; ++i) loaded += load.under_load(now + i * 5ms) ? 1 : 0;
@@ -144,7 +146,7 @@ TEST_CASE("source limits attack: forged sources that fill the table shut nobody 
     store_be(source.bytes.data() + 12, static_cast<std::uint32_t>(rng.next()));
     return from(source);
   };
-  // 100,000 sources a second, which never let a place become quiet; the victim comes now and then.
+  // 100,000 sources a second keep every place of the table busy; the victim sends now and then.
   for (int round = 0; round < 20; ++round) {
     std::size_t refused = 0;
     for (int i = 0; i < 20'000; ++i) {
@@ -154,7 +156,7 @@ TEST_CASE("source limits attack: forged sources that fill the table shut nobody 
     CHECK(refused == 0);
     CHECK(limiter.allow(now, victim));
   }
-  // A single source has its rate and no more, as long as others do not push it out.
+  // A single source gets its rate and no more, as long as other sources do not displace it.
   std::size_t passed = 0;
   for (int i = 0; i < 1000; ++i)
     passed += limiter.allow(now, from(IpAddress::v4(203, 0, 113, 1))) ? 1U : 0U;

@@ -82,7 +82,7 @@ TEST_CASE("messages: struct to hex and back") {
 TEST_CASE("TAI64N: greater each time, whatever the wall clock does") {
   Tai64nSource source;
   const auto first = source.next({Instant{500'000'000}, WallTime{1'700'000'000}});
-  // 2^62 + 10 + 1700000000; 500 ms cut to 2^24 ns.
+  // 2^62 + 10 + 1700000000; 500 ms rounded down to a multiple of 2^24 ns.
   CHECK(to_hex(first.bytes) == "400000006553f10a1d000000");
   auto last = first;
   const std::vector<Now> clocks = {

@@ -22,11 +22,11 @@ TEST_CASE("replay window: the edges") {
   CHECK_FALSE(window.accept(9));
   CHECK(window.accept(kWindow));
   CHECK_FALSE(window.accept(kWindow));
-  CHECK(window.accept(2));  // still within
+  CHECK(window.accept(2));  // still within the window
   CHECK(window.accept(kWindow + 3));
-  CHECK_FALSE(window.accept(2));                   // now behind
-  CHECK(window.accept(3));                         // the last within
-  CHECK(window.accept(10 * ReplayWindow::kBits));  // clears all of it
+  CHECK_FALSE(window.accept(2));                   // now behind the window
+  CHECK(window.accept(3));                         // the last counter within the window
+  CHECK(window.accept(10 * ReplayWindow::kBits));  // clears the whole window
   CHECK_FALSE(window.accept(kWindow + 3));
   CHECK(window.accept(10 * ReplayWindow::kBits - kWindow));
   CHECK_FALSE(window.accept(10 * ReplayWindow::kBits - kWindow));

@@ -31,7 +31,7 @@ TEST_CASE("timers: an initiation is repeated for REKEY_ATTEMPT_TIME, then given 
   }
   CHECK(now - kStart >= kRekeyAttemptTime);
   CHECK(now - kStart < kRekeyAttemptTime + 18 * kRekeyTimeoutJitter);
-  CHECK(timers.next() == now + 3 * kRejectAfterTime);  // nothing but the erasure is left
+  CHECK(timers.next() == now + 3 * kRejectAfterTime);  // only the erasure is left
 }
 
 TEST_CASE("timers: a response ends the repetition") {
@@ -48,7 +48,7 @@ TEST_CASE("timers: data is answered by a keepalive unless something went back") 
   timers.data_received(kStart + 3s);
   CHECK(timers.next() == kStart + kKeepaliveTimeout);
   CHECK(timers.expire(kStart + 10s).keepalive);
-  CHECK(timers.expire(kStart + 20s).keepalive);  // more had come: once again
+  CHECK(timers.expire(kStart + 20s).keepalive);  // more data had come, so a second keepalive
   CHECK(timers.next() == Instant::never());
   timers.data_received(kStart + 30s);
   timers.authenticated_sent(kStart + 31s);
@@ -73,7 +73,7 @@ TEST_CASE("timers: keys are erased, persistent keepalives go on") {
   timers.session_derived(kStart, rng);
   CHECK(timers.expire(kStart + 3 * kRejectAfterTime).zero_keys);
   timers.set_persistent(kStart, 25s);
-  CHECK(timers.next() == kStart);  // at once, then by the interval
+  CHECK(timers.next() == kStart);  // at once, then at the interval
   CHECK(timers.expire(kStart).persistent);
   CHECK(timers.next() == kStart + 25s);
   timers.authenticated_received(kStart + 20s);

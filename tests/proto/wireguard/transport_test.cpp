@@ -1,4 +1,4 @@
-// One keypair under several threads, as lanes use it: batches sealed and opened at the same time.
+// One keypair in several threads, as lanes use a keypair: batches sealed and opened at once.
 #include "proto/wireguard/transport.hpp"
 
 #include <algorithm>
@@ -26,7 +26,7 @@ void in_threads(Work work) {
   for (auto& thread : threads) thread.join();
 }
 
-// What one side seals the other opens.
+// One side seals, the other side opens.
 std::pair<std::shared_ptr<Keypair>, std::shared_ptr<Keypair>> two_ends() {
   SeededRng rng(7);
   auto from = std::make_shared<Keypair>();
@@ -93,7 +93,7 @@ TEST_CASE("transport: threads that seal with one keypair never use a counter twi
   }
   CHECK(in_order);
   CHECK(all.size() == total);
-  CHECK(*all.rbegin() == total - 1);  // and none is left out
+  CHECK(*all.rbegin() == total - 1);  // no counter is missing
   CHECK(from->sent.next() == total);
 }
 
@@ -104,13 +104,13 @@ TEST_CASE("transport: a counter ends before kRejectAfterMessages") {
   CHECK(from->may_seal(at(0s).steady));
   from->sent.reserve(1);
   CHECK_FALSE(from->may_seal(at(0s).steady));
-  // Batches that had looked before still have room.
+  // Batches that had checked before still have room.
   CHECK(from->sent.reserve(Keypair::kUnderWay) == kRejectAfterMessages - Keypair::kUnderWay);
 }
 
 TEST_CASE("transport: threads that open copies of everything accept each packet once") {
   const auto [from, to] = two_ends();
-  // Within the window, so that a sequential one takes each: in whatever order they come.
+  // Within one window, so that a sequential receiver accepts each datagram in any order.
   const auto datagrams = sealed(*from, ReplayWindow::kWindow);
   std::array<Opened, kThreads> opened;
   in_threads([&, keypair = to.get()](std::size_t thread) {
@@ -172,7 +172,7 @@ TEST_CASE("transport: threads far apart accept nothing twice and nothing behind 
   }
   CHECK(all.size() == total);
   CHECK(miscounted == std::array<std::int64_t, kThreads>{});
-  // What is now behind all that was accepted is refused.
+  // A datagram behind all accepted datagrams is refused.
   std::vector<crypto::AeadJob> late(1);
   late[0].counter = *all.rbegin() - ReplayWindow::kWindow - 1;
   late[0].ok = true;
@@ -185,7 +185,8 @@ TEST_CASE("transport: the shared window decides as the sequential one, in any in
     SeededRng rng(seed);
     SharedReplayWindow shared;
     ReplayWindow model;
-    std::array<std::uint64_t, kThreads> fronts{};  // each lane's own progress, far from the others'
+    // The progress of each lane, far from the other lanes.
+    std::array<std::uint64_t, kThreads> fronts{};
     bool same = true;
     for (int i = 0; i < 2000; ++i) {
       auto& front = fronts.at(rng.below(kThreads));

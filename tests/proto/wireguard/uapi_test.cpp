@@ -78,7 +78,7 @@ TEST_CASE("uapi: every key of a set request") {
   REQUIRE(set.peers.size() == 2);
   const auto& first = set.peers[0];
   CHECK(first.public_key == key_of(kKey));
-  CHECK(first.preshared_key->reveal()[0] == 0xB1);  // either case
+  CHECK(first.preshared_key->reveal()[0] == 0xB1);  // upper or lower case
   CHECK(first.endpoint == parse_endpoint("[fd00::1]:4500"));
   CHECK(first.persistent_keepalive == 25s);
   CHECK(first.replace_allowed_ips);
@@ -124,7 +124,7 @@ TEST_CASE("uapi: what is malformed has wireguard-go's errno") {
       {"endpoint=10.0.0.1:1\n", Errno::kInvalid},  // no peer yet
       {"public_key=\n", Errno::kInvalid},
       {"public_key=" + kKey.substr(2) + "\n", Errno::kInvalid},
-      {peer("listen_port=1\n"), Errno::kInvalid},  // a peer's keys only from here
+      {peer("listen_port=1\n"), Errno::kInvalid},  // after public_key only keys of a peer
       {peer("preshared_key=00\n"), Errno::kInvalid},
       {peer("endpoint=10.0.0.1\n"), Errno::kInvalid},
       {peer("endpoint=example.com:1\n"), Errno::kInvalid},
@@ -213,7 +213,7 @@ TEST_CASE("uapi: peers are made, changed and removed") {
   CHECK(info->allowed_ips ==
         std::vector<Prefix>{*parse_prefix("10.1.0.0/16"), *parse_prefix("10.2.0.0/16")});
   CHECK_FALSE(info->has_preshared_key);
-  CHECK(info->persistent_keepalive == 25s);  // not said: not changed
+  CHECK(info->persistent_keepalive == 25s);  // not in the request: unchanged
 
   CHECK(apply_to(host, peer("replace_allowed_ips=true\nallowed_ip=fd00::5/64\n")) == Errno::kNone);
   CHECK(host.device.peer(key_of(kKey))->allowed_ips ==
@@ -330,6 +330,7 @@ TEST_CASE("allowed-ips: one prefix goes, and only from the peer that has it") {
   CHECK(a.device.remove_allowed_ip(key_of("b" + kOther.substr(1)), *parse_prefix("10.0.0.0/8")));
   CHECK(a.device.peer(key_of(kKey))->allowed_ips.size() == 1);
   CHECK(a.device.add_allowed_ip(key_of("b" + kOther.substr(1)), *parse_prefix("10.0.0.0/8")));
-  CHECK(a.device.peer(key_of(kKey))->allowed_ips.empty());  // the last to claim it has it
+  // The address belongs to the latest claim.
+  CHECK(a.device.peer(key_of(kKey))->allowed_ips.empty());
   CHECK_FALSE(a.device.add_allowed_ip(key_of(std::string(64, 'c')), *parse_prefix("10.0.0.0/8")));
 }

@@ -21,7 +21,7 @@ struct InFlight {
   std::uint8_t ecn = 0;
 };
 
-// A device, its address and what it received. `number` sets keys, endpoint and fd00::number.
+// A device, its address and its received packets. `number` sets keys, endpoint and fd00::number.
 struct Host {
   explicit Host(std::uint8_t number, DeviceOptions options = {}, std::uint64_t seed = 0);
 
@@ -32,7 +32,7 @@ struct Host {
   std::vector<InFlight> receive(Now now, const Endpoint& from, Bytes datagram);
   std::vector<InFlight> receive(Now now, std::vector<InFlight> datagrams);
   std::vector<InFlight> timeout(Now now);
-  // A UDP packet from us to `other`.
+  // A UDP packet from this host to `other`.
   Bytes packet_to(const Host& other, ByteView payload) const;
 
   SeededRng rng;
@@ -48,7 +48,7 @@ struct Host {
 
 // Makes each host a peer of the other.
 void introduce(Now now, Host& a, Host& b);
-// Carries datagrams between the two without a fault until there are none.
+// Carries datagrams between the two hosts without faults until no datagram is left.
 void exchange(Now now, Host& a, Host& b, std::vector<InFlight> underway);
 // Calls introduce(), then sends one packet with its handshake.
 void connect(Now now, Host& a, Host& b);

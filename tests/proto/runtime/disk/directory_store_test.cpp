@@ -118,7 +118,7 @@ TEST_CASE("directory store: rights of others are taken away") {
   CHECK(mode_of(directory.at("state")) == 0700);
 }
 
-TEST_CASE("directory store: what is wrong is said, and nothing is lost") {
+TEST_CASE("directory store: errors name the fault, and no value is lost") {
   const TemporaryDirectory directory;
   const auto path = directory.at("state");
   SECTION("a file where the directory should be") {

@@ -105,7 +105,7 @@ TEST_CASE("private folders are made with their parents, foreign ones refused", "
   if (::geteuid() != 0) CHECK_FALSE(make_private_folder("/"));
 }
 
-TEST_CASE("a lock is held by one", "[runtime][files]") {
+TEST_CASE("a lock has one holder at a time", "[runtime][files]") {
   const Folder folder;
   const auto path = folder.file("lock");
   {

@@ -94,7 +94,7 @@ TEST_CASE("line writer: a full pipe stops nobody; what is dropped is said", "[ru
   pipe.close_writer();
   reader.join();
   seen += rest;
-  // Each gap is announced in its place; together they are what was dropped.
+  // Each gap is reported at its place; the reports add up to the number of dropped lines.
   std::istringstream lines(seen);
   std::uint64_t whole = 0;
   std::uint64_t announced = 0;
@@ -109,7 +109,7 @@ TEST_CASE("line writer: a full pipe stops nobody; what is dropped is said", "[ru
   CHECK(seen.ends_with("\nafter\n"));
 }
 
-TEST_CASE("line writer: it goes although nobody reads", "[runtime][log]") {
+TEST_CASE("line writer: the destructor returns although nobody reads", "[runtime][log]") {
   Pipe pipe;
   {
     LineWriter writer(pipe.ends[1]);

@@ -72,7 +72,8 @@ TEST_CASE("deferred tasks run, also those that tasks defer", "[runtime][loop]") 
   RUN_UNTIL(loop, depth == 3);
 }
 
-TEST_CASE("what the loop keeps lives until released, or as long as the loop", "[runtime][loop]") {
+TEST_CASE("objects kept by the loop live until they are released, or as long as the loop",
+          "[runtime][loop]") {
   std::weak_ptr<int> released;
   std::weak_ptr<int> kept;
   {
@@ -92,7 +93,7 @@ TEST_CASE("what the loop keeps lives until released, or as long as the loop", "[
   CHECK(kept.expired());
 }
 
-TEST_CASE("a signal calls back, and its watch may go inside", "[runtime][signal]") {
+TEST_CASE("a signal calls back, and the callback may destroy its watch", "[runtime][signal]") {
   Loop loop;
   std::unique_ptr<SignalWatch> watch;
   watch = std::make_unique<SignalWatch>(loop, SIGUSR1, [&] { watch.reset(); });

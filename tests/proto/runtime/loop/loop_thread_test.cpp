@@ -16,7 +16,7 @@ using namespace culvert::test;
 
 TEST_CASE("loop thread: tasks run on it, in order, and run() waits", "[runtime]") {
   LoopThread thread;
-  std::vector<int> order;  // the thread's until the end of run()
+  std::vector<int> order;  // owned by the thread until the end of run()
   std::thread::id where;
   for (int i = 0; i < 100; ++i) thread.loop().post([&order, i] { order.push_back(i); });
   thread.run([&] { where = std::this_thread::get_id(); });
@@ -25,7 +25,7 @@ TEST_CASE("loop thread: tasks run on it, in order, and run() waits", "[runtime]"
   CHECK(std::is_sorted(order.begin(), order.end()));
 }
 
-TEST_CASE("loop thread: timers of its own, and posts back", "[runtime]") {
+TEST_CASE("loop thread: has its own timers, and posts to the other loop", "[runtime]") {
   Loop loop;
   int fired = 0;
   LoopThread thread;
@@ -81,7 +81,7 @@ TEST_CASE("UDP: sockets that share a port, each with its own peers, in order", "
     in_order = in_order && std::is_sorted(numbers.begin(), numbers.end());
   }
   CHECK(in_order);
-  CHECK(peers[0].size() + peers[1].size() == senders.size());  // none came to both
+  CHECK(peers[0].size() + peers[1].size() == senders.size());  // no datagram came to both
   CHECK(!peers[0].empty());
   CHECK(!peers[1].empty());
   CHECK_FALSE(open(1, at, PortShare::kAlone));

@@ -25,7 +25,7 @@ struct Ended {
   std::string said;
 };
 
-// run_main(body) in a child process.
+// Runs run_main(body) in a child process.
 Ended run_as_program(const std::function<int()>& body) {
   std::array<int, 2> ends{};
   REQUIRE(::pipe(ends.data()) == 0);
@@ -74,7 +74,7 @@ TEST_CASE("run_main: in another thread and without a handler as well", "[runtime
   CHECK(ended.status == 1 << 8);
   CHECK(ended.said == "program: no room for a further thread (raise TasksMax or ulimit -u)\n");
   const auto memory = run_as_program([] {
-    std::get_new_handler()();  // what operator new calls
+    std::get_new_handler()();  // as operator new does
     return 0;
   });
   CHECK(memory.status == 1 << 8);
@@ -95,7 +95,7 @@ TEST_CASE("the limit of open files is raised here, not for child programs",
     if (now.rlim_cur != before.rlim_max) return 4;
     Loop loop;
     std::optional<int> code;
-    // The child's limit is set right after it began, so it looks until it sees that.
+    // The limit is set just after the child has begun, so the child loops until it sees the limit.
     const Process child(loop, {"sh", "-c", "until [ $(ulimit -Sn) = 300 ]; do :; done"},
                         [&](Result<int> how) { code = how.value_or(9); });
     loop.run_until([&] { return code.has_value(); }, 20s);

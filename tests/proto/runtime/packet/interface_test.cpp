@@ -1,5 +1,5 @@
-// Interfaces, routes and rules by rtnetlink, in a network namespace of the test's own. Without the
-// right to make a namespace, the test tries only the refusals.
+// Interfaces, routes and rules by rtnetlink, in the test's own network namespace. Without the right
+// to make a namespace, the test tries only the refusals.
 #include "proto/runtime/packet/interface.hpp"
 
 #include <net/if.h>
@@ -19,7 +19,7 @@ using namespace culvert::runtime;
 
 namespace {
 
-// A namespace belongs to a thread; checks are made after it.
+// Runs `work` in a thread with its own namespace; checks are made after the thread has ended.
 bool in_namespace(const std::function<void()>& work) {
   bool made = false;
   std::thread([&] {
@@ -73,11 +73,11 @@ TEST_CASE("interface: link, address, route and rules come and go") {
   const std::string none = code(ErrorCode::kNotFound);
   CHECK(got == std::vector<std::string>{"ok", "ok", there, "ok", there, "ok", "ok", none,  //
                                         "ok", "ok", "ok", "ok", none, "ok", "ok", "ok", none});
-  // No link-local address beside it.
+  // No link-local address was added.
   CHECK(addresses == std::vector<IpAddress>{prefix("fd63:756c:7665::1").address});
 }
 
-TEST_CASE("interface: what is not there is said so") {
+TEST_CASE("interface: a missing interface is an error that says so") {
   CHECK(code(bring_link_up("none-such0")) == code(ErrorCode::kNotFound));
   if (::geteuid() == 0) {
     CHECK(code(add_address("none-such0", prefix("fd00::1"))) == code(ErrorCode::kNotFound));

@@ -1,5 +1,5 @@
-// The answers of the helper process, good and bad; then the real one, where this system allows a
-// user namespace, and what is said where it does not.
+// The answers of the helper process, good and bad; then the real helper process, where the system
+// allows a user namespace, and the error where the system does not.
 #include "proto/runtime/packet/private_network.hpp"
 
 #include <fcntl.h>
@@ -30,7 +30,7 @@ namespace {
 
 PrivateNetworkOptions options() { return {"mesh", 1420, *parse_prefix("fd63:756c:7665::/48")}; }
 
-// This process at the helper's end of the pair.
+// The test plays the helper at the helper's end of the socket pair.
 struct Helper {
   Helper() {
     std::array<int, 2> ends{};
@@ -84,7 +84,7 @@ TEST_CASE("private network: answers", "[runtime][private_network]") {
     const char* what;
     Bytes bytes;
     std::size_t descriptors;
-    std::optional<Error> error;  // none: a descriptor
+    std::optional<Error> error;  // none: the answer has a descriptor
     bool ends;
   };
   const Error broken{ErrorCode::kUnavailable,
@@ -124,12 +124,13 @@ TEST_CASE("private network: answers", "[runtime][private_network]") {
   }
 }
 
-TEST_CASE("private network: without a free descriptor it goes on", "[runtime][private_network]") {
+TEST_CASE("private network: a socket fails without a free descriptor, the next one works",
+          "[runtime][private_network]") {
   const Helper helper;
   helper.answer(Bytes{0}, 1);
   rlimit before{};
   ::getrlimit(RLIMIT_NOFILE, &before);
-  const rlimit none{1, before.rlim_max};  // poll(2) needs one
+  const rlimit none{1, before.rlim_max};  // poll(2) needs one descriptor
   ::setrlimit(RLIMIT_NOFILE, &none);
   const auto got = helper.network->socket();
   ::setrlimit(RLIMIT_NOFILE, &before);
@@ -141,7 +142,8 @@ TEST_CASE("private network: without a free descriptor it goes on", "[runtime][pr
   ::close(*again);
 }
 
-TEST_CASE("private network: its end is told once, from the loop", "[runtime][private_network]") {
+TEST_CASE("private network: the end of its process is reported once, from the loop",
+          "[runtime][private_network]") {
   Loop loop;
   Helper helper;
   int told = 0;
@@ -163,21 +165,22 @@ TEST_CASE("private network: the real helper gives sockets of another namespace",
   }
   const auto socket = (*network)->socket();
   REQUIRE(socket);
-  // Its interfaces are not ours.
+  // The namespace of the helper has other interfaces than the test's namespace.
   ifreq interface {};
   std::memcpy(interface.ifr_name, "mesh", 5);
   CHECK(::ioctl(*socket, SIOCGIFMTU, &interface) == 0);
   CHECK(interface.ifr_mtu == 1420);
   CHECK(if_nametoindex("mesh") == 0);
-  CHECK((*network)->device().error().code == ErrorCode::kUnavailable);  // once only: it ended
+  // The helper has ended after its one device.
+  CHECK((*network)->device().error().code == ErrorCode::kUnavailable);
   CHECK_FALSE((*network)->socket());
   network->reset();
-  CHECK(::ioctl(*socket, SIOCGIFMTU, &interface) == 0);  // what was given lives on
+  CHECK(::ioctl(*socket, SIOCGIFMTU, &interface) == 0);  // a socket outlives the helper
   ::close(*socket);
   ::close(*device);
 }
 
-// A container's default seccomp profile answers like this.
+// A container's default seccomp profile gives the same refusal.
 TEST_CASE("private network: refused by a seccomp filter", "[runtime][private_network]") {
   const pid_t child = ::fork();
   if (child == 0) {

@@ -86,7 +86,7 @@ TEST_CASE("ECN travels with each datagram, in both families, also in segmented s
   const std::string address = GENERATE("127.0.0.1", "::1");
   CAPTURE(offload, address);
   Loop loop;
-  std::vector<std::pair<std::uint8_t, std::uint8_t>> got;  // ECN, what the datagram says it is
+  std::vector<std::pair<std::uint8_t, std::uint8_t>> got;  // received ECN, ECN in the payload
   auto opened = UdpSocket::open(loop, Endpoint{},
                                 [&](std::span<Datagram> batch) {
                                   for (const auto& d : batch) got.emplace_back(d.ecn, d.bytes[0]);
@@ -124,7 +124,8 @@ TEST_CASE("a refused destination is named and does not stop the batch", "[runtim
   CHECK(socket->counters().errors > 0);
 }
 
-TEST_CASE("what the interface does not take whole is dropped, not fragmented", "[runtime][udp]") {
+TEST_CASE("a packet that the interface does not take whole is dropped, not fragmented",
+          "[runtime][udp]") {
   Loop loop;
   Got got;
   const auto six = GENERATE(false, true);
@@ -135,7 +136,7 @@ TEST_CASE("what the interface does not take whole is dropped, not fragmented", "
   const UdpWay to{receiver->local_endpoint(), {}};
   Bytes end(3);
   Bytes fits(65'000);
-  Bytes beyond(65'530 - 20);  // longer than lo's 65,536 with headers, and than UDP over IPv4
+  Bytes beyond(65'530 - 20);  // too long for lo's MTU of 65,536 and for UDP over IPv4
   const auto sent =
       (*sender)->send(std::vector<Datagram>{{to, fits}, {to, beyond}, {to, beyond}, {to, end}});
   CHECK(sent.dropped == 2);

@@ -148,7 +148,7 @@ TEST_CASE("response heads", "[runtime][http]") {
   CHECK(again->head.headers.one("upgrade") == "DERP");
 }
 
-TEST_CASE("an upgrade hands over what came too early, on both sides", "[runtime][http]") {
+TEST_CASE("an upgrade hands over the bytes that came too early, on both sides", "[runtime][http]") {
   Loop loop;
   TcpPair tcp(loop);
   Peer server;

@@ -60,7 +60,7 @@ std::optional<Result<std::unique_ptr<ByteStream>>> connect_by(Loop& loop,
   return result;
 }
 
-TEST_CASE("proxy: URLs and what becomes of them") {
+TEST_CASE("proxy: URLs, accepted and refused") {
   struct Good {
     const char* url;
     const char* at;
@@ -195,7 +195,7 @@ TEST_CASE("proxy: each refusal is one line that says what to do and no secret") 
   }
 }
 
-TEST_CASE("proxy: one that is not there is named as the proxy") {
+TEST_CASE("proxy: a missing proxy is named in the error") {
   Loop loop;
   std::string address;
   { address = FakeProxy(loop, "").address(); }
@@ -205,7 +205,7 @@ TEST_CASE("proxy: one that is not there is named as the proxy") {
   CHECK(result->error().message.find("the proxy of HTTPS_PROXY: connect to " + address) == 0);
 }
 
-TEST_CASE("proxy: what is asked of it, and what comes after its head") {
+TEST_CASE("proxy: the request to the proxy, and the bytes after the proxy's head") {
   Loop loop;
   FakeProxy proxy(loop, "HTTP/1.1 200 Connection established\r\nVia: 1.1 p\r\n\r\nhello");
   auto result = connect_by(loop, "http://alice:s3cret@" + proxy.address());

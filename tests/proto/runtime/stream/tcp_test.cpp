@@ -235,7 +235,7 @@ TEST_CASE("names resolve, and unknown ones say so", "[runtime][net]") {
         addresses.end());
 }
 
-TEST_CASE("a listener that goes refuses, though somebody still has its descriptor",
+TEST_CASE("a destroyed listener refuses, although another process still has its descriptor",
           "[runtime][tcp]") {
   Loop loop;
   const int made = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -64,7 +64,7 @@ TEST_CASE("TLS carries bytes both ways, with half-close and clean ends", "[runti
   CHECK(context->counters().failed == 0);
 }
 
-TEST_CASE("a client refuses what it cannot verify", "[runtime][tls]") {
+TEST_CASE("a client refuses a server that it cannot verify", "[runtime][tls]") {
   Loop loop;
   const auto identity = identity_for("relay.example");
   const auto other = identity_for("relay.example");
@@ -257,7 +257,7 @@ TEST_CASE("bytes after close_notify are discarded", "[runtime][tls]") {
   RUN_UNTIL(loop, server.closed.has_value());
 }
 
-TEST_CASE("what follows close_notify in the same piece is discarded too", "[runtime][tls]") {
+TEST_CASE("bytes after close_notify in the same piece are discarded too", "[runtime][tls]") {
   Loop loop;
   const auto identity = identity_for("relay.example");
   TlsPair pair(loop, serve(identity), pinning(identity.certificate_sha256()));
@@ -304,7 +304,7 @@ TEST_CASE("a handshake that never ends is cut", "[runtime][tls]") {
   CHECK(context->counters().failed == 1);
 }
 
-TEST_CASE("a TLS stream may go inside each of its events", "[runtime][tls]") {
+TEST_CASE("a TLS stream may be destroyed inside each of its events", "[runtime][tls]") {
   Loop loop;
   const auto identity = identity_for("a.example");
   const std::string where = GENERATE("choose", "handshake", "data", "end", "closed");
@@ -396,7 +396,7 @@ TEST_CASE("connecting a stream includes the TLS handshake", "[runtime][tls][conn
   }
 }
 
-TEST_CASE("contexts refuse what cannot work", "[runtime][tls]") {
+TEST_CASE("contexts refuse options that cannot work", "[runtime][tls]") {
   TlsClientOptions options;
   CHECK_FALSE(TlsClientContext::make(options));  // no name to verify
   options.server_name = "a.example";

@@ -125,7 +125,8 @@ TEST_CASE("Unix socket: more clients than places, the rest wait their turn", "[r
   RUN_UNTIL(loop, later.has(2));
 }
 
-TEST_CASE("Unix socket: what a dead process left is replaced, a live one is not", "[runtime]") {
+TEST_CASE("Unix socket: a dead process's socket is replaced, a live process's socket is not",
+          "[runtime]") {
   const Folder folder;
   Loop loop;
   const auto path = folder.path + "/test.sock";
@@ -147,7 +148,8 @@ TEST_CASE("Unix socket: what a dead process left is replaced, a live one is not"
   CHECK_FALSE(std::filesystem::exists(path));
 }
 
-TEST_CASE("Unix socket: removed by somebody, it says so and leaves the next one's", "[runtime]") {
+TEST_CASE("Unix socket: a removed socket file is reported, and a successor's file is left alone",
+          "[runtime]") {
   const Folder folder;
   Loop loop;
   const auto path = folder.path + "/test.sock";

@@ -52,7 +52,8 @@ struct Door {
 
 }  // namespace
 
-TEST_CASE("waiting room: a newer connection replaces one, nobody is refused", "[runtime][room]") {
+TEST_CASE("waiting room: a new connection replaces a waiting one, none is refused",
+          "[runtime][room]") {
   Loop loop;
   Door door(loop);
   for (int i = 0; i < 20; ++i) {
@@ -68,7 +69,7 @@ TEST_CASE("waiting room: a newer connection replaces one, nobody is refused", "[
   }
 }
 
-TEST_CASE("waiting room: who has proven itself is not replaced", "[runtime][room]") {
+TEST_CASE("waiting room: a client that has proven itself is not replaced", "[runtime][room]") {
   Loop loop;
   Door door(loop);
   door.connect();
@@ -138,7 +139,7 @@ TEST_CASE("waiting room: a stranger that does not read is cut soon", "[runtime][
   CHECK(door.servers[0]->closed->code == ErrorCode::kExhausted);
 }
 
-TEST_CASE("waiting room: streams may outlive it", "[runtime][room]") {
+TEST_CASE("waiting room: streams may outlive the room", "[runtime][room]") {
   Loop loop;
   SeededRng rng(1);
   TcpPair tcp(loop);

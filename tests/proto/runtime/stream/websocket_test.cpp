@@ -202,7 +202,8 @@ TEST_CASE("a stranger that pings and never reads is cut", "[runtime][websocket]"
   CHECK(most < 4 * kMaxForStranger);
 }
 
-TEST_CASE("what breaks the protocol is closed with its code", "[runtime][websocket]") {
+TEST_CASE("each breach of the protocol closes the connection with the right code",
+          "[runtime][websocket]") {
   Loop loop;
   const auto [bytes, code] = GENERATE(table<std::string, int>({
       {frame(0x82, "unmasked", false), 1002},
@@ -239,7 +240,7 @@ TEST_CASE("an end without Close is an error", "[runtime][websocket]") {
   CHECK_FALSE(pair.server.closed->message.empty());
 }
 
-TEST_CASE("a WebSocket may go inside its events", "[runtime][websocket]") {
+TEST_CASE("a WebSocket may be destroyed inside its events", "[runtime][websocket]") {
   Loop loop;
   const bool on_message = GENERATE(true, false);
   RawClient pair(loop);

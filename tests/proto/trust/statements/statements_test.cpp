@@ -163,7 +163,7 @@ std::string mapped(std::string text, int (*change)(int)) {
   return text;
 }
 
-// Into the fuzzer's corpus, with CULVERT_GOLDEN=write in the environment: for a change of a format.
+// Writes into the fuzzer's corpus if CULVERT_GOLDEN=write is set: for a change of a format.
 void write_golden(const std::string& name, const std::string& text) {
   const auto wanted = std::getenv("CULVERT_GOLDEN");
   if (wanted == nullptr || wanted != std::string_view("write")) return;
@@ -183,8 +183,8 @@ TEST_CASE("statements: a good text parses and renders to itself") {
   CHECK_FALSE(kind_of(""));
 }
 
-// The committed texts, which are the fuzzer's corpus as well: a statement that was signed once must
-// stay readable.
+// The committed texts are also the fuzzer's corpus. A statement that was once signed must stay
+// readable.
 TEST_CASE("statements: the golden texts are of today's grammar, each field of it among them") {
   const auto folder = std::filesystem::path(CULVERT_SOURCE_DIR) / "tests/fuzz/corpus/statement";
   const auto fields = [](const std::string& text) {
@@ -459,9 +459,9 @@ TEST_CASE("statements: what each type refuses by its own rules") {
   }
   auto revocation =
       Revocation{w.vendor_id, {}, Revokes::kNode, {}, {}, w.agent.identity, "x", kStart, {}, {}};
-  CHECK_FALSE(Revocation::parse(revocation.render()));  // a node's needs its site
+  CHECK_FALSE(Revocation::parse(revocation.render()));  // a node's revocation needs the site
   revocation.what = Revokes::kKey;
-  CHECK_FALSE(Revocation::parse(revocation.render()));  // it names no root
+  CHECK_FALSE(Revocation::parse(revocation.render()));  // no root is named
   revocation.roots = {to_hash(w.site.id)};
   CHECK(Revocation::parse(revocation.render()));
   revocation.roots = {to_hash(w.site.id), to_hash(w.site.id)};
