@@ -4,16 +4,10 @@
 #include <utility>
 
 #include "coordinator/core/impl.hpp"
+#include "proto/core/overloaded.hpp"
 
 namespace culvert::coordinator {
 namespace {
-
-template <class... Ts>
-struct Overloaded : Ts... {
-  using Ts::operator()...;
-};
-template <class... Ts>
-Overloaded(Ts...) -> Overloaded<Ts...>;
 
 std::string make_run(Rng& rng) { return to_hex(rng.array<8>()); }
 
@@ -170,7 +164,7 @@ void Core::Impl::process(Now now, ConnectionId id, control::Message message) {
     return fail(ErrorCode::kInvalid, "a message that only a coordinator sends");
   };
   auto answer =
-      std::visit(Overloaded{
+      std::visit(overloaded{
                      [&](control::Prove& m) { return prove(id, m); },
                      [&](control::Put& m) { return put(now, connection, m); },
                      [&](control::Offer& m) { return offer(now, connection, m); },

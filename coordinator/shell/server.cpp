@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "coordinator/core/rooms.hpp"
+#include "proto/core/overloaded.hpp"
 #include "proto/runtime/loop/log.hpp"
 
 namespace culvert::coordinator {
@@ -162,11 +163,11 @@ void Server::drain() {
     const auto id = std::visit([](const auto& e) { return e.connection; }, effect);
     const auto peer = peers_.find(id);
     if (peer == peers_.end() || !peer->second.socket) continue;
-    if (const auto* send = std::get_if<SendTo>(&effect)) {
-      peer->second.socket->send(send->record);
-    } else {
-      peer->second.socket->finish();  // the `closed` event removes the peer
-    }
+    auto& socket = *peer->second.socket;
+    std::visit(overloaded{[&](const SendTo& send) { socket.send(send.record); },
+                          // The event `closed` of the socket removes the peer.
+                          [&](const CloseIt&) { socket.finish(); }},
+               effect);
   }
   core_timer_.arm_at(core_.next_deadline());
 }

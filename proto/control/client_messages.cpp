@@ -2,21 +2,11 @@
 #include <algorithm>
 
 #include "proto/control/client.hpp"
+#include "proto/core/overloaded.hpp"
 #include "proto/crypto/hash.hpp"
 #include "proto/note/note.hpp"
 
 namespace culvert::control {
-namespace {
-
-template <class... Ts>
-struct Overloaded : Ts... {
-  using Ts::operator()...;
-};
-template <class... Ts>
-Overloaded(Ts...) -> Overloaded<Ts...>;
-
-}  // namespace
-
 Status Client::take(Message message) {
   const bool greeting = std::holds_alternative<Welcome>(message);
   if (const auto* error = std::get_if<ErrorReply>(&message); error != nullptr && error->re == 0) {
@@ -26,7 +16,7 @@ Status Client::take(Message message) {
     return fail(ErrorCode::kInvalid, "the coordinator sent a message out of turn");
   }
   return std::visit(
-      Overloaded{[&](Welcome& welcome) -> Status { return welcomed(std::move(welcome)), Status{}; },
+      overloaded{[&](Welcome& welcome) -> Status { return welcomed(std::move(welcome)), Status{}; },
                  [&](Delta& delta) { return take_delta(std::move(delta)); },
                  [&](Lease& lease) -> Status {
                    return note_came(lease.re, Asked::What::kLease, std::move(lease.note)), Status{};

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <set>
 
+#include "proto/core/overloaded.hpp"
 #include "proto/crypto/hash.hpp"
 
 namespace culvert::cli {
@@ -16,13 +17,6 @@ control::ClientOptions client_options(const KeyFile& key, const crypto::ControlK
   options.proofs.push_back(key.key.clone());
   return options;
 }
-
-template <class... Fs>
-struct Overloaded : Fs... {
-  using Fs::operator()...;
-};
-template <class... Fs>
-Overloaded(Fs...) -> Overloaded<Fs...>;
 
 }  // namespace
 
@@ -77,7 +71,7 @@ Session::Session(const ByKey& by, KeyFile key, trust::Evidence evidence, std::st
 
 void Session::pump() {
   while (auto output = client_.poll_output()) {
-    std::visit(Overloaded{[&](const control::OpenConnection&) {
+    std::visit(overloaded{[&](const control::OpenConnection&) {
                             link_.open({++connection_, url_ + std::string(control::kPath)});
                           },
                           [&](const control::CloseConnection&) { link_.close({connection_}); },
@@ -87,16 +81,22 @@ void Session::pump() {
                *output);
   }
   while (auto event = client_.poll_event()) {
-    if (auto* answered = std::get_if<control::Answered>(&*event)) {
-      // The answer to request 0 is the refusal of the proof. It is the reason why later requests
-      // are refused.
-      if (answered->request == 0 && !answered->reply) refused_ = answered->reply.error();
-      if (answered->request == awaited_) answer_ = std::move(answered->reply);
-    } else if (const auto* gone = std::get_if<control::Disconnected>(&*event)) {
-      lost_ = gone->why;
-    }
+    std::visit(overloaded{[&](control::Answered& answered) { take(answered); },
+                          [&](control::Disconnected& gone) { lost_ = gone.why; },
+                          // A person's session stores no statements and holds no lease.
+                          [](const control::Connected&) {}, [](const control::Learned&) {},
+                          [](const control::Dropped&) {}, [](const control::Synced&) {},
+                          [](const control::Leased&) {}, [](const control::Ticketed&) {}},
+               *event);
   }
   timer_.arm_at(client_.next_deadline());
+}
+
+// The answer to request 0 is the refusal of the proof. This refusal is the reason why the
+// coordinator refuses later requests.
+void Session::take(control::Answered& answered) {
+  if (answered.request == 0 && !answered.reply) refused_ = answered.reply.error();
+  if (answered.request == awaited_) answer_ = std::move(answered.reply);
 }
 
 Result<control::Reply> Session::answer_to(Result<control::RequestId> request) {

@@ -42,6 +42,7 @@ class Session {
   Status check_key() const;
   Error key_refused(const Error& why) const;
   void pump();
+  void take(control::Answered& answered);
 
   KeyFile key_;
   trust::Evidence evidence_;
