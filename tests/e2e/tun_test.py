@@ -338,8 +338,9 @@ def check_hosts_below(stage, mesh, laptop, check):
 
 
 def check_ends(stage, mesh, laptop, check):
-    held = stage.start("held", laptop.place, "nc", "-d", DB, "5432", show=False)
-    established = lambda: laptop.run("ss", "-Hnt", "state", "established").count(":5432")
+    held = stage.start("held", laptop.place, "nc", "-v", "-d", DB, "5432", show=False)
+    established = lambda: len(laptop.run("ss", "-Hnt", "state", "established",
+                                         "dport = :5432").splitlines())
     stage.until(15, "a connection is open", lambda: established() == 1)
     stage.release("held")
     stage.end("laptop")
