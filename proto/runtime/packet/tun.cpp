@@ -27,7 +27,8 @@
 namespace culvert::runtime {
 namespace {
 
-// Bytes of one place: the packet lies at offset kRoomBefore, behind the virtio_net_hdr, if any.
+// Size of the memory for one read. The packet begins at offset kRoomBefore, where a
+// virtio_net_hdr ends if the device has one.
 constexpr std::size_t kReadMost = kRoomBefore + ip::kMaxSuperPacket + kRoomBehind;
 constexpr std::size_t kMaxReads = 256;  // reads in one turn
 // The most that one turn hands on. It is small, so that datagrams of peers need not wait long.

@@ -138,8 +138,9 @@ void HttpGet::Impl::on_head(Result<http::ResponseHead> head) {
     if (const auto self = weak.lock()) self->on_end();
   };
   events.closed = [weak](const Closing& why) {
-    if (const auto self = weak.lock())
+    if (const auto self = weak.lock()) {
       self->finish(fail_with(error_of(why, "HTTP: closed within the body")));
+    }
   };
   reader->stream->start(std::move(events));
   on_body({});

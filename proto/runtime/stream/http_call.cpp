@@ -74,8 +74,9 @@ void HttpCall::Impl::on_head(Result<http::RequestHead> head) {
     if (self) self->finish(fail(ErrorCode::kUnavailable, "HTTP: ended within the body"));
   };
   events.closed = [weak](const Closing& why) {
-    if (const auto self = weak.lock())
+    if (const auto self = weak.lock()) {
       self->finish(fail_with(error_of(why, "HTTP: closed within the body")));
+    }
   };
   reader->stream->start(std::move(events));
 }

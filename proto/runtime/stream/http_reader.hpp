@@ -42,8 +42,9 @@ struct HeadReader : std::enable_shared_from_this<HeadReader<Head>> {
       if (self) self->finish(fail(ErrorCode::kUnavailable, "HTTP: ended within the head"), {});
     };
     events.closed = [weak](const Closing& why) {
-      if (const auto self = weak.lock())
+      if (const auto self = weak.lock()) {
         self->finish(fail_with(error_of(why, "HTTP: closed within the head")), {});
+      }
     };
     stream->start(std::move(events));
   }

@@ -61,7 +61,7 @@ Approval nearest(const Approval& base, const Policy& policy, const Root& root, c
   return out;
 }
 
-// Why the documents do not allow the grant, whoever has signed the grant.
+// An error: the documents do not allow the grant, no matter who has signed it.
 Status borne(const Root* root, const Policy* rules, const Node* device, const Grant& grant) {
   const auto denied = [](std::string why) { return fail(ErrorCode::kDenied, std::move(why)); };
   if (root == nullptr || rules == nullptr) {

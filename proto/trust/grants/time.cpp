@@ -144,8 +144,8 @@ void Grants::set_lock(bool locked) {
 
 bool Grants::locked() const { return state_->locked; }
 
-// A grant of a wrong clock cannot be told from a replay, so people must ask again. Tombstones and
-// claims stay: they are forgotten by age.
+// A grant that was made under a wrong clock looks the same as a replayed grant, so people must ask
+// again. Tombstones and claims stay until their age removes them.
 void Grants::end_all(Now now) {
   for (const auto& [id, record] : state_->grants) {
     if (state_->ended.contains(id)) continue;

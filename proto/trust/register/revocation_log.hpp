@@ -1,6 +1,6 @@
 // The revocations that a lease server tells its site's agents before the server signs a lease for
 // them: those of devices, nodes, keys and enrolments, and of standing lines that need no lease.
-// Grants' revocations are not told: the lease leaves revoked grants out.
+// The log has no revocations of grants, because the lease leaves revoked grants out.
 //
 // The log is in order of arrival. An agent's mark (the number of revocations that the agent knows,
 // and their digest) therefore says where to continue.
@@ -22,7 +22,7 @@ class RevocationLog {
   // Adds the revocations of `who` for the site that the log does not have yet, the newest first.
   void update(const Register& who, const SiteId& site);
 
-  // The notes after the mark `told`; nothing: the mark names no beginning of this log.
+  // The notes behind the agent's mark `told`. Nothing: no beginning of this log has that mark.
   std::optional<std::span<const note::Note>> after(const DocumentMark& told) const;
   // The mark of an agent that had the mark `told` and now knows `note` as well. An agent that knows
   // no revocation has DocumentMark{}.
