@@ -57,7 +57,7 @@ Access::Access(Basis basis, Origin origin, OwnStatement own, Now now)
 void Access::learn(Now now, std::vector<note::Note> notes) {
   for (note::Note& note : unverified_) notes.push_back(std::move(note));
   unverified_.clear();
-  const auto results = basis_.evidence.offer_all(notes, now);
+  const auto results = basis_.evidence.offer_all(now, notes);
   for (std::size_t i = 0; i < notes.size(); ++i) {
     const auto kind = trust::kind_of(notes[i].text);
     if (kind == trust::Kind::kRevocation && results[i]) {
@@ -75,7 +75,7 @@ void Access::learn(Now now, std::vector<note::Note> notes) {
 }
 
 void Access::learn_site(Now now, const std::vector<note::Note>& notes) {
-  basis_.evidence.offer_all(notes, now);
+  basis_.evidence.offer_all(now, notes);
   basis_.changes.notes = true;
 }
 

@@ -61,7 +61,7 @@ class Access final : public Gate {
                    std::uint64_t bytes_in, std::uint64_t bytes_out, const std::string& reason);
 
   // --- local decisions; decide() draws the consequences ---
-  void deny(Now now, const trust::GrantId& id) { basis_.evidence.deny(id, now); }
+  void deny(Now now, const trust::GrantId& id) { basis_.evidence.deny(now, id); }
   // Ends an own request for everybody: the revocation to put to the coordinator.
   Result<note::Note> withdraw(Now now, const trust::GrantId& id);
   void set_lock(bool locked) { basis_.evidence.set_lock(locked); }

@@ -13,7 +13,7 @@ void Claims::opening(const Endpoint& client, const Endpoint& service) {
 void Claims::answered(Now now, const Endpoint& client) {
   const auto flow = waiting_.find(client);
   if (flow == waiting_.end()) return;
-  basis_.evidence.claim(flow->second, now);
+  basis_.evidence.claim(now, flow->second);
   waiting_.erase(flow);
   basis_.changes.access = true;
 }

@@ -44,7 +44,7 @@ void CustomerLeases::ask(Now now) {
 void CustomerLeases::hear(Now now, std::vector<note::Note> revocations) {
   for (note::Note& note : unsure_) revocations.push_back(std::move(note));
   unsure_.clear();
-  const auto results = basis_.evidence.offer_all(revocations, now);
+  const auto results = basis_.evidence.offer_all(now, revocations);
   for (std::size_t i = 0; i < revocations.size(); ++i) {
     if (results[i] && results[i]->kind != trust::ChangeKind::kNone) basis_.changes.all();
     if (results[i] || results[i].error().code != ErrorCode::kUnverified) continue;

@@ -91,7 +91,7 @@ void Documents::offer(Now now) {
   const auto last = std::min(first + kDocumentsSlice, waiting_.size());
   std::vector<note::Note> notes;
   for (auto i = first; i < last; ++i) notes.push_back(waiting_[i].note);
-  const auto results = basis_.evidence.offer_all(notes, now);
+  const auto results = basis_.evidence.offer_all(now, notes);
   for (auto i = first; i < last; ++i) offered(waiting_[i], results[i - first]);
   alarms_.write(now);
   next_ = last;

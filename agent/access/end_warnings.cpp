@@ -27,7 +27,7 @@ std::vector<trust::Expiry> EndWarnings::endings(Now now) const {
     if (const auto enrolment = own_.enrolment()) {
       out.push_back({trust::Ending::kRenewal, name, enrolment->not_before, enrolment->renew_until});
     }
-  } else if (const auto* admitted = basis_.evidence.node(basis_.self(), now)) {
+  } else if (const auto* admitted = basis_.evidence.node(now, basis_.self())) {
     out.push_back({trust::Ending::kAdmission, name, admitted->issued, admitted->expires});
   }
   return out;

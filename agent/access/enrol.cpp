@@ -12,8 +12,8 @@ using trust::NodeKind;
 constexpr std::string_view kNewKeys = "keys-new";  // keys of a start that has not ended
 
 // The notes in the token must lead to the pin before anything is written.
-Status check_bundle(trust::Evidence& evidence, const trust::Token& token, Now now) {
-  const auto results = evidence.offer_all(token.notes, now);
+Status check_bundle(Now now, trust::Evidence& evidence, const trust::Token& token) {
+  const auto results = evidence.offer_all(now, token.notes);
   const auto refused = std::find_if(results.begin(), results.end(),
                                     [](const auto& result) { return !result.has_value(); });
   const std::string first = refused == results.end() ? "" : ": " + refused->error().message;
@@ -28,10 +28,10 @@ Status check_bundle(trust::Evidence& evidence, const trust::Token& token, Now no
   return {};
 }
 
-Status check_own(trust::Evidence& evidence, const OwnNotes& own, Now now) {
+Status check_own(Now now, trust::Evidence& evidence, const OwnNotes& own) {
   if (!own.enrolled) return {};  // a device waits for its admission
   for (const note::Note& note : {*own.enrolled, own.node}) {
-    const auto taken = evidence.offer(note, now);
+    const auto taken = evidence.offer(now, note);
     if (taken) continue;
     return fail(taken.error().code,
                 "the token does not enrol this agent: " + taken.error().message + clock_says(now));
@@ -39,13 +39,13 @@ Status check_own(trust::Evidence& evidence, const OwnNotes& own, Now now) {
   return {};
 }
 
-Result<trust::Evidence> recall(Memory& memory, const Origin& origin, Now now) {
+Result<trust::Evidence> recall(Now now, Memory& memory, const Origin& origin) {
   auto floors = memory.floors();
   if (!floors) return fail_with(floors.error());
   auto notes = memory.notes();
   if (!notes) return fail_with(notes.error());
   trust::Evidence evidence(origin.pins(), std::move(*floors), memory.boot());
-  evidence.offer_all(*notes, now);  // a note that does not verify any more is not known
+  evidence.offer_all(now, *notes);  // a note that does not verify any more is not known
   return evidence;
 }
 
@@ -126,8 +126,9 @@ Status save_all(Memory& memory, const trust::Evidence& evidence, const Origin& o
 }
 
 // A start with a token: of a new node, or of a known node that gets its next statement.
-Result<Beginning> with_token(const Options& options, Memory& memory, std::optional<NodeKeys> known,
-                             const std::optional<Origin>& before, Rng& rng, Now now) {
+Result<Beginning> with_token(Now now, const Options& options, Memory& memory,
+                             std::optional<NodeKeys> known, const std::optional<Origin>& before,
+                             Rng& rng) {
   auto token = read_token(options);
   if (!token) return fail_with(token.error());
   if (before && before->pin != token->pin) {
@@ -142,16 +143,16 @@ Result<Beginning> with_token(const Options& options, Memory& memory, std::option
     }
   }
   const Origin origin{token->kind, token->pin, token->coordinators};
-  auto evidence = recall(memory, origin, now);
+  auto evidence = recall(now, memory, origin);
   if (!evidence) return fail_with(evidence.error());
-  if (auto ok = check_bundle(*evidence, *token, now); !ok) return fail_with(ok.error());
+  if (auto ok = check_bundle(now, *evidence, *token); !ok) return fail_with(ok.error());
   const bool is_new = !known;
   auto keys = known ? Result<NodeKeys>(std::move(*known)) : new_keys(memory, rng);
   if (!keys) return fail_with(keys.error());
-  auto own = make_own(options, *token, *keys, std::move(next),
-                      trust::device_life(evidence->vendor_root()), now);
+  auto own = make_own(now, options, *token, *keys, std::move(next),
+                      trust::device_life(evidence->vendor_root()));
   if (!own) return fail_with(own.error());
-  if (auto ok = check_own(*evidence, *own, now); !ok) return fail_with(ok.error());
+  if (auto ok = check_own(now, *evidence, *own); !ok) return fail_with(ok.error());
   if (auto ok = save_all(memory, *evidence, origin, *own); !ok) return fail_with(ok.error());
   if (is_new) {  // last: a store with an identity has everything else
     if (auto ok = settle_keys(memory, *keys); !ok) return fail_with(ok.error());
@@ -160,7 +161,7 @@ Result<Beginning> with_token(const Options& options, Memory& memory, std::option
 }
 
 // False: the present statement rests on this token already, so the token adds nothing.
-bool token_is_news(const Options& options, const Origin& origin, const OwnNotes& own, Now now) {
+bool token_is_news(Now now, const Options& options, const Origin& origin, const OwnNotes& own) {
   if (!options.token) return false;
   const auto token = trust::Token::parse(*options.token);
   if (!token) return true;  // with_token() says what is wrong
@@ -170,7 +171,7 @@ bool token_is_news(const Options& options, const Origin& origin, const OwnNotes&
            last->groups != token->groups;
   }
   if (!own.enrolment) return true;
-  const auto enrolment = find_enrolment(*token, now);
+  const auto enrolment = find_enrolment(now, *token);
   if (enrolment) return note::hash(*enrolment) != note::hash(*own.enrolment);
   // An old token is no harm while this agent renews itself.
   const auto rests_on = trust::Enrolment::parse(own.enrolment->text);
@@ -210,14 +211,14 @@ Result<Beginning> begin(const Options& options, Memory& memory, Rng& rng, Now no
   if (*origin) {
     if (auto ok = check_origin(options, **origin); !ok) return fail_with(ok.error());
   }
-  if (!*keys) return with_token(options, memory, std::nullopt, *origin, rng, now);
+  if (!*keys) return with_token(now, options, memory, std::nullopt, *origin, rng);
   auto own = recall_own(memory);
   if (!own) return fail_with(own.error());
-  if (!*own || token_is_news(options, **origin, **own, now)) {
+  if (!*own || token_is_news(now, options, **origin, **own)) {
     if (!options.token) return fail(ErrorCode::kInvalid, "the node statement is gone: use a token");
-    return with_token(options, memory, std::move(*keys), *origin, rng, now);
+    return with_token(now, options, memory, std::move(*keys), *origin, rng);
   }
-  auto evidence = recall(memory, **origin, now);
+  auto evidence = recall(now, memory, **origin);
   if (!evidence) return fail_with(evidence.error());
   return finish(std::move(**keys), std::move(**origin), std::move(*evidence), std::move(**own));
 }

@@ -11,7 +11,7 @@ Result<Openings::Opened> Access::open_flow(Now now, const Right& right) {
   // The site's agent decides which flow is a grant's first use; a laptop waits for its answer
   // (Claims).
   if (basis_.is_site() && right.waits_for_claim()) {
-    basis_.evidence.claim(right.live.grant.id, now);
+    basis_.evidence.claim(now, right.live.grant.id);
     persist(now);
     look_again();
   }
@@ -61,7 +61,7 @@ Result<FlowContext> Access::authorize_flow(Now now, const IpAddress& peer,
   const auto opened = open_flow(now, *right);
   if (!opened) return fail_with(opened.error());
   // The opening may have claimed the grant: its end is known from here on.
-  const auto ends = evidence().state(right->live.grant.id, now).ends;
+  const auto ends = evidence().state(now, right->live.grant.id).ends;
   return FlowContext{right->live.grant.requester.str(),
                      right->live.grant.id.str(),
                      crypto::format_ed25519(right->live.device.identity),
@@ -89,7 +89,7 @@ Result<note::Note> Access::withdraw(Now now, const trust::GrantId& id) {
   auto note = requests_.revoke(now, id);
   if (!note) return note;
   // The evidence knows a request once its approvals are complete; before, the denial ends it here.
-  if (const auto taken = basis_.evidence.offer(*note, now); !taken) deny(now, id);
+  if (const auto taken = basis_.evidence.offer(now, *note); !taken) deny(now, id);
   basis_.changes.notes = true;
   return note;
 }

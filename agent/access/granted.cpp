@@ -54,7 +54,7 @@ Rights Granted::desired(Now now, const std::vector<trust::LiveGrant>& live, cons
   broken_said_ = broken;
   if (broken) return next;
   for (const trust::LiveGrant& one : live) {
-    if (!leases_.covers(one, now)) continue;
+    if (!leases_.covers(now, one)) continue;
     auto right = right_for(one, next, silent);
     if (!right) continue;
     if (!rights_.contains(one.grant.id) && (!may_begin || !begin(now, *right))) continue;
@@ -121,11 +121,11 @@ RightEnd Granted::end_of(Now now, const Right& right) const {
   const RightEnd lapsed{EndedBy::kLease, "lease lapsed"};
   if (basis_.journal.broken(now)) return {EndedBy::kAuditLog, "audit log unwritable"};
   if (basis_.evidence.locked()) return {EndedBy::kLock, "locked"};
-  const bool leased = leases_.covers(right.live, now);
+  const bool leased = leases_.covers(now, right.live);
   if (right.live.standing) {
     return leased ? RightEnd{EndedBy::kPolicy, "policy changed"} : lapsed;
   }
-  const trust::RequestState state = basis_.evidence.state(right.live.grant.id, now);
+  const trust::RequestState state = basis_.evidence.state(now, right.live.grant.id);
   switch (state.phase) {
     case trust::RequestPhase::kApproved:
     case trust::RequestPhase::kActive:

@@ -12,7 +12,7 @@ bool KeptRevocations::add(const note::Note& note, const trust::Evidence& evidenc
   // The revocation of a grant is kept for as long as other nodes may hold the grant.
   const auto margin =
       revocation->what == trust::Revokes::kGrant ? trust::kTombstoneKeep : std::chrono::seconds{0};
-  const auto over = evidence.forget_at(trust::matters_until(*revocation) + margin, now);
+  const auto over = evidence.forget_at(now, trust::matters_until(*revocation) + margin);
   const auto id = note::hash(note);
   if (over <= evidence.age() || kept_.contains(id)) return false;
   Kept kept{{}, note::render(note), over};

@@ -40,7 +40,7 @@ void Leases::set_wanted(Now now, trust::RootKind by, const std::vector<trust::Li
       site = sites.erase(site);
       continue;
     }
-    site->second.set_wanted(std::move(wanted->second), now.steady);
+    site->second.set_wanted(now.steady, std::move(wanted->second));
     ++site;
   }
 }
@@ -87,7 +87,7 @@ Status Leases::accept(Now now, const trust::VerifiedLease& verified) {
   const auto offer = [&](trust::RootKind by) {
     const auto tracker = trackers(by).find(verified.lease.site.id);
     if (tracker == trackers(by).end()) return;
-    if (auto taken = tracker->second.accept(verified.lease, now.steady); taken || !last) {
+    if (auto taken = tracker->second.accept(now.steady, verified.lease); taken || !last) {
       last = std::move(taken);
     }
   };
@@ -96,23 +96,23 @@ Status Leases::accept(Now now, const trust::VerifiedLease& verified) {
   return last;
 }
 
-bool Leases::covers(const trust::GrantId& grant, const trust::SiteId& site, trust::LeaseBy said,
-                    Now now) const {
+bool Leases::covers(Now now, const trust::GrantId& grant, const trust::SiteId& site,
+                    trust::LeaseBy said) const {
   for (const auto by : {trust::RootKind::kVendor, trust::RootKind::kSite}) {
     if (!needs(by, said)) continue;
     const auto tracker = trackers(by).find(site);
-    if (tracker == trackers(by).end() || !tracker->second.covers(grant, now.steady)) return false;
+    if (tracker == trackers(by).end() || !tracker->second.covers(now.steady, grant)) return false;
   }
   return true;
 }
 
-bool Leases::covers(const trust::LiveGrant& live, Now now) const {
-  return !live.needs_lease || covers(live.grant.id, live.grant.site.id, live.lease_by, now);
+bool Leases::covers(Now now, const trust::LiveGrant& live) const {
+  return !live.needs_lease || covers(now, live.grant.id, live.grant.site.id, live.lease_by);
 }
 
 bool Leases::fresh(Now now) const {
   return std::all_of(wanted_.begin(), wanted_.end(), [&](const auto& wanted) {
-    return covers(wanted.first, wanted.second.site, wanted.second.by, now);
+    return covers(now, wanted.first, wanted.second.site, wanted.second.by);
   });
 }
 

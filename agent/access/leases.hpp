@@ -29,7 +29,7 @@ class Leases {
   // Verifies a lease and accepts it for the side that signed it and no other, whoever has carried
   // it. Then the evidence heeds the documents that the lease names.
   Status take(Now now, const note::Note& note, trust::Evidence& evidence);
-  bool covers(const trust::LiveGrant& live, Now now) const;
+  bool covers(Now now, const trust::LiveGrant& live) const;
   bool fresh(Now now) const;  // true: every grant that needs a lease has one
   bool wants(trust::RootKind by) const { return !trackers(by).empty(); }
   Instant next_deadline(Now now) const;
@@ -39,8 +39,8 @@ class Leases {
   Status accept(Now now, const trust::VerifiedLease& verified);
   bool needs(trust::RootKind by, trust::LeaseBy said) const;
   void set_wanted(Now now, trust::RootKind by, const std::vector<trust::LiveGrant>& live);
-  bool covers(const trust::GrantId& grant, const trust::SiteId& site, trust::LeaseBy said,
-              Now now) const;
+  bool covers(Now now, const trust::GrantId& grant, const trust::SiteId& site,
+              trust::LeaseBy said) const;
   Trackers& trackers(trust::RootKind by) {
     return by == trust::RootKind::kVendor ? vendor_ : customer_;
   }

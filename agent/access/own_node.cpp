@@ -72,7 +72,7 @@ void OwnNode::offer(Now now) {
   basis_.outbox.node_changed = true;
   std::vector<note::Note> own{own_.note};
   if (own_.enrolment && own_.enrolled) own.insert(own.begin(), {*own_.enrolment, *own_.enrolled});
-  basis_.evidence.offer_all(own, now);
+  basis_.evidence.offer_all(now, own);
 }
 
 std::optional<RevokedView> OwnNode::revoked() const {
@@ -146,7 +146,7 @@ void OwnNode::renew_agent(Now now) {
       node.issued > now.wall + trust::kIssuedSkew && !basis_.evidence.clock_went_back(now);
   const bool due_now = node.expires - now.wall <= trust::kMaxAgentLife / 2 + renew_early_;
   if ((due_now || ahead) && now.wall <= rests_on->renew_until) {
-    if (!replace(now, agent::renew_agent(node, basis_.keys, now))) return;
+    if (!replace(now, agent::renew_agent(now, node, basis_.keys))) return;
     basis_.log(LogLevel::kInfo, "renewed", "until " + format_time(own_.node.expires));
   }
   look_at_ = now.steady + kLookAgain;
@@ -161,8 +161,8 @@ void OwnNode::renew_device(Now now) {
   const bool ahead =
       own_.node.issued > now.wall + trust::kIssuedSkew && !basis_.evidence.clock_went_back(now);
   if (left <= life / 2 || ahead) {
-    if (!replace(now, agent::renew_device(own_.node, basis_.keys, life, now))) return;
-    const auto* admitted = basis_.evidence.node(basis_.self(), now);
+    if (!replace(now, agent::renew_device(now, own_.node, basis_.keys, life))) return;
+    const auto* admitted = basis_.evidence.node(now, basis_.self());
     basis_.log(admitted == nullptr ? LogLevel::kWarning : LogLevel::kInfo, "waiting for admission",
                (admitted == nullptr ? std::string("nothing can be reached until then")
                                     : "admitted until " + format_time(admitted->expires)) +

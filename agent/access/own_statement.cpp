@@ -33,9 +33,9 @@ Result<trust::Label> agent_name(const Options& options, const trust::Enrolment& 
 }
 
 // The one-time key signs this note and nothing else.
-Result<note::Note> sign_enrolled(const note::Note& enrolment_note,
+Result<note::Note> sign_enrolled(Now now, const note::Note& enrolment_note,
                                  const trust::Enrolment& enrolment, const trust::Label& name,
-                                 const crypto::Secret32& secret, const NodeKeys& keys, Now now) {
+                                 const crypto::Secret32& secret, const NodeKeys& keys) {
   const trust::Enrolled enrolled{enrolment.site, note::hash(enrolment_note),
                                  keys.identity.public_key(), name, now.wall};
   const auto one_time = crypto::SigningKey::from_seed(secret.clone());
@@ -44,7 +44,7 @@ Result<note::Note> sign_enrolled(const note::Note& enrolment_note,
   return trust::sign_statement(enrolled, signers);
 }
 
-Result<note::Note> sign_agent(trust::Node node, const NodeKeys& keys, Now now) {
+Result<note::Note> sign_agent(Now now, trust::Node node, const NodeKeys& keys) {
   node.kind = NodeKind::kAgent;
   node.issued = now.wall;
   node.expires = now.wall + trust::kMaxAgentLife;
@@ -52,8 +52,8 @@ Result<note::Note> sign_agent(trust::Node node, const NodeKeys& keys, Now now) {
   return trust::sign_statement(node, trust::Signer{node.name.str(), keys.identity});
 }
 
-Result<note::Note> sign_device(trust::Node node, const NodeKeys& keys, std::chrono::seconds life,
-                               Now now) {
+Result<note::Note> sign_device(Now now, trust::Node node, const NodeKeys& keys,
+                               std::chrono::seconds life) {
   node.kind = NodeKind::kDevice;
   node.issued = now.wall;
   node.expires = now.wall + life;
@@ -61,9 +61,9 @@ Result<note::Note> sign_device(trust::Node node, const NodeKeys& keys, std::chro
   return trust::sign_statement(node, trust::Signer{node.name.str(), keys.identity});
 }
 
-Result<OwnNotes> make_agent(const Options& options, const trust::Token& token, const NodeKeys& keys,
-                            trust::Node node, Now now) {
-  auto enrolment_note = find_enrolment(token, now);
+Result<OwnNotes> make_agent(Now now, const Options& options, const trust::Token& token,
+                            const NodeKeys& keys, trust::Node node) {
+  auto enrolment_note = find_enrolment(now, token);
   if (!enrolment_note) return fail_with(enrolment_note.error());
   const auto enrolment = trust::Enrolment::parse(enrolment_note->text);
   if (!enrolment) return fail_with(enrolment.error());
@@ -76,13 +76,13 @@ Result<OwnNotes> make_agent(const Options& options, const trust::Token& token, c
   }
   // This machine's clock may be behind the clock of the machine that made the token.
   now.wall = std::max(now.wall, enrolment->not_before);
-  auto enrolled = sign_enrolled(*enrolment_note, *enrolment, *name, token.secret, keys, now);
+  auto enrolled = sign_enrolled(now, *enrolment_note, *enrolment, *name, token.secret, keys);
   if (!enrolled) return fail_with(enrolled.error());
   node.name = *name;
   node.site = enrolment->site;
   node.enrolled = note::hash(*enrolled);
   node.tags = enrolment->tags;
-  auto own = sign_agent(std::move(node), keys, now);
+  auto own = sign_agent(now, std::move(node), keys);
   if (!own) return fail_with(own.error());
   return OwnNotes{std::move(*own), std::move(*enrolment_note), std::move(*enrolled)};
 }
@@ -121,7 +121,7 @@ Result<trust::Token> read_token(const Options& options) {
   return token;
 }
 
-Result<note::Note> find_enrolment(const trust::Token& token, Now now) {
+Result<note::Note> find_enrolment(Now now, const trust::Token& token) {
   const auto secret = crypto::SigningKey::from_seed(token.secret.clone());
   for (const note::Note& note : token.notes) {
     if (trust::kind_of(note.text) != trust::Kind::kEnrolment) continue;
@@ -141,10 +141,11 @@ Result<note::Note> find_enrolment(const trust::Token& token, Now now) {
   return fail(ErrorCode::kInvalid, "the token holds no enrolment for its key: ask for a new one");
 }
 
-Result<OwnNotes> make_own(const Options& options, const trust::Token& token, const NodeKeys& keys,
-                          trust::Node node, std::chrono::seconds device_life, Now now) {
+Result<OwnNotes> make_own(Now now, const Options& options, const trust::Token& token,
+                          const NodeKeys& keys, trust::Node node,
+                          std::chrono::seconds device_life) {
   if (token.kind == NodeKind::kAgent) {
-    return make_agent(options, token, keys, std::move(node), now);
+    return make_agent(now, options, token, keys, std::move(node));
   }
   auto name = node_name(options);
   if (!name) return fail_with(name.error());
@@ -152,22 +153,22 @@ Result<OwnNotes> make_own(const Options& options, const trust::Token& token, con
   node.vendor_id = trust::to_vendor_id(token.pin);
   node.person = token.person;
   node.groups = token.groups;
-  auto own = sign_device(std::move(node), keys, device_life, now);
+  auto own = sign_device(now, std::move(node), keys, device_life);
   if (!own) return fail_with(own.error());
   return OwnNotes{std::move(*own), std::nullopt, std::nullopt};
 }
 
-Result<note::Note> renew_device(const trust::Node& last, const NodeKeys& keys,
-                                std::chrono::seconds life, Now now) {
+Result<note::Note> renew_device(Now now, const trust::Node& last, const NodeKeys& keys,
+                                std::chrono::seconds life) {
   trust::Node node = last;
   ++node.serial;
-  return sign_device(std::move(node), keys, life, now);
+  return sign_device(now, std::move(node), keys, life);
 }
 
-Result<note::Note> renew_agent(const trust::Node& last, const NodeKeys& keys, Now now) {
+Result<note::Note> renew_agent(Now now, const trust::Node& last, const NodeKeys& keys) {
   trust::Node node = last;
   ++node.serial;
-  return sign_agent(std::move(node), keys, now);
+  return sign_agent(now, std::move(node), keys);
 }
 
 }  // namespace culvert::agent

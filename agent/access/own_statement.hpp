@@ -27,16 +27,16 @@ std::string clock_says(Now now);  // what this machine's clock says, for errors 
 // pin.
 Result<trust::Token> read_token(const Options& options);
 // The token's enrolment for its one-time key. kStale: expired, or not valid yet.
-Result<note::Note> find_enrolment(const trust::Token& token, Now now);
+Result<note::Note> find_enrolment(Now now, const trust::Token& token);
 // A first statement of this node, or the next one with a fresh token. `node` has the serial and,
 // for an agent that is known already, the name.
-Result<OwnNotes> make_own(const Options& options, const trust::Token& token, const NodeKeys& keys,
-                          trust::Node node, std::chrono::seconds device_life, Now now);
+Result<OwnNotes> make_own(Now now, const Options& options, const trust::Token& token,
+                          const NodeKeys& keys, trust::Node node, std::chrono::seconds device_life);
 
 // A device's next statement, signed by the device itself. The device must be admitted again.
-Result<note::Note> renew_device(const trust::Node& last, const NodeKeys& keys,
-                                std::chrono::seconds life, Now now);
+Result<note::Note> renew_device(Now now, const trust::Node& last, const NodeKeys& keys,
+                                std::chrono::seconds life);
 // A site agent's next statement, which is valid until the enrolment's renew-until.
-Result<note::Note> renew_agent(const trust::Node& last, const NodeKeys& keys, Now now);
+Result<note::Note> renew_agent(Now now, const trust::Node& last, const NodeKeys& keys);
 
 }  // namespace culvert::agent

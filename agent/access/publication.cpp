@@ -19,11 +19,11 @@ Publication::Publication(Basis& basis, OwnNode& own, std::chrono::seconds renew_
 // The evidence refuses a statement that is over, or of which the site's documents say something
 // else by now. Then the agent publishes anew.
 void Publication::recall(Now now) {
-  if (note_ && !basis_.evidence.offer(*note_, now)) service_.expires = {};
+  if (note_ && !basis_.evidence.offer(now, *note_)) service_.expires = {};
 }
 
 void Publication::publish(Now now) {
-  const trust::Node* self = basis_.evidence.node(basis_.self(), now);
+  const trust::Node* self = basis_.evidence.node(now, basis_.self());
   if (self != nullptr && !admitted_) {
     audit::Entry entry;
     entry.kind = audit::Kind::kNodeAdmitted;
@@ -38,7 +38,7 @@ void Publication::publish(Now now) {
   if (!next) return;
   auto note = trust::sign_statement(*next, trust::Signer{self->name.str(), basis_.keys.identity});
   if (!note) return basis_.log(LogLevel::kError, "cannot publish", note.error().message);
-  const auto taken = basis_.evidence.offer(*note, now);
+  const auto taken = basis_.evidence.offer(now, *note);
   if (!taken) return basis_.log(LogLevel::kError, "cannot publish", taken.error().message);
   if (auto saved = basis_.memory.save_own("service", {*note}); !saved) {
     basis_.log(LogLevel::kError, "cannot store what is served", saved.error().message);

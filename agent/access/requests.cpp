@@ -10,7 +10,7 @@ Result<note::Note> Requests::build(Now now, const RequestOptions& wish, const tr
   if (!site) {
     return fail(ErrorCode::kNotFound, "the vendor's directory names no site " + name.site()->str());
   }
-  const trust::Node* self = basis_.evidence.node(basis_.self(), now);
+  const trust::Node* self = basis_.evidence.node(now, basis_.self());
   if (self == nullptr) return fail(ErrorCode::kDenied, "this device's admission has ended");
   if (basis_.evidence.clock_went_back(now)) {
     return fail(ErrorCode::kDenied, "the clock went back: correct it, or run culvert clock-reset");
@@ -102,7 +102,7 @@ RequestView Requests::view(Now now, const trust::GrantId& id, const note::Note& 
     view.duration = grant->duration;
     if (grant->not_after <= now.wall) view.phase = trust::RequestPhase::kExpired;
   }
-  const trust::RequestState state = basis_.evidence.state(id, now);
+  const trust::RequestState state = basis_.evidence.state(now, id);
   if (basis_.evidence.grant(id) != nullptr) {
     view.phase = state.phase;
     const bool pending = state.phase == trust::RequestPhase::kPending;

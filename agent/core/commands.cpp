@@ -22,7 +22,7 @@ void Core::request(Now now, const RequestOptions& options, Done<RequestView> don
   if (is_site()) {
     return done(fail(ErrorCode::kDenied, "only a person's device can request access"));
   }
-  if (access_->evidence().node(access_->keys().identity.public_key(), now) == nullptr) {
+  if (access_->evidence().node(now, access_->keys().identity.public_key()) == nullptr) {
     return done(fail(ErrorCode::kDenied,
                      "this device is not admitted yet: ask for `culvert device admit`"));
   }

@@ -80,7 +80,7 @@ StatusView Core::status(Now now) const {
   view.coordinator = link_.url();
   view.coordinator_connected = link_.connected();
   view.coordinator_error = link_.error();
-  view.admitted = evidence.node(access_->keys().identity.public_key(), now) != nullptr;
+  view.admitted = evidence.node(now, access_->keys().identity.public_key()) != nullptr;
   if (!view.admitted) view.revoked = access_->own().revoked();
   view.home_relay = mesh_.home_relay();
   view.relay_connected = !view.home_relay.empty();

@@ -117,7 +117,7 @@ void LeaseServer::learn(const std::vector<runtime::NotesFile>& files) {
       from.push_back(file.name);
     }
   }
-  const auto results = evidence_.offer_all(notes, options_.clock());
+  const auto results = evidence_.offer_all(options_.clock(), notes);
   log_.update(evidence_.who(), options_.site);
   for (std::size_t i = 0; i < results.size(); ++i) {
     if (!results[i] && results[i].error().code != ErrorCode::kStale) {
@@ -185,7 +185,7 @@ Status LeaseServer::put(std::string_view text) {
   if (trust::kind_of(note->text) != trust::Kind::kRevocation) {
     return fail(ErrorCode::kInvalid, "only revocations are put to a lease server");
   }
-  const auto taken = evidence_.offer(*note, options_.clock());
+  const auto taken = evidence_.offer(options_.clock(), *note);
   if (!taken) return fail_with(taken.error());
   const bool known = taken->kind == trust::ChangeKind::kNone;
   if (!known) log_.update(evidence_.who(), options_.site);
@@ -228,7 +228,7 @@ void LeaseServer::drop_what_is_over() {
   for (const auto& note : evidence_.revocation_notes(options_.site)) held.insert(note::hash(note));
   puts_.drop([&](const note::Note& note) {
     if (held.contains(note::hash(note))) return false;
-    const auto again = evidence_.offer(note, now);
+    const auto again = evidence_.offer(now, note);
     return again || again.error().code == ErrorCode::kStale;
   });
 }

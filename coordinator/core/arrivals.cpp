@@ -112,17 +112,17 @@ Status Core::Impl::afford(Now now, const Connection& connection, const control::
   const auto notes = [&](const std::vector<std::string>& list) -> Status {
     const auto revoking =
         static_cast<std::size_t>(std::count_if(list.begin(), list.end(), is_revocation));
-    if (auto may = rates_.revocations.take(who, revoking, now.steady); !may) return may;
-    return rates_.statements.take(who, list.size() - revoking, now.steady);
+    if (auto may = rates_.revocations.take(now.steady, who, revoking); !may) return may;
+    return rates_.statements.take(now.steady, who, list.size() - revoking);
   };
   if (const auto* put = std::get_if<control::Put>(&message)) return notes(put->notes);
   if (const auto* offer = std::get_if<control::Offer>(&message)) return notes(offer->notes);
   if (std::holds_alternative<control::LeaseRequest>(message)) {
-    return rates_.leases.take(who, 1, now.steady);
+    return rates_.leases.take(now.steady, who, 1);
   }
   const bool dear = std::holds_alternative<control::List>(message) ||
                     std::holds_alternative<control::AuditQuery>(message);
-  return rates_.questions.take(who, dear ? 4 : 1, now.steady);
+  return rates_.questions.take(now.steady, who, dear ? 4 : 1);
 }
 
 void Core::Impl::try_store(Now now) {

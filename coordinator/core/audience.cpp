@@ -155,7 +155,7 @@ void Audience::add_grants() {
     const auto* grant = evidence.grant(id);
     const auto* note = evidence.grant_note(id);
     if (grant == nullptr || note == nullptr) continue;
-    const auto state = evidence.state(id, now_);
+    const auto state = evidence.state(now_, id);
     const bool open = state.phase == trust::RequestPhase::kPending ||
                       state.phase == trust::RequestPhase::kInvalid;
     if (open) tell(grant->device, note::hash(*note));
@@ -167,7 +167,7 @@ void Audience::add_grants() {
       if (site.is_zero() || site == grant->site.id) ends.insert(end);
     }
     if (ends.empty()) continue;
-    for (const auto& publisher : evidence.publishers(grant->service, now_)) {
+    for (const auto& publisher : evidence.publishers(now_, grant->service)) {
       for (const auto& end : ends) tell(publisher.node.identity, end);
     }
   }

@@ -139,11 +139,11 @@ Status Core::Impl::enrol(Now now, const note::Note& note, const trust::Node& nod
       const auto kind = trust::kind_of(part.text);
       const bool own = kind == trust::Kind::kEnrolment || kind == trust::Kind::kEnrolled;
       if (!own && kind != trust::Kind::kPolicy) continue;
-      const auto given = ledger_.take(part, now);
+      const auto given = ledger_.take(now, part);
       if (!given && own && rests) rests = fail_with(given.error());
     }
   }
-  const auto taken = ledger_.take(note, now);
+  const auto taken = ledger_.take(now, note);
   if (!taken) {
     if (taken.error().code == ErrorCode::kExhausted) refuse_agent(now, node, taken.error());
     return fail_with(rests ? taken.error() : rests.error());
@@ -167,8 +167,8 @@ Status Core::Impl::may_renew(Now now, const note::Note& next, const trust::Ident
   if (note == nullptr || note->text == next.text) return {};
   const auto known = trust::Node::parse(note->text);
   if (!known) return fail_with(known.error());
-  if (auto may = rates_.renewals.take(identity.hex(), 1, now.steady); !may) return may;
-  return rates_.site_renewals.take(known->site.id.hex(), 1, now.steady);
+  if (auto may = rates_.renewals.take(now.steady, identity.hex(), 1); !may) return may;
+  return rates_.site_renewals.take(now.steady, known->site.id.hex(), 1);
 }
 
 // Whoever holds a token can add agents. So that nobody does it unseen, each new agent raises an
@@ -179,7 +179,7 @@ void Core::Impl::new_agent_came(Now now, const trust::Node& node) {
 }
 
 void Core::Impl::refuse_agent(Now now, const trust::Node& node, const Error& why) {
-  if (!rates_.refused_agents.take(node.enrolled.hex(), 1, now.steady)) return;  // reported lately
+  if (!rates_.refused_agents.take(now.steady, node.enrolled.hex(), 1)) return;  // reported lately
   journal_.alarm(now, node, "refused an agent " + node.name.str() + ": " + why.message);
 }
 
@@ -196,7 +196,7 @@ Status Core::Impl::wait_for_admission(Now now, const Connection& connection, con
   }
   // The ledger takes the statement if the note carries the signature of a device-admission key.
   if (writable()) {
-    if (auto taken = ledger_.take(note, now)) {
+    if (auto taken = ledger_.take(now, note)) {
       changed_ = true;
       no_longer_waits(node.identity);
       return {};
@@ -231,7 +231,7 @@ void Core::Impl::no_longer_waits(const trust::IdentityKey& device) {
 }
 
 bool Core::Impl::admitted(Now now, const trust::Node& node) const {
-  const auto* known = ledger_.evidence().node(node.identity, now);
+  const auto* known = ledger_.evidence().node(now, node.identity);
   // Kind and site must be those of the known statement. Otherwise an agent that called itself a
   // device would get statements of other sites.
   return known != nullptr && known->control == node.control && known->kind == node.kind &&

@@ -127,7 +127,7 @@ void Journal::change(Now now, const std::optional<trust::Node>& by, const trust:
   const std::optional<trust::Grant> grant = held ? std::optional(*held) : std::nullopt;
   const auto* subject = grant ? &*grant : nullptr;
   if (change.kind == trust::ChangeKind::kGrant && grant) {
-    const auto after = evidence.state(grant->id, now);
+    const auto after = evidence.state(now, grant->id);
     const auto phase = trust::phase_name(after.phase);
     if (by && by->identity == grant->device) {
       write(now, audit::Kind::kRequest, grant->requester.str(), subject, phase, grant->reason);
@@ -144,7 +144,7 @@ void Journal::change(Now now, const std::optional<trust::Node>& by, const trust:
     const auto* found = ledger_.find(change.statement);
     const auto note = found ? note::parse(found->note) : Result<note::Note>(note::Note{});
     const auto signer = note ? signer_of(*note, change, subject) : std::string();
-    const auto phase = grant ? trust::phase_name(evidence.state(grant->id, now).phase) : "revoked";
+    const auto phase = grant ? trust::phase_name(evidence.state(now, grant->id).phase) : "revoked";
     const auto ends = note ? trust::Revocation::parse(note->text)
                            : Result<trust::Revocation>(trust::Revocation{});
     const auto site = ends ? site_of(*ends) : std::string();
@@ -163,7 +163,7 @@ void Journal::change(Now now, const std::optional<trust::Node>& by, const trust:
     return;
   }
   if (change.kind == trust::ChangeKind::kNode && change.identity) {
-    const auto* node = evidence.node(*change.identity, now);
+    const auto* node = evidence.node(now, *change.identity);
     if (node == nullptr) return;
     const auto who = node->person.empty() ? node->name.str() : node->person.str();
     const auto detail = crypto::format_ed25519(node->identity);

@@ -103,7 +103,7 @@ void Core::Impl::list_requests(Now now, const Sight& sees, const control::List& 
       const auto* note = evidence.grant_note(id);
       if (grant == nullptr || note == nullptr || !sees.sees(grant->site.id)) continue;
       if (question.site && grant->site.name.str() != *question.site) continue;
-      const auto state = evidence.state(id, now);
+      const auto state = evidence.state(now, id);
       if (!is_unfinished(state.phase)) continue;
       if ((state.phase == trust::RequestPhase::kPending) != pending) continue;
       const auto place = at(pending ? '1' : '2', id.str());

@@ -42,8 +42,8 @@ Result<std::vector<note::Note>> stored_notes(Store& store) {
 }
 
 // Verifies `added` on top of the stored notes and commits it. Error: a note does not verify.
-Status verify_and_commit(Store& store, const std::vector<note::Note>& stored,
-                         const std::vector<note::Note>& added, Now now) {
+Status verify_and_commit(Now now, Store& store, const std::vector<note::Note>& stored,
+                         const std::vector<note::Note>& added) {
   auto all = stored;
   all.insert(all.end(), added.begin(), added.end());
   trust::Pins pins;
@@ -56,7 +56,7 @@ Status verify_and_commit(Store& store, const std::vector<note::Note>& stored,
     const auto site = genesis_of(note, trust::RootKind::kSite);
     if (site) evidence.pin_site(trust::to_site_id(site->hash));
   }
-  const auto offered = evidence.offer_all(all, now);
+  const auto offered = evidence.offer_all(now, all);
   Batch batch;
   for (std::size_t i = stored.size(); i < all.size(); ++i) {
     const auto first_line = all[i].text.substr(0, all[i].text.find('\n'));
@@ -74,7 +74,7 @@ Status verify_and_commit(Store& store, const std::vector<note::Note>& stored,
 
 }  // namespace
 
-Result<std::string> add_vendor(Store& store, std::string_view bundle, Now now) {
+Result<std::string> add_vendor(Now now, Store& store, std::string_view bundle) {
   const auto added = note::parse_bundle(bundle);
   if (!added) return fail_with(added.error());
   const auto genesis = genesis_in(*added, trust::RootKind::kVendor);
@@ -92,13 +92,13 @@ Result<std::string> add_vendor(Store& store, std::string_view bundle, Now now) {
     const auto kind = trust::kind_of(note.text);
     if (kind == trust::Kind::kRoot || kind == trust::Kind::kPlaces) roots.push_back(note);
   }
-  if (auto done = verify_and_commit(store, *stored, roots, now); !done) {
+  if (auto done = verify_and_commit(now, store, *stored, roots); !done) {
     return fail_with(done.error());
   }
   return genesis->root.name.str();
 }
 
-Result<std::string> add_site(Store& store, std::string_view bundle, Now now) {
+Result<std::string> add_site(Now now, Store& store, std::string_view bundle) {
   const auto added = note::parse_bundle(bundle);
   if (!added) return fail_with(added.error());
   const auto stored = stored_notes(store);
@@ -127,7 +127,7 @@ Result<std::string> add_site(Store& store, std::string_view bundle, Now now) {
                          trust::kind_of(note.text) == trust::Kind::kPlaces;
     if (!vendors) site.push_back(note);
   }
-  if (auto done = verify_and_commit(store, *stored, site, now); !done) {
+  if (auto done = verify_and_commit(now, store, *stored, site); !done) {
     return fail_with(done.error());
   }
   return genesis->root.name.str();
@@ -158,7 +158,7 @@ void check_keys(const trust::Evidence& evidence, const OwnKeys& keys,
 
 }  // namespace
 
-Result<Summary> summarize(Store& store, const OwnKeys& keys, Now now) {
+Result<Summary> summarize(Now now, Store& store, const OwnKeys& keys) {
   Ledger ledger(store);
   if (auto loaded = ledger.load(now); !loaded) return fail_with(loaded.error());
   const auto& evidence = ledger.evidence();

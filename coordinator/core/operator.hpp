@@ -13,12 +13,12 @@ namespace culvert::coordinator {
 
 // Adds the vendor's root chain from a bundle, also a longer chain with new epochs, and returns the
 // vendor's name. A coordinator has one vendor for ever. kConflict: the chain of another vendor.
-Result<std::string> add_vendor(Store& store, std::string_view bundle, Now now);
+Result<std::string> add_vendor(Now now, Store& store, std::string_view bundle);
 
 // Adds a site's root chain and the vendor's `site` statement for it from one bundle, which may also
 // hold a policy and enrolments. Returns the site's name. kNotFound: no vendor yet; kConflict: the
 // name belongs to another site.
-Result<std::string> add_site(Store& store, std::string_view bundle, Now now);
+Result<std::string> add_site(Now now, Store& store, std::string_view bundle);
 
 struct OwnKeys {
   crypto::ControlKey control;
@@ -41,6 +41,6 @@ struct Summary {
   std::size_t statements = 0;
   std::vector<std::string> warnings;  // one line each: what is missing, and what to do
 };
-Result<Summary> summarize(Store& store, const OwnKeys& keys, Now now);
+Result<Summary> summarize(Now now, Store& store, const OwnKeys& keys);
 
 }  // namespace culvert::coordinator

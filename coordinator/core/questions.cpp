@@ -139,7 +139,7 @@ Result<control::Message> Core::Impl::ticket(Now now, const Connection& connectio
   trust::Ticket ticket;
   ticket.vendor_id = ledger_.evidence().vendor_id();
   ticket.relay = relay->key;
-  const auto* node = ledger_.evidence().node(connection.node->identity, now);
+  const auto* node = ledger_.evidence().node(now, connection.node->identity);
   if (node == nullptr) return fail(ErrorCode::kDenied, "only admitted nodes get tickets");
   ticket.node = node->relay;
   for (const auto& peer : audience_->relay_peers(connection.node->identity)) {

@@ -4,7 +4,7 @@
 
 namespace culvert::coordinator {
 
-Status Rates::take(const std::string& owner, std::size_t units, Instant now) {
+Status Rates::take(Instant now, const std::string& owner, std::size_t units) {
   if (units == 0) return {};
   if (buckets_.size() >= kMaxRated && !buckets_.contains(owner)) {
     std::erase_if(buckets_, [&](const auto& bucket) { return bucket.second.is_full(now); });

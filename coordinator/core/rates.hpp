@@ -22,7 +22,7 @@ class Rates {
       : what_(std::move(what)), burst_(burst), interval_(interval) {}
 
   // Takes `units` from the owner's bucket. kExhausted: the bucket has fewer units and keeps them.
-  Status take(const std::string& owner, std::size_t units, Instant now);
+  Status take(Instant now, const std::string& owner, std::size_t units);
   std::size_t size() const { return buckets_.size(); }
 
  private:

@@ -91,21 +91,21 @@ Status Core::Impl::put_one(Now now, const Connection& connection, std::string_vi
     if (ledger_.evidence().grant(grant->id) == nullptr) {
       if (auto ok = check_new_request(now, connection, *note); !ok) return ok;
     }
-    before = ledger_.evidence().state(grant->id, now);
+    before = ledger_.evidence().state(now, grant->id);
   }
   const auto agent = kind == trust::Kind::kNode ? trust::Node::parse(note->text)
                                                 : Result<trust::Node>(trust::Node{});
   const bool new_agent = agent && agent->kind == trust::NodeKind::kAgent &&
                          kind == trust::Kind::kNode &&
                          ledger_.evidence().node_note(agent->identity) == nullptr;
-  const auto change = ledger_.take(*note, now);
+  const auto change = ledger_.take(now, *note);
   if (!change) return fail_with(change.error());
   if (change->kind == trust::ChangeKind::kNone) return {};
   changed_ = true;
   if (new_agent) new_agent_came(now, *agent);
   if (change->kind == trust::ChangeKind::kNode) {
     no_longer_waits(*change->identity);
-    if (const auto* admitted_now = ledger_.evidence().node(*change->identity, now)) {
+    if (const auto* admitted_now = ledger_.evidence().node(now, *change->identity)) {
       enter_if_admitted(now, trust::Node(*admitted_now));
     }
   }
@@ -125,17 +125,17 @@ Status Core::Impl::check_new_request(Now now, const Connection& connection,
   }
   // A request that the policy does not allow is queued like any other, since a refusal would tell
   // which names exist. Approvers see that the request is invalid, and why.
-  auto ok = evidence.check_request(note, now);
+  auto ok = evidence.check_request(now, note);
   if (!ok && ok.error().code != ErrorCode::kDenied) return ok;
   std::size_t open = 0;
   for (const auto& id : ledger_.grants_of(grant->device)) {
-    if (unanswered(evidence.state(id, now).phase)) ++open;
+    if (unanswered(evidence.state(now, id).phase)) ++open;
   }
   if (open >= kMaxOpenRequests) {
     return fail(ErrorCode::kExhausted, "this device has " + std::to_string(open) +
                                            " requests waiting; withdraw one (culvert revoke)");
   }
-  return rates_.requests.take(grant->device.hex(), 1, now.steady);
+  return rates_.requests.take(now.steady, grant->device.hex(), 1);
 }
 
 }  // namespace culvert::coordinator

@@ -19,7 +19,7 @@ bool is_own(const AuditRow& row) { return row.source == kOwnSource; }
 
 Ledger::Ledger(Store& store, trust::BootId boot) : store_(store), boot_(boot), evidence_({}, {}) {}
 
-Status Ledger::may_take(Kind kind, const note::Note& note, Now now) const {
+Status Ledger::may_take(Now now, Kind kind, const note::Note& note) const {
   const auto unknown = [] {
     return fail(ErrorCode::kNotFound,
                 "this coordinator does not serve that site or vendor (its operator adds them with "
@@ -38,7 +38,7 @@ Status Ledger::may_take(Kind kind, const note::Note& note, Now now) const {
     const bool agent = node->kind == trust::NodeKind::kAgent;
     if (agent && !sites_.contains(node->site.id)) return unknown();
   }
-  if (kind == Kind::kEnrolled) return evidence_.check_enrolment_open(note, now);
+  if (kind == Kind::kEnrolled) return evidence_.check_enrolment_open(now, note);
   if (kind == Kind::kSite) {
     const auto site = trust::Site::parse(note.text);
     if (!site) return fail_with(site.error());
@@ -56,16 +56,16 @@ Status Ledger::may_take(Kind kind, const note::Note& note, Now now) const {
   return {};
 }
 
-Result<trust::Change> Ledger::take(const note::Note& note, Now now) {
+Result<trust::Change> Ledger::take(Now now, const note::Note& note) {
   const auto kind = trust::kind_of(note.text);
-  if (!kind) return take_further(note, now);
-  if (auto may = may_take(*kind, note, now); !may) return fail_with(may.error());
+  if (!kind) return take_further(now, note);
+  if (auto may = may_take(now, *kind, note); !may) return fail_with(may.error());
   if (!held_.contains(note::hash(note))) {
     const auto shares = shares_of(*kind, note);
-    if (auto has = has_share(note, shares, now); !has) return fail_with(has.error());
+    if (auto has = has_share(now, note, shares); !has) return fail_with(has.error());
   }
   const auto old = superseded(*kind, note);
-  auto change = evidence_.offer(note, now);
+  auto change = evidence_.offer(now, note);
   if (!change || change->kind == trust::ChangeKind::kNone) return change;
 
   const note::Note* kept = &note;  // the merged note, if the evidence merges signature lines
@@ -98,14 +98,14 @@ bool is_unfinished(trust::RequestPhase phase) {
   return false;
 }
 
-bool Ledger::counts(const Held& held, Now now) const {
+bool Ledger::counts(Now now, const Held& held) const {
   if (held.over <= now.wall) return false;
-  return !held.grant || is_unfinished(evidence_.state(*held.grant, now).phase);
+  return !held.grant || is_unfinished(evidence_.state(now, *held.grant).phase);
 }
 
 // kExhausted: an owner that the note is charged to has its share. A new statement of a known node
 // replaces the old one and needs no share.
-Status Ledger::has_share(const note::Note& note, const std::vector<Share>& shares, Now now) const {
+Status Ledger::has_share(Now now, const note::Note& note, const std::vector<Share>& shares) const {
   if (const auto node = trust::Node::parse(note.text);
       node && evidence_.node_note(node->identity) != nullptr) {
     return {};
@@ -116,7 +116,7 @@ Status Ledger::has_share(const note::Note& note, const std::vector<Share>& share
       const auto& held = held_.at(id);
       if (share.bytes) {
         used += held.note.size();
-      } else if (counts(held, now)) {
+      } else if (counts(now, held)) {
         ++used;
       }
     }
@@ -130,7 +130,7 @@ Status Ledger::has_share(const note::Note& note, const std::vector<Share>& share
 }
 
 // Takes a further statement (further.hpp). Beyond kMaxFurtherOfSigner, the signer's oldest goes.
-Result<trust::Change> Ledger::take_further(const note::Note& note, Now now) {
+Result<trust::Change> Ledger::take_further(Now now, const note::Note& note) {
   const auto further = check_further(note, evidence_);
   if (!further) return fail_with(further.error());
   if (held_.size() + kReservedForRevocations >= kMaxStoredNotes) {

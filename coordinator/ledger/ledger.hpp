@@ -38,7 +38,7 @@ class Ledger {
   // Verifies one statement and takes it. Errors as Evidence::offer; kNotFound: a site or a vendor
   // that the operator has not added; kExhausted: an owner that the statement is charged to has its
   // share (shares.hpp).
-  Result<trust::Change> take(const note::Note& note, Now now);
+  Result<trust::Change> take(Now now, const note::Note& note);
   // Adds an audit line of the coordinator's own. Lines about revocations are committed together
   // with the revocations.
   void journal(audit::Entry entry);
@@ -75,10 +75,10 @@ class Ledger {
   Result<std::uint64_t> position() { return store_.position(); }
 
  private:
-  Status may_take(trust::Kind kind, const note::Note& note, Now now) const;
-  Status has_share(const note::Note& note, const std::vector<Share>& shares, Now now) const;
-  bool counts(const Held& held, Now now) const;
-  Result<trust::Change> take_further(const note::Note& note, Now now);
+  Status may_take(Now now, trust::Kind kind, const note::Note& note) const;
+  Status has_share(Now now, const note::Note& note, const std::vector<Share>& shares) const;
+  bool counts(Now now, const Held& held) const;
+  Result<trust::Change> take_further(Now now, const note::Note& note);
   std::vector<crypto::Hash> superseded(trust::Kind kind, const note::Note& note) const;
   void hold(trust::Kind kind, const note::Note& note, WallTime arrived);
   void hold_further(const Further& further, WallTime arrived);

@@ -76,7 +76,7 @@ Status Ledger::load(Now now) {
   next_index_ = *next_index;
   // A note that no longer verifies stays in the store until it may be forgotten, since the wall
   // clock may be wrong.
-  const auto offered = evidence_.recall(notes, now);
+  const auto offered = evidence_.recall(now, notes);
   for (std::size_t i = 0; i < notes.size(); ++i) {
     const auto kind = trust::kind_of(notes[i].text);
     if (kind && offered[i]) hold(*kind, notes[i], stored[i].arrived);

@@ -134,7 +134,7 @@ int run_vendor_add(const CommonOptions& common, const std::string& file) {
   if (!bundle) return finish(fail_with(bundle.error()));
   const auto store = open_store(common);
   if (!store) return finish(fail_with(store.error()));
-  const auto vendor = add_vendor(**store, *bundle, runtime::read_clocks());
+  const auto vendor = add_vendor(runtime::read_clocks(), **store, *bundle);
   if (!vendor) return finish(fail(vendor.error().code, file + ": " + vendor.error().message));
   std::printf("vendor %s is served\n", vendor->c_str());
   return 0;
@@ -150,7 +150,7 @@ int run_site_add(const CommonOptions& common, const std::vector<std::string>& fi
   }
   const auto store = open_store(common);
   if (!store) return finish(fail_with(store.error()));
-  const auto site = add_site(**store, bundle, runtime::read_clocks());
+  const auto site = add_site(runtime::read_clocks(), **store, bundle);
   if (!site) {
     std::string names;
     for (const auto& file : files) names += (names.empty() ? "" : ", ") + file;
@@ -167,7 +167,7 @@ int run_status(const CommonOptions& common, bool json) {
   if (!keys) return finish(fail_with(keys.error()));
   const auto store = state->store();
   if (!store) return finish(fail_with(store.error()));
-  const auto summary = summarize(**store, keys->public_halves(), runtime::read_clocks());
+  const auto summary = summarize(runtime::read_clocks(), **store, keys->public_halves());
   if (!summary) return finish(fail_with(summary.error()));
   const auto lock = runtime::FileLock::take(state->file("lock"));
   const bool running = !lock && lock.error().code == ErrorCode::kConflict;

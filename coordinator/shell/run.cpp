@@ -70,7 +70,7 @@ Status serve(const CommonOptions& common) {
   if (auto ok = check_clock(**store, loop.now()); !ok) return ok;
   auto tls = tls_context(*settings, state, loop.now());
   if (!tls) return fail_with(tls.error());
-  const auto summary = summarize(**store, keys->public_halves(), loop.now());
+  const auto summary = summarize(loop.now(), **store, keys->public_halves());
   if (!summary) return fail_with(summary.error());
   for (const auto& warning : summary->warnings) log::warn(warning);
 

@@ -99,23 +99,23 @@ void Evidence::pin_site(const SiteId& id) {
   state_->grants.reassess(state_->who.take_touched());
 }
 
-Result<Change> Evidence::offer(const note::Note& note, Now now) {
+Result<Change> Evidence::offer(Now now, const note::Note& note) {
   auto change = state_->offer(now, note, Origin::kCarrier);
   if (change) state_->advance(now);
   return change;
 }
 
-Result<Change> Evidence::offer(std::string_view note, Now now) {
+Result<Change> Evidence::offer(Now now, std::string_view note) {
   const auto parsed = note::parse(note);
   if (!parsed) return fail_with(parsed.error());
-  return offer(*parsed, now);
+  return offer(now, *parsed);
 }
 
-std::vector<Result<Change>> Evidence::offer_all(std::span<const note::Note> notes, Now now) {
+std::vector<Result<Change>> Evidence::offer_all(Now now, std::span<const note::Note> notes) {
   return state_->offer_all(now, notes, Origin::kCarrier);
 }
 
-std::vector<Result<Change>> Evidence::recall(std::span<const note::Note> notes, Now now) {
+std::vector<Result<Change>> Evidence::recall(Now now, std::span<const note::Note> notes) {
   return state_->offer_all(now, notes, Origin::kStore);
 }
 
@@ -183,13 +183,13 @@ std::optional<Hash> Evidence::policy_hash(const SiteId& id) const {
 std::optional<SiteRef> Evidence::site(const Fqdn& name) const { return who().site(name); }
 std::vector<SiteRef> Evidence::sites() const { return who().sites(); }
 
-const Node* Evidence::node(const IdentityKey& identity, Now now) const {
+const Node* Evidence::node(Now now, const IdentityKey& identity) const {
   return who().node(now, identity);
 }
 
 std::vector<Node> Evidence::nodes(Now now) const { return who().nodes(now); }
 
-std::vector<Publisher> Evidence::publishers(const Fqdn& service, Now now) const {
+std::vector<Publisher> Evidence::publishers(Now now, const Fqdn& service) const {
   const auto name = service.site();
   const auto ref = name ? site(*name) : std::nullopt;
   const auto* rules = ref ? policy(ref->id) : nullptr;
@@ -212,7 +212,7 @@ bool Evidence::node_ended(const IdentityKey& node, const SiteId& site) const {
 
 KnownDocuments Evidence::documents(const SiteId& id) const { return who().documents(id); }
 
-Status Evidence::check_enrolment_open(const note::Note& enrolled, Now now) const {
+Status Evidence::check_enrolment_open(Now now, const note::Note& enrolled) const {
   return who().check_enrolment_open(now, enrolled);
 }
 
@@ -286,14 +286,14 @@ DocumentMark Evidence::revocations(const SiteId& id) const {
 const Grant* Evidence::grant(const GrantId& id) const { return state_->grants.grant(id); }
 std::vector<GrantId> Evidence::grants() const { return state_->grants.ids(); }
 
-RequestState Evidence::state(const GrantId& id, Now now) const {
+RequestState Evidence::state(Now now, const GrantId& id) const {
   return state_->grants.state(now, id);
 }
 
 bool Evidence::ended(const GrantId& id) const { return state_->grants.ended(id); }
 std::vector<LiveGrant> Evidence::live(Now now) const { return state_->grants.live(now); }
 
-Status Evidence::check_request(const note::Note& note, Now now) const {
+Status Evidence::check_request(Now now, const note::Note& note) const {
   return state_->grants.check_request(now, note);
 }
 
@@ -302,8 +302,8 @@ Result<VerifiedLease> Evidence::verify_lease(const note::Note& note) const {
 }
 
 void Evidence::heed(const Lease& verified, RootKind by) { state_->grants.heed(verified, by); }
-void Evidence::claim(const GrantId& id, Now now) { state_->grants.claim(now, id); }
-void Evidence::deny(const GrantId& id, Now now) { state_->grants.deny(now, id); }
+void Evidence::claim(Now now, const GrantId& id) { state_->grants.claim(now, id); }
+void Evidence::deny(Now now, const GrantId& id) { state_->grants.deny(now, id); }
 void Evidence::set_lock(bool locked) { state_->grants.set_lock(locked); }
 bool Evidence::locked() const { return state_->grants.locked(); }
 bool Evidence::clock_went_back(Now now) const { return who().clock().went_back(now); }
@@ -321,7 +321,7 @@ std::uint64_t Evidence::floors_revision() const {
 
 StoreAge Evidence::age() const { return who().clock().stored().age; }
 
-StoreAge Evidence::forget_at(WallTime end, Now now) const {
+StoreAge Evidence::forget_at(Now now, WallTime end) const {
   return who().clock().forget_at(end, now, {});
 }
 

@@ -30,12 +30,12 @@ class Evidence {
   void pin_site(const SiteId& id);
 
   // Verifies one note against all that is known. Errors as Register::offer; kConflict: alarm.
-  Result<Change> offer(const note::Note& note, Now now);
-  Result<Change> offer(std::string_view note, Now now);
+  Result<Change> offer(Now now, const note::Note& note);
+  Result<Change> offer(Now now, std::string_view note);
   // Offers all until none helps another: order does not matter. [i] answers notes[i].
-  std::vector<Result<Change>> offer_all(std::span<const note::Note> notes, Now now);
+  std::vector<Result<Change>> offer_all(Now now, std::span<const note::Note> notes);
   // The same for what the own store holds: it was taken once, so no share refuses it.
-  std::vector<Result<Change>> recall(std::span<const note::Note> notes, Now now);
+  std::vector<Result<Change>> recall(Now now, std::span<const note::Note> notes);
 
   // Time passed: starts and ends grants, keeps the time. Never fails.
   void advance(Now now);
@@ -51,14 +51,14 @@ class Evidence {
   std::optional<Hash> policy_hash(const SiteId& id) const;
   std::optional<SiteRef> site(const Fqdn& name) const;
   std::vector<SiteRef> sites() const;
-  const Node* node(const IdentityKey& identity, Now now) const;
+  const Node* node(Now now, const IdentityKey& identity) const;
   std::vector<Node> nodes(Now now) const;
-  std::vector<Publisher> publishers(const Fqdn& service, Now now) const;
+  std::vector<Publisher> publishers(Now now, const Fqdn& service) const;
   std::optional<IdentityKey> holder(const SiteId& site, const Label& name) const;
   bool device_ended(const IdentityKey& device, const SiteId& site) const;
   bool node_ended(const IdentityKey& node, const SiteId& site) const;
   KnownDocuments documents(const SiteId& id) const;
-  Status check_enrolment_open(const note::Note& enrolled, Now now) const;
+  Status check_enrolment_open(Now now, const note::Note& enrolled) const;
   bool forked() const;  // the newest epoch of some root has two texts: no new grants, alarm
   std::vector<RootFork> forks() const;     // what forked() is about
   std::vector<note::Note> rivals() const;  // other texts of roots, of any epoch: alarm
@@ -90,16 +90,16 @@ class Evidence {
   // --- access ---
   const Grant* grant(const GrantId& id) const;
   std::vector<GrantId> grants() const;
-  RequestState state(const GrantId& id, Now now) const;
+  RequestState state(Now now, const GrantId& id) const;
   bool ended(const GrantId& id) const;
   std::vector<LiveGrant> live(Now now) const;
-  Status check_request(const note::Note& note, Now now) const;
+  Status check_request(Now now, const note::Note& note) const;
   Result<VerifiedLease> verify_lease(const note::Note& note) const;
   void heed(const Lease& verified, RootKind by = RootKind::kVendor);
 
   // --- local decisions; they win over every note ---
-  void claim(const GrantId& id, Now now);
-  void deny(const GrantId& id, Now now);
+  void claim(Now now, const GrantId& id);
+  void deny(Now now, const GrantId& id);
   void set_lock(bool locked);
   bool locked() const;
   bool clock_went_back(Now now) const;
@@ -108,7 +108,7 @@ class Evidence {
   Floors floors() const;                  // assembled at each call
   std::uint64_t floors_revision() const;  // changes when floors() does, its clock alone aside
   StoreAge age() const;                   // of the store, now
-  StoreAge forget_at(WallTime end, Now now) const;  // for something that matters until `end`
+  StoreAge forget_at(Now now, WallTime end) const;  // for something that matters until `end`
 
  private:
   struct State;

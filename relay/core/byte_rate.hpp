@@ -23,7 +23,7 @@ class ByteRate {
   }
   bool limited() const { return per_second_ != 0; }
 
-  bool take(std::size_t bytes, bool disco, Instant now) {
+  bool take(Instant now, std::size_t bytes, bool disco) {
     return !limited() || limit_.take(now, time_of(bytes), disco ? Duration{} : limit_.room() / 8);
   }
 

@@ -43,7 +43,7 @@ void Core::handle_bytes(Now now, ConnectionId id, ByteView bytes) {
   connection->heard = now.steady;
   const auto skipped = connection->reader.skipped();
   const auto fed = connection->reader.feed(
-      bytes, [&](const derp::Frame& frame) { return p.handle_frame(*connection, frame, now); });
+      bytes, [&](const derp::Frame& frame) { return p.handle_frame(now, *connection, frame); });
   p.counters.frames_skipped += connection->reader.skipped() - skipped;
   if (!fed) {
     const bool early = fed.error().code == ErrorCode::kDenied;
@@ -67,7 +67,7 @@ void Core::handle_closed(Now /*now*/, ConnectionId id) {
 void Core::handle_timeout(Now now) {
   auto& p = *parts_;
   while (Connection* connection = p.timers.first_due(now.steady)) {
-    p.handle_due(*connection, now);
+    p.handle_due(now, *connection);
     if (!connection->closing) p.arm(*connection);
   }
   p.sweep();
@@ -105,7 +105,7 @@ void Core::recheck_tickets(Now now) {
   for (auto& [id, connection] : p.connections) {
     if (!connection.logged_in || connection.any_peer || connection.closing) continue;
     const auto ticket = connection.ticket;
-    if (const auto valid = p.apply_ticket(connection, ticket, now); !valid) {
+    if (const auto valid = p.apply_ticket(now, connection, ticket); !valid) {
       p.close(connection, valid.error(), "ticket no longer valid: " + valid.error().message);
     }
   }
@@ -176,21 +176,21 @@ void Core::Parts::sweep() {
   doomed.clear();
 }
 
-bool Core::Parts::handle_frame(Connection& from, const derp::Frame& frame, Now now) {
+bool Core::Parts::handle_frame(Now now, Connection& from, const derp::Frame& frame) {
   using derp::FrameType;
   if (!from.logged_in) {
-    log_in(from, frame, now);
+    log_in(now, from, frame);
     return !from.closing;
   }
   switch (frame.type) {
     case FrameType::kSendPacket:
-      forward(from, derp::read_packet(frame.payload), now);
+      forward(now, from, derp::read_packet(frame.payload));
       break;
     case FrameType::kPing:
       queue_own(from, FrameType::kPong, {frame.payload.first(sizeof(derp::PingData))});
       break;
     case FrameType::kTicket:
-      renew(from, text(frame.payload), now);
+      renew(now, from, text(frame.payload));
       break;
     case FrameType::kPong:
     case FrameType::kKeepAlive:
@@ -216,7 +216,7 @@ bool Core::Parts::handle_frame(Connection& from, const derp::Frame& frame, Now n
 }
 
 // Runs at deadlines and compares `heard`, so that a received packet needs no change of a timer.
-void Core::Parts::check_silence(Connection& connection, Now now) {
+void Core::Parts::check_silence(Now now, Connection& connection) {
   const auto silent = now.steady - connection.heard;
   if (silent >= kDeadAfter) {
     ++counters.silent;
@@ -228,7 +228,7 @@ void Core::Parts::check_silence(Connection& connection, Now now) {
   connection.silence_check = std::min(now.steady + kPingAfter, connection.heard + kDeadAfter);
 }
 
-void Core::Parts::handle_due(Connection& connection, Now now) {
+void Core::Parts::handle_due(Now now, Connection& connection) {
   if (connection.login_by <= now.steady) {
     ++counters.logins_refused;
     return close(connection, {ErrorCode::kTimeout, "no login in time"});
@@ -238,12 +238,12 @@ void Core::Parts::handle_due(Connection& connection, Now now) {
     return close(connection, {ErrorCode::kTimeout, "it takes no more bytes"});
   }
   if (connection.silence_check <= now.steady) {
-    check_silence(connection, now);
+    check_silence(now, connection);
     if (connection.closing) return;
   }
   const bool tick = connection.keep_alive <= now.steady;
   if (tick || connection.ticket_check <= now.steady) {
-    check_ticket_time(connection, now);
+    check_ticket_time(now, connection);
     if (connection.closing || !tick) return;
     queue_own(connection, derp::FrameType::kKeepAlive, {});
     const auto jitter = rng.below(static_cast<std::uint64_t>(kKeepAliveJitter.count()) + 1U);

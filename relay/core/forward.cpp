@@ -15,11 +15,11 @@ void Core::Parts::make_active(const Connection& connection) {
               std::find(same_key.begin(), same_key.end(), connection.id) + 1, same_key.end());
 }
 
-void Core::Parts::forward(Connection& from, const derp::Packet& packet, Now now) {
+void Core::Parts::forward(Now now, Connection& from, const derp::Packet& packet) {
   ++counters.packets_received;
   counters.bytes_received += packet.bytes.size();
   make_active(from);
-  if (!from.rate.take(packet.bytes.size(), derp::is_disco(packet.bytes), now.steady)) {
+  if (!from.rate.take(now.steady, packet.bytes.size(), derp::is_disco(packet.bytes))) {
     ++counters.dropped_rate;
     return;
   }
@@ -30,14 +30,14 @@ void Core::Parts::forward(Connection& from, const derp::Packet& packet, Now now)
   auto* to = active(packet.peer);
   if (to == nullptr || !to->may_reach(from.key)) {
     ++counters.dropped_not_here;
-    return tell_not_here(from, packet.peer, now);
+    return tell_not_here(now, from, packet.peer);
   }
   from.remember(packet.peer);
   to->remember(from.key);
-  queue_packet(*to, from.key, packet.bytes, now);
+  queue_packet(now, *to, from.key, packet.bytes);
 }
 
-void Core::Parts::tell_not_here(Connection& to, const crypto::RelayKey& peer, Now now) {
+void Core::Parts::tell_not_here(Now now, Connection& to, const crypto::RelayKey& peer) {
   if (to.told_not_here.size() >= kMaxCorrespondents) to.told_not_here.clear();
   const auto [entry, first] = to.told_not_here.try_emplace(peer, now.steady);
   if (!first && now.steady - entry->second < kPeerGoneEvery) return;
@@ -47,8 +47,8 @@ void Core::Parts::tell_not_here(Connection& to, const crypto::RelayKey& peer, No
   queue_own(to, derp::FrameType::kPeerGone, {peer.view(), why});
 }
 
-void Core::Parts::queue_packet(Connection& to, const crypto::RelayKey& source, ByteView packet,
-                               Now now) {
+void Core::Parts::queue_packet(Now now, Connection& to, const crypto::RelayKey& source,
+                               ByteView packet) {
   if (derp::is_disco(packet)) {
     if (to.disco.count() >= kMaxDisco) {
       to.disco.drop_oldest();

@@ -9,17 +9,17 @@ namespace {
 // The end of a ticket is checked at least this often, since the wall clock may be changed.
 constexpr std::chrono::seconds kTicketCheck = 1h;
 
-Instant next_check(const Connection& connection, Now now) {
+Instant next_check(Now now, const Connection& connection) {
   return now.steady + std::min(kTicketCheck, connection.until - now.wall);
 }
 
 }  // namespace
 
-void Core::Parts::log_in(Connection& connection, const derp::Frame& frame, Now now) {
+void Core::Parts::log_in(Now now, Connection& connection, const derp::Frame& frame) {
   Status admitted = fail(ErrorCode::kInvalid, "a frame before the login");
   if (frame.type == derp::FrameType::kClientInfo) {
     const auto opened = derp::open_client_info(frame.payload, options.key);
-    admitted = opened ? admit(connection, *opened, now) : Status(fail_with(opened.error()));
+    admitted = opened ? admit(now, connection, *opened) : Status(fail_with(opened.error()));
   }
   if (admitted && logged_in >= options.max_connections) {
     ++counters.connections_refused;
@@ -29,10 +29,10 @@ void Core::Parts::log_in(Connection& connection, const derp::Frame& frame, Now n
     ++counters.logins_refused;
     return close(connection, admitted.error(), "login refused: " + admitted.error().message);
   }
-  enter(connection, now);
+  enter(now, connection);
 }
 
-Status Core::Parts::admit(Connection& connection, const derp::OpenedClientInfo& opened, Now now) {
+Status Core::Parts::admit(Now now, Connection& connection, const derp::OpenedClientInfo& opened) {
   connection.key = opened.client;
   connection.answers_pings = opened.info.can_ack_pings;
   if (options.open) {
@@ -48,10 +48,10 @@ Status Core::Parts::admit(Connection& connection, const derp::OpenedClientInfo& 
   if (opened.info.challenge != connection.challenge || connection.login_by <= now.steady) {
     return fail(ErrorCode::kUnverified, "the login answers another challenge");
   }
-  return apply_ticket(connection, opened.info.ticket, now);
+  return apply_ticket(now, connection, opened.info.ticket);
 }
 
-Status Core::Parts::apply_ticket(Connection& connection, std::string_view ticket, Now now) {
+Status Core::Parts::apply_ticket(Now now, Connection& connection, std::string_view ticket) {
   if (!verifier) return fail(ErrorCode::kDenied, "this relay accepts no tickets yet");
   if (ticket.size() > derp::kMaxTicketSize) return fail(ErrorCode::kInvalid, "ticket too long");
   auto facts = verifier(view(ticket), now);
@@ -68,7 +68,7 @@ Status Core::Parts::apply_ticket(Connection& connection, std::string_view ticket
   std::sort(connection.peers.begin(), connection.peers.end());
   connection.until = facts->until;
   limit(connection, facts->bytes_per_second);
-  connection.ticket_check = next_check(connection, now);
+  connection.ticket_check = next_check(now, connection);
   return {};
 }
 
@@ -79,7 +79,7 @@ void Core::Parts::limit(Connection& connection, std::uint64_t bytes_per_second) 
   }
 }
 
-void Core::Parts::enter(Connection& connection, Now now) {
+void Core::Parts::enter(Now now, Connection& connection) {
   ++counters.logins;
   connection.logged_in = true;
   connection.reader.take_all();
@@ -106,9 +106,9 @@ void Core::Parts::enter(Connection& connection, Now now) {
 }
 
 // A renewal that fails changes nothing: the present ticket stays valid until its own end.
-void Core::Parts::renew(Connection& connection, std::string_view ticket, Now now) {
+void Core::Parts::renew(Now now, Connection& connection, std::string_view ticket) {
   if (connection.any_peer) return;
-  if (const auto applied = apply_ticket(connection, ticket, now); !applied) {
+  if (const auto applied = apply_ticket(now, connection, ticket); !applied) {
     ++counters.tickets_refused;
     const auto why = "ticket refused: " + applied.error().message;
     return queue_own(connection, derp::FrameType::kHealth, {view(why)});
@@ -117,14 +117,14 @@ void Core::Parts::renew(Connection& connection, std::string_view ticket, Now now
   arm(connection);
 }
 
-void Core::Parts::check_ticket_time(Connection& connection, Now now) {
+void Core::Parts::check_ticket_time(Now now, Connection& connection) {
   if (connection.any_peer) return;
   if (now.wall >= connection.until) {
     ++counters.tickets_expired;
     return close(connection, {ErrorCode::kStale, "the ticket has expired"},
                  "the ticket has expired");
   }
-  connection.ticket_check = next_check(connection, now);
+  connection.ticket_check = next_check(now, connection);
 }
 
 }  // namespace culvert::relay

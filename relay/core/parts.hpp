@@ -43,25 +43,25 @@ struct Core::Parts {
   // end of the call, since the connection's reader may be running. Sends `last_words` as Health.
   void close(Connection& connection, Error reason, std::string_view last_words = {});
   void sweep();
-  bool handle_frame(Connection& from, const derp::Frame& frame, Now now);  // false: now closed
-  void handle_due(Connection& connection, Now now);
-  void check_silence(Connection& connection, Now now);
+  bool handle_frame(Now now, Connection& from, const derp::Frame& frame);  // false: now closed
+  void handle_due(Now now, Connection& connection);
+  void check_silence(Now now, Connection& connection);
 
   // login.cpp
-  void log_in(Connection& connection, const derp::Frame& frame, Now now);
-  Status admit(Connection& connection, const derp::OpenedClientInfo& opened, Now now);
-  Status apply_ticket(Connection& connection, std::string_view ticket, Now now);
+  void log_in(Now now, Connection& connection, const derp::Frame& frame);
+  Status admit(Now now, Connection& connection, const derp::OpenedClientInfo& opened);
+  Status apply_ticket(Now now, Connection& connection, std::string_view ticket);
   void limit(Connection& connection, std::uint64_t bytes_per_second);
-  void enter(Connection& connection, Now now);
-  void renew(Connection& connection, std::string_view ticket, Now now);
-  void check_ticket_time(Connection& connection, Now now);
+  void enter(Now now, Connection& connection);
+  void renew(Now now, Connection& connection, std::string_view ticket);
+  void check_ticket_time(Now now, Connection& connection);
 
   // forward.cpp
   Connection* active(const crypto::RelayKey& key);
   void make_active(const Connection& connection);
-  void forward(Connection& from, const derp::Packet& packet, Now now);
-  void tell_not_here(Connection& to, const crypto::RelayKey& peer, Now now);
-  void queue_packet(Connection& to, const crypto::RelayKey& source, ByteView packet, Now now);
+  void forward(Now now, Connection& from, const derp::Packet& packet);
+  void tell_not_here(Now now, Connection& to, const crypto::RelayKey& peer);
+  void queue_packet(Now now, Connection& to, const crypto::RelayKey& source, ByteView packet);
   void queue_own(Connection& to, derp::FrameType type, std::initializer_list<ByteView> parts);
   void leave(const Connection& connection);  // leaves `clients`; sends PeerGone to correspondents
 };

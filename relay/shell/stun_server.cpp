@@ -10,7 +10,7 @@ std::optional<Bytes> StunServer::handle(ByteView datagram, const Endpoint& from,
     ++counters_.malformed;
     return std::nullopt;
   }
-  if (!admit(from.address, now)) {
+  if (!admit(now, from.address)) {
     ++counters_.limited;
     return std::nullopt;
   }
@@ -18,7 +18,7 @@ std::optional<Bytes> StunServer::handle(ByteView datagram, const Endpoint& from,
   return path::stun_answer(*request, from);
 }
 
-bool StunServer::admit(const IpAddress& from, Instant now) {
+bool StunServer::admit(Instant now, const IpAddress& from) {
   const auto source = from.is_v4() ? load_le<std::uint32_t>(from.bytes.data() + 12)
                                    : load_le<std::uint64_t>(from.bytes.data());
   // Two rounds of a multiplicative mix (MurmurHash3's finaliser) under a secret seed.

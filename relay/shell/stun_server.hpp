@@ -33,7 +33,7 @@ class StunServer {
     std::int64_t second = 0;
     std::uint32_t answers = 0;
   };
-  bool admit(const IpAddress& from, Instant now);
+  bool admit(Instant now, const IpAddress& from);
 
   std::uint64_t seed_;  // secret, so that nobody can choose a source that shares another's slot
   std::array<Slot, 4096> slots_{};

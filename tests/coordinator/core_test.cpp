@@ -180,8 +180,8 @@ TEST_CASE("coordinator: a request travels, gathers signatures and reaches exactl
   trust::Evidence evidence(pins, {});
   std::vector<note::Note> supporting;
   for (const auto& text : listed->notes) supporting.push_back(note::parse(text).value());
-  (void)evidence.offer_all(supporting, world.now);
-  CHECK(evidence.check_request(note::parse(listed->entries[0].note).value(), world.now));
+  (void)evidence.offer_all(world.now, supporting);
+  CHECK(evidence.check_request(world.now, note::parse(listed->entries[0].note).value()));
 
   world.approve(listed->entries[0].note, world.vendor_approver, *world.carol);
   CHECK_FALSE(world.cluster->hears(note));
@@ -205,7 +205,7 @@ TEST_CASE("coordinator: a request travels, gathers signatures and reaches exactl
     if (party == world.cluster) {
       told.push_back(note::parse(world.service_note).value());
     }
-    (void)at_party.offer_all(told, world.now);
+    (void)at_party.offer_all(world.now, told);
     REQUIRE(at_party.live(world.now).size() == 1);
     CHECK(at_party.live(world.now)[0].publishers.size() == 1);
   }
@@ -503,19 +503,19 @@ TEST_CASE("coordinator: the log names who has revoked, not who a line says") {
 
 TEST_CASE("coordinator: the operator's mistakes are refused with a reason") {
   World world;
-  CHECK(add_vendor(world.store, "rubbish", world.now).error().code == ErrorCode::kInvalid);
+  CHECK(add_vendor(world.now, world.store, "rubbish").error().code == ErrorCode::kInvalid);
   World other(2);
-  CHECK(add_vendor(world.store, other.vendor_note, world.now).error().code == ErrorCode::kConflict);
+  CHECK(add_vendor(world.now, world.store, other.vendor_note).error().code == ErrorCode::kConflict);
   auto& foreign = other.add_site("acme.byoc.example.com");
-  CHECK(coordinator::add_site(world.store, foreign.bundle(), world.now).error().code ==
+  CHECK(coordinator::add_site(world.now, world.store, foreign.bundle()).error().code ==
         ErrorCode::kConflict);
   MemoryStore empty;
-  CHECK(coordinator::add_site(empty, foreign.bundle(), world.now).error().code ==
+  CHECK(coordinator::add_site(world.now, empty, foreign.bundle()).error().code ==
         ErrorCode::kNotFound);
   auto& site = world.add_site("acme.byoc.example.com");
-  CHECK(coordinator::add_site(world.store, site.bundle(), world.now).has_value());  // a second time
-  const auto summary = summarize(
-      world.store, {world.control_key.public_key, world.lease_key.public_key(), {}}, world.now);
+  CHECK(coordinator::add_site(world.now, world.store, site.bundle()).has_value());  // a second time
+  const auto summary = summarize(world.now, world.store,
+                                 {world.control_key.public_key, world.lease_key.public_key(), {}});
   REQUIRE(summary.has_value());
   CHECK(summary->sites.size() == 1);
   REQUIRE(summary->warnings.size() == 1);

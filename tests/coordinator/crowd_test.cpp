@@ -161,18 +161,18 @@ TEST_CASE("pool: the fullest owner loses a random entry, and no other owner lose
 TEST_CASE("rates: a burst, then one after the other; each owner for himself") {
   Rates rates("things", 4, 10s);
   const Instant start{1'000'000'000};
-  for (int i = 0; i < 4; ++i) CHECK(rates.take("a", 1, start));
-  const auto refused = rates.take("a", 1, start);
+  for (int i = 0; i < 4; ++i) CHECK(rates.take(start, "a", 1));
+  const auto refused = rates.take(start, "a", 1);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == ErrorCode::kExhausted);
   CHECK(refused.error().message.find("things") != std::string::npos);
-  CHECK(rates.take("b", 4, start));
-  CHECK_FALSE(rates.take("a", 1, start + 9s));
-  CHECK(rates.take("a", 1, start + 10s));
-  CHECK_FALSE(rates.take("a", 1, start + 10s));
-  CHECK(rates.take("a", 4, start + 100s));
+  CHECK(rates.take(start, "b", 4));
+  CHECK_FALSE(rates.take(start + 9s, "a", 1));
+  CHECK(rates.take(start + 10s, "a", 1));
+  CHECK_FALSE(rates.take(start + 10s, "a", 1));
+  CHECK(rates.take(start + 100s, "a", 4));
   for (std::size_t i = 0; i < kMaxRated + 100; ++i) {
-    REQUIRE(rates.take("stranger " + std::to_string(i), 4, start + 100s));
+    REQUIRE(rates.take(start + 100s, "stranger " + std::to_string(i), 4));
   }
   CHECK(rates.size() <= kMaxRated);
 }

@@ -62,7 +62,7 @@ struct Notes : World {
   }
   void sign_one(std::size_t which) {
     grants[which] = sign_more(grants[which], vendor_approver);
-    REQUIRE(ledger.take(note::parse(grants[which]).value(), now).has_value());
+    REQUIRE(ledger.take(now, note::parse(grants[which]).value()).has_value());
   }
 
   std::vector<std::string> grants;

@@ -41,7 +41,7 @@ FatSite add_fat_site(World& world, const std::string& name, std::size_t keys) {
   out.ref.id = trust::to_site_id(note::hash(note::parse(root_note).value()));
   const auto site_note =
       signed_by(trust::Site{world.vendor_id, out.ref, world.now.wall}, world.directory);
-  REQUIRE(coordinator::add_site(world.store, root_note + "\n" + site_note, world.now));
+  REQUIRE(coordinator::add_site(world.now, world.store, root_note + "\n" + site_note));
   world.reload();
   return out;
 }
@@ -83,7 +83,7 @@ TEST_CASE("shares: a site's many keys fill the site's share together, and nobody
   std::string why;
   for (const auto& approver : evil.approvers) {
     for (int i = 0; i < 1000; ++i) {
-      const auto done = ledger.take(made_up(world, evil.ref, what, approver), world.now);
+      const auto done = ledger.take(world.now, made_up(world, evil.ref, what, approver));
       if (done) ++taken;
       if (!done) why = done.error().message;
     }
@@ -92,9 +92,9 @@ TEST_CASE("shares: a site's many keys fill the site's share together, and nobody
   CHECK(why.find("the site's keys have 2048 that are not over at this site") != std::string::npos);
   // Still accepted: the vendor's revocation at the same site, the other customer's, a new request.
   const auto lost = made_up(world, evil.ref, trust::Revokes::kGrant, world.vendor_approver);
-  CHECK(ledger.take(lost, world.now));
-  CHECK(ledger.take(made_up(world, other.ref, what, other.approver), world.now));
-  CHECK(ledger.take(note::parse(world.request(alice, other)).value(), world.now));
+  CHECK(ledger.take(world.now, lost));
+  CHECK(ledger.take(world.now, made_up(world, other.ref, what, other.approver)));
+  CHECK(ledger.take(world.now, note::parse(world.request(alice, other)).value()));
   // A store from before the shares holds more than one share, and loses nothing.
   REQUIRE(ledger.commit());
   Batch old;
@@ -106,7 +106,7 @@ TEST_CASE("shares: a site's many keys fill the site's share together, and nobody
   Ledger again(world.store);
   REQUIRE(again.load(world.now));
   for (const auto& row : old.put) CHECK(again.find(row.id) != nullptr);
-  CHECK_FALSE(again.take(made_up(world, evil.ref, what, evil.approvers[3]), world.now));
+  CHECK_FALSE(again.take(world.now, made_up(world, evil.ref, what, evil.approvers[3])));
 }
 
 TEST_CASE("shares: a later revocation of the same device replaces its predecessor") {
@@ -121,7 +121,7 @@ TEST_CASE("shares: a later revocation of the same device replaces its predecesso
   for (int i = 0; i < 20; ++i) {
     revocation.issued = world.now.wall + std::chrono::seconds(i);
     REQUIRE(
-        ledger.take(trust::sign_statement(revocation, site.approver.signer()).value(), world.now));
+        ledger.take(world.now, trust::sign_statement(revocation, site.approver.signer()).value()));
   }
   CHECK(ledger.size() == before + 1);
   REQUIRE(ledger.commit());
@@ -144,7 +144,7 @@ TEST_CASE("shares: a put costs as much with 8,000 made-up revocations as with no
   const auto put_and_tell = [&] {
     const auto note = note::parse(world.request(alice, site)).value();
     return milliseconds([&] {
-      REQUIRE(ledger.take(note, world.now));
+      REQUIRE(ledger.take(world.now, note));
       ledger.advance(world.now);
       const Audience audience(ledger, world.now);
       (void)audience.view_of(alice.node);
@@ -159,7 +159,7 @@ TEST_CASE("shares: a put costs as much with 8,000 made-up revocations as with no
   for (const auto& each : evil) {
     for (const auto& approver : each.approvers) {
       for (int i = 0; i < 1000; ++i) {
-        REQUIRE(ledger.take(made_up(world, each.ref, trust::Revokes::kGrant, approver), world.now));
+        REQUIRE(ledger.take(world.now, made_up(world, each.ref, trust::Revokes::kGrant, approver)));
       }
     }
   }

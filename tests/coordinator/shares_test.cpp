@@ -50,30 +50,30 @@ TEST_CASE("shares: one approver's made-up revocations end at his share, others' 
   std::size_t taken = 0;
   Result<trust::Change> last = trust::Change{};
   while (last && taken < 2 * trust::kMaxRevocations) {
-    last = world.ledger.take(world.made_up(*world.b, grants), world.now);
+    last = world.ledger.take(world.now, world.made_up(*world.b, grants));
     if (last) ++taken;
   }
   CHECK(taken == trust::kMaxRevocations);
   REQUIRE_FALSE(last);
   CHECK(last.error().code == ErrorCode::kExhausted);
   // Still accepted: revocations by another site's approver and by the vendor's approver.
-  CHECK(world.ledger.take(world.made_up(*world.a, grants), world.now));
+  CHECK(world.ledger.take(world.now, world.made_up(*world.a, grants)));
   const auto lost =
       trust::revoke_identity(trust::Revokes::kDevice, world.alice->node.identity, world.vendor_id,
                              std::nullopt, "lost", world.now.wall, world.vendor_approver.signer());
-  CHECK(world.ledger.take(*lost, world.now));
+  CHECK(world.ledger.take(world.now, *lost));
   // The approver may repeat earlier revocations, and revocations that are over make room.
   REQUIRE(world.ledger.commit());
   Ledger again(world.store);
   REQUIRE(again.load(world.now));
-  CHECK_FALSE(again.take(world.made_up(*world.b, grants), world.now));
+  CHECK_FALSE(again.take(world.now, world.made_up(*world.b, grants)));
   if (!grants) return;
   auto later = world.now;
   later.wall = later.wall + std::chrono::hours(24 * 8);
   later.steady = later.steady + std::chrono::hours(24 * 8);
   again.advance(later);
   world.now = later;
-  const auto over = again.take(world.made_up(*world.b, grants), world.now);
+  const auto over = again.take(world.now, world.made_up(*world.b, grants));
   if (!over) FAIL(over.error().message);
 }
 
@@ -122,18 +122,18 @@ TEST_CASE("shares: ended grants do not count for their device") {
   for (std::size_t i = 0; i < 40; ++i) {
     const auto note = parse(world.request(*world.alice, *world.a));
     const auto grant = trust::Grant::parse(note.text).value();
-    const auto taken = world.ledger.take(note, world.now);
+    const auto taken = world.ledger.take(world.now, note);
     if (!taken) FAIL(taken.error().message);
     const auto end = trust::revoke_grant(grant, world.vendor_id, "no", world.now.wall,
                                          world.vendor_approver.signer());
-    REQUIRE(world.ledger.take(*end, world.now));
+    REQUIRE(world.ledger.take(world.now, *end));
   }
   for (const auto& id : world.ledger.grants_of(world.alice->node.identity)) {
-    if (world.ledger.evidence().state(id, world.now).phase == trust::RequestPhase::kPending) ++open;
+    if (world.ledger.evidence().state(world.now, id).phase == trust::RequestPhase::kPending) ++open;
   }
   CHECK(open == 0);
   CHECK(world.ledger.grants_of(world.alice->node.identity).size() == 40);
-  CHECK(world.ledger.take(parse(world.request(*world.alice, *world.a)), world.now));
+  CHECK(world.ledger.take(world.now, parse(world.request(*world.alice, *world.a))));
 }
 
 note::Note unsigned_note(std::string text) { return {std::move(text), {}}; }
@@ -212,7 +212,7 @@ TEST_CASE(
   }
 
   const auto refused = [&](const note::Note& note) {
-    const auto done = world.ledger.take(note, world.now);
+    const auto done = world.ledger.take(world.now, note);
     REQUIRE_FALSE(done);
     return done.error().code;
   };

@@ -163,7 +163,7 @@ TEST_CASE(
 
   // Another process adds the vendor; the running server notices the change without a restart.
   auto other = state.store().value();
-  REQUIRE(add_vendor(*other, world.vendor_bundle, loop.now()).has_value());
+  REQUIRE(add_vendor(loop.now(), *other, world.vendor_bundle).has_value());
   CHECK(loop.run_until([&] { return server->counters().notes > 0; }, kLimit));
 
   std::vector<crypto::SigningKey> proofs;

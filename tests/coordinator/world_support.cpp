@@ -60,7 +60,7 @@ void World::make_vendor() {
   const auto places = ceremony::places(vendor_id, "https://control.example:7443",
                                        control_key.public_key, root.issued);
   vendor_bundle = vendor_note + "\n" + sign(places, {directory.signer()});
-  must(add_vendor(store, vendor_bundle, now));
+  must(add_vendor(now, store, vendor_bundle));
 }
 
 CoreOptions World::options() const {
@@ -90,7 +90,7 @@ TestSite& World::add_site(const std::string& name) {
   site.policy = id_of(site.policy_note);
 
   site.made = now.wall;
-  must(coordinator::add_site(store, site.root_note + "\n" + site.site_note, now));
+  must(coordinator::add_site(now, store, site.root_note + "\n" + site.site_note));
   if (core) reload();
   return site;
 }

@@ -23,7 +23,7 @@ PersonHost::PersonHost(Context& context, Office office, const KeyHolder& key, co
       coordinator_(coordinator) {
   auto notes = vendor.chain;
   if (site != nullptr) notes.insert(notes.end(), site->notes.begin(), site->notes.end());
-  for (const auto& offered : evidence_.offer_all(notes, now())) {
+  for (const auto& offered : evidence_.offer_all(now(), notes)) {
     if (!offered) give_up(this->name() + ": " + offered.error().message);
   }
 }
@@ -128,7 +128,7 @@ void PersonHost::decide(const control::Reply& reply) {
     if (!known_.insert(text).second) continue;  // verifying again costs time and adds nothing
     if (auto parsed = note::parse(text)) notes.push_back(std::move(*parsed));
   }
-  evidence_.offer_all(notes, now());
+  evidence_.offer_all(now(), notes);
   for (const auto& listed : reply.entries) {
     if (!listed.state.starts_with(office_ == Office::kAdmission ? "WAITING" : "PENDING")) continue;
     if (office_ == Office::kAdmission) {
@@ -158,7 +158,7 @@ void PersonHost::approve(const control::Listed& listed) {
   auto request = must(note::parse(listed.note));
   const auto id = note::hash(request);
   if (signed_.contains(id)) return;
-  if (const auto checked = evidence_.check_request(request, now()); !checked) {
+  if (const auto checked = evidence_.check_request(now(), request); !checked) {
     return say("does not approve: " + checked.error().message);
   }
   const auto grant = must(trust::Grant::parse(request.text));

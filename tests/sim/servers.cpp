@@ -104,11 +104,11 @@ CoordinatorHost::CoordinatorHost(Context& context, const Vendor& vendor,
                                  const std::vector<SiteDocuments>& sites,
                                  std::vector<control::RelayInfo> relays, const Place& place)
     : Host(context, "coordinator", place), vendor_(vendor), relays_(std::move(relays)) {
-  must(coordinator::add_vendor(store_, note::render_bundle(vendor.chain), now()));
+  must(coordinator::add_vendor(now(), store_, note::render_bundle(vendor.chain)));
   for (const auto& site : sites) {
     auto notes = site.notes;
     notes.push_back(site.entry);
-    must(coordinator::add_site(store_, note::render_bundle(notes), now()));
+    must(coordinator::add_site(now(), store_, note::render_bundle(notes)));
   }
 }
 

@@ -23,7 +23,7 @@ Node fresh_node(Rng& rng, const crypto::SigningKey& identity, std::string_view n
 
 Evidence with(Pins pins, Floors floors, const std::vector<note::Note>& notes, Now now) {
   Evidence out(pins, std::move(floors));
-  for (const auto& change : out.offer_all(notes, now)) must(change);
+  for (const auto& change : out.offer_all(now, notes)) must(change);
   return out;
 }
 
@@ -204,7 +204,7 @@ bool is_live(const Evidence& evidence, const GrantId& id, Now now) {
 }
 
 std::optional<ErrorCode> refusal(Evidence& evidence, const note::Note& note, Now now) {
-  const auto change = evidence.offer(note, now);
+  const auto change = evidence.offer(now, note);
   if (change) return std::nullopt;
   return change.error().code;
 }

@@ -97,7 +97,7 @@ Status list_requests(const Common& common, const ByKey& by) {
   auto rows = nlohmann::json::array();
   if (all->empty() && !common.json) print("no requests");
   for (const auto& shown : *all) {
-    const auto checked = (*session)->evidence().check_request(shown.note, (*session)->now());
+    const auto checked = (*session)->evidence().check_request((*session)->now(), shown.note);
     if (common.json) {
       rows.push_back(row_of(shown, checked));
       continue;
@@ -122,7 +122,7 @@ Status approve(const Common& common, const ByKey& by, const std::string& grant) 
   if (auto ok = check_group((*session)->key(), {trust::Group::kApprovers}); !ok) return ok;
   auto shown = find_request(**session, grant);
   if (!shown) return fail_with(shown.error());
-  if (auto checked = (*session)->evidence().check_request(shown->note, (*session)->now());
+  if (auto checked = (*session)->evidence().check_request((*session)->now(), shown->note);
       !checked) {
     return fail(checked.error().code,
                 "not approved, it does not verify: " + checked.error().message);
@@ -164,7 +164,7 @@ struct Carried {
 void keep_beside(const std::string& key_file, Session& session, const note::Note& revocation) {
   const auto folder = std::filesystem::absolute(key_file).parent_path();
   auto held = RootFolder::open(folder, session.key().root, &session.key(), session.now());
-  if (held) (void)held->take(revocation, session.now());
+  if (held) (void)held->take(session.now(), revocation);
 }
 
 // Carries a revocation to a file and to the customer's lease server first, since both work without
@@ -200,7 +200,7 @@ std::optional<Error> revoked_already(Session& session, const std::string& grant)
     const auto note = note::parse(entry.note);
     const auto ended = note ? trust::Revocation::parse(note->text) : fail_with(note.error());
     if (!ended || ended->what != trust::Revokes::kGrant || ended->grant.str() != grant) continue;
-    if (!session.evidence().offer(*note, session.now())) continue;
+    if (!session.evidence().offer(session.now(), *note)) continue;
     return Error{ErrorCode::kConflict, "the grant " + grant + " is already revoked (" +
                                            ended->reason + ", " + format_time(ended->issued) +
                                            "): nothing more has to be done"};

@@ -56,8 +56,8 @@ Result<Desk> open_desk(const ByKey& by) {
     auto node = trust::verify_self_signed(*note);
     if (!node || node->kind != trust::NodeKind::kDevice) continue;
     auto& evidence = out.session->evidence();
-    (void)evidence.offer(*note, out.session->now());  // a note that does not verify is ignored
-    const auto* known = evidence.node(node->identity, out.session->now());
+    (void)evidence.offer(out.session->now(), *note);  // a note that does not verify is ignored
+    const auto* known = evidence.node(out.session->now(), node->identity);
     const bool admitted = known != nullptr && *known == *node;
     out.devices.push_back({std::move(*note), std::move(*node), entry.state, admitted});
   }

@@ -350,7 +350,7 @@ Status suspend_own_key(const Common& common, const Ending& ending) {
   if (auto written = write_draft(file, *note); !written) return written;
   const bool policy =
       desk->folder.kind() == trust::RootKind::kSite && desk->folder.policy_vouched();
-  if (auto taken = desk->folder.take(*note, desk->now); !taken) return taken;
+  if (auto taken = desk->folder.take(desk->now, *note); !taken) return taken;
   const bool publish = ending.publish || !ending.coordinator.empty();
   if (publish) {
     if (auto sent = hand_in(ending, file, *note); !sent) return sent;

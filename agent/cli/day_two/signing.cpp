@@ -223,7 +223,7 @@ Result<Signed> sign_draft(Desk& desk, const Work& work, const fs::path& file, no
   if (!by) return fail_with(by.error());
   if (auto written = write_draft(file, *note); !written) return fail_with(written.error());
   Signed out{std::move(*note), std::move(*by), false, {}, false};
-  if (auto taken = desk.folder.take(out.note, desk.now); !taken) {
+  if (auto taken = desk.folder.take(desk.now, out.note); !taken) {
     if (taken.error().code != ErrorCode::kUnverified) return fail_with(taken.error());
     out.missing = taken.error().message;
     return out;
@@ -309,7 +309,7 @@ Status take_file(RootFolder& folder, const std::string& file, Now now,
   const auto notes = read_bundle(file);
   if (!notes) return fail_with(notes.error());
   for (const auto& note : *notes) {
-    auto done = folder.take(note, now);
+    auto done = folder.take(now, note);
     if (!done && done.error().code != ErrorCode::kStale) {
       return fail(done.error().code, file + ": " + done.error().message);
     }

@@ -114,7 +114,7 @@ Result<trust::Evidence> read_evidence(const std::filesystem::path& folder, const
     if (!notes) return fail_with(notes.error());
     all.insert(all.end(), notes->begin(), notes->end());
   }
-  const auto results = evidence.offer_all(all, now);
+  const auto results = evidence.offer_all(now, all);
   for (std::size_t i = 0; i < results.size(); ++i) {
     if (results[i] || results[i].error().code == ErrorCode::kStale) continue;
     const auto kind = trust::kind_of(all[i].text);

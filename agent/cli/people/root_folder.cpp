@@ -96,7 +96,7 @@ Status RootFolder::read_newest() {
   return {};
 }
 
-Status RootFolder::take(const note::Note& note, Now now) {
+Status RootFolder::take(Now now, const note::Note& note) {
   const auto kind = trust::kind_of(note.text);
   if (kind != trust::Kind::kRoot && kind != trust::Kind::kPolicy && kind != trust::Kind::kPlaces &&
       kind != trust::Kind::kRevocation) {
@@ -104,7 +104,7 @@ Status RootFolder::take(const note::Note& note, Now now) {
                 "a folder keeps roots, policies, lists of addresses and revocations, no " +
                     std::string(note.text.substr(0, note.text.find('\n'))));
   }
-  const auto changed = evidence_.offer(note, now);
+  const auto changed = evidence_.offer(now, note);
   if (!changed) return fail_with(changed.error());
   if (auto kept = keep(note); !kept) return kept;
   return read_newest();

@@ -43,7 +43,7 @@ class RootFolder {
 
   // Verifies a complete statement and puts it into its bundle. kUnverified: too few persons have
   // signed; the folder is unchanged.
-  Status take(const note::Note& note, Now now);
+  Status take(Now now, const note::Note& note);
 
  private:
   RootFolder(std::filesystem::path path, trust::RootKind kind, crypto::Hash pin,

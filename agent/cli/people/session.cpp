@@ -155,7 +155,7 @@ Result<std::vector<control::Listed>> Session::list(control::ListWhat what) {
     if (!reply->page) break;
     page = std::move(*reply->page);
   }
-  for (const auto& result : evidence_.offer_all(notes, now())) {
+  for (const auto& result : evidence_.offer_all(now(), notes)) {
     (void)result;  // a note that does not verify is ignored
   }
   return entries;

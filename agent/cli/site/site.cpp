@@ -90,7 +90,7 @@ Result<std::vector<note::Note>> read_vendor(const std::string& file, const crypt
   auto notes = read_bundle(file);
   if (!notes) return notes;
   trust::Evidence vendor(trust::Pins{std::nullopt, hash}, {});
-  for (const auto& result : vendor.offer_all(*notes, now)) {
+  for (const auto& result : vendor.offer_all(now, *notes)) {
     if (result) continue;
     return fail(
         ErrorCode::kUnverified,

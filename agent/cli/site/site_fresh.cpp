@@ -23,7 +23,7 @@ void learn_folder(trust::Evidence& evidence, const std::string& folder, Now now)
     }
     notes.insert(notes.end(), parsed->begin(), parsed->end());
   }
-  (void)evidence.offer_all(notes, now);
+  (void)evidence.offer_all(now, notes);
 }
 
 Result<note::Note> sign_new(const trust::SiteRef& site, const trust::KnownDocuments& known,

@@ -3,9 +3,9 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "agent/cli/show/output.hpp"
 #include "agent/cli/people/session.hpp"
 #include "agent/cli/people/statement.hpp"
+#include "agent/cli/show/output.hpp"
 #include "agent/cli/site/commands.hpp"
 #include "proto/trust/register/limits.hpp"
 #include "proto/trust/statements/site_state.hpp"
@@ -46,7 +46,7 @@ std::vector<note::Note> offer_revocations(const std::vector<control::Listed>& li
     if (entry.state != "REVOCATION") continue;
     const auto note = note::parse(entry.note);
     if (!note) continue;
-    (void)evidence.offer(*note, now);
+    (void)evidence.offer(now, *note);
     std::erase_if(lacking, [&](const note::Note& held) { return held.text == note->text; });
   }
   return lacking;

@@ -45,7 +45,7 @@ Result<Current> current_vendor_root(const fs::path& folder, const crypto::Hash& 
   auto notes = read_bundle(folder / kVendorBundle);
   if (!notes) return fail_with(notes.error());
   trust::Evidence evidence(trust::Pins{std::nullopt, pin}, {});
-  for (const auto& result : evidence.offer_all(*notes, now)) {
+  for (const auto& result : evidence.offer_all(now, *notes)) {
     if (!result) return fail_with(result.error());
   }
   Current out{std::move(*notes), *evidence.vendor_root(), {}, {}};

@@ -13,7 +13,7 @@ void LeaseTracker::set_length(std::chrono::seconds length) {
   length_ = std::min(length, kMaxLease);
 }
 
-void LeaseTracker::set_wanted(std::vector<GrantId> grants, Instant now) {
+void LeaseTracker::set_wanted(Instant now, std::vector<GrantId> grants) {
   const bool idle = wanted_.empty();
   std::map<GrantId, Wanted> next;
   waiting_ = 0;
@@ -61,7 +61,7 @@ std::optional<LeaseRequest> LeaseTracker::request(Instant now) {
   return LeaseRequest{site_, outstanding_.back().nonce, std::move(grants)};
 }
 
-Status LeaseTracker::accept(const Lease& verified, Instant now) {
+Status LeaseTracker::accept(Instant now, const Lease& verified) {
   if (verified.site != site_ || verified.agent != agent_) {
     return fail(ErrorCode::kUnverified, "lease: for another site or agent");
   }
@@ -86,7 +86,7 @@ Status LeaseTracker::accept(const Lease& verified, Instant now) {
   return {};
 }
 
-bool LeaseTracker::covers(const GrantId& grant, Instant now) const {
+bool LeaseTracker::covers(Instant now, const GrantId& grant) const {
   return now < covered_until(grant);
 }
 

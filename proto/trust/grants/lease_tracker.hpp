@@ -31,7 +31,7 @@ class LeaseTracker {
 
   void set_length(std::chrono::seconds length);
   // Sets the live grants that need a lease. Every grant is asked for, a new grant at once.
-  void set_wanted(std::vector<GrantId> grants, Instant now);
+  void set_wanted(Instant now, std::vector<GrantId> grants);
   // To call when the connection to the coordinator is back: asks now, not after the next third.
   void ask_now(Instant now);
 
@@ -41,9 +41,9 @@ class LeaseTracker {
   bool begins_round(Instant now) const { return now >= next_ask_; }
   // An answer whose signature Evidence::verify_lease has checked. kStale: not for an outstanding
   // nonce; kUnverified: for another site or agent.
-  Status accept(const Lease& verified, Instant now);
+  Status accept(Instant now, const Lease& verified);
 
-  bool covers(const GrantId& grant, Instant now) const;
+  bool covers(Instant now, const GrantId& grant) const;
   Instant covered_until(const GrantId& grant) const;  // the distant past: not covered
   // When request() is due or a grant's cover lapses next; never(): nothing wanted, nothing covered.
   Instant next_deadline(Instant now) const;

@@ -250,7 +250,7 @@ TEST_CASE("customer's lease: a revocation that was put to the lease server cuts 
   w.leases_by(trust::LeaseBy::kCustomer);
   const auto grant = w.approved(kApi);
   REQUIRE(w.serves_within(5s));
-  REQUIRE(known.offer(w.revocation_of(grant), w.now));
+  REQUIRE(known.offer(w.now, w.revocation_of(grant)));
   CHECK(w.dark_within(w.policy.lease));
   // The agent remembers the revocation; a lease without the grant is not needed.
   w.lease_server = nullptr;
@@ -370,14 +370,14 @@ TEST_CASE("customer's lease: a stolen device is told of among hundreds that an a
   const auto asked = questions;
   for (int i = 0; i < 600; ++i) {
     end.key = crypto::SigningKey::generate(w.rng).public_key();
-    REQUIRE(known.offer(w.signed_by_carol(end), w.now));
+    REQUIRE(known.offer(w.now, w.signed_by_carol(end)));
   }
   w.run(w.policy.lease + 1s);
   CHECK(w.site_serves());             // made-up revocations end nothing
   CHECK(questions <= asked + 4 + 4);  // three pages once, then one question per third
   end.key = *crypto::parse_ed25519(w.laptop.core->status(w.now).identity);
   end.site = w.site_ref;
-  REQUIRE(known.offer(w.signed_by_bob(end), w.now));
+  REQUIRE(known.offer(w.now, w.signed_by_bob(end)));
   CHECK(w.dark_within(w.policy.lease / 3 + 1s));
   w.run(1s);
   CHECK_FALSE(w.site.core->status(w.now).lease_error);
@@ -399,7 +399,7 @@ TEST_CASE("customer's lease: another lease server, or one begun anew, tells from
   end.issued = w.now.wall;
   for (int i = 0; i < 3; ++i) {
     end.key = crypto::SigningKey::generate(w.rng).public_key();
-    REQUIRE(known.offer(w.signed_by_carol(end), w.now));
+    REQUIRE(known.offer(w.now, w.signed_by_carol(end)));
     w.run(w.policy.lease);
     w.revocation_log = {};
     end.issued = end.issued + std::chrono::seconds(1);

@@ -42,7 +42,7 @@ note::Note World::signed_by_carol(const trust::Revocation& revocation) const {
 trust::Evidence World::customers_evidence() const {
   trust::Evidence evidence(trust::Pins{trust::to_hash(site_ref.id), std::nullopt}, {});
   for (const auto& taken :
-       evidence.offer_all(std::vector{vendor_note_, site_root_note_, policy_note_}, now)) {
+       evidence.offer_all(now, std::vector{vendor_note_, site_root_note_, policy_note_})) {
     REQUIRE(taken);
   }
   return evidence;

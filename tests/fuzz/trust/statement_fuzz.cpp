@@ -38,8 +38,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Now now{Instant{1}, WallTime{1'795'273'200}};
   const note::Note note{std::string(input), {}};
   Evidence evidence({note::hash(note), note::hash(note), false}, {});
-  if (evidence.offer(note, now)) std::abort();  // nobody has signed the note
-  if (const auto change = evidence.offer(input, now); change && evidence.live(now).size() > 64) {
+  if (evidence.offer(now, note)) std::abort();  // nobody has signed the note
+  if (const auto change = evidence.offer(now, input); change && evidence.live(now).size() > 64) {
     std::abort();
   }
   return 0;

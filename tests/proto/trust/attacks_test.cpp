@@ -80,26 +80,26 @@ TEST_CASE("attack: coordinator taken over: replays no old root, policy or node")
         std::erase_if(root.keys, [&](const RootKey& k) { return k.key == w.erin.public_key(); });
       },
       {&w.site_root});
-  must(agent.offer(root2, w.now));
-  must(agent.offer(w.next_policy([](Policy& p) { p.allows[0].customer = 1; }), w.now));
+  must(agent.offer(w.now, root2));
+  must(agent.offer(w.now, w.next_policy([](Policy& p) { p.allows[0].customer = 1; })));
   w.laptop.serial = 2;
   w.laptop.groups = {};
-  must(agent.offer(w.sign_laptop(w.laptop), w.now));
+  must(agent.offer(w.now, w.sign_laptop(w.laptop)));
   CHECK(refusal(agent, old_policy, w.now) == ErrorCode::kStale);
   CHECK(refusal(agent, old_laptop, w.now) == ErrorCode::kStale);
 
   // After a restart only the floors are left. All old notes are offered first, without new notes.
   Evidence again({note::hash(w.site1_note), {}, false}, agent.floors());
-  (void)again.offer_all(w.everything(), w.now);
+  (void)again.offer_all(w.now, w.everything());
   CHECK(again.site_root(w.site.id) == nullptr);
   const auto grant = w.approve(w.approve(w.ask(), w.erin), w.carol);
   CHECK(refusal(again, grant, w.now) == ErrorCode::kUnverified);
-  must(again.offer(root2, w.now));
+  must(again.offer(w.now, root2));
   CHECK(again.site_root(w.site.id)->epoch == 2);
   CHECK(refusal(again, old_policy, w.now) == ErrorCode::kStale);
   CHECK(again.policy(w.site.id) == nullptr);
   CHECK(refusal(again, old_laptop, w.now) == ErrorCode::kStale);
-  must(again.offer(w.policy_note, w.now));
+  must(again.offer(w.now, w.policy_note));
   CHECK(again.policy(w.site.id)->serial == 2);
 }
 
@@ -121,7 +121,7 @@ TEST_CASE("attack: coordinator taken over: substitutes no key") {
   service.node = own.public_key();
   CHECK(refusal(laptop, must(sign_statement(service, Signer{"x", own})), w.now) ==
         ErrorCode::kUnverified);
-  CHECK(laptop.publishers(w.policy.services[0].name, w.now).size() == 1);
+  CHECK(laptop.publishers(w.now, w.policy.services[0].name).size() == 1);
 }
 
 TEST_CASE("attack: coordinator taken over: two sites of one name are not confused") {
@@ -137,8 +137,8 @@ TEST_CASE("attack: coordinator taken over: two sites of one name are not confuse
   for (const bool first : {true, false}) {
     auto laptop =
         first ? Evidence({{}, to_hash(real.vendor_id), false}, {}) : real.laptop_evidence();
-    must(laptop.offer(real.vendor1_note, real.now));
-    must(laptop.offer(real.vendor2_note, real.now));
+    must(laptop.offer(real.now, real.vendor1_note));
+    must(laptop.offer(real.now, real.vendor2_note));
     CHECK(refusal(laptop, root_note, real.now) == ErrorCode::kUnverified);
     CHECK(refusal(laptop, policy_note, real.now) == ErrorCode::kUnverified);
     const auto listed =
@@ -151,8 +151,8 @@ TEST_CASE("attack: coordinator taken over: two sites of one name are not confuse
       must(sign_statement(Site{real.vendor_id, site, kStart}, Signer{"x", real.directory}));
   CHECK(refusal(laptop, moved, real.now) == ErrorCode::kConflict);
   Evidence again({{}, to_hash(real.vendor_id), false}, laptop.floors());
-  must(again.offer(real.vendor1_note, real.now));
-  must(again.offer(real.vendor2_note, real.now));
+  must(again.offer(real.now, real.vendor1_note));
+  must(again.offer(real.now, real.vendor2_note));
   CHECK(refusal(again, moved, real.now) == ErrorCode::kConflict);
   // An agent believes only its pin.
   auto agent = real.agent_evidence();
@@ -166,13 +166,13 @@ TEST_CASE("attack: a lying directory takes no agent's site away") {
   auto lie = Site{w.vendor_id, w.site, kStart};
   lie.site.name = fqdn("elsewhere.example.com");
   const auto note = must(sign_statement(lie, Signer{"x", w.directory}));
-  (void)agent.offer_all(std::vector{w.vendor1_note, w.vendor2_note, note, w.site1_note}, w.now);
-  for (const auto& change : agent.offer_all(w.everything(), w.now)) {
+  (void)agent.offer_all(w.now, std::vector{w.vendor1_note, w.vendor2_note, note, w.site1_note});
+  for (const auto& change : agent.offer_all(w.now, w.everything())) {
     if (!change) CHECK(change.error().code == ErrorCode::kConflict);
   }
   CHECK(agent.site_root(w.site.id) != nullptr);
   const auto grant = w.approved();
-  must(agent.offer(grant, w.now));
+  must(agent.offer(w.now, grant));
   CHECK(is_live(agent, id_of(grant), w.now));
 }
 
@@ -185,9 +185,9 @@ TEST_CASE("attack: a site's statement counts for no other site") {
   const auto root_note = must(sign_statement(root, Signer{"x", other.site_root}));
   const SiteRef site{root.name, to_site_id(note::hash(root_note))};
   auto laptop = w.laptop_evidence();
-  must(laptop.offer(must(sign_statement(Site{w.vendor_id, site, kStart}, Signer{"x", w.directory})),
-                    w.now));
-  must(laptop.offer(root_note, w.now));
+  must(laptop.offer(
+      w.now, must(sign_statement(Site{w.vendor_id, site, kStart}, Signer{"x", w.directory}))));
+  must(laptop.offer(w.now, root_note));
   CHECK(laptop.sites().size() == 2);
   // The other customer's keys count only for the other customer's site.
   auto policy = w.policy;
@@ -196,7 +196,7 @@ TEST_CASE("attack: a site's statement counts for no other site") {
   CHECK(refusal(laptop, must(sign_statement(policy, Signer{"x", other.site_root})), w.now) ==
         ErrorCode::kUnverified);
   const auto grant = w.approve(w.approve(w.ask(), w.carol), other.bob);
-  must(laptop.offer(grant, w.now));
+  must(laptop.offer(w.now, grant));
   CHECK_FALSE(is_live(laptop, id_of(grant), w.now));
   const auto ended = must(revoke_grant(must(Grant::parse(grant.text)), w.vendor_id, "x", w.now.wall,
                                        Signer{"x", other.bob}));
@@ -214,14 +214,14 @@ TEST_CASE("attack: vendor root taken over: opens nothing without the customer") 
           root.keys.push_back({Group::kApprovers, person("eve@vendor.example"), eve.public_key()});
         },
         {&w.vendor_root});
-    must(agent.offer(next, w.now));
+    must(agent.offer(w.now, next));
     const auto grant = w.approve(w.approve(w.approve(w.ask(), eve), w.carol), w.dave);
-    must(agent.offer(grant, w.now));
+    must(agent.offer(w.now, grant));
     CHECK_FALSE(is_live(agent, id_of(grant), w.now));
   }
   SECTION("the customer's key or person among its own approvers") {
     const auto grant = w.approve(w.ask(), w.bob);
-    must(agent.offer(grant, w.now));
+    must(agent.offer(w.now, grant));
     const auto next = w.step(
         w.vendor2, w.vendor2_note,
         [&](Root& root) {
@@ -231,11 +231,11 @@ TEST_CASE("attack: vendor root taken over: opens nothing without the customer") 
           root.keys.push_back({Group::kApprovers, person("erin@acme.example"), eve.public_key()});
         },
         {&w.vendor_root});
-    must(agent.offer(next, w.now));
+    must(agent.offer(w.now, next));
     CHECK_FALSE(is_live(agent, id_of(grant), w.now));
-    must(agent.offer(w.approve(grant, eve), w.now));
+    must(agent.offer(w.now, w.approve(grant, eve)));
     CHECK_FALSE(is_live(agent, id_of(grant), w.now));
-    CHECK(agent.state(id_of(grant), w.now).vendor.empty());
+    CHECK(agent.state(w.now, id_of(grant)).vendor.empty());
   }
   SECTION("another genesis") {
     auto other = w.vendor1;
@@ -273,12 +273,12 @@ TEST_CASE("attack: rogue approver: no threshold alone") {
   Evidence agent({note::hash(w.site1_note), {}, false}, {});
   for (const auto& note :
        {w.site1_note, w.vendor1_note, w.vendor2_note, w.policy_note, w.laptop_note}) {
-    must(agent.offer(note, w.now));
+    must(agent.offer(w.now, note));
   }
   SECTION("two keys of one person are one person") {
     const auto grant = w.approve(w.approve(w.approve(w.ask(), w.bob), second), w.dave);
-    must(agent.offer(grant, w.now));
-    CHECK(agent.state(id_of(grant), w.now).customer.size() == 1);
+    must(agent.offer(w.now, grant));
+    CHECK(agent.state(w.now, id_of(grant)).customer.size() == 1);
     CHECK_FALSE(is_live(agent, id_of(grant), w.now));
   }
   SECTION("one key under two names is refused") {
@@ -288,12 +288,12 @@ TEST_CASE("attack: rogue approver: no threshold alone") {
   }
   SECTION("one person on both sides counts on one") {
     const auto grant = w.approve(w.approve(w.approve(w.ask(), w.bob), third), w.carol);
-    must(agent.offer(grant, w.now));
-    const auto state = agent.state(id_of(grant), w.now);
+    must(agent.offer(w.now, grant));
+    const auto state = agent.state(w.now, id_of(grant));
     CHECK(state.customer.size() == 2);
     CHECK(state.vendor.empty());
     CHECK_FALSE(is_live(agent, id_of(grant), w.now));
-    must(agent.offer(w.approve(grant, w.dave), w.now));
+    must(agent.offer(w.now, w.approve(grant, w.dave)));
     CHECK(is_live(agent, id_of(grant), w.now));
   }
 }
@@ -304,10 +304,10 @@ TEST_CASE("attack: rogue approver: the requester never counts, by any key") {
   w.laptop_note = w.sign_laptop(w.laptop);
   auto agent = w.agent_evidence();
   const auto grant = w.approve(w.approve(w.ask(), w.carol), w.bob);
-  must(agent.offer(grant, w.now));
-  CHECK(agent.state(id_of(grant), w.now).vendor.empty());
+  must(agent.offer(w.now, grant));
+  CHECK(agent.state(w.now, id_of(grant)).vendor.empty());
   CHECK_FALSE(is_live(agent, id_of(grant), w.now));
-  must(agent.offer(w.approve(grant, w.dave), w.now));
+  must(agent.offer(w.now, w.approve(grant, w.dave)));
   CHECK(is_live(agent, id_of(grant), w.now));
 }
 
@@ -333,7 +333,7 @@ TEST_CASE("attack: a WireGuard key is not taken over by a second identity, also 
   CHECK(refusal(evidence, claim, w.now) == ErrorCode::kConflict);
   Evidence again({note::hash(w.site1_note), {}, false}, evidence.floors());
   for (const auto& note : {w.site1_note, w.vendor1_note, w.vendor2_note})
-    must(again.offer(note, w.now));
+    must(again.offer(w.now, note));
   CHECK(refusal(again, claim, w.now) == ErrorCode::kConflict);
 }
 
@@ -341,7 +341,7 @@ TEST_CASE("attack: junk never displaces what is valid, and never crashes") {
   World w;
   auto evidence = w.agent_evidence();
   const auto grant = w.approved();
-  must(evidence.offer(grant, w.now));
+  must(evidence.offer(w.now, grant));
   SeededRng rng(99);
   auto notes = w.everything();
   notes.push_back(grant);
@@ -350,7 +350,7 @@ TEST_CASE("attack: junk never displaces what is valid, and never crashes") {
     for (std::uint64_t k = 0; k <= rng.below(3); ++k) {
       bytes[rng.below(bytes.size())] = static_cast<char>(rng.below(256));
     }
-    (void)evidence.offer(std::string_view(bytes), w.now);
+    (void)evidence.offer(w.now, std::string_view(bytes));
   }
   CHECK(is_live(evidence, id_of(grant), w.now));
   CHECK_FALSE(evidence.forked());
@@ -360,7 +360,7 @@ TEST_CASE("attack: a text that nobody has signed contradicts nothing") {
   World w;
   auto evidence = w.agent_evidence();
   const auto note = w.approved();
-  must(evidence.offer(note, w.now));
+  must(evidence.offer(w.now, note));
   const auto before = evidence.alarms_raised();
   const auto grant = must(Grant::parse(note.text));
   for (int i = 0; i < 1000; ++i) {

@@ -18,7 +18,7 @@ TEST_CASE("evidence: the main story, seen by the agent and by the laptop") {
     const auto grant = w.approved(minutes{15});
     const auto id = id_of(grant);
     CHECK(side->live(w.now).empty());
-    REQUIRE(must(side->offer(grant, w.now)).kind == ChangeKind::kGrant);
+    REQUIRE(must(side->offer(w.now, grant)).kind == ChangeKind::kGrant);
     const auto live = side->live(w.now);
     REQUIRE(live.size() == 1);
     CHECK(live[0].grant.id == id);
@@ -32,12 +32,12 @@ TEST_CASE("evidence: the main story, seen by the agent and by the laptop") {
     CHECK(live[0].ends_steady == w.now.steady + kDefaultClaim + minutes{15});
     CHECK(live[0].lease == seconds{30});
     CHECK(live[0].needs_lease);
-    CHECK(side->state(id, w.now).phase == RequestPhase::kApproved);
-    side->claim(id, w.now);
-    CHECK(side->state(id, w.now).phase == RequestPhase::kActive);
+    CHECK(side->state(w.now, id).phase == RequestPhase::kApproved);
+    side->claim(w.now, id);
+    CHECK(side->state(w.now, id).phase == RequestPhase::kActive);
     CHECK(side->live(w.now)[0].ends == w.now.wall + minutes{15});
     CHECK(side->live(w.now)[0].ends_steady == w.now.steady + minutes{15});
-    CHECK(must(side->offer(grant, w.now)).kind == ChangeKind::kNone);
+    CHECK(must(side->offer(w.now, grant)).kind == ChangeKind::kNone);
     // The grant ends by time alone, at the announced moment, and stays ended.
     const auto wake = side->next_change(w.now);
     CHECK(wake == w.now.steady + minutes{15} - seconds{1});
@@ -45,7 +45,7 @@ TEST_CASE("evidence: the main story, seen by the agent and by the laptop") {
     w.pass(minutes{15});
     side->advance(w.now);
     CHECK(side->live(w.now).empty());
-    CHECK(side->state(id, w.now).phase == RequestPhase::kCompleted);
+    CHECK(side->state(w.now, id).phase == RequestPhase::kCompleted);
     CHECK(refusal(*side, grant, w.now) == ErrorCode::kStale);
     w.now = before;
   }
@@ -56,20 +56,20 @@ TEST_CASE("evidence: approvals arrive one by one, in any order, and merge") {
   auto evidence = w.observer_evidence();
   const auto asked = w.ask();
   const auto id = id_of(asked);
-  CHECK(evidence.check_request(asked, w.now));
-  must(evidence.offer(asked, w.now));
-  auto state = evidence.state(id, w.now);
+  CHECK(evidence.check_request(w.now, asked));
+  must(evidence.offer(w.now, asked));
+  auto state = evidence.state(w.now, id);
   CHECK(state.phase == RequestPhase::kPending);
   CHECK(state.vendor_missing == 1);
   CHECK(state.customer_missing == 1);
-  CHECK(must(evidence.offer(w.approve(asked, w.bob), w.now)).kind == ChangeKind::kGrant);
-  state = evidence.state(id, w.now);
+  CHECK(must(evidence.offer(w.now, w.approve(asked, w.bob))).kind == ChangeKind::kGrant);
+  state = evidence.state(w.now, id);
   CHECK(state.phase == RequestPhase::kPending);
   CHECK(state.customer == std::vector{person("bob@acme.example")});
   CHECK(state.customer_missing == 0);
-  CHECK(must(evidence.offer(asked, w.now)).kind == ChangeKind::kNone);
-  CHECK(must(evidence.offer(w.approve(asked, w.carol), w.now)).kind == ChangeKind::kGrant);
-  state = evidence.state(id, w.now);
+  CHECK(must(evidence.offer(w.now, asked)).kind == ChangeKind::kNone);
+  CHECK(must(evidence.offer(w.now, w.approve(asked, w.carol))).kind == ChangeKind::kGrant);
+  state = evidence.state(w.now, id);
   CHECK(state.phase == RequestPhase::kApproved);
   CHECK(state.vendor == std::vector{person("carol@vendor.example")});
   CHECK(evidence.grant_note(id)->signatures.size() == 3);
@@ -80,21 +80,21 @@ TEST_CASE("evidence: notes in any order, and what carriers pass on is enough") {
   World w;
   const auto grant = w.approved();
   auto full = w.observer_evidence();
-  must(full.offer(grant, w.now));
+  must(full.offer(w.now, grant));
   for (auto notes : {full.supporting_notes(id_of(grant)), full.notes()}) {
     for (int round = 0; round < 2; ++round) {
       Evidence agent({note::hash(w.site1_note), {}, false}, {});
       Evidence laptop({{}, to_hash(w.vendor_id), false}, {});
-      for (const auto& result : agent.offer_all(notes, w.now)) CHECK(result);
-      for (const auto& result : laptop.offer_all(notes, w.now)) CHECK(result);
+      for (const auto& result : agent.offer_all(w.now, notes)) CHECK(result);
+      for (const auto& result : laptop.offer_all(w.now, notes)) CHECK(result);
       CHECK(is_live(agent, id_of(grant), w.now));
       CHECK(is_live(laptop, id_of(grant), w.now));
-      CHECK(laptop.publishers(w.policy.services[0].name, w.now).size() == 1);
+      CHECK(laptop.publishers(w.now, w.policy.services[0].name).size() == 1);
       std::reverse(notes.begin(), notes.end());
     }
   }
   Evidence nobody({}, {});
-  for (const auto& result : nobody.offer_all(full.notes(), w.now)) CHECK_FALSE(result);
+  for (const auto& result : nobody.offer_all(w.now, full.notes())) CHECK_FALSE(result);
 }
 
 TEST_CASE("evidence: queries") {
@@ -109,8 +109,8 @@ TEST_CASE("evidence: queries") {
   CHECK(evidence.sites() == std::vector{w.site});
   CHECK(evidence.policy(w.site.id)->serial == 1);
   CHECK(evidence.policy_hash(w.site.id) == note::hash(w.policy_note));
-  CHECK(*evidence.node(w.agent.identity, w.now) == w.agent);
-  CHECK(*evidence.node(w.laptop.identity, w.now) == w.laptop);
+  CHECK(*evidence.node(w.now, w.agent.identity) == w.agent);
+  CHECK(*evidence.node(w.now, w.laptop.identity) == w.laptop);
   CHECK(evidence.nodes(w.now).size() == 2);
   CHECK(evidence.chain_notes().size() == 3);
   CHECK(evidence.chain_notes(w.site.id).size() == 3);
@@ -120,7 +120,7 @@ TEST_CASE("evidence: a root is walked epoch by epoch, with the thresholds of bot
   World w;
   Evidence evidence({{}, to_hash(w.vendor_id), false}, {});
   CHECK(refusal(evidence, w.vendor2_note, w.now) == ErrorCode::kUnverified);  // epoch 1 is missing
-  must(evidence.offer(w.vendor1_note, w.now));
+  must(evidence.offer(w.now, w.vendor1_note));
   const auto other = crypto::SigningKey::generate(w.rng);
   const auto swap_root_key = [&](Root& root) {
     std::erase_if(root.keys, [](const RootKey& k) { return k.group == Group::kRoot; });
@@ -145,16 +145,16 @@ TEST_CASE("evidence: a root is walked epoch by epoch, with the thresholds of bot
   CHECK(refusal(evidence, renamed, w.now) == ErrorCode::kUnverified);
   CHECK_FALSE(evidence.forked());
   const auto both = w.step(w.vendor1, w.vendor1_note, swap_root_key, {&w.vendor_root, &other});
-  CHECK(must(evidence.offer(both, w.now)).kind == ChangeKind::kVendorRoot);
+  CHECK(must(evidence.offer(w.now, both)).kind == ChangeKind::kVendorRoot);
   CHECK(evidence.vendor_root()->epoch == 2);
-  CHECK(must(evidence.offer(w.vendor1_note, w.now)).kind == ChangeKind::kNone);
+  CHECK(must(evidence.offer(w.now, w.vendor1_note)).kind == ChangeKind::kNone);
 }
 
 TEST_CASE("evidence: two texts for one epoch: the current one stays, alarm, no new grants") {
   World w;
   auto evidence = w.agent_evidence();
   const auto running = w.approved();
-  must(evidence.offer(running, w.now));
+  must(evidence.offer(w.now, running));
   const auto junk = w.step(w.vendor1, w.vendor1_note,
                            [](Root& r) { r.issued = kStart + seconds{9}; }, {&w.carol});
   CHECK(refusal(evidence, junk, w.now) == ErrorCode::kUnverified);
@@ -167,10 +167,10 @@ TEST_CASE("evidence: two texts for one epoch: the current one stays, alarm, no n
   CHECK(evidence.floors_revision() != revision);
   CHECK(evidence.vendor_root()->issued == kStart);
   const auto next = w.approved();
-  must(evidence.offer(next, w.now));
+  must(evidence.offer(w.now, next));
   CHECK(is_live(evidence, id_of(running), w.now));
   CHECK_FALSE(is_live(evidence, id_of(next), w.now));
-  CHECK(evidence.state(id_of(next), w.now).obstacle);
+  CHECK(evidence.state(w.now, id_of(next)).obstacle);
   // The alarm remains after a restart.
   auto again = w.agent_evidence(evidence.floors());
   CHECK(again.forked());
@@ -183,18 +183,18 @@ TEST_CASE("evidence: an expired root lets nothing new begin") {
   w.laptop.serial = 2;
   w.laptop.issued = w.now.wall;
   w.laptop.expires = w.now.wall + kDefaultDeviceLife;
-  must(evidence.offer(w.sign_laptop(w.laptop), w.now));
+  must(evidence.offer(w.now, w.sign_laptop(w.laptop)));
   const auto running = w.approved(hours{1});
-  must(evidence.offer(running, w.now));
-  evidence.claim(id_of(running), w.now);
+  must(evidence.offer(w.now, running));
+  evidence.claim(w.now, id_of(running));
   CHECK(is_live(evidence, id_of(running), w.now));
   w.pass(minutes{59});
   CHECK(is_live(evidence, id_of(running), w.now));
   w.pass(minutes{2});
   const auto next = w.approved();
-  must(evidence.offer(next, w.now));
+  must(evidence.offer(w.now, next));
   CHECK_FALSE(is_live(evidence, id_of(next), w.now));
-  CHECK(evidence.check_request(w.ask(), w.now).error().code == ErrorCode::kDenied);
+  CHECK(evidence.check_request(w.now, w.ask()).error().code == ErrorCode::kDenied);
 }
 
 TEST_CASE("evidence: who may sign a policy, and serials only rise") {
@@ -206,7 +206,7 @@ TEST_CASE("evidence: who may sign a policy, and serials only rise") {
   CHECK(refusal(evidence, by_approver, w.now) == ErrorCode::kUnverified);
   by_approver.signatures = {note::sign(by_approver.text, "vendor", w.vendor_root)};
   CHECK(refusal(evidence, by_approver, w.now) == ErrorCode::kUnverified);
-  CHECK(must(evidence.offer(w.policy_note, w.now)).kind == ChangeKind::kPolicy);
+  CHECK(must(evidence.offer(w.now, w.policy_note)).kind == ChangeKind::kPolicy);
   CHECK(refusal(evidence, first, w.now) == ErrorCode::kStale);
   // The same serial with another text, and a successor with a wrong `previous`.
   auto rival = w.policy;
@@ -226,24 +226,23 @@ TEST_CASE("evidence: a new policy re-evaluates every live grant") {
   World w;
   auto evidence = w.agent_evidence();
   const auto grant = w.approved();
-  must(evidence.offer(grant, w.now));
+  must(evidence.offer(w.now, grant));
   CHECK(is_live(evidence, id_of(grant), w.now));
   // One more customer must sign, so the grant is incomplete until her signature comes.
-  must(evidence.offer(w.next_policy([](Policy& p) { p.allows[0].customer = 2; }), w.now));
+  must(evidence.offer(w.now, w.next_policy([](Policy& p) { p.allows[0].customer = 2; })));
   CHECK_FALSE(is_live(evidence, id_of(grant), w.now));
-  CHECK(evidence.state(id_of(grant), w.now).phase == RequestPhase::kPending);
-  must(evidence.offer(w.approve(grant, w.erin), w.now));
+  CHECK(evidence.state(w.now, id_of(grant)).phase == RequestPhase::kPending);
+  must(evidence.offer(w.now, w.approve(grant, w.erin)));
   CHECK(is_live(evidence, id_of(grant), w.now));
-  must(evidence.offer(w.next_policy([](Policy& p) { p.allows[0].max = seconds{60}; }), w.now));
+  must(evidence.offer(w.now, w.next_policy([](Policy& p) { p.allows[0].max = seconds{60}; })));
   CHECK_FALSE(is_live(evidence, id_of(grant), w.now));
-  CHECK(evidence.state(id_of(grant), w.now).phase == RequestPhase::kInvalid);
-  must(evidence.offer(w.next_policy([](Policy& p) { p.allows[0].max = seconds{3600}; }), w.now));
+  CHECK(evidence.state(w.now, id_of(grant)).phase == RequestPhase::kInvalid);
+  must(evidence.offer(w.now, w.next_policy([](Policy& p) { p.allows[0].max = seconds{3600}; })));
   CHECK(is_live(evidence, id_of(grant), w.now));
-  must(evidence.offer(w.next_policy([](Policy& p) {
+  must(evidence.offer(w.now, w.next_policy([](Policy& p) {
     p.services.erase(p.services.begin());
     p.allows.erase(p.allows.begin());
-  }),
-                      w.now));
+  })));
   CHECK_FALSE(is_live(evidence, id_of(grant), w.now));
 }
 
@@ -251,7 +250,7 @@ TEST_CASE("evidence: a new root re-evaluates every live grant") {
   World w;
   auto evidence = w.agent_evidence();
   const auto grant = w.approved();
-  must(evidence.offer(grant, w.now));
+  must(evidence.offer(w.now, grant));
   SECTION("the customer's approver is gone") {
     const auto next = w.step(
         w.site1, w.site1_note,
@@ -259,15 +258,14 @@ TEST_CASE("evidence: a new root re-evaluates every live grant") {
           std::erase_if(root.keys, [&](const RootKey& k) { return k.key == w.bob.public_key(); });
         },
         {&w.site_root});
-    must(evidence.offer(next, w.now));
-    CHECK(evidence.state(id_of(grant), w.now).phase == RequestPhase::kPending);
+    must(evidence.offer(w.now, next));
+    CHECK(evidence.state(w.now, id_of(grant)).phase == RequestPhase::kPending);
   }
   SECTION("more vendor approvers are asked for") {
-    must(evidence.offer(
-        w.step(w.site1, w.site1_note, [](Root& r) { r.vendor_approvals = 2; }, {&w.site_root}),
-        w.now));
-    CHECK(evidence.state(id_of(grant), w.now).vendor_missing == 1);
-    must(evidence.offer(w.approve(grant, w.dave), w.now));
+    must(evidence.offer(w.now, w.step(w.site1, w.site1_note,
+                                      [](Root& r) { r.vendor_approvals = 2; }, {&w.site_root})));
+    CHECK(evidence.state(w.now, id_of(grant)).vendor_missing == 1);
+    must(evidence.offer(w.now, w.approve(grant, w.dave)));
     CHECK(is_live(evidence, id_of(grant), w.now));
     return;
   }
@@ -280,35 +278,34 @@ TEST_CASE("evidence: a new root re-evaluates every live grant") {
                                }
                              },
                              {&w.site_root, &fresh});
-    must(evidence.offer(next, w.now));
+    must(evidence.offer(w.now, next));
     CHECK_FALSE(is_live(evidence, id_of(grant), w.now));
     CHECK(evidence.policy(w.site.id) == nullptr);
-    must(evidence.offer(must(sign_statement(w.policy, Signer{"root", fresh})), w.now));
+    must(evidence.offer(w.now, must(sign_statement(w.policy, Signer{"root", fresh}))));
     CHECK(is_live(evidence, id_of(grant), w.now));
     return;
   }
   SECTION("the device-admission key is gone") {
-    must(evidence.offer(w.step(w.vendor2, w.vendor2_note,
-                               [](Root& root) {
-                                 std::erase_if(root.keys, [](const RootKey& k) {
-                                   return k.group == Group::kDeviceAdmission;
-                                 });
-                               },
-                               {&w.vendor_root}),
-                        w.now));
-    CHECK(evidence.node(w.laptop.identity, w.now) == nullptr);
+    must(evidence.offer(w.now, w.step(w.vendor2, w.vendor2_note,
+                                      [](Root& root) {
+                                        std::erase_if(root.keys, [](const RootKey& k) {
+                                          return k.group == Group::kDeviceAdmission;
+                                        });
+                                      },
+                                      {&w.vendor_root})));
+    CHECK(evidence.node(w.now, w.laptop.identity) == nullptr);
   }
   SECTION("the directory key is gone: the agent's pin stands, a laptop loses the site") {
     auto laptop = w.laptop_evidence();
-    must(laptop.offer(grant, w.now));
+    must(laptop.offer(w.now, grant));
     const auto next = w.step(
         w.vendor2, w.vendor2_note,
         [](Root& root) {
           std::erase_if(root.keys, [](const RootKey& k) { return k.group == Group::kDirectory; });
         },
         {&w.vendor_root});
-    must(laptop.offer(next, w.now));
-    must(evidence.offer(next, w.now));
+    must(laptop.offer(w.now, next));
+    must(evidence.offer(w.now, next));
     CHECK(is_live(evidence, id_of(grant), w.now));
     CHECK_FALSE(is_live(laptop, id_of(grant), w.now));
     CHECK_FALSE(laptop.site(w.site.name));
@@ -362,15 +359,15 @@ TEST_CASE("evidence: nodes") {
   Evidence without({note::hash(w.site1_note), {}, false}, {});
   auto notes = w.everything();
   for (const auto& gone : {w.enrolled_note, w.agent_note, w.service_note}) std::erase(notes, gone);
-  for (const auto& r : without.offer_all(notes, w.now)) must(r);
+  for (const auto& r : without.offer_all(w.now, notes)) must(r);
   CHECK(refusal(without, w.agent_note, w.now) == ErrorCode::kUnverified);
   CHECK(refusal(without, unsigned_by_key, w.now) == ErrorCode::kUnverified);
   CHECK(refusal(without, unsigned_by_node, w.now) == ErrorCode::kUnverified);
-  CHECK(without.check_enrolment_open(w.enrolled_note, w.now));
+  CHECK(without.check_enrolment_open(w.now, w.enrolled_note));
   const auto later = Now{w.now.steady + hours{1}, w.now.wall + hours{1}};
-  CHECK(without.check_enrolment_open(w.enrolled_note, later).error().code == ErrorCode::kStale);
+  CHECK(without.check_enrolment_open(later, w.enrolled_note).error().code == ErrorCode::kStale);
   CHECK_FALSE(refusal(without, w.enrolled_note, w.now));
-  CHECK(without.check_enrolment_open(w.enrolled_note, later));  // a known note has no time limit
+  CHECK(without.check_enrolment_open(later, w.enrolled_note));  // a known note has no time limit
   CHECK(refusal(without, unsigned_by_itself, w.now) == ErrorCode::kUnverified);
   CHECK(verify_self_signed(w.agent_note));
   CHECK_FALSE(verify_self_signed(unsigned_by_itself));
@@ -398,10 +395,10 @@ TEST_CASE("evidence: devices") {
   CHECK_FALSE(refusal(evidence, w.approve(self_only, w.admission), w.now));
   // A device statement lasts a day; its grants end with it at the latest.
   const auto grant = w.approved(hours{1});
-  must(evidence.offer(grant, w.now));
-  evidence.claim(id_of(grant), w.now);
+  must(evidence.offer(w.now, grant));
+  evidence.claim(w.now, id_of(grant));
   w.pass(hours{24});
-  CHECK(evidence.node(w.laptop.identity, w.now) == nullptr);
+  CHECK(evidence.node(w.now, w.laptop.identity) == nullptr);
   CHECK(refusal(evidence, w.ask(), w.now) == ErrorCode::kUnverified);
   CHECK(refusal(evidence, w.laptop_note, w.now) == ErrorCode::kStale);
 }
@@ -412,19 +409,19 @@ TEST_CASE("evidence: a grant ends with its device statement, and goes on with th
   w.laptop_note = w.sign_laptop(w.laptop);
   auto evidence = w.agent_evidence();
   const auto grant = w.approved(minutes{30});
-  must(evidence.offer(grant, w.now));
-  evidence.claim(id_of(grant), w.now);
+  must(evidence.offer(w.now, grant));
+  evidence.claim(w.now, id_of(grant));
   CHECK(evidence.next_change(w.now) == w.now.steady + minutes{10} - seconds{1});
   w.pass(minutes{10});
   CHECK_FALSE(is_live(evidence, id_of(grant), w.now));
   w.laptop.serial = 2;
   w.laptop.issued = w.now.wall;
   w.laptop.expires = w.now.wall + hours{24};
-  must(evidence.offer(w.sign_laptop(w.laptop), w.now));
+  must(evidence.offer(w.now, w.sign_laptop(w.laptop)));
   CHECK(is_live(evidence, id_of(grant), w.now));
   w.laptop.serial = 3;
   w.laptop.groups = {};  // no longer an engineer
-  must(evidence.offer(w.sign_laptop(w.laptop), w.now));
+  must(evidence.offer(w.now, w.sign_laptop(w.laptop)));
   CHECK_FALSE(is_live(evidence, id_of(grant), w.now));
 }
 
@@ -432,23 +429,23 @@ TEST_CASE("evidence: services count only where the policy and the tag say so") {
   World w;
   auto evidence = w.laptop_evidence();
   const auto api = w.policy.services[0].name;
-  CHECK(evidence.publishers(api, w.now).size() == 1);
-  must(evidence.offer(w.next_policy([](Policy& p) { p.services[0].tag = label("edge"); }), w.now));
-  CHECK(evidence.publishers(api, w.now).empty());
+  CHECK(evidence.publishers(w.now, api).size() == 1);
+  must(evidence.offer(w.now, w.next_policy([](Policy& p) { p.services[0].tag = label("edge"); })));
+  CHECK(evidence.publishers(w.now, api).empty());
   w.agent.serial = 2;
   w.agent.tags = {label("cluster"), label("edge")};
-  must(evidence.offer(w.sign_agent(w.agent), w.now));
-  CHECK(evidence.publishers(api, w.now).size() == 1);
+  must(evidence.offer(w.now, w.sign_agent(w.agent)));
+  CHECK(evidence.publishers(w.now, api).size() == 1);
   const auto first = w.service_note;
   w.service.serial = 2;
   w.service.services.erase(w.service.services.begin());
-  must(evidence.offer(w.sign_service(w.service), w.now));
-  CHECK(evidence.publishers(api, w.now).empty());
+  must(evidence.offer(w.now, w.sign_service(w.service)));
+  CHECK(evidence.publishers(w.now, api).empty());
   CHECK(refusal(evidence, first, w.now) == ErrorCode::kStale);
   w.service.services = {fqdn("zzz." + w.site.name.str())};  // not in the policy: ignored
   w.service.serial = 3;
-  must(evidence.offer(w.sign_service(w.service), w.now));
-  CHECK(evidence.publishers(w.service.services[0], w.now).empty());
+  must(evidence.offer(w.now, w.sign_service(w.service)));
+  CHECK(evidence.publishers(w.now, w.service.services[0]).empty());
   w.service.serial = 4;
   auto forged = must(sign_statement(w.service, Signer{"cluster-1", w.laptop_key}));
   CHECK(refusal(evidence, forged, w.now) == ErrorCode::kUnverified);
@@ -476,10 +473,9 @@ TEST_CASE("evidence: an enrolment's floors and signer") {
 TEST_CASE("evidence: standing access needs no grant") {
   World w;
   auto evidence = w.agent_evidence();
-  must(evidence.offer(w.next_policy([&](Policy& p) {
+  must(evidence.offer(w.now, w.next_policy([&](Policy& p) {
     p.standings = {{p.services[1].name, w.laptop.identity, kStart + hours{2}, false}};
-  }),
-                      w.now));
+  })));
   auto live = evidence.live(w.now);
   REQUIRE(live.size() == 1);
   CHECK(live[0].standing);
@@ -494,7 +490,7 @@ TEST_CASE("evidence: standing access needs no grant") {
   w.pass(hours{2});
   CHECK(evidence.live(w.now).empty());
   w.now.wall = kStart;
-  evidence.deny(live[0].grant.id, w.now);
+  evidence.deny(w.now, live[0].grant.id);
   CHECK(evidence.live(w.now).empty());
 }
 
@@ -503,18 +499,17 @@ TEST_CASE("evidence: denied standing access stays denied until its line ends") {
   auto evidence = w.agent_evidence();
   w.laptop.issued = kStart;
   const auto until = kStart + hours{24 * 30};
-  must(evidence.offer(w.next_policy([&](Policy& p) {
+  must(evidence.offer(w.now, w.next_policy([&](Policy& p) {
     p.standings = {{p.services[1].name, w.laptop.identity, until, false}};
-  }),
-                      w.now));
+  })));
   REQUIRE(evidence.live(w.now).size() == 1);
-  evidence.deny(evidence.live(w.now)[0].grant.id, w.now);
+  evidence.deny(w.now, evidence.live(w.now)[0].grant.id);
   for (int day = 1; day < 30; ++day) {
     w.pass(hours{24});
     ++w.laptop.serial;
     w.laptop.issued = w.now.wall;
     w.laptop.expires = w.now.wall + kDefaultDeviceLife;
-    must(evidence.offer(w.sign_laptop(w.laptop), w.now));
+    must(evidence.offer(w.now, w.sign_laptop(w.laptop)));
     INFO("day " << day);
     CHECK(evidence.live(w.now).empty());
   }
@@ -551,10 +546,10 @@ TEST_CASE("evidence: property: a flipped bit in a complete grant opens nothing m
     bytes[bit / 8] =
         static_cast<char>(static_cast<unsigned char>(bytes[bit / 8]) ^ (1U << (bit % 8)));
     Evidence evidence({note::hash(w.site1_note), {}, false}, {});
-    for (const auto& r : evidence.offer_all(base.notes(), w.now)) must(r);
-    const auto change = evidence.offer(std::string_view(bytes), w.now);
+    for (const auto& r : evidence.offer_all(w.now, base.notes())) must(r);
+    const auto change = evidence.offer(w.now, std::string_view(bytes));
     INFO("bit " << bit);
     CHECK_FALSE(is_live(evidence, id, w.now));
-    if (change) CHECK(evidence.state(id, w.now).phase == RequestPhase::kPending);
+    if (change) CHECK(evidence.state(w.now, id).phase == RequestPhase::kPending);
   }
 }

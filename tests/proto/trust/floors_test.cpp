@@ -15,16 +15,15 @@ TEST_CASE("floors: one strict text") {
   World w;
   auto evidence = w.agent_evidence();
   const auto grant = w.approved();
-  must(evidence.offer(grant, w.now));
-  evidence.claim(id_of(grant), w.now);
-  evidence.deny(id_of(grant), w.now);
+  must(evidence.offer(w.now, grant));
+  evidence.claim(w.now, id_of(grant));
+  evidence.deny(w.now, id_of(grant));
   evidence.set_lock(true);
-  must(evidence.offer(must(revoke_identity(Revokes::kDevice, w.laptop.identity, w.vendor_id, w.site,
-                                           "x", w.now.wall, Signer{"x", w.bob})),
-                      w.now));
+  must(evidence.offer(w.now, must(revoke_identity(Revokes::kDevice, w.laptop.identity, w.vendor_id,
+                                                  w.site, "x", w.now.wall, Signer{"x", w.bob}))));
   const std::vector<Hash> named = {to_hash(w.site.id), Hash{}};
-  must(evidence.offer(must(suspend_key(named, w.vendor_id, "x", w.now.wall, Signer{"x", w.bob})),
-                      w.now));
+  must(evidence.offer(w.now,
+                      must(suspend_key(named, w.vendor_id, "x", w.now.wall, Signer{"x", w.bob}))));
   const auto floors = evidence.floors();
   CHECK(floors.vendors.size() == 1);
   CHECK(floors.sites.size() == 1);
@@ -60,19 +59,19 @@ TEST_CASE("floors: the revision tells when to store them, not on every tick") {
   CHECK_FALSE(changed());
   CHECK(evidence.floors().clock.kept == w.now.wall);
   const auto grant = w.approved();
-  must(evidence.offer(grant, w.now));
+  must(evidence.offer(w.now, grant));
   CHECK_FALSE(changed());  // a grant is no floor before it is used or ends
-  evidence.claim(id_of(grant), w.now);
+  evidence.claim(w.now, id_of(grant));
   CHECK(changed());
-  evidence.claim(id_of(grant), w.now);
+  evidence.claim(w.now, id_of(grant));
   CHECK_FALSE(changed());
-  evidence.deny(id_of(grant), w.now);
+  evidence.deny(w.now, id_of(grant));
   CHECK(changed());
   evidence.set_lock(true);
   CHECK(changed());
   evidence.set_lock(true);
   CHECK_FALSE(changed());
-  must(evidence.offer(w.next_policy([](Policy&) {}), w.now));
+  must(evidence.offer(w.now, w.next_policy([](Policy&) {})));
   CHECK(changed());
 }
 

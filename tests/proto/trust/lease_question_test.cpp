@@ -91,7 +91,7 @@ TEST_CASE("lease question: answered with what the signer knows, less what is rev
 
   const auto ended = must(revoke_grant(must(Grant::parse(grant.text)), w.vendor_id, "over",
                                        w.now.wall, {"bob@acme.example", w.bob}));
-  must(evidence.offer(ended, w.now));
+  must(evidence.offer(w.now, ended));
   const auto second = must(w.answer(asked, evidence));
   REQUIRE(second.size() == 2);  // the revocation and the lease
   CHECK(second[1].text == ended.text);
@@ -106,7 +106,7 @@ TEST_CASE("lease question: a revoked device's grants are left out, and its revoc
   asked.grants[1].device = IdentityKey{crypto::SigningKey::generate(w.rng).public_key().bytes};
   std::sort(asked.grants.begin(), asked.grants.end());
   const auto end = w.device_end(w.laptop.identity, w.bob, w.site);
-  must(evidence.offer(end, w.now));
+  must(evidence.offer(w.now, end));
   const auto answer = must(w.answer(asked, evidence));
   REQUIRE(answer.size() == 2);
   CHECK(answer[0].text == end.text);
@@ -133,10 +133,10 @@ TEST_CASE("lease question: a vendor approver's made-up revocations hide no devic
     made_up.not_after = w.now.wall + std::chrono::hours(24);
     made_up.reason = "x";
     made_up.issued = w.now.wall;
-    must(evidence.offer(must(sign_statement(made_up, {"carol", w.carol})), w.now));
+    must(evidence.offer(w.now, must(sign_statement(made_up, {"carol", w.carol}))));
   }
   const auto stolen = w.device_end(w.laptop.identity, w.bob, w.site);
-  must(evidence.offer(stolen, w.now));
+  must(evidence.offer(w.now, stolen));
   auto asked = w.question();
   asked.grants = {w.made_up()};
   const auto told = ask_through(w, evidence, asked);
@@ -147,7 +147,7 @@ TEST_CASE("lease question: a vendor approver's made-up revocations hide no devic
   // Revocations of devices: no lease until all are told, the customer's revocations included.
   for (int i = 0; i < 700; ++i) {
     const auto device = crypto::SigningKey::generate(w.rng).public_key();
-    must(evidence.offer(w.device_end(IdentityKey{device.bytes}, w.carol, std::nullopt), w.now));
+    must(evidence.offer(w.now, w.device_end(IdentityKey{device.bytes}, w.carol, std::nullopt)));
   }
   RevocationLog restarted;
   w.log = restarted;
@@ -161,7 +161,7 @@ TEST_CASE("lease question: a vendor approver's made-up revocations hide no devic
     asked.revocations = RevocationLog::next(asked.revocations, note);
   }
   CHECK(must(w.answer(asked, evidence)).size() == 1);
-  must(evidence.offer(w.device_end(w.agent.identity, w.carol, std::nullopt), w.now));
+  must(evidence.offer(w.now, w.device_end(w.agent.identity, w.carol, std::nullopt)));
   CHECK(must(w.answer(asked, evidence)).size() == 2);
 }
 
@@ -172,7 +172,7 @@ TEST_CASE("lease question: who replaces one revocation over and over makes the l
   CHECK(before == 1);
   for (int i = 0; i < 700; ++i) {
     w.pass(std::chrono::seconds(1));
-    must(evidence.offer(w.device_end(w.laptop.identity, w.carol, std::nullopt), w.now));
+    must(evidence.offer(w.now, w.device_end(w.laptop.identity, w.carol, std::nullopt)));
     w.log.update(evidence.who(), w.site.id);
   }
   CHECK(w.log.after({})->size() <= 2 * 1 + 256 + 1);
@@ -188,8 +188,8 @@ TEST_CASE("lease question: of another site, or by a revoked agent: no lease") {
   asked.site.name = fqdn("other.byoc.example.com");
   CHECK(w.answer(asked, evidence).error().code == ErrorCode::kDenied);
   asked = w.question();
-  must(evidence.offer(must(revoke_identity(Revokes::kNode, w.agent.identity, w.vendor_id, w.site,
-                                           "stolen", w.now.wall, {"bob@acme.example", w.bob})),
-                      w.now));
+  must(evidence.offer(
+      w.now, must(revoke_identity(Revokes::kNode, w.agent.identity, w.vendor_id, w.site, "stolen",
+                                  w.now.wall, {"bob@acme.example", w.bob}))));
   CHECK(w.answer(asked, evidence).error().code == ErrorCode::kDenied);
 }

@@ -28,7 +28,7 @@ note::Note fresh_note(const World& w, const Evidence& evidence, const crypto::Si
 
 bool opens(World& w, Evidence& evidence) {
   const auto grant = w.approved();
-  if (!evidence.offer(grant, w.now)) return false;
+  if (!evidence.offer(w.now, grant)) return false;
   return is_live(evidence, id_of(grant), w.now);
 }
 
@@ -39,47 +39,47 @@ TEST_CASE("claim: a grant's time runs from its first use, here and after a resta
   auto evidence = w.agent_evidence();
   const auto grant = w.approved(minutes{15});
   const auto id = id_of(grant);
-  must(evidence.offer(grant, w.now));
+  must(evidence.offer(w.now, grant));
   w.pass(hours{3});
   evidence.advance(w.now);
   REQUIRE(is_live(evidence, id, w.now));
   CHECK_FALSE(evidence.live(w.now)[0].claimed);
-  evidence.claim(id, w.now);
+  evidence.claim(w.now, id);
   const auto ends = w.now.wall + minutes{15};
   CHECK(evidence.live(w.now)[0].ends == ends);
-  evidence.claim(id, w.now);  // a second use changes nothing
+  evidence.claim(w.now, id);  // a second use changes nothing
   w.pass(minutes{10});
   auto again = w.agent_evidence(must(Floors::parse(evidence.floors().render())));
-  must(again.offer(grant, w.now));
+  must(again.offer(w.now, grant));
   CHECK(again.live(w.now)[0].ends == ends);
   CHECK(again.live(w.now)[0].ends_steady == w.now.steady + minutes{5});
   w.pass(minutes{5});
   for (auto* each : {&evidence, &again}) {
     each->advance(w.now);
     CHECK_FALSE(is_live(*each, id, w.now));
-    CHECK(each->state(id, w.now).phase == RequestPhase::kCompleted);
+    CHECK(each->state(w.now, id).phase == RequestPhase::kCompleted);
   }
 }
 
 TEST_CASE("claim: an unused grant ends at claim-by, and the policy says how long it waits") {
   World w;
   auto evidence = w.agent_evidence();
-  must(evidence.offer(w.next_policy([](Policy& p) { p.claim = hours{1}; }), w.now));
+  must(evidence.offer(w.now, w.next_policy([](Policy& p) { p.claim = hours{1}; })));
   const auto late = w.approved();  // requests the default of 4 h
-  must(evidence.offer(late, w.now));
+  must(evidence.offer(w.now, late));
   CHECK_FALSE(is_live(evidence, id_of(late), w.now));
-  const auto obstacle = evidence.state(id_of(late), w.now).obstacle;
+  const auto obstacle = evidence.state(w.now, id_of(late)).obstacle;
   REQUIRE(obstacle);
   CHECK(obstacle->message.find("1h") != std::string::npos);
   auto request = w.request();
   request.claim = hours{1};
   const auto grant = w.approve(w.approve(w.ask(request), w.bob), w.carol);
-  must(evidence.offer(grant, w.now));
+  must(evidence.offer(w.now, grant));
   CHECK(is_live(evidence, id_of(grant), w.now));
   w.pass(hours{1});
   evidence.advance(w.now);
   CHECK_FALSE(is_live(evidence, id_of(grant), w.now));
-  CHECK(evidence.state(id_of(grant), w.now).phase == RequestPhase::kExpired);
+  CHECK(evidence.state(w.now, id_of(grant)).phase == RequestPhase::kExpired);
 }
 
 TEST_CASE("claim: a scheduled start waits for its time") {
@@ -88,7 +88,7 @@ TEST_CASE("claim: a scheduled start waits for its time") {
   auto request = w.request();
   request.not_before = w.now.wall + hours{2};
   const auto grant = w.approve(w.approve(w.ask(request), w.bob), w.carol);
-  must(evidence.offer(grant, w.now));
+  must(evidence.offer(w.now, grant));
   CHECK_FALSE(is_live(evidence, id_of(grant), w.now));
   w.pass(hours{2});
   evidence.advance(w.now);
@@ -99,7 +99,7 @@ TEST_CASE("lease: documents that it names and that are held back stop new grants
   World w;
   auto evidence = w.agent_evidence();
   const auto running = w.approved();
-  must(evidence.offer(running, w.now));
+  must(evidence.offer(w.now, running));
   const auto held = evidence.documents(w.site.id);
   CHECK(held.vendor_root.number == 2);
   CHECK(held.site_root.number == 1);
@@ -110,7 +110,7 @@ TEST_CASE("lease: documents that it names and that are held back stop new grants
     edit(named);
     evidence.heed(lease_naming(w, named));
     CHECK_FALSE(opens(w, evidence));
-    CHECK(evidence.check_request(w.ask(), w.now).error().code == ErrorCode::kDenied);
+    CHECK(evidence.check_request(w.now, w.ask()).error().code == ErrorCode::kDenied);
     CHECK(is_live(evidence, id_of(running), w.now));
     evidence.heed(lease_naming(w, held));  // the next lease counts: nothing was stored
     CHECK(opens(w, evidence));
@@ -153,35 +153,35 @@ TEST_CASE("lease: a key that both roots list speaks for neither side") {
   const auto before = must(evidence.verify_lease(lease));
   CHECK(before.by_vendor);
   CHECK_FALSE(before.by_customer);
-  must(evidence.offer(w.step(w.site1, w.site1_note,
-                             [&](Root& next) {
-                               next.keys.push_back({Group::kLease, person("lease@acme.example"),
-                                                    w.lease.public_key()});
-                               std::sort(next.keys.begin(), next.keys.end());
-                             },
-                             {&w.site_root}),
-                      w.now));
+  must(evidence.offer(w.now, w.step(w.site1, w.site1_note,
+                                    [&](Root& next) {
+                                      next.keys.push_back({Group::kLease,
+                                                           person("lease@acme.example"),
+                                                           w.lease.public_key()});
+                                      std::sort(next.keys.begin(), next.keys.end());
+                                    },
+                                    {&w.site_root})));
   CHECK(evidence.verify_lease(lease).error().code == ErrorCode::kUnverified);
 }
 
 TEST_CASE("fresh: without a young note that names what is held here, nothing begins") {
   World w;
   auto evidence = w.agent_evidence();
-  must(evidence.offer(w.next_policy([](Policy& p) { p.fresh = hours{2}; }), w.now));
+  must(evidence.offer(w.now, w.next_policy([](Policy& p) { p.fresh = hours{2}; })));
   CHECK_FALSE(opens(w, evidence));
   for (const auto* wrong : {&w.lease, &w.carol, &w.site_root, &w.enroller, &w.laptop_key}) {
     CHECK(refusal(evidence, fresh_note(w, evidence, *wrong), w.now) == ErrorCode::kUnverified);
   }
   const auto note = fresh_note(w, evidence, w.bob);
-  CHECK(must(evidence.offer(note, w.now)).kind == ChangeKind::kFresh);
-  CHECK(must(evidence.offer(note, w.now)).kind == ChangeKind::kNone);
+  CHECK(must(evidence.offer(w.now, note)).kind == ChangeKind::kFresh);
+  CHECK(must(evidence.offer(w.now, note)).kind == ChangeKind::kNone);
   CHECK(opens(w, evidence));
   // The fresh note is passed on and is kept across a restart.
   const auto carried = evidence.notes();
   CHECK(std::any_of(carried.begin(), carried.end(),
                     [&](const auto& each) { return each.text == note.text; }));
   const auto running = w.approved();
-  must(evidence.offer(running, w.now));
+  must(evidence.offer(w.now, running));
   w.pass(hours{2});
   evidence.advance(w.now);
   CHECK_FALSE(opens(w, evidence));
@@ -189,7 +189,7 @@ TEST_CASE("fresh: without a young note that names what is held here, nothing beg
   // An older fresh note has no effect. A newer note that names an unknown document opens nothing.
   CHECK_FALSE(refusal(evidence, note, w.now));
   auto ahead = Fresh{w.site, evidence.documents(w.site.id).site_root, {9, {}}, w.now.wall};
-  must(evidence.offer(must(sign_statement(ahead, Signer{"x", w.bob})), w.now));
+  must(evidence.offer(w.now, must(sign_statement(ahead, Signer{"x", w.bob}))));
   CHECK_FALSE(opens(w, evidence));
   CHECK(refusal(evidence, note, w.now) == ErrorCode::kStale);
 }
@@ -197,16 +197,16 @@ TEST_CASE("fresh: without a young note that names what is held here, nothing beg
 TEST_CASE("device-age: an old device statement begins nothing and ends nothing") {
   World w;
   auto evidence = w.agent_evidence();
-  must(evidence.offer(w.next_policy([](Policy& p) { p.device_age = hours{2}; }), w.now));
+  must(evidence.offer(w.now, w.next_policy([](Policy& p) { p.device_age = hours{2}; })));
   auto request = w.request(hours{1});
   const auto running = w.approve(w.approve(w.ask(request), w.bob), w.carol);
-  must(evidence.offer(running, w.now));
-  evidence.claim(id_of(running), w.now);
+  must(evidence.offer(w.now, running));
+  evidence.claim(w.now, id_of(running));
   w.pass(minutes{59});
   CHECK(opens(w, evidence));
   w.pass(hours{1});
   const auto second = w.approve(w.approve(w.ask(request), w.bob), w.carol);
-  must(evidence.offer(second, w.now));
+  must(evidence.offer(w.now, second));
   CHECK(is_live(evidence, id_of(second), w.now));
   w.pass(minutes{1});
   CHECK_FALSE(opens(w, evidence));
@@ -216,13 +216,13 @@ TEST_CASE("device-age: an old device statement begins nothing and ends nothing")
 TEST_CASE("a protocol that is unknown here opens nothing and spoils nothing") {
   World w;
   auto evidence = w.agent_evidence();
-  must(evidence.offer(w.next_policy([](Policy& p) { p.services[0].protocol = label("gopher"); }),
-                      w.now));
+  must(evidence.offer(w.now,
+                      w.next_policy([](Policy& p) { p.services[0].protocol = label("gopher"); })));
   CHECK_FALSE(opens(w, evidence));
   auto request = w.request();
   request.service = w.policy.services[1].name;
   const auto db = w.approve(w.approve(w.approve(w.ask(request), w.bob), w.carol), w.dave);
-  must(evidence.offer(db, w.now));
+  must(evidence.offer(w.now, db));
   CHECK(is_live(evidence, id_of(db), w.now));
 }
 
@@ -230,10 +230,9 @@ TEST_CASE("standing: closed while the clock is behind, and over at its moment of
   World w;
   auto evidence = w.agent_evidence();
   const auto until = w.now.wall + hours{2};
-  must(evidence.offer(w.next_policy([&](Policy& p) {
+  must(evidence.offer(w.now, w.next_policy([&](Policy& p) {
     p.standings = {{p.services[0].name, w.laptop.identity, until, true, "connect"}};
-  }),
-                      w.now));
+  })));
   REQUIRE(evidence.live(w.now).size() == 1);
   CHECK(evidence.live(w.now)[0].ends_steady == w.now.steady + hours{2});
   w.pass(hours{1});
@@ -263,14 +262,14 @@ TEST_CASE("clock: one that is ahead for 12 seconds locks nobody out") {
   const auto right = w.now;
   w.now.wall = right.wall + hours{24 * 365};
   evidence.advance(w.now);
-  CHECK(evidence.node(w.laptop.identity, w.now) == nullptr);
+  CHECK(evidence.node(w.now, w.laptop.identity) == nullptr);
   w.now.steady += seconds{12};
   w.now.wall = w.now.wall + seconds{12};
   evidence.advance(w.now);
   w.now = {w.now.steady, right.wall + seconds{12}};
   evidence.advance(w.now);
   CHECK_FALSE(evidence.clock_went_back(w.now));
-  CHECK(evidence.node(w.laptop.identity, w.now) != nullptr);
+  CHECK(evidence.node(w.now, w.laptop.identity) != nullptr);
   CHECK(opens(w, evidence));
 }
 
@@ -278,7 +277,7 @@ TEST_CASE("clock: a jump ahead, and a reset after it, forget no denial") {
   World w;
   auto evidence = w.agent_evidence();
   const auto denied = w.approved();
-  evidence.deny(id_of(denied), w.now);
+  evidence.deny(w.now, id_of(denied));
   const auto right = w.now.wall;
   w.now.wall = right + hours{24 * 365};
   w.now.steady += minutes{2};

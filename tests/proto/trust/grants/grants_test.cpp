@@ -30,7 +30,7 @@ note::Note revoked_by(World& w, const note::Note& grant, const crypto::SigningKe
 TEST_CASE("grants: what an approver's check refuses before anything is shown") {
   World w;
   const auto evidence = w.observer_evidence();
-  CHECK(evidence.check_request(w.ask(), w.now));
+  CHECK(evidence.check_request(w.now, w.ask()));
   struct Row {
     const char* why;
     std::function<void(Grant&)> edit;
@@ -77,15 +77,15 @@ TEST_CASE("grants: what an approver's check refuses before anything is shown") {
   };
   for (const auto& row : rows) {
     INFO(row.why);
-    const auto status = evidence.check_request(edited(w, row.edit), w.now);
+    const auto status = evidence.check_request(w.now, edited(w, row.edit));
     REQUIRE_FALSE(status);
     CHECK(status.error().code == row.code);
   }
   auto unsigned_request = w.approve(note::Note{w.ask().text, {}}, w.bob);
-  CHECK(evidence.check_request(unsigned_request, w.now).error().code == ErrorCode::kUnverified);
+  CHECK(evidence.check_request(w.now, unsigned_request).error().code == ErrorCode::kUnverified);
   auto spoilt = w.ask();
   spoilt.signatures[0].signature[5] ^= 4U;
-  CHECK(evidence.check_request(spoilt, w.now).error().code == ErrorCode::kUnverified);
+  CHECK(evidence.check_request(w.now, spoilt).error().code == ErrorCode::kUnverified);
 }
 
 TEST_CASE("grants: what opens one") {
@@ -93,7 +93,7 @@ TEST_CASE("grants: what opens one") {
   auto evidence = w.agent_evidence();
   const auto opens = [&](const note::Note& note) {
     const auto id = id_of(note);
-    if (!evidence.offer(note, w.now)) return false;
+    if (!evidence.offer(w.now, note)) return false;
     return is_live(evidence, id, w.now);
   };
   CHECK(opens(w.approve(w.approve(w.ask(), w.carol), w.bob)));
@@ -119,14 +119,14 @@ TEST_CASE("grants: what opens one") {
 TEST_CASE("grants: customer=0 needs no customer, and only where the policy says so") {
   World w;
   auto evidence = w.agent_evidence();
-  must(evidence.offer(w.next_policy([](Policy& p) { p.allows[0].customer = 0; }), w.now));
+  must(evidence.offer(w.now, w.next_policy([](Policy& p) { p.allows[0].customer = 0; })));
   const auto grant = w.approve(w.ask(), w.carol);
-  must(evidence.offer(grant, w.now));
+  must(evidence.offer(w.now, grant));
   CHECK(is_live(evidence, id_of(grant), w.now));
   auto request = w.request();
   request.service = w.policy.services[1].name;
   const auto db = w.approve(w.approve(w.ask(request), w.dave), w.carol);
-  must(evidence.offer(db, w.now));
+  must(evidence.offer(w.now, db));
   CHECK_FALSE(is_live(evidence, id_of(db), w.now));
 }
 
@@ -139,7 +139,7 @@ TEST_CASE("grants: the window, early by a minute of skew, never late") {
     g.not_after = g.claim_by + g.duration;
   });
   const auto grant = w.approve(w.approve(asked, w.bob), w.carol);
-  must(evidence.offer(grant, w.now));
+  must(evidence.offer(w.now, grant));
   const auto id = id_of(grant);
   CHECK_FALSE(is_live(evidence, id, w.now));
   CHECK(evidence.next_change(w.now) == w.now.steady + minutes{9} - seconds{1});
@@ -150,7 +150,7 @@ TEST_CASE("grants: the window, early by a minute of skew, never late") {
   w.pass(minutes{6});
   evidence.advance(w.now);
   CHECK_FALSE(is_live(evidence, id, w.now));
-  CHECK(evidence.state(id, w.now).phase == RequestPhase::kExpired);
+  CHECK(evidence.state(w.now, id).phase == RequestPhase::kExpired);
   CHECK(refusal(evidence, grant, w.now) == ErrorCode::kStale);
 }
 
@@ -159,13 +159,13 @@ TEST_CASE("grants: claim-by ends nothing for those who cannot see the use") {
   auto observer = w.observer_evidence();
   const auto grant = w.approved(hours{1});
   const auto pending = w.ask(hours{1});
-  must(observer.offer(grant, w.now));
-  must(observer.offer(pending, w.now));
+  must(observer.offer(w.now, grant));
+  must(observer.offer(w.now, pending));
   w.pass(kDefaultClaim + minutes{1});
   observer.advance(w.now);
   CHECK(is_live(observer, id_of(grant), w.now));
-  CHECK(observer.state(id_of(pending), w.now).phase == RequestPhase::kExpired);
-  CHECK(observer.check_request(pending, w.now).error().code == ErrorCode::kStale);
+  CHECK(observer.state(w.now, id_of(pending)).phase == RequestPhase::kExpired);
+  CHECK(observer.check_request(w.now, pending).error().code == ErrorCode::kStale);
 }
 
 TEST_CASE("grants: who may revoke, and what the request's state becomes") {
@@ -189,8 +189,8 @@ TEST_CASE("grants: who may revoke, and what the request's state becomes") {
     auto evidence = w.agent_evidence();
     const auto grant = w.approved();
     const auto pending = w.ask();
-    must(evidence.offer(grant, w.now));
-    must(evidence.offer(pending, w.now));
+    must(evidence.offer(w.now, grant));
+    must(evidence.offer(w.now, pending));
     const auto refused = refusal(evidence, revoked_by(w, grant, row.key), w.now);
     CHECK(is_live(evidence, id_of(grant), w.now) == !row.may);
     if (!row.may) {
@@ -198,11 +198,11 @@ TEST_CASE("grants: who may revoke, and what the request's state becomes") {
       continue;
     }
     CHECK_FALSE(refused);
-    CHECK(evidence.state(id_of(grant), w.now).phase == RequestPhase::kRevoked);
-    CHECK(must(evidence.offer(revoked_by(w, grant, row.key), w.now)).kind == ChangeKind::kNone);
+    CHECK(evidence.state(w.now, id_of(grant)).phase == RequestPhase::kRevoked);
+    CHECK(must(evidence.offer(w.now, revoked_by(w, grant, row.key))).kind == ChangeKind::kNone);
     CHECK(refusal(evidence, grant, w.now) == ErrorCode::kStale);
-    must(evidence.offer(revoked_by(w, pending, row.key), w.now));
-    CHECK(evidence.state(id_of(pending), w.now).phase ==
+    must(evidence.offer(w.now, revoked_by(w, pending, row.key)));
+    CHECK(evidence.state(w.now, id_of(pending)).phase ==
           (&row.key == &w.laptop_key ? RequestPhase::kWithdrawn : RequestPhase::kDenied));
   }
 }
@@ -212,9 +212,9 @@ TEST_CASE("grants: a revocation that arrives before its grant") {
   auto evidence = w.agent_evidence();
   const auto grant = w.approved();
   CHECK(refusal(evidence, revoked_by(w, grant, w.laptop_key), w.now) == ErrorCode::kUnverified);
-  must(evidence.offer(revoked_by(w, grant, w.bob), w.now));
+  must(evidence.offer(w.now, revoked_by(w, grant, w.bob)));
   CHECK(refusal(evidence, grant, w.now) == ErrorCode::kStale);
-  CHECK(evidence.state(id_of(grant), w.now).phase == RequestPhase::kRevoked);
+  CHECK(evidence.state(w.now, id_of(grant)).phase == RequestPhase::kRevoked);
 }
 
 TEST_CASE("grants: revoking devices and nodes") {
@@ -223,12 +223,12 @@ TEST_CASE("grants: revoking devices and nodes") {
                          std::vector<const crypto::SigningKey*> by) {
     auto evidence = w.agent_evidence();
     const auto grant = w.approved();
-    must(evidence.offer(grant, w.now));
+    must(evidence.offer(w.now, grant));
     auto note = must(revoke_identity(what, key, w.vendor_id,
                                      with_site ? std::optional(w.site) : std::nullopt, "lost",
                                      w.now.wall, Signer{"x", *by[0]}));
     for (std::size_t i = 1; i < by.size(); ++i) note = w.approve(note, *by[i]);
-    const bool accepted = evidence.offer(note, w.now).has_value();
+    const bool accepted = evidence.offer(w.now, note).has_value();
     const auto live = evidence.live(w.now);
     // Ended device: its grants are gone. Ended node: the node publishes nothing.
     const bool ended = live.empty() || live[0].publishers.empty();
@@ -236,8 +236,8 @@ TEST_CASE("grants: revoking devices and nodes") {
     if (ended && !with_site) CHECK(refusal(evidence, w.laptop_note, w.now) != std::nullopt);
     if (ended) {  // also after a restart
       Evidence again({note::hash(w.site1_note), {}, false}, evidence.floors());
-      (void)again.offer_all(w.everything(), w.now);
-      (void)again.offer(grant, w.now);
+      (void)again.offer_all(w.now, w.everything());
+      (void)again.offer(w.now, grant);
       const auto after_restart = again.live(w.now);
       CHECK((after_restart.empty() || after_restart[0].publishers.empty()));
     }
@@ -265,7 +265,7 @@ TEST_CASE("grants: a line under another name does not spoil what is complete") {
   auto evidence = w.agent_evidence();
   const auto grant = w.approved();
   const auto id = id_of(grant);
-  must(evidence.offer(grant, w.now));
+  must(evidence.offer(w.now, grant));
   auto carried = grant;  // a carrier may write another name before bob's signature
   for (auto& line : carried.signatures) {
     line.name += "-again";
@@ -276,9 +276,9 @@ TEST_CASE("grants: a line under another name does not spoil what is complete") {
       }
     }
   }
-  CHECK(must(evidence.offer(carried, w.now)).kind == ChangeKind::kNone);
+  CHECK(must(evidence.offer(w.now, carried)).kind == ChangeKind::kNone);
   CHECK(is_live(evidence, id, w.now));
-  CHECK(evidence.state(id, w.now).phase == RequestPhase::kApproved);
+  CHECK(evidence.state(w.now, id).phase == RequestPhase::kApproved);
 }
 
 TEST_CASE(
@@ -293,17 +293,17 @@ TEST_CASE(
       g.not_after = g.claim_by + length;
     });
   };
-  CHECK(evidence.offer(moved(kMaxAhead, kMaxClaim, kMaxGrantTime), w.now));
+  CHECK(evidence.offer(w.now, moved(kMaxAhead, kMaxClaim, kMaxGrantTime)));
   for (const auto& far : {moved(kMaxAhead + seconds{1}, hours{1}, hours{1}),
                           moved(seconds{0}, kMaxClaim + seconds{1}, hours{1})}) {
     CHECK(refusal(evidence, far, w.now) == ErrorCode::kInvalid);
-    CHECK(evidence.check_request(far, w.now).error().code == ErrorCode::kInvalid);
+    CHECK(evidence.check_request(w.now, far).error().code == ErrorCode::kInvalid);
     CHECK(refusal(evidence, revoked_by(w, moved(hours{24 * 400}, hours{1}, hours{1}), w.bob),
                   w.now) == ErrorCode::kInvalid);
   }
   // A grant that is denied before it is known stays denied for as long as it could begin.
   const auto latest = moved(kMaxAhead, kMaxClaim, kMaxGrantTime);
-  evidence.deny(id_of(latest), w.now);
+  evidence.deny(w.now, id_of(latest));
   w.pass(kMaxAhead + kMaxClaim + kMaxGrantTime);
   evidence.advance(w.now);
   CHECK(refusal(evidence, latest, w.now) == ErrorCode::kStale);
@@ -314,24 +314,24 @@ TEST_CASE("grants: a device revoked by the vendor is gone everywhere, also after
   World w;
   auto evidence = w.laptop_evidence();
   const auto grant = w.approved();
-  must(evidence.offer(grant, w.now));
-  must(evidence.offer(must(revoke_identity(Revokes::kDevice, w.laptop.identity, w.vendor_id, {},
-                                           "stolen", w.now.wall, Signer{"x", w.admission})),
-                      w.now));
+  must(evidence.offer(w.now, grant));
+  must(evidence.offer(
+      w.now, must(revoke_identity(Revokes::kDevice, w.laptop.identity, w.vendor_id, {}, "stolen",
+                                  w.now.wall, Signer{"x", w.admission}))));
   CHECK(evidence.live(w.now).empty());
-  CHECK(evidence.node(w.laptop.identity, w.now) == nullptr);
+  CHECK(evidence.node(w.now, w.laptop.identity) == nullptr);
   w.laptop.serial = 2;
   CHECK(refusal(evidence, w.sign_laptop(w.laptop), w.now) == ErrorCode::kDenied);
   Evidence again({{}, to_hash(w.vendor_id), false}, evidence.floors());
-  (void)again.offer_all(w.everything(), w.now);
-  CHECK(again.node(w.laptop.identity, w.now) == nullptr);
+  (void)again.offer_all(w.now, w.everything());
+  CHECK(again.node(w.now, w.laptop.identity) == nullptr);
 }
 
 TEST_CASE("grants: one may suspend one's own key, for ever") {
   World w;
   auto evidence = w.agent_evidence();
   const auto grant = w.approved();
-  must(evidence.offer(grant, w.now));
+  must(evidence.offer(w.now, grant));
   const auto suspend = [&](const crypto::SigningKey& key, const crypto::SigningKey& by) {
     auto note = must(suspend_key({to_hash(w.site.id)}, w.vendor_id, "lost my key", w.now.wall,
                                  Signer{"x", key}));
@@ -340,12 +340,12 @@ TEST_CASE("grants: one may suspend one's own key, for ever") {
   };
   CHECK(refusal(evidence, suspend(w.bob, w.erin), w.now) == ErrorCode::kUnverified);
   CHECK(is_live(evidence, id_of(grant), w.now));
-  must(evidence.offer(suspend(w.bob, w.bob), w.now));
+  must(evidence.offer(w.now, suspend(w.bob, w.bob)));
   CHECK_FALSE(is_live(evidence, id_of(grant), w.now));
-  must(evidence.offer(w.approve(grant, w.erin), w.now));
+  must(evidence.offer(w.now, w.approve(grant, w.erin)));
   CHECK(is_live(evidence, id_of(grant), w.now));
-  must(evidence.offer(w.step(w.site1, w.site1_note, [](Root&) {}, {&w.site_root}), w.now));
-  CHECK(evidence.state(id_of(grant), w.now).customer.size() == 1);
+  must(evidence.offer(w.now, w.step(w.site1, w.site1_note, [](Root&) {}, {&w.site_root})));
+  CHECK(evidence.state(w.now, id_of(grant)).customer.size() == 1);
 }
 
 TEST_CASE("grants: lock and deny need nobody and win") {
@@ -353,9 +353,9 @@ TEST_CASE("grants: lock and deny need nobody and win") {
   auto evidence = w.agent_evidence();
   const auto first = w.approved();
   const auto second = w.approved();
-  must(evidence.offer(first, w.now));
-  must(evidence.offer(second, w.now));
-  evidence.deny(id_of(first), w.now);
+  must(evidence.offer(w.now, first));
+  must(evidence.offer(w.now, second));
+  evidence.deny(w.now, id_of(first));
   CHECK_FALSE(is_live(evidence, id_of(first), w.now));
   CHECK(is_live(evidence, id_of(second), w.now));
   CHECK(refusal(evidence, first, w.now) == ErrorCode::kStale);
@@ -363,7 +363,7 @@ TEST_CASE("grants: lock and deny need nobody and win") {
   CHECK(evidence.live(w.now).empty());
   auto again = w.agent_evidence(evidence.floors());
   CHECK(again.locked());
-  must(again.offer(second, w.now));
+  must(again.offer(w.now, second));
   CHECK(again.live(w.now).empty());
   again.set_lock(false);
   again.advance(w.now);
@@ -374,8 +374,8 @@ TEST_CASE("grants: a running grant ends at the earlier of wall clock and steady 
   World w;
   auto evidence = w.agent_evidence();
   const auto grant = w.approved(minutes{15});
-  must(evidence.offer(grant, w.now));
-  evidence.claim(id_of(grant), w.now);
+  must(evidence.offer(w.now, grant));
+  evidence.claim(w.now, id_of(grant));
   SECTION("the wall clock stands still") {
     w.now.steady += minutes{15};
     CHECK_FALSE(is_live(evidence, id_of(grant), w.now));
@@ -397,8 +397,8 @@ TEST_CASE("grants: a clock that went back denies new grants until it is right or
   World w;
   auto evidence = w.agent_evidence();
   const auto running = w.approved(hours{1});
-  must(evidence.offer(running, w.now));
-  evidence.claim(id_of(running), w.now);
+  must(evidence.offer(w.now, running));
+  evidence.claim(w.now, id_of(running));
   w.now.wall = w.now.wall - seconds{4};  // a small step is no alarm
   CHECK_FALSE(evidence.clock_went_back(w.now));
   w.now.wall = w.now.wall - hours{24};
@@ -407,10 +407,10 @@ TEST_CASE("grants: a clock that went back denies new grants until it is right or
   w.now.wall = kStart;
   const auto next = w.approved(hours{1});
   w.now = right;
-  must(evidence.offer(next, w.now));
+  must(evidence.offer(w.now, next));
   CHECK(is_live(evidence, id_of(running), w.now));
   CHECK_FALSE(is_live(evidence, id_of(next), w.now));
-  CHECK(evidence.check_request(next, w.now).error().code == ErrorCode::kDenied);
+  CHECK(evidence.check_request(w.now, next).error().code == ErrorCode::kDenied);
   SECTION("it becomes right") {
     w.now.wall = kStart;
     evidence.advance(w.now);
@@ -426,7 +426,7 @@ TEST_CASE("grants: a clock that went back denies new grants until it is right or
     Floors floors = evidence.floors();
     floors.tombstones.clear();  // as if pruned by the wrong clock
     auto again = Evidence({note::hash(w.site1_note), {}, false}, floors);
-    for (const auto& note : w.everything()) (void)again.offer(note, w.now);
+    for (const auto& note : w.everything()) (void)again.offer(w.now, note);
     w.now.wall = w.now.wall + hours{23};
     CHECK_FALSE(is_live(again, id_of(next), w.now));
   }
@@ -436,21 +436,21 @@ TEST_CASE("grants: an older store or clock revives nothing") {
   World w;
   auto evidence = w.agent_evidence();
   const auto grant = w.approved(minutes{15});
-  must(evidence.offer(grant, w.now));
-  evidence.claim(id_of(grant), w.now);
+  must(evidence.offer(w.now, grant));
+  evidence.claim(w.now, id_of(grant));
   w.pass(minutes{15});
   evidence.advance(w.now);
   const auto floors = evidence.floors();
   // A restart with the clock set back into the grant's time.
   w.now.wall = kStart + minutes{1};
   auto again = Evidence({note::hash(w.site1_note), {}, false}, floors);
-  (void)again.offer_all(w.everything(), w.now);
+  (void)again.offer_all(w.now, w.everything());
   CHECK(refusal(again, grant, w.now) == ErrorCode::kStale);
   // The same with a store that has lost the ended ids but not its highest time.
   auto old = floors;
   old.tombstones.clear();
   auto poor = Evidence({note::hash(w.site1_note), {}, false}, old);
-  (void)poor.offer_all(w.everything(), w.now);
+  (void)poor.offer_all(w.now, w.everything());
   CHECK(refusal(poor, grant, w.now) == ErrorCode::kStale);
 }
 
@@ -458,8 +458,8 @@ TEST_CASE("grants: ended ids are forgotten a day after their end, then time itse
   World w;
   auto evidence = w.agent_evidence();
   const auto grant = w.approved(minutes{15});
-  must(evidence.offer(grant, w.now));
-  must(evidence.offer(revoked_by(w, grant, w.bob), w.now));
+  must(evidence.offer(w.now, grant));
+  must(evidence.offer(w.now, revoked_by(w, grant, w.bob)));
   w.pass(hours{24} + kDefaultClaim);
   evidence.advance(w.now);
   CHECK(evidence.floors().tombstones.size() == 1);
@@ -476,10 +476,10 @@ TEST_CASE("grants: a device fills its own share alone, and ended requests do not
   std::vector<note::Note> requests;
   for (std::size_t i = 0; i < kMaxGrantsPerDevice; ++i) {
     requests.push_back(w.ask());
-    must(evidence.offer(requests.back(), w.now));
+    must(evidence.offer(w.now, requests.back()));
   }
   CHECK(refusal(evidence, w.ask(), w.now) == ErrorCode::kExhausted);
-  must(evidence.offer(revoked_by(w, requests[0], w.laptop_key), w.now));
+  must(evidence.offer(w.now, revoked_by(w, requests[0], w.laptop_key)));
   CHECK_FALSE(refusal(evidence, w.ask(), w.now));
   // Another device is not affected by the full share.
   const auto bobs = crypto::SigningKey::generate(w.rng);
@@ -491,9 +491,9 @@ TEST_CASE("grants: a device fills its own share alone, and ended requests do not
   other.relay = x25519<crypto::RelayKey>(w.rng);
   other.disco = x25519<crypto::DiscoKey>(w.rng);
   const std::vector<Signer> by = {{"other-laptop", bobs}, {"admission", w.admission}};
-  must(evidence.offer(must(sign_statement(other, by)), w.now));
+  must(evidence.offer(w.now, must(sign_statement(other, by))));
   must(
-      evidence.offer(must(make_grant_request(w.request(), other, bobs, w.now.wall, w.rng)), w.now));
+      evidence.offer(w.now, must(make_grant_request(w.request(), other, bobs, w.now.wall, w.rng))));
 }
 
 TEST_CASE("grants: what must be remembered of a device is bounded, and refuses that device alone") {
@@ -504,19 +504,18 @@ TEST_CASE("grants: what must be remembered of a device is bounded, and refuses t
     const auto request = w.ask();
     if (refusal(evidence, request, w.now)) break;
     ++taken;
-    must(evidence.offer(revoked_by(w, request, w.laptop_key), w.now));
+    must(evidence.offer(w.now, revoked_by(w, request, w.laptop_key)));
   }
   CHECK(taken == kMaxEndedPerDevice);
   CHECK(evidence.floors().tombstones.size() == kMaxEndedPerDevice);
   w.pass(hours{24} + kDefaultClaim + hours{1});
-  must(evidence.offer(w.sign_laptop([&] {
+  must(evidence.offer(w.now, w.sign_laptop([&] {
     auto renewed = w.laptop;
     ++renewed.serial;
     renewed.issued = w.now.wall;
     renewed.expires = w.now.wall + hours{24};
     w.laptop = renewed;
     return renewed;
-  }()),
-                      w.now));
+  }())));
   CHECK_FALSE(refusal(evidence, w.ask(), w.now));
 }

@@ -75,7 +75,7 @@ Made make(World& w, const std::function<void(Enrolment&)>& edit) {
 }
 
 void take(Evidence& evidence, const Made& made, Now now) {
-  for (const auto& note : made.notes()) must(evidence.offer(note, now));
+  for (const auto& note : made.notes()) must(evidence.offer(now, note));
 }
 
 std::size_t count(const Evidence& evidence, AlarmKind kind) {
@@ -95,8 +95,8 @@ TEST_CASE("agents renew themselves for as long as their enrolment says, and no l
     ++node.serial;
     node.issued = w.now.wall;
     node.expires = w.now.wall + kMaxAgentLife;
-    must(evidence.offer(w.sign_agent(node), w.now));
-    CHECK(evidence.node(w.agent.identity, w.now) != nullptr);
+    must(evidence.offer(w.now, w.sign_agent(node)));
+    CHECK(evidence.node(w.now, w.agent.identity) != nullptr);
   }
   w.pass(kDay * 6);  // day 366
   ++node.serial;
@@ -104,7 +104,7 @@ TEST_CASE("agents renew themselves for as long as their enrolment says, and no l
   node.expires = w.now.wall + kMaxAgentLife;
   CHECK(refusal(evidence, w.sign_agent(node), w.now) == ErrorCode::kUnverified);
   w.pass(kDay * 30);
-  CHECK(evidence.node(w.agent.identity, w.now) == nullptr);
+  CHECK(evidence.node(w.now, w.agent.identity) == nullptr);
 }
 
 TEST_CASE("attack: a copied agent token enrols nobody after its agent") {
@@ -123,7 +123,7 @@ TEST_CASE("attack: a copied agent token enrols nobody after its agent") {
   // The same when only the floors are left, and when the agent's own place has long ended.
   auto again = w.agent_evidence(evidence.floors());
   CHECK(refusal(again, own(w.agent.name), w.now) == ErrorCode::kExhausted);
-  CHECK(again.node(w.agent.identity, w.now) != nullptr);
+  CHECK(again.node(w.now, w.agent.identity) != nullptr);
 }
 
 TEST_CASE("attack: whoever used a copied token first is seen, and replaced by name") {
@@ -140,7 +140,7 @@ TEST_CASE("attack: whoever used a copied token first is seen, and replaced by na
   CHECK(refusal(evidence, enrol(thief, label("cluster-2"), late, w.now.wall), w.now) ==
         ErrorCode::kExhausted);
   auto rival = make(w, [](Enrolment& e) { e.name = label("cluster-2"); });
-  must(evidence.offer(rival.enrolment_note, w.now));
+  must(evidence.offer(w.now, rival.enrolment_note));
   CHECK(refusal(evidence, rival.enrolled_note, w.now) == ErrorCode::kConflict);
   CHECK(count(evidence, AlarmKind::kName) == 1);
 
@@ -148,12 +148,12 @@ TEST_CASE("attack: whoever used a copied token first is seen, and replaced by na
     e.name = label("cluster-2");
     e.replaces = thief.identity.public_key();
   });
-  must(evidence.offer(honest.enrolment_note, w.now));
+  must(evidence.offer(w.now, honest.enrolment_note));
   // The token was not used before.
-  CHECK(evidence.node(thief.identity.public_key(), w.now) != nullptr);
-  must(evidence.offer(honest.enrolled_note, w.now));
-  CHECK(evidence.node(thief.identity.public_key(), w.now) == nullptr);
-  must(evidence.offer(honest.node_note, w.now));
+  CHECK(evidence.node(w.now, thief.identity.public_key()) != nullptr);
+  must(evidence.offer(w.now, honest.enrolled_note));
+  CHECK(evidence.node(w.now, thief.identity.public_key()) == nullptr);
+  must(evidence.offer(w.now, honest.node_note));
   CHECK(evidence.holder(w.site.id, label("cluster-2")) == honest.identity.public_key());
 
   // The end is final: against a newer statement, the old notes again, and a restart.
@@ -203,14 +203,14 @@ TEST_CASE("replaces: the same name and no new tags, or nothing") {
       e.replaces = w.agent.identity;
       edit(e);
     });
-    must(evidence.offer(made.enrolment_note, w.now));
+    must(evidence.offer(w.now, made.enrolment_note));
     return refusal(evidence, made.enrolled_note, w.now);
   };
   CHECK(replacing([](Enrolment& e) { e.name = label("other"); }) == ErrorCode::kConflict);
   CHECK(replacing([](Enrolment& e) { e.tags = {label("admin")}; }) == ErrorCode::kConflict);
-  CHECK(evidence.node(w.agent.identity, w.now) != nullptr);
+  CHECK(evidence.node(w.now, w.agent.identity) != nullptr);
   CHECK_FALSE(replacing([](Enrolment& e) { e.tags = {label("cluster")}; }));
-  CHECK(evidence.node(w.agent.identity, w.now) == nullptr);
+  CHECK(evidence.node(w.now, w.agent.identity) == nullptr);
 }
 
 TEST_CASE("of two with one name in one step, the earlier enrolment's keeps it") {
@@ -223,10 +223,10 @@ TEST_CASE("of two with one name in one step, the earlier enrolment's keeps it") 
     for (const auto& note : second.notes()) notes.push_back(note);
     if (backwards) std::reverse(notes.begin(), notes.end());
     auto evidence = w.agent_evidence();
-    (void)evidence.offer_all(notes, w.now);
+    (void)evidence.offer_all(w.now, notes);
     CHECK(evidence.holder(w.site.id, label("twin")) == first.identity.public_key());
-    CHECK(evidence.node(first.identity.public_key(), w.now) != nullptr);
-    CHECK(evidence.node(second.identity.public_key(), w.now) == nullptr);
+    CHECK(evidence.node(w.now, first.identity.public_key()) != nullptr);
+    CHECK(evidence.node(w.now, second.identity.public_key()) == nullptr);
   }
 }
 
@@ -234,8 +234,8 @@ TEST_CASE("attack: each of a node's five keys stays with the first identity that
   World w;
   auto evidence = w.agent_evidence();
   auto copycat = make(w, [](Enrolment& e) { e.name = label("copycat"); });
-  must(evidence.offer(copycat.enrolment_note, w.now));
-  must(evidence.offer(copycat.enrolled_note, w.now));
+  must(evidence.offer(w.now, copycat.enrolment_note));
+  must(evidence.offer(w.now, copycat.enrolled_note));
   const std::vector<std::function<void(Node&, const Node&)>> copies = {
       [](Node& n, const Node& of) { n.wireguard = of.wireguard; },
       [](Node& n, const Node& of) { n.control = of.control; },
@@ -249,13 +249,13 @@ TEST_CASE("attack: each of a node's five keys stays with the first identity that
       copy(node, victim);
       CHECK(refusal(evidence, sign_node(node, copycat.identity), w.now) == ErrorCode::kConflict);
       auto restarted = w.agent_evidence(evidence.floors());
-      must(restarted.offer(copycat.enrolment_note, w.now));
-      must(restarted.offer(copycat.enrolled_note, w.now));
+      must(restarted.offer(w.now, copycat.enrolment_note));
+      must(restarted.offer(w.now, copycat.enrolled_note));
       CHECK(refusal(restarted, sign_node(node, copycat.identity), w.now) == ErrorCode::kConflict);
     }
   }
   CHECK(count(evidence, AlarmKind::kKey) == 8);  // four keys for each victim
-  must(evidence.offer(copycat.node_note, w.now));
+  must(evidence.offer(w.now, copycat.node_note));
 }
 
 TEST_CASE("attack: alarms are bounded, each kind and each site by itself") {
@@ -283,20 +283,20 @@ TEST_CASE("a held-back newer device statement: what was seen once is not undone"
   fewer.groups = {label("interns")};
   const auto newer = w.sign_laptop(fewer);
   const auto grant = w.approved();
-  must(site.offer(grant, w.now));
+  must(site.offer(w.now, grant));
   CHECK(is_live(site, id_of(grant), w.now));
   // Newer statement withheld: the older statement counts until its end.
   auto kept_dark = w.agent_evidence();
   w.pass(kDefaultDeviceLife);
-  CHECK(kept_dark.node(w.laptop.identity, w.now) == nullptr);
+  CHECK(kept_dark.node(w.now, w.laptop.identity) == nullptr);
   w.now = World().now;
   // Newer statement seen: the older statement never counts again, also after a restart.
-  must(site.offer(newer, w.now));
+  must(site.offer(w.now, newer));
   CHECK_FALSE(is_live(site, id_of(grant), w.now));
   CHECK(refusal(site, w.laptop_note, w.now) == ErrorCode::kStale);
   Evidence restarted({note::hash(w.site1_note), {}, false}, site.floors());
-  (void)restarted.offer_all(w.everything(), w.now);
-  CHECK(restarted.node(w.laptop.identity, w.now) == nullptr);
+  (void)restarted.offer_all(w.now, w.everything());
+  CHECK(restarted.node(w.now, w.laptop.identity) == nullptr);
 }
 
 TEST_CASE("an office of 200 laptops: each has its place, and none is another's") {
@@ -316,14 +316,14 @@ TEST_CASE("an office of 200 laptops: each has its place, and none is another's")
     node.groups = {label("engineers")};
     node.expires = w.now.wall + kDefaultDeviceLife;
     const std::vector<Signer> by = {{node.name.str(), key}, {"admission", w.admission}};
-    must(evidence.offer(must(sign_statement(node, by)), w.now));
+    must(evidence.offer(w.now, must(sign_statement(node, by))));
     office.push_back(node);
   }
   for (const auto& node : office) {
-    REQUIRE(evidence.node(node.identity, w.now) != nullptr);
-    CHECK(*evidence.node(node.identity, w.now) == node);
+    REQUIRE(evidence.node(w.now, node.identity) != nullptr);
+    CHECK(*evidence.node(w.now, node.identity) == node);
   }
-  CHECK(evidence.node(w.agent.identity, w.now) != nullptr);
+  CHECK(evidence.node(w.now, w.agent.identity) != nullptr);
 }
 
 TEST_CASE("a device's life is the vendor's to bound") {

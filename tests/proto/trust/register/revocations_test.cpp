@@ -26,9 +26,9 @@ note::Note end_node(World& w, const crypto::SigningKey& by) {
 TEST_CASE("revocations: one signer fills the own share alone, and nothing is forgotten for it") {
   World w;
   auto evidence = w.agent_evidence();
-  must(evidence.offer(end_device(w, w.laptop.identity, w.admission), w.now));
+  must(evidence.offer(w.now, end_device(w, w.laptop.identity, w.admission)));
   for (std::size_t i = 0; i < kMaxRevocations; ++i) {
-    must(evidence.offer(end_device(w, IdentityKey{w.rng.array<32>()}, w.carol), w.now));
+    must(evidence.offer(w.now, end_device(w, IdentityKey{w.rng.array<32>()}, w.carol)));
   }
   for (int i = 0; i < 8; ++i) {
     CHECK(refusal(evidence, end_device(w, IdentityKey{w.rng.array<32>()}, w.carol), w.now) ==
@@ -40,17 +40,17 @@ TEST_CASE("revocations: one signer fills the own share alone, and nothing is for
       must(revoke_grant(unknown, w.vendor_id, "x", w.now.wall, Signer{"x", w.carol}));
   CHECK(refusal(evidence, made_up, w.now) == ErrorCode::kExhausted);
   // Other signers may still revoke, and earlier revocations remain.
-  must(evidence.offer(end_device(w, IdentityKey{w.rng.array<32>()}, w.dave), w.now));
+  must(evidence.offer(w.now, end_device(w, IdentityKey{w.rng.array<32>()}, w.dave)));
   const auto grant = w.approved();
   CHECK(refusal(evidence, grant, w.now) == ErrorCode::kUnverified);
-  must(evidence.offer(end_node(w, w.bob), w.now));
-  CHECK(evidence.publishers(w.policy.services[0].name, w.now).empty());
+  must(evidence.offer(w.now, end_node(w, w.bob)));
+  CHECK(evidence.publishers(w.now, w.policy.services[0].name).empty());
   CHECK(evidence.floors().revoked.size() == kMaxRevocations + 3);
   // Revocations that are over make room.
   w.pass(hours{24 * 32});
   evidence.advance(w.now);
   CHECK(evidence.floors().revoked.size() == 1);  // only the node's revocation
-  must(evidence.offer(end_device(w, IdentityKey{w.rng.array<32>()}, w.carol), w.now));
+  must(evidence.offer(w.now, end_device(w, IdentityKey{w.rng.array<32>()}, w.carol)));
 }
 
 TEST_CASE("revocations: of devices act on devices only, of nodes on agents only, in any order") {
@@ -64,15 +64,15 @@ TEST_CASE("revocations: of devices act on devices only, of nodes on agents only,
     Evidence evidence({{}, to_hash(w.vendor_id), false}, {});
     std::vector<note::Note> notes = {w.vendor1_note, w.vendor2_note, w.site_note, w.site1_note};
     if (first) notes.insert(notes.end(), {wrong_device, wrong_node});
-    for (const auto& note : notes) must(evidence.offer(note, w.now));
-    (void)evidence.offer_all(w.everything(), w.now);
-    if (!first) (void)evidence.offer_all(std::vector{wrong_device, wrong_node}, w.now);
-    CHECK(evidence.node(w.agent.identity, w.now) != nullptr);
-    CHECK(evidence.node(w.laptop.identity, w.now) != nullptr);
-    must(evidence.offer(real_device, w.now));
-    must(evidence.offer(real_node, w.now));
-    CHECK(evidence.node(w.agent.identity, w.now) == nullptr);
-    CHECK(evidence.node(w.laptop.identity, w.now) == nullptr);
+    for (const auto& note : notes) must(evidence.offer(w.now, note));
+    (void)evidence.offer_all(w.now, w.everything());
+    if (!first) (void)evidence.offer_all(w.now, std::vector{wrong_device, wrong_node});
+    CHECK(evidence.node(w.now, w.agent.identity) != nullptr);
+    CHECK(evidence.node(w.now, w.laptop.identity) != nullptr);
+    must(evidence.offer(w.now, real_device));
+    must(evidence.offer(w.now, real_node));
+    CHECK(evidence.node(w.now, w.agent.identity) == nullptr);
+    CHECK(evidence.node(w.now, w.laptop.identity) == nullptr);
   }
 }
 
@@ -85,15 +85,14 @@ TEST_CASE("revocations: remembered for as long as what they end could come again
     REQUIRE(found != floors.revoked.end());
     return found->second.until;
   };
-  must(evidence.offer(end_device(w, w.laptop.identity, w.carol), w.now));
+  must(evidence.offer(w.now, end_device(w, w.laptop.identity, w.carol)));
   CHECK(until(Revokes::kDevice, w.laptop.identity, {}) == w.now.wall + hours{24 * 31});
-  must(evidence.offer(end_node(w, w.bob), w.now));
+  must(evidence.offer(w.now, end_node(w, w.bob)));
   CHECK(until(Revokes::kNode, w.agent.identity, w.site.id) ==
         w.enrolment.renew_until + hours{24 * 31});
   const IdentityKey unknown{w.rng.array<32>()};
-  must(evidence.offer(must(revoke_identity(Revokes::kNode, unknown, w.vendor_id, w.site, "x",
-                                           w.now.wall, Signer{"x", w.bob})),
-                      w.now));
+  must(evidence.offer(w.now, must(revoke_identity(Revokes::kNode, unknown, w.vendor_id, w.site, "x",
+                                                  w.now.wall, Signer{"x", w.bob}))));
   CHECK(until(Revokes::kNode, unknown, w.site.id) == w.now.wall + hours{24 * 431});
 }
 
@@ -105,14 +104,14 @@ TEST_CASE("revocations: of an enrolment end the token and all that it enrolled")
   auto by_other = note;
   by_other.signatures = {note::sign(note.text, "x", w.carol)};
   CHECK(refusal(evidence, by_other, w.now) == ErrorCode::kUnverified);
-  CHECK(evidence.publishers(w.policy.services[0].name, w.now).size() == 1);
-  must(evidence.offer(note, w.now));
-  CHECK(evidence.node(w.agent.identity, w.now) == nullptr);
-  CHECK(evidence.publishers(w.policy.services[0].name, w.now).empty());
+  CHECK(evidence.publishers(w.now, w.policy.services[0].name).size() == 1);
+  must(evidence.offer(w.now, note));
+  CHECK(evidence.node(w.now, w.agent.identity) == nullptr);
+  CHECK(evidence.publishers(w.now, w.policy.services[0].name).empty());
   // The revocation also ends statements that come after it or after a restart.
   Evidence again({{}, to_hash(w.vendor_id), false}, evidence.floors());
-  (void)again.offer_all(w.everything(), w.now);
-  CHECK(again.node(w.agent.identity, w.now) == nullptr);
+  (void)again.offer_all(w.now, w.everything());
+  CHECK(again.node(w.now, w.agent.identity) == nullptr);
   const auto thief = crypto::SigningKey::generate(w.rng);
   auto node = w.agent;
   node.identity = thief.public_key();
@@ -125,16 +124,14 @@ TEST_CASE("revocations: a carrier that lost them gets them back from any node") 
   World w;
   auto evidence = w.agent_evidence();
   const auto grant = w.approved();
-  must(evidence.offer(grant, w.now));
+  must(evidence.offer(w.now, grant));
   const auto none = evidence.revocations(w.site.id);
   CHECK(none.number == 0);
-  must(evidence.offer(must(revoke_grant(must(Grant::parse(grant.text)), w.vendor_id, "x",
-                                        w.now.wall, Signer{"x", w.bob})),
-                      w.now));
-  must(evidence.offer(end_device(w, w.laptop.identity, w.carol), w.now));
-  must(evidence.offer(
-      must(suspend_key({to_hash(w.site.id)}, w.vendor_id, "x", w.now.wall, Signer{"x", w.dave})),
-      w.now));
+  must(evidence.offer(w.now, must(revoke_grant(must(Grant::parse(grant.text)), w.vendor_id, "x",
+                                               w.now.wall, Signer{"x", w.bob}))));
+  must(evidence.offer(w.now, end_device(w, w.laptop.identity, w.carol)));
+  must(evidence.offer(w.now, must(suspend_key({to_hash(w.site.id)}, w.vendor_id, "x", w.now.wall,
+                                              Signer{"x", w.dave}))));
   const auto mark = evidence.revocations(w.site.id);
   CHECK(mark.number == 3);
   CHECK(mark.hash != none.hash);
@@ -143,13 +140,13 @@ TEST_CASE("revocations: a carrier that lost them gets them back from any node") 
 
   auto restored = w.observer_evidence();  // restored from an old copy
   CHECK(restored.revocations(w.site.id) == none);
-  for (const auto& note : evidence.revocation_notes(w.site.id)) must(restored.offer(note, w.now));
+  for (const auto& note : evidence.revocation_notes(w.site.id)) must(restored.offer(w.now, note));
   CHECK(restored.revocations(w.site.id) == mark);
   CHECK(refusal(restored, grant, w.now) == ErrorCode::kStale);
 
   // The notes of revocations are restored with the other notes.
   Evidence again({note::hash(w.site1_note), {}, false}, evidence.floors());
-  (void)again.offer_all(evidence.notes(), w.now);
+  (void)again.offer_all(w.now, evidence.notes());
   CHECK(again.revocations(w.site.id) == mark);
   CHECK(again.floors().revoked == evidence.floors().revoked);
 }
@@ -165,14 +162,14 @@ TEST_CASE("places: the highest serial of a directory key counts, also after a re
   };
   CHECK(refusal(evidence, by(w.lease), w.now) == ErrorCode::kUnverified);
   CHECK(refusal(evidence, by(w.admission), w.now) == ErrorCode::kUnverified);
-  must(evidence.offer(by(w.directory), w.now));
+  must(evidence.offer(w.now, by(w.directory)));
   CHECK(evidence.places()->coordinators[0].url == "https://other.vendor.example:7443");
   CHECK(refusal(evidence, old, w.now) == ErrorCode::kStale);
   w.places.relays.clear();
   w.places.issued = w.places.issued + seconds{1};
   CHECK(refusal(evidence, by(w.directory), w.now) == ErrorCode::kConflict);
   Evidence again({note::hash(w.site1_note), {}, false}, evidence.floors());
-  (void)again.offer_all(w.everything(), w.now);
+  (void)again.offer_all(w.now, w.everything());
   CHECK(again.places() == nullptr);
   // The list of addresses counts after its expiry.
   w.pass(hours{24 * 400});
@@ -200,14 +197,14 @@ TEST_CASE(
     return must(revoke_grant(grant, w.vendor_id, "x", w.now.wall, Signer{"x", by}));
   };
   for (std::size_t i = 0; i < kMaxRevocations; ++i) {
-    must(evidence.offer(made_up(w.bob), w.now));
-    must(evidence.offer(made_up(w.erin), w.now));
+    must(evidence.offer(w.now, made_up(w.bob)));
+    must(evidence.offer(w.now, made_up(w.erin)));
   }
   CHECK(refusal(evidence, made_up(w.bob), w.now) == ErrorCode::kExhausted);
   // Every revoked grant has a tombstone, and a new request is still accepted.
   CHECK(evidence.floors().tombstones.size() == kMaxRevocationsAtSite);
-  must(evidence.offer(w.ask(), w.now));
-  must(evidence.offer(made_up(w.carol), w.now));
+  must(evidence.offer(w.now, w.ask()));
+  must(evidence.offer(w.now, made_up(w.carol)));
   // After a restart the share is as full as before.
   Evidence again({note::hash(w.site1_note), {}, false}, evidence.floors());
   CHECK(again.floors().revoked.size() == kMaxRevocationsAtSite + 1);
@@ -226,18 +223,17 @@ TEST_CASE("revocations: grants that ended by themselves take nothing of their si
   auto evidence = w.observer_evidence();
   std::size_t ended = 0;
   for (int day = 0; day < 30; ++day) {
-    for (std::size_t i = 0; i < 24; ++i, ++ended) must(evidence.offer(w.ask(), w.now));
+    for (std::size_t i = 0; i < 24; ++i, ++ended) must(evidence.offer(w.now, w.ask()));
     w.pass(hours{24});
     ++w.laptop.serial;
     w.laptop.issued = w.now.wall;
     w.laptop.expires = w.now.wall + hours{24};
-    must(evidence.offer(w.sign_laptop(w.laptop), w.now));
+    must(evidence.offer(w.now, w.sign_laptop(w.laptop)));
   }
   CHECK(ended == 720);
   CHECK(evidence.floors().revoked.empty());
   const auto grant = w.approved();
-  must(evidence.offer(grant, w.now));
-  must(evidence.offer(must(revoke_grant(must(Grant::parse(grant.text)), w.vendor_id, "x",
-                                        w.now.wall, Signer{"x", w.bob})),
-                      w.now));
+  must(evidence.offer(w.now, grant));
+  must(evidence.offer(w.now, must(revoke_grant(must(Grant::parse(grant.text)), w.vendor_id, "x",
+                                               w.now.wall, Signer{"x", w.bob}))));
 }

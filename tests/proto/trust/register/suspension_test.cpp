@@ -53,7 +53,7 @@ struct TwoPersons {
   }
   Evidence evidence() {
     auto out = w.agent_evidence();
-    must(out.offer(root3, w.now));
+    must(out.offer(w.now, root3));
     return out;
   }
 };
@@ -63,42 +63,42 @@ struct TwoPersons {
 TEST_CASE("suspension: a key counts in no group of no chain again, whatever comes later") {
   World w;
   auto evidence = w.agent_evidence();
-  must(evidence.offer(suspension(w, w.bob), w.now));
+  must(evidence.offer(w.now, suspension(w, w.bob)));
   const auto grant = w.approved();
-  must(evidence.offer(grant, w.now));
+  must(evidence.offer(w.now, grant));
   CHECK_FALSE(is_live(evidence, id_of(grant), w.now));
   SECTION("another chain lists it") {
     must(evidence.offer(
+        w.now,
         w.step(w.vendor2, w.vendor2_note,
-               [&](Root& r) { add_root_person(r, "x@vendor.example", w.bob); }, {&w.vendor_root}),
-        w.now));
+               [&](Root& r) { add_root_person(r, "x@vendor.example", w.bob); }, {&w.vendor_root})));
   }
   SECTION("a routine renewal of its own chain") {
-    must(evidence.offer(w.step(w.site1, w.site1_note,
-                               [](Root& r) { r.expires = r.expires + hours{24}; }, {&w.site_root}),
-                        w.now));
+    must(evidence.offer(
+        w.now, w.step(w.site1, w.site1_note, [](Root& r) { r.expires = r.expires + hours{24}; },
+                      {&w.site_root})));
   }
   SECTION("its own chain lists it in another group, for another person") {
     must(evidence.offer(
+        w.now,
         w.step(
             w.site1, w.site1_note,
             [&](Root& r) {
               std::erase_if(r.keys, [&](const RootKey& k) { return k.key == w.bob.public_key(); });
               r.keys.push_back({Group::kApprovers, person("eva@acme.example"), w.bob.public_key()});
             },
-            {&w.site_root}),
-        w.now));
+            {&w.site_root})));
   }
   SECTION("a restart") {
     Evidence again({note::hash(w.site1_note), {}, false}, evidence.floors());
-    (void)again.offer_all(w.everything(), w.now);
-    must(again.offer(grant, w.now));
+    (void)again.offer_all(w.now, w.everything());
+    must(again.offer(w.now, grant));
     CHECK_FALSE(is_live(again, id_of(grant), w.now));
   }
   evidence.advance(w.now);
   CHECK_FALSE(is_live(evidence, id_of(grant), w.now));
   // The same person returns with a new key.
-  must(evidence.offer(w.approve(grant, w.erin), w.now));
+  must(evidence.offer(w.now, w.approve(grant, w.erin)));
   CHECK(is_live(evidence, id_of(grant), w.now));
 }
 
@@ -110,16 +110,16 @@ TEST_CASE("suspension: an older epoch delivered after a suspension revives nothi
   const auto root3 = w.step(parsed(root2), root2, [](Root& r) { r.issued = r.issued + seconds{2}; },
                             {&w.site_root});
   auto evidence = w.agent_evidence();
-  must(evidence.offer(suspension(w, w.bob, {note::hash(root3)}), w.now));
+  must(evidence.offer(w.now, suspension(w, w.bob, {note::hash(root3)})));
   const auto grant = w.approved();
-  must(evidence.offer(grant, w.now));
-  must(evidence.offer(root2, w.now));
-  must(evidence.offer(w.site1_note, w.now));
+  must(evidence.offer(w.now, grant));
+  must(evidence.offer(w.now, root2));
+  must(evidence.offer(w.now, w.site1_note));
   CHECK_FALSE(is_live(evidence, id_of(grant), w.now));
-  must(evidence.offer(root3, w.now));
+  must(evidence.offer(w.now, root3));
   CHECK(evidence.site_root(w.site.id)->epoch == 3);
   CHECK_FALSE(is_live(evidence, id_of(grant), w.now));
-  CHECK(evidence.state(id_of(grant), w.now).customer.empty());
+  CHECK(evidence.state(w.now, id_of(grant)).customer.empty());
 }
 
 TEST_CASE("suspension: history is walked with a suspended key, however it arrives") {
@@ -137,32 +137,32 @@ TEST_CASE("suspension: history is walked with a suspended key, however it arrive
     Evidence evidence({{}, to_hash(w.vendor_id), false}, {});
     std::vector<note::Note> all = {end};
     all.insert(all.end(), history.begin(), history.end());
-    for (const auto& change : evidence.offer_all(all, w.now)) must(change);
+    for (const auto& change : evidence.offer_all(w.now, all)) must(change);
     CHECK(evidence.vendor_root()->epoch == 4);
   }
   SECTION("one by one, the suspension after the first epoch") {
     Evidence evidence({{}, to_hash(w.vendor_id), false}, {});
-    must(evidence.offer(w.vendor1_note, w.now));
-    must(evidence.offer(end, w.now));
+    must(evidence.offer(w.now, w.vendor1_note));
+    must(evidence.offer(w.now, end));
     CHECK(refusal(evidence, w.vendor2_note, w.now) == ErrorCode::kUnverified);
     CHECK(refusal(evidence, root3, w.now) == ErrorCode::kUnverified);
     CHECK(evidence.vendor_root()->epoch == 1);
-    must(evidence.offer(root4, w.now));
+    must(evidence.offer(w.now, root4));
     CHECK(evidence.vendor_root()->epoch == 4);
   }
   SECTION("after a restart, from the floors") {
     auto evidence = w.laptop_evidence();
-    must(evidence.offer(root3, w.now));
-    must(evidence.offer(root4, w.now));
-    must(evidence.offer(end, w.now));
+    must(evidence.offer(w.now, root3));
+    must(evidence.offer(w.now, root4));
+    must(evidence.offer(w.now, end));
     Evidence again({{}, to_hash(w.vendor_id), false}, evidence.floors());
-    for (const auto& change : again.offer_all(history, w.now)) must(change);
+    for (const auto& change : again.offer_all(w.now, history)) must(change);
     CHECK(again.vendor_root()->epoch == 4);
   }
   SECTION("a thief's epochs lead to no root that the holder named") {
     Evidence evidence({{}, to_hash(w.vendor_id), false}, {});
-    must(evidence.offer(w.vendor1_note, w.now));
-    must(evidence.offer(end, w.now));
+    must(evidence.offer(w.now, w.vendor1_note));
+    must(evidence.offer(w.now, end));
     auto from = w.vendor1;
     auto from_note = w.vendor1_note;
     for (int i = 0; i < 70; ++i) {
@@ -173,7 +173,7 @@ TEST_CASE("suspension: history is walked with a suspended key, however it arrive
       from_note = forged;
     }
     CHECK(evidence.vendor_root()->epoch == 1);
-    for (const auto& change : evidence.offer_all(history, w.now)) must(change);
+    for (const auto& change : evidence.offer_all(w.now, history)) must(change);
     CHECK(evidence.vendor_root()->epoch == 4);
     CHECK_FALSE(evidence.forked());
   }
@@ -183,7 +183,7 @@ TEST_CASE("suspension: a suspended root key alone signs no next root") {
   TwoPersons two(1);
   auto& w = two.w;
   auto evidence = two.evidence();
-  must(evidence.offer(suspension(w, two.second, {note::hash(two.root3)}), w.now));
+  must(evidence.offer(w.now, suspension(w, two.second, {note::hash(two.root3)})));
   const auto thief = crypto::SigningKey::generate(w.rng);
   const auto take_over = [&](Root& r) {
     std::erase_if(r.keys, [](const RootKey& k) { return k.group == Group::kRoot; });
@@ -203,7 +203,7 @@ TEST_CASE("suspension: a suspended root key alone signs no next root") {
         std::erase_if(r.keys, [&](const RootKey& k) { return k.key == two.second.public_key(); });
       },
       {&w.vendor_root});
-  must(evidence.offer(next, w.now));
+  must(evidence.offer(w.now, next));
   CHECK(evidence.vendor_root()->epoch == 4);
 }
 
@@ -211,7 +211,7 @@ TEST_CASE("suspension: of two of two, the one that is left needs the suspended k
   TwoPersons two(2);
   auto& w = two.w;
   auto evidence = two.evidence();
-  must(evidence.offer(suspension(w, two.second, {note::hash(two.root3)}), w.now));
+  must(evidence.offer(w.now, suspension(w, two.second, {note::hash(two.root3)})));
   const auto fresh = crypto::SigningKey::generate(w.rng);
   // Refused while the next root still lists the key, or without the signature of the remaining
   // person.
@@ -222,13 +222,13 @@ TEST_CASE("suspension: of two of two, the one that is left needs the suspended k
         ErrorCode::kUnverified);
   CHECK(refusal(evidence, two.step(replaced_key, {&w.vendor_root, &fresh}), w.now) ==
         ErrorCode::kUnverified);
-  must(evidence.offer(two.step(replaced_key, {&w.vendor_root, &two.second, &fresh}), w.now));
+  must(evidence.offer(w.now, two.step(replaced_key, {&w.vendor_root, &two.second, &fresh})));
   CHECK(evidence.vendor_root()->epoch == 4);
   // Both keys are suspended: the chain is frozen.
   TwoPersons frozen(2);
   auto stuck = frozen.evidence();
   for (const auto* key : {&frozen.second, &frozen.w.vendor_root}) {
-    must(stuck.offer(suspension(frozen.w, *key, {note::hash(frozen.root3)}), w.now));
+    must(stuck.offer(w.now, suspension(frozen.w, *key, {note::hash(frozen.root3)})));
   }
   const auto any = frozen.step([&](Root& r) { swap_key(r, frozen.second, fresh); },
                                {&frozen.w.vendor_root, &frozen.second, &fresh});
@@ -243,11 +243,11 @@ TEST_CASE("fork: the next epoch on the kept text clears it; a rival of an old ep
   CHECK(refusal(evidence, rival, w.now) == ErrorCode::kConflict);
   CHECK(evidence.forked());
   const auto grant = w.approved();
-  must(evidence.offer(grant, w.now));
+  must(evidence.offer(w.now, grant));
   CHECK_FALSE(is_live(evidence, id_of(grant), w.now));
   const auto next = w.step(w.vendor2, w.vendor2_note,
                            [](Root& r) { r.issued = kStart + seconds{1}; }, {&w.vendor_root});
-  must(evidence.offer(next, w.now));
+  must(evidence.offer(w.now, next));
   CHECK_FALSE(evidence.forked());
   CHECK(is_live(evidence, id_of(grant), w.now));
   // The removed key of an old epoch can always make rivals, but these stop nothing.
@@ -259,7 +259,7 @@ TEST_CASE("fork: the next epoch on the kept text clears it; a rival of an old ep
   CHECK_FALSE(evidence.forked());
   CHECK(evidence.rivals().size() == kMaxRivals);
   const auto later = w.approved();
-  must(evidence.offer(later, w.now));
+  must(evidence.offer(w.now, later));
   CHECK(is_live(evidence, id_of(later), w.now));
 }
 
@@ -284,7 +284,7 @@ TEST_CASE("fork: an operator chooses the text, also after a restart") {
   CHECK(forks[0].texts[0].note.text == w.vendor2_note.text);
   CHECK(forks[0].texts[1].note.text == rival.text);
   const auto grant = w.approved();
-  must(evidence.offer(grant, w.now));
+  must(evidence.offer(w.now, grant));
   SECTION("the one that is kept: the rival stops nothing any longer") {
     CHECK(evidence.choose_fork(note::hash(w.vendor2_note)));
     CHECK(evidence.forks().empty());
@@ -302,7 +302,7 @@ TEST_CASE("fork: an operator chooses the text, also after a restart") {
     CHECK(evidence.vendor_root()->issued == kStart + seconds{9});
     CHECK(refusal(evidence, w.vendor2_note, w.now) == ErrorCode::kConflict);
     CHECK_FALSE(evidence.forked());
-    must(evidence.offer(next, w.now));
+    must(evidence.offer(w.now, next));
     CHECK(evidence.vendor_root()->epoch == 3);
     evidence.advance(w.now);
     CHECK(is_live(evidence, id_of(grant), w.now));
@@ -315,11 +315,11 @@ TEST_CASE("rotation: a key leaves in two epochs without an outage") {
   const auto directory = crypto::SigningKey::generate(w.rng);
   auto evidence = w.laptop_evidence();
   const auto grant = w.approved();
-  must(evidence.offer(grant, w.now));
+  must(evidence.offer(w.now, grant));
   const auto works = [&] {
     evidence.advance(w.now);
     return is_live(evidence, id_of(grant), w.now) &&
-           evidence.publishers(w.policy.services[0].name, w.now).size() == 1 &&
+           evidence.publishers(w.now, w.policy.services[0].name).size() == 1 &&
            evidence.places() != nullptr;
   };
   REQUIRE(works());
@@ -331,7 +331,7 @@ TEST_CASE("rotation: a key leaves in two epochs without an outage") {
         r.keys.push_back({Group::kDirectory, person("new@vendor.example"), directory.public_key()});
       },
       {&w.vendor_root});
-  must(evidence.offer(both, w.now));
+  must(evidence.offer(w.now, both));
   CHECK(works());
   auto without = next_epoch(parsed(both), note::hash(both));
   std::erase_if(without.keys, [&](const RootKey& k) {
@@ -340,7 +340,7 @@ TEST_CASE("rotation: a key leaves in two epochs without an outage") {
   const auto drop = must(sign_statement(without, Signer{"root", w.vendor_root}));
   const auto vouch_again = [&](const note::Note& note, const crypto::SigningKey& key) {
     const auto change =
-        must(evidence.offer(note::Note{note.text, {note::sign(note.text, "n", key)}}, w.now));
+        must(evidence.offer(w.now, note::Note{note.text, {note::sign(note.text, "n", key)}}));
     CHECK(change.kind != ChangeKind::kNone);
     const auto* held = evidence.held(change);
     REQUIRE(held != nullptr);
@@ -353,20 +353,20 @@ TEST_CASE("rotation: a key leaves in two epochs without an outage") {
     vouch_again(w.places_note, directory);
     vouch_again(w.laptop_note, admission);
     CHECK(evidence.what_ends(without).empty());
-    must(evidence.offer(drop, w.now));
+    must(evidence.offer(w.now, drop));
     CHECK(works());
     // The carrier's notes convince a party that did not see the events.
     Evidence again({{}, to_hash(w.vendor_id), false}, {});
-    (void)again.offer_all(evidence.notes(), w.now);
+    (void)again.offer_all(w.now, evidence.notes());
     CHECK(is_live(again, id_of(grant), w.now));
   }
   SECTION("without it, the second epoch ends them; the lines bring them back") {
-    must(evidence.offer(drop, w.now));
+    must(evidence.offer(w.now, drop));
     CHECK_FALSE(works());
     for (const auto& [note, key] :
          {std::pair{&w.site_note, &directory}, std::pair{&w.places_note, &directory},
           std::pair{&w.laptop_note, &admission}}) {
-      must(evidence.offer(note::Note{note->text, {note::sign(note->text, "n", *key)}}, w.now));
+      must(evidence.offer(w.now, note::Note{note->text, {note::sign(note->text, "n", *key)}}));
     }
     CHECK(works());
   }
@@ -377,7 +377,7 @@ TEST_CASE("rotation: a key leaves in two epochs without an outage") {
     entry.signatures.push_back(note::sign(entry.text, "n", directory));
     auto list = w.places_note;
     list.signatures.push_back(note::sign(list.text, "n", directory));
-    for (const auto& change : evidence.offer_all(std::vector{laptop, entry, list, drop}, w.now)) {
+    for (const auto& change : evidence.offer_all(w.now, std::vector{laptop, entry, list, drop})) {
       must(change);
     }
     CHECK(works());
@@ -391,21 +391,21 @@ TEST_CASE("lines: nobody fills a known note or spoils it") {
   const auto stranger = crypto::SigningKey::generate(w.rng);
   more.signatures.push_back(note::sign(more.text, "stranger", stranger));
   more.signatures.push_back({"other", {1, 2, 3, 4}, Bytes(3000, 1)});
-  CHECK(must(evidence.offer(more, w.now)).kind == ChangeKind::kNone);
+  CHECK(must(evidence.offer(w.now, more)).kind == ChangeKind::kNone);
   auto bad = w.policy_note;
   bad.signatures.push_back(note::sign(more.text, "bob@acme.example", w.bob));
   bad.signatures.back().signature[0] ^= 1U;
   CHECK(refusal(evidence, bad, w.now) == ErrorCode::kUnverified);
   const auto good = w.approve(w.policy_note, w.bob);
-  CHECK(must(evidence.offer(good, w.now)).kind == ChangeKind::kPolicy);
-  CHECK(must(evidence.offer(good, w.now)).kind == ChangeKind::kNone);
-  CHECK(must(evidence.offer(w.policy_note, w.now)).kind == ChangeKind::kNone);
+  CHECK(must(evidence.offer(w.now, good)).kind == ChangeKind::kPolicy);
+  CHECK(must(evidence.offer(w.now, good)).kind == ChangeKind::kNone);
+  CHECK(must(evidence.offer(w.now, w.policy_note)).kind == ChangeKind::kNone);
   CHECK(evidence.policy(w.site.id) != nullptr);
   // A note that was accepted with strangers' lines is held without these lines.
   Evidence other({note::hash(w.site1_note), {}, false}, {});
   auto all = w.everything();
   for (auto& note : all) note.signatures.push_back({"other", {1, 2, 3, 4}, Bytes(3000, 1)});
-  for (const auto& change : other.offer_all(all, w.now)) must(change);
+  for (const auto& change : other.offer_all(w.now, all)) must(change);
   for (const auto& note : other.notes()) {
     for (const auto& line : note.signatures) CHECK(line.name != "other");
   }

@@ -196,9 +196,9 @@ TEST_CASE("statements: the golden texts are of today's grammar, each field of it
   World w;
   auto evidence = w.agent_evidence();
   const auto grant = w.approved();
-  must(evidence.offer(grant, w.now));
-  evidence.claim(id_of(grant), w.now);
-  evidence.deny(grant_id(3), w.now);
+  must(evidence.offer(w.now, grant));
+  evidence.claim(w.now, id_of(grant));
+  evidence.deny(w.now, grant_id(3));
   all.push_back(sample("floors", evidence.floors()));
   all.push_back(sample("lease-question", LeaseQuestion{w.site,
                                                        w.agent.identity,
