@@ -6,7 +6,7 @@
 #include "proto/trust/statements/revocation.hpp"
 
 namespace culvert::agent {
-bool KeptRevocations::add(const note::Note& note, const trust::Evidence& evidence, Now now) {
+bool KeptRevocations::add(Now now, const note::Note& note, const trust::Evidence& evidence) {
   const auto revocation = trust::Revocation::parse(note.text);
   if (!revocation) return false;
   // The revocation of a grant is kept for as long as other nodes may hold the grant.

@@ -22,7 +22,7 @@ class KeptRevocations {
   static constexpr std::size_t kMaxBytes = std::size_t{512} << 10U;
 
   // True: the note was added. The caller has verified the note and removed lines of unknown keys.
-  bool add(const note::Note& note, const trust::Evidence& evidence, Now now);
+  bool add(Now now, const note::Note& note, const trust::Evidence& evidence);
   bool forget(trust::StoreAge age);  // removes copies that are over; true: there were some
   std::size_t size() const { return kept_.size(); }
   std::vector<note::Note> notes() const;

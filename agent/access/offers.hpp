@@ -26,10 +26,10 @@ class Offers {
   void saved() { unsaved_ = false; }
 
   void recall(Now now, const std::vector<note::Note>& stored, const trust::Evidence& evidence) {
-    for (const note::Note& note : stored) static_cast<void>(kept_.add(note, evidence, now));
+    for (const note::Note& note : stored) static_cast<void>(kept_.add(now, note, evidence));
   }
   void learned(Now now, const note::Note& revocation, const trust::Evidence& evidence) {
-    unsaved_ |= kept_.add(evidence.known_lines(revocation), evidence, now);
+    unsaved_ |= kept_.add(now, evidence.known_lines(revocation), evidence);
   }
   void forget(trust::StoreAge age) { unsaved_ |= kept_.forget(age); }
   // The coordinator has other revocations than this node keeps, or its store is an old copy.

@@ -178,7 +178,7 @@ void Filter::forget(Entry& flow) {
   flows_.erase(FlowKey(flow.first));
 }
 
-bool Filter::expired(const Flow& flow, Instant now) {
+bool Filter::expired(Instant now, const Flow& flow) {
   const Duration idle = now - flow.last;
   if (flow.over()) return idle >= kLinger;
   return idle >= (flow.answered ? kIdleTime : kOpeningTime);
@@ -189,7 +189,7 @@ bool Filter::sweep(Instant now) {
   std::size_t left = kMaxSwept;
   for (auto& [address, grantee] : grantees_) {
     for (Order* order : {&grantee.open, &grantee.brief}) {
-      for (; !order->empty() && expired(order->front()->second, now); --left) {
+      for (; !order->empty() && expired(now, order->front()->second); --left) {
         if (left == 0) return true;
         forget(*order->front());
       }

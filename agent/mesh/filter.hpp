@@ -109,7 +109,7 @@ class Filter {
   static void used(Instant now, Entry& flow, const Segment& segment, End& from, End& to);
   void forget(Entry& flow);
   void end(Entry& flow, std::vector<Cut>& cut);
-  static bool expired(const Flow& flow, Instant now);
+  static bool expired(Instant now, const Flow& flow);
 
   std::unordered_map<IpAddress, Grantee> grantees_;
   std::unordered_map<FlowKey, Flow, FlowHash> flows_;

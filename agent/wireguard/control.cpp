@@ -50,7 +50,7 @@ uapi::Errno Tunnel::set(uapi::SetRequest& request) {
   if (request.listen_port && !set_port(*request.listen_port)) return uapi::Errno::kPortInUse;
   if (request.fwmark && !set_mark(*request.fwmark)) return uapi::Errno::kPortInUse;
   if (request.private_key) set_private_key(std::move(*request.private_key));
-  const auto error = uapi::apply_peers(device_, loop_.now(), request);
+  const auto error = uapi::apply_peers(loop_.now(), device_, request);
   on_timer();  // sends keepalives that the request asked for, and sets the next deadline
   return error;
 }

@@ -77,7 +77,7 @@ Result<trust::Change> Ledger::take(Now now, const note::Note& note) {
   auto& batch = *kind == Kind::kRevocation ? revoking_ : batch_;
   batch.put.push_back({id, note::render(*kept), now.wall});
   hold(*kind, *kept, now.wall);
-  retention_.keep(*kept, *kind, now, *clock_);
+  retention_.keep(now, *kept, *kind, *clock_);
   return change;
 }
 

@@ -81,7 +81,7 @@ Status Ledger::load(Now now) {
     const auto kind = trust::kind_of(notes[i].text);
     if (kind && offered[i]) hold(*kind, notes[i], stored[i].arrived);
     if (kind) {
-      retention_.keep(notes[i], *kind, now, *clock_);
+      retention_.keep(now, notes[i], *kind, *clock_);
     } else {
       const auto further = check_further(notes[i], evidence_);
       if (further) hold_further(*further, stored[i].arrived);

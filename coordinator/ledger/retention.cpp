@@ -84,7 +84,7 @@ std::vector<Retention::Subject> Retention::subjects_of(const note::Note& note, K
   return {};
 }
 
-void Retention::keep(const note::Note& note, Kind kind, Now now, const trust::StoreClock& clock) {
+void Retention::keep(Now now, const note::Note& note, Kind kind, const trust::StoreClock& clock) {
   const auto id = note::hash(note);
   forget(id);
   auto& row = rows_[id];
@@ -95,7 +95,7 @@ void Retention::keep(const note::Note& note, Kind kind, Now now, const trust::St
     const auto revocation = trust::Revocation::parse(note.text);
     if (!revocation || end == kNever) return;
     row.ends = Subject{revocation->what, trust::revoked_id(*revocation).subject};
-    row.at_age = clock.forget_at(end, now, kKeepRevocation);
+    row.at_age = clock.forget_at(now, end, kKeepRevocation);
     by_age_.emplace(*row.at_age, id);
   } else if (end != kNever) {
     row.at_time = end + kKeepEnded;

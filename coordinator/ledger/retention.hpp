@@ -30,7 +30,7 @@ WallTime end_of(trust::Kind kind, std::string_view text);
 
 class Retention {
  public:
-  void keep(const note::Note& note, trust::Kind kind, Now now, const trust::StoreClock& clock);
+  void keep(Now now, const note::Note& note, trust::Kind kind, const trust::StoreClock& clock);
   void forget(const crypto::Hash& id);  // the row has left the store
   // The rows that may be erased now. A revocation that the caller does not erase comes up again a
   // day later.

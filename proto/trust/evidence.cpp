@@ -322,7 +322,7 @@ std::uint64_t Evidence::floors_revision() const {
 StoreAge Evidence::age() const { return who().clock().stored().age; }
 
 StoreAge Evidence::forget_at(Now now, WallTime end) const {
-  return who().clock().forget_at(end, now, {});
+  return who().clock().forget_at(now, end, {});
 }
 
 }  // namespace culvert::trust

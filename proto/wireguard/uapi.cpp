@@ -243,7 +243,7 @@ void render_peer(const PeerInfo& peer, const Device& device, Lines& out) {
 
 }  // namespace
 
-Errno apply_peers(Device& device, Now now, SetRequest& request) {
+Errno apply_peers(Now now, Device& device, SetRequest& request) {
   if (request.replace_peers) {
     for (const auto& peer : device.peers()) device.remove_peer(peer.public_key);
   }

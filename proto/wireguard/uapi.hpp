@@ -89,7 +89,7 @@ class RequestReader {
 };
 
 // Applies replace_peers and the peers of `request`. Changes before an error stay.
-Errno apply_peers(Device& device, Now now, SetRequest& request);
+Errno apply_peers(Now now, Device& device, SetRequest& request);
 
 // The properties of the interface that the Device does not know.
 struct InterfaceView {

@@ -139,7 +139,7 @@ void Relay::Parts::answer_stun(std::span<Datagram> datagrams) {
   std::vector<Datagram> batch;
   answers.reserve(datagrams.size());  // `batch` points into `answers`, which must not move
   for (const auto& datagram : datagrams) {
-    if (auto answer = stun.handle(datagram.bytes, *endpoint_of(datagram.way), now)) {
+    if (auto answer = stun.handle(now, datagram.bytes, *endpoint_of(datagram.way))) {
       answers.push_back(std::move(*answer));
       batch.push_back({datagram.way, answers.back()});
     }

@@ -4,7 +4,7 @@
 
 namespace culvert::relay {
 
-std::optional<Bytes> StunServer::handle(ByteView datagram, const Endpoint& from, Instant now) {
+std::optional<Bytes> StunServer::handle(Instant now, ByteView datagram, const Endpoint& from) {
   const auto request = path::parse_stun_request(datagram);
   if (!request) {
     ++counters_.malformed;

@@ -25,7 +25,7 @@ class StunServer {
  public:
   explicit StunServer(Rng& rng) : seed_(rng.next()) {}
 
-  std::optional<Bytes> handle(ByteView datagram, const Endpoint& from, Instant now);
+  std::optional<Bytes> handle(Instant now, ByteView datagram, const Endpoint& from);
   const StunCounters& counters() const { return counters_; }
 
  private:

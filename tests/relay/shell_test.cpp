@@ -226,12 +226,12 @@ TEST_CASE("relay stun: answers are limited per source, in simulated time") {
   const Endpoint other{IpAddress::v4(192, 0, 2, 2), 1000};
   const Instant now{5'000'000'000};
   for (std::uint32_t i = 0; i < kStunPerSecond; ++i) {
-    CHECK(server.handle(request, i % 2 == 0 ? one : same, now));
+    CHECK(server.handle(now, request, i % 2 == 0 ? one : same));
   }
-  CHECK_FALSE(server.handle(request, one, now));
-  CHECK(server.handle(request, other, now));
-  CHECK(server.handle(request, one, now + 1s));
-  CHECK_FALSE(server.handle(view("x"), one, now + 1s));
+  CHECK_FALSE(server.handle(now, request, one));
+  CHECK(server.handle(now, request, other));
+  CHECK(server.handle(now + 1s, request, one));
+  CHECK_FALSE(server.handle(now + 1s, view("x"), one));
   CHECK(server.counters().answered == kStunPerSecond + 2);
   CHECK(server.counters().limited == 1);
   CHECK(server.counters().malformed == 1);

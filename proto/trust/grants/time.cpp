@@ -54,7 +54,7 @@ Status Grants::State::check_in_force(Now now, const GrantRecord& record) const {
 }
 
 void Grants::State::end(Now now, const GrantId& id, WallTime not_after, EndCause cause) {
-  Tombstone tombstone{not_after, who.clock().forget_at(not_after, now, kTombstoneKeep), cause, {}};
+  Tombstone tombstone{not_after, who.clock().forget_at(now, not_after, kTombstoneKeep), cause, {}};
   if (const auto* held = find(id)) {
     tombstone.device = held->grant.device;
     running_of_device.remove(held->grant.device);
@@ -121,7 +121,7 @@ void Grants::claim(Now now, const GrantId& id) {
   const auto left = now.steady + (record.ends() - *record.claimed_at);
   record.steady_end = std::min(record.steady_end.value_or(left), left);
   state_->claims[id] = {*record.claimed_at,
-                        state_->who.clock().forget_at(record.grant.not_after, now, kTombstoneKeep)};
+                        state_->who.clock().forget_at(now, record.grant.not_after, kTombstoneKeep)};
   ++state_->revision;
 }
 

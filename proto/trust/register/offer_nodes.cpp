@@ -133,7 +133,7 @@ Result<Change> Register::State::offer_service(Now now, const note::Note& note) {
 }
 
 StoreAge Register::State::forget_node(Now now, WallTime end) const {
-  return clock.forget_at(end, now, kNodeFloorKeep);
+  return clock.forget_at(now, end, kNodeFloorKeep);
 }
 
 // Floors of nodes are forgotten at an age of the store. Enrolments are forgotten by the kept time,

@@ -89,7 +89,7 @@ Result<Change> Register::State::offer_revocation(Now now, const note::Note& note
   const auto signer = counting_signer(*revocation, roots.vendor(), root, *by);
   if (!signer) return unverified("revocation: nobody who may do so has signed it");
   const auto until = remembered_until(*revocation);
-  const Revoked entry{until, clock.forget_at(until, now, {}), *signer};
+  const Revoked entry{until, clock.forget_at(now, until, {}), *signer};
   if (auto room = room_for(now, id, entry, origin); !room) return fail_with(room.error());
   const auto* known = revocations.find(id);
   if (known != nullptr && held != nullptr && entry.until <= known->until) {
@@ -145,7 +145,7 @@ Status Register::charge(Now now, const Revocation& of_grant, const crypto::Publi
                         note::Note note, std::chrono::seconds keep, Origin origin) {
   const auto id = revoked_id(of_grant);
   const auto until = matters_until(of_grant);
-  const Revoked entry{until, state_->clock.forget_at(until, now, keep), signer};
+  const Revoked entry{until, state_->clock.forget_at(now, until, keep), signer};
   if (auto room = state_->room_for(now, id, entry, origin); !room) return room;
   state_->revocations.enter(id, entry);
   state_->revocations.keep_note(id, std::move(note));

@@ -74,7 +74,7 @@ bool StoreClock::agree(Now now) {
   return false;
 }
 
-StoreAge StoreClock::forget_at(WallTime end, Now now, std::chrono::seconds margin) const {
+StoreAge StoreClock::forget_at(Now now, WallTime end, std::chrono::seconds margin) const {
   const bool fresh = stored_.kept == WallTime{};  // a new store that has kept no time yet
   const auto from = fresh ? now.wall : std::min(now.wall, stored_.kept);
   const auto ahead = std::max(end - from, std::chrono::seconds{0}) + margin;

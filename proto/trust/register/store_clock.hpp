@@ -65,7 +65,7 @@ class StoreClock {
   bool went_back(Now now) const { return now.wall + kClockStep < stored_.kept; }
   // The age at which to forget an entry that matters until `end`, plus `margin`. Counted from the
   // earlier of wall clock and kept time, so that a clock that is ahead shortens nothing.
-  StoreAge forget_at(WallTime end, Now now, std::chrono::seconds margin) const;
+  StoreAge forget_at(Now now, WallTime end, std::chrono::seconds margin) const;
   void reset(WallTime now) { stored_.kept = now; }  // `culvert clock-reset`
 
  private:

@@ -6,9 +6,9 @@
 
 #include "agent/access/offers.hpp"
 #include "proto/trust/statements/revocation.hpp"
+#include "proto/trust/statements/sign.hpp"
 #include "tests/agent/core/world_support.hpp"
 #include "tests/support/seeded_rng.hpp"
-#include "proto/trust/statements/sign.hpp"
 
 namespace culvert::agent::test {
 namespace {
@@ -49,9 +49,9 @@ TEST_CASE("kept revocations: what differs from the coordinator's is offered, by 
   for (int i = 0; i < 5; ++i) {
     const auto one = of_grant(rng, a, now.wall + 1h);
     const auto two = of_grant(rng, b, now.wall + 1h);
-    CHECK(kept.add(one, evidence, now));
-    CHECK_FALSE(kept.add(one, evidence, now));
-    CHECK(kept.add(two, evidence, now));
+    CHECK(kept.add(now, one, evidence));
+    CHECK_FALSE(kept.add(now, one, evidence));
+    CHECK(kept.add(now, two, evidence));
     of_a.push_back(note::hash(one));
     of_b.push_back(note::hash(two));
   }
@@ -75,10 +75,10 @@ TEST_CASE("kept revocations: bounded, and a site's many cost another's few nothi
   evidence.advance(now);
   KeptRevocations kept;
   const auto few = of_grant(rng, a, now.wall + 1h);
-  REQUIRE(kept.add(few, evidence, now));
+  REQUIRE(kept.add(now, few, evidence));
   for (int i = 0; i < 2000; ++i) {
-    static_cast<void>(kept.add(of_grant(rng, b, now.wall + 2h, static_cast<std::size_t>(i) % 150),
-                               evidence, now));
+    static_cast<void>(kept.add(
+        now, of_grant(rng, b, now.wall + 2h, static_cast<std::size_t>(i) % 150), evidence));
   }
   CHECK(kept.size() <= KeptRevocations::kMaxKept);
   CHECK(kept.find(note::hash(few)) != nullptr);
@@ -90,7 +90,7 @@ TEST_CASE("kept revocations: bounded, and a site's many cost another's few nothi
   evidence.advance(later);
   CHECK(kept.forget(evidence.age()));
   CHECK(kept.size() == 0);
-  CHECK_FALSE(kept.add(few, evidence, later));
+  CHECK_FALSE(kept.add(later, few, evidence));
 }
 
 TEST_CASE("kept revocations: a wall clock that jumps ahead forgets nothing") {
@@ -100,12 +100,12 @@ TEST_CASE("kept revocations: a wall clock that jumps ahead forgets nothing") {
   evidence.advance(now);
   KeptRevocations kept;
   const auto note = of_grant(rng, site_called("a.example.com", 1), now.wall + 1h);
-  REQUIRE(kept.add(note, evidence, now));
+  REQUIRE(kept.add(now, note, evidence));
   Now ahead{now.steady + 1s, now.wall + std::chrono::hours(72)};
   evidence.advance(ahead);
   CHECK_FALSE(kept.forget(evidence.age()));
   KeptRevocations restarted;  // the restart is while the clock is ahead
-  CHECK(restarted.add(note, evidence, ahead));
+  CHECK(restarted.add(ahead, note, evidence));
 }
 
 TEST_CASE("kept revocations: few long notes of a site push out none of another's many") {
@@ -117,14 +117,14 @@ TEST_CASE("kept revocations: few long notes of a site push out none of another's
   evidence.advance(now);
   KeptRevocations kept;
   for (int i = 0; i < 400; ++i) {
-    REQUIRE(kept.add(of_grant(rng, a, now.wall + 1h), evidence, now));
+    REQUIRE(kept.add(now, of_grant(rng, a, now.wall + 1h), evidence));
   }
   for (int i = 0; i < 8; ++i) {
     auto fat = of_grant(rng, b, now.wall + 2h);
     for (std::size_t line = 0; line < 12; ++line) {
       fat.signatures.push_back({"junk" + std::to_string(line), {9, 9, 9, 9}, Bytes(6000, 7)});
     }
-    static_cast<void>(kept.add(fat, evidence, now));
+    static_cast<void>(kept.add(now, fat, evidence));
   }
   std::size_t of_a = 0;
   for (const auto& note : kept.notes()) {

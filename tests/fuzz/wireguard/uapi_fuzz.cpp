@@ -14,7 +14,7 @@ Now now() { return {Instant{1'000'000'000}, WallTime{1'700'000'000}}; }
 
 void handle(Device& device, uapi::Request request) {
   if (auto* set = std::get_if<uapi::SetRequest>(&request)) {
-    uapi::apply_peers(device, now(), *set);
+    uapi::apply_peers(now(), device, *set);
   } else if (std::holds_alternative<uapi::GetRequest>(request)) {
     const auto said = uapi::render_get(device, {});
     if (!text(said).ends_with("errno=0\n\n")) std::abort();

@@ -49,7 +49,7 @@ std::string peer(const std::string& lines, const std::string& key = kKey) {
 
 Errno apply_to(Host& host, const std::string& lines) {
   auto set = set_of(lines);
-  return uapi::apply_peers(host.device, at(0s), set);
+  return uapi::apply_peers(at(0s), host.device, set);
 }
 
 crypto::WireGuardKey key_of(const std::string& hex) {
