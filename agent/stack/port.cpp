@@ -1,9 +1,11 @@
 #include "agent/stack/port.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <new>
+#include <vector>
 
 #include "agent/stack/netstack.hpp"
 #include "lwip/icmp6.h"
@@ -24,10 +26,58 @@ struct Packet {
   tcp_peer* peer;  // the peer whose share counts the packet; null until a connection takes it
 };
 
+// The memory of small packets that lwIP has freed, kept for the next packets: a list for each size
+// class. The allocator's own lists hold seven pieces of a size, and a turn holds hundreds.
+class FreedPackets {
+ public:
+  static constexpr std::size_t kStep = 64;  // bytes between size classes
+  static constexpr std::size_t kClasses = 8;
+  static constexpr std::size_t kKept = 1U << 20U;  // bytes in all classes
+
+  static std::size_t rounded(std::size_t size) { return (size + kStep - 1) / kStep * kStep; }
+
+  void* take(std::size_t size) {  // `size` is rounded
+    const std::size_t place = size / kStep - 1;
+    if (place >= kClasses || kept_[place].empty()) return ::operator new(size);
+    void* piece = kept_[place].back();
+    kept_[place].pop_back();
+    bytes_ -= size;
+    return piece;
+  }
+  void give(void* piece, std::size_t size) {
+    const std::size_t place = size / kStep - 1;
+    if (kSanitized || place >= kClasses || bytes_ + size > kKept) {
+      return ::operator delete(piece);
+    }
+    kept_[place].push_back(piece);
+    bytes_ += size;
+  }
+  void clear() {
+    for (auto& list : kept_) {
+      for (void* piece : list) ::operator delete(piece);
+      list = {};
+    }
+    bytes_ = 0;
+  }
+
+ private:
+#if defined(__SANITIZE_ADDRESS__)
+  static constexpr bool kSanitized = true;  // a use after the free must show
+#elif defined(__has_feature)
+  static constexpr bool kSanitized = __has_feature(address_sanitizer);
+#else
+  static constexpr bool kSanitized = false;
+#endif
+  std::array<std::vector<void*>, kClasses> kept_;
+  std::size_t bytes_ = 0;
+};
+
+FreedPackets freed;  // NOLINT: lwIP's callbacks carry no context
+
 void free_packet(pbuf* buffer) {
   auto* packet = reinterpret_cast<Packet*>(buffer);
   if (packet->peer != nullptr) tcp_peer_release(packet->peer, packet->size);
-  ::operator delete(packet);
+  freed.give(packet, packet->size);
 }
 
 }  // namespace
@@ -35,6 +85,7 @@ void free_packet(pbuf* buffer) {
 void set_port(Port* port) {
   static bool initialised = false;
   current = port;
+  if (port == nullptr) freed.clear();
   if (port == nullptr || initialised) return;
   initialised = true;
   lwip_init();
@@ -54,9 +105,10 @@ IpAddress from_lwip(const ip_addr_t& address) {
 
 pbuf* copy_packet(ByteView bytes) {
   const auto size = static_cast<u16_t>(bytes.size());
-  auto* packet = static_cast<Packet*>(::operator new(sizeof(Packet) + size));
+  const std::size_t whole = FreedPackets::rounded(sizeof(Packet) + size);
+  auto* packet = static_cast<Packet*>(freed.take(whole));
   packet->base.custom_free_function = &free_packet;
-  packet->size = sizeof(Packet) + size;
+  packet->size = whole;
   packet->peer = nullptr;
   auto* payload = reinterpret_cast<std::uint8_t*>(packet + 1);
   std::memcpy(payload, bytes.data(), size);
