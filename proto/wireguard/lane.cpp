@@ -111,7 +111,7 @@ void Lane::queue_openings(Instant now, std::span<Datagram> datagrams, std::vecto
     }
     if (entry.keypair == nullptr) {
       ++counters_.index_unknown;
-    } else if (opens_.add(*entry.keypair, now, incoming.bytes, counters_)) {
+    } else if (opens_.add(now, *entry.keypair, incoming.bytes, counters_)) {
       openings_.push_back({entry, &incoming});
     }
   }

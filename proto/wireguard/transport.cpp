@@ -58,7 +58,7 @@ void SealBatch::seal() {
   keypairs_.clear();
 }
 
-bool OpenBatch::add(Keypair& keypair, Instant now, MutableByteView datagram, Counters& counters) {
+bool OpenBatch::add(Instant now, Keypair& keypair, MutableByteView datagram, Counters& counters) {
   const auto counter = decode_transport(datagram).counter;
   if (keypair.expired(now) || counter >= kRejectAfterMessages) {
     ++counters.transport_expired;

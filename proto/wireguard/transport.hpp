@@ -30,7 +30,7 @@ class OpenBatch {
  public:
   // Adds a transport message; the keypair must live until clear(). False, and counted: the keys or
   // the message's counter are past REJECT_AFTER.
-  bool add(Keypair& keypair, Instant now, MutableByteView datagram, Counters& counters);
+  bool add(Instant now, Keypair& keypair, MutableByteView datagram, Counters& counters);
   // Opens the added messages, in the order of add(); counts forged and replayed ones.
   void open(Counters& counters);
   std::size_t size() const { return jobs_.size(); }

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <map>
 #include <regex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -323,6 +324,29 @@ TEST_CASE("tidy: headers begin with a comment and #pragma once") {
         std::find(file.lines.begin(), file.lines.end(), "#pragma once") != file.lines.end();
     if (!comment || !once) offences.push_back(file.path);
   }
+  check_none(offences);
+}
+
+// The contract of every core: the time is the first argument. Constructors, and functions that make
+// an object (the list), take what the object keeps first.
+TEST_CASE("tidy: now comes first") {
+  static const std::regex late(R"(\b([a-z]\w*)\((?!Now\b|Instant\b)[^()]*,\s*(Now|Instant) now\b)");
+  const std::set<std::string> makers = {"start", "begin", "open", "read_evidence"};
+  std::vector<std::string> offences;
+  std::size_t first = 0;
+  for (const auto& file : sources()) {
+    if (!product(file) || !file.header()) continue;
+    std::string text;
+    for (const auto& line : file.lines) {
+      text += line.substr(0, line.find("//")) + "\n";
+      if (line.find("(Now now") != std::string::npos) ++first;
+    }
+    for (std::sregex_iterator at(text.begin(), text.end(), late), end; at != end; ++at) {
+      const std::string name = (*at)[1];
+      if (!makers.contains(name)) offences.push_back(file.path + ": " + name);
+    }
+  }
+  CHECK(first > 150);
   check_none(offences);
 }
 
