@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "coordinator/core/impl.hpp"
+#include "proto/core/overloaded.hpp"
 
 namespace culvert::coordinator {
 namespace {
@@ -104,25 +105,35 @@ std::string Core::Impl::charged_to(Now now, const Connection& connection) const 
 }
 
 Status Core::Impl::afford(Now now, const Connection& connection, const control::Message& message) {
-  if (std::holds_alternative<control::Ping>(message)) return {};
-  // A proof is bounded by its connection. The source's bucket would let a stranger who has emptied
-  // the bucket keep out every person behind the same address.
-  if (std::holds_alternative<control::Prove>(message) && connection.proofs < kMaxProofs) return {};
-  const auto who = charged_to(now, connection);
+  const auto questions = [&](std::size_t count) {
+    return rates_.questions.take(now.steady, charged_to(now, connection), count);
+  };
   const auto notes = [&](const std::vector<std::string>& list) -> Status {
+    const auto who = charged_to(now, connection);
     const auto revoking =
         static_cast<std::size_t>(std::count_if(list.begin(), list.end(), is_revocation));
     if (auto may = rates_.revocations.take(now.steady, who, revoking); !may) return may;
     return rates_.statements.take(now.steady, who, list.size() - revoking);
   };
-  if (const auto* put = std::get_if<control::Put>(&message)) return notes(put->notes);
-  if (const auto* offer = std::get_if<control::Offer>(&message)) return notes(offer->notes);
-  if (std::holds_alternative<control::LeaseRequest>(message)) {
-    return rates_.leases.take(now.steady, who, 1);
-  }
-  const bool dear = std::holds_alternative<control::List>(message) ||
-                    std::holds_alternative<control::AuditQuery>(message);
-  return rates_.questions.take(now.steady, who, dear ? 4 : 1);
+  return std::visit(
+      overloaded{
+          [](const control::Ping&) -> Status { return {}; },
+          // A proof is bounded by its connection. The source's bucket would let a stranger who has
+          // emptied the bucket keep out every person behind the same address.
+          [&](const control::Prove&) -> Status {
+            return connection.proofs < kMaxProofs ? Status{} : questions(1);
+          },
+          [&](const control::Put& put) { return notes(put.notes); },
+          [&](const control::Offer& offer) { return notes(offer.notes); },
+          [&](const control::LeaseRequest&) {
+            return rates_.leases.take(now.steady, charged_to(now, connection), 1);
+          },
+          [&](const control::List&) { return questions(4); },
+          [&](const control::AuditQuery&) { return questions(4); },
+          // Every other message costs one question, so that no message is free by oversight.
+          [&](const auto&) { return questions(1); },
+      },
+      message);
 }
 
 void Core::Impl::try_store(Now now) {

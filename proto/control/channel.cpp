@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "proto/core/overloaded.hpp"
+
 namespace culvert::control {
 namespace {
 
@@ -46,26 +48,37 @@ Result<Channel::Received> Channel::receive(ByteView record) {
 }
 
 Result<Channel::Received> Channel::receive_handshake(ByteView record) {
-  Received received;
-  if (auto* initiator = std::get_if<noise::Initiator>(&handshake_)) {
-    auto payload = initiator->read_second(record);
-    if (!payload) return fail_with(payload.error());
-    hash_ = initiator->hash();
-    auto [sending, receiving] = initiator->split();
-    become_ready(std::move(sending), std::move(receiving));
-    proven_ = true;  // the answer used this channel's fresh ephemeral key
-    return received;
-  }
-  auto* responder = std::get_if<noise::Responder>(&handshake_);
-  if (responder == nullptr) return fail(ErrorCode::kInternal, "control channel: no handshake");
-  auto payload = responder->read_first(record);
+  return std::visit(
+      overloaded{[&](noise::Initiator& initiator) { return finish(initiator, record); },
+                 [&](noise::Responder& responder) { return answer(responder, record); },
+                 [](std::monostate) -> Result<Received> {
+                   return fail(ErrorCode::kInternal, "control channel: no handshake");
+                 }},
+      handshake_);
+}
+
+// `initiator` is in handshake_, so become_ready() destroys it.
+Result<Channel::Received> Channel::finish(noise::Initiator& initiator, ByteView record) {
+  auto payload = initiator.read_second(record);
   if (!payload) return fail_with(payload.error());
-  auto answer = responder->write_second({});
-  if (!answer) return fail_with(answer.error());
-  received.answer = *std::move(answer);
-  peer_ = responder->peer();
-  hash_ = responder->hash();
-  auto [receiving, sending] = responder->split();
+  hash_ = initiator.hash();
+  auto [sending, receiving] = initiator.split();
+  become_ready(std::move(sending), std::move(receiving));
+  proven_ = true;  // the answer used this channel's fresh ephemeral key
+  return Received{};
+}
+
+// `responder` is in handshake_, so become_ready() destroys it.
+Result<Channel::Received> Channel::answer(noise::Responder& responder, ByteView record) {
+  auto payload = responder.read_first(record);
+  if (!payload) return fail_with(payload.error());
+  auto second = responder.write_second({});
+  if (!second) return fail_with(second.error());
+  Received received;
+  received.answer = *std::move(second);
+  peer_ = responder.peer();
+  hash_ = responder.hash();
+  auto [receiving, sending] = responder.split();
   become_ready(std::move(sending), std::move(receiving));
   return received;
 }

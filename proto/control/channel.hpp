@@ -60,6 +60,8 @@ class Channel {
 
   explicit Channel(Handshake handshake);
   Result<Received> receive_handshake(ByteView record);
+  Result<Received> finish(noise::Initiator& initiator, ByteView record);
+  Result<Received> answer(noise::Responder& responder, ByteView record);
   Result<Received> receive_chunk(Bytes chunk);
   void become_ready(noise::CipherState sending, noise::CipherState receiving);
 

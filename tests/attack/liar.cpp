@@ -15,6 +15,7 @@
 
 #include "coordinator/shell/state.hpp"
 #include "proto/control/channel.hpp"
+#include "proto/core/overloaded.hpp"
 #include "proto/runtime/loop/loop.hpp"
 #include "proto/runtime/stream/http.hpp"
 #include "proto/runtime/stream/tcp.hpp"
@@ -100,42 +101,52 @@ class Liar {
   }
 
   control::Message answer(Peer& peer, const control::Message& message) {
-    if (const auto* hello = std::get_if<control::Hello>(&message)) {
-      const auto note = hello->node ? note::parse(*hello->node)
-                                    : Result<note::Note>(fail(ErrorCode::kInvalid, ""));
-      if (const auto node = note ? trust::Node::parse(note->text)
-                                 : Result<trust::Node>(fail(ErrorCode::kInvalid, ""))) {
-        peer.node = *node;
-      }
-      control::Welcome welcome;
-      welcome.run = "liar";
-      welcome.relays = relays_;
-      return welcome;
-    }
-    if (const auto* lease = std::get_if<control::LeaseRequest>(&message)) {
-      return lease_for(peer, *lease);
-    }
-    if (const auto* ticket = std::get_if<control::TicketRequest>(&message)) {
-      return ticket_for(peer, *ticket);
-    }
+    using control::Message;
+    return std::visit(
+        overloaded{
+            [&](const control::Hello& hello) -> Message { return greet(peer, hello); },
+            [&](const control::LeaseRequest& lease) { return lease_for(peer, lease); },
+            [&](const control::TicketRequest& ticket) { return ticket_for(peer, ticket); },
+            [](const control::Put& put) -> Message {
+              std::printf("took %zu statements\n", put.notes.size());
+              std::fflush(stdout);
+              return confirmation(put.id);
+            },
+            [](const control::Prove& prove) -> Message { return confirmation(prove.id); },
+            [](const control::List& list) -> Message { return confirmation(list.id); },
+            [](const control::Offer& offer) -> Message { return confirmation(offer.id); },
+            [](const control::AuditUpload& upload) -> Message {
+              auto reply = confirmation(upload.id);
+              reply.next = upload.first + upload.entries.size();
+              return reply;
+            },
+            [](const control::Ping&) -> Message { return control::Pong{}; },
+            // No attacked program asks these questions. A pong answers no question.
+            [](const control::SiteInfo&) -> Message { return control::Pong{}; },
+            [](const control::AuditQuery&) -> Message { return control::Pong{}; },
+            // No client sends the remaining messages: they are a coordinator's.
+            [](const auto&) -> Message { return control::Pong{}; },
+        },
+        message);
+  }
+
+  static control::Reply confirmation(control::RequestId id) {
     control::Reply reply;
-    if (const auto* put = std::get_if<control::Put>(&message)) {
-      std::printf("took %zu statements\n", put->notes.size());
-      std::fflush(stdout);
-      reply.re = put->id;
-    } else if (const auto* prove = std::get_if<control::Prove>(&message)) {
-      reply.re = prove->id;
-    } else if (const auto* list = std::get_if<control::List>(&message)) {
-      reply.re = list->id;
-    } else if (const auto* offer = std::get_if<control::Offer>(&message)) {
-      reply.re = offer->id;
-    } else if (const auto* upload = std::get_if<control::AuditUpload>(&message)) {
-      reply.re = upload->id;
-      reply.next = upload->first + upload->entries.size();
-    } else {
-      return control::Pong{};
-    }
+    reply.re = id;
     return reply;
+  }
+
+  control::Welcome greet(Peer& peer, const control::Hello& hello) {
+    const auto note =
+        hello.node ? note::parse(*hello.node) : Result<note::Note>(fail(ErrorCode::kInvalid, ""));
+    if (const auto node = note ? trust::Node::parse(note->text)
+                               : Result<trust::Node>(fail(ErrorCode::kInvalid, ""))) {
+      peer.node = *node;
+    }
+    control::Welcome welcome;
+    welcome.run = "liar";
+    welcome.relays = relays_;
+    return welcome;
   }
 
   control::Message ticket_for(const Peer& peer, const control::TicketRequest& request) {

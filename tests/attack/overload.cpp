@@ -19,6 +19,7 @@
 #include "agent/cli/people/keyfile.hpp"
 #include "proto/control/client.hpp"
 #include "proto/control/coordinator_pub.hpp"
+#include "proto/core/overloaded.hpp"
 #include "proto/runtime/disk/files.hpp"
 #include "proto/runtime/loop/loop.hpp"
 #include "proto/runtime/loop/timer.hpp"
@@ -114,19 +115,25 @@ class Party {
   void drain() {
     if (!client_) return;
     while (auto output = client_->poll_output()) {
-      if (std::holds_alternative<control::OpenConnection>(*output)) {
-        connect();
-      } else if (std::holds_alternative<control::CloseConnection>(*output)) {
-        socket_.reset();
-      } else if (socket_) {
-        socket_->send(std::get<control::SendRecord>(*output).record);
-      }
+      std::visit(overloaded{[this](const control::OpenConnection&) { connect(); },
+                            [this](const control::CloseConnection&) { socket_.reset(); },
+                            [this](const control::SendRecord& send) {
+                              if (socket_) socket_->send(send.record);
+                            }},
+                 *output);
     }
     while (auto event = client_->poll_event()) {
-      if (std::holds_alternative<control::Connected>(*event)) ++logins;
-      if (auto* answered = std::get_if<control::Answered>(&*event)) {
-        answers_.insert_or_assign(answered->request, std::move(answered->reply));
-      }
+      std::visit(overloaded{[this](const control::Connected&) { ++logins; },
+                            [this](control::Answered& answered) {
+                              answers_.insert_or_assign(answered.request,
+                                                        std::move(answered.reply));
+                            },
+                            [](const control::Disconnected&) {},  // closed() counts the losses
+                            // The attacks read no statements and ask for no lease and no ticket.
+                            [](const control::Learned&) {}, [](const control::Dropped&) {},
+                            [](const control::Synced&) {}, [](const control::Leased&) {},
+                            [](const control::Ticketed&) {}},
+                 *event);
     }
     timer_.arm_at(client_->next_deadline());
   }

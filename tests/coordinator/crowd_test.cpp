@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "coordinator/core/impl.hpp"
+#include "proto/core/overloaded.hpp"
 #include "tests/coordinator/world_support.hpp"
 #include "tests/support/seeded_rng.hpp"
 
@@ -23,13 +24,15 @@ class Stranger {
   // Takes the coordinator's effects for this connection; false: the connection was closed.
   bool take(const std::vector<Effect>& effects) {
     for (const auto& effect : effects) {
-      if (const auto* send = std::get_if<SendTo>(&effect); send && send->connection == id_) {
-        const auto received = channel_.receive(send->record);
-        if (received && received->message)
-          said_.push_back(control::decode(*received->message).value());
-      }
-      const auto* close = std::get_if<CloseIt>(&effect);
-      if (close != nullptr && close->connection == id_) return false;
+      const auto to = std::visit([](const auto& e) { return e.connection; }, effect);
+      if (to != id_) continue;
+      const bool open = std::visit(overloaded{[this](const SendTo& send) {
+                                                hear(send.record);
+                                                return true;
+                                              },
+                                              [](const CloseIt&) { return false; }},
+                                   effect);
+      if (!open) return false;
     }
     return true;
   }
@@ -65,6 +68,12 @@ class Stranger {
   const std::vector<control::Message>& said() const { return said_; }
 
  private:
+  void hear(const Bytes& record) {
+    const auto received = channel_.receive(record);
+    if (!received || !received->message) return;
+    said_.push_back(control::decode(*received->message).value());
+  }
+
   World& world_;
   ConnectionId id_;
   control::noise::KeyPair key_;

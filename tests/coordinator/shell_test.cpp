@@ -6,6 +6,7 @@
 #include "coordinator/shell/server.hpp"
 #include "coordinator/shell/settings.hpp"
 #include "coordinator/shell/state.hpp"
+#include "proto/core/overloaded.hpp"
 #include "tests/coordinator/world_support.hpp"
 
 namespace culvert::coordinator::test {
@@ -52,13 +53,12 @@ class Joined {
   }
   void drain() {
     while (auto output = client.poll_output()) {
-      if (std::holds_alternative<control::OpenConnection>(*output)) {
-        open();
-      } else if (std::holds_alternative<control::CloseConnection>(*output)) {
-        socket_.reset();
-      } else if (socket_) {
-        socket_->send(std::get<control::SendRecord>(*output).record);
-      }
+      std::visit(overloaded{[this](const control::OpenConnection&) { open(); },
+                            [this](const control::CloseConnection&) { socket_.reset(); },
+                            [this](const control::SendRecord& send) {
+                              if (socket_) socket_->send(send.record);
+                            }},
+                 *output);
     }
     while (auto event = client.poll_event()) events.push_back(std::move(*event));
     timer_.arm_at(client.next_deadline());

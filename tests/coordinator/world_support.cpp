@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "proto/core/overloaded.hpp"
+
 namespace culvert::coordinator::test {
 namespace {
 
@@ -263,31 +265,43 @@ bool World::pump_party(Party& party) {
   bool moved = false;
   while (auto output = party.client->poll_output()) {
     moved = true;
-    if (std::holds_alternative<control::OpenConnection>(*output)) {
-      if (!party.reachable) {
-        party.client->handle_closed(now.steady, {ErrorCode::kUnavailable, "unreachable"});
-        continue;
-      }
-      party.connection = ConnectionId{++last_connection_};
-      core->handle_opened(now, *party.connection, party.name);
-      party.client->handle_opened(now.steady);
-    } else if (std::holds_alternative<control::CloseConnection>(*output)) {
-      if (party.connection) core->handle_closed(now, *party.connection);
-      party.connection.reset();
-    } else if (party.connection) {
-      core->handle_message(now, *party.connection, std::get<control::SendRecord>(*output).record);
-    }
+    carry_out(party, *output);
   }
   while (auto event = party.client->poll_event()) {
     moved = true;
-    if (const auto* learned = std::get_if<control::Learned>(&*event)) {
-      party.view[learned->id] = learned->note;
-    } else if (const auto* dropped = std::get_if<control::Dropped>(&*event)) {
-      party.view.erase(dropped->id);
-    }
+    std::visit(
+        overloaded{[&](const control::Learned& learned) { party.view[learned.id] = learned.note; },
+                   [&](const control::Dropped& dropped) { party.view.erase(dropped.id); },
+                   // The other events do not change the view. The tests read them in party.events.
+                   [](const control::Connected&) {}, [](const control::Disconnected&) {},
+                   [](const control::Synced&) {}, [](const control::Answered&) {},
+                   [](const control::Leased&) {}, [](const control::Ticketed&) {}},
+        *event);
     party.events.push_back(std::move(*event));
   }
   return moved;
+}
+
+void World::carry_out(Party& party, const control::Output& output) {
+  std::visit(overloaded{
+                 [&](const control::OpenConnection&) {
+                   if (!party.reachable) {
+                     const Error why{ErrorCode::kUnavailable, "unreachable"};
+                     return party.client->handle_closed(now.steady, why);
+                   }
+                   party.connection = ConnectionId{++last_connection_};
+                   core->handle_opened(now, *party.connection, party.name);
+                   party.client->handle_opened(now.steady);
+                 },
+                 [&](const control::CloseConnection&) {
+                   if (party.connection) core->handle_closed(now, *party.connection);
+                   party.connection.reset();
+                 },
+                 [&](const control::SendRecord& send) {
+                   if (party.connection) core->handle_message(now, *party.connection, send.record);
+                 },
+             },
+             output);
 }
 
 bool World::pump_core() {
@@ -301,12 +315,14 @@ bool World::pump_core() {
         cut(party);
         break;
       }
-      if (const auto* send = std::get_if<SendTo>(&effect)) {
-        party.client->handle_message(now.steady, send->record);
-      } else {
-        party.connection.reset();
-        party.client->handle_closed(now.steady, {ErrorCode::kUnavailable, "closed"});
-      }
+      std::visit(
+          overloaded{
+              [&](const SendTo& send) { party.client->handle_message(now.steady, send.record); },
+              [&](const CloseIt&) {
+                party.connection.reset();
+                party.client->handle_closed(now.steady, {ErrorCode::kUnavailable, "closed"});
+              }},
+          effect);
       break;
     }
   }

@@ -106,6 +106,7 @@ class World {
 
  private:
   bool pump_party(Party& party);
+  void carry_out(Party& party, const control::Output& output);
   bool pump_core();
   void make_vendor();
   Party& connect(Party party);

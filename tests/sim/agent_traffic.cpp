@@ -57,7 +57,7 @@ void AgentHost::receive(ByteView bytes) {
 void AgentHost::told_too_big(std::size_t mtu) {
   say("is told that packets may be " + std::to_string(mtu) + " bytes long");
   if (now().steady < context_.calm + path::kSizeInterval - 20s) return;
-  if (!context_.network.has_hole(id())) {
+  if (!context_.network.paths().has_hole(id())) {
     context_.oracle.violation(name() + " is told of a hole that is not there");
   }
 }

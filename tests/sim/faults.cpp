@@ -79,16 +79,16 @@ void World::set_hole(Host& a, Host& b) {
   constexpr std::size_t kCarried[] = {kNoHole, kNoHole, 1451, 1372, 1272, 1252, 1199};
   const auto carried = kCarried[rng_.below(std::size(kCarried))];
   say("between " + a.name() + " and " + b.name() + " pass " + std::to_string(carried) + " bytes");
-  network_.set_hole(a.id(), b.id(), carried);
+  network_.paths().set_hole(a.id(), b.id(), carried);
 }
 
 void World::cut_for(Host& a, Host& b, bool udp_only, Duration time) {
   say("cut between " + a.name() + " and " + b.name() + (udp_only ? ", UDP only" : ""));
   const auto set = [this, a = a.id(), b = b.id(), udp_only](bool cut) {
     if (udp_only) {
-      network_.set_udp_cut(a, b, cut);
+      network_.paths().set_udp_cut(a, b, cut);
     } else {
-      network_.set_cut(a, b, cut);
+      network_.paths().set_cut(a, b, cut);
     }
   };
   set(true);

@@ -9,8 +9,6 @@ namespace {
 constexpr int kConnectTries = 10;  // a second apart
 constexpr std::size_t kRecorded = 400;
 
-std::pair<HostId, HostId> pair_of(HostId a, HostId b) { return std::minmax(a, b); }
-
 }  // namespace
 
 void Network::advance_to(Instant at) {
@@ -38,43 +36,8 @@ void Network::set_up(HostId host, bool up) {
   for (const auto id : ours) close(id, host);
 }
 
-void Network::set_cut(HostId a, HostId b, bool cut) {
-  if (cut) {
-    cuts_.insert(pair_of(a, b));
-  } else {
-    cuts_.erase(pair_of(a, b));
-  }
-}
-
-void Network::set_udp_cut(HostId a, HostId b, bool cut) {
-  if (cut) {
-    udp_cuts_.insert(pair_of(a, b));
-  } else {
-    udp_cuts_.erase(pair_of(a, b));
-  }
-}
-
-void Network::set_hole(HostId a, HostId b, std::size_t carried) { holes_[pair_of(a, b)] = carried; }
-
-std::size_t Network::carried(HostId a, HostId b) const {
-  const auto found = holes_.find(pair_of(a, b));
-  return found == holes_.end() ? kNoHole : found->second;
-}
-
-bool Network::has_hole(HostId host) const {
-  return std::any_of(holes_.begin(), holes_.end(), [&](const auto& hole) {
-    const auto& [a, b] = hole.first;
-    return (a == host || b == host) && hole.second != kNoHole;
-  });
-}
-
-void Network::heal() {
-  cuts_.clear();
-  udp_cuts_.clear();
-}
-
 bool Network::reaches(HostId a, HostId b) const {
-  return hosts_[a].up && hosts_[b].up && !cuts_.contains(pair_of(a, b));
+  return hosts_[a].up && hosts_[b].up && !paths_.is_cut(a, b);
 }
 
 Duration Network::delay() {
@@ -116,8 +79,7 @@ void Network::inwards(const Recorded& datagram) {
   }
   const auto host = owner(realm, to.address);
   if (!host || !reaches(datagram.from, *host)) return;
-  if (udp_cuts_.contains(pair_of(datagram.from, *host))) return;
-  if (datagram.bytes.size() > carried(datagram.from, *host)) return;
+  if (!paths_.passes(datagram.from, *host, datagram.bytes.size())) return;
   if (hosts_[*host].datagram) hosts_[*host].datagram(datagram.source, to, datagram.bytes);
 }
 
@@ -170,7 +132,7 @@ void Network::accept(StreamId id, const Endpoint& to, int tries) {
   if (stream == nullptr || !stream->ends[0].open) return forget_if_done(id);
   const auto from = stream->ends[0].host;
   const auto host = owner(kPublic, to.address);
-  if (!host || cuts_.contains(pair_of(from, *host))) {
+  if (!host || paths_.is_cut(from, *host)) {
     if (tries == 0) return break_end(id, 0, "timed out");
     return after(1s, [this, id, to, tries] { accept(id, to, tries - 1); });
   }
@@ -195,7 +157,7 @@ void Network::accept(StreamId id, const Endpoint& to, int tries) {
   }
 }
 
-Network::Stream* Network::find(StreamId id) {
+Stream* Network::find(StreamId id) {
   const auto found = streams_.find(id);
   return found == streams_.end() ? nullptr : &found->second;
 }
@@ -235,7 +197,7 @@ void Network::arrive(StreamId id, int at) {
   auto* stream = find(id);
   if (stream == nullptr || !stream->ends[at].open) return forget_if_done(id);
   auto& end = stream->ends[at];
-  const auto cut = cuts_.contains(pair_of(stream->ends[0].host, stream->ends[1].host));
+  const auto cut = paths_.is_cut(stream->ends[0].host, stream->ends[1].host);
   if (cut) {
     if (!stream->held_since) stream->held_since = now_;
     if (now_ - *stream->held_since >= kStreamDead) {

@@ -3,17 +3,13 @@
 //
 // Datagrams are lost (some only because of their length), delayed, reordered, duplicated,
 // corrupted, and recorded and replayed. Datagrams pass the NATs between their hosts (nat.hpp) or
-// are dropped there. Streams are ordered and reliable, as TCP is, and reach public listeners only.
-// Loss delays a stream. A cut between the hosts of a stream holds the stream's bytes back and,
-// after kStreamDead, breaks the stream at both ends. A message stream keeps boundaries (WebSocket),
-// a byte stream does not.
+// are dropped there. stream.hpp has the streams, and paths.hpp the cuts between hosts.
 #pragma once
 
 #include <deque>
 #include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -22,15 +18,10 @@
 #include "proto/core/rng.hpp"
 #include "proto/core/time.hpp"
 #include "tests/sim/nat.hpp"
+#include "tests/sim/paths.hpp"
+#include "tests/sim/stream.hpp"
 
 namespace culvert::sim {
-
-using HostId = std::size_t;
-using StreamId = std::uint64_t;
-
-inline constexpr Duration kStreamDead = 15s;  // TCP_USER_TIMEOUT
-inline constexpr Duration kRetransmit = 200ms;
-inline constexpr std::size_t kNoHole = 65'507;
 
 struct Weather {
   Duration least_delay = 5ms;
@@ -44,15 +35,6 @@ struct Weather {
 struct Place {
   RealmId realm = kPublic;
   IpAddress address;
-};
-
-enum class Framing { kMessages, kBytes };
-
-// One end of a stream. No function is called after close() or after `closed`.
-struct StreamEvents {
-  std::function<void()> opened;  // only at the end that opened the stream
-  std::function<void(ByteView)> data;
-  std::function<void(const std::string& why)> closed;
 };
 
 class Network {
@@ -73,15 +55,10 @@ class Network {
   const Place& place(HostId host) const { return hosts_[host].place; }
   void set_place(HostId host, const Place& place) { hosts_[host].place = place; }
   Nats& nats() { return nats_; }
-  void set_up(HostId host, bool up);               // a host that goes down loses its streams
-  void set_cut(HostId a, HostId b, bool cut);      // nothing passes between both hosts
-  void set_udp_cut(HostId a, HostId b, bool cut);  // datagrams only
-  // Drops longer datagrams between both hosts, until the next call.
-  void set_hole(HostId a, HostId b, std::size_t carried);
-  std::size_t carried(HostId a, HostId b) const;  // bytes; kNoHole: all
-  bool has_hole(HostId host) const;               // whether a path from or to the host has a hole
-  void heal();
-  bool reaches(HostId a, HostId b) const;
+  Paths& paths() { return paths_; }
+  const Paths& paths() const { return paths_; }
+  void set_up(HostId host, bool up);       // a host that goes down loses its streams
+  bool reaches(HostId a, HostId b) const;  // both hosts are up, and no cut is between the hosts
   void set_weather(const Weather& weather) { weather_ = weather; }
 
   // --- datagrams: delivered to the host with the address; the host checks the port ---
@@ -91,7 +68,6 @@ class Network {
   void replay(std::size_t count);  // replays `count` of the last datagrams
 
   // --- streams ---
-  using OnAccept = std::function<StreamEvents(StreamId, HostId from)>;
   void listen(HostId host, std::uint16_t port, Framing framing, OnAccept accept);
   StreamId connect(HostId from, const Endpoint& to, StreamEvents events);
   // `side`: the caller's host, since the two ends of a stream have one id.
@@ -99,10 +75,6 @@ class Network {
   void close(StreamId id, HostId side);
 
  private:
-  struct Listener {
-    Framing framing = Framing::kMessages;
-    OnAccept accept;
-  };
   struct Host {
     std::string name;
     Place place;
@@ -110,20 +82,6 @@ class Network {
     OnDatagram datagram;
     std::map<std::uint16_t, Listener> listeners;
   };
-  struct End {
-    HostId host = 0;
-    StreamEvents events;
-    bool open = false;
-    std::deque<Bytes> coming;  // bytes on their way to this end
-    Instant last_arrival;
-    bool closing = false;  // the other end has closed; `closed` is called after `coming`
-  };
-  struct Stream {
-    Framing framing = Framing::kMessages;
-    End ends[2];
-    std::optional<Instant> held_since;  // since when a cut holds bytes back
-  };
-
   struct Recorded {  // a datagram on its way inwards, with its source as seen outside
     HostId from = 0;
     RealmId realm = kPublic;
@@ -149,9 +107,7 @@ class Network {
   Instant now_{3600'000'000'000};
   std::multimap<Instant, std::function<void()>> queue_;
   std::vector<Host> hosts_;
-  std::set<std::pair<HostId, HostId>> cuts_;
-  std::set<std::pair<HostId, HostId>> udp_cuts_;
-  std::map<std::pair<HostId, HostId>, std::size_t> holes_;
+  Paths paths_;
   Weather weather_;
   std::deque<Recorded> recorded_;  // the last kRecorded datagrams
   std::map<StreamId, Stream> streams_;

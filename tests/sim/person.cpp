@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "proto/core/overloaded.hpp"
+
 namespace culvert::sim {
 namespace {
 
@@ -95,30 +97,49 @@ void PersonHost::pump() {
     more = false;
     while (auto output = client_->poll_output()) {
       more = true;
-      if (std::holds_alternative<control::OpenConnection>(*output)) {
-        open();
-      } else if (const auto* record = std::get_if<control::SendRecord>(&*output)) {
-        if (stream_) context_.network.write(*stream_, id(), record->record);
-      } else if (stream_) {
-        context_.network.close(*stream_, id());
-        stream_.reset();
-      }
+      carry_out(*output);
     }
     while (auto event = client_->poll_event()) {
       more = true;
-      auto* answered = std::get_if<control::Answered>(&*event);
-      if (answered == nullptr) continue;
-      const auto put = confirmed_.extract(answered->request);
-      if (!answered->reply) {
-        say("refused: " + answered->reply.error().message);
-        if (question_ == answered->request) question_.reset();
-      } else if (put) {
-        put.mapped()();
-      } else if (question_ == answered->request) {
-        question_.reset();
-        decide(*answered->reply);
-      }
+      take(*event);
     }
+  }
+}
+
+void PersonHost::carry_out(const control::Output& output) {
+  std::visit(overloaded{[this](const control::OpenConnection&) { open(); },
+                        [this](const control::CloseConnection&) {
+                          if (!stream_) return;
+                          context_.network.close(*stream_, id());
+                          stream_.reset();
+                        },
+                        [this](const control::SendRecord& send) {
+                          if (stream_) context_.network.write(*stream_, id(), send.record);
+                        }},
+             output);
+}
+
+void PersonHost::take(const control::Event& event) {
+  std::visit(overloaded{[this](const control::Answered& reply) { answered(reply); },
+                        // ask() looks at the client to see whether the client is connected.
+                        [](const control::Connected&) {}, [](const control::Disconnected&) {},
+                        // A person keeps no statements and asks for no lease and no ticket.
+                        [](const control::Learned&) {}, [](const control::Dropped&) {},
+                        [](const control::Synced&) {}, [](const control::Leased&) {},
+                        [](const control::Ticketed&) {}},
+             event);
+}
+
+void PersonHost::answered(const control::Answered& answer) {
+  const auto put = confirmed_.extract(answer.request);
+  if (!answer.reply) {
+    say("refused: " + answer.reply.error().message);
+    if (question_ == answer.request) question_.reset();
+  } else if (put) {
+    put.mapped()();
+  } else if (question_ == answer.request) {
+    question_.reset();
+    decide(*answer.reply);
   }
 }
 

@@ -32,7 +32,10 @@ class PersonHost final : public Host {
 
  private:
   void pump();
+  void carry_out(const control::Output& output);
   void open();
+  void take(const control::Event& event);
+  void answered(const control::Answered& answer);
   Instant ask_at() const;
   void ask();
   void decide(const control::Reply& reply);

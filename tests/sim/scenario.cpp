@@ -63,7 +63,7 @@ void World::trouble() {
 
 void World::calm_down() {
   say("the faults stop");
-  network_.heal();
+  network_.paths().heal();
   network_.set_weather({});
   stop_clones();
   for (auto* host : nodes()) {
@@ -172,7 +172,7 @@ void World::expect_direct() {
 
 bool World::must_go_direct(const AgentHost& laptop, const AgentHost& agent) const {
   if (!places_.must_go_direct(laptop.place(), agent.place())) return false;
-  if (network_.carried(laptop.id(), agent.id()) < path::kLeastSize) return false;
+  if (network_.paths().carried(laptop.id(), agent.id()) < path::kLeastSize) return false;
   const auto wall = laptop.now().wall + kEndMargin;
   return std::any_of(services_.begin(), services_.end(), [&](const KnownService& service) {
     return agent.serves(service.fqdn) && oracle_.in_force(wall, pair_of(laptop, service));

@@ -1,6 +1,7 @@
 #include "tests/sim/servers.hpp"
 
 #include "coordinator/core/operator.hpp"
+#include "proto/core/overloaded.hpp"
 #include "proto/path/stun.hpp"
 #include "proto/trust/statements/ticket.hpp"
 
@@ -155,11 +156,13 @@ void CoordinatorHost::handle_timeout() {
 
 void CoordinatorHost::pump() {
   for (const auto& effect : core_->take_effects()) {
-    if (const auto* send = std::get_if<coordinator::SendTo>(&effect)) {
-      context_.network.write(send->connection.value, id(), send->record);
-    } else if (const auto* close = std::get_if<coordinator::CloseIt>(&effect)) {
-      context_.network.close(close->connection.value, id());
-    }
+    std::visit(overloaded{[this](const coordinator::SendTo& send) {
+                            context_.network.write(send.connection.value, id(), send.record);
+                          },
+                          [this](const coordinator::CloseIt& close) {
+                            context_.network.close(close.connection.value, id());
+                          }},
+               effect);
   }
 }
 

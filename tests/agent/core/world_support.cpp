@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "agent/store/memory.hpp"
+#include "proto/core/overloaded.hpp"
 #include "proto/ip/build.hpp"
 
 namespace culvert::agent::test {
@@ -273,22 +274,27 @@ void World::drain(Agent& agent) {
 void World::drain_coordinator() {
   if (!coordinator) return;
   for (coordinator::Effect& effect : coordinator->take_effects()) {
-    const auto* send = std::get_if<coordinator::SendTo>(&effect);
-    const auto id =
-        send != nullptr ? send->connection : std::get<coordinator::CloseIt>(effect).connection;
+    const auto id = std::visit([](const auto& e) { return e.connection; }, effect);
     Agent* agent = owner(id.value, false);
     if (agent == nullptr || !agent->core) continue;
     for (const auto& [ours, theirs] : agent->control) {
       if (theirs != id.value) continue;
       queue_.emplace_back(
-          [this, agent, ours = ours, record = send != nullptr ? send->record : Bytes()] {
-            if (!agent->core) return;
-            if (!record.empty()) return agent->core->handle_control_message(now, ours, record);
-            agent->control.erase(ours);
-            agent->core->handle_control_closed(now, ours, "closed by the coordinator");
-          });
+          [this, agent, ours = ours, effect] { receive_control(*agent, ours, effect); });
     }
   }
+}
+
+void World::receive_control(Agent& agent, ConnectionId id, const coordinator::Effect& effect) {
+  if (!agent.core) return;
+  std::visit(overloaded{[&](const coordinator::SendTo& send) {
+                          agent.core->handle_control_message(now, id, send.record);
+                        },
+                        [&](const coordinator::CloseIt&) {
+                          agent.control.erase(id);
+                          agent.core->handle_control_closed(now, id, "closed by the coordinator");
+                        }},
+             effect);
 }
 
 void World::drain_relay() {

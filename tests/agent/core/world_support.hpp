@@ -132,6 +132,7 @@ class World {
   void carry_out(Agent& agent, const AskLease& ask);
   void carry_out(Agent& agent, const LogLine& line);
   void drain_coordinator();
+  void receive_control(Agent& agent, ConnectionId id, const coordinator::Effect& effect);
   void drain_relay();
   Agent* owner(std::uint64_t connection, bool relay);
 

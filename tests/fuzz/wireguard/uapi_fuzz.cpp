@@ -2,6 +2,7 @@
 // applied, and rendered again.
 #include <cstdlib>
 
+#include "proto/core/overloaded.hpp"
 #include "proto/wireguard/uapi.hpp"
 #include "tests/support/seeded_rng.hpp"
 
@@ -13,14 +14,18 @@ namespace {
 Now now() { return {Instant{1'000'000'000}, WallTime{1'700'000'000}}; }
 
 void handle(Device& device, uapi::Request request) {
-  if (auto* set = std::get_if<uapi::SetRequest>(&request)) {
-    uapi::apply_peers(now(), device, *set);
-  } else if (std::holds_alternative<uapi::GetRequest>(request)) {
-    const auto said = uapi::render_get(device, {});
-    if (!text(said).ends_with("errno=0\n\n")) std::abort();
-  } else if (const auto* refused = std::get_if<uapi::Refused>(&request)) {
-    if (refused->error == uapi::Errno::kNone) std::abort();
-  }
+  std::visit(overloaded{
+                 [&](uapi::SetRequest& set) { uapi::apply_peers(now(), device, set); },
+                 [&](uapi::GetRequest&) {
+                   const auto said = uapi::render_get(device, {});
+                   if (!text(said).ends_with("errno=0\n\n")) std::abort();
+                 },
+                 [](uapi::Refused& refused) {
+                   if (refused.error == uapi::Errno::kNone) std::abort();
+                 },
+                 [](uapi::HangUp&) {},  // has no connection to close here
+             },
+             request);
 }
 
 }  // namespace

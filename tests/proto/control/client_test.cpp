@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "proto/core/overloaded.hpp"
 #include "proto/crypto/hash.hpp"
 #include "tests/support/seeded_rng.hpp"
 
@@ -24,15 +25,16 @@ struct Bench {
   // Drains the outputs: counts them, and passes records to the server while the server is up.
   void pump() {
     while (auto output = client.poll_output()) {
-      if (std::holds_alternative<OpenConnection>(*output)) {
-        ++opened;
-        channel.reset();
-      } else if (std::holds_alternative<CloseConnection>(*output)) {
-        ++closed;
-        channel.reset();
-      } else {
-        take(std::get<SendRecord>(*output).record);
-      }
+      std::visit(overloaded{[this](const OpenConnection&) {
+                              ++opened;
+                              channel.reset();
+                            },
+                            [this](const CloseConnection&) {
+                              ++closed;
+                              channel.reset();
+                            },
+                            [this](const SendRecord& send) { take(send.record); }},
+                 *output);
     }
     while (auto event = client.poll_event()) events.push_back(std::move(*event));
   }

@@ -61,7 +61,7 @@ Opened open(Keypair& keypair, std::span<Bytes> datagrams) {
   std::vector<std::uint64_t> counters;
   for (auto& each : datagrams) {
     counters.push_back(decode_transport(each).counter);
-    batch.add(keypair, at(1s).steady, each, out.counted);
+    batch.add(at(1s).steady, keypair, each, out.counted);
   }
   batch.open(out.counted);
   for (std::size_t i = 0; i < batch.size(); ++i) {
