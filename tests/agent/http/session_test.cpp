@@ -506,14 +506,20 @@ TEST_CASE("http session: a flow that is cut is logged", "[http]") {
 TEST_CASE("http session: trailers pass in both directions", "[http]") {
   Play play;
   play.client_by_byte(
-      post("TE: trailers\r\nTransfer-Encoding: chunked\r\n",
+      post("TE: trailers\r\nTrailer: X-Checksum, Host\r\nTransfer-Encoding: chunked\r\n",
            "1\r\na\r\n0\r\nX-Checksum: 7\r\nHost: evil\r\nCulvert_User: mallory\r\n\r\n"));
   CHECK(play.to_upstream.find("\r\nConnection: TE\r\nTE: trailers\r\n\r\n") != std::string::npos);
+  CHECK(count(play.to_upstream, "\r\nTrailer: X-Checksum\r\n") == 1);
   CHECK(play.to_upstream.ends_with("\r\n\r\n1\r\na\r\n0\r\nX-Checksum: 7\r\n\r\n"));
-  play.upstream_by_byte(kChunked +
+  const std::string head = kChunked.substr(0, kChunked.size() - 2);
+  play.upstream_by_byte(head +
+                        "Trailer: grpc-status,Set-Cookie,grpc-message\r\n\r\n"
                         "1\r\nb\r\n0\r\nGrpc-Status: 0\r\nContent-Length: 9\r\n"
                         "Set-Cookie: a=b\r\nGrpc-Message: fine\r\n\r\n");
-  CHECK(play.to_client == kChunked + "1\r\nb\r\n0\r\nGrpc-Status: 0\r\nGrpc-Message: fine\r\n\r\n");
+  CHECK(play.to_client ==
+        "HTTP/1.1 200 OK\r\nTrailer: grpc-status, grpc-message\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n"
+        "1\r\nb\r\n0\r\nGrpc-Status: 0\r\nGrpc-Message: fine\r\n\r\n");
   CHECK(play.open());
   CHECK(play.closes == 0);
   play.client(get("/"));  // both connections are reused
@@ -523,7 +529,7 @@ TEST_CASE("http session: trailers pass in both directions", "[http]") {
 TEST_CASE("http session: a body without trailers has none, whatever its framing", "[http]") {
   Play play;
   play.client(get("/", "TE: trailers\r\n"));
-  play.upstream("HTTP/1.1 200 OK\r\n\r\nto the end");
+  play.upstream("HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\n\r\nto the end");
   play.upstream_ends();
   CHECK(play.to_client == kChunked + "a\r\nto the end\r\n0\r\n\r\n");
 }
