@@ -57,6 +57,7 @@ struct Play {
         to_upstream += text(effect.bytes);
         upstream_finished |= effect.finish;
         closes += effect.close ? 1 : 0;
+        gentle_closes += effect.close && effect.gently ? 1 : 0;
       }
       to_client += text(effects.to_client);
       client_finished |= effects.finish_client;
@@ -117,6 +118,7 @@ struct Play {
   std::string to_upstream, to_client;
   std::vector<std::size_t> connects;
   int closes = 0;
+  int gentle_closes = 0;
   bool upstream_finished = false, client_finished = false;
   bool connecting = false;   // true: connections are not made at once
   UpstreamId upstream_id{};  // the newest connection
@@ -289,6 +291,7 @@ TEST_CASE("http session: an upgrade becomes a pipe, with half-closes", "[http]")
   play.upstream_ends();
   CHECK(play.to_client.ends_with("firstmorelast"));
   CHECK(play.ended_gently());
+  CHECK(play.gentle_closes == 1);
   CHECK(play.logged(0, R"("status":101,"bytes_in":24,"bytes_out":13)"));
 }
 
@@ -501,6 +504,49 @@ TEST_CASE("http session: a flow that is cut is logged", "[http]") {
   CHECK(play.ended_at_once());
   CHECK(play.logged(0, R"("status":200,"bytes_in":0,"bytes_out":2)"));
   CHECK(play.logged(0, R"("error":"revoked")"));
+}
+
+TEST_CASE("http session: an upstream is closed gently only after whole exchanges", "[http]") {
+  Play play;
+  play.client(post("Content-Length: 3\r\n", "abc"));
+  SECTION("the client ends between requests") {
+    play.upstream(kOk);
+    play.client_ends();
+    CHECK(play.gentle_closes == 1);
+  }
+  SECTION("the next request has another route") {
+    play.upstream(kOk);
+    play.client(get("/v1/"));
+    CHECK(play.gentle_closes == 1);
+  }
+  SECTION("the upstream ends the connection with its answer") {
+    play.upstream("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    CHECK(play.gentle_closes == 1);
+  }
+  SECTION("no answer in time") {
+    play.wait();
+    CHECK(play.gentle_closes == 0);
+  }
+  SECTION("the owner's end") {
+    play.upstream(kOk);
+    play.session->abandon(play.now, "revoked");
+    play.settle();
+    CHECK(play.gentle_closes == 0);
+  }
+  SECTION("bytes that answer no request") {
+    play.upstream(kOk);
+    play.upstream(kOk);
+    CHECK(play.gentle_closes == 0);
+  }
+  CHECK(play.closes == 1);
+}
+
+TEST_CASE("http session: an answer before the body's end closes its upstream at once", "[http]") {
+  Play play;
+  play.client(post("Content-Length: 3\r\n", "ab"));
+  play.upstream(kOk);
+  CHECK(play.closes == 1);
+  CHECK(play.gentle_closes == 0);
 }
 
 TEST_CASE("http session: trailers pass in both directions", "[http]") {
