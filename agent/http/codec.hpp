@@ -17,7 +17,9 @@
 // HTTP/1.1 by wants_bytes() (the connection is not read), HTTP/2 by the window of the stream, which
 // grows by the bytes that read_body() has returned (RFC 9113 §5.2). The session asks for a body
 // once the connection to its upstream is made. While an upstream is full, the shell does not read
-// the client's connection; while the client is full, it reads no upstream.
+// the client's connection; while the client is full, it reads no upstream. A session has one
+// exchange at a time, so a full side holds up no other; HTTP/2 will need this for each stream: the
+// session asks only for bodies whose receiver has room, and the shell reads on.
 //
 // Tunnels. After the response 101 of a request with an upgrade, the bodies of the stream are the
 // tunnel's bytes, and the end of a body is a half-close. (HTTP/2: extended CONNECT, RFC 8441.)

@@ -20,6 +20,7 @@ struct UpstreamEffect {
   Bytes bytes;
   bool finish = false;  // half-close
   bool close = false;   // close, or give up connecting; the id is not used again
+  bool gently = false;  // with `close`: after the upstream has got all bytes, not at once
 };
 
 // Carry these out in their order: upstreams first, then bytes to the client, then the client's end.

@@ -24,7 +24,9 @@ Result<Request, Refusal> read_request(const RequestHead& head);
 Result<Response> read_response(const ResponseHead& head, const Request& request);
 
 // The trailers that go on to the upstream or to the client. Dropped are fields that RFC 9110 §6.5.1
-// forbids in trailers (names.hpp) and, towards the upstream, every reserved name.
+// forbids in trailers (names.hpp) and, towards the upstream, every reserved name. read_request()
+// and read_response() drop the same names from Trailer, and all of Trailer unless the body is
+// chunked.
 HttpHeaders request_trailers(const HttpHeaders& trailers);
 HttpHeaders response_trailers(const HttpHeaders& trailers);
 

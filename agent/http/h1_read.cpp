@@ -86,20 +86,43 @@ Result<HttpHeaders> end_to_end(const HttpHeaders& headers, const std::set<std::s
   return out;
 }
 
-HttpHeaders without_forbidden_trailers(const HttpHeaders& trailers) {
+template <class Passes>
+HttpHeaders only(const HttpHeaders& headers, Passes passes) {
   HttpHeaders out;
-  for (const auto& [name, value] : trailers.list()) {
-    if (!is_forbidden_trailer(fold(name))) out.add(name, value);
+  for (const auto& [name, value] : headers.list()) {
+    if (passes(fold(name))) out.add(name, value);
   }
   return out;
 }
 
-HttpHeaders without_reserved(const HttpHeaders& headers) {
-  HttpHeaders out;
+// Adds to `out` the announcement of trailers (Trailer, RFC 9110 §6.6.2) as one header, which names
+// only the fields that `passes` lets go on as trailers. The message must be chunked: no other
+// framing carries trailers in HTTP/1.1.
+template <class Passes>
+void announce_trailers(const HttpHeaders& headers, Passes passes, HttpHeaders& out) {
+  std::string announced;
   for (const auto& [name, value] : headers.list()) {
-    if (!is_reserved(fold(name))) out.add(name, value);
+    if (!same_word(name, "Trailer")) continue;
+    std::string_view rest = value;
+    while (!rest.empty()) {
+      const auto comma = std::min(rest.find(','), rest.size());
+      const auto field = trim(rest.substr(0, comma));
+      rest.remove_prefix(std::min(comma + 1, rest.size()));
+      if (!is_token(field) || !passes(fold(field))) continue;
+      if (!announced.empty()) announced += ", ";
+      announced += field;
+    }
   }
-  return out;
+  if (!announced.empty()) out.add("Trailer", std::move(announced));
+}
+
+bool passes_as_request_trailer(std::string_view folded) {
+  return !is_forbidden_trailer(folded) && !is_reserved(folded);
+}
+bool passes_as_response_trailer(std::string_view folded) { return !is_forbidden_trailer(folded); }
+
+HttpHeaders without_reserved(const HttpHeaders& headers) {
+  return only(headers, [](std::string_view folded) { return !is_reserved(folded); });
 }
 
 bool is_host_name(std::string_view text) {
@@ -168,6 +191,9 @@ Result<void, Refusal> read_connection(const RequestHead& head, Request& out) {
   auto headers = end_to_end(head.headers, *options);
   if (!headers) return refused(400, headers.error().message);
   out.headers = without_reserved(*headers);
+  if (out.body.kind == Framing::Kind::kChunked && !options->contains("trailer")) {
+    announce_trailers(head.headers, passes_as_request_trailer, out.headers);
+  }
   out.accepts_trailers = head.headers.has_token("TE", "trailers");
   const auto expected = head.headers.count("Expect");
   out.expect_continue = expected == 1 && same_word(head.headers.one("Expect"), "100-continue");
@@ -224,15 +250,18 @@ Result<Response> read_response(const ResponseHead& head, const Request& request)
     if (!length.empty()) out.headers.add("Content-Length", std::string(length));
   } else if (head.status != 204) {
     out.body = framing->value_or(Framing{Framing::Kind::kUntilClose, 0});
+    if (chunked && !options->contains("trailer")) {
+      announce_trailers(head.headers, passes_as_response_trailer, out.headers);
+    }
   }
   return out;
 }
 
 HttpHeaders request_trailers(const HttpHeaders& trailers) {
-  return without_reserved(without_forbidden_trailers(trailers));
+  return only(trailers, passes_as_request_trailer);
 }
 HttpHeaders response_trailers(const HttpHeaders& trailers) {
-  return without_forbidden_trailers(trailers);
+  return only(trailers, passes_as_response_trailer);
 }
 
 }  // namespace culvert::http

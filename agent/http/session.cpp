@@ -20,8 +20,9 @@ void Session::drain(Effects& into) {
   into.upstreams = std::exchange(closed_, {});
   for (auto& [id, upstream] : upstreams_) {
     auto output = upstream.codec->drain();
-    UpstreamEffect effect{id, std::exchange(upstream.connect, {}), std::move(output.bytes),
-                          output.finish, false};
+    UpstreamEffect effect{
+        id,   std::exchange(upstream.connect, {}), std::move(output.bytes), output.finish, false,
+        false};
     if (effect.connect || !effect.bytes.empty() || effect.finish) {
       into.upstreams.push_back(std::move(effect));
     }
@@ -153,7 +154,8 @@ void Session::refuse_connection(Now now, const Refusal& refusal) {
 // Ends the stream: writes its line of the access log and gives up its place on the connection to
 // the upstream.
 void Session::close(Now now, Place at, std::optional<std::string> error) {
-  release(at->second);
+  const Exchange& exchange = at->second.exchange;
+  release(at->second, !error && exchange.is_request_done() && exchange.is_response_done());
   at->second.exchange.finish(now, std::move(error));
   streams_.erase(at);
   progress_ = now.steady;
@@ -165,7 +167,10 @@ void Session::end(Now now, End how) {
   for (auto& [id, stream] : streams_) stream.exchange.finish(now, how.reason);
   streams_.clear();
   end_ = std::move(how);
-  while (!upstreams_.empty()) close_upstream(upstreams_.begin()->first);
+  while (!upstreams_.empty()) {
+    const auto& [id, upstream] = *upstreams_.begin();
+    close_upstream(id, !end_->at_once && upstream.codec->can_open());
+  }
 }
 
 void Session::abandon(Now now, const std::string& why) { end(now, End{true, EndKind::kCut, why}); }

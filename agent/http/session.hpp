@@ -95,8 +95,8 @@ class Session {
   void close(Now now, Place at, std::optional<std::string> error);
   void end(Now now, End how);
   Upstream* upstream_of(const Stream& stream);
-  void release(Stream& stream);
-  void close_upstream(UpstreamId id);
+  void release(Stream& stream, bool gently);
+  void close_upstream(UpstreamId id, bool gently);
   bool serves_a_stream(UpstreamId id) const;
 
   SessionOptions options_;

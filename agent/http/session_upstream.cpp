@@ -14,7 +14,7 @@ void Session::reach(Now now, Stream& stream, std::size_t index) {
       stream.upstream = id;
       return send_head(now, stream);
     }
-    if (!serves_a_stream(id)) close_upstream(id);
+    if (!serves_a_stream(id)) close_upstream(id, upstream.codec->can_open());
   }
   const UpstreamId id{++connections_};
   Upstream& upstream = upstreams_[id];
@@ -43,7 +43,7 @@ void Session::handle_upstream(Now now, UpstreamId from, ByteView bytes) {
   const auto found = upstreams_.find(from);
   if (end_ || found == upstreams_.end() || bytes.empty()) return;
   progress_ = now.steady;
-  if (!serves_a_stream(from)) return close_upstream(from);  // a response to no request
+  if (!serves_a_stream(from)) return close_upstream(from, false);  // a response to no request
   for (auto& [id, stream] : streams_) {
     if (stream.upstream == from) stream.exchange.touch(now);
   }
@@ -117,7 +117,7 @@ void Session::finish_response(Now now, Place at) {
 void Session::handle_upstream_end(Now now, UpstreamId from) {
   const auto found = upstreams_.find(from);
   if (end_ || found == upstreams_.end()) return;
-  if (!serves_a_stream(from)) return close_upstream(from);
+  if (!serves_a_stream(from)) return close_upstream(from, found->second.codec->can_open());
   if (!found->second.codec->handle_end()) {
     return handle_upstream_lost(now, from, "it ended within its answer");
   }
@@ -132,7 +132,7 @@ void Session::handle_upstream_lost(Now now, UpstreamId from, const std::string& 
     const auto present = at++;
     if (present->second.upstream == from) lose_stream(now, present, why);
   }
-  close_upstream(from);
+  close_upstream(from, false);
   run(now);
 }
 
@@ -151,7 +151,7 @@ bool Session::try_again(Now now, Stream& stream) {
       lost.used && stream.on_upstream && lost.codec->is_untouched(*stream.on_upstream);
   if (!untouched || !stream.exchange.may_repeat()) return false;
   const auto index = lost.index;
-  release(stream);
+  release(stream, false);
   stream.exchange.repeat();
   reach(now, stream, index);
   return true;
@@ -163,7 +163,7 @@ Session::Upstream* Session::upstream_of(const Stream& stream) {
 }
 
 // Gives up the stream's place on its connection, which is closed when no stream can use it again.
-void Session::release(Stream& stream) {
+void Session::release(Stream& stream, bool gently) {
   Upstream* upstream = upstream_of(stream);
   if (upstream == nullptr) return;
   const UpstreamId id = *stream.upstream;
@@ -171,15 +171,17 @@ void Session::release(Stream& stream) {
   stream.upstream.reset();
   stream.on_upstream.reset();
   const bool usable = upstream->connected && upstream->codec->can_open();
-  if (!usable && !serves_a_stream(id)) close_upstream(id);
+  if (!usable && !serves_a_stream(id)) close_upstream(id, gently);
 }
 
-void Session::close_upstream(UpstreamId id) {
+// `gently`: what was read for the upstream still goes to it, since no exchange on the connection
+// was cut short.
+void Session::close_upstream(UpstreamId id, bool gently) {
   const auto found = upstreams_.find(id);
   if (found == upstreams_.end()) return;
   auto output = found->second.codec->drain();
   if (!found->second.connect) {  // otherwise the shell does not know the connection yet
-    closed_.push_back({id, std::nullopt, std::move(output.bytes), output.finish, true});
+    closed_.push_back({id, std::nullopt, std::move(output.bytes), output.finish, true, gently});
   }
   upstreams_.erase(found);
 }

@@ -7,8 +7,8 @@ using namespace runtime;
 
 namespace {
 
-// How long a slow client may take to read the last bytes of a response (at most kHighWater and one
-// read).
+// How long a slow client or upstream may take to read the last bytes of an exchange or a tunnel (at
+// most kHighWater and one read) once nothing else keeps the connection. The flow may have ended.
 constexpr Duration kLastBytesTime = 60s;
 
 http::SessionOptions session_options(const Handling& handling, const HttpRoutes& http) {
@@ -103,7 +103,7 @@ void HttpHandler::start_upstream(http::UpstreamId id, std::unique_ptr<ByteStream
   });
   Upstream& upstream = upstreams_[id];
   upstream.connect.reset();
-  upstream.stream = std::move(stream);
+  upstream.stream = std::make_unique<ReplayStream>(loop_, std::move(stream));
   upstream.stream->start(std::move(events));
 }
 
@@ -128,10 +128,15 @@ void HttpHandler::apply_to_upstream(const http::UpstreamEffect& effect) {
   if (effect.connect) connect_upstream(effect.upstream, *effect.connect);
   const auto found = upstreams_.find(effect.upstream);
   if (found == upstreams_.end()) return;
-  const auto& stream = found->second.stream;
+  auto& stream = found->second.stream;
   if (stream && !effect.bytes.empty()) stream->write(effect.bytes);
   if (stream && effect.finish) stream->finish();
-  if (effect.close) upstreams_.erase(found);
+  if (!effect.close) return;
+  if (stream && effect.gently && stream->unsent() > 0) {
+    stream->hand_over({});
+    linger(loop_, std::move(stream), kLastBytesTime);
+  }
+  upstreams_.erase(found);
 }
 
 // Pauses a side while the other side has too many unsent bytes.

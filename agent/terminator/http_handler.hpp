@@ -31,7 +31,7 @@ class HttpHandler : public std::enable_shared_from_this<HttpHandler> {
  private:
   struct Upstream {
     std::unique_ptr<runtime::StreamConnect> connect;  // until the connection is made
-    std::unique_ptr<runtime::ByteStream> stream;      // after that
+    std::unique_ptr<runtime::ReplayStream> stream;    // after that; may linger when it is closed
     bool paused = false;
   };
 

@@ -15,9 +15,6 @@ bool is_token_char(char c) {
   return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'z') ||
          std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
 }
-bool is_token(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char);
-}
 bool is_visible(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7F; });
 }
@@ -105,6 +102,10 @@ void render_headers(const HttpHeaders& headers, std::string& out) {
 }
 
 }  // namespace
+
+bool is_token(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char);
+}
 
 std::string reason_of(int status) {
   static constexpr std::pair<int, std::string_view> kReasons[] = {

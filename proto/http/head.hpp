@@ -20,6 +20,8 @@ namespace culvert::http {
 inline constexpr std::size_t kMaxHeaders = 64;
 inline constexpr std::size_t kMaxHeadSize = 16U << 10U;  // bytes
 
+bool is_token(std::string_view text);  // a name of a header or a method (RFC 9110 §5.6.2)
+
 // Header fields in the order in which they stand in the head. Names keep their spelling.
 class HttpHeaders {
  public:

@@ -19,8 +19,7 @@ void linger(Loop& loop, std::unique_ptr<ByteStream> stream, Duration limit) {
   auto* raw = kept.get();
   loop.keep(std::move(kept));
   raw->timer.arm_in(limit);
-  StreamEvents events;
-  events.end = [&loop, raw] { loop.release(raw); };
+  StreamEvents events;  // not `end`: the peer may have half-closed long before the last bytes go
   events.closed = [&loop, raw](const Closing&) { loop.release(raw); };
   raw->stream->start(std::move(events));
   raw->stream->finish();

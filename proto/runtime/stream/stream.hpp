@@ -94,8 +94,8 @@ class EventPort {
 };
 
 // For a last answer or alert: sends all written bytes, half-closes, discards received bytes, and
-// closes when the peer closes or after `limit`. The loop owns the stream meanwhile. The stream is
-// not start()ed yet, or is a ReplayStream.
+// closes when both sides have finished or after `limit`, which bounds the sending too. The loop
+// owns the stream meanwhile. The stream is not start()ed yet, or is a ReplayStream.
 void linger(Loop& loop, std::unique_ptr<ByteStream> stream, Duration limit = kLingerTime);
 
 }  // namespace culvert::runtime

@@ -235,8 +235,10 @@ void TlsStream::Impl::send_close_notify() {
   if (inner) inner->finish();
 }
 
+// Bytes that the inner stream has not sent yet (close_notify is the last of them) go before
+// `closed`: the inner stream closes after them, and the owner decides how long it waits for that.
 void TlsStream::Impl::maybe_done() {
-  if (ended && finished) end({}, true);
+  if (ended && finished && inner && inner->unsent() == 0) end({}, true);
 }
 
 void TlsStream::Impl::fail_ssl() {

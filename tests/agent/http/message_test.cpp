@@ -37,6 +37,16 @@ Request request_of(const std::string& raw) {
   REQUIRE(request);
   return *request;
 }
+// The response with this status, reason and headers.
+Response response_of(const std::string& raw, const std::string& method = "POST") {
+  const auto parsed = http::parse_response_head(view("HTTP/1.1 " + raw + "\r\n"), kResponseLimits);
+  REQUIRE(parsed);
+  Request request;
+  request.method = method;
+  const auto response = read_response(parsed->head, request);
+  REQUIRE(response);
+  return *response;
+}
 std::string get(const std::string& target) {
   return "GET " + target + " HTTP/1.1\r\n" + kHost + "\r\n";
 }
@@ -567,4 +577,43 @@ TEST_CASE("http: trailers that programs use go on", "[http]") {
   const HttpHeaders trailers{{name, "x"}};
   CHECK(request_trailers(trailers).list() == trailers.list());
   CHECK(response_trailers(trailers).list() == trailers.list());
+}
+
+TEST_CASE("http: Trailer announces what goes on as a trailer, in both directions", "[http]") {
+  const auto [sent, up, down] = GENERATE(table<std::string, std::string, std::string>({
+      {"Trailer: Grpc-Status, X-Sum\r\n", "Grpc-Status, X-Sum", "Grpc-Status, X-Sum"},
+      {"Trailer: a\r\nX: y\r\ntrailer:b ,, c\r\n", "a, b, c", "a, b, c"},
+      // framing, routing, authentication and state; the connection; the announcement itself
+      {"Trailer: Content-Length, Transfer-Encoding, content_length, Host, a\r\n", "a", "a"},
+      {"Trailer: Authorization, Cookie, Set-Cookie, TE, Connection, Trailer, a\r\n", "a", "a"},
+      {"Trailer: Content-Length\r\n", "", ""},
+      // who asks: only an upstream may say it
+      {"Trailer: Culvert-User, culvert_user, X-Forwarded-For, a\r\n", "a",
+       "Culvert-User, culvert_user, X-Forwarded-For, a"},
+      // what is no name of a field
+      {"Trailer: a b, \"c\", d;e, f:g, h\r\n", "h", "h"},
+      {"Trailer:\r\n", "", ""},
+      {"Trailer: a\r\nConnection: Trailer\r\n", "", ""},
+  }));
+  CAPTURE(sent);
+  const auto announced = [](const HttpHeaders& headers) {
+    CHECK(headers.count("Trailer") <= 1);
+    return std::string(headers.one("Trailer"));
+  };
+  const std::string chunked = sent + "Transfer-Encoding: chunked\r\n";
+  CHECK(announced(request_of(with(chunked)).headers) == up);
+  CHECK(announced(response_of("200 OK\r\n" + chunked).headers) == down);
+}
+
+TEST_CASE("http attack: Trailer with a body that has no trailers is dropped", "[http]") {
+  const std::string framing = GENERATE("", "Content-Length: 3\r\n", "Content-Length: 0\r\n");
+  CAPTURE(framing);
+  const std::string headers = "Trailer: X-Sum\r\n" + framing;
+  CHECK(request_of(with(headers)).headers.count("Trailer") == 0);
+  CHECK(response_of("200 OK\r\n" + headers).headers.count("Trailer") == 0);
+  const std::string chunked = "Trailer: X-Sum\r\nTransfer-Encoding: chunked\r\n";
+  CHECK(response_of("200 OK\r\n" + chunked, "HEAD").headers.count("Trailer") == 0);
+  CHECK(response_of("204 No Content\r\n" + chunked).headers.count("Trailer") == 0);
+  CHECK(response_of("304 Not Modified\r\n" + chunked).headers.count("Trailer") == 0);
+  CHECK(response_of("103 Early Hints\r\nTrailer: X-Sum\r\n").headers.count("Trailer") == 0);
 }

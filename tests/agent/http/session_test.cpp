@@ -57,6 +57,7 @@ struct Play {
         to_upstream += text(effect.bytes);
         upstream_finished |= effect.finish;
         closes += effect.close ? 1 : 0;
+        gentle_closes += effect.close && effect.gently ? 1 : 0;
       }
       to_client += text(effects.to_client);
       client_finished |= effects.finish_client;
@@ -117,6 +118,7 @@ struct Play {
   std::string to_upstream, to_client;
   std::vector<std::size_t> connects;
   int closes = 0;
+  int gentle_closes = 0;
   bool upstream_finished = false, client_finished = false;
   bool connecting = false;   // true: connections are not made at once
   UpstreamId upstream_id{};  // the newest connection
@@ -289,6 +291,7 @@ TEST_CASE("http session: an upgrade becomes a pipe, with half-closes", "[http]")
   play.upstream_ends();
   CHECK(play.to_client.ends_with("firstmorelast"));
   CHECK(play.ended_gently());
+  CHECK(play.gentle_closes == 1);
   CHECK(play.logged(0, R"("status":101,"bytes_in":24,"bytes_out":13)"));
 }
 
@@ -503,17 +506,66 @@ TEST_CASE("http session: a flow that is cut is logged", "[http]") {
   CHECK(play.logged(0, R"("error":"revoked")"));
 }
 
+TEST_CASE("http session: an upstream is closed gently only after whole exchanges", "[http]") {
+  Play play;
+  play.client(post("Content-Length: 3\r\n", "abc"));
+  SECTION("the client ends between requests") {
+    play.upstream(kOk);
+    play.client_ends();
+    CHECK(play.gentle_closes == 1);
+  }
+  SECTION("the next request has another route") {
+    play.upstream(kOk);
+    play.client(get("/v1/"));
+    CHECK(play.gentle_closes == 1);
+  }
+  SECTION("the upstream ends the connection with its answer") {
+    play.upstream("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    CHECK(play.gentle_closes == 1);
+  }
+  SECTION("no answer in time") {
+    play.wait();
+    CHECK(play.gentle_closes == 0);
+  }
+  SECTION("the owner's end") {
+    play.upstream(kOk);
+    play.session->abandon(play.now, "revoked");
+    play.settle();
+    CHECK(play.gentle_closes == 0);
+  }
+  SECTION("bytes that answer no request") {
+    play.upstream(kOk);
+    play.upstream(kOk);
+    CHECK(play.gentle_closes == 0);
+  }
+  CHECK(play.closes == 1);
+}
+
+TEST_CASE("http session: an answer before the body's end closes its upstream at once", "[http]") {
+  Play play;
+  play.client(post("Content-Length: 3\r\n", "ab"));
+  play.upstream(kOk);
+  CHECK(play.closes == 1);
+  CHECK(play.gentle_closes == 0);
+}
+
 TEST_CASE("http session: trailers pass in both directions", "[http]") {
   Play play;
   play.client_by_byte(
-      post("TE: trailers\r\nTransfer-Encoding: chunked\r\n",
+      post("TE: trailers\r\nTrailer: X-Checksum, Host\r\nTransfer-Encoding: chunked\r\n",
            "1\r\na\r\n0\r\nX-Checksum: 7\r\nHost: evil\r\nCulvert_User: mallory\r\n\r\n"));
   CHECK(play.to_upstream.find("\r\nConnection: TE\r\nTE: trailers\r\n\r\n") != std::string::npos);
+  CHECK(count(play.to_upstream, "\r\nTrailer: X-Checksum\r\n") == 1);
   CHECK(play.to_upstream.ends_with("\r\n\r\n1\r\na\r\n0\r\nX-Checksum: 7\r\n\r\n"));
-  play.upstream_by_byte(kChunked +
+  const std::string head = kChunked.substr(0, kChunked.size() - 2);
+  play.upstream_by_byte(head +
+                        "Trailer: grpc-status,Set-Cookie,grpc-message\r\n\r\n"
                         "1\r\nb\r\n0\r\nGrpc-Status: 0\r\nContent-Length: 9\r\n"
                         "Set-Cookie: a=b\r\nGrpc-Message: fine\r\n\r\n");
-  CHECK(play.to_client == kChunked + "1\r\nb\r\n0\r\nGrpc-Status: 0\r\nGrpc-Message: fine\r\n\r\n");
+  CHECK(play.to_client ==
+        "HTTP/1.1 200 OK\r\nTrailer: grpc-status, grpc-message\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n"
+        "1\r\nb\r\n0\r\nGrpc-Status: 0\r\nGrpc-Message: fine\r\n\r\n");
   CHECK(play.open());
   CHECK(play.closes == 0);
   play.client(get("/"));  // both connections are reused
@@ -523,7 +575,7 @@ TEST_CASE("http session: trailers pass in both directions", "[http]") {
 TEST_CASE("http session: a body without trailers has none, whatever its framing", "[http]") {
   Play play;
   play.client(get("/", "TE: trailers\r\n"));
-  play.upstream("HTTP/1.1 200 OK\r\n\r\nto the end");
+  play.upstream("HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\n\r\nto the end");
   play.upstream_ends();
   CHECK(play.to_client == kChunked + "a\r\nto the end\r\n0\r\n\r\n");
 }

@@ -1,6 +1,10 @@
 // HTTP mode on real streams: what the tests of the pure session (tests/agent/http) cannot check.
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
@@ -8,6 +12,7 @@
 #include "agent/terminator/access_log.hpp"
 #include "agent/terminator/terminator.hpp"
 #include "proto/core/host_port.hpp"
+#include "tests/proto/runtime/held_stream.hpp"
 #include "tests/proto/runtime/stream/tls_support.hpp"
 
 using namespace culvert;
@@ -69,19 +74,25 @@ struct House {
         }) {}
 
   void serve(const UpstreamServer& upstream, std::optional<UpstreamTls> tls = std::nullopt) {
+    serve(upstream.at(), std::move(tls));
+  }
+  void serve(const HostPort& upstream, std::optional<UpstreamTls> tls = std::nullopt) {
     auto routes = std::make_shared<http::Routes>();
     REQUIRE(routes->add("", "/", 0));
     REQUIRE(routes->add("admin", "/", 0));
     HttpRoutes http;
     http.routes = routes;
-    http.upstreams = {{upstream.at(), std::move(tls)}};
+    http.upstreams = {{upstream, std::move(tls)}};
     http.log = log;
     REQUIRE(terminator.set_service({kApi, Mode::kTls, std::move(http)}));
   }
   std::unique_ptr<ByteStream> connect(const std::string& name = kApi,
                                       std::vector<std::string> alpn = {}) {
     TcpPair pair(loop);
-    terminator.accept(kApi, std::move(pair.server), kFrom);
+    hold = std::make_shared<HeldStream::Hold>();
+    hold->held = false;
+    auto accepted = std::make_unique<HeldStream>(std::move(pair.server), hold);
+    terminator.accept(kApi, std::move(accepted), kFrom);
     TlsClientOptions options;
     options.authorities_pem = issuer.certificate_pem();
     options.server_name = name;
@@ -93,6 +104,7 @@ struct House {
   crypto::ServerIssuer issuer;
   std::vector<FlowEnd> ends;
   std::shared_ptr<http::AccessLog> log;
+  std::shared_ptr<HeldStream::Hold> hold;  // of the newest connection; holds nothing at first
   Terminator terminator;
 };
 
@@ -100,6 +112,67 @@ std::string get(const std::string& host = kApi) {
   return "GET / HTTP/1.1\r\nHost: " + host + "\r\n\r\n";
 }
 const std::string kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+const std::string kWebSocket = "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+const std::string kUpgrade = "GET / HTTP/1.1\r\nHost: " + std::string(kApi) + "\r\n" + kWebSocket;
+const std::string kSwitch = "HTTP/1.1 101 Switching Protocols\r\n" + kWebSocket;
+
+// An upstream that takes one connection and reads only when it is told. The system holds few bytes
+// on the way to it: both buffers are small, and so are the segments, which bound the sender's.
+struct SlowUpstream {
+  SlowUpstream() {
+    const int segment = 536;
+    const int buffer = 4096;
+    ::setsockopt(listener, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
+    ::setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* raw = reinterpret_cast<sockaddr*>(&address);
+    REQUIRE(::bind(listener, raw, size) == 0);
+    REQUIRE(::listen(listener, 1) == 0);
+    REQUIRE(::getsockname(listener, raw, &size) == 0);
+    port = ntohs(address.sin_port);
+  }
+  ~SlowUpstream() {
+    ::close(listener);
+    if (peer >= 0) ::close(peer);
+  }
+  SlowUpstream(const SlowUpstream&) = delete;
+  SlowUpstream& operator=(const SlowUpstream&) = delete;
+
+  HostPort at() const { return {"127.0.0.1", port}; }
+  void write(const std::string& bytes) const {
+    REQUIRE(::send(peer, bytes.data(), bytes.size(), MSG_NOSIGNAL) == ssize_t(bytes.size()));
+  }
+  void finish() const { ::shutdown(peer, SHUT_WR); }
+  // Reads what is there. False: the end, or an error, has come.
+  bool read() {
+    if (peer < 0) peer = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK);
+    if (peer < 0) return true;
+    std::array<char, 4096> bytes{};
+    const auto count = ::recv(peer, bytes.data(), bytes.size(), 0);
+    if (count > 0) got.append(bytes.data(), static_cast<std::size_t>(count));
+    return count > 0 || (count < 0 && errno == EAGAIN);
+  }
+
+  int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  int peer = -1;
+  std::uint16_t port = 0;
+  std::string got;
+};
+// The last bytes for a SlowUpstream: fewer than kHighWater, more than the system holds.
+const std::string kLast(200000, 'x');
+
+// Passes a request's head through the house and the upstream's answer back.
+void ask(Loop& loop, Peer& client, SlowUpstream& upstream, const std::string& request,
+         const std::string& answer) {
+  client.write(request);
+  RUN_UNTIL(loop, (loop.defer([] {}), upstream.read(), upstream.got.ends_with("\r\n\r\n")));
+  upstream.got.clear();
+  upstream.write(answer);
+  if (answer == kSwitch) RUN_UNTIL(loop, client.got == kSwitch);
+}
 
 }  // namespace
 
@@ -211,6 +284,104 @@ TEST_CASE("http mode: a slow reader slows the upstream down", "[terminator]") {
   client.stream->resume();
   RUN_UNTIL(loop, (fill(), loop.defer([] {}), client.got.size() > kSize));
   CHECK(house.ends.empty());
+}
+
+TEST_CASE("http mode: a slow client gets the last bytes, though it has half-closed",
+          "[terminator]") {
+  Loop loop;
+  const UpstreamServer upstream(loop);
+  House house(loop);
+  house.serve(upstream);
+  Peer client;
+  client.take(house.connect());
+  const bool tunnel = GENERATE(true, false);
+  CAPTURE(tunnel);
+  client.write(tunnel ? kUpgrade : get());
+  RUN_UNTIL(loop, upstream.got("\r\n\r\n"));
+  Peer& server = *upstream.peers[0];
+  const std::string last(100000, 'x');
+  const std::string head = tunnel ? kSwitch : "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
+  server.write(head);
+  RUN_UNTIL(loop, client.got == (tunnel ? kSwitch : head));
+  house.hold->held = true;
+  server.write(last);
+  client.stream->finish();
+  RUN_UNTIL(loop, !tunnel || server.ended);
+  server.stream->finish();
+  RUN_UNTIL(loop, house.ends.size() == 1);
+  CHECK(house.ends[0].reason == "finished");
+  RUN_UNTIL_QUIET(loop);
+  house.hold->let_go();
+  RUN_UNTIL(loop, client.closed.has_value());
+  CHECK(client.got == head + last);
+  CHECK(client.ended);
+  CHECK(client.closed->message.empty());
+  RUN_UNTIL(loop, !house.hold->inner);  // nothing stays behind
+}
+
+TEST_CASE("http mode: a slow upstream gets the last bytes, though it has half-closed",
+          "[terminator]") {
+  Loop loop;
+  SlowUpstream upstream;
+  House house(loop);
+  house.serve(upstream.at());
+  Peer client;
+  client.take(house.connect());
+  ask(loop, client, upstream, kUpgrade, kSwitch);
+  client.write(kLast);
+  const auto client_ends = [&] {
+    client.stream->finish();
+    RUN_UNTIL_QUIET(loop);
+  };
+  const bool client_first = GENERATE(true, false);
+  CAPTURE(client_first);
+  if (client_first) client_ends();
+  upstream.finish();
+  RUN_UNTIL(loop, client.ended);
+  if (!client_first) client_ends();
+  RUN_UNTIL(loop, house.ends.size() == 1 && client.closed);
+  CHECK(house.ends[0].reason == "finished");
+  CHECK(client.closed->message.empty());
+  RUN_UNTIL(loop, (loop.defer([] {}), !upstream.read()));
+  CHECK(upstream.got == kLast);
+}
+
+TEST_CASE("http mode: an upstream that answers before it reads gets the whole body",
+          "[terminator]") {
+  Loop loop;
+  SlowUpstream upstream;
+  House house(loop);
+  house.serve(upstream.at());
+  Peer client;
+  client.take(house.connect());
+  const std::string length = std::to_string(kLast.size());
+  const std::string head = "POST / HTTP/1.1\r\nHost: " + std::string(kApi) +
+                           "\r\nContent-Length: " + length + "\r\n\r\n";
+  ask(loop, client, upstream, head, "HTTP/1.1 100 Continue\r\n\r\n");
+  client.write(kLast);
+  RUN_UNTIL_QUIET(loop);
+  upstream.write(kOk);
+  RUN_UNTIL(loop, client.got == kOk);
+  client.stream->finish();
+  RUN_UNTIL(loop, house.ends.size() == 1);
+  RUN_UNTIL(loop, (loop.defer([] {}), !upstream.read()));
+  CHECK(upstream.got == kLast);
+}
+
+TEST_CASE("http mode: a cut waits for no slow upstream", "[terminator]") {
+  Loop loop;
+  SlowUpstream upstream;
+  House house(loop);
+  house.serve(upstream.at());
+  Peer client;
+  client.take(house.connect());
+  ask(loop, client, upstream, kUpgrade, kSwitch);
+  client.write(kLast);
+  client.stream->finish();
+  RUN_UNTIL_QUIET(loop);
+  CHECK(house.terminator.cut_if([](auto&&...) { return true; }, "revoked") == 1);
+  RUN_UNTIL(loop, (loop.defer([] {}), !upstream.read()));
+  CHECK(upstream.got.size() < kLast.size());
 }
 
 TEST_CASE("http mode: a cut ends a request under way, and its line says so", "[terminator]") {

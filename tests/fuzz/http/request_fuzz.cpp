@@ -3,7 +3,8 @@
 //  - the bytes for the upstream do not depend on the cuts between the client's bytes;
 //  - the same parser accepts the first head for the upstream; the head is for this service and has
 //    the sender's identity exactly once;
-//  - no trailer has a reserved name or a name that is forbidden in trailers.
+//  - no trailer has a reserved name or a name that is forbidden in trailers; such names are not
+//    announced either, and only a chunked body announces any.
 #include "agent/http/h1_head.hpp"
 #include "agent/http/names.hpp"
 #include "proto/http/path.hpp"
@@ -35,6 +36,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   require(reserved == 7);
   require(*http::normal_path(request->path) == request->path);
+  if (head->head.headers.count("Trailer") > 0) {
+    require(request->body.kind == http::Framing::Kind::kChunked);
+    // read_request() drops what must not be announced, so a second reading changes nothing.
+    require(head->head.headers.one("Trailer") == request->headers.one("Trailer"));
+  }
   const auto trailers = trailers_of(ByteView(whole.to_upstream).subspan(head->size), request->body);
   for (const auto& [name, value] : trailers.list()) {
     const auto folded = http::fold(name);

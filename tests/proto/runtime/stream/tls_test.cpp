@@ -5,6 +5,7 @@
 
 #include "proto/runtime/stream/connect.hpp"
 #include "proto/runtime/stream/splice.hpp"
+#include "tests/proto/runtime/held_stream.hpp"
 #include "tests/proto/runtime/stream/tls_support.hpp"
 #include "tests/support/seeded_rng.hpp"
 
@@ -207,6 +208,36 @@ TEST_CASE("an end without close_notify is an error, not an end", "[runtime][tls]
   RUN_UNTIL(loop, pair.server.closed.has_value());
   CHECK_FALSE(pair.server.ended);
   CHECK_FALSE(pair.server.closed->message.empty());
+}
+
+TEST_CASE("a TLS stream is not closed before its last bytes are sent", "[runtime][tls]") {
+  Loop loop;
+  const auto identity = identity_for("a.example");
+  TcpPair tcp(loop);
+  const auto hold = std::make_shared<HeldStream::Hold>();
+  hold->held = false;  // during the handshake
+  Peer client;
+  Peer server;
+  client.take(
+      TlsStream::client(loop, pinning(identity.certificate_sha256()), std::move(tcp.client)));
+  server.take(TlsStream::server(loop, serve(identity),
+                                std::make_unique<HeldStream>(std::move(tcp.server), hold)));
+  client.write("a");
+  client.stream->finish();
+  RUN_UNTIL(loop, server.ended && server.got == "a");
+  hold->held = true;
+  const std::string last(100000, 'x');
+  server.write(last);
+  server.stream->finish();
+  RUN_UNTIL_QUIET(loop);
+  CHECK_FALSE(server.closed);
+  CHECK(server.stream->unsent() > last.size());
+  hold->let_go();
+  RUN_UNTIL(loop, client.closed && server.closed);
+  CHECK(client.got == last);
+  CHECK(client.ended);
+  CHECK(client.closed->message.empty());
+  CHECK(server.closed->message.empty());
 }
 
 TEST_CASE("bytes after close_notify are discarded", "[runtime][tls]") {
