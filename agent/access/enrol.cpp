@@ -75,8 +75,11 @@ Status check_stores(const Options& options, bool site_present, bool identity_pre
                 "a new token (culvert up --state DIR --token-file FILE)");
   }
   if (!identity_present && !options.token) {
+    const std::string missing = options.missing_token.empty()
+                                    ? ""
+                                    : "; the file " + options.missing_token + " is not there";
     return fail(ErrorCode::kInvalid,
-                "this agent is new here and needs a token: culvert up --token-file FILE");
+                "this agent is new here and needs a token: culvert up --token-file FILE" + missing);
   }
   return {};
 }

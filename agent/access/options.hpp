@@ -28,6 +28,7 @@ struct Options {
   Role role = Role::kDevice;
   std::string name;                  // the node's name, lower case (host name)
   std::optional<std::string> token;  // text of the token file; needed on the first start only
+  std::string missing_token;         // the name of a token file that is not there; else empty
   std::optional<crypto::Hash> pinned_root;  // --root-hash: required at a site agent's first start
   std::vector<PublishedService> services;   // site agents
   Bytes server_issuer;                      // site agents: certificate of the server issuer, DER

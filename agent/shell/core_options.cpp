@@ -38,6 +38,7 @@ Result<std::optional<std::string>> read_token(const DaemonOptions& given) {
   }
   auto bytes = *given.token_file == "-" ? runtime::read_standard_input(kMaxTokenSize)
                                         : runtime::read_file(*given.token_file, kMaxTokenSize);
+  if (!bytes && bytes.error().code == ErrorCode::kNotFound) return std::optional<std::string>();
   if (!bytes) return fail_with(bytes.error());
   std::optional<std::string> token(text(*bytes));
   crypto::wipe(*bytes);
@@ -48,6 +49,7 @@ Result<Options> core_options(const DaemonOptions& given, const Config& config,
                              std::optional<std::string> token, Role role) {
   Options options;
   options.token = std::move(token);
+  if (!options.token && given.token_file) options.missing_token = *given.token_file;
   options.role = role;
   options.name = given.name.value_or(config.name.empty() ? host_name() : config.name);
   if (given.root_hash) {

@@ -193,7 +193,8 @@ def check_tokens(stage, mesh, check):
 
     pin = ["--root-hash", mesh.root_hash]
     check.line("no token", USAGE, "new here and needs a token: culvert up --token-file", up())
-    check.line("no such token file", FAILED, "no such file", up("--token-file", token + "2", *pin))
+    check.line("no such token file", USAGE, "needs a token.*the file .*agent.token2 is not there",
+               up("--token-file", token + "2", *pin))
     with open(token, "rb") as file:
         broken = damages(file.read())
     for how, content in broken.items():

@@ -364,6 +364,12 @@ struct Start {
 TEST_CASE("core: what is wrong at the start is said in one line") {
   const Start table[] = {
       {"no token", [](World& w) { w.site.options.token.reset(); }, "needs a token"},
+      {"no token file",
+       [](World& w) {
+         w.site.options.token.reset();
+         w.site.options.missing_token = "/run/token";
+       },
+       "the file /run/token is not there"},
       {"rubbish", [](World& w) { w.site.options.token = "hello"; }, "the token is not usable"},
       {"no pin", [](World& w) { w.site.options.pinned_root.reset(); }, "--root-hash"},
       {"another pin", [](World& w) { w.site.options.pinned_root->bytes[0] ^= 1U; },
