@@ -35,7 +35,7 @@ Manual manual() {
         "culvert site root add-key erin.key.pub --key acme/root.key --publish"},
        {"Which way packets go:", "culvert ping api.acme.byoc.example.com\nculvert status --watch"}},
       {{"/etc/culvert/agent.json", "configuration of culvert up, JSON with comments"},
-       {"/var/lib/culvert", "state of an agent that runs as root"},
+       {"/var/lib/culvert/agent", "state of an agent that runs as root"},
        {"~/.local/state/culvert", "state of another user's agent"},
        {"STATE/agent.sock", "the local API (0700 folder: only its owner and root)"},
        {"STATE/audit.log", "the audit log: each entry is written before its connection opens"}},

@@ -10,7 +10,7 @@ namespace culvert::cli {
 
 std::string default_state() {
   if (const char* chosen = std::getenv("CULVERT_STATE")) return chosen;
-  if (geteuid() == 0) return "/var/lib/culvert";
+  if (geteuid() == 0) return "/var/lib/culvert/agent";
   if (const char* state = std::getenv("XDG_STATE_HOME")) return std::string(state) + "/culvert";
   const char* home = std::getenv("HOME");
   return std::string(home == nullptr ? "." : home) + "/.local/state/culvert";
