@@ -25,7 +25,8 @@ function(culvert_module folder)
   endif()
 endfunction()
 
-# culvert_program(NAME FOLDER USES modules… PRIVATE targets…): FOLDER/main.cpp and its modules.
+# culvert_program(NAME FOLDER USES modules… PRIVATE targets…): FOLDER/main.cpp and its modules. All
+# that is installed for a program is the component NAME, which is the package NAME.
 function(culvert_program name folder)
   cmake_parse_arguments(ARG "" "" "USES;PRIVATE" ${ARGN})
   add_executable(${name} ${CMAKE_SOURCE_DIR}/${folder}/main.cpp)
@@ -35,7 +36,23 @@ function(culvert_program name folder)
     target_link_libraries(${name} PRIVATE ${used_name})
   endforeach()
   target_link_libraries(${name} PRIVATE ${ARG_PRIVATE} culvert_warnings)
-  install(TARGETS ${name})
+  install(TARGETS ${name} COMPONENT ${name})
+endfunction()
+
+# culvert_deploy(PROGRAM NAME UNITS files… EXAMPLES files…): units, the system user culvert-NAME of
+# deploy/culvert-NAME.sysusers, and examples of the configuration.
+function(culvert_deploy program name)
+  cmake_parse_arguments(ARG "" "" "UNITS;USER_UNITS;EXAMPLES" ${ARGN})
+  install(FILES ${ARG_UNITS} DESTINATION lib/systemd/system COMPONENT ${program})
+  if(ARG_USER_UNITS)
+    install(FILES ${ARG_USER_UNITS} DESTINATION lib/systemd/user COMPONENT ${program})
+  endif()
+  install(FILES deploy/culvert-${name}.sysusers DESTINATION lib/sysusers.d
+          RENAME culvert-${name}.conf COMPONENT ${program})
+  install(FILES ${ARG_EXAMPLES} DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${program}/examples
+          COMPONENT ${program})
+  install(FILES ${CMAKE_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${program}
+          RENAME copyright COMPONENT ${program})
 endfunction()
 
 # culvert_pages(PROGRAM): its manual page and completions, beside bin/ in share/, as the program
@@ -51,10 +68,14 @@ function(culvert_pages program)
     COMMAND ${program} completion bash > ${bash}/${program}
     COMMAND ${program} completion zsh > ${zsh}/_${program}
     COMMAND ${program} completion fish > ${fish}/${program}.fish)
-  install(FILES ${share}/man/man1/${program}.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
-  install(FILES ${bash}/${program} DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
-  install(FILES ${zsh}/_${program} DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
-  install(FILES ${fish}/${program}.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+  install(FILES ${share}/man/man1/${program}.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1
+          COMPONENT ${program})
+  install(FILES ${bash}/${program} DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
+          COMPONENT ${program})
+  install(FILES ${zsh}/_${program} DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions
+          COMPONENT ${program})
+  install(FILES ${fish}/${program}.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d
+          COMPONENT ${program})
 endfunction()
 
 # culvert_tests(FOLDER USES modules…): the Catch2 sources of tests/FOLDER, as part of the one binary
