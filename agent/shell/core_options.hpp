@@ -8,8 +8,8 @@
 
 namespace culvert::agent {
 
-// The token of the command line's file or of CULVERT_TOKEN; nothing: neither is given, or the file is
-// not there. Takes CULVERT_TOKEN out of the environment, so that no child process inherits it.
+// The token of the command line's file or of CULVERT_TOKEN; nothing: neither is given, or the file
+// is not there. Takes CULVERT_TOKEN out of the environment, so that no child process inherits it.
 Result<std::optional<std::string>> read_token(const DaemonOptions& given);
 
 // kInvalid: --root-hash is not a hash. The site's issuer certificate is the caller's to add.
