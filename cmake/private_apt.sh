@@ -4,6 +4,7 @@
 # state are private: the system's apt sees nothing. Needs apt, debian-archive-keyring; no root.
 #
 #   die MESSAGE…            ends the script
+#   debian_mirror           prints the mirror that this machine uses for Debian, else Debian's own
 #   private_apt_begin KIND SUITE   KIND is deb or deb-src; makes the temporary folder $work
 #   private_apt WORDS…      apt-get with these lists
 
@@ -12,6 +13,14 @@ timeout=300 # seconds for each of apt's steps
 die() {
   echo "$(basename "$0" .sh): $*" >&2
   exit 1
+}
+
+debian_mirror() {
+  found=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list \
+    /etc/apt/sources.list.d/*.sources 2>/dev/null |
+    sed -n -e 's/^URIs:[[:space:]]*//p' -e 's/^deb[[:space:]]\(\[[^]]*\][[:space:]]*\)\{0,1\}//p' |
+    tr ' ' '\n' | grep -E '^https?://[^ ]*/debian/?$' | head -n 1 || true)
+  echo "${found:-http://deb.debian.org/debian}"
 }
 
 private_apt_begin() {
@@ -25,12 +34,7 @@ private_apt_begin() {
   done
   [ -n "$keyring" ] || die "no Debian archive key: apt-get install debian-archive-keyring"
 
-  # The mirror that this machine already uses for Debian, else Debian's own.
-  mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list \
-    /etc/apt/sources.list.d/*.sources 2>/dev/null |
-    sed -n -e 's/^URIs:[[:space:]]*//p' -e 's/^deb[[:space:]]\(\[[^]]*\][[:space:]]*\)\{0,1\}//p' |
-    tr ' ' '\n' | grep -E '^https?://[^ ]*/debian/?$' | head -n 1 || true)
-  mirror=${mirror:-http://deb.debian.org/debian}
+  mirror=$(debian_mirror)
 
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT

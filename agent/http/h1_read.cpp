@@ -52,20 +52,13 @@ Result<std::optional<Framing>> stated_framing(const HttpHeaders& headers) {
 // not be dropped is refused.
 Result<std::set<std::string>> connection_options(const HttpHeaders& headers) {
   std::set<std::string> out;
-  for (const auto& [name, value] : headers.list()) {
-    if (!same_word(name, "Connection")) continue;
-    std::string_view rest = value;
-    while (!rest.empty()) {
-      const auto comma = std::min(rest.find(','), rest.size());
-      const auto option = fold(trim(rest.substr(0, comma)));
-      rest.remove_prefix(std::min(comma + 1, rest.size()));
-      if (option.empty()) continue;
-      if (is_reserved(option) || is_framing(option) || option == "authorization" ||
-          option == "cookie") {
-        return bad("Connection names a header that is not of the connection");
-      }
-      out.insert(option);
+  for (const auto element : headers.elements("Connection")) {
+    const auto option = fold(element);
+    if (is_reserved(option) || is_framing(option) || option == "authorization" ||
+        option == "cookie") {
+      return bad("Connection names a header that is not of the connection");
     }
+    out.insert(option);
   }
   return out;
 }
@@ -101,17 +94,10 @@ HttpHeaders only(const HttpHeaders& headers, Passes passes) {
 template <class Passes>
 void announce_trailers(const HttpHeaders& headers, Passes passes, HttpHeaders& out) {
   std::string announced;
-  for (const auto& [name, value] : headers.list()) {
-    if (!same_word(name, "Trailer")) continue;
-    std::string_view rest = value;
-    while (!rest.empty()) {
-      const auto comma = std::min(rest.find(','), rest.size());
-      const auto field = trim(rest.substr(0, comma));
-      rest.remove_prefix(std::min(comma + 1, rest.size()));
-      if (!is_token(field) || !passes(fold(field))) continue;
-      if (!announced.empty()) announced += ", ";
-      announced += field;
-    }
+  for (const auto field : headers.elements("Trailer")) {
+    if (!is_token(field) || !passes(fold(field))) continue;
+    if (!announced.empty()) announced += ", ";
+    announced += field;
   }
   if (!announced.empty()) out.add("Trailer", std::move(announced));
 }

@@ -8,8 +8,9 @@
 
 namespace culvert::agent {
 
-// The token of the command line's file or of CULVERT_TOKEN; nothing: neither is given, or the file
-// is not there. Takes CULVERT_TOKEN out of the environment, so that no child process inherits it.
+// Reads the token from the file that the command line names, or from CULVERT_TOKEN. Returns nothing
+// if neither is given, or if the file does not exist. Removes CULVERT_TOKEN from the environment,
+// so that no child process inherits the token.
 Result<std::optional<std::string>> read_token(const DaemonOptions& given);
 
 // kInvalid: --root-hash is not a hash. The site's issuer certificate is the caller's to add.

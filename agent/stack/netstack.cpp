@@ -67,7 +67,6 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
   void input(std::span<const ByteView> packets) {
     const auto self = shared_from_this();  // events may drop every other reference
     tell_time();
-    around_ = Outgoing::Around::kNothing;
     for (const auto& packet : packets) {
       ++counters_.packets_in;
       if (is_plain(packet)) {
@@ -78,7 +77,6 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
     }
     reset_unsound();
     if (scheduled_) turn();  // answers the whole batch of packets at once
-    around_ = Outgoing::Around::kRoom;
   }
 
   Status add_address(const IpAddress& address) {
@@ -229,7 +227,7 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
       ++stack.counters_.dropped_out;
       return ERR_OK;
     }
-    const auto bytes = stack.outgoing_.add(packet->tot_len, stack.around_);
+    const auto bytes = stack.outgoing_.add(packet->tot_len);
     pbuf_copy_partial(packet, bytes.data(), packet->tot_len, 0);
     add_checksum(bytes);
     stack.schedule();
@@ -367,11 +365,10 @@ class Netstack::Impl : public std::enable_shared_from_this<Netstack::Impl> {
   std::unordered_set<std::shared_ptr<Connection>> watched_;  // connections that want ticks
   std::vector<std::shared_ptr<Connection>> awake_;
   std::map<Endpoint, std::shared_ptr<Listener>> listeners_;
-  std::vector<std::shared_ptr<Connection>> turned_;    // used in one turn, kept to reuse its memory
-  Outgoing outgoing_;                                  // packets not yet handed to `output`
-  Outgoing leaving_;                                   // packets handed to `output` in this turn
-  Outgoing::Around around_ = Outgoing::Around::kRoom;  // of the packets that are made now
-  bool ticking_ = false;                               // the next tick comes within kTick
+  std::vector<std::shared_ptr<Connection>> turned_;  // used in one turn, kept to reuse its memory
+  Outgoing outgoing_;                                // packets not yet handed to `output`
+  Outgoing leaving_;                                 // packets handed to `output` in this turn
+  bool ticking_ = false;                             // the next tick comes within kTick
   bool scheduled_ = false;
   bool turning_ = false;
   bool stopped_ = false;

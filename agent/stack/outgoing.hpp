@@ -1,16 +1,11 @@
 // The packets that lwIP has made and that are sent at the end of the turn, with their memory. A
 // packet that does not fit is dropped, and TCP sends it again.
 //
-// An answer that lwIP makes inside Netstack::input() gets no room around it: the shell calls
-// input() while it carries out effects, so the answer is copied on the way to the tunnel anyway,
-// and small packets with room fill the processor's cache faster.
-//
 // Once half of the queue is used, a peer gets more room while it has less than is still free. So a
 // peer that causes thousands of packets in one turn costs no other peer a packet.
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <cstring>
 #include <unordered_map>
 #include <utility>
@@ -39,12 +34,9 @@ class Outgoing {
     return true;
   }
 
-  enum class Around : std::uint8_t { kRoom, kNothing };
-
-  MutableByteView add(std::size_t size, Around around) {
-    const std::size_t before = around == Around::kRoom ? kRoomBefore : 0;
-    const std::size_t behind = around == Around::kRoom ? kRoomBehind : 0;
-    packets_.push_back({memory_.allocate(before + size + behind), before, size});
+  MutableByteView add(std::size_t size) {
+    const auto memory = memory_.allocate(kRoomBefore + size + kRoomBehind);
+    packets_.push_back({memory, kRoomBefore, size});
     return packets_.back().packet();
   }
 

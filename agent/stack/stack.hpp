@@ -27,9 +27,8 @@ constexpr std::uint16_t kMeshMtu = 1420;
 
 class Stack {
  public:
-  // Packets for the tunnel. Each has kRoomBefore and kRoomBehind around it, but for an answer that
-  // the stack gives inside input(), which may have nothing around it. The memory is valid in the
-  // call. The callback may change the memory, and may call input().
+  // Packets for the tunnel, with kRoomBefore and kRoomBehind around each. The memory is valid in
+  // the call. The callback may change the memory, and may call input().
   using Output = std::function<void(std::span<const RoomyPacket> packets)>;
   using Accepted = std::function<void(std::unique_ptr<runtime::ByteStream>, Endpoint peer)>;
   using Connected = std::function<void(Result<std::unique_ptr<runtime::ByteStream>>)>;

@@ -173,17 +173,25 @@ std::size_t HttpHeaders::count(std::string_view name) const {
       list_.begin(), list_.end(), [&](const auto& entry) { return same_word(entry.first, name); }));
 }
 
-bool HttpHeaders::has_token(std::string_view name, std::string_view token) const {
+std::vector<std::string_view> HttpHeaders::elements(std::string_view name) const {
+  std::vector<std::string_view> out;
   for (const auto& [key, value] : list_) {
     if (!same_word(key, name)) continue;
     std::string_view rest = value;
     while (!rest.empty()) {
       const auto comma = std::min(rest.find(','), rest.size());
-      if (same_word(trim(rest.substr(0, comma)), token)) return true;
+      const auto element = trim(rest.substr(0, comma));
+      if (!element.empty()) out.push_back(element);
       rest.remove_prefix(std::min(comma + 1, rest.size()));
     }
   }
-  return false;
+  return out;
+}
+
+bool HttpHeaders::has_token(std::string_view name, std::string_view token) const {
+  const auto all = elements(name);
+  return std::any_of(all.begin(), all.end(),
+                     [&](std::string_view element) { return same_word(element, token); });
 }
 
 Result<ParsedHead<RequestHead>> parse_request_head(ByteView bytes, const HeadLimits& limits) {

@@ -35,6 +35,9 @@ class HttpHeaders {
   // several.
   std::string_view one(std::string_view name) const;
   std::size_t count(std::string_view name) const;
+  // The elements of the comma-separated header `name` of all lines, in order, without the empty
+  // ones (RFC 9110 §5.6.1). The elements point into this object.
+  std::vector<std::string_view> elements(std::string_view name) const;
   // Whether the comma-separated header `name` (Connection, Upgrade) has the token, without regard
   // to case.
   bool has_token(std::string_view name, std::string_view token) const;

@@ -278,8 +278,10 @@ def main():
     ours = "culvert"
     peers = [Tunnel(os.path.join(binaries, "culvert"), "wireguard", name=ours)]
     if options.newer_peer:
-        fetch = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fetch_peer.sh")
-        options.peer_binary.insert(0, run(fetch).strip().split("\n")[-1])
+        fetch = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                             "../../cmake/fetch_program.sh")
+        newer = run(fetch, "wireguard-go", "trixie", "usr/bin/wireguard-go")
+        options.peer_binary.insert(0, newer.strip().split("\n")[-1])
     if not options.ours_only:
         for path in [shutil.which("wireguard-go"), *options.peer_binary]:
             if path:

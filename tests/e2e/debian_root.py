@@ -14,6 +14,7 @@ import time
 from mesh import Failed, Place
 
 SUITE = "bookworm"
+PRIVATE_APT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../cmake/private_apt.sh")
 CACHE_SECONDS = 7 * 24 * 3600
 BASE = ("systemd", "systemd-sysv", "libpam-systemd", "dbus", "dbus-user-session", "iproute2",
         "procps", "ca-certificates")
@@ -44,20 +45,6 @@ exec chroot "$1" /usr/bin/env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/
 """
 
 
-def mirror():
-    """The mirror of Debian that this machine uses, else Debian's own."""
-    files = ["/etc/apt/sources.list"] + sorted(glob.glob("/etc/apt/sources.list.d/*"))
-    for name in files:
-        if not os.path.isfile(name):
-            continue
-        with open(name, errors="replace") as file:
-            found = re.search(r"^(?:URIs:|deb\b).*?(https?://\S+/debian)/?(?:\s|$)", file.read(),
-                              re.MULTILINE)
-        if found:
-            return found.group(1)
-    return "http://deb.debian.org/debian"
-
-
 def do(*words, timeout=600):
     done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, timeout=timeout, check=False)
@@ -65,6 +52,14 @@ def do(*words, timeout=600):
     if done.returncode != 0:
         raise Failed("%s: exit %d\n%s" % (" ".join(words), done.returncode, out[-4000:]))
     return out
+
+
+def build_packages(binaries, folder):
+    """Builds the Debian packages of a build in `folder`. Returns their paths, sorted."""
+    build = os.path.dirname(os.path.abspath(binaries))
+    do("cpack", "--config", os.path.join(build, "CPackConfig.cmake"), "-B", folder)
+    shutil.rmtree(os.path.join(folder, "_CPack_Packages"), ignore_errors=True)
+    return sorted(glob.glob(os.path.join(folder, "*.deb")))
 
 
 class DebianRoot:
@@ -76,7 +71,7 @@ class DebianRoot:
             do("tar", "-C", folder, "-xf", cache)
         else:
             do("debootstrap", "--variant=minbase", "--include=" + ",".join(BASE), SUITE, folder,
-               mirror())
+               do("sh", "-c", '. "$0"; debian_mirror', PRIVATE_APT).strip())
             new = "%s.%d" % (cache, os.getpid())
             do("tar", "-C", folder, "-cf", new, ".")
             os.rename(new, cache)
@@ -93,8 +88,8 @@ class DebianRoot:
         names = []
         for package in packages:
             if os.path.isfile(package):
-                shutil.copy(package, self.path("root"))
-                package = "/root/" + os.path.basename(package)
+                shutil.copy(package, self.path("srv"))
+                package = "/srv/" + os.path.basename(package)
             names.append(package)
         return do("chroot", self.folder, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-y",
                   "-q", "install", "--no-install-recommends", "--reinstall", *names)

@@ -2,14 +2,13 @@
 """The container images: each Containerfile is built on a fresh Debian by buildah, and its program runs
 as the image's user with a read-only root. images_test.py BIN-FOLDER, as root.
 """
-import glob
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 
-from debian_root import DebianRoot, do
+from debian_root import DebianRoot, build_packages, do
 from mesh import Checks, Failed
 
 SOURCES = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -66,10 +65,8 @@ def main():
     try:
         build = os.path.dirname(os.path.abspath(sys.argv[1]))
         context = os.path.join(folder, "context")
-        do("cpack", "--config", os.path.join(build, "CPackConfig.cmake"), "-B",
-           os.path.join(context, "build/packages"))
-        shutil.rmtree(os.path.join(context, "build/packages/_CPack_Packages"), ignore_errors=True)
-        check("there are three packages", len(glob.glob(context + "/build/packages/*.deb")) == 3)
+        packages = build_packages(sys.argv[1], os.path.join(context, "build/packages"))
+        check("there are three packages", len(packages) == 3, packages)
         root = DebianRoot(os.path.join(folder, "debian"), os.path.join(build, "debian-root.tar"))
         images = Images(folder)
         build_base(images, root)

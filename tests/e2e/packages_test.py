@@ -3,7 +3,6 @@
 its unit, and the story is played between the units. packages_test.py BIN-FOLDER, as root. BIN-FOLDER
 is bin/ of a build.
 """
-import glob
 import json
 import os
 import re
@@ -11,7 +10,7 @@ import shutil
 import sys
 import tempfile
 
-from debian_root import DebianRoot, do
+from debian_root import DebianRoot, build_packages, do
 from mesh import ALICE, API, SITE, Checks, Failed, play_and_count
 
 UNITS = ("culvert-coordinator", "culvert-relay", "culvert-agent")
@@ -221,8 +220,7 @@ def main():
     process, folder = os.getpid(), tempfile.mkdtemp(prefix="culvert.debian.")
     try:
         build = os.path.dirname(os.path.abspath(sys.argv[1]))
-        do("cpack", "--config", os.path.join(build, "CPackConfig.cmake"), "-B", folder)
-        packages = sorted(glob.glob(os.path.join(folder, "*.deb")))
+        packages = build_packages(sys.argv[1], os.path.join(folder, "packages"))
         root = DebianRoot(os.path.join(folder, "root"), os.path.join(build, "debian-root.tar"))
         check_install(root, packages, Checks())
         return play_and_count(lambda stage, check: play(root, packages, stage, check))

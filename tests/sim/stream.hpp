@@ -26,7 +26,7 @@ inline constexpr Duration kRetransmit = 200ms;
 
 enum class Framing { kMessages, kBytes };
 
-// The functions of one end. No function is called after close() or after `closed`.
+// The callbacks of one end of a stream. None is called after close() or after `closed`.
 struct StreamEvents {
   std::function<void()> opened;  // only at the end that opened the stream
   std::function<void(ByteView)> data;

@@ -235,8 +235,9 @@ void TlsStream::Impl::send_close_notify() {
   if (inner) inner->finish();
 }
 
-// Bytes that the inner stream has not sent yet (close_notify is the last of them) go before
-// `closed`: the inner stream closes after them, and the owner decides how long it waits for that.
+// Reports `closed` once both sides have ended and the inner stream has sent every byte, the
+// close_notify alert included. While bytes are unsent, the stream stays open: the inner stream
+// closes after its last byte, and the owner limits how long that may take.
 void TlsStream::Impl::maybe_done() {
   if (ended && finished && inner && inner->unsent() == 0) end({}, true);
 }

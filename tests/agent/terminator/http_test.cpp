@@ -116,8 +116,9 @@ const std::string kWebSocket = "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\
 const std::string kUpgrade = "GET / HTTP/1.1\r\nHost: " + std::string(kApi) + "\r\n" + kWebSocket;
 const std::string kSwitch = "HTTP/1.1 101 Switching Protocols\r\n" + kWebSocket;
 
-// An upstream that takes one connection and reads only when it is told. The system holds few bytes
-// on the way to it: both buffers are small, and so are the segments, which bound the sender's.
+// An upstream that accepts one connection and reads only when a test calls read(). The system holds
+// few bytes between the terminator and this upstream: the receive buffer is small, and the small
+// segments keep the terminator's send buffer small.
 struct SlowUpstream {
   SlowUpstream() {
     const int segment = 536;
@@ -173,6 +174,28 @@ void ask(Loop& loop, Peer& client, SlowUpstream& upstream, const std::string& re
   upstream.write(answer);
   if (answer == kSwitch) RUN_UNTIL(loop, client.got == kSwitch);
 }
+
+// A flow whose upstream is slow, after the upstream's first answer. All of kLast is then written.
+struct SlowFlow {
+  SlowFlow(const std::string& request, const std::string& answer) {
+    house.serve(upstream.at());
+    client.take(house.connect());
+    ask(loop, client, upstream, request, answer);
+    client.write(kLast);
+  }
+  void client_ends() {
+    client.stream->finish();
+    RUN_UNTIL_QUIET(loop);
+  }
+  void read_to_the_end() {
+    RUN_UNTIL(loop, (loop.defer([] {}), !upstream.read()));
+  }
+
+  Loop loop;
+  SlowUpstream upstream;
+  House house{loop};
+  Peer client;
+};
 
 }  // namespace
 
@@ -321,67 +344,41 @@ TEST_CASE("http mode: a slow client gets the last bytes, though it has half-clos
 
 TEST_CASE("http mode: a slow upstream gets the last bytes, though it has half-closed",
           "[terminator]") {
-  Loop loop;
-  SlowUpstream upstream;
-  House house(loop);
-  house.serve(upstream.at());
-  Peer client;
-  client.take(house.connect());
-  ask(loop, client, upstream, kUpgrade, kSwitch);
-  client.write(kLast);
-  const auto client_ends = [&] {
-    client.stream->finish();
-    RUN_UNTIL_QUIET(loop);
-  };
+  SlowFlow flow(kUpgrade, kSwitch);
   const bool client_first = GENERATE(true, false);
   CAPTURE(client_first);
-  if (client_first) client_ends();
-  upstream.finish();
-  RUN_UNTIL(loop, client.ended);
-  if (!client_first) client_ends();
-  RUN_UNTIL(loop, house.ends.size() == 1 && client.closed);
-  CHECK(house.ends[0].reason == "finished");
-  CHECK(client.closed->message.empty());
-  RUN_UNTIL(loop, (loop.defer([] {}), !upstream.read()));
-  CHECK(upstream.got == kLast);
+  if (client_first) flow.client_ends();
+  flow.upstream.finish();
+  RUN_UNTIL(flow.loop, flow.client.ended);
+  if (!client_first) flow.client_ends();
+  RUN_UNTIL(flow.loop, flow.house.ends.size() == 1 && flow.client.closed);
+  CHECK(flow.house.ends[0].reason == "finished");
+  CHECK(flow.client.closed->message.empty());
+  flow.read_to_the_end();
+  CHECK(flow.upstream.got == kLast);
 }
 
 TEST_CASE("http mode: an upstream that answers before it reads gets the whole body",
           "[terminator]") {
-  Loop loop;
-  SlowUpstream upstream;
-  House house(loop);
-  house.serve(upstream.at());
-  Peer client;
-  client.take(house.connect());
   const std::string length = std::to_string(kLast.size());
-  const std::string head = "POST / HTTP/1.1\r\nHost: " + std::string(kApi) +
-                           "\r\nContent-Length: " + length + "\r\n\r\n";
-  ask(loop, client, upstream, head, "HTTP/1.1 100 Continue\r\n\r\n");
-  client.write(kLast);
-  RUN_UNTIL_QUIET(loop);
-  upstream.write(kOk);
-  RUN_UNTIL(loop, client.got == kOk);
-  client.stream->finish();
-  RUN_UNTIL(loop, house.ends.size() == 1);
-  RUN_UNTIL(loop, (loop.defer([] {}), !upstream.read()));
-  CHECK(upstream.got == kLast);
+  SlowFlow flow("POST / HTTP/1.1\r\nHost: " + std::string(kApi) + "\r\nContent-Length: " + length +
+                    "\r\n\r\n",
+                "HTTP/1.1 100 Continue\r\n\r\n");
+  RUN_UNTIL_QUIET(flow.loop);
+  flow.upstream.write(kOk);
+  RUN_UNTIL(flow.loop, flow.client.got == kOk);
+  flow.client.stream->finish();
+  RUN_UNTIL(flow.loop, flow.house.ends.size() == 1);
+  flow.read_to_the_end();
+  CHECK(flow.upstream.got == kLast);
 }
 
 TEST_CASE("http mode: a cut waits for no slow upstream", "[terminator]") {
-  Loop loop;
-  SlowUpstream upstream;
-  House house(loop);
-  house.serve(upstream.at());
-  Peer client;
-  client.take(house.connect());
-  ask(loop, client, upstream, kUpgrade, kSwitch);
-  client.write(kLast);
-  client.stream->finish();
-  RUN_UNTIL_QUIET(loop);
-  CHECK(house.terminator.cut_if([](auto&&...) { return true; }, "revoked") == 1);
-  RUN_UNTIL(loop, (loop.defer([] {}), !upstream.read()));
-  CHECK(upstream.got.size() < kLast.size());
+  SlowFlow flow(kUpgrade, kSwitch);
+  flow.client_ends();
+  CHECK(flow.house.terminator.cut_if([](auto&&...) { return true; }, "revoked") == 1);
+  flow.read_to_the_end();
+  CHECK(flow.upstream.got.size() < kLast.size());
 }
 
 TEST_CASE("http mode: a cut ends a request under way, and its line says so", "[terminator]") {
