@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -42,6 +43,19 @@ int descriptor_of(msghdr& message) {
     std::memcpy(&descriptor, CMSG_DATA(control), sizeof descriptor);
   }
   return descriptor;
+}
+
+// Waits until the socket is readable. False: the time is over, or poll(2) failed. A signal to this
+// process interrupts poll(2) and says nothing about the helper, so the wait goes on.
+bool wait_readable(int socket, Duration limit) {
+  const Instant end = read_clocks().steady + limit;
+  pollfd readable{socket, POLLIN, 0};
+  for (;;) {
+    const Duration left = std::max(Duration::zero(), end - read_clocks().steady);
+    const auto whole = std::chrono::ceil<std::chrono::milliseconds>(left);
+    const int ready = ::poll(&readable, 1, static_cast<int>(whole.count()));
+    if (ready >= 0 || errno != EINTR) return ready == 1;
+  }
 }
 
 }  // namespace
@@ -96,9 +110,7 @@ Result<int> PrivateNetwork::ask(char request) {
 }
 
 Result<int> PrivateNetwork::receive() {
-  pollfd readable{socket_, POLLIN, 0};
-  const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(kAnswerTime);
-  const int ready = ::poll(&readable, 1, static_cast<int>(limit.count()));
+  const bool ready = wait_readable(socket_, kAnswerTime);
   std::array<std::uint8_t, 1 + kMaxProblem> bytes{};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
   iovec piece{bytes.data(), bytes.size()};
@@ -108,7 +120,7 @@ Result<int> PrivateNetwork::receive() {
   message.msg_control = control.data();
   message.msg_controllen = CMSG_LEN(sizeof(int));  // no padding: no room for a second descriptor
   ssize_t size = 0;
-  if (ready == 1) size = ::recvmsg(socket_, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (ready) size = ::recvmsg(socket_, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   const int descriptor = size > 0 ? descriptor_of(message) : -1;
   const bool cut_off = (message.msg_flags & MSG_CTRUNC) != 0;
   if (size == 1 && bytes[0] == 0 && descriptor >= 0 && !cut_off) return descriptor;

@@ -16,8 +16,11 @@
 #include <catch2/catch.hpp>
 
 #include <array>
+#include <atomic>
+#include <csignal>
 #include <cstddef>
 #include <cstring>
+#include <thread>
 
 #include "proto/core/bytes.hpp"
 #include "tests/proto/runtime/runtime_support.hpp"
@@ -140,6 +143,32 @@ TEST_CASE("private network: a socket fails without a free descriptor, the next o
   const auto again = helper.network->socket();
   REQUIRE(again);
   ::close(*again);
+}
+
+TEST_CASE("private network: a signal while the helper works is no answer",
+          "[runtime][private_network]") {
+  static std::atomic<int> handled;
+  handled = 0;
+  struct sigaction action {};
+  struct sigaction before {};
+  action.sa_handler = [](int) { ++handled; };
+  ::sigaction(SIGUSR1, &action, &before);
+  const Helper helper;
+  const auto asking = ::pthread_self();
+  std::thread working([&] {
+    char request = 0;
+    if (::recv(helper.own, &request, 1, 0) != 1) return;
+    for (int sent = 1; sent <= 100; ++sent) {  // the first ones may come before the wait begins
+      ::pthread_kill(asking, SIGUSR1);
+      while (handled < sent) std::this_thread::yield();
+    }
+    helper.answer(Bytes{0}, 1);
+  });
+  const auto got = helper.network->socket();
+  working.join();
+  ::sigaction(SIGUSR1, &before, nullptr);
+  REQUIRE(got);
+  ::close(*got);
 }
 
 TEST_CASE("private network: the end of its process is reported once, from the loop",
